@@ -17,8 +17,8 @@ from airgap.revocation.ages import EvidenceAges
 from airgap.revocation.clearing_crls import ClearingCrls
 from airgap.revocation.clearing_ocsp import ClearingResponses, unknown
 from airgap.revocation.condemning import CondemningEvidence
+from airgap.revocation.evidence import CrlFile, Evidence, OcspFile
 from airgap.revocation.freshness import DatedEvidence, Freshness
-from airgap.revocation.pool import CrlFile, Evidence, OcspFile
 from airgap.revocation.query import RevocationQuery
 from airgap.revocation.use import ClearingAnswer, EvidenceUse, NewestInTargets
 from airgap.text import safe

@@ -10,7 +10,14 @@ from typing import Final
 
 from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
-from airgap.revocation.pool import CrlFile, Evidence, MisplacedEvidence, NewestEvidence, OcspFile, UnreadableEvidence
+from airgap.revocation.evidence import (
+    CrlFile,
+    Evidence,
+    MisplacedEvidence,
+    NewestEvidence,
+    OcspFile,
+    UnreadableEvidence,
+)
 
 
 class CombinedEvidence:

@@ -42,9 +42,10 @@ from airgap.pki.crl_pem import split_pem
 from airgap.problem import Problem
 from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, find_evidence_beside, find_target_evidence
 from airgap.revocation.combined import CombinedEvidence
+from airgap.revocation.evidence import EvidenceFile, UnreadableEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.revocation.misplaced import POSSIBLE, says_evidence
-from airgap.revocation.pool import EvidenceFile, EvidencePool, UnreadableEvidence
+from airgap.revocation.pool import EvidencePool
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.layout_referrers_tags import LayoutReferrersTags, Relisted

@@ -28,7 +28,7 @@ from airgap.oci.target import Target, TargetOpener, open_target
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.revocation.artifact import find_proposals, is_evidence_alone
-from airgap.revocation.pool import Evidence
+from airgap.revocation.evidence import Evidence
 from airgap.signature.manifest import is_signature
 from airgap.text import safe
 from airgap.trust.choice import Named, choose_statement, name_artifact

@@ -21,8 +21,8 @@ from airgap.pki.chain import Anchors
 from airgap.problem import Problem
 from airgap.revocation.artifact import Named, TargetEvidence, find_target_evidence
 from airgap.revocation.combined import CombinedEvidence
+from airgap.revocation.evidence import Evidence
 from airgap.revocation.freshness import Freshness
-from airgap.revocation.pool import Evidence
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.policy import Statement

@@ -21,10 +21,10 @@ from airgap.pki.distinguished_names import name_text, parse_name
 from airgap.pki.ocsp import SingleResponse
 from airgap.problem import Problem
 from airgap.revocation.damage import Contradictions, is_damaged
+from airgap.revocation.evidence import CrlFile, MisplacedEvidence, OcspFile, UnreadableEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, read_index
 from airgap.revocation.freshness import CHAIN_KINDS, EvidenceKind, Freshness
 from airgap.revocation.index import EvidenceIndex
-from airgap.revocation.pool import CrlFile, MisplacedEvidence, OcspFile, UnreadableEvidence
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES

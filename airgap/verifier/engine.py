@@ -19,9 +19,10 @@ from airgap.oci.descriptor import Descriptor
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate, Offered
 from airgap.pki.chain import Anchors, check_code_signing_chain
+from airgap.revocation.evidence import Evidence
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
-from airgap.revocation.pool import Evidence, EvidencePool
+from airgap.revocation.pool import EvidencePool
 from airgap.revocation.use import EvidenceUse
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, parse_payload, verify_signature
 from airgap.signature.model import Envelope, Scheme

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from airgap.errors import Fact, FormatError, Rejected
 from airgap.oci.descriptor import Descriptor
+from airgap.revocation.evidence import EvidenceFile
 from airgap.revocation.judge import RevocationJudge
-from airgap.revocation.pool import EvidenceFile, EvidencePool
+from airgap.revocation.pool import EvidencePool
 from airgap.revocation.use import EvidenceUse
 from airgap.signature.manifest import thumbprint_warning
 from airgap.signature.model import Envelope

@@ -21,8 +21,9 @@ from airgap.oci.nodes import reported_elsewhere
 from airgap.oci.store import Store, read_verified
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
+from airgap.revocation.evidence import Evidence, EvidenceFile
 from airgap.revocation.freshness import Freshness
-from airgap.revocation.pool import Evidence, EvidenceFile, EvidencePool
+from airgap.revocation.pool import EvidencePool
 from airgap.signature.envelope import parse_envelope
 from airgap.signature.manifest import is_signature
 from airgap.trust.identities import ANY, Identity, parse_identity

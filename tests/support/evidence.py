@@ -10,7 +10,8 @@ from typing import Any
 
 from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
 from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE
-from airgap.revocation.pool import EvidenceFile, EvidencePool
+from airgap.revocation.evidence import EvidenceFile
+from airgap.revocation.pool import EvidencePool
 from tests.support.layouts import LayoutBuilder
 from tests.support.scenario import bare
 

@@ -10,10 +10,11 @@ import pytest
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
+from airgap.revocation.evidence import CrlFile, EvidenceFile, OcspFile
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.near_bytes import nearly_same
-from airgap.revocation.pool import CrlFile, EvidenceFile, EvidencePool, OcspFile
+from airgap.revocation.pool import EvidencePool
 from tests.support.crls import crl, entry
 from tests.support.evidence import MemoryEvidence, spoilt
 from tests.support.ocsp import ocsp_response

@@ -18,10 +18,11 @@ from airgap.oci.digest import Digest
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.extensions import authority_key
+from airgap.revocation.evidence import EvidenceFile
 from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
-from airgap.revocation.pool import EvidenceFile, EvidencePool
+from airgap.revocation.pool import EvidencePool
 from airgap.revocation.unsigned import UnsignedEvidence
 from tests.support import crls, names
 from tests.support.evidence import MemoryEvidence

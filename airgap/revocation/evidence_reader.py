@@ -1,0 +1,125 @@
+"""Reads files as evidence: the content decides what a file is, not its name.
+
+What cannot be read is `UnreadableEvidence`, or only a notice where it may be something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from airgap.errors import FormatError, LimitError
+from airgap.oci.digest import Digest
+from airgap.once import Once
+from airgap.problem import Problem
+from airgap.revocation.evidence import CrlFile, EvidenceFile, OcspFile, UnreadableEvidence
+from airgap.text import safe
+
+if TYPE_CHECKING:  # imported only when there is a file to read
+    from airgap.pki.crl import Crl
+    from airgap.pki.crl_facts import CrlFacts
+
+
+def read_evidence(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | UnreadableEvidence | Problem]:
+    """The content of a file: one OCSP response, one CRL or, as PEM blocks, several."""
+    from airgap.pki.crl_pem import split_pem
+
+    try:
+        data = piece.read()
+    except FormatError as error:
+        if not piece.leftover:
+            yield _unread(piece, FormatError(f"it {error}", remedy=error.remedy))
+        return
+    if piece.unsigned is not None and piece.unsigned == Digest.of(data):
+        piece = replace(piece, trusted=False)
+    blocks = split_pem(data)
+    if len(blocks) > 1:  # another block in a file with a CRL must be a CRL
+        piece = replace(piece, expected=True)
+    for number, block in enumerate(blocks):
+        name = safe(piece.name) if len(blocks) == 1 else f"{safe(piece.name)}, CRL {number + 1}"
+        found = _identify(piece, name, block, number)
+        if isinstance(found, CrlFile | OcspFile) or not _is_harmless(piece, found, block):
+            yield found
+
+
+def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem, data: bytes) -> bool:
+    """Whether a file that is no evidence needs no notice."""
+    if isinstance(found, Problem):
+        return piece.leftover or piece.misplaced
+    if found.in_target:
+        return False
+    from airgap.pki.recognise import OCSP_BEGUN  # seldom needed
+
+    # what begins as evidence is damaged, whatever it is called; in crls/ it may be one that is being written
+    begun = found.issuer is not None or OCSP_BEGUN.match(data) is not None
+    return piece.leftover and not (piece.misplaced and begun)
+
+
+def _identify(
+    piece: EvidenceFile, name: str, data: bytes, number: int
+) -> CrlFile | OcspFile | UnreadableEvidence | Problem:
+    from airgap.pki.crl import Crl
+    from airgap.pki.crl_claims import claimed_issuer, claimed_key, whole_key
+    from airgap.pki.ocsp import OcspResponse
+
+    try:
+        crl = Crl.parse(data)  # read it in the same way as for judging: a failure must be noticed here
+    except FormatError as error:
+        as_crl = error
+    else:
+        return CrlFile(name, piece.origin, piece.trusted, crl.facts, Once(partial(_load_crl, piece, number, crl.facts)))
+    try:
+        return OcspFile(name, piece.origin, piece.trusted, OcspResponse.parse(data))
+    except FormatError as error:
+        as_response = error
+    from airgap.pki import wrong_files  # most files do not need it
+    from airgap.pki.recognise import OCSP_BEGUN
+
+    wanted = wrong_files.needed_in(piece.folder, piece.name)
+    issuer, key = claimed_issuer(data), claimed_key(data)
+    begun = as_crl if issuer is not None else as_response if OCSP_BEGUN.match(data) else None
+    problem = begun or (as_response if wanted is wrong_files.NeededFile.OCSP else as_crl)
+    said = wrong_files.problem_of_evidence(data, wanted, problem, names_issuer=issuer is not None)
+    if (piece.ambiguous and wrong_files.is_no_evidence(data)) or not (
+        piece.expected or wrong_files.may_hide_evidence(data)
+    ):
+        return unusable(name, said.problem, remedy=said.remedy, folder=piece.folder)
+    unread = replace(_unread(piece, said), issuer=issuer, key=key, whole_key=whole_key(key))
+    if isinstance(begun, LimitError) and not piece.trusted and piece.unsigned is None:
+        return replace(unread, trusted=True, in_target=True)
+    return unread
+
+
+def _unread(piece: EvidenceFile, error: FormatError) -> UnreadableEvidence:
+    return UnreadableEvidence(
+        name=safe(piece.name),
+        origin=piece.origin,
+        problem=f"{error}, and it lies outside of crls/ and ocsp/" if piece.misplaced else str(error),
+        trusted=piece.trusted,
+        folder=piece.folder,
+        remedy=f"{error.remedy} Evidence belongs into crls/ or ocsp/.".lstrip() if piece.misplaced else error.remedy,
+    )
+
+
+def _load_crl(piece: EvidenceFile, number: int, facts: CrlFacts) -> Crl:
+    from airgap.pki.crl import Crl
+    from airgap.pki.crl_pem import split_pem
+
+    blocks = split_pem(piece.read())
+    crl = Crl.parse(blocks[number]) if number < len(blocks) else None
+    if crl is None or crl.facts != facts:
+        raise FormatError("it was exchanged while it was read")
+    return crl
+
+
+def unusable(name: str, problem: str, *, remedy: str = "", folder: str = "") -> Problem:
+    """The notice about a file that is left out; `folder`: its folder in the trust directory."""
+    shown = safe(f"{folder}/{name}" if folder else name)
+    return Problem(
+        reason="evidence.unusable",
+        message=f"the evidence file {shown!r} is left out: {problem}",
+        facts={"name": safe(name), "problem": problem},
+        remedy=remedy,
+    )
