@@ -74,8 +74,11 @@ class SelectionOptions:
         int | None, typer.Option(min=0, metavar="N", help="Follow referrers of referrers N levels deep. Default: all.")
     ] = None
     digest_tags: Annotated[
-        bool, typer.Option("--digest-tags", help="Look for cosign's .sig, .att and .sbom tags in registries, too.")
-    ] = False
+        bool,
+        typer.Option(
+            "--digest-tags/--no-digest-tags", help="Look for cosign's .sig, .att and .sbom tags in registries, too."
+        ),
+    ] = True
     distribution_spec: Annotated[
         airgap.Mechanism | None, typer.Option(help="Force one way to ask a registry for referrers.")
     ] = None

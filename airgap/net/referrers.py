@@ -66,13 +66,17 @@ class ReferrersFinder:
                 )
         return self._by_tag(subject, artifact_types, None if mechanism is Mechanism.TAG else status)
 
-    def cosign_tags(self, subject: Digest) -> tuple[Referral, ...]:
-        """The manifests of cosign's tags for the subject. Raises what reading a manifest raises."""
+    def cosign_tags(self, subject: Digest, listed: Collection[str] | None) -> tuple[Referral, ...]:
+        """The manifests of cosign's tags for the subject. Raises what reading a manifest raises.
+
+        `listed`: all tags of the repository, if they are known; else each of cosign's tags is asked for.
+        """
         found = []
         for suffix in _COSIGN_SUFFIXES:
             tag = f"{referrers_tag(subject)}.{suffix}"
             # HEAD first: most tags are missing. A manifest that is there is read, so that its digest is checked.
-            fetched = None if self._manifests.head(tag) is False else self._manifests.find(tag)
+            is_missing = tag not in listed if listed is not None else self._manifests.head(tag) is False
+            fetched = None if is_missing else self._manifests.find(tag)
             if fetched is not None:
                 found.append(Referral(descriptor=fetched.descriptor, artifact_type=None, mechanism=COSIGN, tag=tag))
         return tuple(found)

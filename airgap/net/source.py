@@ -11,19 +11,20 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from airgap import limits
-from airgap.errors import ContentError, FormatError, LimitError, UsageError
+from airgap.errors import AirgapError, ContentError, FormatError, LimitError, UsageError
 from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
 from airgap.net.download import BlobReader
 from airgap.net.http import Reply
 from airgap.net.manifests import ManifestApi
 from airgap.net.referrers import ReferrersFinder
-from airgap.net.wire import check_sent
+from airgap.net.wire import check_sent, next_page
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import Mechanism
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.reference import is_repository
+from airgap.once import Once
 from airgap.parse.json import Reading, load_object, take_list, text_or_null
 from airgap.text import safe
 from airgap.transfer.endpoint import BlobStream, FoundReferrers
@@ -52,6 +53,7 @@ class RegistrySource:
         self.manifests: Final = ManifestApi(client, self._access)
         self.finder: Final = ReferrersFinder(client, self._access, self.manifests)
         self._mechanism: Final = mechanism
+        self._few_tags: Final = Once(self._find_few_tags)
 
     @property
     def name(self) -> str:
@@ -71,14 +73,7 @@ class RegistrySource:
         Raises NotFoundError where there is no such repository, RegistryError for what is no list of tags.
         """
         seen: set[str] = set()
-        for reply in self.client.pages(
-            f"{self.repository}/tags/list?n={_TAGS_A_PAGE}",
-            access=self._access,
-            what=f"the tags of {self.repository} cannot be listed",
-            limit=limits.TAG_PAGE_BYTES,
-        ):
-            if reply.status == 404:  # noqa: PLR2004
-                raise self.client.no_repository(self.repository)
+        for reply in self._tag_pages():
             for tag in self._parse_tags(reply):
                 if tag not in seen:
                     seen.add(tag)
@@ -101,7 +96,28 @@ class RegistrySource:
     ) -> FoundReferrers:
         """See `Source`: the API, else the tag schema; cosign's tags where asked for."""
         found = self.finder.find(descriptor.digest, artifact_types=artifact_types, mechanism=self._mechanism)
-        return found.and_more(self.finder.cosign_tags(descriptor.digest)) if digest_tags else found
+        if not digest_tags:
+            return found
+        return found.and_more(self.finder.cosign_tags(descriptor.digest, self._few_tags()))
+
+    def _find_few_tags(self) -> frozenset[str] | None:
+        """All tags, if the registry lists them on one page: one question instead of three for each manifest."""
+        try:
+            first = next(self._tag_pages())
+            return frozenset(self._parse_tags(first)) if next_page(first.headers) is None else None
+        except AirgapError:
+            return None  # it may hide its list, or the list may not be readable: then each tag is asked for
+
+    def _tag_pages(self) -> Iterator[Reply]:
+        for reply in self.client.pages(
+            f"{self.repository}/tags/list?n={_TAGS_A_PAGE}",
+            access=self._access,
+            what=f"the tags of {self.repository} cannot be listed",
+            limit=limits.TAG_PAGE_BYTES,
+        ):
+            if reply.status == 404:  # noqa: PLR2004
+                raise self.client.no_repository(self.repository)
+            yield reply
 
     def open(self, descriptor: Descriptor) -> BlobStream:
         """See `Source`: resumed after cut connections. Embedded data may be used instead."""

@@ -174,7 +174,7 @@ def _attached(artifact: CopiedArtifact) -> str:
     if not planned.referrers:
         return "referrers not looked for"
     asked = any(found.lookup.mechanism in set(Mechanism) for found in planned.referrers)
-    unasked = "; cosign's tags not looked for (--digest-tags)" if asked and not planned.digest_tags else ""
+    unasked = "; cosign's tags not looked for (--no-digest-tags)" if asked and not planned.digest_tags else ""
     if not planned.attached:
         return f"{'without its referrers' if planned.problems else 'no referrers'}{unasked}"
     kinds = Counter(_COSIGN.get(item.cosign or "") or item.artifact_type or "unknown type" for item in planned.attached)

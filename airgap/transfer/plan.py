@@ -35,7 +35,7 @@ class Selection:
     """Only referrers of these types, and the referrers of these (their signatures). Empty: all."""
     depth: int | None = None
     """Levels of referrers; 1: those of the artifact and its children, but not of referrers. None: all."""
-    digest_tags: bool = False
+    digest_tags: bool = True
     """Look for cosign's tags in registries, too."""
     platforms: tuple[PlatformFilter, ...] = ()
     """Only these platforms of an index; empty: all."""

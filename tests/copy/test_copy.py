@@ -239,15 +239,25 @@ def test_referrers_are_chosen(
         assert (str(getattr(made, name).digest) in here) == (name not in left_out), name
 
 
-def test_cosign_tags_come_with_digest_tags(tmp_path: Path, registry: LoopbackRegistry) -> None:
+@pytest.mark.parametrize("tags", ["few", "more than a page", "not listed"])
+def test_cosign_tags_come_along(tmp_path: Path, registry: LoopbackRegistry, tags: str) -> None:
     made = family()
     load(registry, "app", made)
     tag = f"sha256-{made.index.digest.encoded}.sig"
     cosign = registry.put_image("app", tag=tag, layers=(b"simple signing",))
-    copy(f"{registry.host}/app:v1", tmp_path / "without")
+    if tags == "more than a page":
+        registry.page_size = 1
+    if tags == "not listed":
+        registry.on("GET", r"/tags/list", error(403, "DENIED"), times=100)
+    copy(f"{registry.host}/app:v1", tmp_path / "without", "--no-digest-tags")
     assert cosign not in digests(tmp_path / "without")
-    copy(f"{registry.host}/app:v1", tmp_path / "with", "--digest-tags")
+    copy(f"{registry.host}/app:v1", tmp_path / "with")
     assert cosign in digests(tmp_path / "with")
+    (record,) = acquisitions(tmp_path / "with")
+    assert record["referrers"]["digestTags"] is True
+    about = tag.removesuffix(".sig")
+    asked = {request.path.rpartition(".")[2] for request in registry.seen if f"{about}." in request.path}
+    assert asked == ({"sig"} if tags == "few" else {"sig", "att", "sbom"}), "a list on one page answers for all tags"
     copy(tmp_path / "with", f"{registry.host}/second")
     assert registry.repositories["second"].tags[tag] == cosign, "out of a layout they come by themselves"
 

@@ -119,7 +119,7 @@ def test_cosigns_tags_are_found(host: str) -> None:
     with store(host, "cosigned/app", writable=True) as repository:
         repository.put_manifest(descriptor, raw)
         repository.finish([Entry(descriptor=descriptor, tag=f"sha256-{subject.digest.encoded}.sig")])
-        found = repository.finder.cosign_tags(subject.digest)
+        found = repository.finder.cosign_tags(subject.digest, None)
     assert [(item.tag, item.descriptor) for item in found] == [(f"sha256-{subject.digest.encoded}.sig", descriptor)]
 
 

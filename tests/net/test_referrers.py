@@ -340,7 +340,7 @@ def test_cosigns_tags_are_found(registry: LoopbackRegistry, subject: Digest) -> 
     for suffix in ("sig", "sbom"):
         registry.put_image("app", layers=(suffix.encode(),), tag=f"sha256-{subject.encoded}.{suffix}")
     with store(registry.host) as repository:
-        found = repository.finder.cosign_tags(subject)
+        found = repository.finder.cosign_tags(subject, None)
     assert [item.tag for item in found] == [f"sha256-{subject.encoded}.sig", f"sha256-{subject.encoded}.sbom"]
     assert len(registry.requests("HEAD")) == 3
     assert len(registry.requests("GET")) == 2
@@ -353,7 +353,7 @@ def test_cosigns_tags_that_cannot_be_asked_for_are_an_error(
     registry.on("HEAD", r"\.att$", answer(status))
     diary = Diary()
     with store(registry.host, diary=diary) as repository, pytest.raises((RegistryError, AuthenticationError)):
-        repository.finder.cosign_tags(subject)
+        repository.finder.cosign_tags(subject, None)
 
 
 @pytest.mark.parametrize("status", [405, 406, 501])
