@@ -222,7 +222,7 @@ class _Recheck:
             self._metadata(report),
             typed=said.typed,
             max_signatures=report.max_signatures,
-            recorded={signature.digest: signature for artifact in artifacts for signature in artifact.signatures},
+            recorded={artifact.descriptor.digest: artifact.signatures for artifact in artifacts},
         )
 
     def _demands(

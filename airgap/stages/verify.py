@@ -88,8 +88,8 @@ class VerifyRequest:
     """How stale evidence may be, by kind (`airgap.trust.parse_ages`); overrides airgap.toml."""
     plugins: AllowedPlugins | None = None
     """Verification plugins that may be run. The network guard does not watch them."""
-    recorded: Mapping[Digest, RecordedSignature] = field(default_factory=dict)
-    """What the report of an earlier judgement says, by signature: what is lost since is undecided, not refused or good.
+    recorded: Mapping[Digest, tuple[RecordedSignature, ...]] = field(default_factory=dict)
+    """What the report of an earlier judgement says of signatures, by artifact: what is lost since is not forgotten.
 
     That is the result of a plugin that may not be run now, and evidence that was in the layout.
     """
@@ -343,11 +343,11 @@ class _Verification:
         """Every signature of `subject`, in digest order, judged; all of them, also after a good one (VERIFY-6, D27)."""
         referrers = target.graph.referrers(subject).readable(reported_elsewhere)
         found = [referrer for referrer in referrers if is_signature(referrer.manifest)]
-        limit = self._request.max_signatures
+        limit, recorded = self._request.max_signatures, self._request.recorded.get(subject.digest, ())
         if len(found) > limit:
             warnings.append(f"{len(found)} signatures are attached; only the first {limit} were judged")
         return self._judge.judge_all(
-            (candidate_of(target.store, referrer, subject, self._request.recorded) for referrer in found[:limit]),
+            (candidate_of(target.store, referrer, subject, recorded) for referrer in found[:limit]),
             target=subject,
             statement=statement,
             metadata=demanded,

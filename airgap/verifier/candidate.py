@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from airgap import limits
@@ -34,27 +32,28 @@ class Candidate:
     """The error if the envelope cannot be read (D27: it stops only this signature)."""
     manifest: Manifest | None = None
     """The signature manifest, where there is one: its annotations are hints that are compared (D1)."""
-    recorded: RecordedSignature | None = None
-    """What the report of an earlier judgement says of it."""
+    recorded: tuple[RecordedSignature, ...] = ()
+    """What the report of an earlier judgement says of all signatures of the artifact."""
 
     @property
     def earlier(self) -> PluginUse | None:
         """The plugin result of that judgement: undecided instead of refused if it may not be run now."""
-        return self.recorded.earlier if self.recorded else None
+        return next((item.earlier for item in self.recorded if item.digest == self.digest), None)
 
     @property
-    def lost_with_layout(self) -> RecordedSignature | None:
-        """Where evidence stands that was in the layout then; None where no report says so."""
-        return self.recorded if self.recorded and self.recorded.holds_evidence else None
+    def lost_with_layout(self) -> tuple[RecordedSignature, ...]:
+        """Where evidence stands that was in the layout then.
+
+        Of any signature, because a manifest that somebody changes gets another digest, and evidence is about
+        certificates.
+        """
+        return tuple(item for item in self.recorded if item.holds_evidence)
 
 
 def candidate_of(
-    store: Store,
-    referrer: Referrer,
-    subject: Descriptor,
-    recorded: Mapping[Digest, RecordedSignature] = MappingProxyType({}),
+    store: Store, referrer: Referrer, subject: Descriptor, recorded: tuple[RecordedSignature, ...] = ()
 ) -> Candidate:
-    """The envelope of a signature, or its error; `recorded`: what a report says of signatures, by their digest."""
+    """The envelope of a signature, or its error; `recorded`: what a report says of the signatures of `subject`."""
     digest = referrer.descriptor.digest
     try:
         envelope = envelope_descriptor(referrer.manifest, subject)
@@ -66,4 +65,4 @@ def candidate_of(
         obstacle = Rejected("signature.unreadable", f"the envelope {envelope.digest} cannot be read: {error}")
         return Candidate(digest=digest, envelope=envelope, obstacle=obstacle)
     manifest = referrer.manifest if isinstance(referrer.manifest, Manifest) else None
-    return Candidate(digest=digest, envelope=envelope, raw=raw, manifest=manifest, recorded=recorded.get(digest))
+    return Candidate(digest=digest, envelope=envelope, raw=raw, manifest=manifest, recorded=recorded)

@@ -320,7 +320,7 @@ class SignatureVerifier:
             state.signature.refuse_if_revoked(check)
         uses = state.revocation.check_chain(chain, kind=kind, signed_at=signed_at)
         _refuse_lost(state, check, chain, uses, kind=kind, signed_at=signed_at)
-        if recorded := state.signature.lost_with_layout:
+        for recorded in state.signature.lost_with_layout:
             recorded.refuse_clock_behind(kind, self._clock)
         state.add_evidence(uses)
         return uses
@@ -453,7 +453,7 @@ def _refuse_lost(
 
     Raises Rejected, Undecided.
     """
-    if recorded := state.signature.lost_with_layout:
+    for recorded in state.signature.lost_with_layout:
         said = recorded.target_statements(kind)
         lost = state.revocation.unanswered(said, chain, kind=kind, signed_at=signed_at, uses=uses)
         recorded.refuse_unanswered(check, lost)

@@ -55,9 +55,9 @@ class RecordedSignature:
     """The plugin that was run for it."""
 
     @property
-    def lost_with_layout(self) -> RecordedSignature:
+    def lost_with_layout(self) -> tuple[RecordedSignature, ...]:
         """Where the evidence stands that was in the layout."""
-        return self
+        return (self,)
 
     @property
     def holds_evidence(self) -> bool:

@@ -16,7 +16,7 @@ from airgap.parse.time import iso
 from tests.support.clock import set_clock
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry
-from tests.support.evidence import evidence_artifact, take_evidence_out
+from tests.support.evidence import evidence_artifact, rewrite_signature_manifests, take_evidence_out
 from tests.support.extensions import UNKNOWN_CRITICAL
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Pki, issue
@@ -56,6 +56,8 @@ class Kept:
             shutil.rmtree(self.written.layout)
         else:
             take_evidence_out(self.written.layout)
+        if gone == "evidence, and manifests":
+            rewrite_signature_manifests(self.written.layout)
 
     def put(self, name: str, data: bytes) -> None:
         (self.written.trust / "crls").mkdir(exist_ok=True)
@@ -69,7 +71,7 @@ class Kept:
         return ran
 
 
-GONE = pytest.mark.parametrize("gone", ["layout", "evidence"])
+GONE = pytest.mark.parametrize("gone", ["layout", "evidence", "evidence, and manifests"])
 """A layout whose evidence somebody took out was good again, whatever the report said."""
 
 

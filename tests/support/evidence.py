@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
+from airgap.oci.digest import Digest
 from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE
 from airgap.revocation.evidence import EvidenceFile
 from airgap.revocation.pool import EvidencePool
 from tests.support.layouts import LayoutBuilder
-from tests.support.scenario import bare
+from tests.support.scenario import NOTARY, bare
 
 
 def spoilt(data: bytes) -> bytes:
@@ -58,3 +59,16 @@ def take_evidence_out(layout: Path) -> None:
         kept += [] if manifest.get("artifactType") == EVIDENCE_TYPE else [item]
     assert len(kept) < len(index["manifests"])
     (layout / "index.json").write_text(json.dumps({**index, "manifests": kept}))
+
+
+def rewrite_signature_manifests(layout: Path) -> None:
+    """Each signature is attached by another manifest, with the same envelope."""
+    index = json.loads((layout / "index.json").read_text())
+    for item in index["manifests"]:
+        manifest = json.loads((layout / "blobs/sha256" / item["digest"].removeprefix("sha256:")).read_text())
+        if manifest.get("artifactType") == NOTARY:
+            manifest["annotations"]["rewritten"] = "yes"
+            data = json.dumps(manifest).encode()
+            item.update(digest=str(Digest.of(data)), size=len(data))
+            (layout / "blobs/sha256" / Digest.of(data).encoded).write_bytes(data)
+    (layout / "index.json").write_text(json.dumps(index))
