@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airgap.oci.content_mode import Content
     from airgap.oci.digest import Digest
     from airgap.oci.lookup import Mechanism, ReferrersTag
-    from airgap.plugin.directory import PluginDirectory
+    from airgap.plugin.plugin_directory import PluginDirectory
     from airgap.signature.results import SignedArtifact, StampedSignature
     from airgap.stages.blob import BlobSignRequest, BlobVerifyRequest, inspect_blob, sign_blob, verify_blob
     from airgap.stages.copy import CopyRequest, copy
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from airgap.trust.directory import TrustDirectory
     from airgap.verdict import Verdict
     from airgap.verifier.outcome import Outcome
-    from airgap.verifier.plugins import AllowedPlugins
     from airgap.verifier.rechecked import RecheckOutcome
+    from airgap.verifier.verification_plugins import AllowedPlugins
 
 __getattr__, __dir__ = on_demand(
     __name__,
@@ -61,7 +61,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.oci.content_mode": ("Content",),
         "airgap.oci.digest": ("Digest",),
         "airgap.oci.lookup": ("Mechanism", "ReferrersTag"),
-        "airgap.plugin.directory": ("PluginDirectory",),
+        "airgap.plugin.plugin_directory": ("PluginDirectory",),
         "airgap.signature.results": ("SignedArtifact", "StampedSignature"),
         "airgap.stages.blob": ("BlobSignRequest", "BlobVerifyRequest", "inspect_blob", "sign_blob", "verify_blob"),
         "airgap.stages.copy": ("CopyRequest", "copy"),
@@ -79,7 +79,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.trust.directory": ("TrustDirectory",),
         "airgap.verdict": ("Verdict",),
         "airgap.verifier.outcome": ("Outcome",),
-        "airgap.verifier.plugins": ("AllowedPlugins",),
+        "airgap.verifier.verification_plugins": ("AllowedPlugins",),
         "airgap.verifier.rechecked": ("RecheckOutcome",),
     },
 )

@@ -13,9 +13,9 @@ from airgap.oci.outline import Discovered
 from airgap.pki.algorithms import Algorithm
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
-from airgap.plugin.directory import Installed
 from airgap.plugin.host import Host, Plugin
 from airgap.plugin.install import Installation
+from airgap.plugin.plugin_directory import Installed
 from airgap.problem import Problem
 from airgap.signature.inspected import InspectedArtifact, InspectedSignature
 from airgap.signature.key_config import LocalKey, TokenKey, UnknownKey
@@ -32,8 +32,8 @@ from airgap.trust.export import Exported
 from airgap.trust.layout_evidence import LayoutEvidence
 from airgap.trust.policy import OciPolicy
 from airgap.trust.policy_edit import CheckedPolicy, PolicyAnswer
-from airgap.trust.snapshots.document import Snapshot
 from airgap.trust.snapshots.opened import OpenSnapshot
+from airgap.trust.snapshots.snapshot_document import Snapshot
 from airgap.trust.snapshots.state import State
 from airgap.trust.statement import Refusal
 from airgap.trust.status import TrustStatus

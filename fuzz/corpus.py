@@ -216,7 +216,7 @@ def _plugin_answers() -> Iterator[bytes]:
 
 
 def _reports() -> Iterator[bytes]:
-    from airgap.report.text import VerifyReport
+    from airgap.report.verify_text import VerifyReport
     from airgap.stages.verify import VerifyRequest, verify
 
     with tempfile.TemporaryDirectory() as folder:

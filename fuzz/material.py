@@ -10,8 +10,8 @@ from functools import cache
 from typing import Final
 
 from airgap.oci.digest import Digest
-from airgap.trust.snapshots.document import Built, Covered
 from airgap.trust.snapshots.material import MaterialFile, part_of
+from airgap.trust.snapshots.snapshot_document import Built, Covered
 from tests.support.crls import NEXT_UPDATE, THIS_UPDATE
 from tests.support.pki import AT, Issued, Pki
 from tests.support.scenario import SIGNING_CRL, TSA_CRL, chain_with_crls

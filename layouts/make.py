@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE, NOTARY_SIGNATURE, Descriptor, Platform
 from airgap.pki.certificate import Certificate
-from airgap.signature.manifest import CONFIG_BYTES, config_descriptor, signature_manifest
 from airgap.signature.produce import ENCODERS, Draft, encode_payload
+from airgap.signature.signature_manifest import CONFIG_BYTES, config_descriptor, signature_manifest
 from airgap.signature.signer import LocalSigner
 from tests.support.crls import crl, entry
 from tests.support.keyring import generate

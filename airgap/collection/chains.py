@@ -21,11 +21,11 @@ from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, read_verified
 from airgap.pki.certificate import Certificate, Offered, verify_issued
 from airgap.pki.chain import Anchors, other_keys
-from airgap.pki.timestamp import TimestampToken
+from airgap.pki.timestamp_token import TimestampToken
 from airgap.revocation.freshness import ChainKind
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
-from airgap.signature.manifest import envelope_descriptor, is_signature
 from airgap.signature.model import Envelope
+from airgap.signature.signature_manifest import envelope_descriptor, is_signature
 
 _Item = TypeVar("_Item")
 _TIME_STAMPING = "1.3.6.1.5.5.7.3.8"

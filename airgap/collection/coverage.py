@@ -18,7 +18,7 @@ from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
 from airgap.reasons import ExitCode, most_severe
-from airgap.revocation.evidence import Evidence
+from airgap.revocation.evidence_files import Evidence
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.use import EvidenceUse

@@ -12,7 +12,7 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.revocation.artifact import EvidenceArtifact, pack
 from airgap.revocation.combined import CombinedEvidence
-from airgap.revocation.evidence import CrlFile, Evidence
+from airgap.revocation.evidence_files import CrlFile, Evidence
 
 
 def pack_evidence(

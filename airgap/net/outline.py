@@ -18,7 +18,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest, parse_layout_index, parse_manifest
 from airgap.revocation.artifact import evidence_of
-from airgap.signature.manifest import is_signature
+from airgap.signature.signature_manifest import is_signature
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.index_writer import index_document
 from airgap.transfer.sources import MemoryFile

@@ -413,7 +413,7 @@ def _foreign(label: str, number: int, block: bytes = b"") -> FormatError | None:
 
 
 def _open_block(where: str, end: str, body: list[str]) -> FormatError:
-    from airgap.pki.recognise import Kind
+    from airgap.pki.file_kinds import Kind
     from airgap.pki.wrong_files import NeededFile, remedy_for
 
     other = next((line for line in body if line.startswith("-----END ")), "")
@@ -422,7 +422,7 @@ def _open_block(where: str, end: str, body: list[str]) -> FormatError:
 
 
 def _one_line(where: str) -> FormatError:
-    from airgap.pki.recognise import Kind
+    from airgap.pki.file_kinds import Kind
     from airgap.pki.wrong_files import NeededFile, remedy_for
 
     return FormatError("is written on one line", where=where, remedy=remedy_for(Kind.ONE_LINE, NeededFile.CERTIFICATE))

@@ -398,7 +398,7 @@ def _basic(data: bytes) -> bytes:
     fields = der.read(data, "ocsp").fields("ocsp")
     status = fields.any("responseStatus").integer("ocsp.responseStatus", tag=der.ENUMERATED)
     if status:
-        from airgap.pki.recognise import ocsp_error
+        from airgap.pki.file_kinds import ocsp_error
 
         raise FormatError(f"is {ocsp_error(status)}", where="ocsp")
     explicit = fields.maybe(der.context(0))

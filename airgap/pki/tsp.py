@@ -16,7 +16,7 @@ from airgap.hashing import SHA2, digest
 from airgap.parse import der
 from airgap.parse.der import Element
 from airgap.pki.digests import hash_algorithm
-from airgap.pki.timestamp import TimestampToken
+from airgap.pki.timestamp_token import TimestampToken
 from airgap.text import safe
 
 NONCE_BITS: Final = 64

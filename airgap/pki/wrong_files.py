@@ -8,7 +8,7 @@ from typing import Final
 
 from airgap.errors import FormatError, LimitError
 from airgap.parse import der
-from airgap.pki.recognise import OCSP_BEGUN, Kind, RecognisedFile, label_kind, of_der, recognise
+from airgap.pki.file_kinds import OCSP_BEGUN, Kind, RecognisedFile, label_kind, of_der, recognise
 from airgap.text import safe
 
 

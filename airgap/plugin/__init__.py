@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from airgap.exports import on_demand
 
 if TYPE_CHECKING:
-    from airgap.plugin.directory import check_name, default_libexec
     from airgap.plugin.errors import PluginError
     from airgap.plugin.install import install_plugin, uninstall_plugin
+    from airgap.plugin.plugin_directory import check_name, default_libexec
 
 __getattr__, __dir__ = on_demand(
     __name__,
     {
-        "airgap.plugin.directory": ("check_name", "default_libexec"),
+        "airgap.plugin.plugin_directory": ("check_name", "default_libexec"),
         "airgap.plugin.errors": ("PluginError",),
         "airgap.plugin.install": ("install_plugin", "uninstall_plugin"),
     },

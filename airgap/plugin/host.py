@@ -1,6 +1,6 @@
 """Requests to a plugin, and the comparison of its answers with them.
 
-Signatures are not verified here but by the callers (airgap.signature.plugin_signer, airgap.verifier.plugins).
+The callers verify the signatures (airgap.signature.plugin_signer, airgap.verifier.verification_plugins).
 """
 
 from __future__ import annotations

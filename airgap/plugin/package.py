@@ -21,7 +21,7 @@ from typing import IO, Final
 from airgap import limits
 from airgap.errors import FormatError, LimitError, UsageError
 from airgap.hashing import fingerprint
-from airgap.plugin.directory import PREFIX, check_name, executable_name
+from airgap.plugin.plugin_directory import PREFIX, check_name, executable_name
 from airgap.text import safe
 
 _ZIP: Final = b"PK\x03\x04"

@@ -11,9 +11,9 @@ from airgap.exports import on_demand
 
 if TYPE_CHECKING:
     from airgap.report.blobs import BlobReport, InspectedBlobReport, SignedBlobReport
-    from airgap.report.certificates import CertificatesReport
     from airgap.report.copying import CopyReport
     from airgap.report.discovery import DiscoverReport
+    from airgap.report.evidence_status import StatusReport
     from airgap.report.exporting import ExportReport
     from airgap.report.failure import ErrorReport
     from airgap.report.fetching import FetchReport
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from airgap.report.report import Report, check_report, to_json, write_report
     from airgap.report.signing import KeysReport, SignReport, TimestampReport
     from airgap.report.snapshots import PinsReport, SnapshotReport, ceremony_text
-    from airgap.report.status import StatusReport
+    from airgap.report.store_certificates import CertificatesReport
     from airgap.report.style import Style
-    from airgap.report.text import VerifyReport
+    from airgap.report.verify_text import VerifyReport
     from airgap.report.wording import count, size
 
 __getattr__, __dir__ = on_demand(
     __name__,
     {
         "airgap.report.blobs": ("BlobReport", "InspectedBlobReport", "SignedBlobReport"),
-        "airgap.report.certificates": ("CertificatesReport",),
+        "airgap.report.store_certificates": ("CertificatesReport",),
         "airgap.report.copying": ("CopyReport",),
         "airgap.report.discovery": ("DiscoverReport",),
         "airgap.report.exporting": ("ExportReport",),
@@ -46,9 +46,9 @@ __getattr__, __dir__ = on_demand(
         "airgap.report.report": ("Report", "check_report", "to_json", "write_report"),
         "airgap.report.signing": ("KeysReport", "SignReport", "TimestampReport"),
         "airgap.report.snapshots": ("PinsReport", "SnapshotReport", "ceremony_text"),
-        "airgap.report.status": ("StatusReport",),
+        "airgap.report.evidence_status": ("StatusReport",),
         "airgap.report.style": ("Style",),
-        "airgap.report.text": ("VerifyReport",),
+        "airgap.report.verify_text": ("VerifyReport",),
         "airgap.report.wording": ("count", "size"),
     },
 )

@@ -9,10 +9,10 @@ from airgap.oci.outline import Discovered, Outline
 from airgap.oci.record import Record
 from airgap.parse.time import iso
 from airgap.reasons import ExitCode
-from airgap.report.document import content_problem_document, record_document
 from airgap.report.report import Json, Report
 from airgap.report.style import Style
 from airgap.report.tree import TreeNode
+from airgap.report.verify_document import content_problem_document, record_document
 from airgap.text import safe
 
 DISCOVER_SCHEMA = "airgap.discover/1"

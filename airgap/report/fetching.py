@@ -10,11 +10,11 @@ from typing import Final, Self
 from airgap.collection.coverage import Attempt, AttemptResult, CertificateCoverage, FetchOutcome, Status
 from airgap.errors import AirgapError
 from airgap.parse.time import iso
-from airgap.report.document import problem_document
 from airgap.report.failure import problem_of
 from airgap.report.report import TOOL, Json, OutcomeReport
 from airgap.report.style import Style
-from airgap.report.text import problem_and_warning_lines
+from airgap.report.verify_document import problem_document
+from airgap.report.verify_text import problem_and_warning_lines
 from airgap.report.wording import count, moment
 from airgap.revocation.use import EvidenceUse
 from airgap.text import safe

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
-from airgap.pki.timestamp import TimestampToken
+from airgap.pki.timestamp_token import TimestampToken
 from airgap.reasons import ExitCode
-from airgap.report.document import content_problem_document
 from airgap.report.report import Json, Report
 from airgap.report.style import PLAIN, Style
 from airgap.report.tree import TreeNode
+from airgap.report.verify_document import content_problem_document
 from airgap.report.wording import described, moment
 from airgap.signature.inspected import InspectedArtifact, InspectedSignature
 from airgap.signature.model import Envelope, Payload

@@ -11,11 +11,11 @@ from airgap.errors import AirgapError
 from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.reasons import remedy_of
-from airgap.report.document import heading, problem_document, signature_document
 from airgap.report.failure import problem_of
 from airgap.report.report import Json, OutcomeReport
 from airgap.report.style import PLAIN, Style
-from airgap.report.text import has_reservations, problem_and_warning_lines, problem_line, soft_lines
+from airgap.report.verify_document import heading, problem_document, signature_document
+from airgap.report.verify_text import has_reservations, problem_and_warning_lines, problem_line, soft_lines
 from airgap.verdict import Verdict
 from airgap.verifier.rechecked import Basis, Change, Rechecked, RecheckOutcome
 

@@ -10,7 +10,7 @@ from airgap.errors import AirgapError
 from airgap.oci.descriptor import COSE_ENVELOPE
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
-from airgap.pki.timestamp import VerifiedTimestamp
+from airgap.pki.timestamp_token import VerifiedTimestamp
 from airgap.reasons import ExitCode
 from airgap.report.report import Json, Report
 from airgap.report.style import Style

@@ -29,7 +29,7 @@ from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import Root, reported_elsewhere
 from airgap.oci.store import Store, read_verified
 from airgap.problem import Problem
-from airgap.revocation.evidence import EvidenceFile, UnreadableEvidence
+from airgap.revocation.evidence_files import EvidenceFile, UnreadableEvidence
 from airgap.revocation.index import INDEX
 from airgap.revocation.misplaced import POSSIBLE, is_left_behind, says_evidence
 from airgap.revocation.pool import EvidencePool

@@ -17,7 +17,7 @@ from airgap.revocation.ages import EvidenceAges
 from airgap.revocation.clearing_crls import ClearingCrls
 from airgap.revocation.clearing_ocsp import ClearingResponses, unknown
 from airgap.revocation.condemning import CondemningEvidence
-from airgap.revocation.evidence import CrlFile, Evidence, OcspFile
+from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
 from airgap.revocation.freshness import DatedEvidence, Freshness
 from airgap.revocation.query import RevocationQuery
 from airgap.revocation.use import ClearingAnswer, EvidenceUse, NewestInTargets

@@ -16,7 +16,7 @@ from airgap.pki.extensions import REASON_FLAGS
 from airgap.reasons import MADE_SO
 from airgap.revocation.ages import EvidenceAges
 from airgap.revocation.condemning import hold_in_force, why_harmless
-from airgap.revocation.evidence import CrlFile, Evidence
+from airgap.revocation.evidence_files import CrlFile, Evidence
 from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.query import RevocationQuery, about_file, crl_use, no_crl, revoked
 from airgap.revocation.use import ClearingAnswer, EvidenceUse

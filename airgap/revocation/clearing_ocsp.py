@@ -9,7 +9,7 @@ from airgap.errors import Undecided
 from airgap.pki.certificate import Certificate
 from airgap.revocation.ages import EvidenceAges
 from airgap.revocation.condemning import CondemningEvidence, why_harmless
-from airgap.revocation.evidence import Evidence, OcspFile
+from airgap.revocation.evidence_files import Evidence, OcspFile
 from airgap.revocation.query import HOLD, RevocationQuery, about_file, no_ocsp, revoked
 from airgap.revocation.use import ClearingAnswer, EvidenceUse
 from airgap.text import safe

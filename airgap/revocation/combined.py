@@ -10,7 +10,7 @@ from typing import Final
 
 from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
-from airgap.revocation.evidence import (
+from airgap.revocation.evidence_files import (
     CrlFile,
     Evidence,
     MisplacedEvidence,

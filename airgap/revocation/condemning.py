@@ -18,7 +18,7 @@ from airgap.errors import FormatError, Rejected, Undecided
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.extensions import authority_key
 from airgap.revocation.damage import DamagedEvidence, damage_of, has_near_key
-from airgap.revocation.evidence import CrlFile, Evidence, MisplacedEvidence, OcspFile, UnreadableEvidence
+from airgap.revocation.evidence_files import CrlFile, Evidence, MisplacedEvidence, OcspFile, UnreadableEvidence
 from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery, about_file, revoked
 from airgap.revocation.use import TargetStatement

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from airgap import limits
 from airgap.errors import FormatError, LimitError, TrustMaterialError
 from airgap.files import list_folder, read_material, read_regular, reading_problem
-from airgap.revocation.evidence import CrlFile, EvidenceFile, OcspFile, UnreadableEvidence
+from airgap.revocation.evidence_files import CrlFile, EvidenceFile, OcspFile, UnreadableEvidence
 from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.revocation.misplaced import POSSIBLE, find_misplaced, is_left_behind, leads_to_evidence
 from airgap.revocation.pool import EvidencePool

@@ -14,7 +14,7 @@ from airgap.errors import FormatError, LimitError
 from airgap.oci.digest import Digest
 from airgap.once import Once
 from airgap.problem import Problem
-from airgap.revocation.evidence import CrlFile, EvidenceFile, OcspFile, UnreadableEvidence
+from airgap.revocation.evidence_files import CrlFile, EvidenceFile, OcspFile, UnreadableEvidence
 from airgap.text import safe
 
 if TYPE_CHECKING:  # imported only when there is a file to read
@@ -50,7 +50,7 @@ def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem, data:
         return piece.leftover or piece.misplaced
     if found.in_target:
         return False
-    from airgap.pki.recognise import OCSP_BEGUN  # seldom needed
+    from airgap.pki.file_kinds import OCSP_BEGUN  # seldom needed
 
     # what begins as evidence is damaged, whatever it is called; in crls/ it may be one that is being written
     begun = found.issuer is not None or OCSP_BEGUN.match(data) is not None
@@ -75,7 +75,7 @@ def _identify(
     except FormatError as error:
         as_response = error
     from airgap.pki import wrong_files  # most files do not need it
-    from airgap.pki.recognise import OCSP_BEGUN
+    from airgap.pki.file_kinds import OCSP_BEGUN
 
     wanted = wrong_files.needed_in(piece.folder, piece.name)
     issuer, key = claimed_issuer(data), claimed_key(data)

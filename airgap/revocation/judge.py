@@ -24,7 +24,7 @@ from airgap.revocation.clearing import ClearingEvidence
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.condemning import CondemningEvidence, RevocationStatement, RevocationStatements
 from airgap.revocation.damage import DamagedEvidence
-from airgap.revocation.evidence import CrlFile, Evidence
+from airgap.revocation.evidence_files import CrlFile, Evidence
 from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.query import RevocationQuery
 from airgap.revocation.use import ClearingAnswer, EvidenceUse, NewestInTargets, TargetStatement

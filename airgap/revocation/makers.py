@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from airgap.errors import FormatError, Rejected, Undecided
 from airgap.pki.certificate import Certificate, verify_ever_issued
-from airgap.revocation.evidence import CrlFile, Evidence, OcspFile
+from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
 from airgap.revocation.query import RevocationQuery
 
 if TYPE_CHECKING:  # imported only when there is a response to read

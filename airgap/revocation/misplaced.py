@@ -16,7 +16,7 @@ from airgap import limits
 from airgap.errors import FormatError, LimitError
 from airgap.files import list_folder, open_plain, read_regular, reading_problem
 from airgap.problem import Problem
-from airgap.revocation.evidence import EvidenceFile, UnreadableEvidence
+from airgap.revocation.evidence_files import EvidenceFile, UnreadableEvidence
 from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
 

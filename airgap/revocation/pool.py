@@ -19,7 +19,7 @@ from airgap.once import Once
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_key
 from airgap.problem import Problem
-from airgap.revocation.evidence import (
+from airgap.revocation.evidence_files import (
     CrlFile,
     EvidenceFile,
     EvidenceSummary,

@@ -10,7 +10,7 @@ from airgap.errors import Fact, Rejected, Undecided
 from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
-from airgap.revocation.evidence import CrlFile, OcspFile
+from airgap.revocation.evidence_files import CrlFile, OcspFile
 from airgap.revocation.freshness import ChainKind, DatedEvidence
 from airgap.revocation.use import EvidenceUse
 from airgap.text import safe

@@ -11,16 +11,16 @@ from airgap.oci.digest import Digest
 from airgap.oci.manifest import Manifest, parse_manifest
 from airgap.pki.chain import check_code_signing_chain
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, parse_payload, verify_signature
-from airgap.signature.manifest import (
+from airgap.signature.model import Envelope, Payload
+from airgap.signature.payload import check_about
+from airgap.signature.sealing import Sealed
+from airgap.signature.signature_manifest import (
     CONFIG_BYTES,
     Form,
     config_descriptor,
     envelope_descriptor,
     signature_manifest,
 )
-from airgap.signature.model import Envelope, Payload
-from airgap.signature.payload import check_about
-from airgap.signature.sealing import Sealed
 from airgap.signature.signer import SigningError
 from airgap.transfer.attach import AttachedManifest, Attachment, Place, as_subject
 

@@ -18,8 +18,8 @@ from airgap.parse.time import rfc3339
 from airgap.pki.algorithms import Algorithm, by_jws
 from airgap.signature import model
 from airgap.signature.attributes import Attributes, Dialect, Label, read_attributes, show
-from airgap.signature.certificates import parse_certificates
 from airgap.signature.model import Envelope
+from airgap.signature.offered_certificates import parse_certificates
 from airgap.text import safe
 
 X5C: Final = "x5c"

@@ -22,8 +22,8 @@ from airgap.plugin.errors import PluginError
 from airgap.plugin.host import Plugin
 from airgap.plugin.protocol import Capability, Command, EnvelopeRequest, KeyRequest, SignatureRequest
 from airgap.signature import model
-from airgap.signature.certificates import parse_certificates
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, verify_signature
+from airgap.signature.offered_certificates import parse_certificates
 from airgap.signature.payload import TARGET
 from airgap.signature.produce import Draft, EnvelopeSigner, MadeEnvelope
 from airgap.signature.signer import Signer

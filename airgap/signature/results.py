@@ -9,7 +9,7 @@ from pathlib import Path
 
 from airgap.oci.descriptor import Descriptor
 from airgap.pki.certificate import Certificate
-from airgap.pki.timestamp import VerifiedTimestamp
+from airgap.pki.timestamp_token import VerifiedTimestamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

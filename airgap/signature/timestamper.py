@@ -18,7 +18,7 @@ from airgap.errors import FormatError, Rejected, UsageError
 from airgap.files import read_given
 from airgap.pki.certificate import Certificate, load_certificates
 from airgap.pki.chain import Anchors
-from airgap.pki.timestamp import TimestampToken, VerifiedTimestamp, check_within
+from airgap.pki.timestamp_token import TimestampToken, VerifiedTimestamp, check_within
 from airgap.pki.tsp import NONCE_BITS, TimestampingError, TimestampQuery, read_response
 from airgap.signature.signer import SigningError
 from airgap.text import safe

@@ -49,8 +49,8 @@ from airgap.verifier.blob_outcome import BlobOutcome
 from airgap.verifier.candidate import Candidate
 from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.outcome import AppliedPolicy
-from airgap.verifier.plugins import AllowedPlugins
 from airgap.verifier.run import clock_warning
+from airgap.verifier.verification_plugins import AllowedPlugins
 
 AGENT: Final = f"airgap/{__version__}"
 

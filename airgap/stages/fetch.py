@@ -42,8 +42,8 @@ from airgap.pki.crl_pem import split_pem
 from airgap.problem import Problem
 from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, find_evidence_beside, find_target_evidence
 from airgap.revocation.combined import CombinedEvidence
-from airgap.revocation.evidence import EvidenceFile, UnreadableEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
+from airgap.revocation.evidence_files import EvidenceFile, UnreadableEvidence
 from airgap.revocation.misplaced import POSSIBLE, says_evidence
 from airgap.revocation.pool import EvidencePool
 from airgap.text import safe
@@ -376,7 +376,7 @@ def _is_likely(path: Path, folder: Path) -> bool:
 
 def _unnamed(path: Path, folder: Path) -> Iterator[tuple[str, bytes]]:
     """Whether a file with another name is evidence, or may contain some and has a name or folder of evidence."""
-    from airgap.pki.recognise import Kind, recognise
+    from airgap.pki.file_kinds import Kind, recognise
     from airgap.pki.wrong_files import is_no_evidence, may_hide_evidence
 
     is_meant = not path.name.startswith(".") and _is_likely(path, folder)

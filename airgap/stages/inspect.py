@@ -10,7 +10,7 @@ from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, read_verified
 from airgap.oci.target import Target, open_target
 from airgap.signature.inspected import InspectedArtifact, InspectedSignature, inspect_envelope, obstacle
-from airgap.signature.manifest import envelope_descriptor, is_signature
+from airgap.signature.signature_manifest import envelope_descriptor, is_signature
 
 
 def inspect(target: str) -> tuple[InspectedArtifact, ...]:

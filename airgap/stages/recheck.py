@@ -42,7 +42,7 @@ from airgap.verifier.recorded import RecordedArtifact, RecordedReport, parse_rep
 from airgap.verifier.run import clock_warning
 
 if TYPE_CHECKING:
-    from airgap.verifier.plugins import AllowedPlugins
+    from airgap.verifier.verification_plugins import AllowedPlugins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,14 +17,14 @@ from airgap.errors import ContentError, FormatError, Rejected, UsageError
 from airgap.net.places import Places
 from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
 from airgap.pki.certificate import Certificate
-from airgap.pki.timestamp import VerifiedTimestamp
+from airgap.pki.timestamp_token import VerifiedTimestamp
 from airgap.signature.attachment import AttachedSignature, read_attached, signature_attachment
 from airgap.signature.formats import EnvelopeFormat
-from airgap.signature.manifest import Form
 from airgap.signature.model import Envelope, ExtendedAttribute, PluginDemand, Scheme
 from airgap.signature.produce import Draft, EnvelopeSigner, encode_payload
 from airgap.signature.results import SignedArtifact
 from airgap.signature.sealing import check_signing_chain, seal
+from airgap.signature.signature_manifest import Form
 from airgap.signature.signer import Signer
 from airgap.signature.timestamper import Timestamper
 from airgap.transfer.attach import Attachment, Place

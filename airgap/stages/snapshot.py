@@ -29,11 +29,18 @@ from airgap.transfer.writer import LayoutWriter
 from airgap.trust.generation import read_one_state, settled
 from airgap.trust.location import not_there
 from airgap.trust.separation import check_output
-from airgap.trust.snapshots.coverage import cover
-from airgap.trust.snapshots.document import Built, Snapshot, is_snapshot, parse_number, parse_stream, read_snapshot
 from airgap.trust.snapshots.material import MaterialFile, largest, list_material
 from airgap.trust.snapshots.opened import open_snapshot
 from airgap.trust.snapshots.pins import Pins
+from airgap.trust.snapshots.snapshot_coverage import cover
+from airgap.trust.snapshots.snapshot_document import (
+    Built,
+    Snapshot,
+    is_snapshot,
+    parse_number,
+    parse_stream,
+    read_snapshot,
+)
 from airgap.trust.snapshots.state import FILE, State
 from airgap.trust.snapshots.swap import StagedSwap
 

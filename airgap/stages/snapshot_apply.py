@@ -29,12 +29,12 @@ from airgap.trust.directory import Location, TrustDirectory
 from airgap.trust.levels import Check
 from airgap.trust.snapshots import tuf_memory as tuf
 from airgap.trust.snapshots.assemble import assemble, assemble_previous, check_incoming, check_tree
-from airgap.trust.snapshots.coverage import Coverage, cover
-from airgap.trust.snapshots.document import Snapshot
 from airgap.trust.snapshots.material import Part, evidence_digests, list_trust_material
 from airgap.trust.snapshots.memory import former_memory, lost_memory
 from airgap.trust.snapshots.opened import OpenSnapshot
 from airgap.trust.snapshots.pins import Pin, PinKind, Pins
+from airgap.trust.snapshots.snapshot_coverage import Coverage, cover
+from airgap.trust.snapshots.snapshot_document import Snapshot
 from airgap.trust.snapshots.state import FILE, State, is_behind
 from airgap.trust.snapshots.swap import StagedSwap, swap_of
 from airgap.verdict import all_of

@@ -24,7 +24,7 @@ from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.parse.time import iso
 from airgap.text import safe
 from airgap.transfer.attach import AttachableLayout, Attachment
-from airgap.trust.snapshots.document import Snapshot, read_snapshot
+from airgap.trust.snapshots.snapshot_document import Snapshot, read_snapshot
 from airgap.trust.snapshots.tuf_check import MANIFEST_TARGET, METADATA_TYPE, TITLE, TUF_TYPE, check_root, load
 
 ROLES: Final = ("root", "targets", "snapshot", "timestamp")

@@ -28,8 +28,8 @@ from airgap.oci.target import Target, TargetOpener, open_target
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.revocation.artifact import find_proposals, is_evidence_alone
-from airgap.revocation.evidence import Evidence
-from airgap.signature.manifest import is_signature
+from airgap.revocation.evidence_files import Evidence
+from airgap.signature.signature_manifest import is_signature
 from airgap.text import safe
 from airgap.trust.choice import Named, choose_statement, name_artifact
 from airgap.trust.directory import Location, TrustDirectory
@@ -59,8 +59,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from airgap.oci.record import Record
-    from airgap.verifier.plugins import AllowedPlugins
     from airgap.verifier.recorded import RecordedSignature
+    from airgap.verifier.verification_plugins import AllowedPlugins
 
 _Contents = Callable[[Descriptor], ContentReport | None]
 """The result for the content of an artifact."""

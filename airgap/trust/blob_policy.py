@@ -11,7 +11,7 @@ from airgap.parse import json
 from airgap.parse.json import JsonObject
 from airgap.text import safe
 from airgap.trust.levels import Level
-from airgap.trust.members import Notes
+from airgap.trust.policy_members import Notes
 from airgap.trust.statement import (
     Policy,
     Statement,

@@ -11,7 +11,7 @@ from airgap.errors import FormatError, Rejected
 from airgap.pki.certificate import Certificate
 from airgap.text import safe
 from airgap.trust.identity_names import is_known, parse_name, read_subject, render_name
-from airgap.trust.members import Notes, each
+from airgap.trust.policy_members import Notes, each
 
 ANY: Final = "*"
 """The identity that every signer has whose chain ends in the statement's trust stores (ID-1)."""

@@ -21,7 +21,7 @@ from airgap.pki.chain import Anchors
 from airgap.problem import Problem
 from airgap.revocation.artifact import Named, TargetEvidence, find_target_evidence
 from airgap.revocation.combined import CombinedEvidence
-from airgap.revocation.evidence import Evidence
+from airgap.revocation.evidence_files import Evidence
 from airgap.revocation.freshness import Freshness
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory

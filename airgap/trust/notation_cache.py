@@ -30,8 +30,8 @@ from airgap.pki.crl_facts import CrlFacts
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.ocsp import SingleResponse
 from airgap.revocation.damage import contradicts, is_damaged
-from airgap.revocation.evidence import CrlFile, OcspFile
 from airgap.revocation.evidence_directory import EvidenceDirectory
+from airgap.revocation.evidence_files import CrlFile, OcspFile
 from airgap.revocation.index import EvidenceIndex
 from airgap.revocation.query import HOLD, REMOVED
 from airgap.text import safe

@@ -12,7 +12,7 @@ from airgap.parse import json
 from airgap.parse.json import JsonObject
 from airgap.text import safe
 from airgap.trust.levels import ACTIONS, CUSTOM, Action, Check, Level, VerifyTimestamp
-from airgap.trust.members import Notes, take_each
+from airgap.trust.policy_members import Notes, take_each
 from airgap.trust.scopes import EVERY, check_scope, near_scopes, parse_scope
 from airgap.trust.statement import (
     Policy,

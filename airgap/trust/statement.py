@@ -19,7 +19,7 @@ from airgap.reasons import REASONS
 from airgap.text import safe
 from airgap.trust.identities import Identity, doubts, parse_identities
 from airgap.trust.levels import Action, Check, Level, SignatureVerification, VerifyTimestamp, parse_verification
-from airgap.trust.members import (
+from airgap.trust.policy_members import (
     Fault,
     FormatErrors,
     Notes,

@@ -21,8 +21,8 @@ from airgap.pki.distinguished_names import name_text, parse_name
 from airgap.pki.ocsp import SingleResponse
 from airgap.problem import Problem
 from airgap.revocation.damage import Contradictions, is_damaged
-from airgap.revocation.evidence import CrlFile, MisplacedEvidence, OcspFile, UnreadableEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, read_index
+from airgap.revocation.evidence_files import CrlFile, MisplacedEvidence, OcspFile, UnreadableEvidence
 from airgap.revocation.freshness import CHAIN_KINDS, EvidenceKind, Freshness
 from airgap.revocation.index import EvidenceIndex
 from airgap.text import safe

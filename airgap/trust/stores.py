@@ -20,7 +20,7 @@ from airgap.files import list_folder, read_regular, reading_problem
 from airgap.pki.certificate import Certificate, load_certificates
 from airgap.problem import Problem
 from airgap.text import safe
-from airgap.trust.members import as_choice
+from airgap.trust.policy_members import as_choice
 from airgap.trust.store_types import StoreType
 
 FOLDER: Final = ("truststore", "x509")

@@ -17,7 +17,7 @@ from airgap.verifier.facts import SignatureFacts
 from airgap.verifier.hint import Hint
 
 if TYPE_CHECKING:
-    from airgap.pki.timestamp import TimestampToken
+    from airgap.pki.timestamp_token import TimestampToken
 
 
 def no_anchor(chain: Sequence[Certificate], anchors: Anchors, elsewhere: Hint) -> Rejected:
@@ -186,7 +186,7 @@ def no_timestamp(facts: SignatureFacts, at: datetime, statement: Statement) -> R
 
 
 def _parsed(token: bytes) -> TimestampToken | None:
-    from airgap.pki.timestamp import TimestampToken
+    from airgap.pki.timestamp_token import TimestampToken
 
     try:
         return TimestampToken.parse(token)

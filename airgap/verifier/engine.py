@@ -19,7 +19,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate, Offered
 from airgap.pki.chain import Anchors, check_code_signing_chain
-from airgap.revocation.evidence import Evidence
+from airgap.revocation.evidence_files import Evidence
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.pool import EvidencePool
@@ -50,11 +50,11 @@ from airgap.verifier.signature_state import SignatureState
 if TYPE_CHECKING:  # modules that few signatures need are imported for those: see docs/explanation/performance.md
     from datetime import datetime
 
-    from airgap.pki.timestamp import VerifiedTimestamp
+    from airgap.pki.timestamp_token import VerifiedTimestamp
     from airgap.revocation.freshness import ChainKind
     from airgap.signature.blob_payload import BlobTarget
-    from airgap.verifier.plugins import AllowedPlugins, PluginAnswer
     from airgap.verifier.recorded import RecordedSignature
+    from airgap.verifier.verification_plugins import AllowedPlugins, PluginAnswer
 
 T = TypeVar("T")
 
@@ -263,7 +263,7 @@ class SignatureVerifier:
             raise Rejected("timestamp.malformed", f"the timestamp token cannot be read: {error}") from None
         if token is None:  # TS-3: demanded and missing
             raise no_timestamp(facts, self._at, state.statement)
-        from airgap.pki.timestamp import check_within
+        from airgap.pki.timestamp_token import check_within
 
         anchors = self._trust.anchors(state.statement, StoreType.TSA)
         try:
@@ -336,7 +336,7 @@ class SignatureVerifier:
                 f"the verification plugin {safe(demand.name)!r} can only be asked where the layout is available",
             )
         if plugin is None:  # VERIFY-25; never run unless the operator allowed it
-            from airgap.verifier.plugins import required
+            from airgap.verifier.verification_plugins import required
 
             raise required(demand, state.envelope.unprocessed if state.envelope else ())
         plugin.check_processed(_proven(state.envelope))
@@ -359,7 +359,7 @@ class SignatureVerifier:
                 state.signature.earlier.raise_again(check)
             return None
         if state.plugin is None:
-            from airgap.verifier.plugins import consult
+            from airgap.verifier.verification_plugins import consult
 
             try:
                 state.plugin = consult(self._plugins, _proven(state.envelope), state.statement)

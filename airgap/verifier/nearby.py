@@ -15,7 +15,7 @@ from airgap.oci.graph import Graph
 from airgap.oci.images import is_attestation
 from airgap.oci.manifest import Manifest
 from airgap.oci.nodes import LayoutMechanism, Referrer, reported_elsewhere
-from airgap.signature.manifest import is_before_one, is_signature
+from airgap.signature.signature_manifest import is_before_one, is_signature
 from airgap.text import safe
 from airgap.verifier.hint import Hint
 

@@ -11,7 +11,7 @@ from airgap import limits
 from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.problem import Problem
-from airgap.revocation.evidence import NewestEvidence
+from airgap.revocation.evidence_files import NewestEvidence
 from airgap.verdict import Judged, Ruled, Ruling, all_of
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from airgap.errors import Fact, FormatError, Rejected
 from airgap.oci.descriptor import Descriptor
-from airgap.revocation.evidence import EvidenceFile
+from airgap.revocation.evidence_files import EvidenceFile
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.pool import EvidencePool
 from airgap.revocation.use import EvidenceUse
-from airgap.signature.manifest import thumbprint_warning
 from airgap.signature.model import Envelope
+from airgap.signature.signature_manifest import thumbprint_warning
 from airgap.text import safe
 from airgap.trust.policy import Check, Statement
 from airgap.verdict import Verdict
@@ -24,10 +24,10 @@ from airgap.verifier.facts import PluginUse, SignatureFacts
 from airgap.verifier.outcome import Finding, SignatureOutcome, SignerClaims
 
 if TYPE_CHECKING:  # modules that few signatures need are imported for those: see docs/explanation/performance.md
-    from airgap.pki.timestamp import TimestampToken, VerifiedTimestamp
+    from airgap.pki.timestamp_token import TimestampToken, VerifiedTimestamp
     from airgap.signature.blob_payload import BlobTarget
-    from airgap.verifier.plugins import PluginAnswer
     from airgap.verifier.recorded import RecordedSignature
+    from airgap.verifier.verification_plugins import PluginAnswer
 
 _NOTHING: Final[Mapping[str, Fact]] = MappingProxyType({})
 
@@ -59,7 +59,7 @@ class SignatureState:
         """Its timestamp token, used or not; None if it has none. Raises FormatError."""
         rest = self.facts.later if self.facts else None
         if self._token is None and rest is not None and rest.timestamp_token is not None:
-            from airgap.pki.timestamp import TimestampToken
+            from airgap.pki.timestamp_token import TimestampToken
 
             self._token = TimestampToken.parse(rest.timestamp_token)
         return self._token

@@ -21,16 +21,16 @@ from airgap.oci.nodes import reported_elsewhere
 from airgap.oci.store import Store, read_verified
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
-from airgap.revocation.evidence import Evidence, EvidenceFile
+from airgap.revocation.evidence_files import Evidence, EvidenceFile
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.pool import EvidencePool
 from airgap.signature.envelope import parse_envelope
-from airgap.signature.manifest import is_signature
+from airgap.signature.signature_manifest import is_signature
 from airgap.trust.identities import ANY, Identity, parse_identity
 from airgap.trust.levels import ACTIONS, Level, VerifyTimestamp
-from airgap.trust.snapshots.document import Snapshot
 from airgap.trust.snapshots.material import Part
 from airgap.trust.snapshots.pins import Pin, PinKind
+from airgap.trust.snapshots.snapshot_document import Snapshot
 from airgap.trust.statement import Statement
 from airgap.trust.store_types import StoreType
 from airgap.trust.stores import StoreRef

@@ -20,8 +20,8 @@ from airgap.revocation.index import EvidenceIndex
 from airgap.signature.key_config import parse_signing_keys
 from airgap.trust.blob_policy import BlobPolicy
 from airgap.trust.policy import OciPolicy
-from airgap.trust.snapshots.document import parse_snapshot
 from airgap.trust.snapshots.pins import Pins
+from airgap.trust.snapshots.snapshot_document import parse_snapshot
 from airgap.trust.snapshots.state import State
 from airgap.trust.snapshots.tuf_check import check_root
 from airgap.verifier.recorded import parse_report

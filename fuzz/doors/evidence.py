@@ -11,7 +11,7 @@ from airgap.pki.chain import Anchors, Offered, check_code_signing_chain
 from airgap.pki.crl import Crl
 from airgap.pki.crl_facts import read_facts
 from airgap.pki.ocsp import OcspResponse
-from airgap.pki.timestamp import TimestampToken
+from airgap.pki.timestamp_token import TimestampToken
 from airgap.pki.tsp import TimestampQuery, read_response
 from fuzz import material
 from fuzz.doors.law import refusable, same

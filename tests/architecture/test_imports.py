@@ -55,15 +55,15 @@ LAZY = {
     "airgap.parse.cbor": "COSE envelopes",
     "airgap.pki.crl": "CRLs",
     "airgap.pki.ocsp": "OCSP responses",
-    "airgap.pki.recognise": "files of another kind",
-    "airgap.pki.timestamp": "timestamps",
-    "airgap.plugin.directory": "verification plugins",
+    "airgap.pki.file_kinds": "files of another kind",
+    "airgap.pki.timestamp_token": "timestamps",
+    "airgap.plugin.plugin_directory": "verification plugins",
     "airgap.plugin.protocol": "verification plugins",
-    "airgap.report.document": "JSON",
+    "airgap.report.verify_document": "JSON",
     "airgap.signature.blob_payload": "signatures of plain files",
     "airgap.signature.cose": "COSE envelopes",
     "airgap.trust.blob_policy": "signatures of plain files",
-    "airgap.verifier.plugins": "verification plugins",
+    "airgap.verifier.verification_plugins": "verification plugins",
 }
 """What only some verifies need, and for what: start-up is most of the time that a small one takes."""
 

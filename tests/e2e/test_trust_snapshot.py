@@ -232,7 +232,7 @@ class TestEvidenceAlone:
         self, ground: Ground, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from airgap.stages import snapshot as stage
-        from airgap.trust.snapshots.coverage import Coverage, cover
+        from airgap.trust.snapshots.snapshot_coverage import Coverage, cover
 
         monkeypatch.setattr(stage, "cover", lambda *asked: Coverage(cover(*asked).pieces, AT + timedelta(days=9999)))
         target = ground.packed(evidence_only=True, signed=False)

@@ -15,7 +15,7 @@ from airgap.pki.chain import Anchors
 from airgap.pki.crl import Crl
 from airgap.pki.crl_facts import read_facts
 from airgap.pki.ocsp import OcspResponse
-from airgap.pki.timestamp import TimestampToken
+from airgap.pki.timestamp_token import TimestampToken
 from tests.support.crls import crl, entry, scope
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Pki, issue

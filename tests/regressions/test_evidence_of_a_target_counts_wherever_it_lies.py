@@ -16,7 +16,7 @@ from airgap.oci.descriptor import ARTIFACT_MANIFEST, EMPTY, IMAGE_MANIFEST, Desc
 from airgap.oci.digest import Digest
 from airgap.parse.time import iso
 from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE, TITLE
-from airgap.trust.snapshots.document import SNAPSHOT_TYPE
+from airgap.trust.snapshots.snapshot_document import SNAPSHOT_TYPE
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry, pem
 from tests.support.evidence import evidence_artifact, spoilt

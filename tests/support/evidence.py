@@ -11,7 +11,7 @@ from typing import Any
 from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE
-from airgap.revocation.evidence import EvidenceFile
+from airgap.revocation.evidence_files import EvidenceFile
 from airgap.revocation.pool import EvidencePool
 from tests.support.layouts import LayoutBuilder
 from tests.support.scenario import NOTARY, bare

@@ -30,11 +30,11 @@ from airgap.transfer.checked_bytes import copy_checked
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.generation import GENERATION
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
-from airgap.trust.snapshots.document import Snapshot
 from airgap.trust.snapshots.material import Part
 from airgap.trust.snapshots.merge import Side, merge
 from airgap.trust.snapshots.pins import FILE as PINS_FILE
 from airgap.trust.snapshots.pins import Pins
+from airgap.trust.snapshots.snapshot_document import Snapshot
 from airgap.trust.snapshots.state import FILE as STATE_FILE
 from airgap.trust.snapshots.state import State
 from airgap.trust.snapshots.swap import StagedSwap, copy_into, link_or_copy

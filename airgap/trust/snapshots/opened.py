@@ -13,7 +13,7 @@ from airgap.oci.reference import LayoutReference
 from airgap.oci.store import Store
 from airgap.oci.target import Target, open_target
 from airgap.text import safe
-from airgap.trust.snapshots.document import Snapshot, is_snapshot, read_snapshot
+from airgap.trust.snapshots.snapshot_document import Snapshot, is_snapshot, read_snapshot
 
 
 @dataclass(frozen=True, slots=True)

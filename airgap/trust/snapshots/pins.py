@@ -28,8 +28,8 @@ from airgap.pki.certificate import Certificate
 from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
 from airgap.trust.identities import X509_SUBJECT, parse_identity
-from airgap.trust.members import as_choice, refuse_unknown
-from airgap.trust.snapshots.document import parse_stream
+from airgap.trust.policy_members import as_choice, refuse_unknown
+from airgap.trust.snapshots.snapshot_document import parse_stream
 
 FILE: Final = "pins.json"
 SCHEMA: Final = "airgap.trust-pins/1"

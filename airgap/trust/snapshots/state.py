@@ -27,8 +27,8 @@ from airgap.parse import json
 from airgap.parse.time import iso, rfc3339
 from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
-from airgap.trust.members import refuse_unknown
-from airgap.trust.snapshots.document import Snapshot, parse_number, parse_stream
+from airgap.trust.policy_members import refuse_unknown
+from airgap.trust.snapshots.snapshot_document import Snapshot, parse_number, parse_stream
 
 FILE: Final = "state.json"
 SCHEMA: Final = "airgap.trust-state/2"

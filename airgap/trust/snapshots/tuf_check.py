@@ -23,8 +23,8 @@ from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
 from airgap.oci.store import Store, read_verified
 from airgap.text import safe
-from airgap.trust.snapshots.document import Snapshot
 from airgap.trust.snapshots.pins import Pin, PinKind, Pins
+from airgap.trust.snapshots.snapshot_document import Snapshot
 
 if TYPE_CHECKING:
     from tuf.ngclient import FetcherInterface

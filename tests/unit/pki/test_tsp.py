@@ -9,7 +9,7 @@ from asn1crypto import tsp as oracle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airgap.pki.timestamp import TimestampToken
+from airgap.pki.timestamp_token import TimestampToken
 from airgap.pki.tsp import TimestampingError, TimestampQuery, read_response
 from tests.support import asn1
 from tests.support.pki import Pki

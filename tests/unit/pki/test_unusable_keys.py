@@ -10,7 +10,7 @@ from airgap.errors import FormatError, Rejected
 from airgap.pki.certificate import Certificate, Offered, load_certificates, verify_issued
 from airgap.pki.chain import Anchors, check_code_signing_chain, check_timestamping_chain
 from airgap.pki.ocsp import OcspResponse
-from airgap.pki.timestamp import TimestampToken
+from airgap.pki.timestamp_token import TimestampToken
 from tests.support import asn1
 from tests.support.keyring import key
 from tests.support.ocsp import ocsp_response

@@ -10,7 +10,7 @@ import pytest
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
-from airgap.revocation.evidence import CrlFile, EvidenceFile, OcspFile
+from airgap.revocation.evidence_files import CrlFile, EvidenceFile, OcspFile
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.near_bytes import nearly_same

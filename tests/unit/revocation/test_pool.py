@@ -18,8 +18,8 @@ from airgap.oci.digest import Digest
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.extensions import authority_key
-from airgap.revocation.evidence import EvidenceFile
 from airgap.revocation.evidence_directory import EvidenceDirectory
+from airgap.revocation.evidence_files import EvidenceFile
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.pool import EvidencePool

@@ -17,7 +17,7 @@ from airgap.oci.digest import Digest
 from airgap.pki.algorithms import Algorithm
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
-from airgap.pki.timestamp import TimestampToken
+from airgap.pki.timestamp_token import TimestampToken
 from airgap.signature import model
 from airgap.signature.attachment import signature_attachment
 from airgap.signature.envelope import parse_envelope, verify_signature

@@ -14,11 +14,11 @@ from airgap import limits
 from airgap.errors import Rejected, TrustMaterialError, UsageError
 from airgap.oci.digest import Digest
 from airgap.pki.certificate import Certificate
-from airgap.trust.snapshots.document import Snapshot
 from airgap.trust.snapshots.pins import Pin, PinKind, Pins
+from airgap.trust.snapshots.snapshot_document import Snapshot
 from airgap.trust.snapshots.state import State, is_behind
 from tests.support.pki import AT, Pki
-from tests.unit.trust.snapshots.test_document import build
+from tests.unit.trust.snapshots.test_snapshot_document import build
 
 ROOT = Certificate.parse(Pki().code_chain().root.der)
 

@@ -12,7 +12,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.pki.certificate import Certificate
-from airgap.signature.manifest import (
+from airgap.signature.signature_manifest import (
     CONFIG_BYTES,
     config_descriptor,
     envelope_descriptor,

@@ -11,8 +11,8 @@ from airgap.errors import FormatError, TrustMaterialError
 from airgap.pki.crl import Crl
 from airgap.pki.ocsp import OcspResponse
 from airgap.text import safe
-from airgap.trust.snapshots.document import Covered
 from airgap.trust.snapshots.material import MaterialFile, Part
+from airgap.trust.snapshots.snapshot_document import Covered
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from airgap.verdict import Verdict
 from airgap.verifier.candidate import Candidate
 from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.outcome import SignatureOutcome
-from airgap.verifier.plugins import AllowedPlugins
+from airgap.verifier.verification_plugins import AllowedPlugins
 from tests.support import envelopes
 from tests.support.crls import crl, entry, scope
 from tests.support.envelopes import PLUGIN, PLUGIN_VERSION, SCHEME

@@ -55,7 +55,7 @@ class VerifyReport(VerdictReport[Outcome]):
 
     def document(self) -> Json:
         """The whole outcome (schema in docs/reference/verify.schema.json)."""
-        from airgap.report.document import verify_document
+        from airgap.report.verify_document import verify_document
 
         return verify_document(self.outcome, self.attempts)
 

@@ -16,8 +16,9 @@ from airgap.errors import AirgapError, FormatError
 from airgap.oci.descriptor import IMAGE_MANIFEST
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import parse_manifest
-from airgap.trust.snapshots.coverage import cover
-from airgap.trust.snapshots.document import (
+from airgap.trust.snapshots.material import MaterialFile, Part
+from airgap.trust.snapshots.snapshot_coverage import cover
+from airgap.trust.snapshots.snapshot_document import (
     LARGEST_NUMBER,
     SNAPSHOT_TYPE,
     Built,
@@ -26,7 +27,6 @@ from airgap.trust.snapshots.document import (
     parse_snapshot,
     parse_stream,
 )
-from airgap.trust.snapshots.material import MaterialFile, Part
 from tests.support.crls import NEXT_UPDATE, crl
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Pki

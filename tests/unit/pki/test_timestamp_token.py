@@ -15,7 +15,7 @@ from airgap import limits
 from airgap.errors import FormatError, LimitError, Rejected
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
-from airgap.pki.timestamp import TimestampToken, VerifiedTimestamp
+from airgap.pki.timestamp_token import TimestampToken, VerifiedTimestamp
 from tests.support import asn1, extensions
 from tests.support.crls import crl
 from tests.support.extensions import UNKNOWN_CRITICAL, ExtendedKeyUsage, Extension

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from airgap.errors import FormatError
 from airgap.pki.certificate import load_certificates
-from airgap.pki.recognise import Kind
+from airgap.pki.file_kinds import Kind
 from airgap.pki.wrong_files import NeededFile, der_problem, problem_of_evidence, remedy_for
 from tests.support.crls import crl
 from tests.support.keyring import key

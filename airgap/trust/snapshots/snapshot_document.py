@@ -24,7 +24,7 @@ from airgap.oci.store import Store, read_verified
 from airgap.parse import json
 from airgap.parse.time import iso, rfc3339
 from airgap.text import safe
-from airgap.trust.members import refuse_unknown
+from airgap.trust.policy_members import refuse_unknown
 from airgap.trust.snapshots.material import MaterialFile, Part, check_together, largest, part_of
 
 SNAPSHOT_TYPE: Final = "application/vnd.airgap.trust.snapshot.v1"
