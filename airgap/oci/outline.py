@@ -84,24 +84,24 @@ class Outliner:
         below: list[Outline] = []
         annotations: dict[str, str] = {}
         artifact_type = referrer.artifact_type if referrer else None
-        if descriptor.is_manifest:
-            try:
-                manifest = self.graph.manifest(descriptor)
-            except ContentError as error:
-                missing = str(error)
-                if role != "child" or error.reason != "content.missing":  # a platform that was left out is no problem
-                    self.unread[ContentProblem.of(error, descriptor, role)] = None
-            else:
+        try:
+            manifest = self.graph.manifest(descriptor) if descriptor.is_manifest else None
+        except ContentError as error:
+            missing = str(error)
+            if role != "child" or error.reason != "content.missing":  # a platform that was left out is no problem
+                self.unread[ContentProblem.of(error, descriptor, role)] = None
+        else:
+            repeated = _key(descriptor) in self._followed
+            if manifest is not None:
                 artifact_type = artifact_type or manifest.artifact_type
-                repeated = _key(descriptor) in self._followed
                 annotations = {} if repeated else dict(manifest.annotations)
-                if not repeated and self._may_follow(descriptor, depth):
-                    self._followed.add(_key(descriptor))
-                    for way, child, link in self._below(descriptor, manifest):
-                        if self._takes(child):
-                            below.append(self._node(child, way, link, depth + 1))
-                        else:
-                            more += 1
+            if not repeated and self._may_follow(descriptor, depth):
+                self._followed.add(_key(descriptor))
+                for way, child, link in self._below(descriptor, manifest):
+                    if self._takes(child):
+                        below.append(self._node(child, way, link, depth + 1))
+                    else:
+                        more += 1
         return Outline(
             descriptor=descriptor,
             role=role,
@@ -130,7 +130,7 @@ class Outliner:
         return self._repeats <= limits.REPEATS_SHOWN
 
     def _below(
-        self, descriptor: Descriptor, manifest: Manifest | Index
+        self, descriptor: Descriptor, manifest: Manifest | Index | None
     ) -> Iterator[tuple[str, Descriptor, Referrer | None]]:
         for referrer in self.graph.referrers(descriptor).readable(self.report):
             yield "referrer", referrer.descriptor, referrer

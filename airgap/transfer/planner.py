@@ -42,7 +42,10 @@ def make_plan(
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One visit of a manifest. Manifests for which `level` and `chosen` make no difference are visited once."""
+    """One visit of a manifest, or of an artifact of an unknown type.
+
+    Those for which `level` and `chosen` make no difference are visited once.
+    """
 
     source: Source
     key: Key
@@ -71,7 +74,8 @@ class _Visited:
 class _Answer(NamedTuple):
     """The answers of a source about one manifest."""
 
-    manifest: Manifest | Index
+    manifest: Manifest | Index | None
+    """None for an artifact of an unknown type: it has referrers like others, and nothing below it."""
     found: FoundReferrers | None = None
     platform: Platform | None = None
 
@@ -90,8 +94,7 @@ class _Planner:
     # --- walking ---
 
     def start(self, wanted: CopyRoot) -> None:
-        if wanted.descriptor.is_manifest:
-            self._roots.add(self._reach(wanted.source, wanted.descriptor, 0, 0, inside=False))
+        self._roots.add(self._reach(wanted.source, wanted.descriptor, 0, 0, inside=False))
 
     def _reach(self, source: Source, descriptor: Descriptor, level: int, depth: int, *, inside: bool) -> _Step:
         """The step of a manifest; schedules its visit once. Raises LimitError."""
@@ -134,7 +137,7 @@ class _Planner:
             return error
 
     def _ask(self, step: _Step, descriptor: Descriptor) -> _Answer:
-        manifest = step.source.manifest(descriptor)
+        manifest = step.source.manifest(descriptor) if descriptor.is_manifest else None
         platform = self._platform(step, descriptor, manifest)
         if not self._looks_at(step):
             return _Answer(manifest, platform=platform)
@@ -149,13 +152,13 @@ class _Planner:
             found = FoundReferrers(lookup=lookup, problems=(error,))
         return _Answer(manifest, found, platform)
 
-    def _platform(self, step: _Step, descriptor: Descriptor, manifest: Manifest | Index) -> Platform | None:
+    def _platform(self, step: _Step, descriptor: Descriptor, manifest: Manifest | Index | None) -> Platform | None:
         """The platform of an image from its config, if platforms are chosen and no index names one."""
         if not self._selection.platforms or step.inside:
             return None
         if descriptor.platform is not None and step not in self._roots:
             return None
-        if isinstance(manifest, Index) or manifest.config is None or not is_stated_image(manifest):
+        if not isinstance(manifest, Manifest) or manifest.config is None or not is_stated_image(manifest):
             return None
         try:
             return platform_of(_read_small(step.source, manifest.config))
@@ -186,8 +189,8 @@ class _Planner:
         except (LimitError, NotFoundError) as error:
             visited.error = error
 
-    def _count(self, step: _Step, manifest: Manifest | Index) -> None:
-        if step.key not in self._known:
+    def _count(self, step: _Step, manifest: Manifest | Index | None) -> None:
+        if manifest is not None and step.key not in self._known:
             self._known.add(step.key)
             self._bytes += len(manifest.raw)
             if self._bytes > limits.GRAPH_BYTES:
@@ -266,13 +269,7 @@ class _Gathering:
 
     def run(self, nodes: dict[Key, Node]) -> PlannedArtifact:
         """Adds new contents to `nodes`. Raises AirgapError."""
-        root = self._wanted.descriptor
-        if not root.is_manifest:
-            self._keys.add(key_of(root))
-            self._own.add(key_of(root))
-            nodes.setdefault(key_of(root), Node(descriptor=root, source=self._wanted.source))
-            return self._planned()
-        start = _Step(self._wanted.source, key_of(root), 0, inside=False)
+        start = _Step(self._wanted.source, key_of(self._wanted.descriptor), 0, inside=False)
         self._check_platforms(start)
         queue = deque([start])
         seen = {start}
@@ -287,16 +284,16 @@ class _Gathering:
 
     def _visit(self, step: _Step, nodes: dict[Key, Node]) -> Iterator[_Step]:
         visited = self._visited[step]
-        if visited.error is not None or visited.manifest is None:
+        if visited.error is not None:
             if self._is_declared_absent(visited):
                 self._left_out[visited.descriptor.digest] = visited.descriptor
                 return
-            raise self._explained(step, visited)
+            raise self._explained(step, visited.error, visited)
         blobs = {key_of(descriptor) for descriptor, below in visited.below if below is None}
         self._keys |= {step.key, *blobs}
         if not step.inside:
             self._own |= {step.key, *blobs}
-        subject = visited.manifest.subject
+        subject = visited.manifest.subject if visited.manifest else None
         nodes.setdefault(
             step.key,
             Node(
@@ -358,8 +355,7 @@ class _Gathering:
             queue.extend(following)
         return there, unread
 
-    def _explained(self, step: _Step, visited: _Visited) -> AirgapError:
-        error = visited.error or AirgapError(f"{visited.descriptor.digest} was not read")
+    def _explained(self, step: _Step, error: AirgapError, visited: _Visited) -> AirgapError:
         parent = self._parents.get(step)
         if parent is None or not isinstance(error, ContentError):
             return error
