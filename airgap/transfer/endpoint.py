@@ -75,8 +75,10 @@ class FoundReferrers:
         return self._referrals
 
     def and_more(self, referrals: Iterable[Referral]) -> FoundReferrers:
-        """These and those of another look-up."""
-        return replace(self, _referrals=(*self._referrals, *referrals))
+        """These and those that another look-up listed."""
+        others = tuple(referrals)
+        lookup = replace(self.lookup, listed=self.lookup.listed + len(others))
+        return replace(self, lookup=lookup, _referrals=(*self._referrals, *others))
 
 
 class Blobs(Protocol):

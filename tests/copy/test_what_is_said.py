@@ -9,6 +9,8 @@ import pytest
 
 from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.open import open_layout
+from airgap.oci.record import listed_records
 from tests.support.command import run_here
 from tests.support.copying import family, load
 from tests.support.layouts import LayoutBuilder
@@ -58,6 +60,18 @@ def test_cosigns_tags_that_nobody_looked_for_are_said(
     ran = run_here(["copy", f"{target.host}/app:v1", str(tmp_path / "to"), *([] if looked else ["--no-digest-tags"])])
     assert ran.code == 0, ran
     assert ("cosign's tags not looked for (--no-digest-tags)" in ran.out) is not looked
+
+
+def test_image_with_cosigns_signature_alone_had_no_other(tmp_path: Path, target: LoopbackRegistry) -> None:
+    """What cosign's tags listed was counted as copied and not as listed, so that the record proved nothing."""
+    digest = target.put_image("app", tag="v1")
+    target.put_image("app", layers=(b"cosign",), tag=f"{digest.replace(':', '-')}.sig")
+    assert run_here(["copy", f"{target.host}/app:v1", str(tmp_path / "to")]).code == 0
+    with open_layout(tmp_path / "to") as layout:
+        ((found,),) = listed_records(layout).values()
+    assert found.record.found_none()
+    (answer, *_) = (one for one in found.record.lookups if str(one.lookup.subject) == digest)
+    assert (answer.lookup.listed, answer.copied) == (1, 1)
 
 
 def test_of_all_tags_cosigns_are_a_part(tmp_path: Path, target: LoopbackRegistry) -> None:
