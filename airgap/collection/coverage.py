@@ -19,7 +19,7 @@ from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
 from airgap.reasons import ExitCode, most_severe
 from airgap.revocation.evidence_files import Evidence
-from airgap.revocation.freshness import Freshness
+from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
@@ -77,8 +77,7 @@ class CertificateCoverage:
     serial: str
     """Hex."""
     fingerprint: str
-    chain: str
-    """`signing` or `tsa`."""
+    chain: ChainKind
     role: str
     """`chain`, or `responder` for one that signed an OCSP response. A gap of a responder is only reported."""
     status: Status
@@ -196,15 +195,18 @@ def cover(
     *,
     known: Evidence,
     stored: Sequence[Certificate],
+    freshness: Freshness,
     at: datetime,
 ) -> tuple[CertificateCoverage, ...]:
     """The coverage of every certificate by `evidence`, in their order, as a verifier would judge it at `at`.
 
     `known`: all available evidence, including `evidence` and what a verifier finds in the targets. The rest of it can
-    only prove revocations. `stored`: the certificates of all trust stores, for who made evidence.
+    only prove revocations. `stored`: the certificates of all trust stores, for who made evidence. `freshness`: what the
+    operator accepts. It counts only for evidence without nextUpdate, as a fetch is for fresh evidence.
     """
     moment = Moment(judged=at, clock=at)
-    own, strict = (RevocationJudge(body, Freshness(), moment, stored=lambda: stored) for body in (evidence, known))
+    ages = freshness.for_endless()
+    own, strict = (RevocationJudge(body, ages, moment, stored=lambda: stored) for body in (evidence, known))
     chain = [_cover(own, strict, item, "chain", tried) for item in asked]
     return (*chain, *(_cover(own, strict, item, "responder", tried) for item in responders))
 

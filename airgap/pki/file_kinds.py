@@ -99,7 +99,7 @@ _STARTS: Final = (
     (re.compile(rb"\s*(ssh-|ecdsa-sha2-|sk-ssh-|---- BEGIN SSH2)"), Kind.PUBLIC_KEY, "an SSH key"),
     (re.compile(rb"untrusted comment:"), Kind.PUBLIC_KEY, "a minisign key or signature"),
     (re.compile(rb"(\xef\xbb\xbf)?\s*<[!?A-Za-z]"), Kind.PAGE, "a web page (HTML) or XML"),
-    (re.compile(rb"(\xef\xbb\xbf)?\s*[{\[]"), Kind.JSON, "JSON"),
+    (re.compile(rb"(\xef\xbb\xbf)?\s*(\{\s*[\"}]|\[\s*([]\"{[0-9-]|true|false|null))"), Kind.JSON, "JSON"),
     (re.compile(rb"HTTP/[0-9]"), Kind.WITH_HEADERS, "an HTTP answer with its header lines"),
     (re.compile(rb"version https://git-lfs"), Kind.POINTER, "a pointer of Git LFS, not the file"),
     (re.compile(rb"(\[InternetShortcut\]|\s*(https?|ldap)://)[^\0]{0,4096}\Z"), Kind.ADDRESS, "a web address"),

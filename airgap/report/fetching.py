@@ -10,12 +10,14 @@ from typing import Final, Self
 from airgap.collection.coverage import Attempt, AttemptResult, CertificateCoverage, FetchOutcome, Status
 from airgap.errors import AirgapError
 from airgap.parse.time import iso
+from airgap.reasons import REASONS, remedy_of
 from airgap.report.failure import problem_of
 from airgap.report.report import TOOL, Json, OutcomeReport
 from airgap.report.style import Style
 from airgap.report.verify_document import problem_document
 from airgap.report.verify_text import problem_and_warning_lines
 from airgap.report.wording import count, moment
+from airgap.revocation.freshness import by_age
 from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
 
@@ -114,6 +116,12 @@ def _lacking(outcome: FetchOutcome, gaps: int, of_all: str) -> Iterator[str]:
         yield f"no proven evidence for {gaps} of {of_all}{unread}"
 
 
+_CAUSES: Final = {
+    *(reason for reason in REASONS if reason.startswith("fetch.")),
+    "revocation.crl.extension",
+    "revocation.ocsp.unknown",
+}
+"""Reasons of attempts whose own remedy helps more than to ask again."""
 _ASK_AGAIN: Final = "Ask again later, or get the file in another way and name it: --from PATH."
 _NOT_ASKED: Final = (
     "No URL was asked, as none is named or --no-download was: get the file in another way and name it: --from PATH."
@@ -125,7 +133,9 @@ def _lines(outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:
     for item in outcome.certificates:
         yield from _certificate(item, outcome, style, verbose)
     if gaps := [item for item in outcome.certificates if item.is_gap]:
-        yield f"          → {_ASK_AGAIN if any(item.attempts for item in gaps) else _NOT_ASKED}"
+        asked = any(item.attempts for item in gaps)
+        ways = dict.fromkeys(way for item in gaps for way in _ways_out(item))
+        yield from (f"          → {way}" for way in ways or [_ASK_AGAIN if asked else _NOT_ASKED])
     for unread in outcome.unread:
         yield f"  {style.paint('unsure', 'unread')} signature {unread.signature}: {unread.message}"
     told = [attempt for attempt in outcome.offered if verbose or attempt.outcome is AttemptResult.REFUSED]
@@ -142,6 +152,15 @@ def _lines(outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:
     if outcome.use_by:
         parts.append(f"good until {iso(outcome.use_by[0])} ({outcome.use_by[1]})")
     yield style.paint("quiet", "; ".join(parts))
+
+
+def _ways_out(item: CertificateCoverage) -> Iterator[str]:
+    """What helps against this gap; nothing where only another answer does."""
+    for attempt in item.attempts:
+        if attempt.reason and attempt.reason in _CAUSES:
+            yield remedy_of(attempt.reason)
+        elif attempt.file and attempt.next_update is None:
+            yield by_age("ocsp" if attempt.kind == "ocsp" else "crl", item.chain)
 
 
 def _certificate(item: CertificateCoverage, outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:

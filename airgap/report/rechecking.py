@@ -10,7 +10,6 @@ from typing import Final, Self
 from airgap.errors import AirgapError
 from airgap.moment import Moment
 from airgap.parse.time import iso
-from airgap.reasons import remedy_of
 from airgap.report.failure import problem_of
 from airgap.report.report import Json, OutcomeReport
 from airgap.report.style import PLAIN, Style
@@ -69,7 +68,7 @@ def _artifact(artifact: Rechecked) -> Json:
         "now": artifact.verdict.value,
         "change": artifact.change.value,
         "exit_codes": sorted(artifact.exit_codes),
-        "because": [{"reason": reason, "message": message} for reason, message in artifact.because],
+        "because": [{"reason": reason, "message": message} for reason, message, _ in artifact.because],
         "signatures": [signature_document(signature) for signature in artifact.now.signatures],
     }
 
@@ -79,9 +78,9 @@ def _lines(outcome: RecheckOutcome, style: Style) -> Iterator[str]:
     order = (Change.WORSE, Change.UNKNOWN, Change.BETTER, Change.UNCHANGED)
     for artifact in sorted(outcome.artifacts, key=lambda item: order.index(item.change)):
         yield _line(artifact, style)
-        for reason, message in artifact.because:
+        for reason, message, remedy in artifact.because:
             yield f"          {message}" + (f" [{reason}]" if reason else "")
-            if remedy := remedy_of(reason):
+            if remedy:
                 yield f"          → {remedy}"
         yield from soft_lines(artifact.now, style)
     yield from problem_and_warning_lines(outcome, style)

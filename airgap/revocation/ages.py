@@ -8,10 +8,8 @@ from airgap import limits
 from airgap.errors import Undecided
 from airgap.moment import Moment
 from airgap.parse.time import iso
-from airgap.revocation.freshness import DatedEvidence, Freshness
+from airgap.revocation.freshness import KIND_WORDS, DatedEvidence, Freshness, by_age
 from airgap.revocation.query import RevocationQuery
-
-_WHAT = {"crl": "CRL", "ocsp": "OCSP response"}
 
 
 class EvidenceAges:
@@ -46,12 +44,12 @@ class EvidenceAges:
             raise self._endless(query, dated)
         days = (judged - next_update).days
         tolerance = f", more than the {allowed.days} that are accepted" if allowed else ""
-        text = f"the {_WHAT[dated.kind]} {dated.name} was due for renewal on {iso(next_update)}, {days} days ago"
+        text = f"the {KIND_WORDS[dated.kind]} {dated.name} was due for renewal on {iso(next_update)}, {days} days ago"
         raise Undecided(f"revocation.{dated.kind}.stale", f"{text}{tolerance}", **query.facts_of(dated))
 
     def _endless(self, query: RevocationQuery, dated: DatedEvidence) -> Undecided:
         """The error for evidence without nextUpdate: only its age counts, and fetching it again does not help."""
-        key, what = f"{'tsa-' if query.chain == 'tsa' else ''}{dated.kind}", _WHAT[dated.kind]
+        key, what = f"{'tsa-' if query.chain == 'tsa' else ''}{dated.kind}", KIND_WORDS[dated.kind]
         allowed = self._freshness.allowed(dated.kind, query.chain)
         text = (
             f"the {what} {dated.name} of {iso(dated.this_update)} names no nextUpdate: --max-age {key}=AGE, counted "
@@ -60,10 +58,8 @@ class EvidenceAges:
         if allowed:
             days = (self._moment.judged - dated.this_update).days
             text += f"; it is {days} days old, more than the {allowed.days} that are accepted"
-        return Undecided(f"revocation.{dated.kind}.stale", text, **query.facts_of(dated)).advising(
-            f"To fetch it again does not help where its issuer never states a nextUpdate. Accept the {what} by its "
-            f'age, with --max-age {key}=7d, or for good in airgap.toml, in the table [freshness]: {key} = "7d".'
-        )
+        error = Undecided(f"revocation.{dated.kind}.stale", text, **query.facts_of(dated))
+        return error.advising(by_age(dated.kind, query.chain))
 
     def end(self, query: RevocationQuery, dated: DatedEvidence) -> datetime | None:
         """The end of its freshness; without nextUpdate, the end of its acceptance."""

@@ -16,6 +16,7 @@ EvidenceKind = Literal["crl", "ocsp"]
 ChainKind = Literal["signing", "tsa"]
 EVIDENCE_KINDS: Final[tuple[EvidenceKind, ...]] = ("crl", "ocsp")
 CHAIN_KINDS: Final[tuple[ChainKind, ...]] = ("signing", "tsa")
+KIND_WORDS: Final[Mapping[EvidenceKind, str]] = {"crl": "CRL", "ocsp": "OCSP response"}
 
 FILE: Final = "airgap.toml"
 _TABLE: Final = "freshness"
@@ -69,6 +70,8 @@ class Freshness:
     by_use: Mapping[tuple[EvidenceKind, ChainKind], timedelta] = field(default_factory=dict)
     origin: str = "default"
     """The source of the limits, for the report: `default`, a file name, or `--max-age`."""
+    is_for_endless: bool = False
+    """Whether they are only for evidence without nextUpdate."""
 
     @classmethod
     def parse(cls, data: bytes, source: str) -> Self:
@@ -87,6 +90,10 @@ class Freshness:
         if not ages:
             return self
         return Freshness({**self.by_use, **{_KEYS[key]: span for key, span in ages.items()}}, origin)
+
+    def for_endless(self) -> Freshness:
+        """These limits for evidence without nextUpdate, whose age alone counts; all other must be fresh."""
+        return Freshness(self.by_use, self.origin, is_for_endless=True)
 
     def to_json(self) -> dict[str, str]:
         """Every limit, `crl` to `7d`."""
@@ -107,10 +114,23 @@ class Freshness:
         allowed = self.allowed(kind, chain)
         if next_update is None and not allowed:
             return None
+        if next_update is not None and self.is_for_endless:
+            return next_update
         try:
             return (next_update or this_update) + allowed
         except OverflowError:  # 99991231235959Z in evidence means that it has no end
             return _END_OF_TIME
+
+
+def by_age(kind: EvidenceKind, *chains: ChainKind) -> str:
+    """The remedy for evidence without nextUpdate: only its age counts, and fetching it again does not help."""
+    keys = [key for key, use in _KEYS.items() if use in {(kind, chain) for chain in chains}]
+    options = " ".join(f"--max-age {key}=7d" for key in keys)
+    lines = " and ".join(f'{key} = "7d"' for key in keys)
+    return (
+        "To fetch it again does not help where its issuer never states a nextUpdate. Accept the "
+        f"{KIND_WORDS[kind]} by its age, with {options}, or for good in airgap.toml, in the table [{_TABLE}]: {lines}."
+    )
 
 
 def _parse(data: bytes) -> dict[tuple[EvidenceKind, ChainKind], timedelta]:

@@ -44,6 +44,7 @@ from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, fin
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.revocation.evidence_files import EvidenceFile, UnreadableEvidence
+from airgap.revocation.freshness import Freshness
 from airgap.revocation.misplaced import POSSIBLE, says_evidence
 from airgap.revocation.pool import EvidencePool
 from airgap.text import safe
@@ -287,6 +288,7 @@ class _Fetch:
             self.gatherer,
             known=CombinedEvidence([evidence, *others, refused]),
             stored=self._stored,
+            freshness=self._trust.freshness if self._trust else Freshness(),
             at=request.at,
         )
         return FetchOutcome(

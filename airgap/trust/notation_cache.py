@@ -172,6 +172,8 @@ class _Cache:
             raise _MilderError(
                 f"has a critical extension that is not understood ({error.facts['extension']})"
             ) from None
+        if any(serial < 0 for serial, _ in self._said(crl)):  # the sign is missing: here it may be the other number
+            raise _MilderError("lists a negative serial number, which notation takes for that of no certificate")
         if problem := _scope_problem(crl, url):  # CRL-8: scopes count
             raise _MilderError(f"{problem}, which notation does not look at")
 

@@ -20,10 +20,11 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_text, parse_name
 from airgap.pki.ocsp import SingleResponse
 from airgap.problem import Problem
+from airgap.reasons import MADE_SO, REASONS
 from airgap.revocation.damage import Contradictions, is_damaged
 from airgap.revocation.evidence_directory import CRLS, OCSP, read_index
 from airgap.revocation.evidence_files import CrlFile, MisplacedEvidence, OcspFile, UnreadableEvidence
-from airgap.revocation.freshness import CHAIN_KINDS, EvidenceKind, Freshness
+from airgap.revocation.freshness import CHAIN_KINDS, EvidenceKind, Freshness, by_age
 from airgap.revocation.index import EvidenceIndex
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
@@ -162,6 +163,8 @@ class _Look:
     """Why it is not genuine; empty where it is, or nobody can tell."""
     refusal: str = ""
     """Why it cannot clear any certificate; empty if it may."""
+    remedy: str = ""
+    """What helps against the refusal."""
 
     @property
     def key(self) -> tuple[Certificate | None, bytes | None]:
@@ -187,7 +190,7 @@ def _look(file: CrlFile, known: Iterable[Certificate]) -> _Look:
         if maker:
             crl.verify_signed_by(maker)
     except Undecided as error:
-        return _Look(file, maker, refusal=str(error))
+        return _Look(file, maker, refusal=str(error), remedy=error.remedy)
     return _Look(file, maker)
 
 
@@ -214,9 +217,11 @@ def _crls(directory: TrustDirectory, known: Sequence[Certificate], at: datetime)
         elif any(other.file.facts.may_replace(facts) and other.counts_for(look) for other in made):
             state = PieceState.SUPERSEDED
         elif look.refusal:
-            state, problem = PieceState.UNUSABLE, f"it clears nobody: {look.refusal}"
+            state, problem, remedy = PieceState.UNUSABLE, f"it clears nobody: {look.refusal}", look.remedy
         elif state in {PieceState.FRESH, PieceState.ACCEPTED} and (problem := _lack(look, made)):
             state, remedy = PieceState.INCOMPLETE, "Get what is missing (airgap trust fetch)."
+        elif state is PieceState.STALE:
+            remedy = _renewal("crl", use_by)
         pieces.append(
             PieceStatus(
                 file=f"{CRLS}/{look.file.name}",
@@ -253,7 +258,7 @@ def _responses(directory: TrustDirectory, known: Sequence[Certificate], at: date
     newest: dict[tuple[bytes, int], tuple[object, ...]] = {}
     for file in files:
         for single in file.response.responses:
-            if single.this_update <= at + limits.CLOCK_SKEW and not single.doubt and not problems[file]:
+            if single.this_update <= at + limits.CLOCK_SKEW and not single.doubt and not problems[file][0]:
                 key, age = (single.issuer_key_hash, single.serial), file.response.age_of(single)
                 newest[key] = max(newest.get(key, age), age)
     pieces: list[PieceStatus] = []
@@ -269,18 +274,22 @@ def _responses(directory: TrustDirectory, known: Sequence[Certificate], at: date
             newest.get((item.issuer_key_hash, item.serial), response.age_of(item)) > response.age_of(item)
             for item in response.responses
         )
-        if problem := problems[file]:
+        problem, remedy = problems[file]
+        if problem:
             state = PieceState.UNUSABLE
         elif replaced:
             state = PieceState.SUPERSEDED
-        elif problem := next(filter(None, map(_no_answer, response.responses)), ""):
-            state = PieceState.UNUSABLE
+        elif unanswered := next(filter(None, map(_no_answer, response.responses)), None):
+            state, (problem, remedy) = PieceState.UNUSABLE, unanswered
+        elif state is PieceState.STALE:
+            remedy = _renewal("ocsp", use_by)
         pieces.append(
             PieceStatus(
                 file=f"{OCSP}/{file.name}",
                 kind="ocsp",
                 state=state,
                 problem=problem,
+                remedy=remedy,
                 about=f"serial {first.serial:x}: {first.status}",
                 this_update=first.this_update,
                 next_update=first.next_update,
@@ -291,22 +300,29 @@ def _responses(directory: TrustDirectory, known: Sequence[Certificate], at: date
     return pieces
 
 
-def _no_answer(single: SingleResponse) -> str:
-    """Why what a response says about one certificate is no answer; empty where it is one."""
+def _renewal(kind: EvidenceKind, use_by: datetime | None) -> str:
+    """The remedy for stale evidence if it can never be fresh; empty where a newer one helps."""
+    return "" if use_by else by_age(kind, *CHAIN_KINDS)
+
+
+def _no_answer(single: SingleResponse) -> tuple[str, str] | None:
+    """Why what a response says about one certificate is no answer, and the remedy; None where it is one."""
     if single.doubt:
-        return f"it {single.doubt}"
-    return "the responder does not know this certificate" if single.status == "unknown" else ""
+        return f"it {single.doubt}", MADE_SO
+    if single.status == "unknown":
+        return "the responder does not know this certificate", REASONS["revocation.ocsp.unknown"].remedy
+    return None
 
 
-def _unproven(file: OcspFile, known: Sequence[Certificate]) -> str:
-    """Why the responder is not authorized; empty if it is, or if the named issuer is not available."""
+def _unproven(file: OcspFile, known: Sequence[Certificate]) -> tuple[str, str]:
+    """Why the responder is not authorized, and the remedy; empty if it is, or if its issuer is not available."""
     issuers = [item for item in known if any(single.names(item) for single in file.response.responses)]
     try:
         for issuer in issuers:
             file.response.verify_made_for(issuer)
     except Undecided as error:
-        return str(error)
-    return _DAMAGED if not issuers and is_damaged(file, known) else ""
+        return str(error), error.remedy
+    return _DAMAGED if not issuers and is_damaged(file, known) else "", ""
 
 
 _DAMAGED: Final = "it is damaged, or from another CA of the same name"

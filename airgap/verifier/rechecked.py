@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from airgap.problem import Problem
+from airgap.reasons import remedy_of
 from airgap.text import safe
 from airgap.verdict import Ruled, Ruling, Verdict, all_of
 from airgap.verifier.outcome import ArtifactOutcome
@@ -63,14 +64,18 @@ class Rechecked(Ruled):
         return Change.UNCHANGED if then == now else Change.WORSE if now > then else Change.BETTER
 
     @property
-    def because(self) -> tuple[tuple[str | None, str], ...]:
-        """Reason and sentence of everything that keeps it from being accepted now."""
+    def because(self) -> tuple[tuple[str | None, str, str], ...]:
+        """Reason, sentence and remedy of everything that keeps it from being accepted now."""
         now, content = self.now, self.now.content
         problems = [*self.besides, now.unjudged, *(content.problems if content else ()), now.unsigned]
-        found = [(problem.reason, problem.message) for problem in problems if problem]
+        found = [
+            (problem.reason, problem.message, remedy_of(problem.reason, problem.remedy))
+            for problem in problems
+            if problem
+        ]
         if now.signature_verdict is not Verdict.PASS:
             found += [
-                (finding.reason, finding.message)
+                (finding.reason, finding.message, finding.shown_remedy)
                 for signature in self.now.signatures
                 for finding in signature.findings
                 if finding.blocks and finding.reason

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -175,3 +175,68 @@ def test_a_certificate_that_names_delta_crls_alone_is_asked_about(tmp_path: Path
     assert judged(written)[0] == 15
     (written.trust / "crls/delta.crl").write_bytes(crl(root, number=2, delta_base=1))
     assert judged(written)[0] == 0
+
+
+def _trust_command(written: Written, *command: str) -> tuple[int, str]:
+    ran = run_here(["trust", *command, "--trust", str(written.trust)])
+    return ran.code, ran.out
+
+
+class TestWithoutNextUpdate:
+    """verify said how to accept it; recheck, fetch and status said to fetch it again, which gives the same."""
+
+    WAY: ClassVar = "To fetch it again does not help where its issuer never states a nextUpdate."
+
+    def written(self, folder: Path, **scene: Any) -> Written:
+        made = scene_with(ocsp_urls=[OCSP])
+        made.ocsp = {"o.ors": ocsp_response(made.signature.leaf, next_update=None)}
+        made.freshness = scene.get("freshness")
+        return made.write(folder)
+
+    def test_recheck(self, tmp_path: Path) -> None:
+        written, report = self.written(tmp_path), str(tmp_path / "report.json")
+        assert run_here(written.arguments("--max-age", "7d", "--report", report)).code == 0
+        ran = run_here(["recheck", report, "--trust", str(written.trust), "--at", iso(AT)])
+        assert ran.code == 15
+        assert self.WAY in ran.out
+        assert "Fetch a current response" not in ran.out
+
+    def test_status(self, tmp_path: Path) -> None:
+        code, text = _trust_command(self.written(tmp_path), "status", "--at", iso(AT))
+        assert code == 15
+        assert self.WAY in text
+        assert 'ocsp = "7d" and tsa-ocsp = "7d"' in text
+        assert "Fetch the current one" not in text
+
+    @pytest.mark.parametrize("accepted", [False, True])
+    def test_fetch(self, tmp_path: Path, *, accepted: bool) -> None:
+        """What it says to write into airgap.toml counts for it, too."""
+        made = scene_with(ocsp_urls=[OCSP])
+        made.freshness = '[freshness]\nocsp = "36500d"\n' if accepted else None
+        written = made.write(tmp_path)
+        offered = tmp_path / "o.ors"
+        offered.write_bytes(ocsp_response(made.signature.leaf, next_update=None))
+        command = ["fetch", str(written.layout), "--no-download", "--from", str(offered), "--require-complete"]
+        code, text = _trust_command(written, *command)
+        assert code == (0 if accepted else 15), text
+        assert (self.WAY in text) is not accepted
+        assert text.startswith("COMPLETE" if accepted else "INCOMPLETE")
+
+    def test_fetch_accepts_nothing_past_its_next_update(self, tmp_path: Path) -> None:
+        made = scene_with(crl_urls=[CRL])
+        made.freshness = '[freshness]\ncrl = "36500d"\n'
+        made.crls["a.crl"] = crl(made.signature.leaf.root, next_update=AT)
+        code, text = _trust_command(made.write(tmp_path), "fetch", str(tmp_path / "layout"), "--no-download")
+        assert (code, text.partition(":")[0]) == (0, "INCOMPLETE")
+
+
+def test_a_piece_that_is_whole_and_clears_nobody_needs_no_repair(tmp_path: Path) -> None:
+    scene = scene_with(crl_urls=[CRL], ocsp_urls=[OCSP])
+    leaf = scene.signature.leaf
+    scene.crls["a.crl"] = crl(leaf.root, extra=[UNKNOWN_CRITICAL])
+    scene.ocsp = {"unknown.ors": ocsp_response(leaf, status="unknown")}
+    code, text = _trust_command(scene.write(tmp_path), "status", "--at", iso(AT))
+    assert code == 15
+    assert "Repair the named file" not in text
+    assert "as long as the CA makes it so" in text
+    assert "Ask the CA why" in text

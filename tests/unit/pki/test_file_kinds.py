@@ -82,6 +82,14 @@ def test_a_file_that_holds_no_certificate_is_named_as_what_it_is(data: bytes, wo
     assert remedy in caught.value.remedy
 
 
+def test_a_list_in_brackets_is_json_and_a_section_of_an_ini_file_is_not() -> None:
+    """Windows leaves `r.pem:Zone.Identifier` beside a download: it was said to be JSON, and to get it again."""
+    for data, is_json in ((b"[ZoneTransfer]\r\nZoneId=3\r\n", False), (b' [{"a": 1}]', True), (b"[ 1, 2]", True)):
+        with pytest.raises(FormatError) as caught:
+            load_certificates(data)
+        assert ("JSON" in str(caught.value)) is is_json
+
+
 @pytest.mark.parametrize("label", ["CERTIFICATE", "X509 CERTIFICATE", "PRIVATE KEY", "PKCS7"])
 def test_store_6_a_certificate_counts_whatever_its_label(label: str) -> None:
     data = ROOT.pem.replace(b"CERTIFICATE", label.encode())

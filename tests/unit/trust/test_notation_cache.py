@@ -26,6 +26,7 @@ from airgap.revocation.judge import RevocationJudge
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.export import export_notation
 from airgap.trust.notation_cache import NotationCache, notation_cache
+from tests.support import asn1
 from tests.support.crls import crl, entry, pem, scope
 from tests.support.evidence import spoilt
 from tests.support.extensions import Extension
@@ -128,6 +129,9 @@ MILDER: dict[str, dict[str, bytes]] = {
     },
     "another file cannot be read": {"a.crl": GOOD, "b.crl": made(revoked=[7])[:-10]},
     "a CRL is damaged in its issuer's name": {"a.crl": GOOD, "b.crl": made(number=6).replace(CA.subject, NEAR)},
+    "a CRL lists a negative serial number": {
+        "a.crl": made(revoked=[asn1.sequence(asn1.tlv(asn1.INTEGER, b"\x80"), asn1.time(AT))])
+    },
     "a CRL is damaged in its list": {"a.crl": GOOD, "b.crl": spoilt(made(number=4, revoked=[7]))},
     "an OCSP response is damaged": {"a.crl": GOOD, "r.ors": spoilt(ocsp_response(LEAF))},
     "a file that is nothing": {"a.crl": GOOD, "b.crl": b"-----BEGIN X509 CRL-----\nAAAA"},
