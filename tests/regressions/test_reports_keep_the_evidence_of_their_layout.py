@@ -52,12 +52,7 @@ class Kept:
         self.written: Written = scene.write(folder)
         self.report = folder / "report.json"
         self.then = run_here(self.written.arguments("--report", str(self.report))).code
-        if gone == "layout":
-            shutil.rmtree(self.written.layout)
-        else:
-            take_evidence_out(self.written.layout)
-        if gone == "evidence, and manifests":
-            rewrite_signature_manifests(self.written.layout)
+        lose(self.written.layout, gone)
 
     def put(self, name: str, data: bytes) -> None:
         (self.written.trust / "crls").mkdir(exist_ok=True)
@@ -69,6 +64,16 @@ class Kept:
         )
         ran.check_sound()
         return ran
+
+
+def lose(layout: Path, gone: str) -> None:
+    """What a person who carries media can do."""
+    if gone == "layout":
+        shutil.rmtree(layout)
+        return
+    take_evidence_out(layout)
+    if gone == "evidence, and manifests":
+        rewrite_signature_manifests(layout)
 
 
 GONE = pytest.mark.parametrize("gone", ["layout", "evidence", "evidence, and manifests"])
@@ -297,6 +302,31 @@ def test_a_timestamping_authority_that_is_trusted_later(tmp_path: Path, is_there
     assert run_here(arguments).code == 14
     shutil.rmtree(written.layout)
     assert run_here(arguments).code == 15
+
+
+@GONE
+def test_a_timestamp_that_was_refused_for_another_reason_and_is_trusted_later(tmp_path: Path, gone: str) -> None:
+    """The report says that it failed, and not that its certificate was revoked or on hold."""
+    leaf = Pki().code_chain(depth=2)
+    tsa = Pki().tsa_chain(tsa={"crl_urls": ["http://crl.example/tsa.crl"]})
+    scene = Scene()
+    scene.sign_with(leaf)
+    scene.timestamp(tsa)
+    right, other = scene.stores["tsa:harbour"], [issue("root", slot=3, subject="C=US,ST=WA,O=Elsewhere,CN=root")]
+    scene.stores = {**scene.stores, "tsa:harbour": other}
+    scene.crls = {"tsa.crl": crl(tsa.chain[1], number=1)}
+    against = crl(tsa.chain[1], number=2, this_update=AT, revoked=[entry(tsa.serial, reason="certificateHold")])
+    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, against)))]
+    written = scene.write(tmp_path)
+    report = tmp_path / "report.json"
+    assert run_here(written.arguments("--report", str(report))).code == 13
+    scene.stores = {**scene.stores, "tsa:harbour": right}
+    trust = scene.write_trust(tmp_path / "later")
+    lose(written.layout, gone)
+    ran = run_here(["recheck", str(report), "--trust", str(trust), "--at", iso(AT), "--format", "json"])
+    ran.check_sound()
+    (because,) = ran.document["artifacts"][0]["because"]
+    assert (ran.code, because["reason"]) == (15, "recheck.unproven"), ran
 
 
 def test_what_was_said_against_a_responder(tmp_path: Path) -> None:
