@@ -81,8 +81,7 @@ class RecordedSignature:
 
     def refuse_if_revoked(self, check: Check) -> None:
         """What was revoked for good is revoked; the evidence for it may have been in the layout. Raises Rejected."""
-        verdict, reason = self.findings.get(check, (None, None))
-        if verdict is Verdict.FAIL and reason == "revocation.revoked":
+        if self.findings.get(check) == (Verdict.FAIL, "revocation.revoked"):
             raise Rejected("revocation.revoked", "a certificate had been revoked already, says the report")
 
     def target_statements(self, chain: ChainKind) -> tuple[TargetStatement, ...]:
@@ -108,8 +107,8 @@ class RecordedSignature:
             return
         names = ", ".join(dict.fromkeys(item.name for item in said))
         text = f"{names}, which was in the layout, says or may say something against a certificate, and is gone"
-        verdict, reason = self.findings.get(check, (None, None))
-        if verdict is Verdict.FAIL and reason in _COUNTED:
+        _, reason = self.findings.get(check, (None, None))
+        if reason in _COUNTED:
             raise Rejected(reason, f"a certificate had been {_COUNTED[reason]}, says the report: {text}")
         raise Undecided("recheck.unproven", text).advising(
             "Bring the layout, or put this evidence into the trust directory (airgap trust fetch LAYOUT)."

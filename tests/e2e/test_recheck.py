@@ -222,12 +222,16 @@ class TestNeverAPassByOmission:
 
         assert _reasons(self._judged(accepted, strip)) == {"recheck.unproven"}
 
-    def test_broken_integrity_stays_broken(self, accepted: Accepted) -> None:
+    @pytest.mark.parametrize(
+        ("reason", "told"),
+        [("envelope.signature", "envelope.signature"), ("a.code.of.a.newer.version", "signature.unreadable")],
+    )
+    def test_broken_integrity_stays_broken(self, accepted: Accepted, reason: str, told: str) -> None:
         def spoil(document: dict[str, Any]) -> None:
             finding = document["artifacts"][0]["signatures"][0]["findings"][0]
-            finding.update(verdict="fail", reason="envelope.signature")
+            finding.update(verdict="fail", reason=reason)
 
-        assert _reasons(self._judged(accepted, spoil)) == {"envelope.signature"}
+        assert _reasons(self._judged(accepted, spoil)) == {told}
 
     def test_bad_content_stays_bad(self, accepted: Accepted) -> None:
         document = self._judged(accepted, lambda doc: doc["artifacts"][0]["content"].update(verdict="fail"))
