@@ -41,7 +41,7 @@ def near_files(folder: Path, names: Sequence[str], *, folders: bool = False) -> 
 
 
 def near_file(path: Path, *, folders: bool = False) -> Path | None:
-    """A file that may be `path` under a changed name. Files that only lie beside it, as signatures, do not count."""
+    """A file that may be `path` under a changed name. Files beside it, as signatures, do not count."""
     ending = path.suffix.casefold()
     found = near_files(path.parent, [path.name], folders=folders)
     return next((file for file in found if ending.startswith(_CUT.sub("", file.suffix).casefold())), None)

@@ -68,7 +68,7 @@ MADE_SO: Final = (
 )
 """The remedy for evidence that its issuer always makes in this way."""
 _FORGED = (
-    "Get the issuer's own evidence (airgap trust fetch). If the named file lies in the trust directory, remove it, too: "
+    "Get the issuer's own evidence (airgap trust fetch). If the named file is in the trust directory, remove it, too: "
     "it may be damaged evidence, and a newer piece beside it does not make up for it."
 )
 _STORE = "Correct the named trust store below truststore/x509/ in the trust directory."
@@ -161,7 +161,7 @@ _ROWS: Final = (
      "Ask the publisher for a timestamped signature, and name a tsa trust store in the policy."),
     ("time.certificate.not_yet", 13, "A certificate of the signing chain is not valid yet.",
      "Check this machine's clock; name the right moment with --at."),
-    ("time.authentic", 13, "The authentic signing time lies outside a certificate's validity.", _RESIGN),
+    ("time.authentic", 13, "The authentic signing time is outside a certificate's validity.", _RESIGN),
     ("timestamp.missing", 13, "The policy demands a timestamp, and the signature has none.", _TIMESTAMP),
     ("timestamp.malformed", 13, "The timestamp token cannot be parsed, or breaks a rule of RFC 3161.", _TIMESTAMP),
     ("timestamp.hash", 13, "The timestamp token uses a hash that is not accepted.", _TIMESTAMP),
@@ -173,7 +173,7 @@ _ROWS: Final = (
     ("timestamp.validity", 13, "A certificate of the timestamping chain was not valid at the stated time.", _TIMESTAMP),
     ("timestamp.untrusted", 13, "The timestamping chain does not end in the policy's tsa trust stores.",
      "If this timestamping authority is to be trusted, add its root to a tsa store that the policy names."),
-    ("timestamp.range", 13, "The timestamp lies outside the validity of a signing certificate.", _TIMESTAMP),
+    ("timestamp.range", 13, "The timestamp is outside the validity of a signing certificate.", _TIMESTAMP),
     # revocation: section 10
     ("revocation.revoked", 14, "A certificate has been revoked.",
      "Do not use this artifact. Ask the publisher for one signed with a good certificate."),
@@ -206,7 +206,7 @@ _ROWS: Final = (
      "Repair the named file, put a good copy of the same evidence in its place, or remove it if it is none."),
     ("evidence.unusable", 0, "An evidence file cannot be used and is left out.",
      "If it is evidence, put a good copy in its place; else remove it."),
-    ("evidence.astray", 0, "Evidence lies in the trust directory outside of crls/ and ocsp/, and is not used.",
+    ("evidence.astray", 0, "Evidence is in the trust directory outside of crls/ and ocsp/, and is not used.",
      "Move the named file into crls/ or ocsp/ of the trust directory."),
     ("evidence.stale.accepted", 0, "Stale evidence was accepted, as airgap.toml or --max-age allows.",
      "Refresh the evidence when a medium comes next."),
@@ -228,12 +228,12 @@ _ROWS: Final = (
     ("fetch.redirect", 15, "The host led on too often, or to where it cannot be followed.",
      "Take the file from elsewhere with --from, and tell the issuer."),
     ("fetch.scheme", 15, "The URL is none that is asked by default.",
-     "Add --allow-https for https; take what lies elsewhere (ldap, ftp) by hand and hand it over with --from."),
+     "Add --allow-https for https; take what is elsewhere (ldap, ftp) by hand and hand it over with --from."),
     ("fetch.limit", 15, "What came is larger, or there are more URLs, than is accepted.",
      "Take the file from elsewhere with --from, and tell the issuer."),
     ("fetch.issuer", 15, "The issuer's certificate is not available, so that evidence cannot be checked.",
      "Name a trust directory whose tsa stores hold the authority's root with --trust."),
-    ("clock.behind", 0, "The moment judged for lies before the newest evidence was made.",
+    ("clock.behind", 0, "The moment judged for is before the newest evidence was made.",
      "Check this machine's clock."),
     # snapshots: the design's section 9 and docs/reference/snapshot.md
     ("snapshot.malformed", 18, "A trust snapshot does not have the form that it must have.", _SNAPSHOT),
@@ -261,7 +261,7 @@ _ROWS: Final = (
     ("recheck.nothing", 15, "There is nothing to judge again.",
      "Name reports of airgap verify, or layouts that hold artifacts."),
     ("recheck.replaced", 15, "The name in the report leads to another artifact now.",
-     "Verify what lies there now (airgap verify); keep reports apart from layouts that are written again."),
+     "Verify what is there now (airgap verify); keep reports apart from layouts that are written again."),
     ("recheck.report_alone", 0, "The layout is gone; what the report says about signature and content is taken as it is.",
      "Keep reports where only the verifier can write."),
     # content: section 13

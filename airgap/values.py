@@ -1,4 +1,4 @@
-"""The types that public functions take and return, for annotations. Nobody has to make one: functions do.
+"""The types that public functions take and return, for annotations. Users need not make one: functions do.
 
 Unlike the other public modules this one loads what it names, so that programs import it below `TYPE_CHECKING`.
 """

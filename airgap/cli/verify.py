@@ -44,7 +44,7 @@ def verify(
 ) -> None:
     """Verify signatures, certificate chains, timestamps, revocation and every byte of content, with no network.
 
-    Anchors and policy come from the trust directory alone; nothing that lies in a TARGET is trusted. Without :TAG or
+    Anchors and policy come from the trust directory alone; nothing that is in a TARGET is trusted. Without :TAG or
     @DIGEST every artifact of the layout is verified. Nothing is written beside the report.
 
     Exit codes: 0 good, 10 unsigned, 11 not found, 12 signature invalid, 13 not trusted, 14 revoked, 15 evidence

@@ -40,7 +40,7 @@ class Downloads(Protocol):
     """Downloads evidence. Safe for threads; both methods raise Undecided (fetch.*)."""
 
     def crl(self, url: str, path: Path) -> int:
-        """Write what lies at `url` to the new file `path`; returns its size."""
+        """Write what is at `url` to the new file `path`; returns its size."""
 
     def ocsp(self, url: str, question: bytes) -> bytes:
         """What the responder at `url` answers."""

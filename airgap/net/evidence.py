@@ -71,7 +71,7 @@ class EvidenceClient:
         self._ocsp.close()
 
     def crl(self, url: str, path: Path) -> int:
-        """Write what lies at `url` to the new file `path`; returns its size in bytes.
+        """Write what is at `url` to the new file `path`; returns its size in bytes.
 
         Raises Undecided: fetch.scheme, fetch.unreachable, fetch.timeout, fetch.status, fetch.redirect, fetch.limit;
         OSError where `path` cannot be written.

@@ -24,7 +24,7 @@ SECONDS: Final = 15.0
 QUERY: Final = "application/timestamp-query"
 REPLY: Final = "application/timestamp-reply"
 
-# 303 (the answer lies elsewhere) is not used by authorities; the others repeat the query at the new URL
+# 303 (the answer is elsewhere) is not used by authorities; the others repeat the query at the new URL
 _REDIRECTS: Final = frozenset({301, 302, 307, 308})
 _MOST_REDIRECTS: Final = 5
 _OK: Final = 200

@@ -1,6 +1,6 @@
 """The files that `docker load` reads in a layout of `docker save`: `manifest.json`, else `repositories`.
 
-Both lie beside `index.json` and can list other images, layers or names. Only content that `index.json` leads to is
+Both are beside `index.json` and can list other images, layers or names. Only content that `index.json` leads to is
 verified. So everything else that they name is reported, and is a failure if the whole layout is verified. What cannot
 be read is a failure always: the names in it may be those of any artifact.
 """
@@ -102,7 +102,7 @@ class Saved:
     def others_called(
         self, names: Iterable[str], images: Iterable[Manifest], judged: Callable[[], Container[Item]]
     ) -> Iterator[tuple[str, str]]:
-        """What `docker load` gives one of these names, other than these images: its name, and where it lies.
+        """What `docker load` gives one of these names, other than these images: its name, and where it is.
 
         A tag alone is that of every name that ends in it. The only image has every name: `crane push FILE` and
         `skopeo copy docker-archive:FILE` ask for none. So has the first, if it is not `judged` with any artifact:
@@ -180,7 +180,7 @@ def _tagged(document: Any) -> tuple[str, ...]:
 
 
 def path_of(digest: Digest) -> str:
-    """Where a blob lies in the layout."""
+    """Where a blob is in the layout."""
     return f"{BLOBS}/{digest.algorithm}/{digest.encoded}"
 
 

@@ -103,7 +103,7 @@ def read_index(raw: bytes, source: str) -> Index:
 
 
 class LooseFiles(NamedTuple):
-    """What is no part of a layout, and lies in it or in folders in it, at most `limits.LOOSE_DEPTH` deep."""
+    """What is no part of a layout, and is in it or in folders in it, at most `limits.LOOSE_DEPTH` deep."""
 
     names: tuple[str, ...]
     """Of files, and in a directory of links and other things, too: reading tells."""
@@ -112,7 +112,7 @@ class LooseFiles(NamedTuple):
 
 
 class LayoutOnDisk(ABC):
-    """A layout that is read where it lies: its two documents are read once, when it is opened."""
+    """A layout that is read where it is: its two documents are read once, when it is opened."""
 
     def __init__(self, path: str) -> None:
         """Raises ContentError (`layout.malformed`)."""

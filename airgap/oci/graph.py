@@ -392,7 +392,7 @@ class Graph:
         except ContentError:
             there = False
         # NEG-150: a blob that no entry leads to is not found, and the message says why
-        orphan = "; a blob of this digest lies there, but no entry of index.json leads to it" if there else ""
+        orphan = "; a blob of this digest is there, but no entry of index.json leads to it" if there else ""
         return NotFoundError(f"{nothing}{orphan}", remedy="See what there is with airgap discover.", digest=str(digest))
 
     def _successors(self, descriptor: Descriptor) -> Sequence[tuple[str, Descriptor]]:
@@ -588,7 +588,7 @@ class _Walk:
     def _bound(self, step: _Step) -> None:
         message = (
             f"the artifact is nested more than {limits.GRAPH_DEPTH} deep or reaches more than {limits.GRAPH_NODES} "
-            f"descriptors, or all that were asked for together more than {limits.GRAPH_REACHED}; what lies beyond was "
+            f"descriptors, or all that were asked for together more than {limits.GRAPH_REACHED}; what is beyond was "
             "not looked at"
         )
         self.problems.append(ContentProblem.of(ContentError("content.limit", message), step.descriptor, step.path))

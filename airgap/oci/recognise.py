@@ -158,7 +158,7 @@ def _refuse_signatures(path: str, head: bytes) -> None:
         )
     if any(Path(f"{path}.{form}.sig").is_file() for form in ("jws", "cose")):
         raise malformed(
-            f"{safe(path)} is a file, not a layout, and its signature lies beside it",
+            f"{safe(path)} is a file, not a layout, and its signature is beside it",
             remedy=f"A file with a signature of its own is judged by airgap blob verify {_file(path)}.",
         )
 

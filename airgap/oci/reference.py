@@ -148,7 +148,7 @@ def parse_layout_reference(text: str, exists: Exists) -> LayoutReference:
         near, remedy = near_layout(text)
         raise UsageError(
             f"{safe(text)} is no file or folder here{near or '; as a name in a registry it would need the network'}",
-            remedy=remedy or "Check the path. What lies in a registry is copied into a layout first: airgap copy.",
+            remedy=remedy or "Check the path. What is in a registry is copied into a layout first: airgap copy.",
         )
     return reference
 

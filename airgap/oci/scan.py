@@ -369,7 +369,7 @@ class _Scanner:
         """The entries that are artifacts of their own (design 5), in the order of `index.json`.
 
         All that is named, but a referrers tag or cosign tag of something that another artifact reaches: whoever chooses
-        a tag can make it look like one about something that is not here, so that what lies under it would be run by
+        a tag can make it look like one about something that is not here, so that what is under it would be run by
         that name and judged by no one. What could be run stands like what is named, and what is marked as the image:
         `cosign load` takes it by that. And of all else, what no other artifact reaches: tools add the children of an
         index and referrers as entries of their own; those are not artifacts beside it.

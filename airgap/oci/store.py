@@ -110,7 +110,7 @@ def missing(store: Store, digest: Digest) -> ContentError:
 
     return ContentError(
         "content.missing",
-        f"{message}; {safe(name, limit=80)!r} lies there, and may be it: a medium changes names that it cannot keep",
+        f"{message}; {safe(name, limit=80)!r} is there, and may be it: a medium changes names that it cannot keep",
         remedy=CARRY_NAMES,
         digest=str(digest),
     )

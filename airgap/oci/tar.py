@@ -83,7 +83,7 @@ def members(shared: Bytes) -> Iterator[Member]:
 
 
 class _Blocks:
-    """Reads header blocks, several at once, because small blobs lie close together."""
+    """Reads header blocks, several at once, because small blobs are close together."""
 
     def __init__(self, shared: Bytes) -> None:
         self._shared = shared

@@ -101,7 +101,7 @@ class Element:
         return tuple(self.walk())
 
     def check_inside(self) -> None:
-        """All that lies inside is DER, also what nobody reads. Raises FormatError."""
+        """Checks that all inside is DER, also what is not used. Raises FormatError."""
         open_elements = [self]
         while open_elements:
             element = open_elements.pop()

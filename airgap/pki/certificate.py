@@ -116,7 +116,7 @@ class Certificate:
         return moment > self.not_after
 
     def valid_between(self, earliest: datetime, latest: datetime) -> bool:
-        """Whether the whole of this time lies within the validity period."""
+        """Whether the whole of this time is within the validity period."""
         return not self.begins_after(earliest) and not self.ended_before(latest)
 
     @property

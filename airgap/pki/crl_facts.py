@@ -49,7 +49,7 @@ class CrlFacts:
     names_delta: bool = field(compare=False)
     """Whether it names delta CRLs; without them it is no answer (CRL-13)."""
     flaw: str = field(compare=False)
-    """What cannot be read in it beside its list, so that it clears nobody; what it lists is revoked all the same."""
+    """What cannot be read in it beside its list, so that it clears no certificate. What it lists is revoked."""
 
     @property
     def is_delta(self) -> bool:

@@ -123,7 +123,7 @@ class OcspResponse:
     responder_key_hash: bytes | None = field(repr=False, compare=False)
     """SHA-1 of the key, if the responder is identified by key."""
     certificates: Offered = field(repr=False, compare=False)
-    """Those that can be read: nobody signed which certificates lie in a response."""
+    """Those that can be read: no signature covers which certificates are in a response."""
     has_all_certificates: bool = field(repr=False, compare=False)
     signature_algorithm: bytes = field(repr=False, compare=False)
     """The raw DER AlgorithmIdentifier."""
@@ -253,7 +253,7 @@ class OcspResponse:
         if not candidates and self.has_all_certificates:
             self._refuse(
                 "revocation.ocsp.signature",
-                f"is from {quoted(self.responder)}, whose certificate lies neither in it nor in other evidence here",
+                f"is from {quoted(self.responder)}, whose certificate is neither in it nor in other evidence here",
             )
         for candidate in candidates:
             try:
@@ -265,7 +265,7 @@ class OcspResponse:
             return
         self._refuse(
             "revocation.ocsp.signature",
-            "is damaged, or from another CA of this name: nobody whom it names has signed these bytes for the issuer",
+            "is damaged, or from another CA of this name: no responder that it names signed these bytes for the issuer",
         )
 
     def verify_signed_for(self, issuer: Certificate, *, at: datetime) -> Responder:

@@ -211,7 +211,7 @@ _ALWAYS: Final[dict[Kind, str]] = {
     Kind.WIDE_TEXT: "Save it as plain text (ASCII or UTF-8); PowerShell's '>' writes UTF-16.",
     Kind.WITH_HEADERS: "Save the body alone (curl without -i), and put it in the place of this file.",
     Kind.POINTER: "Get the file that it stands for: git lfs pull.",
-    Kind.ADDRESS: "Download what lies there, and put it in the place of this file.",
+    Kind.ADDRESS: "Download what is there, and put it in the place of this file.",
     Kind.LISTING: _GET,
     Kind.BARE_BASE64: _GET,
     Kind.TWICE: "Decode it: base64 -d FILE > NEW.pem, and put that in its place.",

@@ -96,7 +96,7 @@ def _each_once(lines: Iterator[str]) -> Iterator[str]:
 
 
 def _headline(outcome: Outcome) -> str:
-    """The verdict in one sentence, and one more for all else that is no pass: nobody shall take that for good."""
+    """The verdict in one sentence, and one more for all else that is no pass: that must not be taken for good."""
     tally = Counter(artifact.verdict for artifact in outcome.artifacts)
     about, sentence = _verdict_sentence(outcome, tally)
     return " ".join((sentence, *(more for other, more in _besides(outcome, tally) if other != about)))
@@ -288,7 +288,7 @@ def _content_lines(artifact: ArtifactOutcome, style: Style) -> Iterator[str]:
         yield f"          {style.paint('unsure', 'note')} left out on purpose when this was copied: {what}"
     if content.external:
         what = count(len(content.external), "layer")
-        yield f"          {style.paint('unsure', 'note')} {what} lie elsewhere by design and were not checked"
+        yield f"          {style.paint('unsure', 'note')} {what} are stored elsewhere by design and were not checked"
 
 
 def _referrer_lines(referrer: ReferrerOutcome, style: Style, verbose: bool) -> Iterator[str]:

@@ -161,8 +161,8 @@ def evidence_of(manifest: Manifest) -> tuple[Descriptor, ...]:
 def is_evidence_alone(graph: Graph, root: Root) -> bool:
     """Whether an artifact without a name is one of ours and nothing else: evidence about what is not here.
 
-    It proves itself, so nobody has to sign it. Nothing in it can be taken for an image or another artifact: it has the
-    config of none, and no layer but evidence.
+    It proves itself, so it needs no signature of its own. Nothing in it can be taken for an image or another artifact:
+    it has the config of none, and no layer but evidence.
     """
     if root.tags or root.aliases or not _is_readable(graph, root.descriptor):
         return False

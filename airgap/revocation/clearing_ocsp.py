@@ -115,8 +115,8 @@ class ClearingResponses:
     def _check_delegate(self, query: RevocationQuery, file: OcspFile, delegate: Certificate) -> None:
         """Checks that no available evidence says that the delegated responder is revoked or on hold, or may be so.
 
-        Also if its issuer waives that check (nocheck): then nobody must look, but known evidence is not ignored. If
-        there is no evidence about it, it may answer: that is left to local policy (D37; RFC 6960, 4.2.2.2.1).
+        Also if its issuer waives that check (nocheck): then none is needed, but known evidence is not ignored. If there
+        is no evidence about it, it may answer: that is left to local policy (D37; RFC 6960, 4.2.2.2.1).
         """
         asked = replace(query, certificate=delegate, signed_at=None)
         against = self._condemning.find(asked)

@@ -90,7 +90,7 @@ class RevocationStatements(NamedTuple):
         return max(self.final, key=lambda said: said.age, default=None)
 
     def first_doubt(self) -> Undecided | None:
-        """A doubt, also about a misplaced hold, where nobody asks whether something newer lifts that."""
+        """A doubt, also about a misplaced hold, whether or not something newer lifts that."""
         return next(iter((*self.doubts, *(doubt for _, doubt in self.misplaced_holds))), None)
 
 

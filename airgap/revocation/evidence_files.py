@@ -83,7 +83,7 @@ class CrlFile:
 
         try:
             return bool(self.facts.raw_scope) and Scope.parse(self.facts.raw_scope).indirect
-        except FormatError:  # nobody can tell
+        except FormatError:  # not known
             return True
 
     def load(self) -> Crl:
@@ -187,7 +187,7 @@ class MisplacedEvidence(NamedTuple):
     def problem(self) -> str:
         """The problem, to complete "it ..."."""
         what = "a CRL" if isinstance(self.file, CrlFile) else "an OCSP response"
-        return f"is {what}, and lies outside of {self.place}/, where alone it is used"
+        return f"is {what}, and is outside of {self.place}/, where alone it is used"
 
     @property
     def remedy(self) -> str:
@@ -237,7 +237,7 @@ class Evidence(Protocol):
         ...
 
     def responders(self) -> tuple[Certificate, ...]:
-        """The certificates of delegated responders that lie in OCSP responses, not verified."""
+        """The certificates of delegated responders that are in OCSP responses, not verified."""
         ...
 
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:

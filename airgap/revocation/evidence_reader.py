@@ -96,7 +96,7 @@ def _unread(piece: EvidenceFile, error: FormatError) -> UnreadableEvidence:
     return UnreadableEvidence(
         name=safe(piece.name),
         origin=piece.origin,
-        problem=f"{error}, and it lies outside of crls/ and ocsp/" if piece.misplaced else str(error),
+        problem=f"{error}, and it is outside of crls/ and ocsp/" if piece.misplaced else str(error),
         trusted=piece.trusted,
         folder=piece.folder,
         remedy=f"{error.remedy} Evidence belongs into crls/ or ocsp/.".lstrip() if piece.misplaced else error.remedy,

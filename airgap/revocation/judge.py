@@ -128,7 +128,7 @@ class RevocationJudge:
         """Of what came with a target and said something against this chain: what may still stand against `uses`.
 
         What is here now, or in the trust directory, was judged with the chain. Of the rest, a hold is over where newer
-        evidence lifts it, and a delegate matters to nobody for whom it does not answer. Raises Rejected
+        evidence lifts it, and a delegate matters only for certificates that it answers for. Raises Rejected
         (revocation.on_hold).
         """
         here = {item.fingerprint for item in self.statements_in_targets(chain, kind=kind)}
@@ -263,7 +263,7 @@ class RevocationJudge:
     def _check_holds(
         self, query: RevocationQuery, holds: Sequence[RevocationStatement], answer: ClearingAnswer
     ) -> tuple[EvidenceUse, ...]:
-        """A hold that is newer than all that clears: on hold where it would count, else nobody can tell.
+        """A hold that is newer than all that clears: on hold where it would count, else open.
 
         Returns what lifts a hold beside `answer`, which rests on that as well.
         Raises Rejected (revocation.on_hold), Undecided.
@@ -288,7 +288,7 @@ class RevocationJudge:
     def _check_misplaced_holds(
         self, query: RevocationQuery, against: RevocationStatements, answer: ClearingAnswer
     ) -> tuple[EvidenceUse, ...]:
-        """The same for misplaced holds: nobody can tell where nothing newer lifts them. Raises Undecided."""
+        """The same for misplaced holds: open where nothing newer lifts them. Raises Undecided."""
         besides: tuple[EvidenceUse, ...] = ()
         for hold, doubt in against.misplaced_holds:
             lifting = self._lifting(query, hold, answer)

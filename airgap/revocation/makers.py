@@ -1,7 +1,7 @@
 """Finds out whether the issuer of a certificate, or a delegate of it, made evidence (RFC 6960, 4.2.2.2).
 
 A response need not hold the certificate of its responder (4.2.1). The same responder answers for many certificates, so
-its certificate may lie in another available response: nobody signed in which one it lies.
+its certificate may be in another available response: no signature covers in which one it is.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def find_misplaced(root: Path, origin: str, known: tuple[str, ...]) -> Misplaced
     """Every file below `root`, outside of the folders `known`, that may be evidence by its name, folder or beginning.
 
     Hidden folders and those of other tools are looked through last. Bounded in depth and number, as a trust directory
-    may lie in a folder with much else; never raises.
+    may be in a folder with much else; never raises.
     """
     search = _Search(root, origin, known)
     search.folder(root, "", likely=False)
@@ -67,7 +67,7 @@ class _Search:
 
     def folder(self, folder: Path, below: str, *, likely: bool) -> None:
         if below.count("/") > limits.MISPLACED_DEPTH:
-            self._not_looked(below, f"lies more than {limits.MISPLACED_DEPTH} levels deep")
+            self._not_looked(below, f"is more than {limits.MISPLACED_DEPTH} levels deep")
             return
         try:
             found = list_folder(folder, limits.FOLDER_NAMES)
@@ -133,7 +133,7 @@ class _Search:
         self._has_ended = True
 
     def _closed(self, below: str, problem: str) -> None:
-        """A folder that nobody may look into; some are closed on purpose, and no place where evidence is put."""
+        """A folder that cannot be listed; some are closed on purpose, and no place where evidence is put."""
         if below.rstrip("/") not in _PRIVATE:
             self._not_looked(below, problem)
             return
@@ -162,7 +162,7 @@ class _Search:
 
 
 def _is_former_state(name: str, beside: Container[str]) -> bool:
-    """Whether this is the folder beside a trust directory where its next and its former tree lie.
+    """Whether this is the folder beside a trust directory where its next and its former tree are.
 
     The next one is not in force, and all evidence of the former one is in the one that is.
     """
@@ -211,7 +211,7 @@ def leads_to_evidence(path: Path, folders: Iterable[Path], endings: tuple[str, .
     except (OSError, RuntimeError):  # no link, or one that leads nowhere
         return False
     name = target.name.lower()
-    # what editors leave behind is not expected to be evidence: nobody would say that it is damaged
+    # what editors leave behind is not expected to be evidence, and is not reported as damaged
     is_expected = any(ending in name for ending in endings) or name.endswith(POSSIBLE)
     return is_there and is_expected and not is_left_behind(name, endings)
 

@@ -196,7 +196,7 @@ def _plugin_header(header: Mapping[Label, Any], critical: frozenset[Label], labe
 
 def _refuse_unknown(critical: frozenset[Label], handed_on: Mapping[Label, Any]) -> None:
     # D6, JWS-20: the specification demands it, the reference accepts when no plugin is named. A plugin is handed names
-    # and primitive values of JSON (PLUGIN-28), so nobody could process an integer label, or a list.
+    # and primitive values of JSON (PLUGIN-28), so no plugin could process an integer label, or a list.
     extended = critical - _UNDERSTOOD
     if not extended:
         return

@@ -40,7 +40,7 @@ def usual_places(path: Path, form: EnvelopeFormat | None = None) -> list[Path]:
 def beside(path: Path, form: EnvelopeFormat | None) -> Path:
     """The signature under its usual name beside the file (BLOB-5).
 
-    Raises Rejected signature.none, with what else lies there; UsageError where there are several.
+    Raises Rejected signature.none, with what else is there; UsageError where there are several.
     """
     found = [candidate for candidate in usual_places(path, form) if candidate.exists()]
     if len(found) > 1:
@@ -97,7 +97,7 @@ def _none(path: Path) -> Rejected:
         return Rejected("signature.none", nothing)
     listed = ", ".join(f"{safe(item.name)!r} ({what})" for item, what, _ in told)
     remedy = next((way for _, _, way in told if way), "")
-    return Rejected("signature.none", f"{nothing}; there lies {listed}").advising(remedy)
+    return Rejected("signature.none", f"{nothing}; there is {listed}").advising(remedy)
 
 
 def _near(path: Path) -> Iterator[tuple[Path, str, str]]:

@@ -48,7 +48,7 @@ class Named(NamedTuple):
     own: tuple[str, ...] = ()
     """Repositories in its names in the layout, if none is known: they choose no statement."""
     by_docker: tuple[str, ...] = ()
-    """Repositories that docker reads in its names, if nobody typed one: `app:v1` is docker.io/library/app."""
+    """Repositories that docker reads in its names, if none was typed: `app:v1` is docker.io/library/app."""
     note: str = ""
     """Why none is known, if that needs a message."""
 
@@ -179,13 +179,13 @@ def choose_statement(policy: OciPolicy, named: Named) -> StatementChoice:
     if scope is None:
         if stricter:
             raise _scope_needed(
-                f"nobody names the repository, and the statement {_name(statement)} for all repositories is weaker "
+                f"no repository is named, and the statement {_name(statement)} for all repositories is weaker "
                 f"than {_name(stricter[0])} ({_differences(stricter[0], statement)})",
             )
         for name, other in _other_statements(policy, named.own, statement):
             raise _scope_needed(
-                f"it is called {safe(name)} here, for which the policy has the statement {_name(other)}, and nobody "
-                "but the layout says so"
+                f"it is called {safe(name)} here, for which the policy has the statement {_name(other)}, and "
+                "only the layout says so"
             )
         _check_docker(policy, named.by_docker, statement)
         return StatementChoice(statement=statement)
@@ -210,17 +210,17 @@ def _check_docker(policy: OciPolicy, names: Iterable[str], chosen: Statement) ->
     for name, other in _by_docker(policy, names, chosen):
         raise _scope_needed(
             f"docker or podman takes a name that it has here for {safe(name)}, for which the policy has the statement "
-            f"{_name(other)}, and nobody but the layout says which repository it is"
+            f"{_name(other)}, and only the layout says which repository it is"
         )
 
 
 def _refuse_unsaid(policy: OciPolicy, names: Sequence[str]) -> NoReturn:
-    """Nobody but the layout says which repository it is, and no statement is for all. Raises Rejected."""
+    """Only the layout says which repository it is, and no statement is for all. Raises Rejected."""
     known = [name for name in names if any(name in statement.scopes for statement in policy.statements)]
     if not known:
         policy.select(names[0])  # raises, with what is near
     raise _scope_needed(
-        f"it is called {_listed(known)} here, nobody but the layout says so, and no statement is for all repositories"
+        f"it is called {_listed(known)} here, only the layout says so, and no statement is for all repositories"
     )
 
 

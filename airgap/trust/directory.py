@@ -226,7 +226,7 @@ class TrustDirectory:
         """What a report says about this directory, JSON-ready.
 
         `policy` is the one that was used; by default the one for artifacts, if it was read. Ages are whole seconds
-        before `at`, negative where `at` lies before the evidence.
+        before `at`, negative where `at` is before the evidence.
         """
         used = policy or self._material.policy.peek()
         summary = self.evidence.summary()

@@ -167,7 +167,7 @@ def _checked(store: StoreRef, path: Path) -> tuple[StoredFile, bytes]:
     except FormatError as error:
         if name.startswith(".") or not _holds_certificates(data):
             found = explain_name(error, path)
-            # what is said of files that lie in a store does not help with one that is to get there
+            # what is said of files that are in a store does not help with one that is to get there
             raise _refusal(store, name, found.problem, "" if found is error else found.remedy) from None
         name = proper_name(name, data)
     try:

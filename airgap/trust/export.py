@@ -115,7 +115,7 @@ def export_containers_policy(directory: TrustDirectory, target: Path) -> Exporte
         "transports": {"docker": {scope: accept for scope in sorted(scopes) if scope != "*"}},
     }
     _put(target, POLICY_JSON, (json.dumps(document, indent=2) + "\n").encode())
-    note = "every statement has level skip: what policy.json accepts, nobody has verified"
+    note = "every statement has level skip: what policy.json accepts is not verified"
     return Exported(folder=safe(target), files=(POLICY_JSON,), notes=(note,), omissions=wider)
 
 

@@ -125,7 +125,7 @@ class TrustBeside:
         return self.directory.stored()
 
     def anchors(self, statement: Statement, kind: str, /) -> Anchors:
-        """The trust directory's, and nobody else's."""
+        """The trust directory's alone."""
         return self.directory.anchors(statement, kind)
 
     def others(self, statement: Statement, kind: str, /) -> Mapping[str, Anchors]:

@@ -39,7 +39,7 @@ def near_store(root: Path, ref: StoreRef) -> tuple[str, str]:
     if lower.is_dir():
         inner = lower.relative_to(missing.parent).parts[0]
         return (
-            f"; {safe(lower)} must lie in a folder {missing.name!r}",
+            f"; {safe(lower)} must be in a folder {missing.name!r}",
             f"Make the folder {missing.name} in {safe(missing.parent)}, and move {safe(inner)} into it.",
         )
     if missing.is_symlink():
@@ -53,13 +53,13 @@ def near_store(root: Path, ref: StoreRef) -> tuple[str, str]:
         return _elsewhere(root, ref, found)
     if files and missing == folder:
         return (
-            f"; {safe(files[0])!r} lies outside of every store, which is a folder, in {safe(missing.parent)}",
+            f"; {safe(files[0])!r} is outside of every store, which is a folder, in {safe(missing.parent)}",
             f"Make a folder {ref.name} there, and move the file into it.",
         )
     if loose := _list(root)[1]:
         right = ref.folder(root).relative_to(root).as_posix()
         return (
-            f"; {safe(loose[0])!r} lies outside of every store, in the trust directory itself",
+            f"; {safe(loose[0])!r} is outside of every store, in the trust directory itself",
             f"If it is what is meant, make the folder {right} in the trust directory, and move the file into it.",
         )
     if names and missing == folder:

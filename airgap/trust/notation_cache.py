@@ -359,7 +359,7 @@ def _is_lifted(hold: CrlFile, base: CrlFile) -> bool:
 
 
 def _is_of(file: CrlFile, name: str) -> bool:
-    """Whether the CRL lies in the file of this name, which may hold several."""
+    """Whether the CRL is in the file of this name, which may hold several."""
     return file.name == safe(name) or file.name.startswith(f"{safe(name)}, CRL ")
 
 

@@ -68,7 +68,7 @@ class OciPolicy(Policy):
             for statement in self.statements:
                 if wanted in statement.scopes:
                     return statement
-        asked = f"the repository {safe(scope)!r}" if scope else "an artifact whose repository nobody names"
+        asked = f"the repository {safe(scope)!r}" if scope else "an artifact whose repository is not named"
         raise Rejected(
             "policy.no_statement",
             f"no statement of {safe(self.source)} applies to {asked}{self._instead(scope)}",

@@ -16,7 +16,7 @@ from airgap.text import safe
 
 
 def check_apart(trust: Path, targets: Iterable[str]) -> None:
-    """Refuses a trust directory that is a target, lies in one, or holds one. Raises UsageError.
+    """Refuses a trust directory that is a target, is in one, or holds one. Raises UsageError.
 
     `targets`: references; those of registries and invalid ones are ignored here.
     """
@@ -58,7 +58,7 @@ def check_apart_from(trust: Path, path: Path, name: str) -> None:
     """The same for one file or folder, called `name` in messages. Links are followed. Raises UsageError."""
     inside = _lies_in(trust, path)
     if inside or _lies_in(path, trust):
-        how = "lies in" if inside else "holds"
+        how = "is in" if inside else "holds"
         raise UsageError(
             f"the trust directory {safe(trust)} {how} {safe(name)}, which is to be judged by it; what travels cannot "
             "prove itself",

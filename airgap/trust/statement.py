@@ -155,7 +155,7 @@ class Refusal:
     member: str
     """Path from the top; empty for the document as a whole."""
     statement: str | None
-    """Its name, or its place in the list where it has none; None where the fault lies outside every statement."""
+    """Its name, or its place in the list where it has none; None where the fault is outside every statement."""
     problem: str
     remedy: str = ""
     """Its own remedy, if it has one."""
@@ -349,7 +349,7 @@ def check_names(statements: Sequence[JsonObject]) -> Iterator[FormatError]:
 
 
 def at_statement(number: int, statement: JsonObject, member: str, problem: str) -> FormatError:
-    """An error that lies between statements, at the place where the later one shows it."""
+    """An error that is between statements, at the place where the later one shows it."""
     error = FormatError(problem, where=f"{statement_path(number)}.{member}")
     return FormatErrors([Fault(error, statement=_label(statement))])
 

@@ -160,7 +160,7 @@ class _Look:
     maker: Certificate | None
     """Who made it; None where no certificate is available that could have."""
     problem: str = ""
-    """Why it is not genuine; empty where it is, or nobody can tell."""
+    """Why it is not genuine; empty where it is, or where that is not known."""
     refusal: str = ""
     """Why it cannot clear any certificate; empty if it may."""
     remedy: str = ""
@@ -217,7 +217,7 @@ def _crls(directory: TrustDirectory, known: Sequence[Certificate], at: datetime)
         elif any(other.file.facts.may_replace(facts) and other.counts_for(look) for other in made):
             state = PieceState.SUPERSEDED
         elif look.refusal:
-            state, problem, remedy = PieceState.UNUSABLE, f"it clears nobody: {look.refusal}", look.remedy
+            state, problem, remedy = PieceState.UNUSABLE, f"it clears no certificate: {look.refusal}", look.remedy
         elif state in {PieceState.FRESH, PieceState.ACCEPTED} and (problem := _lack(look, made)):
             state, remedy = PieceState.INCOMPLETE, "Get what is missing (airgap trust fetch)."
         elif state is PieceState.STALE:

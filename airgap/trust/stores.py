@@ -24,7 +24,7 @@ from airgap.trust.policy_members import as_choice
 from airgap.trust.store_types import StoreType
 
 FOLDER: Final = ("truststore", "x509")
-"""Where the stores lie below the trust directory (STORE-1, D20)."""
+"""Where the stores are below the trust directory (STORE-1, D20)."""
 
 EXTENSIONS: Final = (".pem", ".crt", ".cer")
 """File name endings of certificates, in any case (STORE-5)."""
@@ -69,7 +69,7 @@ class StoreRef(NamedTuple):
         return f"{self.type}:{self.name}"
 
     def folder(self, root: Path) -> Path:
-        """Where the store lies below the trust directory `root`."""
+        """Where the store is below the trust directory `root`."""
         return root.joinpath(*FOLDER, self.type, self.name)
 
 
@@ -92,7 +92,7 @@ class LoadedStore(NamedTuple):
 
 
 def list_stores(root: Path, kind: StoreType | None = None) -> tuple[StoreRef, ...]:
-    """The stores that lie in a trust directory, of one type or of all, in the order of types and names.
+    """The stores that are in a trust directory, of one type or of all, in the order of types and names.
 
     What can be no store by its name is left out, as no policy can name it. Raises TrustMaterialError(store.malformed)
     if they cannot be listed: a store that cannot be seen is not absent.

@@ -69,13 +69,13 @@ def _in_store(found: Sequence[str], which: str, kind: StoreType, statement: Stat
     shown = repr(safe(statement.name))
     if right:
         return Hint(
-            f"; {which} lies in the trust store {right[0]}, which the statement {shown} does not name",
+            f"; {which} is in the trust store {right[0]}, which the statement {shown} does not name",
             f"If {right[0]} is to be trusted for this repository, add it to the trustStores of the statement {shown}.",
         )
     if found:
         other = found[0].partition(":")[0]
         return Hint(
-            f"; {which} lies in the trust store {found[0]}, which is of type {other}, and {what} need one of type "
+            f"; {which} is in the trust store {found[0]}, which is of type {other}, and {what} need one of type "
             f"{kind.value}",
             f"If it is to be trusted for {what}, put it into a store of type {kind.value} too "
             f"(truststore/x509/{kind.value}/NAME/), and name that store ({kind.value}:NAME) in the trustStores of the "

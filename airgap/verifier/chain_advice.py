@@ -14,7 +14,7 @@ from airgap.text import safe
 _NAME: Final = 200
 _ORDER: Final = (
     "Ask the publisher to sign with the whole chain in this order: the signing certificate, what issued it, and so on "
-    "to the root. What lies in the trust stores does not make up for it."
+    "to the root. What is in the trust stores does not make up for it."
 )
 
 

@@ -287,7 +287,7 @@ class SignatureVerifier:
             )
         if timestamp.earliest > self._at + limits.CLOCK_SKEW:  # TS-29: compared with the judged time only
             state.warnings.append(
-                f"the timestamp, {iso(timestamp.gen_time)}, lies after the moment judged for: a clock is wrong"
+                f"the timestamp, {iso(timestamp.gen_time)}, is after the moment judged for: a clock is wrong"
             )
 
     def _chain_revocation(self, state: SignatureState) -> str:
@@ -465,7 +465,7 @@ def _with_evidence_of_chain(
     try:
         said = judge.statements_in_targets(chain, kind=kind)
         newest = judge.newest_in_targets(chain, kind=kind)
-    except TrustMaterialError:  # nobody can tell which keys the issuers have
+    except TrustMaterialError:  # the keys of the issuers are not known
         said, newest = judge.unproven_in_targets(chain, kind=kind), None
     return replace(
         rest,
@@ -475,7 +475,7 @@ def _with_evidence_of_chain(
 
 
 def _authentic_time_inside(facts: SignatureFacts) -> str:
-    """SCHEME-3, SCHEME-7: the authentic signing time lies within every certificate's validity, bounds included."""
+    """SCHEME-3, SCHEME-7: the authentic signing time is within every certificate's validity, bounds included."""
     moment = facts.authentic_time
     if moment is None:
         raise Undecided("recheck.unproven", "the report does not hold the authentic signing time of this signature")

@@ -32,7 +32,7 @@ class LaterFacts:
     target_statements: tuple[TargetStatement, ...] = ()
     """Evidence of the layout, which is lost with it."""
     newest: tuple[NewestInTargets, ...] = ()
-    """What lay in the layout and was made last, one for each chain: no clock before it is right."""
+    """What was in the layout and was made last, one for each chain: no clock before it is right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,7 +128,7 @@ class NearbySignatureFinder:
         self._graph = graph
 
     def of(self, artifact: Descriptor, name: str) -> NearbySignatures:
-        """The signatures near an artifact without a signature, so that nobody thinks that they are lost.
+        """The signatures near an artifact without a signature, so that they are not thought to be lost.
 
         `name` is what messages call the artifact.
         """
@@ -234,7 +234,7 @@ class NearbySignatureFinder:
 
 
 def _foreign(graph: Graph, artifact: Descriptor) -> Iterator[str]:
-    """Each kind of signature or attestation of other tools once, with the tag under which it lies."""
+    """Each kind of signature or attestation of other tools once, with the tag under which it is."""
     seen: set[str] = set()
     if _has_provenance(graph, artifact):
         yield "Helm provenance file (a PGP signature, in a layer of its own)"

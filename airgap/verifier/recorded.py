@@ -85,17 +85,17 @@ class RecordedSignature:
             raise Rejected("revocation.revoked", "a certificate had been revoked already, says the report")
 
     def target_statements(self, chain: ChainKind) -> tuple[TargetStatement, ...]:
-        """What lay in the layout and says something against a chain. Raises Undecided (recheck.unproven)."""
+        """What was in the layout and says something against a chain. Raises Undecided (recheck.unproven)."""
         facts = self.proven()
         return tuple(said for said in facts.require_later().target_statements if said.chain == chain)
 
     def refuse_clock_behind(self, chain: ChainKind, clock: datetime) -> None:
-        """No clock is right that stands before evidence that lay in the layout. Raises Undecided."""
+        """No clock is right that stands before evidence that was in the layout. Raises Undecided."""
         for made in self.proven().require_later().newest:
             if made.chain == chain and made.this_update > clock + limits.CLOCK_SKEW:
                 raise Undecided(
                     f"revocation.{made.kind}.future",
-                    f"{made.name}, which lay in the layout, was made at {iso(made.this_update)}, and the clock says "
+                    f"{made.name}, which was in the layout, was made at {iso(made.this_update)}, and the clock says "
                     f"{iso(clock)}",
                     evidence=made.name,
                     this_update=iso(made.this_update),
@@ -259,7 +259,7 @@ def _origin(source: json.JsonObject) -> ScopeOrigin | None:
             return origin
     if text is not None:
         raise FormatError(f"is {safe(text, limit=64)!r}, which is not known", where="scope_origin")
-    return None  # a scope that nobody is said to have named is a claim
+    return None  # a scope without an origin is a claim
 
 
 def _descriptor(source: json.JsonObject) -> Descriptor:

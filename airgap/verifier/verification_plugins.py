@@ -109,7 +109,7 @@ def consult(plugins: AllowedPlugins, envelope: Envelope, statement: Statement) -
 
 
 def required(demand: PluginDemand, unprocessed: Sequence[str] = ()) -> Rejected:
-    """The refusal of a signature whose plugin nobody allowed (VERIFY-25, D6)."""
+    """The refusal of a signature whose plugin is not allowed (VERIFY-25, D6)."""
     left = [safe(name) for name in unprocessed]
     reading = f", which alone understands its critical attributes {', '.join(left)}" if left else ""
     return Rejected(

@@ -66,7 +66,7 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True)
 class Donors:
-    """All cases, and the bytes of each kind that lie in them, to take pieces from."""
+    """All cases, and the bytes of each kind that are in them, to take pieces from."""
 
     cases: tuple[Case, ...]
     der: tuple[bytes, ...]
@@ -103,7 +103,7 @@ Act = Callable[[Random, Mutant, Donors], None]
 
 
 def bytes_of_a_file(random: Random, mutant: Mutant, donors: Donors) -> None:
-    """Bytes change where they lie: no digest fits any more."""
+    """Bytes change where they are: no digest fits any more."""
     tree = mutant.tree
     path = random.choice(sorted(tree))
     changes, others = donors.like(tree[path])

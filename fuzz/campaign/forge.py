@@ -1,4 +1,4 @@
-"""The cases that are forged here, and those that lie elsewhere: layouts/ and, where it is available, shared/interop."""
+"""The cases that are forged here, and those that are elsewhere: layouts/ and, where it is available, shared/interop."""
 
 from __future__ import annotations
 

@@ -210,7 +210,7 @@ def _seen(mutant: Mutant) -> Mapping[str, bytes]:
 def excused(mutant: Mutant, genuine: Collection[bytes]) -> bool:
     """Whether "revoked" is not available any more: its piece is gone, is now another genuine one, or is about others.
 
-    A piece that is damaged, has another name or lies in a sub-folder is available and unread: that excuses nothing.
+    A piece that is damaged, has another name or is in a sub-folder is available and unread: that excuses nothing.
     """
     trust = apply(mutant.case.trust, mutant.trust)
     for path in mutant.case.condemning & mutant.trust.keys():

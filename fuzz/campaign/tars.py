@@ -101,5 +101,5 @@ def as_python_reads_it(data: bytes) -> dict[str, bytes]:
                 if member.isfile() and (stream := archive.extractfile(member)):
                     found[posixpath.normpath(member.name)] = stream.read()
     except (tarfile.TarError, OSError, ValueError, EOFError):
-        pass  # what was read until then is what would lie there
+        pass  # what was read until then is what would be there
     return found

@@ -176,7 +176,7 @@ def test_a_misspelt_folder_clears_nobody_and_is_named(tmp_path: Path, name: str)
     ran = text(written)
     assert ran.code == 15, ran
     assert "no CRL for the certificate" in ran.out
-    assert f"{name}/good.crl in the trust directory is a CRL, and lies outside of crls/" in ran.out
+    assert f"{name}/good.crl in the trust directory is a CRL, and is outside of crls/" in ran.out
     assert f"→ Move {name}/good.crl into crls/" in ran.out
 
 
@@ -235,7 +235,7 @@ def test_a_snapshot_does_not_leave_it_behind(tmp_path: Path) -> None:
     trust = write_trust(tmp_path, crls={"good.crl": GOOD})
     list_material(trust)
     put(trust / "crl/r.crl", REVOKING)
-    with pytest.raises(TrustMaterialError, match=r"crl/r\.crl is a CRL, and lies outside of crls/"):
+    with pytest.raises(TrustMaterialError, match=r"crl/r\.crl is a CRL, and is outside of crls/"):
         list_material(trust)
 
 

@@ -323,7 +323,7 @@ def test_name_that_is_only_written_in_the_layout_was_judged_by_the_statement_for
     [
         ("registry.example/net-monitor:v1", "policy.scope_needed", "it is called registry.example/net-monitor here"),
         ("registry.example/net-monitors:v1", "policy.no_statement", "is spelt nearly so"),
-        ("v1", "policy.no_statement", "whose repository nobody names"),
+        ("v1", "policy.no_statement", "whose repository is not named"),
     ],
 )
 def test_a_name_that_only_the_layout_says_is_told_with_the_statement_that_it_has(

@@ -125,7 +125,7 @@ def test_the_store_with_the_root_of_an_unused_timestamp_is_named(tmp_path: Path)
     scene.timestamp(gen_time=AT - timedelta(days=9))
     scene.policy = oci_policy(statement())
     found = finding(verified(scene, tmp_path), "time.certificate.expired")
-    assert "its root lies in the trust store tsa:harbour, which the statement 'harbour' does not" in found["message"]
+    assert "its root is in the trust store tsa:harbour, which the statement 'harbour' does not" in found["message"]
     assert found["remedy"].startswith("If tsa:harbour is to be trusted")
 
 

@@ -31,7 +31,7 @@ def test_a_root_in_a_store_that_the_statement_does_not_name(tmp_path: Path, othe
     scene = Scene()
     scene.stores = {"ca:harbour": [STRANGER], other: [scene.signature.leaf.root]}
     out = told(scene, tmp_path, "authenticity.no_anchor")
-    assert f"that root lies in the trust store {other}, which" in out
+    assert f"that root is in the trust store {other}, which" in out
     if other == "ca:other":
         assert "add it to the trustStores of the statement 'harbour'" in out
     else:
@@ -46,15 +46,15 @@ def test_a_ca_store_is_not_trusted_for_a_signing_authority(tmp_path: Path, named
     if named:
         scene.policy = oci_policy(statement(trustStores=["ca:harbour", "signingAuthority:sa"]))
     out = told(scene, tmp_path, "authenticity.no_anchor" if named else "authenticity.no_store")
-    assert "lies in the trust store ca:harbour, which is of type ca" in out
+    assert "is in the trust store ca:harbour, which is of type ca" in out
     assert "put it into a store of type signingAuthority too" in out
 
 
 @pytest.mark.parametrize(
     ("store", "words"),
     [
-        ("ca:other", "the root of that chain lies in the trust store ca:other, which is of type ca"),
-        ("tsa:other", "the root of that chain lies in the trust store tsa:other, which the statement"),
+        ("ca:other", "the root of that chain is in the trust store ca:other, which is of type ca"),
+        ("tsa:other", "the root of that chain is in the trust store tsa:other, which the statement"),
     ],
 )
 def test_the_root_of_a_timestamping_authority(tmp_path: Path, store: str, words: str) -> None:
@@ -68,5 +68,5 @@ def test_a_root_that_lies_nowhere_and_a_store_that_cannot_be_read(tmp_path: Path
     scene = Scene()
     scene.stores = {"ca:harbour": [STRANGER], "ca:other": {"x.pem": b"garbage"}}
     out = told(scene, tmp_path, "authenticity.no_anchor")
-    assert "lies in the trust store" not in out
+    assert "root is in the trust store" not in out
     assert "add its root certificate to the trust store" in out

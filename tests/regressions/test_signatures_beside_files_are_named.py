@@ -53,7 +53,7 @@ def test_a_signature_under_another_name_is_told_with_how_to_name_it(tmp_path: Pa
     moved = scene.signature.rename(tmp_path / name.format(form))
     ran = verified(scene)
     assert ran.code == 10
-    assert f"there lies {moved.name!r} (a {form.upper()} envelope)" in ran.out
+    assert f"there is {moved.name!r} (a {form.upper()} envelope)" in ran.out
     remedy = ran.out.partition("If it is the signature: ")[2].partition(".\n")[0]
     assert verified(scene, *shlex.split(remedy)).code == 0
 
@@ -88,7 +88,7 @@ def test_what_lies_beside_is_never_judged_unasked(tmp_path: Path) -> None:
     scene.signature.rename(tmp_path / "firmware.bin.sig")
     (tmp_path / "firmware.bin.txt").write_text("read me")
     (tmp_path / "firmware.bin.json").symlink_to("nowhere")
-    assert "there lies 'firmware.bin.sig' (a JWS envelope) [signature.none]" in verified(scene).out
+    assert "there is 'firmware.bin.sig' (a JWS envelope) [signature.none]" in verified(scene).out
 
 
 def test_a_name_that_says_no_form_is_told_what_the_bytes_look_like(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_verify_of_a_file_or_of_its_signature(tmp_path: Path, form: str) -> None
     scene = BlobScene(tmp_path, form=form).write()
     for path, words in (
         (scene.signature, "is a signature, not a layout"),
-        (scene.path, "its signature lies beside it"),
+        (scene.path, "its signature is beside it"),
     ):
         ran = run_here(["verify", str(path), "--trust", str(Scene().write_trust(tmp_path / "beliefs"))])
         assert ran.code == 16

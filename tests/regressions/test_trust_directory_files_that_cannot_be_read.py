@@ -112,7 +112,7 @@ CASES: dict[str, tuple[Callable[[Path], object], int, str, str]] = {
     "the root lies beside the policy": (
         beside_the_policy,
         18,
-        "'root.pem' lies outside of every store",
+        "'root.pem' is outside of every store",
         "make the folder truststore/x509/ca/harbour",
     ),
 }

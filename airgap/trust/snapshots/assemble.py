@@ -210,4 +210,4 @@ def _digests(folder: Path, names: list[str]) -> dict[str, Digest]:
 
 
 def _ignore(_: int) -> None:
-    """Nobody wants to know."""
+    """Does nothing."""

@@ -20,4 +20,4 @@ def former_memory(swap: StagedSwap) -> State | None:
 def lost_memory(swap: StagedSwap) -> Rejected:
     """The error if there are pins but no state."""
     path = swap.trust / LOCAL / FILE
-    return Rejected("snapshot.state.lost", f"{safe(path)} is gone: nobody knows which snapshots were accepted here")
+    return Rejected("snapshot.state.lost", f"{safe(path)} is gone: it is not known which snapshots were accepted here")

@@ -107,7 +107,7 @@ class State:
     made: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """The highest number that was given to a snapshot made here, by stream."""
     in_force: str | None = None
-    """The snapshot whose stores and policy lie there now, `stream/number digest`; None where none was applied."""
+    """The snapshot whose stores and policy are there now, `stream/number digest`; None where none was applied."""
     history: tuple[Event, ...] = ()
 
     @classmethod

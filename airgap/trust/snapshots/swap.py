@@ -123,7 +123,7 @@ class StagedSwap:
             self.finished_undo = pending.undoes
         elif os.path.lexists(self._old):
             raise AirgapError(
-                f"{safe(self.trust)} is neither the former tree nor the next one, which lie in {safe(self.side)}",
+                f"{safe(self.trust)} is neither the former tree nor the next one, which are in {safe(self.side)}",
                 remedy=f"Move {safe(self.trust)} away and run this again: it finishes the exchange that was begun.",
             )
         else:

@@ -1,6 +1,6 @@
 """Snapshots as targets of The Update Framework: verified under a pinned root, offline (extra `airgap-oci[tuf]`).
 
-The metadata lie beside the snapshot as an artifact that refers to it. python-tuf's own client verifies them: threshold
+The metadata are beside the snapshot as an artifact that refers to it. python-tuf's own client verifies them: threshold
 signatures, rotation of keys, expiry, and versions that never go back. It is imported only where a TUF root is pinned.
 
 Two things to know (docs/reference/tuf.md): the client asks the machine's clock for freshness, and no public interface

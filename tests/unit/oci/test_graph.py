@@ -267,11 +267,11 @@ class TestResolve:
         """MAN-30, NEG-150."""
         image = builder.add_image()
         graph = graph_of(builder, place)
-        with pytest.raises(NotFoundError, match=r"lies there, but no entry of index\.json leads to it"):
+        with pytest.raises(NotFoundError, match=r"is there, but no entry of index\.json leads to it"):
             graph.resolve(image.digest)
         with pytest.raises(NotFoundError) as caught:
             graph.resolve(Digest.of(b"gone"))
-        assert "lies there" not in str(caught.value)
+        assert "is there" not in str(caught.value)
 
     def test_only_artifact_needs_no_name(self, builder: LayoutBuilder, place: Path) -> None:
         image = builder.tag(builder.add_image(), "v1")

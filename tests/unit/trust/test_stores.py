@@ -309,9 +309,9 @@ def test_a_root_that_is_signed_with_sha_1_is_told_as_such(tmp_path: Path) -> Non
         ("truststore/x509/ca/Harbour", "'Harbour' in"),
         ("truststore/x509/ca/other", "the stores of this type are: other"),
         ("truststore/x509/tsa/harbour", "does not exist"),
-        ("truststore/ca/harbour", "ca/harbour must lie in a folder 'x509'"),
-        ("x509/ca/harbour", "x509/ca/harbour must lie in a folder 'truststore'"),
-        ("truststore/x509/ca", "'a.pem' lies outside of every store"),
+        ("truststore/ca/harbour", "ca/harbour must be in a folder 'x509'"),
+        ("x509/ca/harbour", "x509/ca/harbour must be in a folder 'truststore'"),
+        ("truststore/x509/ca", "'a.pem' is outside of every store"),
     ],
 )
 def test_store_1_a_folder_of_nearly_the_name_is_told(tmp_path: Path, made: str, wanted: str) -> None:
@@ -352,7 +352,7 @@ def test_a_file_that_is_to_be_added_is_named_as_what_it_is(tmp_path: Path) -> No
         ("truststore/x509/ca/other", "stores of this type are: other", "--type ca --store harbour"),
         ("truststore/ca/harbour", "truststore/ca/harbour", "Make the folder x509"),
         ("x509/ca/harbour", "x509/ca/harbour", "Make the folder truststore"),
-        ("truststore/x509/ca", "'a.pem' lies outside of every store", "Make a folder harbour there"),
+        ("truststore/x509/ca", "'a.pem' is outside of every store", "Make a folder harbour there"),
         ("harbour", "a folder harbour", "Move harbour to truststore/x509/ca/harbour"),
         ("trust/truststore/x509/ca/harbour", "trust/truststore/x509/ca/harbour", "Move trust/truststore"),
         ("truststore/x509/tsa/harbour", "a store of type tsa, and the policy names one of type ca", "tsa:harbour"),
