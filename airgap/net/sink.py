@@ -113,7 +113,7 @@ class RegistrySink(RegistrySource):
 
     # --- writing ---
 
-    def reserve(self, size: int) -> None:
+    def reserve(self, size: int, largest: int) -> None:
         """Does nothing: registries do not tell their free space."""
 
     def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> TransferMethod:

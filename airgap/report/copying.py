@@ -16,6 +16,7 @@ from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, size
 from airgap.text import safe
 from airgap.transfer.copied import CopiedArtifact, CopyResult, Totals
+from airgap.transfer.room import Room
 
 if TYPE_CHECKING:
     from airgap.collection.coverage import FetchOutcome
@@ -89,6 +90,7 @@ class CopyReport(Report):
                 yield from _artifact_lines(artifact, PLAIN)
         yield from _evidence_left_lines(self.result, PLAIN)
         yield _headline(self.result)
+        yield from _room_lines(self.result, PLAIN)
         yield from self._unsigned_lines(PLAIN)
         if evidence := self._evidence():
             yield from evidence.brief_lines()
@@ -131,6 +133,29 @@ def _lines(result: CopyResult, style: Style, seconds: float | None) -> Iterator[
         yield f"  {style.paint('unsure', 'note')} the tag {tag} named something else before"
     yield from _evidence_left_lines(result, style)
     yield _headline(result, seconds)
+    yield from _room_lines(result, style)
+
+
+def _room_lines(result: CopyResult, style: Style) -> Iterator[str]:
+    room = result.room
+    if room is None:
+        return
+    if problem := room.problem:
+        yield f"{style.paint('bad', 'DOES NOT FIT')} {problem}"
+        yield f"     → {problem.remedy}"
+    elif room.free is not None:
+        yield f"it fits: {size(room.needed)} are needed, {size(room.free)} are free in {room.place}"
+
+
+def _room(room: Room) -> Json:
+    return {
+        "place": room.place,
+        "needed": room.needed,
+        "largest": room.largest,
+        "free": room.free,
+        "file_limit": room.file_limit,
+        "fits": room.problem is None,
+    }
 
 
 def _evidence_left_lines(result: CopyResult, style: Style) -> Iterator[str]:
@@ -203,6 +228,7 @@ def _document(result: CopyResult, error: AirgapError | None) -> Json:
             "present_bytes": totals.present_bytes,
         },
         "moved_tags": list(result.moved_tags),
+        **({"room": _room(result.room)} if result.room else {}),
         "evidence_left": [{"source": left.source, "names": list(left.names)} for left in result.evidence_left],
         "error": _error(error) if error else None,
     }

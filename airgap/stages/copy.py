@@ -48,7 +48,8 @@ from airgap.transfer.origins import Choice, FoundArtifact, Sources, find_all, re
 from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact, Selection
 from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
-from airgap.transfer.tar_writer import write_tar_file, write_tar_stream
+from airgap.transfer.room import Room, room_in
+from airgap.transfer.tar_writer import lay_out, write_tar_file, write_tar_stream
 from airgap.transfer.writer import LayoutProbe, LayoutWriter
 from airgap.trust.separation import check_output, layout_paths, same_place
 
@@ -185,6 +186,7 @@ class _Copy:
         self._streamed: frozenset[Digest] = frozenset()
         """The blobs that came from standard input before the plan was made."""
         self._moved: list[str] = []
+        self._room: Room | None = None
         self._loose: tuple[str, ...] = ()
         """Names of what is evidence, it seems, and came on standard input beside the layout."""
         self._planned: set[Digest] = set()
@@ -213,6 +215,7 @@ class _Copy:
             artifacts=(*self._copied, *self._failed),
             totals=self._totals,
             moved_tags=tuple(self._moved),
+            room=self._room,
             evidence_left=tuple(self._evidence_left()),
         )
 
@@ -319,7 +322,10 @@ class _Copy:
         if request.dry_run:
             probe = LayoutProbe(destination.path)
             plan = self._prepared(group, plan, destination, probe.layout).plan
-            self._account(group, plan, survey(plan, probe, self._pool))
+            found = survey(plan, probe, self._pool)
+            if not request.link:  # links need no room
+                self._room = room_in(Path(destination.path), found.bytes, found.largest_of(plan))
+            self._account(group, plan, found)
             return
         with LayoutWriter(destination.path, link=request.link, verify_existing=request.verify_existing) as writer:
             prepared = self._prepared(group, plan, destination, writer.layout)
@@ -355,6 +361,9 @@ class _Copy:
         request = self._request
         plan = self._prepared(group, self._plan(group), LayoutReference(path=STREAM), None).plan
         if request.dry_run:
+            if path is not None:
+                size = lay_out(plan).size
+                self._room = room_in(path.parent, size, size)
             self._account(group, plan, _everything(plan))
         elif path is None:
             stream = self._output or sys.stdout.buffer

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -118,17 +117,3 @@ def writing(place: Path | str) -> Iterator[None]:
         cause, remedy = _CAUSES.get(error.errno or 0, (Cause.OTHER, ""))
         reason = error.strerror or type(error).__name__
         raise WriteError(f"{safe(place)} cannot be written: {reason}", remedy=remedy, cause=cause) from None
-
-
-def check_room(folder: Path, size: int) -> None:
-    """Raises WriteError if the file system has less than `size` bytes free, before the copy begins."""
-    try:
-        free = shutil.disk_usage(folder).free
-    except OSError:
-        return
-    if free < size:
-        raise WriteError(
-            f"{safe(folder)} has {free} bytes free, and {size} are to be written",
-            remedy="Make room there, or choose another place.",
-            cause=Cause.FULL,
-        )

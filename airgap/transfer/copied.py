@@ -14,6 +14,7 @@ from airgap.reasons import ExitCode, most_severe
 from airgap.transfer.endpoint import TransferMethod
 from airgap.transfer.mover import Survey
 from airgap.transfer.plan import CopyPlan, Key, PlannedArtifact
+from airgap.transfer.room import Room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,8 @@ class CopyResult:
     totals: Totals
     moved_tags: tuple[str, ...] = ()
     """Tags of the destination that named something else before."""
+    room: Room | None = None
+    """Of a dry run into a layout or tar: whether it would fit."""
     evidence_left: tuple[EvidenceLeft, ...] = ()
     """Sources with evidence about revocation that no copied artifact has: a verifier of the copy does not see it."""
 
@@ -82,7 +85,9 @@ class CopyResult:
 
     @property
     def exit_code(self) -> int:
-        """0; 20 if something was left out and the copy kept going; that of the error if nothing was copied."""
+        """0; 20 if something was left out and the copy kept going; that of the error if nothing can be copied."""
+        if self.room and self.room.problem:
+            return self.room.problem.exit_code
         failed = [item for item in self.artifacts if item.status == "failed"]
         if failed and len(failed) == len(self.artifacts):
             return most_severe({item.error.exit_code if item.error else ExitCode.ERROR for item in failed})

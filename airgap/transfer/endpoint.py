@@ -160,7 +160,7 @@ class Sink(Destination, Protocol):
     def name(self) -> str:
         """What the operator calls it, safe to show."""
 
-    def reserve(self, size: int) -> None:
+    def reserve(self, size: int, largest: int) -> None:
         """Announces so many bytes. Raises WriteError if there is no room."""
 
     def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> TransferMethod:

@@ -54,6 +54,10 @@ class Survey:
     """Of blobs and manifests that are missing."""
     present_bytes: int
 
+    def largest_of(self, plan: CopyPlan) -> int:
+        """The bytes of the largest content of the plan that is missing."""
+        return max((plan.nodes[key].descriptor.size for key in self.missing), default=0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferResult:
@@ -150,7 +154,7 @@ def transfer(
     Raises the first error (AirgapError), unless `keep_going`.
     """
     found = survey(plan, sink, executor)
-    sink.reserve(found.bytes)
+    sink.reserve(found.bytes, found.largest_of(plan))
     progress(
         Started(
             artifacts=len(plan.artifacts),

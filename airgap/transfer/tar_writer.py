@@ -25,12 +25,13 @@ from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX
 from airgap.oci.store import size_error
 from airgap.oci.tar_header import BLOCK
 from airgap.text import safe
-from airgap.transfer.checked_bytes import check_room, copy_checked, write_all, writing
+from airgap.transfer.checked_bytes import copy_checked, write_all, writing
 from airgap.transfer.endpoint import TransferMethod
 from airgap.transfer.events import ArtifactDone, BlobAdvanced, BlobDone, BlobStarted, Progress, Started, silent
 from airgap.transfer.index_writer import LAYOUT_CONTENT, index_document
 from airgap.transfer.mover import Survey, TransferResult
 from airgap.transfer.plan import CopyPlan, Key, Node
+from airgap.transfer.room import check_room
 from airgap.transfer.workers import WorkerPool
 
 _RECORD: Final = 20 * BLOCK
@@ -160,7 +161,7 @@ def write_tar_file(
         )
     run = _Writing(plan, executor, progress)
     with writing(path):
-        check_room(path.parent, run.tar.size)
+        check_room(path.parent, run.tar.size, run.tar.size)
         with complete_or_absent(path) as file:
             run.into_file(file.fileno())
     return run.result()

@@ -30,7 +30,6 @@ from airgap.transfer.checked_bytes import (
     Advance,
     WriteError,
     check_bytes,
-    check_room,
     copy_checked,
     no_advance,
     write_all,
@@ -39,6 +38,7 @@ from airgap.transfer.checked_bytes import (
 from airgap.transfer.endpoint import Blobs, Entry, NamingResult, Resumable, TransferMethod
 from airgap.transfer.index_writer import EMPTY_INDEX, LAYOUT_CONTENT, merged
 from airgap.transfer.reflink import clone
+from airgap.transfer.room import check_room
 from airgap.transfer.staging import Staging
 
 if TYPE_CHECKING:
@@ -103,13 +103,13 @@ class LayoutWriter:
         """Always true: `finish` lists it."""
         return True
 
-    def reserve(self, size: int) -> None:
+    def reserve(self, size: int, largest: int) -> None:
         """See `Sink`; links and clones need no room."""
         with self._staging.file() as (file, staged):
             self._clonable = clone(str(self.path / LAYOUT_FILE), file)
             staged.unlink()
         if not self._link and not self._clonable:
-            check_room(self.path, size)
+            check_room(self.path, size, largest)
 
     def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> TransferMethod:
         """See `Sink`: a hard link if requested, a reflink if possible, else read, hash and write."""

@@ -63,7 +63,7 @@ class Noting:
     def lists(self, subject: Digest, referrer: Digest) -> bool:
         return True
 
-    def reserve(self, size: int) -> None:
+    def reserve(self, size: int, largest: int) -> None:
         pass
 
     def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> TransferMethod:

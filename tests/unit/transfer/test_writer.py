@@ -16,7 +16,7 @@ from airgap.locking import exclusive
 from airgap.oci.descriptor import IMAGE_LAYER, Descriptor
 from airgap.oci.digest import Digest
 from airgap.transfer import writer
-from airgap.transfer.checked_bytes import WriteError, check_room, writing
+from airgap.transfer.checked_bytes import WriteError, writing
 from airgap.transfer.endpoint import BlobStream, TransferMethod
 from airgap.transfer.staging import PREFIX
 from airgap.transfer.writer import LayoutProbe, LayoutWriter
@@ -205,13 +205,6 @@ def test_patience_ends(tmp_path: Path, lockable: bool, monkeypatch: pytest.Monke
     monkeypatch.setattr(locking, "_can_lock", lambda _: lockable)
     with exclusive(tmp_path), pytest.raises(AirgapError, match="another process"), exclusive(tmp_path, patience=0.05):
         pass
-
-
-def test_no_room_is_said_before_anything_is_written(tmp_path: Path) -> None:
-    check_room(tmp_path, 1)
-    with pytest.raises(WriteError, match="bytes free") as caught:
-        check_room(tmp_path, 2**62)
-    assert caught.value.facts["cause"] == "full"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,74 @@
+"""Whether a copy fits is known before anything is written."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from airgap.transfer import room
+from airgap.transfer.checked_bytes import WriteError
+from airgap.transfer.room import check_room, room_in
+from tests.support.command import run_here
+from tests.support.copying import family, write
+
+
+class Usage(NamedTuple):
+    free: int
+
+
+def test_no_room_is_said_before_anything_is_written(tmp_path: Path) -> None:
+    check_room(tmp_path, 1, 1)
+    with pytest.raises(WriteError, match="bytes free") as caught:
+        check_room(tmp_path, 2**62, 1)
+    assert caught.value.facts["cause"] == "full"
+
+
+@pytest.mark.parametrize(("system", "fits"), [("vfat", False), ("msdos", False), ("exfat", True), (None, True)])
+def test_file_that_is_too_large_for_fat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str | None, *, fits: bool
+) -> None:
+    monkeypatch.setattr(room, "_file_system", lambda _: system)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free=2**40))
+    assert room_in(tmp_path, 2**33, 2**32 - 1).problem is None
+    problem = room_in(tmp_path, 2**33, 2**32).problem
+    assert (problem is None) == fits
+    assert problem is None or problem.facts["cause"] == "too_large"
+
+
+def test_file_system_is_that_of_the_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = f"{tmp_path.stat().st_dev >> 8}:{tmp_path.stat().st_dev & 0xFF}"
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        f"22 27 0:999 / /other rw - ext4 proc rw\n31 27 {number} / /media/st\\040ick rw,x - vfat /dev/sdb1 rw\n"
+    )
+    monkeypatch.setattr(room, "_MOUNTS", str(mounts))
+    assert room_in(tmp_path, 1, 1).file_limit == 2**32 - 1
+    mounts.unlink()
+    assert room_in(tmp_path, 1, 1).file_limit is None
+
+
+@pytest.mark.parametrize("name", ["new/folder", "trip.tar"])
+@pytest.mark.parametrize("free", [100, 2**40])
+def test_dry_run_says_whether_it_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, free: int) -> None:
+    source = write(tmp_path / "source", family())
+    (tmp_path / "new").mkdir()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free=free))
+    ran = run_here(["copy", "--dry-run", str(source), str(tmp_path / name), "--format", "json"])
+    said = ran.document["room"]
+    assert (ran.code, said["fits"], said["free"]) == (int(free == 100), free != 100, free)
+    assert said["needed"] >= ran.document["totals"]["bytes"]
+    assert said["largest"] <= said["needed"]
+    text = run_here(["copy", "--dry-run", "-q", str(source), str(tmp_path / name)]).out
+    assert ("DOES NOT FIT" if free == 100 else "it fits: ") in text
+    assert not (tmp_path / name).exists()
+
+
+def test_dry_run_counts_only_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, stick = write(tmp_path / "source", family()), tmp_path / "stick"
+    assert run_here(["copy", str(source), str(stick)]).code == 0
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free=0))
+    ran = run_here(["copy", "--dry-run", str(source), str(stick), "--format", "json"])
+    assert (ran.code, ran.document["room"]["needed"]) == (0, 0)
