@@ -235,11 +235,19 @@ class TestDemands:
         assert said(kept.again("-m", "stage=prod", gone=gone)) == {"metadata.missing"}
 
     @FORMS
-    def test_a_demand_that_an_older_report_does_not_hold(self, tmp_path: Path, *, gone: bool) -> None:
+    @pytest.mark.parametrize("says", [True, False], ids=["a finding tells", "no finding tells"])
+    def test_a_demand_that_an_older_report_does_not_hold(self, tmp_path: Path, *, says: bool, gone: bool) -> None:
         scene = Scene()
         scene.signature.target = {"annotations": {"build": "7"}}
         kept = Kept(tmp_path, scene, "-m", "build=7")
-        kept.edit(lambda document: document.pop("request"))
+
+        def older(document: dict[str, Any]) -> None:
+            document.pop("request")
+            findings = document["artifacts"][0]["signatures"][0]["findings"]
+            if not says:
+                findings[:] = [finding for finding in findings if finding["check"] != "metadata"]
+
+        kept.edit(older)
         ran = kept.again(gone=gone)
         assert (ran.code, said(ran)) == (15, {"recheck.unproven"})
 

@@ -224,10 +224,16 @@ def test_what_the_policy_did_not_ask_then(tmp_path: Path, data: bytes, gone: str
     assert "was in the layout" in because["message"]
 
 
-def test_a_report_of_an_older_version_says_nothing_of_evidence_and_the_bytes_are_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("has_chain", [True, False])
+def test_a_report_of_an_older_version_says_nothing_of_evidence_and_the_bytes_are_there(
+    tmp_path: Path, *, has_chain: bool
+) -> None:
     kept = Kept(tmp_path, HOLD, gone="evidence")
     document = json.loads(kept.report.read_text())
-    del document["artifacts"][0]["signatures"][0]["for_recheck"]
+    (signature,) = document["artifacts"][0]["signatures"]
+    del signature["for_recheck"]
+    if not has_chain:
+        del document["certificates"], signature["signer"]["chain"]
     kept.report.write_text(json.dumps(document))
     assert kept.again().code == 0
     shutil.rmtree(kept.written.layout)
