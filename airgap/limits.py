@@ -165,8 +165,8 @@ TAR_MEMBERS: Final = 2_000_000
 TAR_BYTES: Final = 2**60
 """One member of a tar: larger numbers are damage, and additions to them would overflow elsewhere."""
 
-TAR_PAX_BYTES: Final = 1 * MIB
-"""One PAX extended header: names and sizes need some hundred bytes."""
+TAR_PAX_BYTES: Final = 512 * KIB
+"""One PAX extended header: names and sizes need some hundred bytes. bsdtar fails for a record of a megabyte."""
 
 TAR_END_BYTES: Final = 16 * MIB
 """Zeros at the end of a tar: two blocks, filled up to whole records of mostly 10 KiB."""

@@ -167,6 +167,13 @@ def test_endless_extended_header_is_refused(tmp_path: Path) -> None:
         read(tmp_path, tar_header("PaxHeader", limits.TAR_PAX_BYTES + 1, kind=b"x") + END)
 
 
+def test_record_for_which_bsdtar_fails_is_refused(tmp_path: Path) -> None:
+    """libarchive takes records below a megabyte."""
+    data = tar_pax({"comment": "c" * 1_040_000}) + tar_member("a", b"") + END
+    with pytest.raises(LimitError, match="extended header"):
+        read(tmp_path, data)
+
+
 def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "TAR_MEMBERS", 3)
     with pytest.raises(LimitError, match="more than 3 members"):
