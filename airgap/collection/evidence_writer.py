@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -62,6 +62,8 @@ class EvidenceWriter:
 
     def __init__(self, root: Path) -> None:
         self.root: Final = root
+        self._without_responder: tuple[OcspResponse, ...] | None = None
+        """Of each responder a response that does not hold its certificate, once they were searched."""
 
     # --- CRLs ---
 
@@ -151,6 +153,7 @@ class EvidenceWriter:
                 for name, response in found
                 if _revokes_nothing(response)
                 and any(_replaces(other, response, certificate, issuer) for _, other in found)
+                and not self._is_needed(response)
             )
             if gone:
                 files = {url: [n for n in names if n not in gone] for url, names in index.files.items()}
@@ -158,6 +161,16 @@ class EvidenceWriter:
                     _write_index(folder, files)
                 _remove(folder, gone)
         return tuple(sorted(gone))
+
+    def _is_needed(self, response: OcspResponse) -> bool:
+        """Whether another response lacks the certificate of its responder, and this one holds it."""
+        if self._without_responder is None:
+            folder = self._folder(OCSP)
+            every = _responses(folder, file_names(folder, ".ors", read_index(folder)))
+            lacking = (other for _, other in every if not other.delegates)
+            self._without_responder = tuple({other.responder: other for other in lacking}.values())
+        delegates = [item for item in response.delegates if response.may_sign(item)]
+        return any(other.lacks(item) for other in self._without_responder for item in delegates)
 
     def _folder(self, name: str) -> Path:
         folder = self.root / name
@@ -202,18 +215,17 @@ def _is_unneeded(folder: Path, name: str, rivals: Mapping[str, CrlFacts], issuer
 def _answers(
     folder: Path, index: EvidenceIndex, certificate: Certificate, issuer: Certificate, *renewed: Certificate
 ) -> list[tuple[str, OcspResponse]]:
-    found: list[tuple[str, OcspResponse]] = []
     own = _stream(certificate, issuer)
-    for name in file_names(folder, ".ors", index):
-        if _OWN_NAME.fullmatch(name) and not name.startswith(own):
-            continue  # by its name it is about another certificate
-        try:
-            response = OcspResponse.parse(read_regular(folder / name, limits.OCSP_BYTES))
-        except FormatError:
-            continue
-        if response.statements(certificate, issuer, *renewed):
-            found.append((name, response))
-    return found
+    names = file_names(folder, ".ors", index)
+    # by its name it may be about another certificate
+    found = _responses(folder, (name for name in names if not _OWN_NAME.fullmatch(name) or name.startswith(own)))
+    return [(name, response) for name, response in found if response.statements(certificate, issuer, *renewed)]
+
+
+def _responses(folder: Path, names: Iterable[str]) -> Iterator[tuple[str, OcspResponse]]:
+    for name in names:
+        with suppress(FormatError):
+            yield name, OcspResponse.parse(read_regular(folder / name, limits.OCSP_BYTES))
 
 
 def _stream(certificate: Certificate, issuer: Certificate) -> str:

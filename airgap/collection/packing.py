@@ -12,7 +12,8 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.revocation.artifact import EvidenceArtifact, pack
 from airgap.revocation.combined import CombinedEvidence
-from airgap.revocation.evidence_files import CrlFile, Evidence
+from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
+from airgap.revocation.makers import EvidenceMakers
 
 
 def pack_evidence(
@@ -28,9 +29,10 @@ def pack_evidence(
     crls: dict[str, bytes] = {}
     ocsp: dict[str, bytes] = {}
     index: dict[str, dict[str, None]] = {}
+    makers = EvidenceMakers(evidence)
     for item in asked:
         known = CombinedEvidence((evidence, beside)) if item.issuer is None else evidence
-        ocsp |= dict(_responses(item, known))
+        ocsp |= dict(_responses(item, known, makers))
         for file in known.crls(item.certificate.issuer):
             if (crl := _proven(file, item.issuers)) is None:
                 continue
@@ -54,14 +56,19 @@ def _proven(file: CrlFile, issuers: tuple[Certificate, ...]) -> Crl | None:
     return crl
 
 
-def _responses(item: CertificateToCheck, evidence: Evidence) -> Iterator[tuple[str, bytes]]:
-    """Responses of the issuer; where its certificate is not available, all that may be about this serial number."""
+def _responses(item: CertificateToCheck, evidence: Evidence, makers: EvidenceMakers) -> Iterator[tuple[str, bytes]]:
+    """Responses of the issuer; where its certificate is not available, all that may be about this serial number.
+
+    With one that does not hold the certificate of its responder comes one that does.
+    """
     for file in evidence.ocsp(item.certificate.serial):
+        holder: OcspFile | None = None
         if item.issuer is not None:
             if not file.response.statements(item.certificate, *item.issuers):
                 continue
             try:
-                file.response.verify_made_for(*item.issuers)
+                holder = makers.verify(file.response, item.issuers)
             except Undecided:
                 continue
-        yield f"{file.response.fingerprint[:24]}.ors", file.response.der
+        for needed in (file, holder) if holder else (file,):
+            yield f"{needed.response.fingerprint[:24]}.ors", needed.response.der

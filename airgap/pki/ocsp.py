@@ -194,6 +194,10 @@ class OcspResponse:
         """The certificates in it with the stated name or key of the responder; not verified."""
         return tuple(item for item in self.certificates if self._names(item))
 
+    def lacks(self, certificate: Certificate) -> bool:
+        """Whether it is from the responder with this certificate by its statement, and does not hold it."""
+        return self._names(certificate) and certificate not in self.certificates
+
     @property
     def responder(self) -> str:
         """The responder that the response states, for people (not made safe)."""
@@ -214,11 +218,11 @@ class OcspResponse:
         """All unverified answers that may be about `certificate`, whose issuer has these keys."""
         return tuple(single for single in self.responses if single.may_be_about(certificate, issuers))
 
-    def verify_made_for(self, issuer: Certificate, *others: Certificate, elsewhere: Iterable[Certificate] = ()) -> None:
+    def verify_made_for(self, issuer: Certificate, *others: Certificate, elsewhere: Certificate | None = None) -> None:
         """Checks that the issuer or a responder valid at that time made this: enough to condemn (design 10).
 
-        `others`: further certificates of the same CA, with other keys. `elsewhere`: certificates of responders that are
-        not in this response, which need not hold its own (RFC 6960, 4.2.1). Any hash is accepted for the response and
+        `others`: further certificates of the same CA, with other keys. `elsewhere`: the certificate of a responder that
+        is not in this response, which may lack it (RFC 6960, 4.2.1). Any hash is accepted for the response and
         for the responder's certificate, which may name the issuer in another string type. Raises Undecided:
         revocation.ocsp.responder, revocation.ocsp.signature.
         """
@@ -231,7 +235,8 @@ class OcspResponse:
             except Undecided as error:
                 refusal = refusal or error
             else:
-                self._made_for.add(item.fingerprint)
+                if elsewhere is None:  # else it does not prove itself
+                    self._made_for.add(item.fingerprint)
                 return
         if refusal:
             raise refusal
@@ -278,9 +283,9 @@ class OcspResponse:
         return self._find_signer(issuer, partial(self._accept_signed, issuer=issuer, at=at))
 
     def _find_signer(
-        self, issuer: Certificate, accept: Callable[[Certificate], T], elsewhere: Iterable[Certificate] = ()
+        self, issuer: Certificate, accept: Callable[[Certificate], T], elsewhere: Certificate | None = None
     ) -> T:
-        known = dict.fromkeys((issuer, *self.certificates, *elsewhere))
+        known = dict.fromkeys((issuer, *self.certificates, *((elsewhere,) if elsewhere else ())))
         candidates = [certificate for certificate in known if self._names(certificate)]
         if not candidates and not self.has_all_certificates:
             self._refuse(

@@ -5,7 +5,7 @@ More evidence can only make an answer newer or more severe, because every piece 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from airgap.pki.certificate import Certificate
@@ -42,9 +42,9 @@ class CombinedEvidence:
             sorted(found, key=lambda file: (file.response.produced_at, file.response.fingerprint), reverse=True)
         )
 
-    def responders(self) -> tuple[Certificate, ...]:
+    def responders(self) -> Mapping[Certificate, OcspFile]:
         """See `Evidence`."""
-        return tuple(dict.fromkeys(item for body in self._bodies for item in body.responders()))
+        return {item: file for body in self._bodies for item, file in body.responders().items()}
 
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:
         """See `Evidence`."""

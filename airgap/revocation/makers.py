@@ -6,6 +6,8 @@ its certificate may be in another available response: no signature covers in whi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from airgap.errors import FormatError, Rejected, Undecided
@@ -22,17 +24,23 @@ class EvidenceMakers:
 
     def __init__(self, evidence: Evidence) -> None:
         self._evidence: Final = evidence
-        self._found: Final[dict[Certificate, tuple[Certificate, ...]]] = {}
+        self._found: Final[dict[Certificate, Mapping[Certificate, OcspFile]]] = {}
 
-    def verify(self, response: OcspResponse, issuers: tuple[Certificate, ...]) -> None:
-        """Checks that the CA with these certificates, or a delegate that was valid then, made it. Raises Undecided."""
+    def verify(self, response: OcspResponse, issuers: tuple[Certificate, ...]) -> OcspFile | None:
+        """Checks that the CA with these certificates, or a delegate that was valid then, made it.
+
+        Returns the response that holds the certificate of the delegate; None where no other one is needed. Raises
+        Undecided.
+        """
         try:
             response.verify_made_for(*issuers)
         except Undecided:
-            delegates = [delegate for issuer in issuers for delegate in self._delegates(issuer)]
-            if not delegates:
-                raise
-            response.verify_made_for(*issuers, elsewhere=delegates)
+            for delegate, holder in (found for issuer in issuers for found in self._delegates(issuer).items()):
+                with suppress(Undecided):
+                    response.verify_made_for(*issuers, elsewhere=delegate)
+                    return holder
+            raise
+        return None
 
     def is_genuine(self, query: RevocationQuery, file: CrlFile | OcspFile) -> bool:
         """Whether the issuer made it, or a delegate of the issuer: of what is newer and not genuine nothing follows."""
@@ -45,9 +53,10 @@ class EvidenceMakers:
             return False
         return True
 
-    def _delegates(self, issuer: Certificate) -> tuple[Certificate, ...]:
+    def _delegates(self, issuer: Certificate) -> Mapping[Certificate, OcspFile]:
         if issuer not in self._found:
-            self._found[issuer] = tuple(item for item in self._evidence.responders() if _is_issued(item, issuer))
+            found = self._evidence.responders().items()
+            self._found[issuer] = {item: file for item, file in found if _is_issued(item, issuer)}
         return self._found[issuer]
 
 

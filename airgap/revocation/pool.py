@@ -62,11 +62,10 @@ class EvidencePool:
         """See `Evidence`."""
         return self._sorted().by_serial.get(serial, ())
 
-    def responders(self) -> tuple[Certificate, ...]:
+    def responders(self) -> Mapping[Certificate, OcspFile]:
         """See `Evidence`."""
-        responses = (file.response for file in self._sorted().responses)
-        found = (item for response in responses for item in response.certificates if response.may_sign(item))
-        return tuple(dict.fromkeys(found))
+        files = self._sorted().responses
+        return {item: file for file in files for item in file.response.certificates if file.response.may_sign(item)}
 
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:
         """See `Evidence`."""

@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from airgap.cli.judging_options import parse_moment
+from airgap.parse.time import iso
 from tests.support.command import run_here
 from tests.support.crls import crl, entry, pem, scope
-from tests.support.pki import AT, END, Issued, Pki
+from tests.support.ocsp import ocsp_response
+from tests.support.pki import AT, END, Issued, Pki, issue
 from tests.support.scenario import Scene
+from tests.support.trust import REPOSITORY
 
 URL = "http://crl.example/leaf.crl"
 DAY = timedelta(days=1)
@@ -145,3 +148,21 @@ def test_what_goes_beside_an_image_is_no_news_where_the_trust_directory_has_newe
     ran = run_here(["trust", "fetch", "--into", str(written.layout), *options])
     assert ran.code == code
     assert ran.out.startswith(headline)
+
+
+def test_a_response_travels_with_the_one_that_holds_the_certificate_of_its_responder(tmp_path: Path) -> None:
+    """fetch said REVOKED, and what it put beside the image did not have the revocation: the far side passed it."""
+    made, chain = scene(ocsp_urls=["http://ocsp.example/"])
+    delegate, other = issue("ocsp", issuer=chain.root), issue("leaf", issuer=chain.root)
+    made.ocsp = {
+        "bare.ors": ocsp_response(chain, responder=delegate, embed=[], status="revoked"),
+        "other.ors": ocsp_response(other, responder=delegate),
+    }
+    written = made.write(tmp_path / "here")
+    layout = str(written.layout)
+    ran = run_here(["trust", "fetch", layout, "--into", layout, "--no-download", "--trust", str(written.trust)])
+    assert ran.out.startswith("REVOKED"), ran
+    made.ocsp = None
+    there = made.write_trust(tmp_path / "there")
+    ran = run_here(["verify", written.target, "--trust", str(there), "--at", iso(AT), "--scope", REPOSITORY])
+    assert ran.code == 14, ran

@@ -359,3 +359,15 @@ class TestOcsp:
         self.put(tmp_path)
         assert len(EvidenceWriter(tmp_path).prune_ocsp(certificate(LEAF), ISSUER)) == 1
         assert sorted(self.answers(tmp_path)) == ["good", "revoked"]
+
+    def test_prune_keeps_the_certificate_of_a_responder_that_another_response_lacks(self, tmp_path: Path) -> None:
+        """RFC 6960, 4.2.1: without it, what revokes was not proven any more."""
+        delegate = issue("ocsp", issuer=CA)
+        other = issue("leaf", issuer=CA)
+        self.put(tmp_path, this_update=ANSWERED - DAY, responder=delegate)
+        self.put(tmp_path)
+        bare = tmp_path / "ocsp/bare.ors"
+        bare.write_bytes(ocsp_response(other, responder=delegate, embed=[], status="revoked"))
+        assert EvidenceWriter(tmp_path).prune_ocsp(certificate(LEAF), ISSUER) == ()
+        bare.unlink()
+        assert len(EvidenceWriter(tmp_path).prune_ocsp(certificate(LEAF), ISSUER)) == 1
