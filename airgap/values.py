@@ -29,7 +29,6 @@ from airgap.stages.snapshot_apply import SnapshotOutcome
 from airgap.trust.blob_policy import BlobPolicy
 from airgap.trust.edit import BrokenStore, StoredFile
 from airgap.trust.export import Exported
-from airgap.trust.layout_evidence import LayoutEvidence
 from airgap.trust.policy import OciPolicy
 from airgap.trust.policy_edit import CheckedPolicy, PolicyAnswer
 from airgap.trust.snapshots.opened import OpenSnapshot
@@ -40,13 +39,12 @@ from airgap.trust.status import TrustStatus
 from airgap.trust.stores import StoreRef
 from airgap.verifier.blob_outcome import BlobOutcome
 from airgap.verifier.outcome import SignatureOutcome
-from airgap.verifier.recorded import RecordedSignature
 
 __all__ = [
     "Algorithm", "Anchors", "BlobOutcome", "BlobPolicy", "BrokenStore", "Certificate", "CheckedPolicy", "ContentReport",
     "Created", "Descriptor", "Difference", "Discovered", "Exported", "ExtendedAttribute", "GeneratedKey",
-    "Host", "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "LayoutEvidence", "LocalKey",
+    "Host", "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "LocalKey",
     "LoginResult", "MadeEnvelope", "NamedKey", "NetworkGuard", "OciPolicy", "OpenSnapshot", "Plugin", "PluginDemand",
-    "PolicyAnswer", "Problem", "RecordedSignature", "Refusal", "SignatureOutcome", "SignedBlob", "Snapshot",
+    "PolicyAnswer", "Problem", "Refusal", "SignatureOutcome", "SignedBlob", "Snapshot",
     "SnapshotOutcome", "State", "StoreRef", "StoredFile", "TokenKey", "TrustStatus", "UnknownKey",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, Rejected, TrustMaterialError, UsageError
@@ -23,7 +23,7 @@ from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.oci.target import open_target
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
-from airgap.stages.verify import VerifyRequest, verify
+from airgap.stages.verify import Earlier, VerifyRequest, verify_again
 from airgap.text import safe
 from airgap.trust.choice import (
     Named,
@@ -132,7 +132,8 @@ class _Recheck:
         if _is_empty(target):
             self._fail(_nothing(f"the folder {safe(target)} is empty", target))
             return
-        outcome = verify(self._demands([target], self._request.scope, self._request.metadata), self._opened)
+        request = self._demands([target], self._request.scope, self._request.metadata)
+        outcome = verify_again(request, self._opened, Earlier(layout_evidence=self._layout_evidence), None)
         self._fail(*outcome.problems)
         self._warn(*outcome.warnings, *_ran(outcome))
         for artifact in outcome.artifacts:
@@ -146,18 +147,34 @@ class _Recheck:
         for artifact in report.artifacts:
             if (place := places[id(artifact)]) is not None:
                 together.setdefault((place, self._said(artifact)), []).append(artifact)
-        outcomes = {key: self._again(self._as_then(report, artifacts, *key)) for key, artifacts in together.items()}
+        outcomes = {key: self._again(report, artifacts, *key) for key, artifacts in together.items()}
         for artifact in report.artifacts:
             place = places[id(artifact)]
             outcome = None if place is None else outcomes[place, self._said(artifact)]
             yield self._recorded(report, artifact, place, outcome)
 
-    def _again(self, demands: VerifyRequest) -> Outcome:
-        """The outcome of verifying; artifacts of one layout together, so that the layout is read once."""
+    def _again(
+        self, report: RecordedReport, artifacts: Sequence[RecordedArtifact], place: str, said: _TypedName
+    ) -> Outcome:
+        """The outcome of verifying artifacts of one layout together, so that the layout is read once.
+
+        The demands are those of the report; what it says of the signatures counts, too.
+        """
+        request = self._demands(
+            list(dict.fromkeys(_target(artifact, place) for artifact in artifacts)),
+            said.scope,
+            self._metadata(report),
+            max_signatures=report.max_signatures,
+        )
+        earlier = Earlier(
+            typed=said.typed,
+            recorded={artifact.descriptor.digest: artifact.signatures for artifact in artifacts},
+            layout_evidence=self._layout_evidence,
+        )
         try:
-            outcome = verify(demands, self._opened)
+            outcome = verify_again(request, self._opened, earlier, None)
         except UsageError as error:  # a bad path in one report must not stop the others
-            problems = tuple(Problem.of(error, target) for target in demands.targets)
+            problems = tuple(Problem.of(error, target) for target in request.targets)
             outcome = Outcome(moment=self._moment, trust={}, problems=problems)
         self._warn(*outcome.warnings, *_ran(outcome))
         return outcome
@@ -212,21 +229,12 @@ class _Recheck:
         scope, origin = self._scope(artifact)
         return _TypedName(scope if origin == "option" else None, scope if origin == "name" else None)
 
-    def _as_then(
-        self, report: RecordedReport, artifacts: Sequence[RecordedArtifact], place: str, said: _TypedName
-    ) -> VerifyRequest:
-        """The demands of the report, and what it says of the signatures."""
-        return self._demands(
-            list(dict.fromkeys(_target(artifact, place) for artifact in artifacts)),
-            said.scope,
-            self._metadata(report),
-            typed=said.typed,
-            max_signatures=report.max_signatures,
-            recorded={artifact.descriptor.digest: artifact.signatures for artifact in artifacts},
-        )
-
     def _demands(
-        self, targets: Sequence[str], scope: str | None, metadata: Mapping[str, str], **more: Any
+        self,
+        targets: Sequence[str],
+        scope: str | None,
+        metadata: Mapping[str, str],
+        max_signatures: int = limits.SIGNATURES,
     ) -> VerifyRequest:
         """The request for verify, with the time and the plugins of the recheck."""
         request = self._request
@@ -237,10 +245,9 @@ class _Recheck:
             scope=scope,
             metadata=metadata,
             content=request.content,
+            max_signatures=max_signatures,
             max_age=request.max_age,
             plugins=request.plugins,
-            layout_evidence=self._layout_evidence,
-            **more,
         )
 
     def _metadata(self, report: RecordedReport) -> Mapping[str, str]:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from airgap import limits
 from airgap.errors import AirgapError, Rejected, TrustMaterialError
@@ -78,8 +79,6 @@ class VerifyRequest:
     """What the clock says; equal to `at` unless another time was named."""
     scope: str | None = None
     """The repository for the policy (`airgap.trust.check_scope`)."""
-    typed: str | None = None
-    """The full name that was typed as the tag in an earlier judgement, if targets name the artifact by digest."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """User metadata that must be signed."""
     content: Content = Content.ALL
@@ -88,18 +87,25 @@ class VerifyRequest:
     """How stale evidence may be, by kind (`airgap.trust.parse_ages`); overrides airgap.toml."""
     plugins: AllowedPlugins | None = None
     """Verification plugins that may be run. The network guard does not watch them."""
-    recorded: Mapping[Digest, tuple[RecordedSignature, ...]] = field(default_factory=dict)
-    """What the report of an earlier judgement says of signatures, by artifact: what is lost since is not forgotten.
-
-    That is the result of a plugin that may not be run now, and evidence that was in the layout.
-    """
-    layout_evidence: LayoutEvidence | None = None
-    """The evidence in open layouts, used for all targets; None to read it from the layouts of `targets`."""
 
     @property
     def inputs(self) -> tuple[Path, ...]:
         """The input paths beside the trust directory: nothing may be written there (`airgap.trust.check_output`)."""
         return tuple(layout_paths(self.targets))
+
+
+class Earlier(NamedTuple):
+    """What `recheck` knows from an earlier judgement and from other layouts."""
+
+    typed: str | None = None
+    """The full name that was typed as the tag, if targets name the artifact by digest."""
+    recorded: Mapping[Digest, tuple[RecordedSignature, ...]] = MappingProxyType({})
+    """What the report says of signatures, by artifact: what is lost since is not forgotten.
+
+    That is the result of a plugin that may not be run now, and evidence that was in the layout.
+    """
+    layout_evidence: LayoutEvidence | None = None
+    """The evidence in open layouts, used for all targets; None to read it from the layouts of the targets."""
 
 
 def verify(
@@ -111,6 +117,13 @@ def verify(
     malformed policy is refused before anything is judged. `executor` runs the hashing; without one, this call makes a
     pool with a thread for every core. Raises UsageError if the trust directory is not separate from the targets.
     """
+    return verify_again(request, trust, Earlier(), executor)
+
+
+def verify_again(
+    request: VerifyRequest, trust: TrustDirectory | Location | Path, earlier: Earlier, executor: Executor | None
+) -> Outcome:
+    """The same with what is known from an earlier judgement."""
     check_apart(trust if isinstance(trust, Path) else trust.path, request.targets)
     moment = Moment(judged=request.at, clock=request.clock)
     try:
@@ -126,11 +139,11 @@ def verify(
         def pool() -> Executor:
             return executor or stack.enter_context(_threads())
 
-        layout_evidence = request.layout_evidence
+        layout_evidence = earlier.layout_evidence
         if layout_evidence is None:
             several = len(set(layout_paths(request.targets))) > 1  # a single target is opened when it is judged
             layout_evidence = stack.enter_context(evidence_of_layouts(request.targets)) if several else NOTHING_ELSE
-        run = _Verification(request, directory, policy, layout_evidence, pool)
+        run = _Verification(request, directory, policy, earlier, layout_evidence, pool)
         stack.callback(run.close)
         for target in request.targets:
             run.target(target)
@@ -162,10 +175,11 @@ class _Verification:
         request: VerifyRequest,
         directory: TrustDirectory,
         policy: OciPolicy,
+        earlier: Earlier,
         layout_evidence: LayoutEvidence,
         pool: Callable[[], Executor],
     ) -> None:
-        self._request = request
+        self._request, self._earlier = request, earlier
         self._directory = directory.accepting(request.max_age)
         self._policy = policy
         self._layout_evidence, self._shared = layout_evidence, layout_evidence.whole
@@ -279,7 +293,7 @@ class _Verification:
         try:
             named = name_artifact(
                 scope=self._request.scope,
-                typed=self._request.typed or target.reference.tag,
+                typed=self._earlier.typed or target.reference.tag,
                 called=root.called,
                 tags=(*root.tags, *aliases),
                 recorded=[record.name for record in records],
@@ -343,7 +357,7 @@ class _Verification:
         """Every signature of `subject`, in digest order, judged; all of them, also after a good one (VERIFY-6, D27)."""
         referrers = target.graph.referrers(subject).readable(reported_elsewhere)
         found = [referrer for referrer in referrers if is_signature(referrer.manifest)]
-        limit, recorded = self._request.max_signatures, self._request.recorded.get(subject.digest, ())
+        limit, recorded = self._request.max_signatures, self._earlier.recorded.get(subject.digest, ())
         if len(found) > limit:
             warnings.append(f"{len(found)} signatures are attached; only the first {limit} were judged")
         return self._judge.judge_all(
