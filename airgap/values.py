@@ -18,10 +18,8 @@ from airgap.plugin.install import Installation
 from airgap.plugin.plugin_directory import Installed
 from airgap.problem import Problem
 from airgap.signature.inspected import InspectedArtifact, InspectedSignature
-from airgap.signature.key_config import LocalKey, TokenKey, UnknownKey
+from airgap.signature.key_config import LocalKey, TokenKey
 from airgap.signature.key_location import NamedKey
-from airgap.signature.model import ExtendedAttribute, PluginDemand
-from airgap.signature.produce import MadeEnvelope
 from airgap.signature.results import SignedBlob
 from airgap.stages.keys import GeneratedKey
 from airgap.stages.snapshot import Created, Difference
@@ -33,7 +31,6 @@ from airgap.trust.policy import OciPolicy
 from airgap.trust.policy_edit import CheckedPolicy, PolicyAnswer
 from airgap.trust.snapshots.opened import OpenSnapshot
 from airgap.trust.snapshots.snapshot_document import Snapshot
-from airgap.trust.snapshots.state import State
 from airgap.trust.statement import Refusal
 from airgap.trust.status import TrustStatus
 from airgap.trust.stores import StoreRef
@@ -42,9 +39,8 @@ from airgap.verifier.outcome import SignatureOutcome
 
 __all__ = [
     "Algorithm", "Anchors", "BlobOutcome", "BlobPolicy", "BrokenStore", "Certificate", "CheckedPolicy", "ContentReport",
-    "Created", "Descriptor", "Difference", "Discovered", "Exported", "ExtendedAttribute", "GeneratedKey",
-    "Host", "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "LocalKey",
-    "LoginResult", "MadeEnvelope", "NamedKey", "NetworkGuard", "OciPolicy", "OpenSnapshot", "Plugin", "PluginDemand",
-    "PolicyAnswer", "Problem", "Refusal", "SignatureOutcome", "SignedBlob", "Snapshot",
-    "SnapshotOutcome", "State", "StoreRef", "StoredFile", "TokenKey", "TrustStatus", "UnknownKey",
+    "Created", "Descriptor", "Difference", "Discovered", "Exported", "GeneratedKey", "Host", "InspectedArtifact",
+    "InspectedSignature", "Installation", "Installed", "LocalKey", "LoginResult", "NamedKey", "NetworkGuard",
+    "OciPolicy", "OpenSnapshot", "Plugin", "PolicyAnswer", "Problem", "Refusal", "SignatureOutcome", "SignedBlob",
+    "Snapshot", "SnapshotOutcome", "StoreRef", "StoredFile", "TokenKey", "TrustStatus",
 ]  # fmt: skip

@@ -22,7 +22,7 @@ def plugin_directory() -> airgap.PluginDirectory:
             return airgap.PluginDirectory(Path(named), os.environ)
     env = {name: value for name, value in os.environ.items() if name != "AIRGAP_KEYS"}
     folders = airgap.signature.locate_keys(None, env, home())
-    return airgap.PluginDirectory(airgap.plugin.default_libexec(folders.own, folders.borrowed), os.environ)
+    return airgap.PluginDirectory.default(folders.own, folders.borrowed, os.environ)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -295,8 +295,8 @@ def undo(
     """
 
     def run(report: SnapshotReport) -> SnapshotReport:
-        state = airgap.trust.undo_snapshot(location(trust), at=report.clock, reason=reason)
-        force = f"in force: {state.in_force}" if state.in_force else "no snapshot is in force"
+        now = airgap.trust.undo_snapshot(location(trust), at=report.clock, reason=reason)
+        force = f"in force: {now}" if now else "no snapshot is in force"
         return replace(report, applied=True, done=f"UNDONE: {force}.")
 
     output.finish(_reporting("undo", None, run))

@@ -9,17 +9,17 @@ from airgap.exports import on_demand
 if TYPE_CHECKING:
     from airgap.plugin.errors import PluginError
     from airgap.plugin.install import install_plugin, uninstall_plugin
-    from airgap.plugin.plugin_directory import check_name, default_libexec
+    from airgap.plugin.plugin_directory import check_name
 
 __getattr__, __dir__ = on_demand(
     __name__,
     {
-        "airgap.plugin.plugin_directory": ("check_name", "default_libexec"),
+        "airgap.plugin.plugin_directory": ("check_name",),
         "airgap.plugin.errors": ("PluginError",),
         "airgap.plugin.install": ("install_plugin", "uninstall_plugin"),
     },
 )
 
 __all__ = [
-    "PluginError", "check_name", "default_libexec", "install_plugin", "uninstall_plugin",
+    "PluginError", "check_name", "install_plugin", "uninstall_plugin",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from airgap import limits
 from airgap.plugin import runner
@@ -56,6 +56,16 @@ class PluginDirectory:
         """`libexec` has the folder `plugins`; a small part of the environment `env` is passed on."""
         self.path: Final = Path(os.path.abspath(libexec)) / "plugins"  # noqa: PTH100 - links above it are the user's
         self._environment = runner.small_environment(env)
+
+    @classmethod
+    def default(cls, own: Path, borrowed: Path | None, env: Mapping[str, str]) -> Self:
+        """The plugins in our configuration folder `own`, or those in `borrowed`, that of notation.
+
+        Those of notation are used only if it has some and ours has none.
+        """
+        if borrowed is not None and not (own / "plugins").is_dir() and (borrowed / "plugins").is_dir():
+            return cls(borrowed, env)
+        return cls(own, env)
 
     def find(self, name: str) -> Plugin:
         """The installed plugin of this name, not run yet. Raises PluginError."""
@@ -124,13 +134,3 @@ def check_executable(name: str, path: Path) -> None:
         raise PluginError(
             name, f"everybody may write to {safe(path)}", remedy=f"Install it again, or: chmod o-w {safe(path)}"
         )
-
-
-def default_libexec(own: Path, borrowed: Path | None) -> Path:
-    """The default folder of plugins: in our configuration folder, or in that of notation.
-
-    That of notation is used only if it has plugins and ours has none.
-    """
-    if borrowed is not None and not (own / "plugins").is_dir() and (borrowed / "plugins").is_dir():
-        return borrowed
-    return own

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from airgap.signature.key_files import read_pass_phrase
     from airgap.signature.key_kind import KeyKind
     from airgap.signature.key_location import KeyFolders, locate_keys
-    from airgap.signature.model import Scheme
+    from airgap.signature.model import ExtendedAttribute, PluginDemand, Scheme
     from airgap.signature.plugin_signer import PluginKey, open_plugin_signer
-    from airgap.signature.produce import Draft, EnvelopeSigner
+    from airgap.signature.produce import Draft, EnvelopeSigner, MadeEnvelope
     from airgap.signature.signer import LocalSigner, Signer, SigningError
-    from airgap.signature.timestamper import Rfc3161Timestamper, Timestamper, load_timestamp_anchors, timestamp_anchors
+    from airgap.signature.timestamper import Rfc3161Timestamper, Timestamper, load_timestamp_anchors
     from airgap.stages.keys import add_key, choose_default, delete_keys, generate_key, list_keys, open_key, open_signer
 
 __getattr__, __dir__ = on_demand(
@@ -32,15 +32,14 @@ __getattr__, __dir__ = on_demand(
         "airgap.signature.key_kind": ("KeyKind",),
         "airgap.signature.key_files": ("read_pass_phrase",),
         "airgap.signature.key_location": ("KeyFolders", "locate_keys"),
-        "airgap.signature.model": ("Scheme",),
+        "airgap.signature.model": ("ExtendedAttribute", "PluginDemand", "Scheme"),
         "airgap.signature.plugin_signer": ("PluginKey", "open_plugin_signer"),
-        "airgap.signature.produce": ("Draft", "EnvelopeSigner"),
+        "airgap.signature.produce": ("Draft", "EnvelopeSigner", "MadeEnvelope"),
         "airgap.signature.signer": ("LocalSigner", "Signer", "SigningError"),
         "airgap.signature.timestamper": (
             "Rfc3161Timestamper",
             "Timestamper",
             "load_timestamp_anchors",
-            "timestamp_anchors",
         ),
         "airgap.stages.keys": (
             "add_key",
@@ -55,8 +54,9 @@ __getattr__, __dir__ = on_demand(
 )
 
 __all__ = [
-    "Draft", "EnvelopeFormat", "EnvelopeSigner", "KeyEntry", "KeyFolders", "KeyKind", "LocalSigner", "PluginKey",
-    "RemoteKey", "Rfc3161Timestamper", "Scheme", "Signer", "SigningError", "Timestamper", "add_key", "choose_default",
-    "delete_keys", "generate_key", "key_with_chain", "list_keys", "load_certificates", "load_timestamp_anchors",
-    "locate_keys", "open_key", "open_plugin_signer", "open_signer", "read_pass_phrase", "timestamp_anchors",
+    "Draft", "EnvelopeFormat", "EnvelopeSigner", "ExtendedAttribute", "KeyEntry", "KeyFolders", "KeyKind",
+    "LocalSigner", "MadeEnvelope", "PluginDemand", "PluginKey", "RemoteKey", "Rfc3161Timestamper", "Scheme", "Signer",
+    "SigningError", "Timestamper", "add_key", "choose_default", "delete_keys", "generate_key", "key_with_chain",
+    "list_keys", "load_certificates", "load_timestamp_anchors", "locate_keys", "open_key", "open_plugin_signer",
+    "open_signer", "read_pass_phrase",
 ]  # fmt: skip

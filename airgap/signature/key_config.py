@@ -92,21 +92,24 @@ class UnknownKey:
         return dict(self.members)
 
 
-KeyEntry = LocalKey | TokenKey | RemoteKey | UnknownKey
+KeyEntry = LocalKey | TokenKey | RemoteKey
+"""What can be given a name."""
+ConfiguredKey = KeyEntry | UnknownKey
+"""What has a name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKeys:
     """The named keys of one configuration."""
 
-    keys: tuple[KeyEntry, ...] = ()
+    keys: tuple[ConfiguredKey, ...] = ()
     default: str | None = None
 
-    def find(self, name: str) -> KeyEntry | None:
+    def find(self, name: str) -> ConfiguredKey | None:
         """The key of this name."""
         return next((key for key in self.keys if key.name == name), None)
 
-    def adding(self, key: KeyEntry, *, default: bool = False) -> SigningKeys:
+    def adding(self, key: ConfiguredKey, *, default: bool = False) -> SigningKeys:
         """With one more key; the first becomes the default. Raises UsageError for a name that is taken, or no name."""
         check_name(key.name)
         if self.find(key.name) is not None:
@@ -188,7 +191,7 @@ def _malformed(source: str, problem: str) -> AirgapError:
 _UNDERSTOOD: Final = frozenset({"name", "keyPath", "certPath", "id", "pluginName", "plugin", "pluginConfig"})
 
 
-def _entry(item: Any) -> KeyEntry:
+def _entry(item: Any) -> ConfiguredKey:
     item = json.as_object(item)
     name = json.take(item, "name", str)
     if not name:

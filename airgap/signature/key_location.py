@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airgap.errors import NotFoundError, UsageError
-from airgap.signature.key_config import KeyEntry, SigningKeys, load_signing_keys
+from airgap.signature.key_config import ConfiguredKey, SigningKeys, load_signing_keys
 from airgap.text import safe
 
 
@@ -24,7 +24,7 @@ class KeyFolders:
 class NamedKey:
     """A key that was found by its name."""
 
-    entry: KeyEntry
+    entry: ConfiguredKey
     folder: Path
     """Relative paths count from here."""
     is_default: bool

@@ -18,6 +18,7 @@ from airgap.pki.chain import check_code_signing_chain
 from airgap.signature.generate import LABEL, generate_throwaway
 from airgap.signature.key_config import (
     LOCAL_KEYS,
+    ConfiguredKey,
     KeyEntry,
     LocalKey,
     RemoteKey,
@@ -99,13 +100,13 @@ def add_key(
 
     Returns the configuration's path. Raises UsageError, KeyFileError, SigningError (a chain that may not sign).
     """
-    key = _absolute(key, Path())
-    if isinstance(key, LocalKey):
-        _check_files(Path(key.key_path), Path(key.certificate_path), pass_phrase)
-    if isinstance(key, TokenKey):  # the token need not be present
-        TokenUri.parse(key.uri)
-        _check_chain(read_chain(Path(key.certificate_path)))
-    keys = _own(folders).adding(key, default=default)
+    added = _absolute(key, Path())
+    if isinstance(added, LocalKey):
+        _check_files(Path(added.key_path), Path(added.certificate_path), pass_phrase)
+    if isinstance(added, TokenKey):  # the token need not be present
+        TokenUri.parse(added.uri)
+        _check_chain(read_chain(Path(added.certificate_path)))
+    keys = _own(folders).adding(added, default=default)
     return save_signing_keys(folders.own, keys)
 
 
@@ -223,7 +224,7 @@ def _own(folders: KeyFolders) -> SigningKeys:
     return load_signing_keys(folders.own) or SigningKeys()
 
 
-def _absolute(key: KeyEntry, folder: Path) -> KeyEntry:
+def _absolute(key: ConfiguredKey, folder: Path) -> ConfiguredKey:
     """The entry with whole paths; relative ones count from `folder`."""
     if not isinstance(key, LocalKey | TokenKey):
         return key

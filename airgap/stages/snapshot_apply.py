@@ -130,9 +130,10 @@ def apply_snapshot(opened: OpenSnapshot, location: Location, request: ApplyReque
     return SnapshotOutcome(snapshot=opened.snapshot, judged=outcome.judged, applied=True, warnings=outcome.warnings)
 
 
-def undo_snapshot(location: Location, *, at: datetime, reason: str = "") -> State:
+def undo_snapshot(location: Location, *, at: datetime, reason: str = "") -> str | None:
     """Go back to the stores and policy from before the last exchange; the memory of accepted numbers stays.
 
+    Returns the snapshot that is in force now.
     Where an undo was killed that had come into force, this one finishes it, and no more.
     Raises UsageError where there is nothing to go back to, AirgapError.
     """
@@ -144,14 +145,14 @@ def undo_snapshot(location: Location, *, at: datetime, reason: str = "") -> Stat
         if state is None:
             raise Rejected("snapshot.state.lost", f"{FILE} is lost; nothing was undone")
         if swap.finished_undo:  # another undo would go forward again
-            return state
+            return state.in_force
         former = State.read(swap.previous)
         back = former.in_force if former else None
         detail = f"from {state.in_force or 'nothing applied'} to {back or 'nothing applied'}"
         state = state.undoing(back).noting(at, "undo", detail, reason)
         assemble_previous(swap, pins, state)  # not judged again, because it was in force before
         swap.commit(undoes=True)
-    return state
+    return state.in_force
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 import airgap
 from airgap import signature
-from airgap.values import ExtendedAttribute, PluginDemand
+from airgap.values import Anchors
 from tests.support.command import run_here
 from tests.support.examples import example
 from tests.support.layouts import LayoutBuilder
@@ -91,8 +91,8 @@ def test_an_equal_signature_counts_until_it_expires(image: Path) -> None:
     "change",
     [
         {"scheme": signature.Scheme.SIGNING_AUTHORITY},
-        {"extended": {"com.example": ExtendedAttribute("x", critical=False)}},
-        {"plugin": PluginDemand("acme", None)},
+        {"extended": {"com.example": signature.ExtendedAttribute("x", critical=False)}},
+        {"plugin": signature.PluginDemand("acme", None)},
     ],
     ids=["scheme", "attribute", "plugin"],
 )
@@ -105,7 +105,7 @@ def test_a_signing_authoritys_signature_is_not_stamped(image: Path) -> None:
     """Section 5."""
 
     class Nobody:
-        anchors = signature.timestamp_anchors({"root": LEAF.root.pem})
+        anchors = Anchors.of({"root": signature.load_certificates(LEAF.root.der)})
 
         def timestamp(self, signature_value: bytes, hash_name: str) -> bytes:
             raise AssertionError("asked")
@@ -149,10 +149,11 @@ def test_a_request_that_makes_no_sense_cannot_be_made(tmp_path: Path, changes: d
     assert caught.value.exit_code == 2
 
 
-def test_protocols_fit_what_is_shipped() -> None:
+def test_protocols_fit_what_is_shipped(tmp_path: Path) -> None:
     """Held by mypy; the assignments are the test."""
     signer: signature.Signer = local(LEAF)
     exchange: Callable[[bytes], bytes] = airgap.HttpTsa("http://tsa.example/")
-    anchors = signature.timestamp_anchors({"root": LEAF.root.pem})
+    (tmp_path / "root.pem").write_bytes(LEAF.root.pem)
+    anchors = signature.load_timestamp_anchors([tmp_path / "root.pem"])
     timestamper: signature.Timestamper = signature.Rfc3161Timestamper(exchange, anchors)
     assert signer.chain[-1] in timestamper.anchors

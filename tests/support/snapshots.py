@@ -115,7 +115,7 @@ class Ground:
             request = ApplyRequest(at=at, clock=at, **options)
             return verify_snapshot(opened, self.site, request)
 
-    def undo(self) -> State:
+    def undo(self) -> str | None:
         return undo_snapshot(self.location, at=LATER)
 
     def policy_name(self) -> str:

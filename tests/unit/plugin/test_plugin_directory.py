@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from airgap.plugin.errors import PluginError
-from airgap.plugin.plugin_directory import PluginDirectory, check_name, default_libexec
+from airgap.plugin.plugin_directory import PluginDirectory, check_name
 from tests.support.plugins import Behaviour, calls, write_plugin
 
 
@@ -131,12 +131,12 @@ def test_the_list_has_the_broken_ones_too(tmp_path: Path) -> None:
 
 def test_notations_plugins_count_where_there_are_none_of_ours(tmp_path: Path) -> None:
     own, borrowed = tmp_path / "airgap", tmp_path / "notation"
-    assert default_libexec(own, borrowed) == own
+    assert PluginDirectory.default(own, borrowed, {}).path == own / "plugins"
     (borrowed / "plugins").mkdir(parents=True)
-    assert default_libexec(own, borrowed) == borrowed
+    assert PluginDirectory.default(own, borrowed, {}).path == borrowed / "plugins"
     (own / "plugins").mkdir(parents=True)
-    assert default_libexec(own, borrowed) == own
-    assert default_libexec(own, None) == own
+    assert PluginDirectory.default(own, borrowed, {}).path == own / "plugins"
+    assert PluginDirectory.default(own, None, {}).path == own / "plugins"
 
 
 def test_a_relative_folder_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
