@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,13 +32,17 @@ app = typer_app()
 def sign(
     *,
     references: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="REF...",
             help="registry/repo:tag, better registry/repo@sha256:..., or a layout directory or tar with :TAG or "
             "@DIGEST.",
         ),
-    ],
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", "-f", metavar="FILE", help="Read more artifacts from FILE, one a line."),
+    ] = None,
     key: KeyChoice,
     signature_format: FormatOption = airgap.signature.EnvelopeFormat.JWS,
     expiry: ExpiryOption = None,
@@ -65,7 +70,8 @@ def sign(
     """
     transport = connection.transport(output.note)
     request = airgap.SignRequest(
-        targets=[layout_reference(text, oci_layout=oci_layout) for text in references],
+        targets=[layout_reference(text, oci_layout=oci_layout) for text in references or []],
+        lists=[file] if file else [],
         signer=key.open(),
         at=clock(),
         envelope=signature_format,

@@ -42,9 +42,10 @@ from airgap.transfer.destinations import (
 from airgap.transfer.endpoint import Sink, TransferMethod
 from airgap.transfer.events import Progress, silent
 from airgap.transfer.layout_referrers_tags import with_referrers_tags
+from airgap.transfer.lists import read_list
 from airgap.transfer.mover import Survey, TransferResult, survey, transfer
 from airgap.transfer.naming import Naming, read_name_map
-from airgap.transfer.origins import Choice, FoundArtifact, Sources, find_all, read_list
+from airgap.transfer.origins import Choice, FoundArtifact, Sources, find_all
 from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact, Selection
 from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records

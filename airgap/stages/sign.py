@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +29,7 @@ from airgap.signature.signature_manifest import Form
 from airgap.signature.signer import Signer
 from airgap.signature.timestamper import Timestamper
 from airgap.transfer.attach import Attachment, Place
+from airgap.transfer.lists import read_list
 
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
@@ -42,6 +44,8 @@ class SignRequest:
 
     targets: Sequence[str]
     """References as in design 5, each to one artifact: registry, layout directory or layout tar."""
+    lists: Sequence[Path] = ()
+    """Files with more references, one a line; blank lines and comments after `#` are ignored."""
     signer: Signer | EnvelopeSigner
     at: datetime
     """The signing time; aware. With the scheme signingAuthority it is the authentic time that verifiers trust."""
@@ -66,13 +70,17 @@ class SignRequest:
     """The name of the signing tool, unsigned and for display only (JWS-32)."""
 
     def __post_init__(self) -> None:
-        if not self.targets:
-            raise UsageError("there is nothing to sign")
+        if not self.targets and not self.lists:
+            raise UsageError("there is nothing to sign", remedy="Name an artifact, or a list with --file.")
         EnvelopeFormat.check(self.envelope)
         if self.lifetime is not None and (self.lifetime < timedelta() or self.lifetime % timedelta(seconds=1)):
             raise UsageError("the expiry must be whole seconds, and not negative")
         if self.scheme is Scheme.SIGNING_AUTHORITY and self.timestamper is not None:
             raise UsageError("a signature with the scheme signingAuthority has no timestamp (section 5)")
+
+
+_NEARER: Final = 0.1
+"""How much of the asked lifetime may have passed since an equal signature was made: a pipeline may run many times."""
 
 
 def sign(
@@ -90,7 +98,7 @@ def sign(
     """
     with Places(transport=transport, credentials=credentials, referrers_tag=request.referrers_tag) as places:
         prepared: dict[str, _Prepared] = {}
-        for target in request.targets:
+        for target in (*request.targets, *(text for path in request.lists for text in read_list(path))):
             place = places.open(target)
             if place.name not in prepared:
                 prepared[place.name] = _Prepared.of(request, target, place)
@@ -200,11 +208,17 @@ def _find_equal(request: SignRequest, place: Place, draft: Draft, leaf: Certific
             and envelope.certificates[0] == leaf
             and envelope.scheme is draft.scheme
             and dict(known.payload.annotations) == wanted
-            and (envelope.expiry is None) == (draft.expiry is None)
-            and (envelope.expiry is None or envelope.expiry > draft.signing_time)
+            and _lasts(envelope.expiry, draft)
             and (envelope.timestamp_token is not None or request.timestamper is None)
             and dict(envelope.extended) == dict(draft.extended)
             and envelope.plugin == draft.plugin
         ):
             return known
     return None
+
+
+def _lasts(expiry: datetime | None, draft: Draft) -> bool:
+    """Whether a signature with this end lasts about as long as a new one: a new one extends what is much nearer."""
+    if expiry is None or draft.expiry is None:
+        return expiry is draft.expiry
+    return draft.expiry - expiry <= (draft.expiry - draft.signing_time) * _NEARER

@@ -9,7 +9,7 @@ from pathlib import Path
 from airgap.errors import UsageError
 from airgap.oci.reference import RegistryReference, is_repository, names_registry
 from airgap.text import safe
-from airgap.transfer.origins import read_list
+from airgap.transfer.lists import read_list
 
 NameMap = Mapping[str, str]
 """Prefixes of source names (`host` or `host/path`), and the path that each becomes in a registry."""

@@ -9,12 +9,9 @@ from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
-from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
-from airgap import limits
 from airgap.errors import AirgapError, FormatError, NotFoundError, TransferError, UsageError
-from airgap.files import read_given
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
@@ -27,8 +24,6 @@ from airgap.oci.tags import cosign_target, is_referrers_tag, is_tag, tag_part
 from airgap.text import safe
 from airgap.transfer.endpoint import Source
 from airgap.transfer.sources import LayoutSource
-
-_COMMENT: Final = re.compile(r"(?:^|\s)#.*")
 
 
 class Repository(Source, Protocol):
@@ -320,17 +315,3 @@ def _resolved(source: Repository, reference: RegistryReference, tag: str | None)
 def is_cosign(found: FoundArtifact) -> bool:
     """Whether it is a cosign tag that is copied like other tags."""
     return any(cosign_target(tag) for tag in found.tags)
-
-
-def read_list(path: Path, what: str = "list") -> list[str]:
-    """The lines of a list of references, or of `what`; no blank lines and comments after `#`. Raises UsageError."""
-    raw = read_given(path, limits.LIST_BYTES, f"the {what} {safe(path)}")
-    try:
-        text = raw.decode("utf-8-sig")  # editors on Windows write it
-    except UnicodeDecodeError as error:
-        raise UsageError(f"the {what} {safe(path)} is not UTF-8 (byte {error.start})") from None
-    lines = (_COMMENT.sub("", line).strip() for line in text.splitlines())
-    found = [line for line in lines if line]
-    if not found:
-        raise UsageError(f"the {what} {safe(path)} names nothing")
-    return found

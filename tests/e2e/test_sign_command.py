@@ -209,8 +209,26 @@ class TestResult:
         assert len(ran.document["signed"]) == 2
         assert run_here(["verify", str(path), *trust(tmp_path)]).code == 0
 
+    def test_those_in_a_list(self, tmp_path: Path) -> None:
+        path = layout(tmp_path, "v1", "v2")
+        (tmp_path / "list").write_text(f"# all of them\n{path}:v1\n\n{path}:v2  # the new one\n")
+        ran = sign("--file", str(tmp_path / "list"), *key_options(tmp_path / "k", LEAF), "--format", "json")
+        assert len(ran.document["signed"]) == 2
+        assert run_here(["verify", str(path), *trust(tmp_path)]).code == 0
+
+    def test_nothing_at_all_is_a_usage_error(self, tmp_path: Path) -> None:
+        ran = run_here(["sign", *key_options(tmp_path / "k", LEAF)])
+        assert (ran.code, "Name an artifact, or a list with --file." in ran.err) == (2, True)
+
 
 class TestAgain:
+    @pytest.mark.parametrize(("before", "existed"), [("2400h", True), ("2170h", True), ("2000h", False), ("1h", False)])
+    def test_expiry_that_is_much_nearer_is_extended(self, tmp_path: Path, before: str, *, existed: bool) -> None:
+        path = layout(tmp_path)
+        signed(f"{path}:v1", *key_options(tmp_path / "k", LEAF), "--expiry", before)
+        again = signed(f"{path}:v1", *key_options(tmp_path / "k", LEAF), "--expiry", "2400h")
+        assert again["existed"] is existed
+
     @pytest.mark.parametrize("kind", ["directory", "tar", "registry with API", "registry without API"])
     def test_an_equal_signature_is_left_alone(self, tmp_path: Path, registry: LoopbackRegistry, kind: str) -> None:
         transport = prepared(kind, tmp_path, registry)
