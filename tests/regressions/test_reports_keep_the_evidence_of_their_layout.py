@@ -70,6 +70,7 @@ def lose(layout: Path, gone: str) -> None:
     """What a person who carries media can do."""
     if gone == "layout":
         shutil.rmtree(layout)
+    if gone in {"layout", "nothing"}:
         return
     take_evidence_out(layout)
     if gone == "evidence, and manifests":
@@ -190,6 +191,12 @@ def test_more_evidence_than_is_read_of_a_layout(tmp_path: Path, monkeypatch: pyt
     assert ran.code == 15, ran
     (because,) = ran.document["artifacts"][0]["because"]
     assert because["reason"] == "recheck.unproven"
+
+
+@pytest.mark.parametrize("data", [LATER, OLD_HOLD, listing(reason="keyCompromise", extra=[UNKNOWN_CRITICAL])])
+def test_what_is_still_in_the_layout_is_judged_by_what_it_says(tmp_path: Path, data: bytes) -> None:
+    kept = Kept(tmp_path, data, gone="nothing")
+    assert kept.again().code == kept.then
 
 
 @GONE
@@ -333,6 +340,26 @@ def test_a_timestamp_that_was_refused_for_another_reason_and_is_trusted_later(tm
     ran.check_sound()
     (because,) = ran.document["artifacts"][0]["because"]
     assert (ran.code, because["reason"]) == (15, "recheck.unproven"), ran
+
+
+def test_what_was_said_against_a_certificate_of_the_token_that_is_in_no_chain(tmp_path: Path) -> None:
+    """Nobody could tell when the authority was not trusted. Now it is, and the certificate is not in its chain."""
+    tsa, other = Pki().tsa_chain(), Pki().tsa_chain(root={"slot": 4})
+    scene = Scene()
+    scene.sign_with(Pki().code_chain(depth=2))
+    scene.timestamp(tsa, embed=[*tsa.chain[:-1], *other.chain[:-1]])
+    right = scene.stores["tsa:harbour"]
+    scene.stores = {**scene.stores, "tsa:harbour": [issue("root", slot=3, subject="C=US,ST=WA,O=Elsewhere,CN=root")]}
+    against = crl(other.chain[1], revoked=[entry(other.serial, reason="certificateHold")])
+    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, against)))]
+    written = scene.write(tmp_path)
+    report = tmp_path / "report.json"
+    assert run_here(written.arguments("--report", str(report))).code == 13
+    assert json.loads(report.read_text())["artifacts"][0]["signatures"][0]["for_recheck"]["said_against"]
+    scene.stores = {**scene.stores, "tsa:harbour": right}
+    trust = scene.write_trust(tmp_path / "later")
+    shutil.rmtree(written.layout)
+    assert run_here(["recheck", str(report), "--trust", str(trust), "--at", iso(AT)]).code == 0
 
 
 def test_what_was_said_against_a_responder(tmp_path: Path) -> None:
