@@ -24,9 +24,10 @@ from airgap.collection.evidence_writer import EvidenceWriter, KeepResult, Kept
 from airgap.errors import FormatError, LimitError, Undecided
 from airgap.files import read_regular
 from airgap.parse.time import iso
-from airgap.pki.certificate import Certificate, DistributionPoint
+from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.distinguished_names import same_name
+from airgap.pki.extensions import DistributionPoint
 from airgap.pki.ocsp import OcspResponse, SingleResponse
 from airgap.pki.ocsp_request import ocsp_request
 from airgap.pki.wrong_files import NeededFile, needed_in, problem_of_download, problem_of_evidence

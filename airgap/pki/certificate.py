@@ -32,19 +32,6 @@ from airgap.pki.extensions import BasicConstraints, DistributionPoint, ExtendedK
 from airgap.pki.native import guarded
 from airgap.text import quoted, safe
 
-__all__ = [
-    "BasicConstraints",
-    "Certificate",
-    "DistributionPoint",
-    "ExtendedKeyUsage",
-    "KeyUsage",
-    "Offered",
-    "load_certificates",
-    "verify_delegated",
-    "verify_ever_issued",
-    "verify_issued",
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:

@@ -23,16 +23,6 @@ from airgap.pki.constraints import check_names, check_policies
 from airgap.pki.distinguished_names import same_name
 from airgap.text import safe
 
-__all__ = [
-    "Anchors",
-    "Offered",
-    "build_timestamping_chain",
-    "check_code_signing_chain",
-    "check_timestamping_chain",
-    "check_validity",
-    "other_keys",
-]
-
 _TIME_STAMPING: Final = "1.3.6.1.5.5.7.3.8"
 _ANY_PURPOSE: Final = "2.5.29.37.0"
 # CHAIN-12, CHAIN-13; D14 and D15 in design 8

@@ -20,13 +20,13 @@ from typing import Final, NoReturn, Self
 from airgap.errors import Fact, FormatError, Undecided
 from airgap.parse.der import Element
 from airgap.pki.algorithms import UnverifiedError, verify_ever_accepted, verify_identified
-from airgap.pki.certificate import Certificate, DistributionPoint
+from airgap.pki.certificate import Certificate
 from airgap.pki.crl_entries import RevokedEntry, RevokedList
 from airgap.pki.crl_facts import CRL_NUMBER, DELTA_CRL_INDICATOR, VERSION, CrlFacts, CrlParts
 from airgap.pki.crl_pem import crl_der
 from airgap.pki.crl_scope import ISSUING_DISTRIBUTION_POINT, Scope
 from airgap.pki.distinguished_names import name_text, read_name, same_name
-from airgap.pki.extensions import AUTHORITY_KEY_IDENTIFIER, FRESHEST_CRL, ISSUER_ALTERNATIVE_NAME
+from airgap.pki.extensions import AUTHORITY_KEY_IDENTIFIER, FRESHEST_CRL, ISSUER_ALTERNATIVE_NAME, DistributionPoint
 from airgap.pki.native import guarded
 from airgap.reasons import MADE_SO
 from airgap.text import quoted, safe

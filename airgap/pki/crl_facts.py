@@ -10,11 +10,17 @@ from typing import Any, Final, Self, TypeVar
 from airgap.errors import FormatError
 from airgap.hashing import fingerprint
 from airgap.parse import der
-from airgap.pki.certificate import DistributionPoint
 from airgap.pki.crl_pem import crl_der
 from airgap.pki.crl_scope import ISSUING_DISTRIBUTION_POINT, Scope, same_scope
 from airgap.pki.distinguished_names import name_key, same_name
-from airgap.pki.extensions import FRESHEST_CRL, Extension, authority_key, distribution_points, read_extensions
+from airgap.pki.extensions import (
+    FRESHEST_CRL,
+    DistributionPoint,
+    Extension,
+    authority_key,
+    distribution_points,
+    read_extensions,
+)
 
 T = TypeVar("T")
 

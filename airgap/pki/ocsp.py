@@ -38,8 +38,6 @@ from airgap.pki.revoked import INVALIDITY_DATE, read_invalidity_date, read_reaso
 from airgap.reasons import MADE_SO
 from airgap.text import quoted, safe
 
-__all__ = ["OcspResponse", "Responder", "SingleResponse"]
-
 BASIC_RESPONSE: Final = "1.3.6.1.5.5.7.48.1.1"
 NO_CHECK: Final = "1.3.6.1.5.5.7.48.1.5"
 OCSP_SIGNING: Final = "1.3.6.1.5.5.7.3.9"

@@ -38,8 +38,6 @@ from airgap.pki.native import guarded
 from airgap.pki.tst_info import TST_INFO, TstInfo
 from airgap.text import safe
 
-__all__ = ["TimestampToken", "VerifiedTimestamp", "check_within"]
-
 SIGNING_CERTIFICATE: Final = "1.2.840.113549.1.9.16.2.12"
 SIGNING_CERTIFICATE_V2: Final = "1.2.840.113549.1.9.16.2.47"
 _DIRECTORY_NAME: Final = der.context(4)

@@ -19,7 +19,7 @@ from airgap.report.report import Json, VerdictReport
 from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, size
 from airgap.text import safe
-from airgap.trust.policy import Action, Check
+from airgap.trust.levels import Action, Check
 from airgap.verdict import Verdict
 from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, ReferrerOutcome, SignatureOutcome
 

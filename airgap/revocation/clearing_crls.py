@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 from airgap.errors import FormatError, Undecided
 from airgap.parse.time import iso
-from airgap.pki.certificate import Certificate, DistributionPoint
-from airgap.pki.extensions import REASON_FLAGS
+from airgap.pki.certificate import Certificate
+from airgap.pki.extensions import REASON_FLAGS, DistributionPoint
 from airgap.reasons import MADE_SO
 from airgap.revocation.ages import EvidenceAges
 from airgap.revocation.condemning import hold_in_force, why_harmless

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from airgap.signature.key_config import KeyEntry, RemoteKey, key_with_chain
     from airgap.signature.key_files import read_pass_phrase
     from airgap.signature.key_kind import KeyKind
-    from airgap.signature.key_location import KeyFolders, locate_keys
+    from airgap.signature.key_location import KeyFolders, list_keys, locate_keys
     from airgap.signature.model import ExtendedAttribute, PluginDemand, Scheme
     from airgap.signature.plugin_signer import PluginKey, open_plugin_signer
     from airgap.signature.produce import Draft, EnvelopeSigner, MadeEnvelope
     from airgap.signature.signer import LocalSigner, Signer, SigningError
     from airgap.signature.timestamper import Rfc3161Timestamper, Timestamper, load_timestamp_anchors
-    from airgap.stages.keys import add_key, choose_default, delete_keys, generate_key, list_keys, open_key, open_signer
+    from airgap.stages.keys import add_key, choose_default, delete_keys, generate_key, open_key, open_signer
 
 __getattr__, __dir__ = on_demand(
     __name__,
@@ -31,7 +31,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.signature.key_config": ("KeyEntry", "RemoteKey", "key_with_chain"),
         "airgap.signature.key_kind": ("KeyKind",),
         "airgap.signature.key_files": ("read_pass_phrase",),
-        "airgap.signature.key_location": ("KeyFolders", "locate_keys"),
+        "airgap.signature.key_location": ("KeyFolders", "list_keys", "locate_keys"),
         "airgap.signature.model": ("ExtendedAttribute", "PluginDemand", "Scheme"),
         "airgap.signature.plugin_signer": ("PluginKey", "open_plugin_signer"),
         "airgap.signature.produce": ("Draft", "EnvelopeSigner", "MadeEnvelope"),
@@ -46,7 +46,6 @@ __getattr__, __dir__ = on_demand(
             "choose_default",
             "delete_keys",
             "generate_key",
-            "list_keys",
             "open_key",
             "open_signer",
         ),

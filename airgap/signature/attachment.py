@@ -10,9 +10,9 @@ from airgap.oci.descriptor import IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Manifest, parse_manifest
 from airgap.pki.chain import check_code_signing_chain
-from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, parse_payload, verify_signature
+from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, verify_signature
 from airgap.signature.model import Envelope, Payload
-from airgap.signature.payload import check_about
+from airgap.signature.payload import check_about, parse_payload
 from airgap.signature.sealing import Sealed
 from airgap.signature.signature_manifest import (
     CONFIG_BYTES,

@@ -34,23 +34,16 @@ PREFIX: Final = b"\xd2\x84"
 """Tag 18 in one byte and an array of four in one byte: the only accepted beginning (COSE-1)."""
 
 
-def parse_cose(raw: bytes, plugins: Container[str] = frozenset()) -> Envelope:
-    """The envelope that `raw` holds; nothing of it is verified. Raises Rejected envelope.* or chain.*.
-
-    `plugins`: see `airgap.signature.attributes.read_attributes`.
-    """
-    try:
-        return _parse(raw, plugins)
-    except FormatError as error:
-        raise Rejected("envelope.malformed", f"the COSE envelope cannot be read: {error}") from None
-
-
 def sig_structure(protected: bytes, payload: bytes) -> bytes:
     """What the signature value covers: RFC 9052, section 4.4, without external data (COSE-5)."""
     return cbor.encode(["Signature1", protected, b"", payload])
 
 
-def _parse(raw: bytes, plugins: Container[str]) -> Envelope:
+def parse_cose(raw: bytes, plugins: Container[str]) -> Envelope:
+    """The envelope in `raw`; nothing of it is verified. Raises FormatError, Rejected envelope.* or chain.*.
+
+    `plugins`: see `airgap.signature.attributes.read_attributes`.
+    """
     if not raw.startswith(PREFIX):
         raise FormatError("it does not begin with tag 18 (COSE_Sign1) and an array of four (d2 84)")
     # no tags here: times exist inside the protected header only (COSE-3)
@@ -63,16 +56,9 @@ def _parse(raw: bytes, plugins: Container[str]) -> Envelope:
     signature = _bytes(items[3], "signature")
     attributes, protected_chain = _attributes(protected, unprotected, plugins)
     return Envelope(
+        **attributes._asdict(),
         media_type=COSE_ENVELOPE,
-        algorithm=attributes.algorithm,
-        content_type=attributes.content_type,
         payload=payload,
-        scheme=attributes.scheme,
-        signing_time=attributes.signing_time,
-        authentic_signing_time=attributes.authentic_signing_time,
-        expiry=attributes.expiry,
-        extended=attributes.extended,
-        plugin=attributes.plugin,
         certificates=parse_certificates(_x5chain(unprotected, protected_chain)),
         signature=signature,
         signing_input=sig_structure(protected, payload),

@@ -10,32 +10,14 @@ from types import MappingProxyType
 from typing import Final
 
 from airgap import limits
-from airgap.errors import Rejected
+from airgap.errors import FormatError, Rejected
 from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE
 from airgap.pki import algorithms
 from airgap.signature.model import Envelope
-from airgap.signature.payload import parse_payload
 from airgap.text import safe
 
-__all__ = ["ANY_PLUGIN", "PARSERS", "looks_like", "parse_envelope", "parse_payload", "verify_signature"]
-
-
-def _parse_jws(raw: bytes, plugins: Container[str]) -> Envelope:
-    from airgap.signature.jws import parse_jws
-
-    return parse_jws(raw, plugins)
-
-
-def _parse_cose(raw: bytes, plugins: Container[str]) -> Envelope:
-    from airgap.signature.cose import parse_cose
-
-    return parse_cose(raw, plugins)
-
-
-PARSERS: Final[Mapping[str, Callable[[bytes, Container[str]], Envelope]]] = MappingProxyType(
-    {JWS_ENVELOPE: _parse_jws, COSE_ENVELOPE: _parse_cose}
-)
-"""The envelope formats by media type of their layer (MAN-5). A format is imported when an envelope has it."""
+FORMATS: Final[Mapping[str, str]] = MappingProxyType({JWS_ENVELOPE: "JWS", COSE_ENVELOPE: "COSE"})
+"""The envelope formats by media type of their layer (MAN-5)."""
 
 
 class _Any:
@@ -57,11 +39,10 @@ def parse_envelope(media_type: str, raw: bytes, *, plugins: Container[str] = fro
     `Envelope.unprocessed`, and the caller has to have them all processed by that plugin, or to refuse the envelope.
     Raises Rejected envelope.*, chain.malformed or chain.length, and nothing else for whatever bytes.
     """
-    parser = PARSERS.get(media_type)
-    if parser is None:
+    if media_type not in FORMATS:
         raise Rejected(
             "envelope.malformed",
-            f"the envelope's media type {safe(media_type, limit=128)!r} is none of {', '.join(PARSERS)}",
+            f"the envelope's media type {safe(media_type, limit=128)!r} is none of {', '.join(FORMATS)}",
             media_type=safe(media_type),
         )
     if len(raw) > limits.ENVELOPE_BYTES:
@@ -73,9 +54,23 @@ def parse_envelope(media_type: str, raw: bytes, *, plugins: Container[str] = fro
         )
     try:
         _check_label(media_type, raw)
-        return parser(raw, plugins)
+        return _parser(media_type)(raw, plugins)
+    except FormatError as error:
+        text = f"the {FORMATS[media_type]} envelope cannot be read: {error}"
+        raise _named(Rejected("envelope.malformed", text), raw) from None
     except Rejected as error:
         raise _named(error, raw) from None
+
+
+def _parser(media_type: str) -> Callable[[bytes, Container[str]], Envelope]:
+    """The parser of a format, imported when an envelope has it."""
+    if media_type == JWS_ENVELOPE:
+        from airgap.signature.jws import parse_jws
+
+        return parse_jws
+    from airgap.signature.cose import parse_cose
+
+    return parse_cose
 
 
 def verify_signature(envelope: Envelope) -> None:

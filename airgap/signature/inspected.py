@@ -8,8 +8,9 @@ from airgap.errors import AirgapError, FormatError, Rejected
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.problems import ContentProblem
 from airgap.pki.timestamp_token import TimestampToken
-from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, parse_payload
+from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.signature.model import Envelope, Payload
+from airgap.signature.payload import parse_payload
 from airgap.text import safe
 
 

@@ -25,17 +25,6 @@ from airgap.text import safe
 X5C: Final = "x5c"
 
 
-def parse_jws(raw: bytes, plugins: Container[str] = frozenset()) -> Envelope:
-    """The envelope that `raw` holds; nothing of it is verified. Raises Rejected envelope.* or chain.*.
-
-    `plugins`: see `airgap.signature.attributes.read_attributes`.
-    """
-    try:
-        return _parse(raw, plugins)
-    except FormatError as error:
-        raise Rejected("envelope.malformed", f"the JWS envelope cannot be read: {error}") from None
-
-
 _MEMBERS: Final = frozenset({"payload", "protected", "header", "signature"})
 _REGISTERED: Final = frozenset(
     {"alg", "jku", "jwk", "kid", "x5u", "x5c", "x5t", "x5t#S256", "typ", "cty", "crit", "enc", "zip", "epk"}
@@ -46,7 +35,11 @@ _PROTECTED_ONLY: Final = ("crit", "b64")
 """RFC 7515, section 4.1.11 and RFC 7797, section 6: must be integrity protected."""
 
 
-def _parse(raw: bytes, plugins: Container[str]) -> Envelope:
+def parse_jws(raw: bytes, plugins: Container[str]) -> Envelope:
+    """The envelope in `raw`; nothing of it is verified. Raises FormatError, Rejected envelope.* or chain.*.
+
+    `plugins`: see `airgap.signature.attributes.read_attributes`.
+    """
     members = json.load_object(raw, json.Reading.SIGNED, limit=limits.ENVELOPE_BYTES, what="envelope")
     json.refuse_case_doubles(members)
     _check_members(members)
@@ -54,16 +47,9 @@ def _parse(raw: bytes, plugins: Container[str]) -> Envelope:
     header = json.take(members, "header", dict)
     attributes = _attributes(protected, header, plugins)
     return Envelope(
+        **attributes._asdict(),
         media_type=JWS_ENVELOPE,
-        algorithm=attributes.algorithm,
-        content_type=attributes.content_type,
         payload=base64.decode_url(payload, where="payload"),
-        scheme=attributes.scheme,
-        signing_time=attributes.signing_time,
-        authentic_signing_time=attributes.authentic_signing_time,
-        expiry=attributes.expiry,
-        extended=attributes.extended,
-        plugin=attributes.plugin,
         certificates=parse_certificates(_x5c(header)),
         signature=base64.decode_url(signature, where="signature"),
         signing_input=f"{protected}.{payload}".encode("ascii"),

@@ -18,8 +18,9 @@ from airgap.oci.descriptor import JWS_ENVELOPE
 from airgap.pki.certificate import Certificate, Offered
 from airgap.pki.chain import check_code_signing_chain, check_validity
 from airgap.pki.timestamp_token import VerifiedTimestamp
-from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, parse_payload, verify_signature
+from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, verify_signature
 from airgap.signature.model import Envelope, Payload
+from airgap.signature.payload import parse_payload
 from airgap.signature.produce import ENCODERS, Draft, EnvelopeSigner, MadeEnvelope
 from airgap.signature.restamp import with_timestamp
 from airgap.signature.signer import Signer, SigningError

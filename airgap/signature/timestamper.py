@@ -19,7 +19,7 @@ from airgap.files import read_given
 from airgap.pki.certificate import Certificate, load_certificates
 from airgap.pki.chain import Anchors
 from airgap.pki.timestamp_token import TimestampToken, VerifiedTimestamp, check_within
-from airgap.pki.tsp import NONCE_BITS, TimestampingError, TimestampQuery, read_response
+from airgap.pki.tsp import NONCE_BITS, TimestampQuery, read_response
 from airgap.signature.signer import SigningError
 from airgap.text import safe
 
@@ -137,14 +137,3 @@ def verify_token(
 
 _REMEDY = "Nothing was attached. Ask the authority's operator, or use another timestamping authority."
 _UNTRUSTED = "Nothing was attached. Name the authority's own root with --timestamp-root-cert."
-
-__all__ = [
-    "Exchange",
-    "Rfc3161Timestamper",
-    "Timestamper",
-    "TimestampingError",
-    "load_timestamp_anchors",
-    "timestamp_anchors",
-    "token_about",
-    "verify_token",
-]

@@ -42,9 +42,10 @@ from airgap.signature.signer import Signer
 from airgap.signature.timestamper import Timestamper
 from airgap.text import safe
 from airgap.trust.blob_policy import BlobPolicy
-from airgap.trust.directory import Location, TrustDirectory
-from airgap.trust.policy import Statement
+from airgap.trust.directory import TrustDirectory
+from airgap.trust.location import Location
 from airgap.trust.separation import check_apart_from
+from airgap.trust.statement import Statement
 from airgap.verifier.blob_outcome import BlobOutcome
 from airgap.verifier.candidate import Candidate
 from airgap.verifier.engine import SignatureVerifier

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from airgap import limits
-from airgap.collection.chains import CertificateToCheck, CollectedChains, collect_chains, merged
+from airgap.collection.chains import CollectedChains, collect_chains, merged
 from airgap.collection.coverage import Attempt, AttemptResult, EvidenceWritten, FetchOutcome, cover
 from airgap.collection.evidence_writer import EvidenceWriter
 from airgap.collection.gather import MALFORMED, Gatherer
@@ -418,6 +418,3 @@ def _problem(error: AirgapError | OSError, target: str) -> Problem:
     if isinstance(error, AirgapError):
         return Problem.of(error, target)
     return Problem(message=str(error), exit_code=AirgapError.exit_code, target=safe(target))
-
-
-__all__ = ["CertificateToCheck", "FetchRequest", "fetch"]

@@ -44,17 +44,6 @@ from airgap.text import safe
 from airgap.trust.snapshots.swap import finish_exchange
 from airgap.trust.stores import StoreRef
 
-__all__ = [
-    "GeneratedKey",
-    "add_key",
-    "choose_default",
-    "delete_keys",
-    "generate_key",
-    "list_keys",
-    "open_key",
-    "open_signer",
-]
-
 OpenRemote = Callable[[RemoteKey], Signer | EnvelopeSigner]
 """Opens a key that a plugin has."""
 

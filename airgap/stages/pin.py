@@ -15,11 +15,10 @@ from airgap.pki.chain import check_code_signing_chain
 from airgap.signature.envelope import parse_envelope
 from airgap.signature.signature_manifest import is_signature
 from airgap.text import safe
-from airgap.trust.directory import Location
 from airgap.trust.generation import is_between, read_one_state
 from airgap.trust.identities import suggest
 from airgap.trust.identity_names import read_subject
-from airgap.trust.location import is_named, not_there
+from airgap.trust.location import Location, is_named, not_there
 from airgap.trust.snapshots.memory import former_memory, lost_memory
 from airgap.trust.snapshots.pins import Pin, PinKind, Pins
 from airgap.trust.snapshots.snapshot_document import is_snapshot, parse_stream

@@ -32,8 +32,9 @@ from airgap.trust.choice import (
     docker_repositories_of,
     repositories_of,
 )
-from airgap.trust.directory import Location, TrustDirectory
+from airgap.trust.directory import TrustDirectory
 from airgap.trust.layout_evidence import LayoutEvidence, TrustBeside, evidence_of_layouts
+from airgap.trust.location import Location
 from airgap.trust.separation import check_apart, layout_paths
 from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome

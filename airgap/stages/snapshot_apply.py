@@ -25,8 +25,9 @@ from airgap.reasons import REASONS
 from airgap.revocation.artifact import find_target_evidence
 from airgap.revocation.combined import CombinedEvidence
 from airgap.text import safe
-from airgap.trust.directory import Location, TrustDirectory
+from airgap.trust.directory import TrustDirectory
 from airgap.trust.levels import Check
+from airgap.trust.location import Location
 from airgap.trust.snapshots import tuf_memory as tuf
 from airgap.trust.snapshots.assemble import assemble, assemble_previous, check_incoming, check_tree
 from airgap.trust.snapshots.material import Part, evidence_digests, list_trust_material

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from airgap.stages.snapshot_apply import ApplyRequest, apply_snapshot, undo_snapshot, verify_snapshot
     from airgap.stages.snapshot_tuf import add_tuf_metadata, prepare_tuf_keys
     from airgap.trust.ceremony import Challenge
-    from airgap.trust.directory import Location, locate
     from airgap.trust.edit import (
         add_certificates,
         delete_certificate,
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
         writable,
     )
     from airgap.trust.export import export_containers_policy, export_notation
+    from airgap.trust.location import Location, locate
     from airgap.trust.policy_edit import (
         PolicyWritten,
         check_policy,
@@ -55,7 +55,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.stages.snapshot_tuf": ("add_tuf_metadata", "prepare_tuf_keys"),
         "airgap.trust.separation": ("check_apart", "check_output"),
         "airgap.trust.ceremony": ("Challenge",),
-        "airgap.trust.directory": ("Location", "locate"),
+        "airgap.trust.location": ("Location", "locate"),
         "airgap.trust.edit": (
             "add_certificates",
             "delete_certificate",

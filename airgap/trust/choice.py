@@ -21,17 +21,6 @@ from airgap.trust.policy import OciPolicy
 from airgap.trust.scopes import parse_scope
 from airgap.trust.statement import Statement
 
-__all__ = [
-    "Named",
-    "ScopeOrigin",
-    "StatementChoice",
-    "choose_statement",
-    "docker_repositories_of",
-    "name_artifact",
-    "repositories_of",
-    "repository_of",
-]
-
 ScopeOrigin = Literal["option", "name", "record"]
 """The source of the repository name: `--scope`, a full name that was typed as the tag, or the acquisition record."""
 

@@ -28,16 +28,16 @@ from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.freshness import FILE, Freshness
 from airgap.text import safe
 from airgap.trust.generation import read_one_state, settled
-from airgap.trust.location import Location, locate
-from airgap.trust.policy import OciPolicy, Statement
+from airgap.trust.location import Location
+from airgap.trust.policy import OciPolicy
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES, no_directory, policy_missing
+from airgap.trust.statement import Statement
 from airgap.trust.store_types import StoreType
 from airgap.trust.stores import LoadedStore, StoreRef, list_stores, load_store
 
 if TYPE_CHECKING:
     from airgap.trust.blob_policy import BlobPolicy
 
-__all__ = ["Location", "TrustDirectory", "locate"]
 
 T = TypeVar("T")
 

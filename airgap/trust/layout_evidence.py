@@ -25,7 +25,7 @@ from airgap.revocation.evidence_files import Evidence
 from airgap.revocation.freshness import Freshness
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
-from airgap.trust.policy import Statement
+from airgap.trust.statement import Statement
 
 
 @dataclass(frozen=True, slots=True)

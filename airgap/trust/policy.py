@@ -11,9 +11,8 @@ from airgap.errors import FormatError, Rejected
 from airgap.parse import json
 from airgap.parse.json import JsonObject
 from airgap.text import safe
-from airgap.trust.levels import ACTIONS, CUSTOM, Action, Check, Level, VerifyTimestamp
 from airgap.trust.policy_members import Notes, take_each
-from airgap.trust.scopes import EVERY, check_scope, near_scopes, parse_scope
+from airgap.trust.scopes import EVERY, near_scopes, parse_scope
 from airgap.trust.statement import (
     Policy,
     Statement,
@@ -22,18 +21,6 @@ from airgap.trust.statement import (
     parse_statement,
     statement_path,
 )
-
-__all__ = [
-    "ACTIONS",
-    "CUSTOM",
-    "Action",
-    "Check",
-    "Level",
-    "OciPolicy",
-    "Statement",
-    "VerifyTimestamp",
-    "check_scope",
-]
 
 _SCOPES = "registryScopes"
 _SHOWN: Final = 3

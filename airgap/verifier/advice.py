@@ -11,7 +11,7 @@ from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors, check_validity
 from airgap.text import safe
-from airgap.trust.policy import Statement
+from airgap.trust.statement import Statement
 from airgap.trust.store_types import StoreType
 from airgap.verifier.facts import SignatureFacts
 from airgap.verifier.hint import Hint

@@ -24,12 +24,13 @@ from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.pool import EvidencePool
 from airgap.revocation.use import EvidenceUse
-from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, parse_payload, verify_signature
+from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, verify_signature
 from airgap.signature.model import Envelope, Scheme
-from airgap.signature.payload import check_about
+from airgap.signature.payload import check_about, parse_payload
 from airgap.text import safe
 from airgap.trust.identities import match
-from airgap.trust.policy import Action, Check, Statement, VerifyTimestamp
+from airgap.trust.levels import Action, Check, VerifyTimestamp
+from airgap.trust.statement import Statement
 from airgap.trust.store_types import StoreType
 from airgap.verdict import Verdict
 from airgap.verifier.advice import (

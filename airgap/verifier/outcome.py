@@ -24,7 +24,8 @@ from airgap.revocation.artifact import EVIDENCE_TYPE
 from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
 from airgap.trust.choice import ScopeOrigin
-from airgap.trust.policy import Action, Check, Statement
+from airgap.trust.levels import Action, Check
+from airgap.trust.statement import Statement
 from airgap.verdict import Ruled, Ruling, Verdict, all_of, best_of
 from airgap.verifier.facts import PluginUse, SignatureFacts
 from airgap.verifier.nearby import NearbySignatures

@@ -26,7 +26,7 @@ from airgap.revocation.use import NewestInTargets, TargetStatement
 from airgap.signature.model import PluginDemand, Scheme
 from airgap.text import read_exact, safe
 from airgap.trust.choice import ScopeOrigin
-from airgap.trust.policy import Check
+from airgap.trust.levels import Check
 from airgap.verdict import Verdict
 from airgap.verifier.facts import LaterFacts, PluginUse, SignatureFacts
 

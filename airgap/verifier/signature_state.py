@@ -17,7 +17,8 @@ from airgap.revocation.use import EvidenceUse
 from airgap.signature.model import Envelope
 from airgap.signature.signature_manifest import thumbprint_warning
 from airgap.text import safe
-from airgap.trust.policy import Check, Statement
+from airgap.trust.levels import Check
+from airgap.trust.statement import Statement
 from airgap.verdict import Verdict
 from airgap.verifier.candidate import Candidate
 from airgap.verifier.facts import PluginUse, SignatureFacts

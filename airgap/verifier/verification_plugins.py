@@ -21,7 +21,8 @@ from airgap.plugin.host import Host, Plugin
 from airgap.plugin.protocol import PRIMITIVES, VERIFIERS, Capability, Metadata, VerificationRequest, VerifyAnswer
 from airgap.signature.model import Envelope, PluginDemand
 from airgap.text import safe
-from airgap.trust.policy import Action, Check, Statement
+from airgap.trust.levels import Action, Check
+from airgap.trust.statement import Statement
 
 _CAPABILITIES: Final = {Check.AUTHENTICITY: Capability.TRUSTED_IDENTITY, Check.REVOCATION: Capability.REVOCATION_CHECK}
 """The checks that a plugin can make."""

@@ -143,7 +143,7 @@ from datetime import timedelta
 from airgap.trust.snapshots.opened import open_snapshot
 from airgap.stages.snapshot_apply import ApplyRequest, apply_snapshot
 from airgap.trust.snapshots import swap as swapping
-from airgap.trust.directory import Location
+from airgap.trust.location import Location
 from tests.support.snapshots import LATER
 if {plain}:
     swapping.exchange = lambda *_: False

@@ -423,7 +423,7 @@ class TestRefused:
 
     def test_a_directory_of_notation_is_only_read(self, ground: Ground) -> None:
         from airgap.stages.snapshot_apply import undo_snapshot
-        from airgap.trust.directory import Location
+        from airgap.trust.location import Location
 
         with pytest.raises(UsageError, match="belongs to notation"):
             undo_snapshot(Location(path=ground.site, origin="notation", read_only=True), at=AT)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from airgap.errors import FormatError, Rejected
 from airgap.parse import cbor
 from airgap.pki.chain import check_code_signing_chain
-from airgap.signature.envelope import parse_envelope, parse_payload, verify_signature
+from airgap.signature.envelope import parse_envelope, verify_signature
 from airgap.signature.model import Envelope
+from airgap.signature.payload import parse_payload
 from tests.support import envelopes
 from tests.support.envelopes import AGENT, COSE, EXPIRES_AT, JWS, TIMESTAMP, Raw, b64, cose, jws
 from tests.support.pki import Pki

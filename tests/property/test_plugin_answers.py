@@ -115,7 +115,8 @@ def test_a_signature_that_is_taken_verifies(capability: str, member: str, value:
     """PLUGIN-23, PLUGIN-24: with any member of any answer replaced by anything."""
     from airgap.oci.descriptor import JWS_ENVELOPE
     from airgap.pki import algorithms
-    from airgap.signature.envelope import parse_envelope, parse_payload, verify_signature
+    from airgap.signature.envelope import parse_envelope, verify_signature
+    from airgap.signature.payload import parse_payload
 
     plugin = fake(signing(LEAF, capabilities=[capability], changes={command: {member: value}}))
     try:

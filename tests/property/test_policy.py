@@ -16,7 +16,8 @@ from airgap.revocation.freshness import Freshness
 from airgap.trust.blob_policy import BlobPolicy
 from airgap.trust.identities import parse_identity
 from airgap.trust.identity_names import parse_name, read_subject, render_name
-from airgap.trust.policy import Check, OciPolicy
+from airgap.trust.levels import Check
+from airgap.trust.policy import OciPolicy
 from airgap.trust.scopes import parse_scope
 from tests.support import names
 from tests.support.trust import oci_policy, statement

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from airgap.errors import TrustMaterialError
-from airgap.trust.directory import locate
 from airgap.trust.generation import settled
+from airgap.trust.location import locate
 from airgap.trust.snapshots.swap import StagedSwap
 from tests.support.command import run_here
 from tests.support.scenario import Scene, Written

@@ -29,7 +29,7 @@ from airgap.stages.snapshot_apply import (
     undo_snapshot,
     verify_snapshot,
 )
-from airgap.trust.directory import Location
+from airgap.trust.location import Location
 from airgap.trust.snapshots.opened import open_snapshot
 from airgap.trust.snapshots.pins import Pin
 from airgap.trust.snapshots.state import State

@@ -16,10 +16,11 @@ from airgap import limits
 from airgap.errors import FormatError, LimitError, Undecided
 from airgap.parse import der
 from airgap.pki import crl_pem, native
-from airgap.pki.certificate import Certificate, DistributionPoint
+from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.crl_entries import RevokedEntry
 from airgap.pki.crl_facts import read_facts
+from airgap.pki.extensions import DistributionPoint
 from tests.support import asn1, extensions, names
 from tests.support.crls import NEXT_UPDATE, REVOKED_AT, THIS_UPDATE, crl, entry, many, pem, scope
 from tests.support.extensions import UNKNOWN_CRITICAL, BasicConstraints, Extension, KeyUsage, Point

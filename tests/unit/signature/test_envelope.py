@@ -12,7 +12,7 @@ from jwcrypto import jws as jwcrypto_jws
 
 from airgap import limits
 from airgap.errors import Rejected
-from airgap.signature.envelope import PARSERS, parse_envelope, verify_signature
+from airgap.signature.envelope import FORMATS, parse_envelope, verify_signature
 from tests.support import envelopes
 from tests.support.envelopes import COSE, JWS, PAYLOAD, SCHEME, SIGNING_TIME, b64, cose, forge, jws, signer
 from tests.support.keyring import key, pem
@@ -188,7 +188,7 @@ def test_another_media_type_is_refused(media_type: str) -> None:
 
 
 def test_there_are_two_formats() -> None:
-    assert set(PARSERS) == {JWS, COSE}
+    assert set(FORMATS) == {JWS, COSE}
 
 
 def test_an_envelope_can_be_shown_without_being_judged() -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from airgap.errors import Rejected
 from airgap.oci.digest import Digest
-from airgap.signature.envelope import parse_envelope, parse_payload
+from airgap.signature.envelope import parse_envelope
 from airgap.signature.model import Payload
+from airgap.signature.payload import parse_payload
 from tests.support.envelopes import COSE, EXPIRY, JWS, PAYLOAD, PLUGIN, REMOVED, SCHEME, TARGET, changed, forge
 from tests.support.pki import Pki
 

@@ -15,8 +15,9 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse import cbor
 from airgap.pki.certificate import Certificate
-from airgap.signature.envelope import parse_envelope, parse_payload, verify_signature
+from airgap.signature.envelope import parse_envelope, verify_signature
 from airgap.signature.model import ExtendedAttribute, PluginDemand, Scheme
+from airgap.signature.payload import parse_payload
 from airgap.signature.produce import ENCODERS, Draft, encode_cose, encode_jws, encode_payload
 from airgap.signature.signer import LocalSigner
 from tests.support import envelopes

@@ -11,7 +11,8 @@ import pytest
 from airgap.errors import TrustMaterialError
 from airgap.pki.certificate import Certificate
 from airgap.revocation.freshness import parse_ages
-from airgap.trust.directory import Location, TrustDirectory
+from airgap.trust.directory import TrustDirectory
+from airgap.trust.location import Location
 from tests.support import crls
 from tests.support.pki import AT, issue
 from tests.support.trust import oci_policy, statement, store_folder, write_trust

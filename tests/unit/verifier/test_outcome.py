@@ -13,7 +13,7 @@ from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.problem import Problem
 from airgap.revocation.use import EvidenceUse
-from airgap.trust.policy import Action, Check
+from airgap.trust.levels import Action, Check
 from airgap.verdict import Verdict
 from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, SignatureOutcome
 

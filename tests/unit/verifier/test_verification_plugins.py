@@ -18,7 +18,8 @@ from airgap.plugin.errors import PluginError
 from airgap.plugin.host import Plugin
 from airgap.revocation.freshness import Freshness
 from airgap.trust.levels import Check
-from airgap.trust.policy import OciPolicy, Statement
+from airgap.trust.policy import OciPolicy
+from airgap.trust.statement import Statement
 from airgap.verdict import Verdict
 from airgap.verifier.candidate import Candidate
 from airgap.verifier.engine import SignatureVerifier
