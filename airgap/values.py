@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from airgap.guard import NetworkGuard
 from airgap.net.login import LoginResult
+from airgap.oci.artifact_tree import Discovered
 from airgap.oci.content import ContentReport
 from airgap.oci.descriptor import Descriptor
-from airgap.oci.outline import Discovered
 from airgap.pki.algorithms import Algorithm
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors

@@ -17,8 +17,8 @@ from airgap import limits
 from airgap.errors import FormatError
 from airgap.net.challenge import AuthChallenge, parse_challenges
 from airgap.net.credentials import Credential, Credentials, Lookup
-from airgap.net.errors import AuthenticationError
 from airgap.net.http import Body, Http, Reply, Request
+from airgap.net.transport_errors import AuthenticationError
 from airgap.net.url import Origin, is_loopback, origin_of, with_query
 from airgap.parse.json import Reading, load_object, take_optional
 from airgap.text import safe

@@ -9,8 +9,8 @@ from airgap import limits
 from airgap.errors import ContentError
 from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
-from airgap.net.errors import RegistryError, TransportError
 from airgap.net.http import ChunkReader, Reply
+from airgap.net.transport_errors import RegistryError, TransportError
 from airgap.net.wire import content_range
 from airgap.oci.descriptor import Descriptor
 

@@ -15,9 +15,9 @@ from urllib.parse import quote, urljoin
 
 from airgap import limits
 from airgap.errors import Cause, FormatError, LimitError, Undecided
-from airgap.net.errors import TransportError
 from airgap.net.http import Body, Http, Reply, Request
 from airgap.net.options import TransportOptions
+from airgap.net.transport_errors import TransportError
 from airgap.net.url import NOWHERE, origin_of, without_query
 from airgap.parse.base64 import encode_standard
 from airgap.text import safe

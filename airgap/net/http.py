@@ -24,8 +24,8 @@ from airgap import __version__, limits
 from airgap.errors import AirgapError, Cause, ContentError, LimitError
 from airgap.net.connections import foreign_adapter, home_adapter, proxies
 from airgap.net.diagnosis import diagnosed
-from airgap.net.errors import TransportError
 from airgap.net.options import TransportOptions, backoff
+from airgap.net.transport_errors import TransportError
 from airgap.net.url import Origin, origin_of, without_query
 from airgap.oci.digest import Digest
 from airgap.oci.store import compare_digest

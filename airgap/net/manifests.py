@@ -11,8 +11,8 @@ from airgap import limits
 from airgap.errors import ContentError, FormatError, LimitError, NotFoundError, UsageError
 from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
-from airgap.net.errors import IncompleteError, PreconditionError, RegistryError
 from airgap.net.http import Body, Reply
+from airgap.net.transport_errors import IncompleteError, PreconditionError, RegistryError
 from airgap.net.wire import check_sent, check_stated_digest, failure, has_code, missing_digests, stated_digest
 from airgap.oci.descriptor import (
     ARTIFACT_MANIFESTS,

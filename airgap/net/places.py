@@ -51,7 +51,7 @@ class Places:
         reference = parse_reference(text, exists=os.path.exists)
         if isinstance(reference, LayoutReference):
             return self._layout(reference).place(reference)
-        from airgap.net.attach import RegistryPlace
+        from airgap.net.registry_place import RegistryPlace
 
         tag = ReferrersTag.ALWAYS if self._always_tag else ReferrersTag.AUTO
         return RegistryPlace(reference, self._registries.sink(reference, referrers_tag=tag))

@@ -15,8 +15,8 @@ from airgap import limits
 from airgap.errors import AirgapError, ContentError, FormatError, LimitError, NotFoundError
 from airgap.net.auth import Access
 from airgap.net.client import REDIRECTS, RegistryClient
-from airgap.net.errors import RegistryError
 from airgap.net.manifests import ManifestApi
+from airgap.net.transport_errors import RegistryError
 from airgap.net.wire import failure, has_code
 from airgap.oci.descriptor import IMAGE_INDEX, Descriptor
 from airgap.oci.digest import Digest

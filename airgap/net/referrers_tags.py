@@ -12,8 +12,8 @@ from typing import Final
 
 from airgap.errors import FormatError
 from airgap.net.client import RegistryClient
-from airgap.net.errors import PreconditionError
 from airgap.net.manifests import Fetched, ManifestApi
+from airgap.net.transport_errors import PreconditionError
 from airgap.oci.descriptor import IMAGE_INDEX, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.referrers_index import ReferrersIndex

@@ -14,10 +14,10 @@ from typing import Final, NamedTuple
 from airgap import limits
 from airgap.errors import AirgapError, FormatError
 from airgap.net.client import RegistryClient
-from airgap.net.errors import IncompleteError
 from airgap.net.manifests import Fetched
 from airgap.net.referrers_tags import ReferrersTagWriter
 from airgap.net.source import RegistrySource
+from airgap.net.transport_errors import IncompleteError
 from airgap.net.upload import BlobUploader
 from airgap.oci.descriptor import INDEX_TYPES, Descriptor
 from airgap.oci.digest import Digest

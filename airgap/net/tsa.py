@@ -12,9 +12,9 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import Cause, FormatError, UsageError
-from airgap.net.errors import TransportError
 from airgap.net.http import Body, Http, Reply, Request, is_transient
 from airgap.net.options import TransportOptions
+from airgap.net.transport_errors import TransportError
 from airgap.net.url import NOWHERE, follow, origin_of, without_query
 from airgap.pki.tsp import TimestampingError
 from airgap.text import safe

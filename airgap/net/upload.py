@@ -15,8 +15,8 @@ from airgap import limits
 from airgap.errors import AirgapError, Cause, ContentError, FormatError
 from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
-from airgap.net.errors import AuthenticationError, RegistryError, TransportError
 from airgap.net.http import Body, Outgoing, Reply, is_transient
+from airgap.net.transport_errors import AuthenticationError, RegistryError, TransportError
 from airgap.net.url import follow, origin_of, with_query
 from airgap.net.wire import failure, has_code, upload_offset
 from airgap.oci.descriptor import Descriptor

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 from airgap import limits
 from airgap.errors import ContentError, Fact, FormatError
-from airgap.net.errors import RegistryError
 from airgap.net.http import Reply, retry_after
+from airgap.net.transport_errors import RegistryError
 from airgap.net.url import origin_of
 from airgap.oci.digest import Digest
 from airgap.parse.json import Reading, load_object, take_list

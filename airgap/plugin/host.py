@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from airgap import limits
 from airgap.errors import FormatError
-from airgap.plugin.errors import PluginError
+from airgap.plugin.plugin_error import PluginError
 from airgap.plugin.protocol import (
     CONTRACT,
     Command,

@@ -16,9 +16,9 @@ from pathlib import Path
 from airgap.errors import NotFoundError
 from airgap.files import sync_folder, write_file
 from airgap.parse.semver import SemVer
-from airgap.plugin.errors import PluginError
 from airgap.plugin.package import Package, read_package
 from airgap.plugin.plugin_directory import PluginDirectory, check_name, executable_name
+from airgap.plugin.plugin_error import PluginError
 from airgap.plugin.protocol import Metadata
 from airgap.text import safe
 

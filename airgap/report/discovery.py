@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from airgap.oci.outline import Discovered, Outline
+from airgap.oci.artifact_tree import Discovered, Outline
 from airgap.oci.record import Record
 from airgap.parse.time import iso
 from airgap.reasons import ExitCode

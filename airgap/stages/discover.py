@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from airgap.oci.artifact_tree import Discovered, Outliner
 from airgap.oci.nodes import Root
-from airgap.oci.outline import Discovered, Outliner
 from airgap.oci.record import newest_record
 from airgap.oci.target import Target, open_target
 

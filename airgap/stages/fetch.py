@@ -27,7 +27,7 @@ from airgap.files import read_regular, reading_problem
 from airgap.net.credentials import Credentials
 from airgap.net.evidence import EvidenceClient, EvidenceOptions
 from airgap.net.options import TransportOptions
-from airgap.net.outline import outline
+from airgap.net.outline_store import outline
 from airgap.net.registries import Registries
 from airgap.oci.archive import LayoutArchive
 from airgap.oci.descriptor import Descriptor

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from airgap.errors import ContentError
-from airgap.net.attach import RegistryPlace
+from airgap.net.registry_place import RegistryPlace
 from airgap.net.sink import RegistrySink
 from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest

@@ -10,7 +10,7 @@ import pytest
 
 from airgap.net.challenge import parse_challenges
 from airgap.net.credentials import Credential
-from airgap.net.errors import AuthenticationError, RegistryError
+from airgap.net.transport_errors import AuthenticationError, RegistryError
 from airgap.oci.digest import Digest
 from tests.support.net import Diary, client, described, source, store
 from tests.support.registry import LoopbackRegistry, answer, error

@@ -13,8 +13,8 @@ import requests
 from airgap import limits
 from airgap.net.auth import Access, Authorizer
 from airgap.net.credentials import Credential, Credentials
-from airgap.net.errors import AuthenticationError, RegistryError, TransportError
 from airgap.net.http import Http, Reply, Request
+from airgap.net.transport_errors import AuthenticationError, RegistryError, TransportError
 from airgap.net.url import Origin, origin_of
 from airgap.net.wire import upload_offset
 from airgap.transfer.endpoint import TransferMethod

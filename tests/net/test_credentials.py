@@ -12,9 +12,9 @@ import pytest
 
 from airgap.errors import AirgapError, UsageError
 from airgap.net.credentials import Credential, Credentials, credential_files
-from airgap.net.errors import AuthenticationError, RegistryError
 from airgap.net.login import login, logout
 from airgap.net.options import TransportOptions
+from airgap.net.transport_errors import AuthenticationError, RegistryError
 from tests.support.net import store
 from tests.support.registry import LoopbackRegistry, answer
 

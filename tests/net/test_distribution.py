@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airgap.errors import ContentError, NotFoundError
-from airgap.net.errors import IncompleteError
+from airgap.net.transport_errors import IncompleteError
 from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
 from airgap.oci.lookup import Mechanism
 from airgap.oci.tags import referrers_tag

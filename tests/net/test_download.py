@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airgap.errors import ContentError, NotFoundError, UsageError
-from airgap.net.errors import RegistryError, TransportError
+from airgap.net.transport_errors import RegistryError, TransportError
 from airgap.oci.descriptor import IMAGE_MANIFEST
 from airgap.oci.digest import Digest
 from tests.support.net import Diary, described, store

@@ -10,7 +10,7 @@ import pytest
 
 import airgap
 from airgap.errors import UsageError
-from airgap.net.errors import AuthenticationError
+from airgap.net.transport_errors import AuthenticationError
 from tests.support.pki import AT
 from tests.support.registry import LoopbackRegistry
 from tests.support.tls import make_tls_files

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from airgap.errors import AirgapError, NotFoundError
-from airgap.net.errors import AuthenticationError, RegistryError, TransportError
+from airgap.net.transport_errors import AuthenticationError, RegistryError, TransportError
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import Mechanism
 from airgap.oci.tags import referrers_tag

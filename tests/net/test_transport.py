@@ -10,8 +10,8 @@ import pytest
 
 from airgap.errors import AirgapError, UsageError
 from airgap.net.credentials import Credential
-from airgap.net.errors import AuthenticationError, RegistryError, TransportError
 from airgap.net.options import RETRY_AFTER_SECONDS, TransportOptions, backoff
+from airgap.net.transport_errors import AuthenticationError, RegistryError, TransportError
 from tests.support.net import Diary, client, described, store
 from tests.support.registry import (
     LoopbackRegistry,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from airgap.errors import AirgapError, UsageError
-from airgap.net.errors import TransportError
 from airgap.net.options import TransportOptions
+from airgap.net.transport_errors import TransportError
 from airgap.net.tsa import HttpTsa
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors

@@ -14,8 +14,8 @@ import pytest
 from airgap import limits
 from airgap.errors import AirgapError, ContentError
 from airgap.net.credentials import Credential
-from airgap.net.errors import AuthenticationError, IncompleteError, RegistryError
 from airgap.net.sink import RegistrySink
+from airgap.net.transport_errors import AuthenticationError, IncompleteError, RegistryError
 from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.tags import referrers_tag

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from airgap.errors import Rejected
 from airgap.pki.algorithms import ALGORITHMS
-from airgap.plugin.errors import PluginError
 from airgap.plugin.host import Plugin
+from airgap.plugin.plugin_error import PluginError
 from airgap.plugin.protocol import (
     Capability,
     EnvelopeRequest,

@@ -9,11 +9,11 @@ from time import process_time
 import pytest
 
 from airgap import limits
+from airgap.oci.artifact_tree import Outliner
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
-from airgap.oci.outline import Outliner
 from airgap.oci.store import Store, read_verified
 from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from airgap.errors import Undecided
-from airgap.net.errors import TransportError
 from airgap.net.evidence import EvidenceClient, EvidenceOptions
 from airgap.net.http import Http, Request
 from airgap.net.options import TransportOptions
+from airgap.net.transport_errors import TransportError
 from airgap.net.url import origin_of
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from airgap.pki.algorithms import ALGORITHMS
-from airgap.plugin.errors import PluginError
 from airgap.plugin.host import Plugin
+from airgap.plugin.plugin_error import PluginError
 from airgap.plugin.protocol import (
     Capability,
     EnvelopeRequest,
