@@ -87,6 +87,12 @@ class NotFoundError(AirgapError):
     exit_code = 11
 
 
+class UnsignedError(AirgapError):
+    """An artifact has no signature, and one is demanded (exit code 10)."""
+
+    exit_code = 10
+
+
 class FormatError(AirgapError):
     """Bytes are not what they have to be.
 

@@ -129,6 +129,9 @@ class WritingOptions:
     no_record: Annotated[
         bool, typer.Option("--no-record", help="Leave no acquisition record in the layout or tar.")
     ] = False
+    require_signature: Annotated[
+        bool, typer.Option("--require-signature", help="Refuse an artifact that comes without a signature.")
+    ] = False
     with_evidence: Annotated[
         bool,
         typer.Option(
@@ -168,6 +171,7 @@ class WritingOptions:
             keep_host=self.keep_host,
             name_map=self.name_map,
             to_repository=self.to_repo,
+            require_signature=self.require_signature,
             record=not self.no_record,
             referrers_tag=self.referrers_tag,
             concurrency=self.concurrency,
@@ -201,8 +205,8 @@ def copy(
     Signatures, SBOMs and all other referrers come along, those of an index's children and of referrers, too. Nothing is
     converted: bytes and digests stay. What was interrupted is completed by copying again.
 
-    Exit codes: 0 copied, 1 could not, 2 usage, 11 not found, 16 content wrong, 20 partly (with --keep-going); with
-    --with-evidence also 10 unsigned, 14 revoked, 15 evidence is missing.
+    Exit codes: 0 copied, 1 could not, 2 usage, 10 unsigned (with --require-signature), 11 not found, 16 content wrong,
+    20 partly (with --keep-going); with --with-evidence also 10 unsigned, 14 revoked, 15 evidence is missing.
     """
     from airgap.cli.progress import shown
 

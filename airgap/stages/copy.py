@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from airgap import __version__
-from airgap.errors import AirgapError, UsageError
+from airgap.errors import AirgapError, UnsignedError, UsageError
 from airgap.files import check_writable
 from airgap.net.registries import Registries
 from airgap.oci.descriptor import ACQUISITION, REF_NAME
@@ -26,7 +26,7 @@ from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference
 from airgap.revocation.artifact import called_evidence, find_target_evidence
 from airgap.text import safe
-from airgap.transfer.copied import CopiedArtifact, CopyResult, EvidenceLeft, Totals, added, status_of
+from airgap.transfer.copied import CopiedArtifact, CopyResult, EvidenceLeft, Totals, added, is_signed, status_of
 from airgap.transfer.destinations import (
     CopyPlace,
     Destination,
@@ -99,6 +99,8 @@ class CopyRequest:
     """A file with prefixes of source names and what they become below the destination, a registry."""
     to_repository: bool = False
     """All artifacts into the one repository that the destination names, whatever repositories they come from."""
+    require_signature: bool = False
+    """Refuse an artifact that comes without a signature of the Notary Project. It is not judged."""
     record: bool = True
     """Leave acquisition records in layouts and tars."""
     referrers_tag: ReferrersTag = ReferrersTag.AUTO
@@ -394,9 +396,26 @@ class _Copy:
         # a record is about one copy into one layout; it is written anew, or copied on purpose
         selection = replace(self._request.selection, skip_types=self._request.selection.skip_types | {ACQUISITION})
         plan = make_plan(wanted, selection, self._pool, keep_going=self._request.keep_going)
+        if self._request.require_signature:
+            plan = self._signed(plan)
         if self._request.all_tags and self._request.tags is None:  # this includes cosign's tags
             return replace(plan, artifacts=tuple(replace(item, digest_tags=True) for item in plan.artifacts))
         return plan
+
+    def _signed(self, plan: CopyPlan) -> CopyPlan:
+        """The plan without unsigned artifacts. Raises UnsignedError for the first, unless the copy keeps going."""
+        artifacts: list[PlannedArtifact] = []
+        for item in plan.artifacts:
+            if item.error is None and not is_signed(item):
+                error = UnsignedError(
+                    f"{item.wanted.reference} comes without a signature",
+                    remedy="Ask its publisher for a signature, or copy it without --require-signature.",
+                )
+                if not self._request.keep_going:
+                    raise error
+                item = PlannedArtifact(wanted=item.wanted, error=error)  # noqa: PLW2901
+            artifacts.append(item)
+        return CopyPlan.of(artifacts, plan.nodes)
 
     # --- accounting ---
 

@@ -81,7 +81,7 @@ class CopyResult:
     @property
     def unsigned(self) -> tuple[str, ...]:
         """The artifacts that came without a signature of the Notary Project, by their references."""
-        return tuple(item.source for item in self.artifacts if item.planned and not _is_signed(item.planned))
+        return tuple(item.source for item in self.artifacts if item.planned and not is_signed(item.planned))
 
     @property
     def exit_code(self) -> int:
@@ -103,7 +103,7 @@ class CopyResult:
         write_file(path, ("\n".join(lines) + "\n").encode())
 
 
-def _is_signed(planned: PlannedArtifact) -> bool:
+def is_signed(planned: PlannedArtifact) -> bool:
     """Whether a signature was copied with it; cosign's tags are signatures themselves."""
     if planned.wanted.tags and all(cosign_target(tag) for tag in planned.wanted.tags):
         return True

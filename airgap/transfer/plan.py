@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import Descriptor
@@ -142,6 +143,12 @@ class CopyPlan:
 
     artifacts: tuple[PlannedArtifact, ...]
     nodes: Mapping[Key, Node]
+
+    @classmethod
+    def of(cls, artifacts: Sequence[PlannedArtifact], nodes: Mapping[Key, Node]) -> Self:
+        """The plan of these artifacts, with those of the nodes that they need."""
+        used = frozenset[Key]().union(*(artifact.keys for artifact in artifacts))
+        return cls(artifacts=tuple(artifacts), nodes={key: node for key, node in nodes.items() if key in used})
 
     def blobs(self) -> tuple[Node, ...]:
         """All contents but manifests, the biggest first, so that no thread gets a big one at the end."""

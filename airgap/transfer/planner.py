@@ -246,8 +246,7 @@ class _Planner:
                 planned = PlannedArtifact(wanted=item, error=error)
             reached += len(planned.keys)
             artifacts.append(planned)
-        used = frozenset[Key]().union(*(artifact.keys for artifact in artifacts))
-        return CopyPlan(artifacts=tuple(artifacts), nodes={key: node for key, node in nodes.items() if key in used})
+        return CopyPlan.of(artifacts, nodes)
 
 
 class _Gathering:

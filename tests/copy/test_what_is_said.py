@@ -151,3 +151,25 @@ def test_artifact_whose_record_names_a_broken_signature_does_not_arrive(
     ran = run_here(["copy", "--keep-going", "--retries", "0", f"{target.host}/app:v1", str(tmp_path / "to")])
     assert ran.code == 16
     assert json.loads((tmp_path / "to" / "index.json").read_bytes())["manifests"] == []
+
+
+@pytest.mark.parametrize("name", ["to", "to.tar"])
+def test_unsigned_artifact_is_refused_where_a_signature_is_demanded(tmp_path: Path, name: str) -> None:
+    source = windows(tmp_path)
+    ran = run_here(["copy", "--require-signature", str(source), str(tmp_path / name)])
+    assert (ran.code, "v1 comes without a signature" in ran.err) == (10, True), ran
+    assert not (tmp_path / name).exists()
+
+
+def test_signed_ones_beside_an_unsigned_one_are_copied(tmp_path: Path, target: LoopbackRegistry) -> None:
+    made = family()
+    load(target, "app", made)
+    target.put_image("app", tag="unsigned")
+    arguments = [f"{target.host}/app:v1", f"{target.host}/app:unsigned", str(tmp_path / "to")]
+    ran = run_here(["copy", "--require-signature", "--keep-going", *arguments, "--format", "json"])
+    assert ran.code == 20
+    assert [item["status"] for item in ran.document["artifacts"]] == ["copied", "failed"]
+    assert ran.document["artifacts"][1]["error"]["exit_code"] == 10
+    again = run_here(["copy", "--require-signature", f"{tmp_path / 'to'}:v1", str(tmp_path / "two")])
+    assert again.code == 0, again
+    assert str(made.index.digest) in again.out
