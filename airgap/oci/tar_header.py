@@ -92,12 +92,13 @@ class Header:
 def parse_header(block: bytes, offset: int) -> Header:
     """The header block at byte `offset`. Raises FormatError if readers could read it differently."""
     _check_checksum(block, offset)
-    name = _name(block, offset)
     letter = block[156:157]
+    if letter in _REFUSED:  # a header of GNU's for a label has no magic: its type says more
+        _refuse(text(block[:100].rstrip(b"\0")), offset, f"is {_REFUSED[letter]}")
+    name = _name(block, offset)
     kind = _KINDS.get(letter)
     if kind is None:
-        what = _REFUSED.get(letter, f"of the type {safe(letter.decode('latin-1'))!r}, which is unknown")
-        _refuse(name, offset, f"is {what}")
+        _refuse(name, offset, f"is of the type {safe(letter.decode('latin-1'))!r}, which is unknown")
     if kind not in LINKS and block[157:257] != _NO_TARGET:
         _refuse(name, offset, f"is {kind.value} and names the target of a link")
     if letter == b"\0" and name.endswith("/"):

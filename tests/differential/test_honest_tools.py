@@ -128,3 +128,18 @@ def test_links_between_files_are_refused_unless_the_tool_wrote_plain_ones(tmp_pa
         return
     with open_layout(path) as opened:
         assert opened.index().manifests
+
+
+def test_volume_label_of_gnu_tar_is_called_one(tmp_path: Path) -> None:
+    """Its header has no magic."""
+    path = tmp_path / "x.tar"
+    _tool("tar", "-V", "trip")(write_tree(tmp_path / "layout", GOOD), path)
+    with pytest.raises(Exception, match=r"'trip', .* is a volume label"), open_layout(path):
+        pass
+
+
+def test_incremental_tar_is_called_one(tmp_path: Path) -> None:
+    path = tmp_path / "x.tar"
+    _tool("tar", "-g", str(tmp_path / "state"))(write_tree(tmp_path / "layout", GOOD), path)
+    with pytest.raises(Exception, match="is a directory with a list of names"), open_layout(path):
+        pass
