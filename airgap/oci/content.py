@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from airgap import limits
 from airgap.errors import ContentError, Fact
+from airgap.oci.closure import Closure, Reached
 from airgap.oci.content_mode import Content
 from airgap.oci.digest import Digest
-from airgap.oci.graph import Closure, Reached
 from airgap.oci.problems import ContentProblem, own_remedy
 from airgap.oci.store import Store, check_descriptor, hash_bytes
 
