@@ -5,17 +5,22 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from datetime import timedelta
+from contextlib import nullcontext
+from datetime import datetime, timedelta
 from hashlib import sha1
 from pathlib import Path
 
 import pytest
 
 from airgap import limits
-from airgap.errors import TrustMaterialError
+from airgap.errors import Rejected, TrustMaterialError, Undecided
 from airgap.files import list_folder
+from airgap.moment import Moment
+from airgap.pki.certificate import Certificate
 from airgap.revocation import misplaced
 from airgap.revocation.evidence_directory import EvidenceDirectory
+from airgap.revocation.freshness import Freshness
+from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.unsigned import UnsignedEvidence
 from airgap.trust.snapshots.material import list_material
 from airgap.trust.snapshots.pins import Pins
@@ -97,6 +102,29 @@ def test_a_former_hold_in_a_backup_leaves_nothing_open(
     ran = run_here(written.arguments())
     assert ran.code == (14 if code and is_also_in_place else code), ran
     assert "crls.bak/old.crl" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("place", "good", "reason"),
+    [
+        ("crls/h.crl", None, "revocation.on_hold"),
+        ("crl/h.crl", None, "evidence.unread"),
+        ("crl/h.crl", AT - timedelta(days=20), "evidence.unread"),
+        ("crl/h.crl", AT - timedelta(days=1), ""),
+    ],
+)
+def test_a_hold_also_counts_where_a_plugin_clears(
+    tmp_path: Path, place: str, good: datetime | None, reason: str
+) -> None:
+    trust = write_trust(tmp_path, crls={"good.crl": crl(LEAF.root, this_update=good)} if good else {})
+    put(trust / place, crl(LEAF.root, number=1, this_update=AT - timedelta(days=8), revoked=[HOLD]))
+    evidence, moment = EvidenceDirectory.open(trust), Moment(judged=AT, clock=AT)
+    judge = RevocationJudge(evidence, Freshness(), moment, stored=tuple)
+    chain = [Certificate.parse(item.der) for item in LEAF.chain]
+    with pytest.raises((Rejected, Undecided)) if reason else nullcontext() as caught:
+        judge.refuse_condemned(chain, kind="signing", signed_at=None)
+    if caught is not None:
+        assert caught.value.reason == reason
 
 
 @pytest.mark.parametrize("place", ["crls/r.crl", "crl/r.crl"])
