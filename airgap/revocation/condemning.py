@@ -157,9 +157,12 @@ class CondemningEvidence:
                 if not makers:
                     return False
                 crl.verify_made_by(*makers)
-            entries = [entry for entry in crl.entries(query.certificate) if entry.reason != REMOVED]
         except (FormatError, Undecided):
             return file.trusted
+        try:
+            entries = [entry for entry in crl.entries(query.certificate) if entry.reason != REMOVED]
+        except Undecided:
+            return True
         return any(
             not why_harmless(query, crl.this_update, entry.revocation_date, entry.invalidity_date) for entry in entries
         )

@@ -41,10 +41,13 @@ class Pile:
     clock: datetime = AT
     signed_at: datetime | None = None
     trusted: bool = False
+    stored: tuple[Issued, ...] = ()
 
     def ask(self) -> tuple[EvidenceUse, ...]:
         evidence = MemoryEvidence(self.crls, self.ocsp, trusted=self.trusted)
-        judge = RevocationJudge(evidence, Freshness(), Moment(judged=self.judged, clock=self.clock), stored=tuple)
+        stored = [Certificate.parse(issued.der) for issued in self.stored]
+        moment = Moment(judged=self.judged, clock=self.clock)
+        judge = RevocationJudge(evidence, Freshness(), moment, stored=lambda: stored)
         chain = [Certificate.parse(issued.der) for issued in self.leaf.chain]
         return judge.check_chain(chain, kind="signing", signed_at=self.signed_at)
 
@@ -674,3 +677,20 @@ def test_an_answer_rests_on_what_lifts_a_hold(*, named: bool) -> None:
 def test_a_hold(name: str) -> None:
     make, expected = HOLDS[name]
     assert make().reason() == expected
+
+
+@pytest.mark.parametrize(
+    ("trusted", "known", "reason"),
+    [
+        pytest.param(True, False, "revocation.crl.issuer", id="in the trust directory"),
+        pytest.param(False, True, "revocation.crl.issuer", id="in a target, and the CA is in a store"),
+        pytest.param(False, False, "good", id="in a target, of anybody"),
+    ],
+)
+def test_an_indirect_crl_of_another_ca_whose_list_cannot_be_read_may_list_it(
+    *, trusted: bool, known: bool, reason: str
+) -> None:
+    other = issue("root", slot=3, subject=names.harbour("Other Root"))
+    unread = crl(other, scope=scope(indirect=True), entries=b"\x30\x03\x02\x01")
+    pile = Pile(LEAF, {"a": clean(), "b": unread}, trusted=trusted, stored=(other,) if known else ())
+    assert pile.reason() == reason
