@@ -1,4 +1,4 @@
-"""Writing files that appear complete or not at all (design 2, rule 7), and reading regular files only."""
+"""Writing files that appear complete or not at all (RULE-7), and reading regular files only."""
 
 from __future__ import annotations
 

@@ -50,10 +50,10 @@ SIGNATURES: Final = 100
 """Signatures judged per artifact by default (LIM-5)."""
 
 ENVELOPE_BYTES: Final = 4 * MIB
-"""Signature envelope: real ones have 2 to 16 KiB; the reference takes 32 MiB (LIM-2), design 8 says 4."""
+"""Signature envelope: real ones have 2 to 16 KiB; the reference takes 32 MiB (LIM-2)."""
 
 CHAIN_CERTIFICATES: Final = 10
-"""Certificates in a chain: real chains have 1 to 4; the reference has no limit (LIM-13), design 8 says 10."""
+"""Certificates in a chain: real chains have 1 to 4; the reference has no limit (LIM-13)."""
 
 TOKEN_CERTIFICATES: Final = 64
 """Certificates embedded in one RFC 3161 token."""
@@ -105,7 +105,7 @@ NEWER_SHOWN: Final = 3  # newer refused evidence that is shown; of the rest only
 MISPLACED_DEPTH: Final = 16  # how deep misplaced evidence is looked for in a trust directory
 EVIDENCE_DEPTH: Final = 4  # how deep folders of evidence are read
 CRL_FILE_BYTES: Final = CRL_BYTES * 3 // 2  # PEM is longer than its DER; the parser bounds the DER
-"""One CRL: a million entries are 49 MB; the reference takes 32 MiB (LIM-6), design 8 says 64."""
+"""One CRL: a million entries are 49 MB; the reference takes 32 MiB (LIM-6)."""
 
 OCSP_BYTES: Final = 64 * KIB
 """One OCSP response: the reference cuts at 20 KiB (LIM-7), delegated responders with long chains need more."""

@@ -10,7 +10,7 @@ class Moment(NamedTuple):
     """The judged time, and what the clock said when the run began. Both are aware, in UTC.
 
     There is no default: a caller must give both. A clock that is set back must not make a revoked certificate good
-    again, so "now" and "a time that was named" are different questions (design 10).
+    again, so "now" and "a time that was named" are different questions (decision 0009).
     """
 
     judged: datetime

@@ -13,7 +13,7 @@ __all__ = ["REASONS", "ExitCode", "Reason"]
 
 
 class ExitCode:
-    """Exit codes of the command (design 6). The order of severity is `SEVERITY`."""
+    """Exit codes of the command (reference/exit-codes.md). The order of severity is `SEVERITY`."""
 
     OK: Final = 0
     ERROR: Final = 1
@@ -77,7 +77,7 @@ _SNAPSHOT = "Ask the sender for the snapshot again; do not apply this one."
 _CONTENT = "Copy the artifact again from its source; what arrived here is not what was sent."
 
 _ROWS: Final = (
-    # signatures as artifacts: section 1 of the requirements
+    # signatures as artifacts: requirements/manifest.md
     ("signature.none", 10, "The artifact has no signature.",
      "Copy it again with its referrers; if the publisher signs it, the signature was left behind."),
     ("signature.left_behind", 10, "No signature is here, and by its acquisition record signatures may have been left.",
@@ -99,7 +99,7 @@ _ROWS: Final = (
     ("payload.malformed", 12, "The signed payload is not a descriptor as the specification demands.", _RESIGN),
     ("payload.mismatch", 12, "The signature is about another artifact.",
      "This signature was attached to the wrong artifact; get the artifact again from its source."),
-    # certificate chains: section 6
+    # certificate chains
     ("chain.malformed", 12, "A certificate of the chain cannot be parsed.", _CHAIN),
     ("chain.length", 12, "The chain has more certificates than are accepted.", _CHAIN),
     ("chain.order", 12, "The chain is incomplete, out of order, or a certificate was not issued by the next.", _CHAIN),
@@ -115,7 +115,7 @@ _ROWS: Final = (
     ("chain.leaf.extended_key_usage", 12, "The signing certificate's extended key usage does not fit.", _CHAIN),
     ("chain.leaf.key", 12, "The signing certificate's key is not of an allowed kind and size.", _CHAIN),
     ("chain.extension", 13, "A certificate of the timestamping chain has a constraint that is not met.", _CHAIN),
-    # trust: section 7
+    # trust
     ("trust.exchanged", 18, "The trust directory was exchanged for another each time it was looked at.",
      "Wait for airgap trust snapshot to end. If it was killed, run apply or undo again: it finishes what was begun."),
     ("policy.missing", 18, "The trust directory holds no trust policy.",
@@ -174,7 +174,7 @@ _ROWS: Final = (
     ("timestamp.untrusted", 13, "The timestamping chain does not end in the policy's tsa trust stores.",
      "If this timestamping authority is to be trusted, add its root to a tsa store that the policy names."),
     ("timestamp.range", 13, "The timestamp is outside the validity of a signing certificate.", _TIMESTAMP),
-    # revocation: section 10
+    # revocation
     ("revocation.revoked", 14, "A certificate has been revoked.",
      "Do not use this artifact. Ask the publisher for one signed with a good certificate."),
     ("revocation.on_hold", 14, "A certificate is on hold.",
@@ -235,7 +235,7 @@ _ROWS: Final = (
      "Name a trust directory whose tsa stores hold the authority's root with --trust."),
     ("clock.behind", 0, "The moment judged for is before the newest evidence was made.",
      "Check this machine's clock."),
-    # snapshots: the design's section 9 and docs/reference/snapshot.md
+    # snapshots, as docs/reference/snapshot.md describes them
     ("snapshot.malformed", 18, "A trust snapshot does not have the form that it must have.", _SNAPSHOT),
     ("snapshot.unpinned", 13, "Nobody is pinned who may sign snapshots of this stream.",
      "Pin the signer with airgap trust pin add, after comparing the fingerprint over another channel."),
@@ -264,7 +264,7 @@ _ROWS: Final = (
      "Verify what is there now (airgap verify); keep reports apart from layouts that are written again."),
     ("recheck.report_alone", 0, "The layout is gone; what the report says about signature and content is taken as it is.",
      "Keep reports where only the verifier can write."),
-    # content: section 13
+    # content
     ("content.missing", 16, "A blob is not there.", _CONTENT),
     ("content.unreadable", 16, "A blob is there but cannot be read, or is not a regular file.",
      "Check the medium and its permissions; if it reports read errors, copy the artifact again onto a good one."),
@@ -289,7 +289,7 @@ REASONS: Final = MappingProxyType({row[0]: Reason(*row) for row in _ROWS})
 
 
 def most_severe(exit_codes: frozenset[int] | set[int]) -> int:
-    """The exit code that stands for all of them (design 6); `OK` where there is none."""
+    """The exit code that stands for all of them (reference/exit-codes.md); `OK` where there is none."""
     for code in SEVERITY:
         if code in exit_codes:
             return code

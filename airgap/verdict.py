@@ -1,7 +1,9 @@
 """Verdicts, and the rules that combine them.
 
-A verdict is always derived, never stored beside its causes. There are two rules: of alternatives the best counts
-(signatures of one artifact, pins that may accept one); of conditions that must all hold the worst counts.
+A verdict is always derived, never stored beside its causes. Wrong is not unknown (RULE-3).
+
+There are two rules: of alternatives the best counts (signatures of one artifact, pins that may accept one); of
+conditions that must all hold the worst counts.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ class Ruling(NamedTuple):
 
     @property
     def exit_code(self) -> int:
-        """The most severe code (design 6); 0 for pass and skipped, and for nothing else."""
+        """The most severe code (reference/exit-codes.md); 0 for pass and skipped, and for nothing else."""
         if self.verdict in {Verdict.PASS, Verdict.SKIPPED}:
             return ExitCode.OK
         unnamed = ExitCode.INDETERMINATE if self.verdict is Verdict.INDETERMINATE else ExitCode.ERROR
@@ -93,7 +95,7 @@ class Ruled(ABC):
 
     @property
     def exit_code(self) -> int:
-        """The most severe one (design 6); never 0 for a verdict that is not pass or skipped."""
+        """The most severe one (reference/exit-codes.md); never 0 for a verdict that is not pass or skipped."""
         return self.ruling.exit_code
 
 

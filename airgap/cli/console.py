@@ -148,7 +148,7 @@ class QuietOutput(Output):
 
 @contextmanager
 def boundary(*, debug: bool = False, tell: Callable[[AirgapError], None] = lambda _: None) -> Iterator[None]:
-    """The one place where errors become a sentence and an exit code (design 6), and what `tell` makes of them."""
+    """The one place where errors become a sentence and an exit code (reference/exit-codes.md); `tell` gets each."""
     try:
         yield
     except AirgapError as error:

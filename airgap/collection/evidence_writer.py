@@ -1,4 +1,4 @@
-"""Writes evidence into a trust directory: complete files, and never anything older (design 4, 9).
+"""Writes evidence into a trust directory: complete files, and never anything older (decision 0021).
 
 The caller has proven the evidence. Older generations stay for questions about the past: newer CRLs may leave out
 entries of expired certificates (RFC 5280, 3.3). `prune` removes the generations whose entries are all in newer ones.

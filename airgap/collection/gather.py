@@ -239,7 +239,7 @@ class Gatherer:
             return _failure(source, kind, AttemptResult.REFUSED, _no_evidence(data, needed_in("", source)))
         return _failure(source, kind, AttemptResult.REFUSED, _unneeded(crl, asked))
 
-    # --- proving and keeping: all genuine evidence is kept, because any of it may prove a revocation (design 10) ---
+    # --- proving and keeping: all genuine evidence is kept, because any of it may condemn (decision 0009) ---
 
     def _take_crl(
         self,

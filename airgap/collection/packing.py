@@ -21,10 +21,10 @@ def pack_evidence(
 ) -> EvidenceArtifact | None:
     """The artifact about `subject`; None where there is no evidence for any of its certificates.
 
-    All available generations, scopes and deltas are taken: the newest answers for today, older ones for certificates
-    that have expired since, and any of them may prove a revocation (design 10). Only evidence that the issuers signed
-    is taken, if their certificates are available. Without those, evidence that names them and is `beside` the image
-    already is taken: the receiving site may be able to prove it.
+    All available generations, scopes and deltas are taken: the newest answers for today, older ones for
+    certificates that have expired since, and any of them may prove a revocation (decision 0009). Only evidence that
+    the issuers signed is taken, if their certificates are available. Without those, evidence that names them and is
+    `beside` the image already is taken: the receiving site may be able to prove it.
     """
     crls: dict[str, bytes] = {}
     ocsp: dict[str, bytes] = {}

@@ -1,4 +1,4 @@
-"""Registries: the only sockets of the package (design 2, rule 2).
+"""Registries: the only sockets of the package (RULE-2).
 
 Nothing on the lower floors and nothing that verifies may import this folder.
 

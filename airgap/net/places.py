@@ -44,7 +44,7 @@ class Places:
         self._stack.close()
 
     def open(self, text: str) -> Place:
-        """The one artifact that `text` names (design 5), in a layout or a registry.
+        """The one artifact that `text` names (decision 0025), in a layout or a registry.
 
         Raises UsageError, NotFoundError, ContentError and what the transport raises.
         """

@@ -1,6 +1,6 @@
 """Finds the referrers of an artifact in a registry: by the referrers API, else the tag schema; and cosign's tags.
 
-"There are none" and "the look-up failed" are two answers (design 2, rule 6): the first is an answer without
+"There are none" and "the look-up failed" are two answers (RULE-6): the first is an answer without
 referrers, the second an error. 401, 403, 429 and 5xx are errors, never an empty answer (DIST-9).
 """
 

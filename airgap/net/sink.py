@@ -189,7 +189,7 @@ class RegistrySink(RegistrySource):
 
         Others may have overwritten a referrers tag. Registries with the referrers API can lose referrers that are put
         at the same time (seen with olareg), although they answered OCI-Subject to each. Raises RegistryError if a
-        referrer stays lost: signatures are never lost silently (design 2, rule 6).
+        referrer stays lost: signatures are never lost silently (RULE-6).
         """
         return self._tags.settle() + sum(self._settle(*item) for item in self._handled.items())
 

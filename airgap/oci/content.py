@@ -1,6 +1,6 @@
 """Verifies content: every blob that an artifact reaches is there, with its size and its digest.
 
-A signature covers only the root manifest (design 2, rule 4: a signature is not the content); this covers the rest.
+A signature covers only the root manifest (RULE-4: a signature is not the content); this covers the rest.
 """
 
 from __future__ import annotations

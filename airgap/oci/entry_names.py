@@ -3,7 +3,7 @@
 Two annotations name an entry: `org.opencontainers.image.ref.name` (skopeo, podman, oras) and `io.containerd.image.name`
 (containerd, docker). Some tools give several entries one name. hauler gives an image's name to everything that is
 attached to it; `docker save a:latest b:latest` gives both the tag `latest`, and their full names in the other
-annotation. A name that two tools could resolve to two artifacts is refused (design 5).
+annotation. A name that two tools could resolve to two artifacts is refused (decision 0025).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How the referrers of one subject were looked for: what a copy reports and its record keeps (design 2, rule 6)."""
+"""How the referrers of one subject were looked for: what a copy reports and its record keeps (RULE-6)."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def layout_files(found: Iterable[Member], source: str, others: set[str]) -> Iter
     """The files of the layout in their order in the tar. Names of other members are added to `others`, within a bound.
 
     `source` is the name of the tar in messages. Raises FormatError for any member, anywhere in the tar, that another
-    reader may read in another way (LAYOUT-9, design 11), and ContentError (`layout.malformed`) at the end of a tar
+    reader may read in another way (LAYOUT-9, decision 0024), and ContentError (`layout.malformed`) at the end of a tar
     that holds no layout.
     """
     tree = _Tree()

@@ -38,7 +38,7 @@ class Referrer(NamedTuple):
 class Referrers:
     """The one answer to "what are the referrers of this": those found, and unreadable content that may be a referrer.
 
-    It is no sequence on purpose. "There are none" and "the look-up failed" are two answers (design 2, rule 6). So a
+    It is no sequence on purpose. "There are none" and "the look-up failed" are two answers (RULE-6). So a
     caller either asks for all of them, or says which function gets the unreadable ones.
     """
 

@@ -3,8 +3,8 @@
 It is stored in the layout as a referrer of the artifact. So every tool that copies referrers keeps it, and no tool
 takes it for an artifact of its own. docs/reference/acquisition-record.md describes the format.
 
-It is a claim of the writer of the layout. It can name the policy scope (design 5) and explain what is missing. It makes
-no signature valid and no content correct.
+It is a claim of the writer of the layout. It can name the policy scope (decision 0023) and explain what is missing. It
+makes no signature valid and no content correct.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-r"""How artifacts are named (design 5).
+r"""How artifacts are named (decision 0025).
 
     registry.example/repo:tag    registry.example/repo@sha256:...      a registry
     oci:PATH[:TAG|@DIGEST]       oci-archive:FILE[:TAG|@DIGEST]        a layout directory, a layout tar

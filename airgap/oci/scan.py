@@ -1,7 +1,7 @@
 """One pass over a layout: finds its own artifacts and all referrers.
 
 A layout has no list of either (LAYOUT-10): every manifest that `index.json` leads to is read and its subject noted.
-All known ways to record referrers are understood (design 5): untagged entries, fallback-tag indexes, cosign's tags.
+All known ways to record referrers are understood (decision 0025): untagged entries, fallback-tag indexes, cosign tags.
 """
 
 from __future__ import annotations
@@ -299,7 +299,7 @@ class _Scanner:
             except ContentError as error:
                 self._claims.append((tag, ContentProblem.of(error, child, place)))
                 continue
-            if _refers(manifest, tag):  # design 5: only entries that really have this subject count
+            if _refers(manifest, tag):  # decision 0025: only entries that really have this subject count
                 self._walk([_Reached(child, place)], LayoutMechanism.FALLBACK)
             else:
                 message = f"{child.digest} is listed as a referrer under a tag of which it has not the subject"
@@ -366,7 +366,7 @@ class _Scanner:
     # --- roots ---
 
     def _roots(self, plain: list[IndexEntry], special: list[IndexEntry]) -> list[IndexEntry]:
-        """The entries that are artifacts of their own (design 5), in the order of `index.json`.
+        """The entries that are artifacts of their own (decision 0025), in the order of `index.json`.
 
         All that is named, but a referrers tag or cosign tag of something that another artifact reaches: whoever chooses
         a tag can make it look like one about something that is not here, so that what is under it would be run by

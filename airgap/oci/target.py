@@ -56,7 +56,7 @@ class Target(NamedTuple):
 
 @contextmanager
 def open_target(text: str) -> Iterator[Target]:
-    """The layout that `text` names (design 5), open for reading.
+    """The layout that `text` names (decision 0025), open for reading.
 
     Raises UsageError for a registry, ContentError for what is no layout, NotFoundError.
     """

@@ -1,6 +1,6 @@
 """The one table of algorithms, and the only place that verifies a signature value.
 
-There are two separate sets: the algorithms of envelopes, which the key decides (section 3.4, table ALG), and the
+There are two separate sets: the algorithms of envelopes, which the key decides (ALG-1, ALG-2), and the
 AlgorithmIdentifiers in the signatures of certificates, CRLs, OCSP responses and timestamp tokens (CHAIN-15, TS-21).
 Nothing else in the package compares the name of an algorithm.
 """
@@ -34,7 +34,7 @@ PublicKey = PublicKeyTypes | UnusableKey
 """Any public key that cryptography can load, or the name of another kind."""
 
 CA_RSA_BITS: Final = 2048
-"""The smallest RSA key of a CA (design 8, D17)."""
+"""The smallest RSA key of a CA (D17)."""
 
 RSA_EXPONENT: Final = 2**31 - 1
 """The largest public exponent of an RSA key, as in Go's crypto/rsa, which the reference uses."""
@@ -155,7 +155,7 @@ def is_contrived(public_key: PublicKeyTypes) -> bool:
 
 
 def strong_enough_for_ca(public_key: PublicKey) -> bool:
-    """Whether a CA may have this key: RSA of 2048 bits or more, or a curve of table ALG (design 8, D17)."""
+    """Whether a CA may have this key: RSA of 2048 bits or more, or a curve of table ALG (D17)."""
     if isinstance(public_key, rsa.RSAPublicKey):
         return public_key.key_size >= CA_RSA_BITS
     return isinstance(public_key, ec.EllipticCurvePublicKey) and public_key.curve.name in _CURVES
@@ -360,7 +360,7 @@ def verify_identified(identifier: bytes, public_key: PublicKey, signature: bytes
 
 
 def verify_ever_accepted(identifier: bytes, public_key: PublicKey, signature: bytes, message: bytes) -> None:
-    """Like `verify_identified`, with any hash and any parameters: for evidence that may condemn (design 10).
+    """Like `verify_identified`, with any hash and any parameters: for evidence that may condemn (decision 0009).
 
     A forged signature could only make a certificate look worse than it is. Raises UnverifiedError.
     """

@@ -139,7 +139,7 @@ class Certificate:
 
 
 Offered = NewType("Offered", tuple[Certificate, ...])
-"""Certificates that came with the judged content: they can be a part of a chain but not its end (design 2, rule 1)."""
+"""Certificates that came with the judged content: they can be a part of a chain but not its end (RULE-1)."""
 
 
 def verify_issued(child: Certificate, issuer: Certificate) -> None:
@@ -153,7 +153,7 @@ def verify_issued(child: Certificate, issuer: Certificate) -> None:
 def verify_delegated(child: Certificate, issuer: Certificate) -> None:
     """The same for a certificate that is in no chain, as that of an OCSP responder: its names are as those of evidence.
 
-    They are one by RFC 5280, 7.1, as the key proves the issuer (design 8). Raises Rejected("chain.order").
+    They are one by RFC 5280, 7.1, as the key proves the issuer (decision 0010). Raises Rejected("chain.order").
     """
     _check_issued(child, issuer, is_named=same_name(child.issuer, issuer.subject))
 
@@ -178,7 +178,7 @@ def _check_issued(child: Certificate, issuer: Certificate, *, is_named: bool) ->
 
 
 def verify_ever_issued(child: Certificate, issuer: Certificate) -> None:
-    """The key of `issuer` signed `child`, which names it: enough for whose word condemns and never clears (design 10).
+    """The key of `issuer` signed `child`, which names it: enough to condemn, not to clear (decision 0009).
 
     The names are one by RFC 5280, 7.1, and any hash will do. Raises Rejected("chain.order").
     """

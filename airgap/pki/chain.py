@@ -1,8 +1,8 @@
-"""Certificate chains: the rules of section 6, with the decisions of design 8 (D12 to D17).
+"""Certificate chains: their rules (requirements/chains.md; decision 0003: D12 to D17).
 
 A code-signing chain is ordered and complete in its envelope and is checked as it is. A timestamping chain is built from
 the certificates of the token and the anchors. `Offered` certificates never end a path, and no function here takes
-anchors and offered certificates as one list (design 2, rule 1).
+anchors and offered certificates as one list (RULE-1).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from airgap.text import safe
 
 _TIME_STAMPING: Final = "1.3.6.1.5.5.7.3.8"
 _ANY_PURPOSE: Final = "2.5.29.37.0"
-# CHAIN-12, CHAIN-13; D14 and D15 in design 8
+# CHAIN-12, CHAIN-13; D14, D15
 _FORBIDDEN_PURPOSES: Final = {
     "1.3.6.1.5.5.7.3.1": "serverAuth",
     "1.3.6.1.5.5.7.3.2": "clientAuth",
@@ -278,8 +278,8 @@ def build_timestamping_chain(
     certificates have the name of an issuer, all are tried, within bounds. The first path that keeps all rules is used.
     If there is none, the fault of the first complete path is reported.
 
-    Raises Rejected: "timestamp.untrusted" (no path ends in an anchor), "timestamp.chain" (a rule of section 6.2),
-    "timestamp.validity" (a certificate was not valid at `at`), "chain.extension" (a constraint is not met).
+    Raises Rejected: "timestamp.untrusted" (no path ends in an anchor), "timestamp.chain" (another rule is
+    broken), "timestamp.validity" (a certificate was not valid at `at`), "chain.extension" (a constraint is not met).
     """
     if not len(anchors):
         raise Rejected("timestamp.untrusted", "no trust store for timestamping holds a certificate")

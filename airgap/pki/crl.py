@@ -1,13 +1,13 @@
-"""Certificate revocation lists as facts (RFC 5280, 5; requirements 10.3).
+"""Certificate revocation lists as facts (RFC 5280, 5).
 
 A CRL is read from its bytes as received, its signature is checked over the signed slice, and its entries are read only
 when a serial number is looked up. airgap.revocation.judge decides which CRL counts, how old it may be, and what an
 entry means for a signature.
 
-To condemn a certificate and to clear it are two questions with their own conditions (design 10). For the entries it is
-enough that the issuer made the CRL (`verify_made_by`, `entries`). For the absence of an entry, the CRL must also have
-version 2 (CRL-3), a SHA-2 signature of a CA that may sign CRLs (CRL-4), cover the certificate (D34; RFC 5280, 6.3.3),
-and have no unknown critical extension, where freshestCRL counts as unknown (CRL-7). This is stricter than the
+To condemn a certificate and to clear it are two questions with their own conditions (decision 0009). For the entries
+it is enough that the issuer made the CRL (`verify_made_by`, `entries`). For the absence of an entry, the CRL must also
+have version 2 (CRL-3), a SHA-2 signature of a CA that may sign CRLs (CRL-4), cover the certificate (D34; RFC 5280,
+6.3.3), and have no unknown critical extension, where freshestCRL counts as unknown (CRL-7). This is stricter than the
 reference.
 """
 
@@ -98,7 +98,7 @@ class Crl(CrlFacts):
         return self.authority_key is None or known is None or self.authority_key == known
 
     def verify_made_by(self, issuer: Certificate, *others: Certificate) -> Certificate:
-        """Checks that the key of `issuer` made this CRL: enough for entries that condemn (design 10).
+        """Checks that the key of `issuer` made this CRL: enough for entries that condemn (decision 0009).
 
         `others`: further certificates of the same CA, with other keys. Returns the one whose key signed. Names are
         compared by RFC 5280, 7.1; any hash is accepted; no key usage is required. Raises Undecided:

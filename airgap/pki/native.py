@@ -1,7 +1,7 @@
 """Guards calls into compiled code.
 
 The Rust part of `cryptography` panics on some malformed input. Python sees a `BaseException` that `except Exception`
-does not catch. Hostile bytes must not end a run (design 2, rule 8), so parsers and verifiers of evidence call the
+does not catch. Hostile bytes must not end a run (RULE-8), so parsers and verifiers of evidence call the
 library through here.
 """
 

@@ -1,9 +1,9 @@
-"""OCSP responses as facts (RFC 6960; requirements 10.2).
+"""OCSP responses as facts (RFC 6960).
 
 Responses are read from their bytes as received. An answer may come from the issuer itself, or from a delegated
 responder whose certificate the issuer issued directly with id-kp-OCSPSigning (D35). To condemn a certificate it is
 enough that the responder's certificate was valid at signing (`verify_made_for`). To clear one it must also be valid at
-the judged time, have a strong key, and not be the certificate in question (`verify_signed_for`; design 10).
+the judged time, have a strong key, and not be the certificate in question (`verify_signed_for`; decision 0009).
 airgap.revocation decides how old an answer may be.
 """
 
@@ -217,7 +217,7 @@ class OcspResponse:
         return tuple(single for single in self.responses if single.may_be_about(certificate, issuers))
 
     def verify_made_for(self, issuer: Certificate, *others: Certificate, elsewhere: Certificate | None = None) -> None:
-        """Checks that the issuer or a responder valid at that time made this: enough to condemn (design 10).
+        """Checks that the issuer or a responder valid at that time made this: enough to condemn (decision 0009).
 
         `others`: further certificates of the same CA, with other keys. `elsewhere`: the certificate of a responder that
         is not in this response, which may lack it (RFC 6960, 4.2.1). Any hash is accepted for the response and

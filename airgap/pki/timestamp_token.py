@@ -1,4 +1,4 @@
-"""RFC 3161 timestamp tokens: a signature value existed at a time (requirements 9.2 and 9.3).
+"""RFC 3161 timestamp tokens: a signature value existed at a time (requirements/timestamps.md).
 
 A token is a CMS SignedData around a TSTInfo. `TimestampToken.parse` reads it. `TimestampToken.verify` makes all checks
 except two: the verifier checks the revocation of the authority's chain (TS-27), and `check_within` compares the time

@@ -93,7 +93,7 @@ def write_report(path: Path, document: Json) -> None:
 
 
 def check_report(path: Path) -> None:
-    """Refuses a path where no report could be written, before anything is judged (design 15).
+    """Refuses a path where no report could be written, before anything is judged.
 
     Raises UsageError for `-`, AirgapError.
     """

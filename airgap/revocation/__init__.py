@@ -1,1 +1,1 @@
-"""Revocation: available evidence, and what it says about a certificate at a moment (design 10)."""
+"""Revocation: available evidence, and what it says about a certificate at a moment (decision 0009)."""

@@ -1,4 +1,4 @@
-"""Whether evidence is too new or too old for the judged time (design 9)."""
+"""Whether evidence is too new or too old for the judged time (decision 0013)."""
 
 from __future__ import annotations
 

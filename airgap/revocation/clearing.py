@@ -1,4 +1,4 @@
-"""Finds the evidence that clears a certificate, i.e. proves that it is not revoked (design 10).
+"""Finds the evidence that clears a certificate, i.e. proves that it is not revoked (decision 0009).
 
 If the certificate names a responder, an OCSP response is used first; only if there is no usable one, CRLs for its
 distribution points (REV-3). The newest usable evidence decides. Newer unusable evidence is reported.
@@ -112,7 +112,7 @@ class ClearingEvidence:
             for single in ocsp.response.statements(query.certificate, *query.issuers):
                 yield ocsp, ocsp.dated(single)
 
-    # --- newer evidence that does not count (design 10) ---
+    # --- newer evidence that does not count (decision 0009) ---
 
     def _with_newer(self, query: RevocationQuery, answer: ClearingAnswer) -> ClearingAnswer:
         """The answer, and why genuine evidence of either kind that is newer is not usable."""

@@ -1,4 +1,4 @@
-"""Finds the CRLs that clear a certificate (design 10; section 10.3 of the requirements).
+"""Finds the CRLs that clear a certificate (decision 0009; requirements/revocation.md).
 
 They must cover all reasons for a revocation. One CRL that covers all of them is enough, for any of the distribution
 points of the certificate (D32; RFC 5280, 6.3.3).

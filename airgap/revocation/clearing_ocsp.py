@@ -1,4 +1,4 @@
-"""Finds the OCSP response that clears a certificate (design 10; section 10.2 of the requirements)."""
+"""Finds the OCSP response that clears a certificate (decision 0009; requirements/revocation.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds the available evidence that condemns a certificate, i.e. says that it is revoked or on hold (design 10).
+"""Finds the available evidence that condemns a certificate, i.e. says that it is revoked or on hold (decision 0009).
 
 To condemn, it is enough that the issuer of the certificate made the evidence, or a delegated responder of the issuer
 that was valid at signing. It does not matter whether the evidence is old, stale, out of scope, newer than the clock,

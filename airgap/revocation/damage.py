@@ -1,4 +1,4 @@
-"""Finds damaged evidence in the trust directory, also if it seems to be about another certificate (design 8).
+"""Finds damaged evidence in the trust directory, also if it seems to be about another certificate (decision 0009).
 
 A changed byte may be in the issuer name, in a serial number or in a responder's certificate. Then the file names
 something else, and a search by name would not find it.

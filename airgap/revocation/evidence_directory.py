@@ -1,4 +1,4 @@
-"""Reads the folders `crls` and `ocsp` of a trust directory (design 4)."""
+"""Reads the folders `crls` and `ocsp` of a trust directory (reference/trust-directory.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evidence: CRLs and OCSP responses, readable or not, and how a judgement finds them (design 4 and 10)."""
+"""Evidence: CRLs and OCSP responses, readable or not, and how a judgement finds them (decision 0009)."""
 
 from __future__ import annotations
 
@@ -260,7 +260,7 @@ class Evidence(Protocol):
         ...
 
     def newest(self) -> NewestEvidence | None:
-        """The newest evidence by its stated date: a clock before this date is wrong (design 9)."""
+        """The newest evidence by its stated date: a clock before this date is wrong (decision 0013)."""
         ...
 
     def notices(self) -> tuple[Problem, ...]:

@@ -1,4 +1,4 @@
-"""How stale evidence may be: by `airgap.toml`, or by `--max-age` instead (design 9)."""
+"""How stale evidence may be: by `airgap.toml`, or by `--max-age` instead (decision 0013)."""
 
 from __future__ import annotations
 

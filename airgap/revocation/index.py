@@ -1,4 +1,4 @@
-"""`crls/index.json` and `ocsp/index.json`: which file answers for which URL (design 4)."""
+"""`crls/index.json` and `ocsp/index.json`: which file answers for which URL (reference/trust-directory.md)."""
 
 from __future__ import annotations
 

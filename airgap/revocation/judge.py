@@ -1,4 +1,4 @@
-"""Offline revocation checks: the status of the certificates of a chain by the available evidence (design 10).
+"""Offline revocation checks: the status of the certificates of a chain by the available evidence (decision 0009).
 
 There are two questions with different conditions. Evidence that *condemns* needs no scope, freshness and channel
 (`airgap.revocation.condemning`); evidence that *clears* needs all of them (`airgap.revocation.clearing`). More evidence

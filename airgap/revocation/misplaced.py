@@ -1,4 +1,4 @@
-"""Misplaced evidence: in the trust directory, but outside of `crls` and `ocsp` (design 8).
+"""Misplaced evidence: in the trust directory, but outside of `crls` and `ocsp` (decision 0033).
 
 Folders are misspelt, copied one level too deep, or left beside a store. Misplaced evidence clears no certificate. But a
 revocation in it is not ignored, and the user is told where the file belongs.

@@ -1,4 +1,4 @@
-"""The available evidence: CRLs and OCSP responses, found by issuer and serial number (design 4 and 10).
+"""The available evidence: CRLs and OCSP responses, found by issuer and serial number (decision 0009).
 
 The place of evidence proves nothing: the revocation check verifies its signature. File names and indexes do not matter
 for its meaning; the content decides what a file is. Unreadable files are `unread`: in the trust directory they may hide

@@ -1,4 +1,4 @@
-"""Evidence of a trust directory that is not trusted because it came in an unsigned snapshot (design 2, rule 1).
+"""Evidence of a trust directory that is not trusted because it came in an unsigned snapshot (RULE-1).
 
 If a file of the operator does not verify, it may be good evidence that was damaged here, and makes answers undecided
 (`airgap.revocation.damage`). A file that still has the bytes with which it came unsigned was not damaged here: the

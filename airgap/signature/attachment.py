@@ -1,4 +1,4 @@
-"""A finished envelope as an attachment to an artifact: manifest, config and blobs (requirements section 1.1)."""
+"""A finished envelope as an attachment to an artifact: manifest, config and blobs (requirements/manifest.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The signed attributes and their rules, the same for JWS and COSE (requirements 3.2, 4 and 5).
+"""The signed attributes and their rules, the same for JWS and COSE (requirements/schemes.md).
 
 A format passes its decoded protected header and its `Dialect`, which has the spelling of labels and times. All rules
 are here, so that each rule holds for both formats (D8, D9).
@@ -90,7 +90,7 @@ DEFINED: Final = frozenset(
 """The signed attributes that the Notary Project defines."""
 
 _UNDERSTOOD: Final = DEFINED - {model.SIGNING_TIME}
-"""Attributes that may be critical: by the table of section 5, not the signing time."""
+"""Attributes that may be critical: not the signing time (JWS-14)."""
 _GO_ZERO_YEAR: Final = 1
 
 

@@ -1,4 +1,4 @@
-"""Signatures of plain files: their payload, and the names of detached signatures (section 7.4).
+"""Signatures of plain files: their payload, and the names of detached signatures (requirements/trust.md).
 
 A blob signature is an envelope in a file of its own; there is no manifest, everything else is as for artifacts
 (BLOB-6).

@@ -1,4 +1,4 @@
-"""COSE envelopes: COSE_Sign1, tagged (requirements section 4).
+"""COSE envelopes: COSE_Sign1, tagged (requirements/cose.md).
 
 The protected header is a byte string; those bytes, as they arrived, are what is signed (COSE-5).
 """

@@ -1,7 +1,7 @@
-"""JWS envelopes: flattened JSON serialisation, read by hand (requirements section 3).
+"""JWS envelopes: flattened JSON serialisation, read by hand (requirements/jws.md).
 
 JOSE libraries decode and encode again before they verify, keep the last of duplicate members and accept invalid
-base64; so they may verify other bytes than those that arrived. Here the strings are used as transmitted (JWS-4).
+base64; so they may verify other bytes than those that arrived. Here the strings are used as they came (JWS-4, RULE-5).
 """
 
 from __future__ import annotations

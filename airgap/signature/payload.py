@@ -1,4 +1,4 @@
-"""The signed payload: what artifact the signature is about (requirements section 2)."""
+"""The signed payload: what artifact the signature is about (requirements/payload.md)."""
 
 from __future__ import annotations
 

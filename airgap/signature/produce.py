@@ -94,7 +94,7 @@ def encode_payload(target: Descriptor, metadata: Mapping[str, str] | None = None
 
 
 def encode_jws(draft: Draft, signer: Signer, *, countersign: Countersign | None = None) -> bytes:
-    """A JWS envelope (requirements section 3)."""
+    """A JWS envelope."""
     protected = _json(
         {
             "alg": signer.algorithm.jws,
@@ -114,7 +114,7 @@ def encode_jws(draft: Draft, signer: Signer, *, countersign: Countersign | None 
 
 
 def encode_cose(draft: Draft, signer: Signer, *, countersign: Countersign | None = None) -> bytes:
-    """A COSE envelope (requirements section 4), in core deterministic encoding."""
+    """A COSE envelope, in core deterministic encoding."""
     protected = cbor.encode(
         {
             cose.ALGORITHM: signer.algorithm.cose,
@@ -156,7 +156,7 @@ def _attributes(draft: Draft, write_time: Callable[[datetime], Any]) -> dict[Any
 
 
 def _critical(draft: Draft) -> list[str]:
-    # section 5's table
+    # JWS-13 to JWS-16: what must be critical
     listed = [model.SCHEME]
     if draft.scheme is Scheme.SIGNING_AUTHORITY:
         listed.append(model.AUTHENTIC_SIGNING_TIME)

@@ -1,4 +1,4 @@
-"""Signature manifests: reads, checks and writes them (requirements section 1.1)."""
+"""Signature manifests: reads, checks and writes them (requirements/manifest.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The interface of timestampers, and one for RFC 3161 (requirements section 9).
+"""The interface of timestampers, and one for RFC 3161 (requirements/timestamps.md).
 
 A timestamper is not trusted: each token is verified with the anchors that the operator named before it goes into an
 envelope. The revocation of the authority's certificates is not checked here, because that needs the network; every
@@ -105,8 +105,8 @@ def token_about(
 ) -> tuple[bytes, VerifiedTimestamp]:
     """A token about a signature value of the code-signing `chain`, verified by every rule that needs no network.
 
-    Those are section 9.3 but revocation (TS-27), with the timestamper's anchors, and TS-26. Raises SigningError, and
-    what the timestamper raises.
+    Those are the rules of tokens but revocation (TS-27), with the timestamper's anchors, and TS-26. Raises
+    SigningError, and what the timestamper raises.
     """
     token = timestamper.timestamp(signature_value, hash_name)
     return token, verify_token(token, signature_value, hash_name, timestamper.anchors, chain)

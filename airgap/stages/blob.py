@@ -1,4 +1,4 @@
-"""Files that are in no registry: signed with a detached signature, verified, and shown (section 7.4).
+"""Files that are in no registry: signed with a detached signature, verified, and shown (requirements/trust.md).
 
 A file may have any size: it is read once, in pieces, and hashed by the algorithm that the signing key demands. To
 verify opens no socket, and reads nothing but the file, its signature and the trust directory.

@@ -68,7 +68,7 @@ class CopyRequest:
     """What to copy where, and how."""
 
     sources: Sequence[str] = ()
-    """References as in design 5."""
+    """References, as the command takes them."""
     lists: Sequence[Path] = ()
     """Files with more references, one a line; blank lines and comments after `#` are ignored."""
     destination: str

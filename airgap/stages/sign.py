@@ -43,7 +43,7 @@ class SignRequest:
     """The artifacts to sign, the key, and the signed attributes."""
 
     targets: Sequence[str]
-    """References as in design 5, each to one artifact: registry, layout directory or layout tar."""
+    """References, each to one artifact: registry, layout directory or layout tar."""
     lists: Sequence[Path] = ()
     """Files with more references, one a line; blank lines and comments after `#` are ignored."""
     signer: Signer | EnvelopeSigner
@@ -76,7 +76,7 @@ class SignRequest:
         if self.lifetime is not None and (self.lifetime < timedelta() or self.lifetime % timedelta(seconds=1)):
             raise UsageError("the expiry must be whole seconds, and not negative")
         if self.scheme is Scheme.SIGNING_AUTHORITY and self.timestamper is not None:
-            raise UsageError("a signature with the scheme signingAuthority has no timestamp (section 5)")
+            raise UsageError("a signature with the scheme signingAuthority has no timestamp")
 
 
 _NEARER: Final = 0.1

@@ -102,7 +102,7 @@ def _state(item: AttachedSignature, stamped: set[bytes]) -> Stamping:
 def _result(
     place: Place, item: AttachedSignature, state: Stamping, timestamper: Timestamper
 ) -> tuple[StampedSignature, Attachment | None]:
-    if item.envelope.scheme is Scheme.SIGNING_AUTHORITY:  # section 5: not used there
+    if item.envelope.scheme is Scheme.SIGNING_AUTHORITY:  # SCHEME-3: its time is authentic without one
         state = Stamping.AUTHORITY
     result = StampedSignature(
         name=place.name, before=item.descriptor, state=state, signer=item.envelope.certificates[0]

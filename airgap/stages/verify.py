@@ -74,7 +74,7 @@ class VerifyRequest:
     """The targets and the options of a verify."""
 
     targets: Sequence[str]
-    """References as in design 5: layout directories and tars, with or without a tag or digest."""
+    """References: layout directories and tars, with or without a tag or digest."""
     at: datetime
     """The moment judged for; aware."""
     clock: datetime

@@ -1,4 +1,4 @@
-"""Referrers tags of a layout, as regctl reads and writes them, in addition to untagged entries (design 5)."""
+"""Referrers tags of a layout, as regctl reads and writes them, in addition to untagged entries (decision 0025)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trust policy for blobs outside registries: `trustpolicy.blob.json` (sections 7.2 and 7.4)."""
+"""The trust policy for blobs outside registries: `trustpolicy.blob.json` (requirements/trust.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides which repository an artifact is from, and which policy statement judges it (design 5).
+"""Decides which repository an artifact is from, and which policy statement judges it (decision 0023).
 
 A name that the operator gives is used as it is. An acquisition record is a claim of the packer: it can choose a
 statement, but never a weaker judgement.
@@ -91,7 +91,7 @@ def name_artifact(
     tags: Iterable[str],
     recorded: Iterable[str | None],
 ) -> Named:
-    """The repository of an artifact: from `--scope`, else from the typed tag, else from the record (design 5).
+    """The repository of an artifact: from `--scope`, else from the typed tag, else from the record (decision 0023).
 
     `scope`: what `--scope` says; `typed`: the tag as it was typed; `called`: the same as the layout has it; `tags`: all
     names of the artifact in the layout; `recorded`: the names of its acquisition records.
@@ -142,7 +142,7 @@ def _check_agreement(names: Iterable[str], claimed: Sequence[str]) -> None:
 
 
 def choose_statement(policy: OciPolicy, named: Named) -> StatementChoice:
-    """The statement for an artifact, made stricter if only a record chose it (design 5).
+    """The statement for an artifact, made stricter if only a record chose it (decision 0023).
 
     A record cannot weaken: where another statement is stricter in some action, or about timestamps, that action is
     taken from it; trust stores and identities stay those of the statement that was chosen. Without a name, `*` counts

@@ -1,4 +1,4 @@
-"""The trust directory: whom the operator of this machine trusts, and the available evidence (design 4).
+"""The trust directory: whom the operator of this machine trusts, and evidence (reference/trust-directory.md).
 
 Nothing is ever written here. The policies and every store are read when the directory is opened, and kept: one run
 judges everything by the same material, and never by the policy of one tree and the stores of another that

@@ -105,7 +105,7 @@ def _too_many(path: str) -> Problem:
 
 @dataclass(frozen=True, slots=True)
 class TrustBeside:
-    """The trust directory with the evidence of layouts; nothing else in layouts is used (design 2, rule 1)."""
+    """The trust directory with the evidence of layouts; nothing else in layouts is used (RULE-1)."""
 
     directory: TrustDirectory
     evidence: Evidence

@@ -14,7 +14,7 @@ from airgap.trust.policy_members import Notes, as_choice, refuse_unknown
 
 
 class Check(StrEnum):
-    """The checks of one signature, in the order in which they are made and reported (design 8)."""
+    """The checks of one signature, in the order in which they are made and reported (decision 0015)."""
 
     INTEGRITY = "integrity"
     AUTHENTICITY = "authenticity"
@@ -65,7 +65,7 @@ _ROWS: Final = {
     Check.EXPIRY: (_E, _L, _L, _S),
     Check.AUTHENTIC_TIMESTAMP: (_E, _L, _L, _S),
     Check.REVOCATION: (_E, _L, _L, _S),
-    # outside the specification's table: fatal at every level but skip (section 7.2, below the table)
+    # outside the specification's table: fatal at every level but skip
     Check.PLUGIN: (_E, _E, _E, _S),
     Check.METADATA: (_E, _E, _E, _S),
 }

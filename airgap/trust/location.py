@@ -1,4 +1,4 @@
-"""Finds the trust directory (design 4): the named one, else that of the environment, else ours, else notation's."""
+"""Finds the trust directory: the named one, else that of the environment, else ours, else notation's."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def not_there(path: Path) -> NotFoundError:
 
 
 def check_ours(location: Location) -> None:
-    """Refuses notation's directory, into which nothing of ours is written (design 4). Raises UsageError."""
+    """Refuses notation's directory, into which nothing of ours is written. Raises UsageError."""
     if location.read_only:
         raise UsageError(
             f"{safe(location.path)} belongs to notation, and is only read",
@@ -80,7 +80,7 @@ def _ours(env: Mapping[str, str], home: Path | None) -> Location | None:
 def _notation(env: Mapping[str, str], home: Path | None, platform: str) -> Location | None:
     """As CLI-7 and CLI-8 say, without the fallback of notation to `./.notation`.
 
-    That folder may be on the medium that is judged, and must not be trusted (design 2, rule 1).
+    That folder may be on the medium that is judged, and must not be trusted (RULE-1).
     """
     if named := env.get("NOTATION_CONFIG"):
         return Location(path=Path(named), origin="NOTATION_CONFIG", read_only=True)

@@ -1,4 +1,4 @@
-"""The trust policy for artifacts in registries and layouts: `trustpolicy.oci.json` (sections 7.2 and 7.3)."""
+"""The trust policy for artifacts in registries and layouts: `trustpolicy.oci.json` (requirements/trust.md)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class OciPolicy(Policy):
         return cls(parse_document(data, source, _statement, _check_scopes))
 
     def select(self, scope: str | None) -> Statement:
-        """The statement for a repository; an unknown one (None) can only match `*` (design 5).
+        """The statement for a repository; an unknown one (None) can only match `*` (decision 0023).
 
         A statement that names the repository, letter for letter, comes before `*` (SCOPE-4). A text that is no
         repository name gets no statement at all, not even `*`: a caller's own is checked with `check_scope` first.

@@ -1,4 +1,4 @@
-"""Writes trust policies: only valid ones replace another, which is kept (section 7.2; CLI-26)."""
+"""Writes trust policies: only valid ones replace another, which is kept (CLI-26)."""
 
 from __future__ import annotations
 

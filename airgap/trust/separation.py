@@ -1,4 +1,4 @@
-"""Checks that a trust directory is separate from the targets (design 2, rule 1).
+"""Checks that a trust directory is separate from the targets (RULE-1).
 
 A shell can turn file names into options: `airgap verify *.tar` in a folder with a file `--trust=t.tar` would judge the
 targets by a policy of their own medium.
@@ -28,7 +28,7 @@ def check_apart(trust: Path, targets: Iterable[str]) -> None:
 def check_output(output: Path, others: Iterable[Path], *, what: str = "report") -> None:
     """Refuses an output file that is an input or another output of the same command, or inside one. Raises UsageError.
 
-    Inputs never change (design 2, rule 7). `what`: the name of the file in messages.
+    Inputs never change (RULE-7). `what`: the name of the file in messages.
     """
     for path in others:
         if _lies_in(output, path):

@@ -1,4 +1,4 @@
-"""One statement of a trust policy, and what OCI and blob policies have in common (section 7.2).
+"""One statement of a trust policy, and what OCI and blob policies have in common (requirements/trust.md).
 
 A document is parsed and checked as a whole before anything is judged: one bad statement refuses all (POLICY-14).
 """

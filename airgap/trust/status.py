@@ -96,7 +96,7 @@ class TrustStatus:
 
     @property
     def clock_is_behind(self) -> bool:
-        """Whether the clock stands before the newest evidence was made (design 9)."""
+        """Whether the clock stands before the newest evidence was made (decision 0013)."""
         return self.newest is not None and self.newest[0] > self.clock + limits.CLOCK_SKEW
 
     @property

@@ -1,4 +1,4 @@
-"""Named trust stores on disk: the certificates that the operator trusts (section 7.1).
+"""Named trust stores on disk: the certificates that the operator trusts (requirements/trust.md).
 
 `truststore/x509/<type>/<name>/` holds certificate files and nothing else. Sub-directories are ignored with a notice
 (D18); anything else that is not a readable certificate file fails its store, because a store that is read in part

@@ -1,6 +1,6 @@
 """Judges one signature: makes every check in order, and turns each result into a finding.
 
-Order (design 8; section 8.2 of the requirements): integrity with the payload's match, authenticity, expiry, authentic
+Order (decision 0015): integrity with the payload's match, authenticity, expiry, authentic
 timestamp, revocation, plugin, metadata. Checks raise `Rejected` or `Undecided`; only this module turns them into
 findings, under the action that the policy statement gives to the check.
 """
@@ -94,7 +94,7 @@ class SignatureVerifier:
         moment: Moment,
         plugins: AllowedPlugins | None = None,
     ) -> None:
-        """`plugins`: those that may be run; without them none is (design 8)."""
+        """`plugins`: those that may be run; without them none is (decision 0014)."""
         self._trust = trust
         self._plugins = plugins
         self._allowed = plugins.names if plugins else frozenset()
@@ -316,7 +316,7 @@ class SignatureVerifier:
         kind: ChainKind,
         signed_at: datetime | None,
     ) -> tuple[EvidenceUse, ...]:
-        """What the available evidence says; a recorded signature that was condemned for good stays so (design 10)."""
+        """What the available evidence says; a recorded revocation for good stays (decision 0009)."""
         if not isinstance(state.signature, Candidate):
             state.signature.refuse_if_revoked(check)
         uses = state.revocation.check_chain(chain, kind=kind, signed_at=signed_at)

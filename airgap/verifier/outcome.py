@@ -288,7 +288,7 @@ class ArtifactOutcome(Ruled):
 
     @property
     def ruling(self) -> Ruling:
-        """Signatures and content together (design 2.4)."""
+        """Signatures and content together (RULE-4)."""
         signed = ruling_under_policy(self.unjudged, self.signatures)
         return all_of([signed, Ruling.of_code(ExitCode.CONTENT)]) if self.content_failed else signed
 

@@ -166,7 +166,7 @@ class SignatureState:
 
 
 def _evidence_in(token: TimestampToken) -> EvidencePool:
-    """The CRLs and OCSP responses that came in the token: they are used as all evidence of a target (design 10)."""
+    """The CRLs and OCSP responses that came in the token: they are used as all evidence of a target (decision 0009)."""
     return EvidencePool(
         [
             EvidenceFile(f"evidence {number} of the timestamp token", "timestamp token", partial(bytes, piece))

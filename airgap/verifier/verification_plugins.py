@@ -1,4 +1,4 @@
-"""Runs verification plugins that the operator allowed (section 8.3 of the requirements).
+"""Runs verification plugins that the operator allowed (requirements/plugins.md).
 
 Only plugins in `allowed` are run, also for metadata (D26). The plugin is run once for each signature, after its
 integrity is proven and its chain is trusted. Its answer replaces only the checks of the signer's identity and of

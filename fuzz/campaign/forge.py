@@ -218,7 +218,7 @@ _ANSWERS: Final[Mapping[str, Callable[[World, Issued], bytes]]] = {
 
 
 def _unused(world: World) -> Iterator[Case]:
-    """Revocations that "today's gates" would not use, and that condemn all the same (design 10)."""
+    """Revocations that "today's gates" would not use, and that condemn all the same (decision 0009)."""
     makers: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
         "no-point": ({"crl_urls": []}, {}),
         "stale": ({}, {"this_update": AT - timedelta(days=90), "next_update": AT - timedelta(days=60), "number": 3}),

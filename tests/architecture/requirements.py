@@ -16,10 +16,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs/reference/requirements"
 AREAS = (
-    "manifest", "payload", "jws", "cose", "schemes", "chains", "trust", "verification", "timestamps", "revocation",
-    "plugins", "layouts", "limits", "differences", "negative-cases",
+    "principles", "manifest", "payload", "jws", "cose", "schemes", "chains", "trust", "verification", "timestamps",
+    "revocation", "plugins", "layouts", "limits", "differences", "negative-cases",
 )  # fmt: skip
 SOURCES = {
+    "AG": "airgap itself",
     "SS": "signature-specification.md of the Notary Project",
     "JW": "signature-envelope-jws.md of the Notary Project",
     "CO": "signature-envelope-cose.md of the Notary Project",
@@ -41,7 +42,7 @@ SOURCES = {
     "ldap": "go-ldap",
 }
 _PREFIXES = (
-    "LIM|MAN|PAY|JWS|COSE|ALG|SCHEME|CHAIN|TSACH|STORE|POLICY|SCOPE|BLOB|ID|VERIFY|TS|REV|OCSP|CRL|CACHE|OFF"
+    "RULE|LIM|MAN|PAY|JWS|COSE|ALG|SCHEME|CHAIN|TSACH|STORE|POLICY|SCOPE|BLOB|ID|VERIFY|TS|REV|OCSP|CRL|CACHE|OFF"
     "|PLUGIN|CLI|LAYOUT|DIST|NEG"
 )
 _CITED = re.compile(

@@ -33,6 +33,7 @@ REPLACED = {
     r"dossiers?": "the state, the facts",
     r"(?<!evidence\.)astray": "misplaced",
     r"stands? there": "appears, is there",
+    r"design \d": "a rule (RULE-1) or a decision record",
     r"at hand": "available, in the trust directory or the target",
     r"misfits?": "a wrong file, an unfit one",
 }

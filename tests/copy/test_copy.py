@@ -291,7 +291,7 @@ def test_a_platform_that_is_not_there_is_an_error_with_those_that_are(tmp_path: 
 
 
 def test_401_403_429_and_5xx_are_never_none(tmp_path: Path, registry: LoopbackRegistry) -> None:
-    """Issue 3, 2; design 2, rule 6."""
+    """RULE-6: no signature is lost silently."""
     load(registry, "app", family())
     where = r"/referrers/" if registry.referrers_api else r"/manifests/sha256-"
     for status, code in ((401, "UNAUTHORIZED"), (403, "DENIED"), (429, "TOOMANYREQUESTS"), (503, "UNAVAILABLE")):
@@ -493,7 +493,7 @@ def layer_of(registry: LoopbackRegistry, digest: str) -> list[str]:
 
 
 def test_entries_that_cannot_be_read_are_not_lost_without_a_word(tmp_path: Path) -> None:
-    """Design 2, rule 6: an untagged entry whose manifest is gone may be the signature."""
+    """RULE-6: an untagged entry whose manifest is gone may be the signature."""
     made = family()
     source = write(tmp_path / "source", made)
     (source / "blobs" / "sha256" / made.child_signature.digest.encoded).unlink()
@@ -567,7 +567,7 @@ def test_blobs_behind_a_symbolic_link_are_neither_read_nor_written(tmp_path: Pat
 
 
 def test_referrers_tags_in_layouts_for_tools_that_know_nothing_else(tmp_path: Path) -> None:
-    """Design 5: --referrers-tag writes the index too, as regctl does; what is listed there by others stays."""
+    """Decision 0025: --referrers-tag writes the index too, as regctl does; what is listed there by others stays."""
     made = family()
     source = write(tmp_path / "source", made)
     copy(source, tmp_path / "to", "--referrers-tag", "always", "--artifact-type", SBOM)

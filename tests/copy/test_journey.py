@@ -40,7 +40,7 @@ def artifact(ran: Ran) -> dict[str, Any]:
 
 
 def test_the_recorded_source_is_what_the_policy_is_asked_about(tmp_path: Path, registry: LoopbackRegistry) -> None:
-    """Design 5: --scope, else the source name recorded when it was copied."""
+    """Decision 0023: --scope, else the source name recorded when it was copied."""
     scene = Scene()
     scene.policy = oci_policy(statement(registryScopes=[f"{registry.host}/app"]))
     written = scene.write(tmp_path)

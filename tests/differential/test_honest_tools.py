@@ -1,4 +1,4 @@
-"""Tars of a layout as real tools write them are read, in place and through a pipe (design 11)."""
+"""Tars of a layout as real tools write them are read, in place and through a pipe (decision 0024)."""
 
 from __future__ import annotations
 

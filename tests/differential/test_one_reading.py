@@ -1,4 +1,4 @@
-"""A tar has one reading (design 11): what airgap accepts, four other readers unpack to the same bytes and names.
+"""A tar has one reading (decision 0024): what airgap accepts, four other readers unpack to the same bytes and names.
 
 `AIRGAP_TARS` says how many tars are made, and `AIRGAP_TARS_SEED` which; without them some hundred, for the suite.
 """

@@ -321,7 +321,7 @@ class TestHostile:
         ids=["a store among evidence", "a policy", "a snapshot"],
     )
     def test_stores_and_policies_are_named_and_never_used(self, here: Site, files: dict[str, bytes], kind: str) -> None:
-        """Design 2, rule 1: what travels proves nothing."""
+        """RULE-1: what travels proves nothing."""
         here.sign()
         here.serve()
         here.fetch()

@@ -1,4 +1,4 @@
-"""A verify opens no socket (design 2, rule 2)."""
+"""A verify opens no socket (RULE-2)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_report_says_that_the_guard_was_up() -> None:
 
 
 def test_verify_writes_nothing_beside_its_report(tmp_path: Path) -> None:
-    """Design 2, rule 7: inputs are never changed."""
+    """RULE-7: inputs are never changed."""
     for name in ("good", "trust"):
         shutil.copytree(ROOT / "layouts" / name, tmp_path / name)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}

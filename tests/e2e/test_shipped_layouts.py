@@ -70,7 +70,7 @@ def test_good_signatures_cover_both_forms_and_the_bill_of_materials() -> None:
 
 
 def test_tampered_layout_has_good_signatures_over_bad_content() -> None:
-    """A signature is not the content (design 2.4)."""
+    """A signature is not the content (RULE-4)."""
     case = next(case for case in EXPECTED if case["name"] == "tampered")
     (artifact,) = run_here(_arguments(case, LAYOUT_FOLDER)).document["artifacts"]
     assert artifact["signature_verdict"] == "pass"

@@ -357,7 +357,7 @@ class TestNothingIsAttached:
         assert (ran.code, dict(registry.repositories["app"].manifests)) == (1, before)
 
     def test_where_nobody_may_look_for_equal_ones(self, tmp_path: Path, registry: LoopbackRegistry) -> None:
-        """ "Could not look" is not "none there" (design 2, rule 6)."""
+        """ "Could not look" is not "none there" (RULE-6)."""
         registry.put_image("app", tag="v1")
         registry.on("GET", r"/referrers/", error(500, "UNKNOWN"), times=1)
         arguments = [f"{registry.host}/app:v1", "--retries", 0, *key_options(tmp_path / "k", LEAF)]

@@ -1,4 +1,4 @@
-"""Text from files never reaches a terminal as it is (design 2.8): names, tags, metadata, types, policies, paths."""
+"""Text from files never reaches a terminal as it is (RULE-8): names, tags, metadata, types, policies, paths."""
 
 from __future__ import annotations
 

@@ -478,7 +478,7 @@ class TestStatus:
         assert (ran.code, ran.out.partition(":")[0]) == (15, "UNSURE"), ran
 
     def test_a_clock_before_the_newest_evidence_is_told(self, root: Path) -> None:
-        """Design 9."""
+        """A clock before the newest evidence (decision 0013)."""
         future = evidence(ROOT, this_update=NOW + DAY)
         ran = self.status(root, crls={"a.crl": future})
         assert ran.document["clock_behind"] is True

@@ -373,7 +373,7 @@ class TestOcsp:
         assert (covered.status, covered.evidence[0].kind) == (Status.COVERED, "crl")
 
     def test_one_from_after_the_clock_says_that_the_clock_is_wrong(self, here: Site) -> None:
-        """Design 10: no older evidence may answer then."""
+        """Decision 0009: no older evidence may answer then."""
         self.prepare(here, lambda _: self.response(here, this_update=AT + DAY), crl_urls=[here.web.url("/leaf.crl")])
         gap = about(here.fetch(), "builder")
         assert gap.attempts[0].reason == "revocation.ocsp.future"

@@ -73,7 +73,7 @@ class TestDocument:
         document = checked(verify(*targets, *TRUST, *SCOPE, "--format", "json"))
         assert [artifact["verdict"] for artifact in document["artifacts"]] == ["fail", "pass"]
         assert document["exit_codes"] == [10, 11]
-        assert document["exit_code"] == 10  # design 6: 10 before 11
+        assert document["exit_code"] == 10  # docs/reference/exit-codes.md: 10 before 11
 
     def test_the_report_file_is_the_same_document(self, tmp_path: Path) -> None:
         report = tmp_path / "report.json"

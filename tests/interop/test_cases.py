@@ -230,7 +230,7 @@ def test_the_tables_name_cases_that_exist() -> None:
     assert set(REASON.values()) <= set(REASONS)
 
 
-# What this verifier decided where the specifications leave room (design 8).
+# What this verifier decided where the specifications leave room (docs/decisions).
 DECIDED: Final = {
     "odd-cose-x5chain-bstr-self-signed": "envelope.certificates",
     "odd-crl-idp-ca-only": "revocation.crl.scope",

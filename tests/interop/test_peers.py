@@ -58,7 +58,7 @@ def test_sbom_is_found_with_its_own_signature(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(SAVED))
 def test_without_tag_or_digest_the_image_is_the_one_artifact(name: str) -> None:
-    """Referrers and fallback tags are not artifacts of their own (design 5)."""
+    """Referrers and fallback tags are not artifacts of their own (decision 0025)."""
     ran = _verify(f"{SAVED[name]}:{PEERS / name}")
     assert ran.code == 0, ran
     assert IMAGE in {artifact["digest"] for artifact in ran.document["artifacts"]}

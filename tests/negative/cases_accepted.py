@@ -1,4 +1,4 @@
-"""What must not be refused: the rules' other side, and each decision that accepts (requirements 15, design 8).
+"""What must not be refused: the rules' other side, and each decision that accepts (requirements/negative-cases.md).
 
 Without these, a verifier that refuses everything would pass every negative case.
 """

@@ -340,7 +340,7 @@ BOTH_CASES: Final = (
 def _plugin(
     identifier: str, reason: str, check: str, value: Any, *, critical: bool = True, version: str | None = None
 ) -> Case:
-    """NEG-122, NEG-123: a demand for a verification plugin; none is ever run (design 8)."""
+    """NEG-122, NEG-123: a demand for a verification plugin; none is ever run (decision 0014)."""
 
     def change(scene: Scene) -> None:
         more = {} if version is None else {envelopes.PLUGIN_VERSION: version}

@@ -1,4 +1,4 @@
-""" "None there" and "could not look" are two answers (design 2, rule 6; DIST-5 to 9; MAN-20 to 23)."""
+""" "None there" and "could not look" are two answers (RULE-6; DIST-5 to 9; MAN-20 to 23)."""
 
 from __future__ import annotations
 

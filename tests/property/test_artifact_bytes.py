@@ -103,7 +103,7 @@ def _blobs(written: Written) -> list[Path]:
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_no_byte_of_any_blob_is_free(accepted: Written, data: st.DataObject) -> None:
-    """Design 2.4: manifests, configs, layers, signatures and their manifests, all of them."""
+    """RULE-4: manifests, configs, layers, signatures and their manifests, all of them."""
     path = data.draw(st.sampled_from(_blobs(accepted)))
     original = path.read_bytes()
     changed = data.draw(CHANGES).apply(original)
@@ -218,7 +218,7 @@ OFFERS: Final = (
 def test_more_evidence_never_turns_fail_into_pass_without_an_anchor(
     tmp_path_factory: pytest.TempPathFactory, offered: set[str], signatures: int, stamped: bool, level: str
 ) -> None:
-    """Design 2.1: what travels, and whatever lies beside the named stores, proves nothing."""
+    """RULE-1: what travels, and whatever lies beside the named stores, proves nothing."""
     scene = Scene(level=level)
     stranger = _stranger_chain()
     authority = Pki().tsa_chain(root={"subject": names.harbour("Root")})

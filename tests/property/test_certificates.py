@@ -167,7 +167,7 @@ def test_the_order_of_what_is_offered_does_not_matter(depth: int, order: list[in
 
 @given(st.sets(st.integers(0, 3)))
 def test_more_offered_certificates_never_widen_trust(chosen: set[int]) -> None:
-    """Design 2, rule 1: without an anchor no evidence helps."""
+    """RULE-1: without an anchor no evidence helps."""
     chain = [Certificate.parse(item.der) for item in Pki().tsa_chain(depth=4).chain]
     other = Certificate.parse(issue("root", subject=chain[-1].subject, slot=3).der)
     offered = Offered(tuple(chain[position] for position in sorted(chosen)))

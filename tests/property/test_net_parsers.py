@@ -151,7 +151,7 @@ def test_links(header: str, target: str | None) -> None:
     ],
 )
 def test_links_that_are_not_understood_are_errors(header: str) -> None:
-    """Design 2, rule 6: the list may go on."""
+    """RULE-6: the list may go on."""
     with pytest.raises(FormatError, match="no link to a page"):
         next_page({"Link": header})
 

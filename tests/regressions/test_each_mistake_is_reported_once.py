@@ -98,7 +98,7 @@ def test_without_a_word_about_timestamps_there_is_no_doubt(tmp_path: Path) -> No
 
 
 def test_a_missing_trust_directory_hides_no_target_that_cannot_be_opened(tmp_path: Path) -> None:
-    """One attempt names all that is wrong; the exit code is the most severe (design 6)."""
+    """One attempt names all that is wrong; the exit code is the most severe (reference/exit-codes.md)."""
     good = Scene().write(tmp_path / "good")
     (tmp_path / "cut.tar").write_bytes(b"rubbish")
     targets = [str(good.layout), str(tmp_path / "cut.tar"), str(tmp_path / "gone.tar")]

@@ -138,7 +138,7 @@ def test_record_excuses_platforms_beside_an_image_that_is_here(tmp_path: Path) -
 
 
 def test_record_chose_the_statement_that_verifies_nothing(tmp_path: Path) -> None:
-    """The scope may come from the record (design 5), but whoever wrote it must not turn verification off by it."""
+    """The scope may come from the record (decision 0023), but whoever wrote it must not turn verification off by it."""
     lenient = statement(
         name="lab",
         registryScopes=["registry.example/lab"],

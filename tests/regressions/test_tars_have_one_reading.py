@@ -1,4 +1,4 @@
-"""Tars that airgap passed while GNU tar, bsdtar, Python or skopeo unpack another image from them (design 11).
+"""Tars that airgap passed while GNU tar, bsdtar, Python or skopeo unpack another image from them (decision 0024).
 
 Each is refused in place and through a pipe, in the same words: they name the member and say what to do.
 """

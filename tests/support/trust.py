@@ -1,4 +1,4 @@
-"""Writes trust directories (design 4), right or wrong."""
+"""Writes trust directories (reference/trust-directory.md), right or wrong."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Part(StrEnum):
 
     @property
     def is_evidence(self) -> bool:
-        """Whether its issuer signed it, so that it may come from anywhere (design 2, rule 1)."""
+        """Whether its issuer signed it, so that it may come from anywhere (RULE-1)."""
         return self not in {Part.POLICY, Part.ANCHOR}
 
 

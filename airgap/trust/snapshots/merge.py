@@ -1,6 +1,6 @@
 """Adds the evidence of a snapshot to existing evidence: existing files stay unchanged, and new content gets new names.
 
-File names and indexes do not change the meaning of evidence (design 10), so new files cannot hide existing ones. An
+File names and indexes do not change the meaning of evidence (decision 0009), so new files cannot hide existing ones. An
 index only says where a file came from. Both indexes are merged; entries without a file are left out, because they would
 make answers uncertain.
 """

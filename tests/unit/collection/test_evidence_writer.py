@@ -117,7 +117,7 @@ class TestCrls:
         assert candidates(tmp_path) == [4, 5]
 
     def test_an_older_one_that_lists_somebody_more_is_kept(self, tmp_path: Path) -> None:
-        """Design 10: any available CRL condemns, so that none that says more may be passed over."""
+        """Decision 0009: any available CRL condemns, so that none that says more may be passed over."""
         keeper = EvidenceWriter(tmp_path)
         keeper.keep_crl(made(5, 1, revoked=[8]), ISSUER, [URL])
         assert keeper.keep_crl(made(4, revoked=[7]), ISSUER, [URL]).state is KeepResult.NEW

@@ -1,4 +1,4 @@
-"""What entries are called, whoever wrote them, and what none of them is called (design 5)."""
+"""What entries are called, whoever wrote them, and what none of them is called (decision 0025)."""
 
 from __future__ import annotations
 

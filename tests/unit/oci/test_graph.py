@@ -343,7 +343,7 @@ class TestReferrers:
         assert graph_of(builder, place).referrers(image).all() == ()
 
     def test_by_fallback_tag(self, builder: LayoutBuilder, place: Path) -> None:
-        """MAN-33, DIST-8, design 5."""
+        """MAN-33, DIST-8, decision 0025."""
         image = builder.tag(builder.add_image(), "v1")
         signature = builder.add_referrer(image, b"sig", listed=False)
         builder.tag_fallback(image, signature)
@@ -363,7 +363,7 @@ class TestReferrers:
     def test_entry_of_a_fallback_index_with_another_subject_does_not_count(
         self, builder: LayoutBuilder, place: Path
     ) -> None:
-        """Design 5: only entries that truly have this subject."""
+        """Decision 0025: only entries that truly have this subject."""
         image, other = builder.tag(builder.add_image(), "v1"), builder.tag(builder.add_image(b"other"), "v2")
         mine = builder.add_referrer(image, b"mine", listed=False)
         stray = builder.add_referrer(other, b"stray", listed=False)

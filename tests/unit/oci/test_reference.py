@@ -43,7 +43,7 @@ NOTHING = on_disk()
     ],
 )
 def test_layout_that_does_not_exist_yet(text: str, path: str, tag: str | None, digest: Digest | None) -> None:
-    """Design 5; a copy's destination may not exist."""
+    """Decision 0025; a copy's destination may not exist."""
     reference = parse_reference(text, NOTHING)
     assert isinstance(reference, LayoutReference)
     assert (reference.path, reference.tag, reference.digest) == (path, tag, digest)

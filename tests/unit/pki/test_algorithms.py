@@ -270,5 +270,5 @@ def test_a_curve_that_the_library_lacks_does_not_verify(monkeypatch: pytest.Monk
     ],
 )
 def test_what_a_ca_may_have_as_key(kind: str, enough: bool) -> None:
-    """D17 in design 8."""
+    """D17: also CA keys have a least size."""
     assert algorithms.strong_enough_for_ca(key(kind).public_key()) is enough

@@ -128,7 +128,7 @@ def test_a_self_issued_intermediate_is_no_self_signed_one() -> None:
 
 
 def test_the_chain_is_bounded() -> None:
-    """LIM-13; design 8: at most 10."""
+    """LIM-13: at most 10."""
     check_code_signing_chain(offered(*code_chain(depth=10)))
     refused(*code_chain(depth=11), reason="chain.length", match="11 certificates, more than 10")
 
@@ -256,7 +256,7 @@ def test_other_key_usage_bits_of_a_ca_are_free() -> None:
 @ROLES
 @pytest.mark.parametrize("kind", ["rsa1024", "rsa2047", "p224", "secp256k1"])
 def test_a_weak_or_unknown_ca_key_is_refused(role: str, position: int, kind: str) -> None:
-    """D17 in design 8."""
+    """D17: also CA keys have a least size."""
     chain = code_chain(**{role: {"key": kind}})
     error = refused(*chain, reason="chain.ca.key", match=f"certificate {position} of 3, ")
     assert error.facts["key"] == Certificate.parse(chain[position - 1].der).key_name

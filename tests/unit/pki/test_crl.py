@@ -1,4 +1,4 @@
-"""CRLs: who signed, what they cover, who is listed (requirements 10.3; design 8: D33, D34, D50)."""
+"""CRLs: who signed, what they cover, who is listed (requirements/revocation.md; D33, D34, D50)."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_header_is_read_without_the_entries() -> None:
 
 
 def test_only_version_2_clears_and_version_1_may_condemn() -> None:
-    """CRL-3; design 10."""
+    """CRL-3; decision 0009."""
     algorithm = algorithm_identifier(CA.key)
     listed = asn1.sequence(entry(LEAF.serial))
     parsed = Crl.parse(sign_der(asn1.sequence(algorithm, CA.subject, asn1.time(AT), listed), CA.key))
@@ -147,7 +147,7 @@ def test_malformed_is_a_format_error(data: bytes, says: str) -> None:
     ],
 )
 def test_what_cannot_be_read_beside_the_list_only_clears_nobody(data: bytes, says: str) -> None:
-    """Design 10: the list was not used, though it needs none of these extensions."""
+    """Decision 0009: the list was not used, though it needs none of these extensions."""
     parsed = Crl.parse(data)
     assert says in parsed.flaw
     for refuse in (parsed.check_understood, parsed.check_clears):
@@ -279,7 +279,7 @@ def test_critical_extension_that_is_not_understood(extension: Extension) -> None
     ids=["unknown", "CRL number"],
 )
 def test_what_an_entry_means_beside_a_critical_extension(extension: Extension, is_doubtful: bool) -> None:
-    """Design 10: an entry is in doubt where an extension could change its meaning; a number cannot."""
+    """Decision 0009: an entry is in doubt where an extension could change its meaning; a number cannot."""
     (found,) = Crl.parse(crl(CA, number=None, extra=[extension], revoked=[LEAF])).entries(certificate(LEAF))
     assert bool(found.doubt) is is_doubtful
 

@@ -1,4 +1,4 @@
-"""OCSP responses: whose answer counts, about whom, and what it says (requirements 10.2; design 8: D35, D36, D37)."""
+"""OCSP responses: whose answer counts, about whom, and what it says (requirements/revocation.md; D35, D36, D37)."""
 
 from __future__ import annotations
 

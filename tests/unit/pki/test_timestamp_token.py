@@ -461,7 +461,7 @@ def test_several_signers() -> None:
 
 
 def test_a_root_inside_the_token_is_not_trusted() -> None:
-    """Style 3.1, design 2 rule 1, NEG-94."""
+    """RULE-1, NEG-94: certificates in a token are no anchors."""
     refused(token(STRANGER, VALUE, embed=list(STRANGER.chain)), "timestamp.untrusted")
 
 

@@ -1,4 +1,4 @@
-"""What clears (design 10): scope, all reasons, freshness, base and delta that fit, issuer, point, clock."""
+"""What clears (decision 0009): scope, all reasons, freshness, base and delta that fit, issuer, point, clock."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _appended(name: bytes, attribute: bytes) -> bytes:
 
 
 class TestNames:
-    """Design 8: compared as RFC 5280, 7.1 says; the key is what proves them."""
+    """Decision 0010: compared as RFC 5280, 7.1 says; the key is what proves them."""
 
     def test_a_crl_in_another_string_type_answers(self) -> None:
         assert reason(LEAF, {"a": crl(ca(LEAF), issuer_name=names.respelt(ca(LEAF).subject))}) == "good"
@@ -276,7 +276,7 @@ def _unknown() -> bytes:
 
 
 class TestNewerThatDoesNotCount:
-    """Design 10: the report says so, with its file and reason."""
+    """Decision 0009: the report says so, with its file and reason."""
 
     def notes(self, *args: Any, **more: Any) -> list[str]:
         return [note for use in ask(*args, **more) for note in use.notes]
@@ -378,7 +378,7 @@ _UNUSABLE: dict[str, tuple[dict[str, bytes], dict[str, bytes]]] = {
 
 @pytest.mark.parametrize("name", _UNUSABLE)
 def test_what_is_newer_and_of_the_other_kind_is_told_where_it_is_not_usable(name: str) -> None:
-    """Design 10: beside a CRL no newer response was told, and beside a response no newer CRL."""
+    """Decision 0009: beside a CRL no newer response was told, and beside a response no newer CRL."""
     crls, ocsp = _UNUSABLE[name]
     (use,) = ask(BOTH, {"c": crl(BOTH.root), **crls}, ocsp) if ocsp else ask(BOTH, crls, {"o": ocsp_response(BOTH)})
     (note,) = use.notes

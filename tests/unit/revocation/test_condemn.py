@@ -1,4 +1,4 @@
-"""What condemns (design 10): no scope, no freshness, no channel, and nothing that anybody says against it."""
+"""What condemns (decision 0009): no scope, no freshness, no channel, and nothing that anybody says against it."""
 
 from __future__ import annotations
 
@@ -437,7 +437,7 @@ def test_what_is_not_understood_is_never_a_pass(name: str) -> None:
     "damage", [lambda data: data[:-10], lambda data: data[:-1] + bytes([data[-1] ^ 1]), lambda _: b"x"]
 )
 def test_damage_in_the_trust_directory_is_never_a_pass(damage: Callable[[bytes], bytes]) -> None:
-    """Design 8: the newer, revoking CRL is cut by ten bytes, or one of its bits has flipped."""
+    """Decision 0009: the newer, revoking CRL is cut by ten bytes, or one of its bits has flipped."""
     pile = Pile(LEAF, {"a": clean(number=1), "b.crl": damage(revoking(number=2))}, trusted=True)
     with pytest.raises(Undecided, match=r"b\.crl"):
         pile.ask()

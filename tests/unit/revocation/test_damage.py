@@ -1,4 +1,4 @@
-"""Damaged pieces in the trust directory: wherever a byte changed, "revoked" is never ignored (design 8)."""
+"""Damaged pieces in the trust directory: wherever a byte changed, "revoked" is never ignored (decision 0009)."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def _answer(evidence: MemoryEvidence, moment: Moment, leaf: Issued = LEAF) -> st
 
 @pytest.mark.parametrize("trusted", [True, False])
 def test_a_damaged_response_is_a_doubt_in_the_trust_directory_and_nothing_in_a_target(*, trusted: bool) -> None:
-    """Design 8: what its operator has, and cannot be read, may be what revokes. In a target anybody may put it."""
+    """Decision 0009: what its operator has, and cannot be read, may be what revokes. In a target anybody may put it."""
     damaged = ocsp_response(LEAF, status="revoked", signed_by=key("p256", 7))
     evidence = MemoryEvidence({"a.crl": crl(ISSUER)}, {"a.ors": damaged}, trusted=trusted)
     assert (_answer(evidence, Moment(judged=AT, clock=AT)) == "good") is not trusted

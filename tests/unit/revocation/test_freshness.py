@@ -1,4 +1,4 @@
-"""How stale evidence may be (design 9): airgap.toml and --max-age."""
+"""How stale evidence may be (decision 0013): airgap.toml and --max-age."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Available evidence: design 4."""
+"""Available evidence: docs/reference/trust-directory.md."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_file_tells_its_name_and_its_origin(tmp_path: Path) -> None:
 
 
 def test_an_index_decides_nothing(tmp_path: Path) -> None:
-    """Design 10: the answer depends on no index. It says where a file came from."""
+    """Decision 0009: the answer depends on no index. It says where a file came from."""
     evidence = folder(
         tmp_path,
         crls={"a.crl": OLD, "b.crl": NEW, "c.crl": FOREIGN},
@@ -108,7 +108,7 @@ BROKEN: list[tuple[str, Callable[[Path], object]]] = [
 def test_a_file_that_cannot_be_read_may_concern_everybody_whom_it_may_list(
     tmp_path: Path, kind: str, make: Callable[[Path], object], name: str
 ) -> None:
-    """Design 8: never passed over with a line of text."""
+    """Decision 0009: never passed over with a line of text."""
     write_trust(tmp_path, crls={"b.crl": NEW})
     (tmp_path / "crls/old").mkdir()
     make(tmp_path / "crls" / name)

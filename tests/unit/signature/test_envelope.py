@@ -157,7 +157,7 @@ def test_a_certificate_that_cannot_be_parsed_is_refused(media_type: str) -> None
 
 @both
 def test_the_number_of_certificates_is_bounded(media_type: str) -> None:
-    """Design 8."""
+    """Decision 0002."""
     chain = [LEAF.der] * limits.CHAIN_CERTIFICATES
     verify_signature(parse_envelope(media_type, _with_chain(media_type, chain)))
     message = refused(media_type, _with_chain(media_type, [*chain, b"not even parsed"]), "chain.length")
@@ -166,7 +166,7 @@ def test_the_number_of_certificates_is_bounded(media_type: str) -> None:
 
 @both
 def test_the_size_is_bounded(media_type: str) -> None:
-    """LIM-2, design 8."""
+    """LIM-2: at most 4 MiB here."""
     good = forge(media_type, LEAF)
     if media_type == JWS:
         verify_signature(parse_envelope(JWS, good.ljust(limits.ENVELOPE_BYTES)))

@@ -149,7 +149,7 @@ def test_other_members_of_the_subject_do_not_count() -> None:
 
 
 def test_the_size_of_the_envelope_is_bounded() -> None:
-    """LIM-2, design 8."""
+    """LIM-2: at most 4 MiB here."""
     largest = {**ENVELOPE.to_json(), "size": limits.ENVELOPE_BYTES}
     assert envelope_descriptor(read(NEW, layers=[largest]), SUBJECT).size == limits.ENVELOPE_BYTES
     assert "more than" in refused(read(NEW, layers=[{**largest, "size": limits.ENVELOPE_BYTES + 1}]))

@@ -129,7 +129,7 @@ def test_a_listed_referrer_that_cannot_be_read_is_an_error_unless_told_to_keep_g
 
 
 def test_an_impossible_look_up_is_an_error_unless_told_to_keep_going(pool: Executor) -> None:
-    """Design 2, rule 6."""
+    """RULE-6: could not look is not none there."""
     made = family()
     source = Claims(made.box, listing(made))
     source.refused.add(made.children[0].digest)

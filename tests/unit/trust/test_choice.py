@@ -1,4 +1,4 @@
-"""Which repository, and which statement: what is said counts as said, and a claim never weakens (design 5)."""
+"""Which repository, and which statement: what is said counts as said, and a claim never weakens (decision 0023)."""
 
 from __future__ import annotations
 

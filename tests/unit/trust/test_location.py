@@ -1,4 +1,4 @@
-"""Where the trust directory is looked for: design 4, CLI-7, CLI-8."""
+"""Where the trust directory is looked for: docs/reference/trust-directory.md, CLI-7, CLI-8."""
 
 from __future__ import annotations
 

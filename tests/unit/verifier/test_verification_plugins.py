@@ -125,7 +125,7 @@ def judge(
 
 
 def test_a_plugin_that_clears_cannot_unsay_what_condemns() -> None:
-    """Design 10: revoked for good is revoked, whatever anybody says against it."""
+    """Decision 0009: revoked for good is revoked, whatever anybody says against it."""
     listed = {"a.crl": crl(LEAF.chain[1], revoked=[LEAF])}
     outcome = judge(demanding(), Behaviour(capabilities=[REVOCATION]), crls=listed)
     assert blocked(outcome) == {"revocation": "revocation.revoked"}
