@@ -5,16 +5,17 @@ A signature covers only the root manifest (RULE-4: a signature is not the conten
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from airgap import limits
-from airgap.errors import ContentError, Fact
+from airgap.errors import ContentError
 from airgap.oci.closure import Closure, Reached
 from airgap.oci.content_mode import Content
 from airgap.oci.digest import Digest
-from airgap.oci.problems import ContentProblem, own_remedy
+from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, check_descriptor, hash_bytes
 
 if TYPE_CHECKING:
@@ -43,26 +44,8 @@ class ContentReport(NamedTuple):
     """Foreign layers that are not there. They may be elsewhere; they are not judged."""
 
 
-class _Failure(NamedTuple):
-    """A ContentError as a plain value, so that it crosses processes."""
-
-    reason: str
-    message: str
-    facts: Mapping[str, Fact]
-    remedy: str
-
-    def at(self, reached: Reached) -> ContentProblem:
-        return ContentProblem(
-            reason=self.reason,
-            message=self.message,
-            path=reached.path,
-            descriptor=reached.descriptor,
-            facts=self.facts,
-            remedy=self.remedy,
-        )
-
-
-_Outcome = _Failure | None
+_Outcome = ContentProblem | None
+"""A plain value, so that it crosses processes; its place is not known yet."""
 _Batch = tuple[Digest, ...]
 
 
@@ -114,11 +97,11 @@ class ContentChecker:
                     problems.append(ContentProblem.of(error, descriptor, reached.path))
         self._hash({reached.descriptor.digest: reached.descriptor.size for reached in to_hash})
         for reached in to_hash:
-            failure = self._outcomes[reached.descriptor.digest]
-            if failure is None:
+            problem = self._outcomes[reached.descriptor.digest]
+            if problem is None:
                 good[reached.descriptor.digest] = reached.descriptor.size
             else:
-                problems.append(failure.at(reached))
+                problems.append(replace(problem, descriptor=reached.descriptor, path=reached.path))
         return ContentReport(
             verdict="fail" if problems else "not-applicable" if mode == Content.NONE else "pass",
             mode=mode,
@@ -188,5 +171,5 @@ def _hash_one(store: Store, digest: Digest) -> _Outcome:
     try:
         hash_bytes(store, digest)
     except ContentError as error:
-        return _Failure(error.reason, str(error), error.facts, own_remedy(error))
+        return ContentProblem.of(error, None, "")
     return None

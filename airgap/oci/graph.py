@@ -158,7 +158,7 @@ class Graph:
         except ContentError as error:
             from airgap.oci.docker_save import Saved
 
-            problem = ContentProblem(reason=error.reason, message=str(error), path=LAYOUT_INDEX, descriptor=None)
+            problem = ContentProblem.of(error, None, LAYOUT_INDEX)
             return Saved(unread=(problem,))
         if not documents:
             return None

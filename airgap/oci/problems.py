@@ -31,7 +31,7 @@ class ContentProblem:
     """The remedy, if it differs from that of the reason code."""
 
     @classmethod
-    def of(cls, error: ContentError, descriptor: Descriptor, path: str) -> Self:
+    def of(cls, error: ContentError, descriptor: Descriptor | None, path: str) -> Self:
         """The problem that `error` reports for the content at `path`."""
         return cls(
             reason=error.reason,

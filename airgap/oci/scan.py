@@ -116,7 +116,7 @@ class _Scanner:
         for entry, name in names.doubles():
             # LAYOUT-7: not forbidden, but tools differ in which of them they take
             message = f"the tag {safe(name, limit=200)!r} appears twice; it names neither"
-            self._note(entry, message)
+            self._note(entry.descriptor, entry.place, message)
             self._doubled.add(entry.number)
         special = [entry for entry in self._entries if self._is_special(entry)]
         numbers = {entry.number for entry in special}
@@ -126,7 +126,8 @@ class _Scanner:
         roots = self._roots(plain, special)
         self._note_dangling({entry.descriptor.digest: entry.place for entry in plain})
         for entry, name in names.pinned_elsewhere({str(digest) for digest in self._known}):
-            self._note(entry, f"its name {safe(name, limit=300)!r} ends in the digest of something else")
+            message = f"its name {safe(name, limit=300)!r} ends in the digest of something else"
+            self._note(entry.descriptor, entry.place, message)
         return Scan(
             roots=_merged(roots, names),
             names=names,
@@ -149,10 +150,8 @@ class _Scanner:
         manifest = self._try(descriptor)
         return manifest is None or self._is_runnable(descriptor, manifest)
 
-    def _note(self, entry: IndexEntry, message: str) -> None:
-        self._notes.append(
-            ContentProblem(reason="layout.entry", message=message, path=entry.place, descriptor=entry.descriptor)
-        )
+    def _note(self, descriptor: Descriptor, path: str, message: str) -> None:
+        self._notes.append(ContentProblem(reason="layout.entry", message=message, path=path, descriptor=descriptor))
 
     # --- walking ---
 
@@ -303,7 +302,7 @@ class _Scanner:
                 self._walk([_Reached(child, place)], LayoutMechanism.FALLBACK)
             else:
                 message = f"{child.digest} is listed as a referrer under a tag of which it has not the subject"
-                self._notes.append(ContentProblem(reason="layout.entry", message=message, path=place, descriptor=child))
+                self._note(child, place, message)
 
     def _take_cosign(self, entry: IndexEntry, target: Digest) -> None:
         self._known.setdefault(entry.descriptor.digest, entry.descriptor)
@@ -414,7 +413,8 @@ class _Scanner:
         for entry, manifest in found:
             if manifest.subject is not None:
                 refers = f"{entry.descriptor.digest} refers to {manifest.subject.digest}"
-                self._note(entry, f"{refers}, and could be run in its place, so it is judged by itself, too")
+                message = f"{refers}, and could be run in its place, so it is judged by itself, too"
+                self._note(entry.descriptor, entry.place, message)
         return named + [entry for entry, _ in found]
 
     def _holds_image(self, descriptor: Descriptor, parts: set[Digest], depth: int = 0) -> bool:
@@ -537,10 +537,7 @@ class _Scanner:
                     f"{digest} refers to {subject.digest} with media type {safe(subject.media_type, limit=128)} and "
                     f"{subject.size} bytes, but that is {safe(target.media_type, limit=128)} with {target.size} bytes"
                 )
-            path = places.get(digest, referrer.mechanism.value)
-            self._notes.append(
-                ContentProblem(reason="layout.entry", message=message, path=path, descriptor=referrer.descriptor)
-            )
+            self._note(referrer.descriptor, places.get(digest, referrer.mechanism.value), message)
 
 
 def _refers(manifest: Manifest | Index, tag: str) -> bool:
