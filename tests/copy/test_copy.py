@@ -51,7 +51,7 @@ def manifests_of(made: Family) -> set[str]:
 
 
 def test_a_registry_to_a_layout_brings_everything_that_hangs_on_it(tmp_path: Path, registry: LoopbackRegistry) -> None:
-    """Issue 3, 2: referrers of the artifact, of children of an index and of referrers."""
+    """Referrers of the artifact, of children of an index and of referrers."""
     made = family()
     load(registry, "app", made)
     copy(f"{registry.host}/app:v1", tmp_path / "stick")
@@ -103,7 +103,6 @@ def test_to_docker_registry_and_back(tmp_path: Path, distribution: str) -> None:
 
 
 def test_docker_registry_refuses_a_sparse_index_and_the_remedy_is_named(tmp_path: Path, distribution: str) -> None:
-    """Issue 3, 3."""
     source = write(tmp_path / "source", family(32))
     ran = copy(source, f"{distribution}/sparse", "--platform", "linux/amd64", code=1)
     assert "takes no index with platforms left out" in ran.err
@@ -230,7 +229,7 @@ def test_gnu_tar_reads_what_is_written(tmp_path: Path) -> None:
 def test_referrers_are_chosen(
     tmp_path: Path, registry: LoopbackRegistry, options: list[str], left_out: set[str]
 ) -> None:
-    """Issue 3, 2. A referrer that was chosen brings its own signature."""
+    """A referrer that was chosen brings its own signature."""
     made = family()
     load(registry, "app", made)
     copy(f"{registry.host}/app:v1", tmp_path / "stick", *options)
@@ -263,7 +262,6 @@ def test_cosign_tags_come_along(tmp_path: Path, registry: LoopbackRegistry, tags
 
 
 def test_a_platform_leaves_the_index_untouched_and_is_declared(tmp_path: Path, registry: LoopbackRegistry) -> None:
-    """Issue 3, 3."""
     made = family()
     load(registry, "app", made)
     ran = copy(f"{registry.host}/app:v1", tmp_path / "stick", "--platform", "linux/amd64", "--format", "json")
@@ -311,7 +309,6 @@ def test_401_403_429_and_5xx_are_never_none(tmp_path: Path, registry: LoopbackRe
 
 
 def test_the_record_says_what_was_asked_and_what_came_back(tmp_path: Path, registry: LoopbackRegistry) -> None:
-    """Issue 3, 4."""
     made = family()
     load(registry, "app", made)
     copy(f"{registry.host}/app:v1", tmp_path / "stick")
@@ -669,7 +666,6 @@ def test_copies_between_layouts_load_nothing_that_opens_sockets(tmp_path: Path) 
 
 
 def test_the_library_tells_its_progress(tmp_path: Path) -> None:
-    """Issue 3, 10."""
     made = family()
     source = write(tmp_path / "source", made)
     events: list[object] = []

@@ -56,7 +56,6 @@ def test_the_recorded_source_is_what_the_policy_is_asked_about(tmp_path: Path, r
 
 
 def test_unsigned_and_left_behind_are_two_answers(tmp_path: Path, registry: LoopbackRegistry) -> None:
-    """Issue 3, 4."""
     scene = Scene()
     written = scene.write(tmp_path)
     reference = put(registry, "app", scene, written)
@@ -83,7 +82,6 @@ def test_unsigned_and_left_behind_are_two_answers(tmp_path: Path, registry: Loop
 def test_a_platform_that_was_left_out_is_said_and_the_rest_is_judged(
     tmp_path: Path, registry: LoopbackRegistry
 ) -> None:
-    """Issue 3, 3."""
     scene = Scene(index=True)
     written = scene.write(tmp_path)
     reference = put(registry, "app", scene, written)
@@ -130,7 +128,6 @@ def with_input(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 
 
 def test_login_copy_logout(tmp_path: Path, target: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Issue 3, 6."""
     scene = Scene()
     written = scene.write(tmp_path)
     target.auth = "basic"

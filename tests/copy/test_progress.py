@@ -1,4 +1,4 @@
-"""Progress: bars on a terminal, lines elsewhere, on standard error only (issue 3, 9)."""
+"""Progress: bars on a terminal, lines elsewhere, on standard error only."""
 
 from __future__ import annotations
 

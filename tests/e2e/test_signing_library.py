@@ -143,7 +143,7 @@ def test_whoever_attaches_is_told_as_it_happens(tmp_path: Path) -> None:
     ids=["nothing", "format", "negative", "fraction", "authority with timestamp"],
 )
 def test_a_request_that_makes_no_sense_cannot_be_made(tmp_path: Path, changes: dict[str, Any]) -> None:
-    """CLI-3; section 5: a signing authority's signature has no timestamp."""
+    """CLI-3: a signing authority's signature has no timestamp."""
     with pytest.raises(airgap.AirgapError) as caught:
         request(tmp_path, **changes)
     assert caught.value.exit_code == 2

@@ -1,4 +1,4 @@
-"""NEG-50 to NEG-69: certificate chains that break a rule of requirements section 6.1."""
+"""NEG-50 to NEG-69: certificate chains that break a rule (requirements/chains.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NEG-01 to NEG-49: envelopes, their headers and payloads (requirements sections 2 to 5)."""
+"""NEG-01 to NEG-49: envelopes, their headers and payloads (requirements/payload.md, jws.md, cose.md, schemes.md)."""
 
 from __future__ import annotations
 

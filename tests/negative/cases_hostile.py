@@ -1,4 +1,4 @@
-"""Beyond section 14: documents, certificates, evidence and layouts that nobody would make by accident.
+"""Beyond the negative cases: documents, certificates, evidence and layouts that nobody would make by accident.
 
 Ids name the rule of the requirements or of the design that each breaks.
 """

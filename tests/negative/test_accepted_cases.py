@@ -1,4 +1,4 @@
-"""The other side of section 14: what no rule refuses passes, and says what it only logged."""
+"""The other side of the negative cases: what no rule refuses passes, and says what it only logged."""
 
 from __future__ import annotations
 

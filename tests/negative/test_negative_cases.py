@@ -1,4 +1,4 @@
-"""Section 14 of the requirements, row by row: one deviation from what is accepted, refused for its one reason."""
+"""The negative cases, row by row: one deviation from what is accepted, refused for its one reason."""
 
 from __future__ import annotations
 

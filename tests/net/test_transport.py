@@ -36,7 +36,7 @@ def _check(host: str, **options: object) -> None:
 
 
 def test_a_refused_connection_fails_at_once() -> None:
-    """Issue 3, item 6: in a second or two, with the host and the reason."""
+    """In a second or two, with the host and the reason."""
     port, diary, started = free_port(), Diary(), time.monotonic()
     with pytest.raises(TransportError, match=f"127.0.0.1:{port} refused the connection") as caught:
         _check(f"127.0.0.1:{port}", diary=diary)

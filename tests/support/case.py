@@ -14,7 +14,7 @@ BOTH = ("jws", "cose")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`id` begins with the row of requirements section 14 that it proves.
+    """`id` begins with the negative case that it proves.
 
     `reason` is the one reason code of the report; with a dot at its end, a prefix of it. `check` is the check that
     fails, or "content", "policy", "signature" (none found) or "run" (nothing could be judged).
@@ -30,4 +30,4 @@ class Case:
     code: int | None = None
     """The exit code, where no reason code says it."""
     fatal: bool = False
-    """Fails at the levels permissive and audit as well (`integrity!` and `fatal` in section 14)."""
+    """Fails at the levels permissive and audit as well (`integrity!` and `fatal` among the negative cases)."""

@@ -165,7 +165,7 @@ def test_a_path_ends_in_an_anchor_that_the_token_need_not_hold(depth: int) -> No
 
 
 def test_a_root_that_the_token_brings_is_not_trusted() -> None:
-    """Nothing that travels proves itself: the regression that style 3.1 asks for."""
+    """Nothing that travels proves itself: an embedded root is no anchor."""
     other = issue("root", subject="CN=Trusted")
     no_path(
         TSA, TSA.chain, anchors(other), reason="timestamp.untrusted", match='leads to "CN=TSA Root.*not in the trust'

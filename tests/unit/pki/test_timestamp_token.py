@@ -1,4 +1,4 @@
-"""RFC 3161 tokens: what they state, and every reason to refuse them (requirements 9.2 and 9.3)."""
+"""RFC 3161 tokens: what they state, and every reason to refuse them (requirements/timestamps.md)."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ def test_crit_may_not_repeat_a_header(media_type: str) -> None:
 
 @both
 def test_crit_may_not_list_the_signing_time(media_type: str) -> None:
-    """NEG-21, D8: section 5's table says that it is not critical."""
+    """NEG-21, D8: the signing time is not critical."""
     message = refused(media_type, "envelope.critical", protected={"crit": [SCHEME, SIGNING_TIME]})
     assert "is not critical" in message
 

@@ -1,4 +1,4 @@
-"""The blob trust policy: section 7.4, NEG-141 and NEG-142."""
+"""The blob trust policy: BLOB-1 to BLOB-3, NEG-141 and NEG-142."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trusted identities: section 7.5, NEG-77 to NEG-80, NEG-137, NEG-138."""
+"""Trusted identities: NEG-77 to NEG-80, NEG-137, NEG-138."""
 
 from __future__ import annotations
 

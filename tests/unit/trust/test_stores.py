@@ -1,4 +1,4 @@
-"""Named trust stores: section 7.1, NEG-71 to NEG-76."""
+"""Named trust stores: NEG-71 to NEG-76."""
 
 from __future__ import annotations
 
