@@ -73,7 +73,7 @@ class ClearingResponses:
             responder=delegate.fingerprint if delegate else "",
             accepted_stale=stale,
         )
-        return ClearingAnswer(uses=(use,), since=single.this_update, response=file.response.fingerprint)
+        return ClearingAnswer(uses=(use,), since=single.this_update)
 
     def check_counts(self, query: RevocationQuery, file: OcspFile) -> None:
         """Checks whether this file alone would be an answer about the certificate. Raises Undecided if not."""

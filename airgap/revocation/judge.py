@@ -328,8 +328,6 @@ def _lifts(answer: ClearingAnswer, hold: RevocationStatement | TargetStatement) 
         known = [crl.issued for crl in answer.crls if crl.stream == file.facts.stream]
         if known and file.facts.issued < max(known):
             return True
-    elif hold.fingerprint == answer.response:
-        return True
     return answer.since is not None and hold.this_update < answer.since
 
 

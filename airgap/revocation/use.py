@@ -76,5 +76,3 @@ class ClearingAnswer:
     """The time of the answer: thisUpdate; None if the certificate names no distribution point and no responder."""
     crls: tuple[CrlFacts, ...] = ()
     """The CRLs of the answer, the newest base first."""
-    response: str = ""
-    """The fingerprint of the OCSP response of the answer."""

@@ -547,6 +547,11 @@ HOLDS: dict[str, tuple[Callable[[], Pile], str]] = {
         ),
         "good",
     ),
+    "in the response that is good, with the name of the issuer in other bytes": (
+        lambda: Pile(ONLY_OCSP, {}, _good_and_held(AT - DAY)), "revocation.on_hold",
+    ),
+    "the same, of the same time": (lambda: Pile(ONLY_OCSP, {}, _good_and_held(AT - 2 * DAY)), "revocation.on_hold"),
+    "the same, and older": (lambda: Pile(ONLY_OCSP, {}, _good_and_held(AT - 3 * DAY)), "good"),
     "in an answer of a delegate that has ended, newer than a good one": (
         lambda: Pile(BOTH, {}, _held_by_ended_delegate(BOTH)), "revocation.ocsp.responder",
     ),
@@ -647,6 +652,12 @@ HOLDS: dict[str, tuple[Callable[[], Pile], str]] = {
 
 def _hold(leaf: Issued = LEAF, **members: Any) -> bytes:
     return revoking(leaf, "certificateHold", **members)
+
+
+def _good_and_held(made: datetime) -> dict[str, bytes]:
+    """A response with two answers about one certificate; that of `made` hashes another spelling of its issuer."""
+    held = single(ONLY_OCSP, status="revoked", reason="certificateHold", name_hash=bytes(20), this_update=made)
+    return {"o": ocsp_response(ONLY_OCSP, singles=[single(ONLY_OCSP, this_update=AT - 2 * DAY), held])}
 
 
 def _held_by_ended_delegate(leaf: Issued) -> dict[str, bytes]:
