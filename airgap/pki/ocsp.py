@@ -184,7 +184,7 @@ class OcspResponse:
 
         Of several with the stated name, the one whose key signed it; if none did, the first to end.
         """
-        signed = [item.not_after for item in self.delegates if self._is_signed_by(item)]
+        signed = [item.not_after for item in self.delegates if self.is_signed_by(item)]
         return max(signed) if signed else min((item.not_after for item in self.delegates), default=None)
 
     @property
@@ -216,12 +216,11 @@ class OcspResponse:
         """All unverified answers that may be about `certificate`, whose issuer has these keys."""
         return tuple(single for single in self.responses if single.may_be_about(certificate, issuers))
 
-    def verify_made_for(self, issuer: Certificate, *others: Certificate, elsewhere: Certificate | None = None) -> None:
+    def verify_made_for(self, issuer: Certificate, *others: Certificate) -> None:
         """Checks that the issuer or a responder valid at that time made this: enough to condemn (decision 0009).
 
-        `others`: further certificates of the same CA, with other keys. `elsewhere`: the certificate of a responder that
-        is not in this response, which may lack it (RFC 6960, 4.2.1). Any hash is accepted for the response and
-        for the responder's certificate, which may name the issuer in another string type. Raises Undecided:
+        `others`: further certificates of the same CA, with other keys. Any hash is accepted for the response and for
+        the responder's certificate, which may name the issuer in another string type. Raises Undecided:
         revocation.ocsp.responder, revocation.ocsp.signature.
         """
         if not self._made_for.isdisjoint(item.fingerprint for item in (issuer, *others)):
@@ -229,12 +228,11 @@ class OcspResponse:
         refusal: Undecided | None = None
         for item in (issuer, *others):
             try:
-                self._find_signer(item, partial(self._accept_made, issuer=item), elsewhere)
+                self._find_signer(item, partial(self._accept_made, issuer=item))
             except Undecided as error:
                 refusal = refusal or error
             else:
-                if elsewhere is None:  # else it does not prove itself
-                    self._made_for.add(item.fingerprint)
+                self._made_for.add(item.fingerprint)
                 return
         if refusal:
             raise refusal
@@ -280,11 +278,10 @@ class OcspResponse:
         """
         return self._find_signer(issuer, partial(self._accept_signed, issuer=issuer, at=at))
 
-    def _find_signer(
-        self, issuer: Certificate, accept: Callable[[Certificate], T], elsewhere: Certificate | None = None
-    ) -> T:
-        known = dict.fromkeys((issuer, *self.certificates, *((elsewhere,) if elsewhere else ())))
-        candidates = [certificate for certificate in known if self._names(certificate)]
+    def _find_signer(self, issuer: Certificate, accept: Callable[[Certificate], T]) -> T:
+        candidates = [
+            certificate for certificate in dict.fromkeys((issuer, *self.certificates)) if self._names(certificate)
+        ]
         if not candidates and not self.has_all_certificates:
             self._refuse(
                 "revocation.ocsp.signature",
@@ -337,7 +334,8 @@ class OcspResponse:
         except (UnverifiedError, FormatError) as error:
             self._refuse("revocation.ocsp.signature", f"is not valid: its signature {error}")
 
-    def _is_signed_by(self, signer: Certificate) -> bool:
+    def is_signed_by(self, signer: Certificate) -> bool:
+        """Whether this key made the signature, by any hash. Does not check whether its owner may answer."""
         try:
             self._check_signature(verify_ever_accepted, signer)
         except Undecided:

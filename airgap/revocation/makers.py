@@ -7,7 +7,6 @@ its certificate may be in another available response: no signature covers in whi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from airgap.errors import FormatError, Rejected, Undecided
@@ -25,6 +24,7 @@ class EvidenceMakers:
     def __init__(self, evidence: Evidence) -> None:
         self._evidence: Final = evidence
         self._found: Final[dict[Certificate, Mapping[Certificate, OcspFile]]] = {}
+        self._holders: Final[dict[tuple[str, tuple[Certificate, ...]], OcspFile | None]] = {}
 
     def verify(self, response: OcspResponse, issuers: tuple[Certificate, ...]) -> OcspFile | None:
         """Checks that the CA with these certificates, or a delegate that was valid then, made it.
@@ -35,11 +35,21 @@ class EvidenceMakers:
         try:
             response.verify_made_for(*issuers)
         except Undecided:
-            for delegate, holder in (found for issuer in issuers for found in self._delegates(issuer).items()):
-                with suppress(Undecided):
-                    response.verify_made_for(*issuers, elsewhere=delegate)
-                    return holder
+            key = response.fingerprint, issuers
+            if key not in self._holders:
+                self._holders[key] = self._find_holder(response, issuers)
+            if holder := self._holders[key]:
+                return holder
             raise
+        return None
+
+    def _find_holder(self, response: OcspResponse, issuers: tuple[Certificate, ...]) -> OcspFile | None:
+        """Compares names and dates first, as signatures take time, and a target may hold thousands of responses."""
+        for delegate, holder in (found for issuer in issuers for found in self._delegates(issuer).items()):
+            made = response.produced_at
+            is_valid = not (delegate.begins_after(made) or delegate.ended_before(made))
+            if is_valid and response.lacks(delegate) and response.is_signed_by(delegate):
+                return holder
         return None
 
     def is_genuine(self, query: RevocationQuery, file: CrlFile | OcspFile) -> bool:

@@ -15,6 +15,7 @@ from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
 from airgap.parse import der
 from airgap.pki.certificate import Certificate
+from airgap.pki.ocsp import OcspResponse
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.use import EvidenceUse
@@ -459,6 +460,23 @@ def test_a_response_need_not_hold_the_certificate_of_its_responder() -> None:
     root = issue("root", subject=ca(BOTH).subject, slot=6)
     foreign = ocsp_response(BOTH, responder=issue("ocsp", issuer=root, slot=7), issuer=root)
     assert replace(pile, ocsp={**pile.ocsp, "other": foreign}).reason() == "good"
+
+
+def test_the_responders_of_other_responses_are_compared_by_name_and_date_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every signature was checked under every delegate's key: a target with some thousand of each took an hour."""
+    other, week = issue("leaf", issuer=ca(BOTH)), timedelta(days=7)
+    past = [_delegate(BOTH, not_before=AT - (n + 2) * week, not_after=AT - (n + 1) * week) for n in range(20)]
+    ocsp = {
+        f"{n}": ocsp_response(other, responder=item, this_update=AT - (n + 2) * week) for n, item in enumerate(past)
+    }
+    junk = [
+        ocsp_response(BOTH, responder=past[0], embed=[], status="revoked", this_update=AT - n * DAY) for n in range(5)
+    ]
+    checked: list[object] = []
+    monkeypatch.setattr(OcspResponse, "is_signed_by", lambda self, signer: checked.append((self, signer)))
+    pile = Pile(BOTH, {"a": clean(BOTH)}, {**ocsp, **{f"junk {n}": data for n, data in enumerate(junk)}})
+    assert pile.reason() == "good"
+    assert len(checked) <= len(junk)
 
 
 def test_a_responder_that_goes_on_after_its_certificate_has_ended_is_in_doubt() -> None:
