@@ -111,7 +111,7 @@ _NEW_OBJECTS: Final = 50_000
 
 
 def main() -> None:
-    """Entry point of the installed command."""
+    """Run the command with the arguments of this process."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # the caller closed this stream; no file that we open may get its descriptor
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - kept to the end

@@ -17,6 +17,7 @@ import typer
 
 import airgap.report
 import airgap.trust
+from airgap.cli import signals
 from airgap.errors import AirgapError, UsageError
 from airgap.reasons import ExitCode
 from airgap.text import safe
@@ -149,6 +150,7 @@ class QuietOutput(Output):
 @contextmanager
 def boundary(*, debug: bool = False, tell: Callable[[AirgapError], None] = lambda _: None) -> Iterator[None]:
     """The one place where errors become a sentence and an exit code (reference/exit-codes.md); `tell` gets each."""
+    signals.clean_up_first()
     try:
         yield
     except AirgapError as error:
