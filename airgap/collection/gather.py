@@ -32,6 +32,7 @@ from airgap.pki.ocsp import OcspResponse, SingleResponse
 from airgap.pki.ocsp_request import ocsp_request
 from airgap.pki.wrong_files import NeededFile, needed_in, problem_of_download, problem_of_evidence
 from airgap.revocation.evidence_directory import CRLS, OCSP
+from airgap.revocation.makers import EvidenceMakers
 from airgap.text import safe
 
 _RETRY_HASH: Final = "sha256"
@@ -60,9 +61,13 @@ class _Place:
 class Gatherer:
     """Collects evidence in one folder. Use one object for one run."""
 
-    def __init__(self, writer: EvidenceWriter, *, at: datetime, unproven: bool = False) -> None:
-        """`at`: now. `unproven`: also keep CRLs whose issuer's certificate is not available."""
+    def __init__(self, writer: EvidenceWriter, makers: EvidenceMakers, *, at: datetime, unproven: bool = False) -> None:
+        """`makers`: know the responders of the available evidence. `at`: now.
+
+        `unproven`: also keep CRLs whose issuer's certificate is not available.
+        """
         self._writer: Final = writer
+        self._makers: Final = makers
         self._unproven: Final = unproven
         self._at: Final = at
         self._lock: Final = threading.Lock()
@@ -308,7 +313,7 @@ class Gatherer:
     def _take_ocsp(self, data: bytes, source: str, asked: CertificateToCheck, issuer: Certificate) -> Attempt:
         certificate = asked.certificate
         try:
-            response, statements = _proven_response(data, asked, issuer)
+            response, statements = _proven_response(data, asked, self._makers)
         except Undecided as error:
             return _failure(source, "ocsp", AttemptResult.REFUSED, error)
         kept = self._writer.keep_ocsp(data, response, certificate, issuer, asked.renewed)
@@ -380,9 +385,9 @@ def _check_count(urls: Sequence[str], points: Sequence[DistributionPoint]) -> No
 
 
 def _proven_response(
-    data: bytes, asked: CertificateToCheck, issuer: Certificate
+    data: bytes, asked: CertificateToCheck, makers: EvidenceMakers
 ) -> tuple[OcspResponse, tuple[SingleResponse, ...]]:
-    """A genuine response, and what it says about a certificate of `issuer`. Raises Undecided (revocation.ocsp.*)."""
+    """A genuine response, and what it says about a certificate. Raises Undecided (revocation.ocsp.*)."""
     who = repr(safe(asked.certificate.subject_text))
     try:
         response = OcspResponse.parse(data)
@@ -391,7 +396,7 @@ def _proven_response(
     statements = response.statements(asked.certificate, *asked.issuers)
     if not statements:
         raise Undecided("revocation.ocsp.missing", f"it does not answer for {who}")
-    response.verify_made_for(issuer, *asked.renewed)
+    makers.verify(response, asked.issuers)
     return response, statements
 
 

@@ -45,6 +45,7 @@ from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.revocation.evidence_files import EvidenceFile, UnreadableEvidence
 from airgap.revocation.freshness import Freshness
+from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.misplaced import POSSIBLE, says_evidence
 from airgap.revocation.pool import EvidencePool
 from airgap.text import safe
@@ -140,7 +141,8 @@ class _Fetch:
         self._stored = tuple(trust.stored()) if trust is not None else ()
         self.chains = merged(())
         # evidence that only the receiving site can prove is attached to images, but not kept in a trust directory
-        self.gatherer = Gatherer(EvidenceWriter(root), at=request.at, unproven=request.directory is None)
+        makers = EvidenceMakers(CombinedEvidence([trust.evidence] if trust else []))
+        self.gatherer = Gatherer(EvidenceWriter(root), makers, at=request.at, unproven=request.directory is None)
 
     def _tsa_anchors(self, trust: TrustDirectory | None) -> Anchors:
         """The certificates of every tsa store: to complete chains any store may be used."""

@@ -166,3 +166,17 @@ def test_a_response_travels_with_the_one_that_holds_the_certificate_of_its_respo
     there = made.write_trust(tmp_path / "there")
     ran = run_here(["verify", written.target, "--trust", str(there), "--at", iso(AT), "--scope", REPOSITORY])
     assert ran.code == 14, ran
+
+
+def test_a_response_is_kept_whose_responder_is_known_from_another(tmp_path: Path) -> None:
+    """fetch refused a revocation because it did not hold its responder's certificate, and verify passed."""
+    made, chain = scene(ocsp_urls=["http://ocsp.example/"])
+    delegate, other = issue("ocsp", issuer=chain.root), issue("leaf", issuer=chain.root)
+    made.ocsp = {"other.ors": ocsp_response(other, responder=delegate)}
+    written = made.write(tmp_path)
+    offered = tmp_path / "bare.ors"
+    offered.write_bytes(ocsp_response(chain, responder=delegate, embed=[], status="revoked"))
+    trust = ["--trust", str(written.trust)]
+    ran = run_here(["trust", "fetch", str(written.layout), "--from", str(offered), "--no-download", *trust])
+    assert ran.out.startswith("REVOKED"), ran
+    assert run_here(written.arguments()).code == 14
