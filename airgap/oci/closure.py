@@ -18,8 +18,6 @@ from airgap.oci.problems import ContentProblem, own_remedy
 if TYPE_CHECKING:
     from airgap.oci.graph import Graph
 
-_SHORT: Final = 12
-
 
 class Reached(NamedTuple):
     """One descriptor of a closure, and the path to it: `index > linux/arm64 > layers[2]`."""
@@ -130,7 +128,8 @@ class ClosureWalk:
         except ContentError as error:
             self._unread(step, error)
         for referrer in self._graph.referrers(descriptor).readable(self._report, path=step.path):
-            name = f"referrer {_short(referrer.descriptor.digest)}"
+            digest = referrer.descriptor.digest
+            name = f"referrer {digest.algorithm}:{digest.encoded[:12]}"
             yield step.to(name, referrer.descriptor, small=True, entry=True)
 
     def _report(self, problem: ContentProblem) -> None:
@@ -183,7 +182,3 @@ class ClosureWalk:
             "not looked at"
         )
         self._problems.append(ContentProblem.of(ContentError("content.limit", message), step.descriptor, step.path))
-
-
-def _short(digest: Digest) -> str:
-    return f"{digest.algorithm}:{digest.encoded[:_SHORT]}"

@@ -185,7 +185,14 @@ class _Scanner:
             following = (found.to(name, below) for name, below in manifest.successors() if below.is_manifest)
             queue.extend(step for step in following if self._is_new(step))
             if manifest.subject is not None:
-                self._register(descriptor, manifest, manifest.subject, mechanism)
+                referrer = Referrer(
+                    descriptor=descriptor,
+                    mechanism=mechanism,
+                    artifact_type=manifest.artifact_type,
+                    manifest=manifest,
+                    subject=manifest.subject,
+                )
+                self._add(manifest.subject.digest, referrer)
                 if manifest.subject.is_manifest and self._has(manifest.subject.digest):
                     queue.append(found.to("subject", manifest.subject, named=True))
 
@@ -211,20 +218,6 @@ class _Scanner:
                 digest=str(found.descriptor.digest),
             )
         return self._read(found.descriptor)
-
-    def _register(
-        self, descriptor: Descriptor, manifest: Manifest | Index, subject: Descriptor, mechanism: LayoutMechanism
-    ) -> None:
-        self._add(
-            subject.digest,
-            Referrer(
-                descriptor=descriptor,
-                mechanism=mechanism,
-                artifact_type=manifest.artifact_type,
-                manifest=manifest,
-                subject=subject,
-            ),
-        )
 
     def _add(self, subject: Digest, referrer: Referrer) -> None:
         self._referrers[subject].append(referrer)

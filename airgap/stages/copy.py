@@ -43,7 +43,7 @@ from airgap.transfer.endpoint import Sink, TransferMethod
 from airgap.transfer.events import Progress, silent
 from airgap.transfer.layout_referrers_tags import with_referrers_tags
 from airgap.transfer.lists import read_list
-from airgap.transfer.mover import Survey, TransferResult, survey, transfer
+from airgap.transfer.mover import Survey, TransferResult, landed, survey, transfer
 from airgap.transfer.naming import Naming, read_name_map
 from airgap.transfer.origins import Choice, FoundArtifact, Sources, find_all
 from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact, Selection
@@ -315,7 +315,7 @@ class _Copy:
             group.repository, writable=not request.dry_run, referrers_tag=request.referrers_tag
         )
         if request.dry_run:
-            self._account(group, plan, survey(plan, sink, self._pool, exact=True))
+            self._account(group, plan, survey(plan, sink, self._pool, exact=True).expected())
         else:
             self._move(group, plan, sink)
 
@@ -328,7 +328,7 @@ class _Copy:
             found = survey(plan, probe, self._pool)
             if not request.link:  # links need no room
                 self._room = room_in(Path(destination.path), found.bytes, found.largest_of(plan))
-            self._account(group, plan, found)
+            self._account(group, plan, found.expected())
             return
         with LayoutWriter(destination.path, link=request.link, verify_existing=request.verify_existing) as writer:
             prepared = self._prepared(group, plan, destination, writer.layout)
@@ -367,7 +367,7 @@ class _Copy:
             if path is not None:
                 size = lay_out(plan).size
                 self._room = room_in(path.parent, size, size)
-            self._account(group, plan, _everything(plan))
+            self._account(group, plan, _everything(plan).expected())
         elif path is None:
             stream = self._output or sys.stdout.buffer
             self._account(group, plan, write_tar_stream(stream, plan, self._pool, progress=self._progress))
@@ -419,16 +419,12 @@ class _Copy:
 
     # --- accounting ---
 
-    def _account(self, group: _Group, plan: CopyPlan, done: TransferResult | Survey) -> None:
+    def _account(self, group: _Group, plan: CopyPlan, done: TransferResult) -> None:
         self._planned |= {node.descriptor.digest for node in plan.nodes.values()}
-        surveyed = done.survey if isinstance(done, TransferResult) else done
-        moved = (
-            done.moved if isinstance(done, TransferResult) else dict.fromkeys(surveyed.missing, TransferMethod.COPIED)
-        )
-        moved = {**{key: TransferMethod.COPIED for key in plan.nodes if key[0] in self._streamed}, **moved}
-        skipped = done.skipped if isinstance(done, TransferResult) else frozenset()
-        for item, place, planned in zip(group.found, group.placed, self._landed(plan, done), strict=True):
-            error = done.error_of(planned) if isinstance(done, TransferResult) else planned.error
+        moved = {**{key: TransferMethod.COPIED for key in plan.nodes if key[0] in self._streamed}, **done.moved}
+        for item, place, artifact in zip(group.found, group.placed, plan.artifacts, strict=True):
+            planned = landed(artifact, done.failures)
+            error = done.error_of(planned)
             self._copied.append(
                 CopiedArtifact(
                     source=item.reference,
@@ -439,16 +435,11 @@ class _Copy:
                     planned=planned,
                     status=status_of(planned, error, moved, dry_run=self._request.dry_run),
                     error=error,
-                    elsewhere=tuple(plan.nodes[key].descriptor for key in sorted(skipped & planned.keys, key=str)),
+                    elsewhere=tuple(plan.nodes[key].descriptor for key in sorted(done.skipped & planned.keys, key=str)),
                 )
             )
-        self._totals = added(self._totals, plan, moved, surveyed, skipped)
-        if isinstance(done, TransferResult):
-            self._moved.extend(safe(tag) for tag in done.named.moved)
-
-    @staticmethod
-    def _landed(plan: CopyPlan, done: TransferResult | Survey) -> list[PlannedArtifact]:
-        return [done.landed(item) if isinstance(done, TransferResult) else item for item in plan.artifacts]
+        self._totals = added(self._totals, plan, moved, done)
+        self._moved.extend(safe(tag) for tag in done.named.moved)
 
     def _destinations(self, item: FoundArtifact, place: CopyPlace) -> Iterator[str]:
         digest = item.descriptor.digest

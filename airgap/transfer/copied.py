@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
 from airgap.oci.tags import cosign_target
 from airgap.reasons import ExitCode, most_severe
 from airgap.transfer.endpoint import TransferMethod
-from airgap.transfer.mover import Survey
+from airgap.transfer.mover import TransferResult
 from airgap.transfer.plan import CopyPlan, Key, PlannedArtifact
 from airgap.transfer.room import Room
 
@@ -128,17 +128,16 @@ def added(
     totals: Totals,
     plan: CopyPlan,
     moved: Mapping[Key, TransferMethod],
-    surveyed: Survey,
-    elsewhere: Collection[Key] = (),
+    done: TransferResult,
 ) -> Totals:
-    """The totals with those of one plan; content that is `elsewhere` was not copied."""
+    """The totals with those of one plan; what was skipped is not counted."""
     by = dict(totals.by)
     nodes = {key: plan.nodes[key] for key in moved if key in plan.nodes}
     for key, node in nodes.items():
         by[moved[key].value] = by.get(moved[key].value, 0) + node.descriptor.size
     count = sum(node.descriptor.size for node in nodes.values())
-    absent = sum(plan.nodes[key].descriptor.size for key in elsewhere if key in surveyed.missing)
-    everything = surveyed.bytes + surveyed.present_bytes - absent
+    absent = sum(plan.nodes[key].descriptor.size for key in done.skipped if key in done.survey.missing)
+    everything = done.survey.bytes + done.survey.present_bytes - absent
     return Totals(
         blobs=totals.blobs + sum(node.manifest is None for node in nodes.values()),
         manifests=totals.manifests + sum(node.manifest is not None for node in nodes.values()),

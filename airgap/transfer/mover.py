@@ -58,6 +58,10 @@ class Survey:
         """The bytes of the largest content of the plan that is missing."""
         return max((plan.nodes[key].descriptor.size for key in self.missing), default=0)
 
+    def expected(self) -> TransferResult:
+        """What a copy would do if nothing failed."""
+        return TransferResult(survey=self, moved=dict.fromkeys(self.missing, TransferMethod.COPIED))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferResult:
@@ -74,10 +78,6 @@ class TransferResult:
     def error_of(self, artifact: PlannedArtifact) -> AirgapError | None:
         """The error of an artifact that was not copied."""
         return artifact.error or next((self.failures[key] for key in artifact.needed if key in self.failures), None)
-
-    def landed(self, artifact: PlannedArtifact) -> PlannedArtifact:
-        """A copied artifact; referrers that failed are problems of it."""
-        return landed(artifact, self.failures)
 
 
 def landed(artifact: PlannedArtifact, failures: Mapping[Key, AirgapError]) -> PlannedArtifact:
