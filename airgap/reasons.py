@@ -199,7 +199,7 @@ _ROWS: Final = (
     ("revocation.ocsp.responder", 15, "The OCSP responder may not answer for this issuer.", _OCSP),
     ("revocation.ocsp.unknown", 15, "The OCSP responder does not know the certificate.",
      "Ask the CA why; to ask the responder again (airgap trust fetch) helps only where the certificate is new."),
-    # evidence and clock: sections 4 and 9 of the design
+    # evidence and clock
     ("evidence.malformed", 18, "An evidence index or the freshness file is malformed.",
      "Correct crls/index.json, ocsp/index.json or airgap.toml in the trust directory."),
     ("evidence.unread", 15, "A file of evidence that may change the answer cannot be read.",

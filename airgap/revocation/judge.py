@@ -200,7 +200,7 @@ class RevocationJudge:
         return tuple(uses)
 
     def _condemned(self, query: RevocationQuery) -> _Answered:
-        """Raises what condemns a certificate that a plugin clears; no evidence use if there is nothing."""
+        """What condemns a certificate that a plugin clears; no evidence where nothing does."""
         against = self._condemning.find(query)
         if worst := against.worst():
             return worst.rejection(query)

@@ -84,6 +84,14 @@ class SignatureFacts:
         return self.later
 
 
+class EarlierResult(NamedTuple):
+    """The result of a check in an earlier judgement."""
+
+    verdict: Verdict
+    reason: str | None
+    """A code of airgap.reasons."""
+
+
 class PluginUse(NamedTuple):
     """A verification plugin that was run for a signature, and its checks."""
 
@@ -91,8 +99,8 @@ class PluginUse(NamedTuple):
     """Safe to show."""
     version: str | None
     """None if it failed before it stated it."""
-    decided: Mapping[Check, tuple[Verdict, str | None]]
-    """Verdict and reason of each of its checks."""
+    decided: Mapping[Check, EarlierResult]
+    """The result of each of its checks."""
 
     def raise_again(self, check: Check) -> None:
         """Repeats the earlier result of a plugin that cannot be run now; nothing if the check was not its own.
@@ -103,9 +111,10 @@ class PluginUse(NamedTuple):
         if found is None:
             return
         who = f"the verification plugin {safe(self.name)} {self.version or ''}".rstrip()
-        verdict, reason = found
-        if verdict is Verdict.FAIL and reason is not None:
-            raise Rejected(reason, f"{who} refused this when it was asked, says the report", plugin=safe(self.name))
+        if found.verdict is Verdict.FAIL and found.reason is not None:
+            raise Rejected(
+                found.reason, f"{who} refused this when it was asked, says the report", plugin=safe(self.name)
+            )
         raise Undecided(
             "recheck.unproven",
             f"{who} decided this when it was asked, and is not asked now: that needs the layout, and --allow-plugin",

@@ -28,7 +28,7 @@ from airgap.text import read_exact, safe
 from airgap.trust.choice import ScopeOrigin
 from airgap.trust.levels import Check
 from airgap.verdict import Verdict
-from airgap.verifier.facts import LaterFacts, PluginUse, SignatureFacts
+from airgap.verifier.facts import EarlierResult, LaterFacts, PluginUse, SignatureFacts
 
 SCHEMA: Final = "airgap.verify/1"
 ORIGINS: Final[tuple[ScopeOrigin, ...]] = ("option", "name", "record")
@@ -39,6 +39,8 @@ _COUNTED: Final = {"revocation.revoked": "revoked already", "revocation.on_hold"
 
 E = TypeVar("E", Verdict, Scheme, Check)
 K = TypeVar("K", ChainKind, EvidenceKind)
+_NOT_STATED: Final = EarlierResult(Verdict.INDETERMINATE, None)
+"""A check that the report does not hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +49,8 @@ class RecordedSignature:
 
     digest: Digest
     envelope: Descriptor | None
-    findings: Mapping[Check, tuple[Verdict, str | None]]
-    """Verdict and reason of every check."""
+    findings: Mapping[Check, EarlierResult]
+    """The result of every check."""
     facts: SignatureFacts | None
     """None where the envelope could not be read, or where the report does not hold its chain."""
     earlier: PluginUse | None = None
@@ -62,15 +64,18 @@ class RecordedSignature:
     @property
     def holds_evidence(self) -> bool:
         """Whether the report says which evidence of the layout there was; those of older versions do not."""
-        is_intact = self.findings.get(Check.INTEGRITY, (None, None))[0] is Verdict.PASS
+        is_intact = self._result(Check.INTEGRITY).verdict is Verdict.PASS
         return is_intact and self.facts is not None and self.facts.later is not None
+
+    def _result(self, check: Check) -> EarlierResult:
+        return self.findings.get(check, _NOT_STATED)
 
     def proven(self) -> SignatureFacts:
         """What it says, where the report says that its integrity was proven.
 
         Raises Rejected as the report says; Undecided (recheck.unproven) where it does not say so.
         """
-        verdict, reason = self.findings.get(Check.INTEGRITY, (None, None))
+        verdict, reason = self._result(Check.INTEGRITY)
         if verdict is Verdict.FAIL:
             raise Rejected(reason or "signature.unreadable", "the report says that the integrity of this was broken")
         if verdict is not Verdict.PASS:
@@ -107,7 +112,7 @@ class RecordedSignature:
             return
         names = ", ".join(dict.fromkeys(item.name for item in said))
         text = f"{names}, which was in the layout, says or may say something against a certificate, and is gone"
-        _, reason = self.findings.get(check, (None, None))
+        reason = self._result(check).reason
         if reason in _COUNTED:
             raise Rejected(reason, f"a certificate had been {_COUNTED[reason]}, says the report: {text}")
         raise Undecided("recheck.unproven", text).advising(
@@ -140,7 +145,7 @@ class RecordedArtifact:
     def demanded_unknown_metadata(self) -> bool:
         """Whether metadata was demanded of its signatures, as far as their findings tell."""
         found = (signature.findings.get(Check.METADATA) for signature in self.signatures)
-        return any(finding is None or finding[0] is not Verdict.NOT_APPLICABLE for finding in found)
+        return any(finding is None or finding.verdict is not Verdict.NOT_APPLICABLE for finding in found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -339,7 +344,7 @@ def _exact(text: str, where: str) -> str:
     return found
 
 
-def _plugin_use(source: json.JsonObject, findings: Mapping[Check, tuple[Verdict, str | None]]) -> PluginUse | None:
+def _plugin_use(source: json.JsonObject, findings: Mapping[Check, EarlierResult]) -> PluginUse | None:
     """The plugin that was run. Where an older report does not say what it decided, it may have been all it can be."""
     name = _text(source, "plugin")
     if name is None:
@@ -348,11 +353,10 @@ def _plugin_use(source: json.JsonObject, findings: Mapping[Check, tuple[Verdict,
     decided: tuple[Check, ...] = (Check.AUTHENTICITY, Check.REVOCATION)
     if use is not None:
         decided = json.take_list(use, "decided", _check, limit=len(Check))
-    unknown = (Verdict.INDETERMINATE, None)
     return PluginUse(
         name=safe(name),
         version=None if use is None else _text(use, "version"),
-        decided={check: findings.get(check, unknown) for check in (*decided, Check.PLUGIN)},
+        decided={check: findings.get(check, _NOT_STATED) for check in (*decided, Check.PLUGIN)},
     )
 
 
@@ -371,12 +375,12 @@ def _problem(value: Any) -> Problem:
     )
 
 
-def _finding(value: Any) -> tuple[Check, tuple[Verdict, str | None]]:
+def _finding(value: Any) -> tuple[Check, EarlierResult]:
     source = json.as_object(value)
     reason = _text(source, "reason")
     check = _check(source.get("check"))
     verdict = _choice(Verdict, json.take(source, "verdict", str), "verdict")
-    return check, (verdict, reason if reason in REASONS else None)
+    return check, EarlierResult(verdict, reason if reason in REASONS else None)
 
 
 def _choice(kind: type[E], text: str, where: str) -> E:

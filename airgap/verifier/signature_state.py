@@ -21,7 +21,7 @@ from airgap.trust.levels import Check
 from airgap.trust.statement import Statement
 from airgap.verdict import Verdict
 from airgap.verifier.candidate import Candidate
-from airgap.verifier.facts import PluginUse, SignatureFacts
+from airgap.verifier.facts import EarlierResult, PluginUse, SignatureFacts
 from airgap.verifier.outcome import Finding, SignatureOutcome, SignerClaims
 
 if TYPE_CHECKING:  # modules that few signatures need are imported for those: see docs/explanation/performance.md
@@ -97,17 +97,10 @@ class SignatureState:
     ) -> None:
         """Add a finding with the action of the statement for the check."""
         action = self.statement.actions[check]
-        self.findings.append(
-            Finding(
-                check=check,
-                action=action,
-                verdict=verdict,
-                message=message,
-                reason=reason,
-                facts=facts,
-                remedy=remedy,
-            )
+        finding = Finding(
+            check=check, action=action, verdict=verdict, message=message, reason=reason, facts=facts, remedy=remedy
         )
+        self.findings.append(finding)
 
     def outcome(self, facts: SignatureFacts | None) -> SignatureOutcome:
         """The outcome of all checks; `facts`: what it says, for a later judgement."""
@@ -152,7 +145,7 @@ class SignatureState:
         demand = self.envelope.plugin if self.envelope else None
         if demand is None or self.plugin is None:
             return None
-        said = {finding.check: (finding.verdict, finding.reason) for finding in self.findings}
+        said = {finding.check: EarlierResult(finding.verdict, finding.reason) for finding in self.findings}
         checks = [
             check
             for check in (Check.AUTHENTICITY, Check.REVOCATION)
