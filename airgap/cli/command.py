@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_origin, get_type_hints
+from copy import copy
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -16,6 +17,29 @@ from airgap.errors import AirgapError
 if TYPE_CHECKING:  # reports are made when a command runs
     Failure = Callable[[AirgapError, Mapping[str, Any]], airgap.report.Report | None]
     """The document of a command that ended with an error, from that and its parameters; None where there is none."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CopySide:
+    """Beside the type of a group of options: it is about one side of a copy, and its options have a prefix.
+
+    Their other names (`-u`) are left to the group without a prefix.
+    """
+
+    prefix: str
+    """`from` or `to`."""
+    whom: str
+    """The words for it in help texts."""
+
+    def option(self, option: inspect.Parameter) -> inspect.Parameter:
+        """The option as this side has it."""
+        kind, information = get_args(option.annotation)
+        mine = copy(information)
+        name = option.name.replace("_", "-")
+        mine.default, mine.param_decls = f"--{self.prefix}-{name}", ()  # Typer takes the first name as this default
+        mine.help = f"As --{name}, for {self.whom} only."
+        return option.replace(name=f"{self.prefix}_{option.name}", annotation=Annotated[kind, mine])
+
 
 Function = TypeVar("Function", bound=Callable[..., None])
 
@@ -30,7 +54,8 @@ def command(app: typer.Typer, name: str | None = None, *, failure: Failure = _pl
     """Make a function a command of `app`, called `name` or as the function is.
 
     A parameter whose type is a dataclass is a group of options: each field that is `Annotated` with a Typer option
-    becomes one, in the order of the fields, and the function gets the dataclass. `--debug` is added, and errors become
+    becomes one, in the order of the fields, and the function gets the dataclass; with a `CopySide` beside the type, the
+    options have its prefix. `--debug` is added, and errors become
     a sentence and an exit code (`airgap.cli.console.boundary`), with `--format json` the document of `failure`, too.
     """
 
@@ -42,21 +67,21 @@ def command(app: typer.Typer, name: str | None = None, *, failure: Failure = _pl
 
 
 def _with_options(function: Callable[..., None], failure: Failure) -> Callable[..., None]:
-    groups: dict[str, type] = {}
+    groups: dict[str, _Group] = {}
     options: list[inspect.Parameter] = []
     hints = get_type_hints(function, include_extras=True)
     for parameter in inspect.signature(function).parameters.values():
         hint = hints[parameter.name]
-        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-            groups[parameter.name] = hint
-            options += _options_of(hint)
+        if (group := _group(hint)) is not None:
+            groups[parameter.name] = group
+            options += [option for _, option in group.options()]
         else:
             options.append(parameter.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY))
     options.append(inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=DebugOption))
 
     def run(*, debug: bool, **given: Any) -> None:
         for name, group in groups.items():
-            given[name] = group(**{option.name: given.pop(option.name) for option in _options_of(group)})
+            given[name] = group.kind(**{field: given.pop(option.name) for field, option in group.options()})
         output = next((value for value in given.values() if isinstance(value, Output)), None)
 
         def tell(error: AirgapError) -> None:
@@ -72,10 +97,25 @@ def _with_options(function: Callable[..., None], failure: Failure) -> Callable[.
     return run
 
 
-def _options_of(group: type) -> Iterator[inspect.Parameter]:
-    hints = get_type_hints(group, include_extras=True)
-    for field in dataclasses.fields(group):
-        if get_origin(hints[field.name]) is Annotated:
-            default = inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
-            kind = inspect.Parameter.KEYWORD_ONLY
-            yield inspect.Parameter(field.name, kind, default=default, annotation=hints[field.name])
+class _Group(NamedTuple):
+    """A dataclass whose fields are options."""
+
+    kind: type
+    side: CopySide | None
+
+    def options(self) -> Iterator[tuple[str, inspect.Parameter]]:
+        """The fields that are options, each with its name."""
+        hints = get_type_hints(self.kind, include_extras=True)
+        for field in dataclasses.fields(self.kind):
+            if get_origin(hints[field.name]) is Annotated:
+                default = inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
+                kind = inspect.Parameter.KEYWORD_ONLY
+                option = inspect.Parameter(field.name, kind, default=default, annotation=hints[field.name])
+                yield field.name, self.side.option(option) if self.side else option
+
+
+def _group(hint: Any) -> _Group | None:
+    kind, *beside = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    if not (dataclasses.is_dataclass(kind) and isinstance(kind, type)):
+        return None
+    return _Group(kind, next((item for item in beside if isinstance(item, CopySide)), None))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import airgap
+from airgap.cli.passwords import ask_password, secret_from_stdin
 from airgap.errors import UsageError
+from airgap.text import safe
 
 RegistryConfigOption = Annotated[
     Path | None,
@@ -26,9 +28,26 @@ USERNAME, PASSWORD = "NOTATION_USERNAME", "NOTATION_PASSWORD"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
-    """How to talk to registries: options of every command that does."""
+class Endpoint:
+    """How to talk to one registry."""
 
+    username: Annotated[
+        str | None,
+        typer.Option("--username", "-u", metavar="NAME", help=f"User name for the registry. Default: ${USERNAME}."),
+    ] = None
+    password: Annotated[
+        str | None,
+        typer.Option(
+            "--password",
+            "-p",
+            metavar="WORD",
+            help=f"Password. Others can see it here; better ${PASSWORD} or --password-stdin.",
+        ),
+    ] = field(default=None, repr=False)
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")] = (
+        False
+    )
+    registry_config: RegistryConfigOption = None
     plain_http: Annotated[
         bool,
         typer.Option("--plain-http", help="Speak HTTP without TLS (loopback registries with a port need no option)."),
@@ -36,24 +55,77 @@ class Connection:
     insecure: Annotated[bool, typer.Option("--insecure", help="Do not check the registry's certificate.")] = False
     ca_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Certificates of the authorities to trust for the registry (PEM)."),
+        typer.Option(
+            "--ca-file", metavar="FILE", help="Certificates of the authorities to trust for the registry (PEM)."
+        ),
     ] = None
-    cert_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Client certificate (PEM).")] = None
-    key_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Key of the client certificate (PEM).")] = None
-    registry_config: RegistryConfigOption = None
+    cert_file: Annotated[Path | None, typer.Option("--cert-file", metavar="FILE", help="Client certificate (PEM).")] = (
+        None
+    )
+    key_file: Annotated[
+        Path | None, typer.Option("--key-file", metavar="FILE", help="Key of the client certificate (PEM).")
+    ] = None
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether it was said which ones to use."""
+        return self.has_password or self.username is not None or self.registry_config is not None
+
+    @property
+    def has_password(self) -> bool:
+        """Whether a password was given."""
+        return self.password is not None or self.password_stdin
+
+    @property
+    def has_tls_option(self) -> bool:
+        """Whether an option was given that only makes sense over TLS."""
+        return self.insecure or any((self.ca_file, self.cert_file, self.key_file))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection(Endpoint):
+    """How to talk to registries: options of every command that does."""
+
     retries: Annotated[
         int, typer.Option(min=0, max=100, metavar="N", help="Repeat what a registry or the network fails so often.")
     ] = 5
+    insecure_registry: Annotated[
+        bool, typer.Option("--insecure-registry", hidden=True, help="As --plain-http (for notation's users).")
+    ] = False
     connections: int = 8
     """Idle connections kept for each host."""
+    side: str = ""
+    """`from-` or `to-` before the names of options, where they are about one side of a copy."""
+
+    def on(self, side: str, own: Endpoint) -> Connection:
+        """The options for one side of a copy, `from` or `to`: what `own` says wins over what is said for both.
+
+        User name, password and file of credentials belong together, and so do a client certificate and its key.
+        """
+        trusted = own if own.has_credentials else self
+        certified = own if own.cert_file or own.key_file or own.plain_http else self
+        return replace(
+            self,
+            side=f"{side}-",
+            username=trusted.username,
+            password=trusted.password,
+            password_stdin=trusted.password_stdin,
+            registry_config=trusted.registry_config,
+            plain_http=own.plain_http or (self.plain_http and not own.has_tls_option),
+            insecure_registry=self.insecure_registry and not own.has_tls_option,
+            insecure=own.insecure or (self.insecure and not own.plain_http),
+            ca_file=own.ca_file or (None if own.plain_http else self.ca_file),
+            cert_file=certified.cert_file,
+            key_file=certified.key_file,
+        )
 
     def transport(self, notice: Callable[[str], None]) -> airgap.TransportOptions:
         """The options of connections; `notice` is called for retries. Raises UsageError."""
-        plain_http = self._speaks_plainly()
+        plain_http = self.plain_http or self.insecure_registry
         if plain_http and (self.insecure or self.ca_file or self.cert_file):
-            raise UsageError("--plain-http speaks no TLS, and the other options are about TLS")
+            raise UsageError(f"--{self.side}plain-http speaks no TLS, and the other options are about TLS")
         if self.key_file and not self.cert_file:
-            raise UsageError("--key-file needs --cert-file")
+            raise UsageError(f"--{self.side}key-file needs --{self.side}cert-file")
         return airgap.TransportOptions(
             plain_http=True if plain_http else None,
             insecure=self.insecure,
@@ -65,39 +137,97 @@ class Connection:
             notice=notice,
         )
 
-    def credentials(self) -> airgap.Credentials:
-        """Where credentials are looked up."""
-        return airgap.Credentials(environment=os.environ, explicit_file=self.registry_config)
+    def credentials(self, warn: Callable[[str], None]) -> airgap.Credentials:
+        """The given user name and password, else what docker's configuration says.
 
-    def _speaks_plainly(self) -> bool:
-        return self.plain_http
+        Call it once, as `given`, which says what it raises.
+        """
+        return airgap.Credentials(
+            environment=os.environ,
+            explicit_file=self.registry_config,
+            given=self.given(warn),
+            given_by="the command line" if self.username or self.has_password else f"${USERNAME} and ${PASSWORD}",
+        )
+
+    @property
+    def user(self) -> str:
+        """The name of the user; empty where nobody gave one."""
+        return self.username or self._from_environment(USERNAME)
+
+    def given(self, warn: Callable[[str], None]) -> airgap.Credential | None:
+        """The given user name and password; None where nobody gave any.
+
+        Call it once: it may read standard input, or ask on the terminal. `warn` is told that `--password` can be seen.
+        Raises UsageError.
+        """
+        word = self._password(warn) or self._from_environment(PASSWORD)
+        if self.user and not word:
+            word = ask_password(f"Password of {safe(self.user, limit=80)}: ", f"--{self.side}password-stdin")
+        if word and not self.user:
+            raise UsageError(
+                f"there is a password without a user name: --{self.side}username is missing",
+                remedy="" if self.has_password else f"Set ${USERNAME} too, or unset ${PASSWORD}.",
+            )
+        return airgap.Credential(username=self.user, password=word) if word else None
+
+    def _from_environment(self, name: str) -> str:
+        return "" if self.side else os.environ.get(name, "")  # for one side of a copy counts what was said of it
+
+    def _password(self, warn: Callable[[str], None]) -> str:
+        if self.password is not None and self.password_stdin:
+            raise UsageError(f"--{self.side}password and --{self.side}password-stdin are two passwords; give one")
+        if self.password_stdin:
+            return secret_from_stdin("password")
+        if self.password:
+            warn(
+                f"Warning: others on this machine can see what --{self.side}password says. "
+                f"--{self.side}password-stdin is safe."
+            )
+        return self.password or ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SigningConnection(Connection):
-    """The same with the options that notation has, for commands that attach signatures."""
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The connections of a copy: what is said for both sides, and for each of them."""
 
-    username: Annotated[
-        str | None, typer.Option("--username", "-u", metavar="NAME", help=f"For the registry. Default: ${USERNAME}.")
-    ] = None
-    password: Annotated[
-        str | None,
-        typer.Option(
-            "--password", "-p", metavar="WORD", help=f"Others can see it here; better ${PASSWORD} or a login."
-        ),
-    ] = None
-    insecure_registry: Annotated[
-        bool, typer.Option("--insecure-registry", hidden=True, help="As --plain-http (for notation's users).")
-    ] = False
+    common: Connection
+    source: Endpoint
+    destination: Endpoint
 
-    def credentials(self) -> airgap.Credentials:
-        """What is given, else what docker's configuration says. Raises UsageError."""
-        name = self.username or os.environ.get(USERNAME)
-        word = self.password or os.environ.get(PASSWORD)
-        if bool(name) != bool(word):
-            raise UsageError(f"--username and --password (or ${USERNAME} and ${PASSWORD}) belong together")
-        given = airgap.Credential(username=name, password=word) if name and word else None
-        return airgap.Credentials(environment=os.environ, explicit_file=self.registry_config, given=given)
+    @property
+    def differ(self) -> bool:
+        """Whether something is said for one side only."""
+        return self.source != Endpoint() or self.destination != Endpoint()
 
-    def _speaks_plainly(self) -> bool:
-        return self.plain_http or self.insecure_registry
+    @property
+    def read_standard_input(self) -> bool:
+        """Whether a password is read from standard input. Raises UsageError where two would be."""
+        asked = [item.password_stdin for item in (self.common, self.source, self.destination)]
+        if asked.count(True) > 1:
+            raise UsageError(
+                "standard input holds one password, and several options read it",
+                remedy="Log in to one of the registries before, with airgap login.",
+            )
+        return any(asked)
+
+    def transports(self, notice: Callable[[str], None]) -> tuple[airgap.TransportOptions, airgap.TransportOptions]:
+        """How to connect to sources, and to the destination. Raises UsageError."""
+        self.common.transport(notice)  # a fault of the common options is said with their names
+        source, destination = self.common.on("from", self.source), self.common.on("to", self.destination)
+        return source.transport(notice), destination.transport(notice)
+
+    def credentials(self, warn: Callable[[str], None]) -> tuple[airgap.Credentials, airgap.Credentials]:
+        """The credentials for sources, and for the destination; the same object where nothing sets them apart.
+
+        Call it once, as `Connection.given`, which says what it raises.
+        """
+        common: list[airgap.Credentials] = []
+
+        def of(side: str, own: Endpoint) -> airgap.Credentials:
+            if own.has_credentials:
+                return self.common.on(side, own).credentials(warn)
+            if not common:
+                common.append(self.common.credentials(warn))
+            return common[0]
+
+        return of("from", self.source), of("to", self.destination)

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import typer
 
 import airgap.report
-from airgap.cli.command import command
-from airgap.cli.connection_options import Connection
+from airgap.cli.command import CopySide, command
+from airgap.cli.connection_options import Connection, Endpoint, Sides
 from airgap.cli.console import QuietOutput, clock, layout_reference, note
 from airgap.cli.lazy import typer_app
 from airgap.cli.trust_fetch import FetchOptions
@@ -198,6 +198,8 @@ def copy(
     selected: SelectionOptions,
     writing: WritingOptions,
     connection: Connection,
+    source: Annotated[Endpoint, CopySide("from", "sources")],
+    destination: Annotated[Endpoint, CopySide("to", "the destination")],
     output: QuietOutput,
 ) -> None:
     """Copy artifacts with everything attached to them, between registries, layouts and tars.
@@ -212,14 +214,21 @@ def copy(
 
     request = writing.request(references, chosen, selected)
     connection = replace(connection, connections=writing.concurrency)
+    sides = Sides(connection, source, destination)
+    if sides.read_standard_input and "-" in references[:-1]:
+        raise UsageError("standard input holds the tar to copy, so a password cannot be read from it")
+    source_credentials, destination_credentials = sides.credentials(output.note)
     into = _evidence_target(request) if writing.with_evidence and not writing.dry_run else None
     aside = references[-1] == "-"  # standard output is the tar in this case
     started = time.monotonic()
     with shown(quiet=output.quiet, no_tty=output.no_tty or bool(os.environ.get("NO_COLOR"))) as progress:
+        transport, to_transport = sides.transports(lambda text: progress(airgap.events.Notice(message=text)))
         result = airgap.copy(
             request,
-            transport=connection.transport(lambda text: progress(airgap.events.Notice(message=text))),
-            credentials=connection.credentials(),
+            transport=transport,
+            credentials=source_credentials,
+            to_transport=to_transport if sides.differ else None,
+            to_credentials=destination_credentials if sides.differ else None,
             mechanism=selected.distribution_spec,
             progress=progress,
         )

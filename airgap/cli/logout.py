@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
 import airgap
 from airgap.cli.command import command
-from airgap.cli.connection_options import Connection, RegistryConfigOption
+from airgap.cli.connection_options import RegistryConfigOption
 from airgap.cli.console import write
 from airgap.cli.lazy import typer_app
 from airgap.text import safe
@@ -26,6 +27,7 @@ def logout(
 
     Exit code 0 also where there were none.
     """
-    known = airgap.logout(registry, Connection(registry_config=registry_config).credentials())
+    stored = airgap.Credentials(environment=os.environ, explicit_file=registry_config)
+    known = airgap.logout(registry, stored)
     shown = safe(registry, limit=255)
     write(f"Forgot the credentials for {shown}.\n" if known else f"There were no credentials for {shown}.\n")

@@ -11,7 +11,7 @@ import typer
 import airgap.report
 import airgap.signature
 from airgap.cli.command import command
-from airgap.cli.connection_options import SigningConnection
+from airgap.cli.connection_options import Connection
 from airgap.cli.console import LayoutOption, QuietOutput, clock, key_values, layout_reference
 from airgap.cli.key_options import KeyChoice
 from airgap.cli.lazy import typer_app
@@ -58,7 +58,7 @@ def sign(
     ] = False,
     force_referrers_tag: ForceReferrersTagOption = False,
     oci_layout: LayoutOption = False,
-    connection: SigningConnection,
+    connection: Connection,
     output: QuietOutput,
 ) -> None:
     """Sign artifacts in a registry, a layout directory or a layout tar, and attach the signatures.
@@ -68,7 +68,7 @@ def sign(
 
     Exit codes: 0 signed, or an equal signature is there, 1 could not, 2 usage, 11 not found, 16 content wrong.
     """
-    transport = connection.transport(output.note)
+    transport, credentials = connection.transport(output.note), connection.credentials(output.note)
     request = airgap.SignRequest(
         targets=[layout_reference(text, oci_layout=oci_layout) for text in references or []],
         lists=[file] if file else [],
@@ -89,6 +89,6 @@ def sign(
                 output.note(f"Warning: {warning}")
             tell(item)
 
-        airgap.sign(request, transport=transport, credentials=connection.credentials(), attached=attached)
+        airgap.sign(request, transport=transport, credentials=credentials, attached=attached)
 
     attach(output, airgap.report.SignReport, run)

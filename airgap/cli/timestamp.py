@@ -8,7 +8,7 @@ import typer
 
 import airgap.report
 from airgap.cli.command import command
-from airgap.cli.connection_options import SigningConnection
+from airgap.cli.connection_options import Connection
 from airgap.cli.console import LayoutOption, QuietOutput, layout_reference
 from airgap.cli.lazy import typer_app
 from airgap.cli.signing_options import ForceReferrersTagOption, TimestampOptions, attach
@@ -33,7 +33,7 @@ def add(
     force: Annotated[bool, typer.Option("--force", help="Stamp signatures that have a timestamp, too.")] = False,
     force_referrers_tag: ForceReferrersTagOption = False,
     oci_layout: LayoutOption = False,
-    connection: SigningConnection,
+    connection: Connection,
     output: QuietOutput,
 ) -> None:
     """Attach timestamped copies of an artifact's signatures.
@@ -43,7 +43,7 @@ def add(
 
     Exit codes: 0 done, or nothing to do, 1 could not, 2 usage, 11 no such artifact or signature, 16 content wrong.
     """
-    transport = connection.transport(output.note)
+    transport, credentials = connection.transport(output.note), connection.credentials(output.note)
     authority = timestamp.open(lambda: transport)
     if authority is None:
         raise UsageError("name the timestamping authority with --timestamp-url and --timestamp-root-cert")
@@ -58,7 +58,7 @@ def add(
         output,
         airgap.report.TimestampReport,
         lambda attached: airgap.add_timestamps(
-            request, transport=transport, credentials=connection.credentials(), attached=attached
+            request, transport=transport, credentials=credentials, attached=attached
         ),
     )
 

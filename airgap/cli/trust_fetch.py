@@ -51,11 +51,19 @@ class FetchOptions:
     ] = False
     concurrency: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="URLs asked at a time.")] = 8
 
-    def run(self, targets: Sequence[str], connection: Connection, note: Callable[[str], None]) -> airgap.FetchOutcome:
+    def run(
+        self,
+        targets: Sequence[str],
+        connection: Connection,
+        note: Callable[[str], None],
+        credentials: airgap.Credentials | None = None,
+    ) -> airgap.FetchOutcome:
         """What the command does, for `airgap copy --with-evidence` as well, which fetches into the copy.
 
         The trust directory is written if it is named, or if evidence has no other destination. Otherwise only its tsa
-        stores and its evidence of revocations are read. Raises AirgapError.
+        stores and its evidence of revocations are read. `credentials` are for targets in registries.
+
+        Raises AirgapError.
         """
         from concurrent.futures import ThreadPoolExecutor
 
@@ -86,7 +94,7 @@ class FetchOptions:
                 request,
                 trust=airgap.TrustDirectory.find(where.path),
                 transport=connection.transport(note),
-                credentials=connection.credentials(),
+                credentials=credentials,
                 evidence=evidence,
                 executor=pool,
             )
@@ -112,7 +120,8 @@ def fetch(
     Exit codes: 0, 1 a target could not be read, 11 not found, 15 gaps (with --require-complete), 16 content wrong,
     18 trust material malformed.
     """
-    outcome = chosen.run(targets or [], connection, output.note)
+    credentials = connection.credentials(output.note)
+    outcome = chosen.run(targets or [], connection, output.note, credentials)
     output.finish(airgap.report.FetchReport(outcome, verbose))
 
 

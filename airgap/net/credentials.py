@@ -19,13 +19,14 @@ import re
 import shlex
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from airgap import limits
-from airgap.errors import AirgapError, FormatError
+from airgap.errors import AirgapError, FormatError, UsageError
 from airgap.oci.reference import DOCKER_HUB, DOCKER_HUB_API
 from airgap.parse.base64 import decode_standard, encode_standard
 from airgap.parse.json import JsonObject, Reading, as_object, dump, load_object, take_optional
@@ -94,13 +95,20 @@ class Credentials:
         environment: Mapping[str, str],
         explicit_file: Path | None = None,
         given: Credential | None = None,
+        given_by: str = "the command line",
         host: str | None = None,
     ) -> None:
-        """`given` (from options or the environment) is used before all files: for `host`, or for every registry."""
+        """`given` (from options or the environment) is used before all files: for one registry, and for no other.
+
+        That is `host`, else the first registry that is asked for; a run that knows its registries says which one
+        (`only_for`). `given_by` names where it was given, for messages.
+        """
         self.environment: Final = environment
         self.explicit_file: Final = explicit_file
         self._given = given
+        self._given_by = given_by
         self._host = host
+        self._asked: str | None = None
         self._lock = threading.Lock()
         self._answers: dict[tuple[str, str], Credential | str | None] = {}
 
@@ -114,11 +122,38 @@ class Credentials:
         explicit = f" --registry-config {safe(shlex.quote(str(self.explicit_file)))}" if self.explicit_file else ""
         return f"airgap login {host}{explicit}"
 
+    def only_for(self, hosts: Iterable[str]) -> Credentials:
+        """The same for a run that names these registries: what was given goes to the only one of them.
+
+        Raises UsageError where there are several, because nobody said whose password it is.
+        """
+        registries = {server_key(host): host for host in hosts}
+        if self._given is None or self._host is not None or not registries:
+            return self
+        if len(registries) > 1:
+            raise self._several(registries.values())
+        return Credentials(
+            environment=self.environment,
+            explicit_file=self.explicit_file,
+            given=self._given,
+            given_by=self._given_by,
+            host=next(iter(registries.values())),
+        )
+
+    def _several(self, hosts: Iterable[str]) -> UsageError:
+        names = " and ".join(sorted(safe(host, limit=255) for host in islice(hosts, 5)))
+        return UsageError(
+            f"the user name and password from {self._given_by} are for one registry, and this run talks to {names}",
+            remedy="Log in to each with airgap login. airgap copy has --from-username and --to-username, too.",
+        )
+
     def lookup(self, host: str, repository: str = "") -> Lookup:
-        """The credentials for `host/repository`. Raises AirgapError for a file that cannot be read."""
-        if self._given is not None and self._host in {None, host}:
-            source = "the command line" if self._host is None else f"what was given for {safe(host)}"
-            return Lookup(credential=self._given, source=source)
+        """The credentials for `host/repository`.
+
+        Raises AirgapError for a file that cannot be read, UsageError for a second registry where one was given.
+        """
+        if self._given is not None and self._is_meant(host):
+            return Lookup(credential=self._given, source=self._given_by)
         problems: list[str] = []
         for path in self.files:
             configuration = read_configuration(path)
@@ -133,6 +168,15 @@ class Credentials:
             if credential is not None:
                 return Lookup(credential=credential, source=safe(path), problems=tuple(problems))
         return Lookup(problems=tuple(problems))
+
+    def _is_meant(self, host: str) -> bool:
+        if self._host is not None:
+            return server_key(self._host) == server_key(host)
+        with self._lock:
+            self._asked = self._asked or host
+        if server_key(self._asked) != server_key(host):
+            raise self._several([self._asked, host])
+        return True
 
     def _search(self, configuration: JsonObject, host: str, repository: str, problems: list[str]) -> Credential | None:
         helpers = take_optional(configuration, "credHelpers", dict) or {}

@@ -39,7 +39,9 @@ def from_oras(registry: Registry, *, host: str | None = None) -> tuple[Transport
             "the oras registry object has no hostname, so that nobody knows whose credentials it holds",
             remedy="Name the registry: from_oras(registry, host=...).",
         )
-    return _transport(registry), Credentials(environment=os.environ, given=_credential(registry, host), host=host)
+    given = _credential(registry, host)
+    by = f"what was given for {safe(host)}"
+    return _transport(registry), Credentials(environment=os.environ, given=given, given_by=by, host=host)
 
 
 def _transport(registry: Registry) -> TransportOptions:

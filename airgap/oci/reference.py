@@ -13,7 +13,7 @@ With a tag and a digest, the digest decides, as in other tools.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -95,6 +95,19 @@ def parse_reference(text: str, exists: Exists) -> LayoutReference | RegistryRefe
     """What `text` names; `exists` tells whether a path is on disk. Raises UsageError."""
     layout = local_reference(text, exists)
     return layout or _official(parse_registry_reference(without_registry_scheme(text)))
+
+
+def registries_in(texts: Iterable[str], exists: Exists) -> frozenset[str]:
+    """The registries that these references name. What is no reference is passed over: whoever opens it reports it."""
+    found: set[str] = set()
+    for text in texts:
+        try:
+            reference = parse_reference(text, exists)
+        except UsageError:
+            continue
+        if isinstance(reference, RegistryReference):
+            found.add(reference.registry)
+    return frozenset(found)
 
 
 def _official(reference: RegistryReference) -> RegistryReference:

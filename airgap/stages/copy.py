@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -23,7 +24,7 @@ from airgap.oci.layout import LayoutDirectory, open_directory
 from airgap.oci.lookup import ReferrersTag
 from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.record import listed_records
-from airgap.oci.reference import LayoutReference, RegistryReference
+from airgap.oci.reference import LayoutReference, RegistryReference, registries_in
 from airgap.revocation.artifact import called_evidence, find_target_evidence
 from airgap.text import safe
 from airgap.transfer.copied import CopiedArtifact, CopyResult, EvidenceLeft, Totals, added, is_signed, status_of
@@ -123,6 +124,8 @@ def copy(
     *,
     transport: TransportOptions | None = None,
     credentials: Credentials | None = None,
+    to_transport: TransportOptions | None = None,
+    to_credentials: Credentials | None = None,
     mechanism: Mechanism | None = None,
     executor: Executor | None = None,
     progress: Progress = silent,
@@ -132,7 +135,8 @@ def copy(
     """Copy artifacts and everything attached to them from their sources to the destination.
 
     Content that the destination has is not copied again, so calling again completes an interrupted copy. `transport`
-    and `credentials` are for registries (by default as docker's configuration says); `progress` is called for every
+    and `credentials` are for registries (by default as docker's configuration says), `to_transport` and
+    `to_credentials` for the destination (by default the same); `progress` is called for every
     step, from several threads; `executor` runs the work. `source` and `output` are used for `-`, by default standard
     input and output.
 
@@ -141,9 +145,15 @@ def copy(
     request = _complete(request)
     with ExitStack() as stack:
         pool = executor or stack.enter_context(ThreadPoolExecutor(max(1, request.concurrency)))
-        registries = stack.enter_context(Registries(credentials, transport))
+        asked, written = registries_in(request.sources, os.path.exists), _written_registry(request.destination)
+        shared = to_credentials in {None, credentials}  # then given ones are for one registry of both sides
+        meant = credentials and credentials.only_for(asked | written if shared else asked)
+        registries = destinations = stack.enter_context(Registries(meant, transport))
+        if to_transport is not None or not shared:
+            to = meant if shared else to_credentials and to_credentials.only_for(written)
+            destinations = stack.enter_context(Registries(to, to_transport or transport))
         sources = Sources(partial(registries.source, mechanism=mechanism), stack, pool)
-        return _Copy(request, sources, registries, pool, progress, (source, output)).run()
+        return _Copy(request, sources, destinations, pool, progress, (source, output)).run()
 
 
 @dataclass(slots=True)
@@ -489,6 +499,11 @@ def _complete(request: CopyRequest) -> CopyRequest:
         check_output(request.lock_output, [*read, *([target] if target else [])], what="lock file")
         check_writable(request.lock_output, "lock file")
     return replace(request, sources=sources, lists=())
+
+
+def _written_registry(destination: str) -> frozenset[str]:
+    place = None if destination == STREAM else parse_destination(destination)
+    return frozenset() if place is None or isinstance(place, LayoutReference) else frozenset({place.registry})
 
 
 def _check_place(destination: LayoutReference, sources: Sequence[str]) -> None:

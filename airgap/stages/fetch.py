@@ -34,7 +34,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.nodes import Root
-from airgap.oci.reference import LayoutReference, parse_reference
+from airgap.oci.reference import LayoutReference, parse_reference, registries_in
 from airgap.oci.store import Store
 from airgap.oci.target import Target, TargetOpener, open_target
 from airgap.pki.chain import Anchors
@@ -110,7 +110,8 @@ def fetch(
     with ExitStack() as stack:
         root = request.directory or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="airgap-")))
         pool = executor or stack.enter_context(ThreadPoolExecutor(_THREADS))
-        registries = stack.enter_context(Registries(credentials, transport))
+        meant = credentials and credentials.only_for(registries_in(targets, os.path.exists))
+        registries = stack.enter_context(Registries(meant, transport))
         run = _Fetch(request, root, trust, registries)
         run.look()
         run.take_offered()

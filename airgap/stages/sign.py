@@ -6,6 +6,7 @@ nothing has changed.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from airgap import __version__
 from airgap.errors import ContentError, FormatError, Rejected, UsageError
 from airgap.net.places import Places
 from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
+from airgap.oci.reference import registries_in
 from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp_token import VerifiedTimestamp
 from airgap.signature.attachment import AttachedSignature, read_attached, signature_attachment
@@ -96,9 +98,11 @@ def sign(
     for each target as soon as it is done, also if a later one fails. Raises UsageError, NotFoundError, ContentError,
     SigningError, TimestampingError, and what signer and transport raise.
     """
-    with Places(transport=transport, credentials=credentials, referrers_tag=request.referrers_tag) as places:
+    targets = [*request.targets, *(text for path in request.lists for text in read_list(path))]
+    meant = credentials and credentials.only_for(registries_in(targets, os.path.exists))
+    with Places(transport=transport, credentials=meant, referrers_tag=request.referrers_tag) as places:
         prepared: dict[str, _Prepared] = {}
-        for target in (*request.targets, *(text for path in request.lists for text in read_list(path))):
+        for target in targets:
             place = places.open(target)
             if place.name not in prepared:
                 prepared[place.name] = _Prepared.of(request, target, place)

@@ -152,11 +152,6 @@ def test_login_copy_logout(tmp_path: Path, target: LoopbackRegistry, monkeypatch
     assert run_here(["copy", f"{where}:v1", str(tmp_path / "back")]).code == 1
 
 
-def test_a_password_is_no_option() -> None:
-    ran = run_here(["login", "localhost:1", "-u", "x", "-p", "y"])
-    assert ran.code == 2
-
-
 def test_login_without_a_terminal_needs_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     with_input(monkeypatch, "")
     ran = run_here(["login", "localhost:1", "-u", "x"])
