@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -15,7 +18,13 @@ from airgap import limits
 from airgap.errors import AirgapError, Fact, FormatError, LimitError, TrustMaterialError, UsageError
 from airgap.text import safe
 
+if sys.platform != "win32":
+    import fcntl
+
 T = TypeVar("T")
+_NAME_PART = 16
+"""The part of a name that a temporary name has: file systems count bytes, up to 255, and these are at most 64."""
+_LEFT_SECONDS = 86_400.0
 
 
 @contextmanager
@@ -29,7 +38,7 @@ def complete_or_absent(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
     _check_replaceable(path)
     temporary = _temporary(path)
     try:
-        with os.fdopen(_create(temporary, mode), "wb") as file:
+        with os.fdopen(_create_locked(temporary, mode), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -67,13 +76,62 @@ def unwritable(path: Path, what: str, error: OSError) -> AirgapError:
 def _temporary(path: Path) -> Path:
     import secrets  # what only reads starts without it
 
-    # 16 characters have at most 64 bytes: file systems count those, up to 255
-    return path.with_name(f".{path.name[:16]}.{secrets.token_hex(6)}.tmp") if path.name else path
+    return path.with_name(f".{path.name[:_NAME_PART]}.{secrets.token_hex(6)}.tmp") if path.name else path
 
 
 def _create(path: Path, mode: int) -> int:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
     return os.open(path, flags, mode)
+
+
+def _create_locked(path: Path, mode: int) -> int:
+    """A new file with a lock that ends with the process: `sweep_leftovers` sees that its writer lives."""
+    while True:
+        descriptor = _create(path, mode)
+        if sys.platform == "win32":  # an open file cannot be removed there
+            return descriptor
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)  # it was swept before it was locked
+
+
+def sweep_leftovers(path: Path) -> None:
+    """Removes temporary files beside `path` that dead writers of a file with this name left there.
+
+    A tar of many gigabytes may be one of them. Where the file system has no locks, they have to be a day old.
+    """
+    pattern = re.compile(rf"\.{re.escape(path.name[:_NAME_PART])}\.[0-9a-f]{{12}}\.tmp")
+    with suppress(OSError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            if pattern.fullmatch(entry.name):
+                _remove_dead(entry.path)
+
+
+def _remove_dead(path: str) -> None:
+    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with suppress(OSError):
+        descriptor = os.open(path, flags)
+        try:
+            status = os.fstat(descriptor)
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and _is_dead(descriptor, status.st_mtime):
+                os.unlink(path)  # noqa: PTH108 - while its lock is held
+        finally:
+            os.close(descriptor)
+
+
+def _is_dead(descriptor: int, written: float) -> bool:
+    """Whether no process holds the lock of a temporary file."""
+    if sys.platform == "win32":
+        return time.time() - written > _LEFT_SECONDS
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return time.time() - written > _LEFT_SECONDS
+    return True
 
 
 def _check_replaceable(path: Path) -> None:

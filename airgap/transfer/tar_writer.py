@@ -19,7 +19,7 @@ from typing import BinaryIO, Final
 
 from airgap import limits
 from airgap.errors import ContentError, UsageError
-from airgap.files import complete_or_absent
+from airgap.files import complete_or_absent, sweep_leftovers
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX
 from airgap.oci.store import size_error
@@ -161,6 +161,7 @@ def write_tar_file(
         )
     run = _Writing(plan, executor, progress)
     with writing(path):
+        sweep_leftovers(path)
         check_room(path.parent, run.tar.size, run.tar.size)
         with complete_or_absent(path) as file:
             run.into_file(file.fileno())

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, UsageError
-from airgap.files import sync_folder, write_file
+from airgap.files import sweep_leftovers, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
@@ -163,6 +163,7 @@ class LayoutWriter:
             with open_regular(str(self.path / LAYOUT_INDEX)) as file:
                 current = file.read(limits.LAYOUT_INDEX_BYTES + 1)
             document, named = merged(current, entries, drop={*drop, *self.replaced}, source=self.name)
+            sweep_leftovers(self.path / LAYOUT_INDEX)
             if document != current:
                 write_file(self.path / LAYOUT_INDEX, document)
         self._finished = True
@@ -368,6 +369,8 @@ def _prepare(path: Path) -> None:
                 f"{safe(path)} is not empty and no layout", remedy="Choose a layout, an empty folder, or a new one."
             )
         with exclusive(path):
+            for name in (LAYOUT_FILE, LAYOUT_INDEX):
+                sweep_leftovers(path / name)
             (path / BLOBS).mkdir(exist_ok=True)
             if not (path / LAYOUT_INDEX).exists():
                 write_file(path / LAYOUT_INDEX, EMPTY_INDEX)

@@ -75,6 +75,7 @@ def test_killed_at_random_moments_a_layout_is_completed_in_the_end(tmp_path: Pat
         check_sound(destination)
     assert run_process(["copy", str(source), str(destination)]).code == 0
     check_complete(destination, made.index)
+    assert list(destination.glob(".*.tmp")) == []
 
 
 @needs_kill
@@ -86,6 +87,7 @@ def test_killed_a_tar_is_not_there(tmp_path: Path, event: int) -> None:
         assert not destination.exists()
     assert run_process(["copy", "--overwrite", str(source), str(destination)]).code == 0
     check_complete(destination, made.index)
+    assert list(tmp_path.glob(".*.tmp")) == [], "ten of them had filled a stick"
 
 
 @needs_kill

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
+import time
 from pathlib import Path
 
 import pytest
 
-from airgap.files import complete_or_absent, write_file
+from airgap.files import complete_or_absent, sweep_leftovers, write_file
 
 
 def test_writes_and_replaces(tmp_path: Path) -> None:
@@ -50,3 +54,70 @@ def test_a_missing_folder_is_an_error_of_the_system(tmp_path: Path) -> None:
 def test_what_has_no_name_is_an_error_of_the_system(name: str) -> None:
     with pytest.raises(IsADirectoryError):
         write_file(Path(name), b"data")
+
+
+LEFT = ".trip.tar.0123456789ab.tmp"
+
+
+class TestLeftovers:
+    def test_of_a_dead_writer_are_removed(self, tmp_path: Path) -> None:
+        (tmp_path / LEFT).write_bytes(b"half")
+        sweep_leftovers(tmp_path / "trip.tar")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_of_a_living_writer_stay(self, tmp_path: Path) -> None:
+        with complete_or_absent(tmp_path / "trip.tar") as file:
+            file.write(b"half")
+            sweep_leftovers(tmp_path / "trip.tar")
+            assert len(list(tmp_path.iterdir())) == 1
+        assert [path.name for path in tmp_path.iterdir()] == ["trip.tar"]
+
+    @pytest.mark.parametrize(
+        "name", [".other.tar.0123456789ab.tmp", ".trip.tar.0123.tmp", "trip.tar.0123456789ab.tmp", ".trip.tar.tmp"]
+    )
+    def test_what_is_called_otherwise_stays(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / name).write_bytes(b"mine")
+        sweep_leftovers(tmp_path / "trip.tar")
+        assert (tmp_path / name).read_bytes() == b"mine"
+
+    def test_links_and_folders_stay(self, tmp_path: Path) -> None:
+        (tmp_path / "mine").write_bytes(b"mine")
+        (tmp_path / LEFT).symlink_to("mine")
+        os.link(tmp_path / "mine", tmp_path / ".trip.tar.0123456789ac.tmp")
+        (tmp_path / ".trip.tar.0123456789ad.tmp").mkdir()
+        sweep_leftovers(tmp_path / "trip.tar")
+        assert len(list(tmp_path.iterdir())) == 4
+
+    @pytest.mark.parametrize(("age", "stays"), [(3600, True), (90_000, False)])
+    def test_without_locks_only_old_ones_are_removed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: float, *, stays: bool
+    ) -> None:
+        def refused(*_: object) -> None:
+            raise OSError(errno.ENOLCK, "no locks")
+
+        monkeypatch.setattr("fcntl.flock", refused)
+        (tmp_path / LEFT).write_bytes(b"half")
+        then = time.time() - age
+        os.utime(tmp_path / LEFT, (then, then))
+        sweep_leftovers(tmp_path / "trip.tar")
+        assert (tmp_path / LEFT).exists() == stays
+
+    def test_file_that_was_swept_before_its_lock_is_made_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lock = fcntl.flock
+        swept: list[Path] = []
+
+        def late(descriptor: int, kind: int) -> None:
+            if not swept:
+                swept.extend(tmp_path.iterdir())
+                swept[0].unlink()
+            lock(descriptor, kind)
+
+        monkeypatch.setattr("fcntl.flock", late)
+        with complete_or_absent(tmp_path / "trip.tar") as file:
+            file.write(b"whole")
+        assert (tmp_path / "trip.tar").read_bytes() == b"whole"
+
+    def test_folder_that_is_not_there_is_no_error(self, tmp_path: Path) -> None:
+        sweep_leftovers(tmp_path / "none/trip.tar")
