@@ -6,6 +6,7 @@ points of the certificate (D32; RFC 5280, 6.3.3).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -52,9 +53,7 @@ class ClearingCrls:
         """The newest CRLs that count. Raises Undecided, Rejected (revocation.on_hold)."""
         counting: list[CountingCrl] = []
         first: Undecided | None = None
-        for file in self._evidence.crls(query.issuer.subject):
-            if file.facts.is_delta:  # CRL-16: a delta is no base
-                continue
+        for file in self._bases(query):
             try:
                 counting.append(self.counting(query, file))
             except Undecided as error:
@@ -75,7 +74,7 @@ class ClearingCrls:
             self._ages.check_fresh(query, self.counting(query, file).file.dated)
             return
         first: Undecided | None = None
-        for base in self._evidence.crls(query.issuer.subject):
+        for base in self._bases(query):
             try:
                 self.counting_delta(query, self.counting(query, base).crl, file)
                 self._ages.check_fresh(query, base.dated)
@@ -84,7 +83,12 @@ class ClearingCrls:
                 first = first or error
             else:
                 return
-        raise first or no_crl(query)
+        text = f"{file.name} is a delta CRL, and no base CRL is available"
+        raise first or Undecided("revocation.crl.delta", text, **query.facts(evidence=file.name))
+
+    def _bases(self, query: RevocationQuery) -> Iterator[CrlFile]:
+        """The CRLs of the issuer, newest first; a delta is no base (CRL-16)."""
+        return (file for file in self._evidence.crls(query.issuer.subject) if not file.facts.is_delta)
 
     def counting(self, query: RevocationQuery, file: CrlFile) -> CountingCrl:
         """The CRL with the reasons that it covers. Raises Undecided."""

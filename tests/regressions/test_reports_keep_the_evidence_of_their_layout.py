@@ -288,14 +288,16 @@ def test_what_was_said_against_the_timestamping_certificate(
 
 
 @pytest.mark.parametrize("is_there", [False, True], ids=["no store", "a store that no statement names"])
-def test_a_timestamping_authority_that_is_trusted_later(tmp_path: Path, is_there: bool) -> None:
+@pytest.mark.parametrize("kind", ["crl", "ocsp"])
+def test_a_timestamping_authority_that_is_trusted_later(tmp_path: Path, kind: str, is_there: bool) -> None:
     """Nothing was remembered about a chain that the policy did not name when the layout was there."""
     tsa = Pki().tsa_chain(tsa={"crl_urls": ["http://crl.example/tsa.crl"]})
     scene = Scene()
     scene.sign_with(Pki().code_chain(depth=2, leaf={"not_after": AT + DAY}))
     scene.timestamp(tsa, verify="afterCertExpiry")
     scene.crls = {"tsa.crl": crl(tsa.chain[1], number=1)}
-    against = crl(tsa.chain[1], number=2, this_update=AT, revoked=[entry(tsa.serial, reason="keyCompromise")])
+    listing = crl(tsa.chain[1], number=2, this_update=AT, revoked=[entry(tsa.serial, reason="keyCompromise")])
+    against = listing if kind == "crl" else ocsp_response(tsa, status="revoked")
     scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, against)))]
     written = scene.write(tmp_path)
     (policy,) = written.trust.glob("trustpolicy*.json")

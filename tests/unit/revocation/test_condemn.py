@@ -656,6 +656,17 @@ HOLDS: dict[str, tuple[Callable[[], Pile], str]] = {
         ),
         "revocation.on_hold",
     ),
+    "in a delta without a base, beside another delta": (
+        lambda: Pile(
+            BOTH,
+            {
+                "a": clean(BOTH, number=2, delta_base=1, this_update=AT - 3 * DAY),
+                "b": _hold(BOTH, number=3, delta_base=1, this_update=AT),
+            },
+            {"o": ocsp_response(BOTH, this_update=AT - DAY)},
+        ),
+        "revocation.crl.delta",
+    ),
     "signed before the key was invalid": (
         lambda: Pile(LEAF, {"a": _hold(invalidity=AT - DAY)}, signed_at=AT - 2 * DAY), "good",
     ),
@@ -709,17 +720,18 @@ def test_a_hold(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trusted", "known", "reason"),
+    ("trusted", "known", "made", "reason"),
     [
-        pytest.param(True, False, "revocation.crl.issuer", id="in the trust directory"),
-        pytest.param(False, True, "revocation.crl.issuer", id="in a target, and the CA is in a store"),
-        pytest.param(False, False, "good", id="in a target, of anybody"),
+        pytest.param(True, False, {}, "revocation.crl.issuer", id="in the trust directory"),
+        pytest.param(False, True, {}, "revocation.crl.issuer", id="in a target, and the CA is in a store"),
+        pytest.param(False, False, {}, "good", id="in a target, of anybody"),
+        pytest.param(False, True, {"signed_by": EC_KEY}, "good", id="in a target, in the name of a CA in a store"),
     ],
 )
 def test_an_indirect_crl_of_another_ca_whose_list_cannot_be_read_may_list_it(
-    *, trusted: bool, known: bool, reason: str
+    *, trusted: bool, known: bool, made: dict[str, Any], reason: str
 ) -> None:
     other = issue("root", slot=3, subject=names.harbour("Other Root"))
-    unread = crl(other, scope=scope(indirect=True), entries=b"\x30\x03\x02\x01")
+    unread = crl(other, scope=scope(indirect=True), entries=b"\x30\x03\x02\x01", **made)
     pile = Pile(LEAF, {"a": clean(), "b": unread}, trusted=trusted, stored=(other,) if known else ())
     assert pile.reason() == reason

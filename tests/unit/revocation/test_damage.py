@@ -13,7 +13,7 @@ from airgap.pki.certificate import Certificate
 from airgap.revocation.evidence_files import CrlFile, EvidenceFile, OcspFile
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
-from airgap.revocation.near_bytes import nearly_same
+from airgap.revocation.near_bytes import nearly_same, nearly_same_key
 from airgap.revocation.pool import EvidencePool
 from tests.support.crls import crl, entry
 from tests.support.evidence import MemoryEvidence, spoilt
@@ -169,6 +169,21 @@ class TestWhatMayBeAboutIt:
 )
 def test_nearly_same(one: bytes, other: bytes, nearly: bool) -> None:
     assert nearly_same(one, other) is nearly
+
+
+@pytest.mark.parametrize(
+    ("other", "nearly"),
+    [
+        pytest.param(bytes(range(20)), True, id="the same"),
+        pytest.param(bytes(range(19)), True, id="cut"),
+        pytest.param(bytes(range(40, 59)), False, id="another one, and shorter"),
+        pytest.param(bytes(range(40, 60)), False, id="another one"),
+        pytest.param(bytes(20), None, id="zeros"),
+        pytest.param(None, None, id="none"),
+    ],
+)
+def test_nearly_the_same_key(other: bytes | None, nearly: bool | None) -> None:
+    assert nearly_same_key(bytes(range(20)), other) is nearly
 
 
 def test_the_message_names_the_file_and_the_certificate() -> None:
