@@ -1,4 +1,4 @@
-"""A reader who meets the name of a class knows which class it is."""
+"""A reader who meets the name of a class or a module knows which one it is."""
 
 from __future__ import annotations
 
@@ -16,5 +16,15 @@ def test_no_two_classes_have_one_name() -> None:
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes[node.name].append(str(module.relative_to(PACKAGE)))
+    assert len(homes) > 100
+    assert {name: modules for name, modules in homes.items() if len(modules) > 1} == {}
+
+
+def test_no_two_modules_have_one_name() -> None:
+    """A command may be called as the use case that it runs."""
+    homes: defaultdict[str, list[str]] = defaultdict(list)
+    for module in sorted(PACKAGE.rglob("*.py")):
+        if module.name != "__init__.py" and module.parent.name != "cli":
+            homes[module.name].append(str(module.relative_to(PACKAGE)))
     assert len(homes) > 100
     assert {name: modules for name, modules in homes.items() if len(modules) > 1} == {}

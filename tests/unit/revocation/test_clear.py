@@ -306,19 +306,6 @@ class TestNewerThatDoesNotCount:
         assert "later" in note
         assert "builds on base number 13" in note
 
-    def test_a_delta_that_answers_for_other_reasons_than_the_newest_base_is_used(self) -> None:
-        """It was noted as one that no base names: the newest base covers the rest of the reasons, and names none."""
-        some = ("keyCompromise", "cACompromise", "affiliationChanged", "superseded")
-        rest = ("cessationOfOperation", "certificateHold", "privilegeWithdrawn", "aACompromise")
-        one = scope(reasons=some)
-        files = {
-            "old": crl(ca(LEAF), number=1, scope=one, freshest=[OTHER], this_update=AT - 5 * DAY),
-            "delta": crl(ca(LEAF), number=4, scope=one, delta_base=1, this_update=AT - DAY),
-            "new": crl(ca(LEAF), number=3, scope=scope(reasons=rest), this_update=AT - 3 * DAY),
-        }
-        assert [use.name for use in ask(LEAF, files)] == ["new", "old", "delta"]
-        assert self.notes(LEAF, files) == []
-
     def test_an_answer(self) -> None:
         delegate = issue("ocsp", issuer=ca(ONLY_OCSP), not_before=AT - 30 * DAY, not_after=AT - DAY / 2)
         older = ocsp_response(ONLY_OCSP, this_update=AT - 5 * DAY)
