@@ -28,12 +28,12 @@ _LEFT_SECONDS = 86_400.0
 
 
 @contextmanager
-def complete_or_absent(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
+def complete_or_absent(path: Path, *, mode: int = 0o644, replace: bool = True) -> Iterator[BinaryIO]:
     """A new file that takes the name `path` when the block ends well, and leaves nothing when it does not.
 
     Written under a temporary name in the same folder, flushed to the medium, then renamed: a reader of `path` sees
     the old content or the new, never half. A device or a pipe is refused: it would be gone, and a file in its place.
-    Raises OSError.
+    Raises OSError; without `replace` FileExistsError if something has the name by then.
     """
     _check_replaceable(path)
     temporary = _temporary(path)
@@ -42,7 +42,10 @@ def complete_or_absent(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        if replace:
+            temporary.replace(path)
+        else:
+            _name_new(temporary, path)
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
@@ -50,6 +53,20 @@ def complete_or_absent(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
             error.filename = os.fspath(path)  # name the file that the caller asked for, not the temporary one
         raise
     sync_folder(path.parent)
+
+
+def _name_new(temporary: Path, path: Path) -> None:
+    """Gives a file its name if nothing has that name: of two writers one fails. Raises OSError."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # FAT and network shares without hard links
+        if is_there(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(path)) from None
+        temporary.replace(path)
+    else:
+        temporary.unlink()
 
 
 def check_writable(path: Path, what: str) -> None:

@@ -155,17 +155,24 @@ def write_tar_file(
     Raises UsageError if the path exists (without `overwrite`), WriteError, ContentError, and what sources raise.
     """
     if path.exists() and not overwrite:
-        raise UsageError(
-            f"{safe(path)} exists; a tar is written as a whole and is not added to",
-            remedy="Choose another name, remove it, or add --overwrite.",
-        )
+        raise _exists(path)
     run = _Writing(plan, executor, progress)
     with writing(path):
         sweep_leftovers(path)
         check_room(path.parent, run.tar.size, run.tar.size)
-        with complete_or_absent(path) as file:
-            run.into_file(file.fileno())
+        try:
+            with complete_or_absent(path, replace=overwrite) as file:
+                run.into_file(file.fileno())
+        except FileExistsError:
+            raise _exists(path, "; it was written while this copy ran") from None
     return run.result()
+
+
+def _exists(path: Path, since: str = "") -> UsageError:
+    return UsageError(
+        f"{safe(path)} exists{since}; a tar is written as a whole and is not added to",
+        remedy="Choose another name, remove it, or add --overwrite.",
+    )
 
 
 def write_tar_stream(

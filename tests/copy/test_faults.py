@@ -224,3 +224,24 @@ def test_a_wrong_source_ends_with_16_and_nothing_under_a_final_name(tmp_path: Pa
     ran = run_process(["copy", "--link", str(source), str(tmp_path / "linked")])
     assert ran.code == 16
     assert not (tmp_path / "linked" / "blobs" / "sha256" / layer[7:]).exists()
+
+
+def test_of_two_copies_to_one_new_tar_one_says_that_it_lost(tmp_path: Path) -> None:
+    made = [family(6, layer_bytes=3_000_000), family(7, layer_bytes=3_000_000)]
+    sources = [write(tmp_path / f"source{number}", one) for number, one in enumerate(made)]
+    tar = tmp_path / "trip.tar"
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "airgap", "copy", "-q", str(source), str(tar)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for source in sources
+    ]
+    ended = [(process.communicate(timeout=60)[1], process.returncode) for process in running]
+    assert sorted(code for _, code in ended) == [0, 2], ended
+    (winner,) = (number for number, (_, code) in enumerate(ended) if code == 0)
+    check_complete(tar, made[winner].index)
+    assert "trip.tar exists" in ended[1 - winner][0]
+    assert list(tmp_path.glob(".*.tmp")) == []

@@ -56,6 +56,31 @@ def test_what_has_no_name_is_an_error_of_the_system(name: str) -> None:
         write_file(Path(name), b"data")
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_of_two_writers_of_a_new_file_one_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool
+) -> None:
+    """The later one had taken the place of the first, without a word."""
+
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "no hard links")
+
+    if not links:
+        monkeypatch.setattr("os.link", refused)
+    path = tmp_path / "trip.tar"
+
+    def late() -> None:
+        with complete_or_absent(path, replace=False) as file:
+            file.write(b"late")
+            with complete_or_absent(path, replace=False) as early:
+                early.write(b"early")
+
+    with pytest.raises(FileExistsError):
+        late()
+    assert path.read_bytes() == b"early"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["trip.tar"]
+
+
 LEFT = ".trip.tar.0123456789ab.tmp"
 
 
