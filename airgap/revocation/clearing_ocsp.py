@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from airgap.errors import Undecided
 from airgap.pki.certificate import Certificate
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from airgap.pki.ocsp import SingleResponse
 
 
-@dataclass(frozen=True, slots=True)
-class CountingResponse:
+class CountingResponse(NamedTuple):
     """A response that may clear."""
 
     file: OcspFile

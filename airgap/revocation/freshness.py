@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, NamedTuple, Self
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError, UsageError
@@ -52,8 +52,7 @@ def parse_ages(texts: Sequence[str]) -> dict[str, timedelta]:
     return ages
 
 
-@dataclass(frozen=True, slots=True)
-class DatedEvidence:
+class DatedEvidence(NamedTuple):
     """A CRL or an answer in an OCSP response, with its dates."""
 
     kind: EvidenceKind

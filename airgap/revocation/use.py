@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from airgap.revocation.freshness import ChainKind, EvidenceKind
 
@@ -30,8 +30,7 @@ class TargetStatement:
     """The fingerprint of the delegated responder that it is against; empty for a certificate of the chain."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewestInTargets:
+class NewestInTargets(NamedTuple):
     """The newest genuine piece that came with a target and is about a chain: no clock stands before it and is right."""
 
     name: str

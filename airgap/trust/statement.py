@@ -147,8 +147,7 @@ class PolicyError(TrustMaterialError):
         """How many there are; more than `refusals` where these were cut off."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(NamedTuple):
     """One fault of a policy."""
 
     line: int | None

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from airgap.errors import ContentError
 from airgap.oci.descriptor import ENVELOPE_TYPES, INDEX_TYPES, NOTARY_SIGNATURE, ORAS_ARTIFACT_MANIFEST, Descriptor
@@ -29,8 +29,7 @@ _SHOWN: Final = 3
 _OTHER_TOOL: Final = "Verify that signature with its own tool, or ask the publisher for a Notary Project signature."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OtherSignatures:
+class OtherSignatures(NamedTuple):
     """Signatures of unnamed artifacts in the layout."""
 
     subject: Digest
