@@ -69,21 +69,6 @@ def layout_reference(text: str, *, oci_layout: bool) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LayoutTarget:
-    """The one layout that a command reads."""
-
-    target: Annotated[
-        str, typer.Argument(metavar="REF", help="Layout directory or tar, with :TAG or @DIGEST for one artifact.")
-    ]
-    oci_layout: LayoutOption = False
-
-    @property
-    def reference(self) -> str:
-        """Its reference."""
-        return layout_reference(self.target, oci_layout=self.oci_layout)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
     """How the result is shown: options of every command that has one."""
 

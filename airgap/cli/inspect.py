@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import airgap.report
 from airgap.cli.command import command
-from airgap.cli.console import LayoutTarget, Output
+from airgap.cli.connection_options import Connection
+from airgap.cli.console import Output, note
 from airgap.cli.lazy import typer_app
+from airgap.cli.read_options import ReadTarget
 
 app = typer_app()
 
 
 @command(app)
-def inspect(*, target: LayoutTarget, output: Output) -> None:
+def inspect(*, target: ReadTarget, connection: Connection, output: Output) -> None:
     """Show what an artifact's signatures say: signer, times, metadata, certificates, timestamp.
 
     Nothing is judged: everything that is shown is a claim of whoever made the signature. `airgap verify` judges.
 
-    Exit codes: 0, 11 not found, 12 a signature cannot be decoded, 16 the artifact, an envelope or something that may
-    be a signature cannot be read (what can be read is shown all the same), or it is not a layout that can be read.
+    Exit codes: 0, 1 a registry could not be asked, 11 not found, 12 a signature cannot be decoded, 16 the artifact, an
+    envelope or something that may be a signature cannot be read (what can be read is shown all the same), or it is not
+    a layout that can be read.
     """
-    with airgap.no_network():
-        artifacts = airgap.inspect(target.reference)
+    artifacts = airgap.inspect(
+        target.reference,
+        transport=connection.transport(note),
+        credentials=connection.credentials(note),
+        mechanism=target.distribution_spec,
+    )
     output.finish(airgap.report.InspectReport(artifacts))

@@ -29,7 +29,8 @@ Beside them:
     errors.py       what can go wrong on the way
     attach.py       an artifact in a registry to which signatures and evidence are attached
     places.py       opens the artifact that a reference names, to attach something to it
-    outline.py      a repository's manifests and signatures, held in memory as a layout
+    artifacts.py    opens what a reference names to be read: a layout, or an artifact in a registry
+    outline_store.py  an artifact's manifests and referrers, held in memory as a layout
     evidence.py     CRLs and OCSP responses from the URLs in certificates
     tsa.py          a timestamping authority over HTTP
     from_oras.py    a registry object of oras-py as our transport; the one module that imports oras

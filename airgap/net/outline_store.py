@@ -1,124 +1,187 @@
-"""The signatures of an artifact in a registry, in memory, as a store that can be read like a layout.
+"""An artifact in a registry with what refers to it, as a store that can be read like a layout.
 
-Manifests, referrers, envelopes and evidence are fetched, other layers are not. This is enough to find the
-certificates of all signatures.
+Manifests, referrers and the small blobs that are asked for are fetched, other layers are not. This is enough to show
+the tree, and to find the certificates of all signatures.
 """
 
 from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, LimitError
 from airgap.net.source import RegistrySource
-from airgap.oci.descriptor import Descriptor
+from airgap.oci.descriptor import ACQUISITION, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.manifest import Index, Manifest, parse_layout_index, parse_manifest
+from airgap.oci.lookup import Mechanism, ReferrersLookup
+from airgap.oci.manifest import Index, Manifest, parse_layout_index
+from airgap.oci.nodes import LayoutMechanism
+from airgap.oci.record import bare
 from airgap.revocation.artifact import evidence_of
 from airgap.signature.signature_manifest import is_signature
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.index_writer import index_document
 from airgap.transfer.sources import MemoryFile
 
+if TYPE_CHECKING:
+    from airgap.net.artifacts import Wanted
+
+_ROOT: Final = "artifact"
+"""The name of the artifact in the index of the store: its own tag may look like one of cosign's or a referrers tag."""
+_MECHANISMS: Final[Mapping[str, LayoutMechanism]] = {
+    Mechanism.API: LayoutMechanism.API,
+    Mechanism.TAG: LayoutMechanism.FALLBACK,
+}
+"""Without cosign's tags, which their entries show."""
+
 
 class OutlineStore:
-    """A `Store` of the fetched content. `problems` is what could not be read."""
+    """A `Store` of the fetched content."""
 
-    def __init__(self, name: str) -> None:
-        self.name: Final = name
-        self.problems: Final[list[AirgapError]] = []
+    def __init__(self, registry: RegistrySource) -> None:
+        self.name: Final = registry.name
+        self.lookups: Final[list[ReferrersLookup]] = []
+        """How referrers were looked for, the artifact's first."""
+        self.unlisted: Final[list[AirgapError]] = []
+        """What was listed as a referrer and cannot be read."""
+        self.mechanisms: Final[dict[Digest, LayoutMechanism]] = {}
+        """How each referrer was found."""
         self.evidence_bytes = 0
+        self._registry: Final = registry
         self._contents: Final[dict[Digest, bytes]] = {}
+        self._failed: Final[dict[Digest, ContentError]] = {}
+        self._blobs: Final[dict[Digest, Descriptor]] = {}
+        self._bytes = 0
         self._entries: Final[list[Entry]] = []
+
+    @property
+    def problems(self) -> tuple[AirgapError, ...]:
+        """Everything that could not be read."""
+        return (*self.unlisted, *self._failed.values())
 
     def index(self) -> Index:
         """See `Store`: the artifact, and all referrers."""
         return parse_layout_index(index_document(self._entries))
 
     def size(self, digest: Digest) -> int | None:
-        """See `Store`."""
+        """See `Store`. Raises the error with which it was not fetched."""
+        if digest in self._failed:
+            raise self._failed[digest]
         content = self._contents.get(digest)
         return None if content is None else len(content)
 
     def open(self, digest: Digest) -> io.RawIOBase:
-        """See `Store`."""
+        """See `Store`. Other blobs of the manifests are not held, but can be looked into."""
+        if digest in self._failed:
+            raise self._failed[digest]
         content = self._contents.get(digest)
-        if content is None:
-            raise ContentError("content.missing", f"{digest} was not fetched from {self.name}", digest=str(digest))
-        return MemoryFile(content)
+        if content is not None:
+            return MemoryFile(content)
+        if digest in self._blobs:
+            return self._registry.open_from(self._blobs[digest])
+        raise ContentError("content.missing", f"{digest} was not fetched from {self.name}", digest=str(digest))
 
     def put(self, descriptor: Descriptor, raw: bytes) -> None:
-        """Hold bytes that were proven."""
+        """Hold bytes that were proven. Raises LimitError."""
+        self._bytes += len(raw)
+        if self._bytes > limits.GRAPH_BYTES + self.evidence_bytes:
+            raise LimitError(f"the manifests and envelopes in {self.name} have more than {limits.GRAPH_BYTES} bytes")
         self._contents[descriptor.digest] = raw
+        self._failed.pop(descriptor.digest, None)
+
+    def fail(self, descriptor: Descriptor, error: ContentError) -> None:
+        """Remember why content is not held: whoever reads it gets this error."""
+        if descriptor.digest not in self._contents:
+            self._failed.setdefault(descriptor.digest, error)
+
+    def know(self, manifest: Manifest) -> None:
+        """Remember the blobs of a manifest, so that they can be opened."""
+        for _, blob in manifest.successors():
+            self._blobs.setdefault(blob.digest, blob)
 
     def list(self, descriptor: Descriptor, tag: str | None = None) -> None:
-        """Name a manifest in the index."""
-        self._entries.append(Entry(descriptor=descriptor, tag=tag))
+        """Name a manifest in the index, without the annotations that a list claims for it."""
+        self._entries.append(Entry(descriptor=bare(descriptor), tag=tag))
 
 
-def outline(registry: RegistrySource, reference: str | Digest) -> tuple[OutlineStore, Descriptor]:
-    """The artifact, and everything that shows who signed it, its children and its referrers.
+def outline(registry: RegistrySource, reference: str | Digest, wanted: Wanted) -> tuple[OutlineStore, Descriptor]:
+    """The artifact, its children and its referrers, and theirs.
 
-    Raises NotFoundError, LimitError, and what the transport raises if referrers cannot be listed: otherwise the
-    certificates of an overlooked signature would be missing.
+    What cannot be read of it is in the store. Raises NotFoundError, LimitError, and what the transport raises if
+    referrers cannot be listed or content cannot be asked for: otherwise a signature could be overlooked.
     """
-    result = OutlineStore(registry.name)
+    store = OutlineStore(registry)
     fetched = registry.manifests.get(reference)
-    result.put(fetched.descriptor, fetched.raw)
-    result.list(fetched.descriptor, None if isinstance(reference, Digest) else reference)
-    queue = deque([(fetched.descriptor, parse_manifest(fetched.raw, fetched.descriptor.media_type), 0)])
+    store.list(fetched.descriptor, _ROOT)
+    queue = deque([(fetched.descriptor, 0)])
     seen = {fetched.descriptor.digest}
     while queue:
-        descriptor, manifest, depth = queue.popleft()
-        below = [*_children(manifest), *_referrers(registry, result, descriptor)] if depth < limits.GRAPH_DEPTH else []
+        descriptor, depth = queue.popleft()
+        manifest = _read(registry, store, descriptor, wanted)
+        if manifest is None or depth >= limits.GRAPH_DEPTH:
+            continue
+        below = list(_children(manifest))
+        if wanted.nested or not depth:
+            below += _referrers(registry, store, descriptor, wanted)
         for child in below:
             if child.digest in seen:
                 continue
             seen.add(child.digest)
             if len(seen) > limits.REFERRERS:
                 raise LimitError(f"{registry.name} has more than {limits.REFERRERS} manifests below {reference}")
-            read = _read(registry, result, child)
-            if read is not None:
-                queue.append((child, read, depth + 1))
-    return result, fetched.descriptor
+            queue.append((child, depth + 1))
+    return store, fetched.descriptor
 
 
 def _children(manifest: Manifest | Index) -> tuple[Descriptor, ...]:
     return manifest.manifests if isinstance(manifest, Index) else ()
 
 
-def _referrers(registry: RegistrySource, result: OutlineStore, descriptor: Descriptor) -> tuple[Descriptor, ...]:
-    found = registry.finder.find(descriptor.digest).readable(result.problems.append)
-    entries = tuple(item.descriptor for item in found)
-    for entry in entries:
-        result.list(entry)
-    return entries
+def _referrers(
+    registry: RegistrySource, store: OutlineStore, descriptor: Descriptor, wanted: Wanted
+) -> Iterator[Descriptor]:
+    found = registry.referrers(descriptor, digest_tags=wanted.digest_tags)
+    store.lookups.append(found.lookup)
+    for referral in found.readable(store.unlisted.append):
+        if mechanism := _MECHANISMS.get(referral.mechanism):
+            store.mechanisms.setdefault(referral.descriptor.digest, mechanism)
+        store.list(referral.descriptor, referral.tag)
+        yield referral.descriptor
 
 
-def _read(registry: RegistrySource, result: OutlineStore, descriptor: Descriptor) -> Manifest | Index | None:
+def _read(
+    registry: RegistrySource, store: OutlineStore, descriptor: Descriptor, wanted: Wanted
+) -> Manifest | Index | None:
     if not descriptor.is_manifest:
         return None
     try:
         manifest = registry.manifest(descriptor)
-    except AirgapError as error:
-        result.problems.append(error)
+    except ContentError as error:
+        store.fail(descriptor, error)
         return None
-    result.put(descriptor, manifest.raw)
+    store.put(descriptor, manifest.raw)
     if isinstance(manifest, Manifest):
-        for layer in _wanted(result, manifest):
-            result.put(layer, registry.read_blob(layer, limits.BOX_EVIDENCE_BYTES))
+        store.know(manifest)
+        for layer in _blobs(store, manifest, wanted):
+            try:
+                store.put(layer, registry.read_blob(layer, limits.BOX_EVIDENCE_BYTES))
+            except ContentError as error:
+                store.fail(layer, error)
     return manifest
 
 
-def _wanted(result: OutlineStore, manifest: Manifest) -> Iterator[Descriptor]:
-    """The blobs to fetch: envelopes, and evidence that is attached already."""
+def _blobs(store: OutlineStore, manifest: Manifest, wanted: Wanted) -> Iterator[Descriptor]:
+    """The blobs to fetch."""
+    small = (item for item in (*manifest.layers, *manifest.blobs) if item.size <= limits.ENVELOPE_BYTES)
     if is_signature(manifest):
-        yield from (layer for layer in (*manifest.layers, *manifest.blobs) if layer.size <= limits.ENVELOPE_BYTES)
-    else:
+        yield from small if wanted.envelopes else ()
+    elif manifest.artifact_type == ACQUISITION:
+        yield from small if wanted.records else ()
+    elif wanted.evidence:
         for layer in evidence_of(manifest):
-            if result.size(layer.digest) is None and result.evidence_bytes + layer.size <= limits.BOX_EVIDENCE_BYTES:
-                result.evidence_bytes += layer.size
+            if store.size(layer.digest) is None and store.evidence_bytes + layer.size <= limits.BOX_EVIDENCE_BYTES:
+                store.evidence_bytes += layer.size
                 yield layer

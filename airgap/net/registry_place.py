@@ -63,7 +63,7 @@ class RegistryPlace:
             raise AirgapError(
                 f"{attachment.manifest.digest} was put into {self._sink.name}, but it cannot be seen that it is "
                 f"listed there: {error}",
-                remedy="Look for it with airgap discover; attach it again only if it is not there.",
+                remedy=f"Look for it with airgap discover {self.name}; attach it again only if it is not there.",
                 **error.facts,
             ) from None
         if put.subject_handled:

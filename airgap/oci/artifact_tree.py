@@ -15,6 +15,7 @@ from airgap.errors import ContentError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
+from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import Referrer
 from airgap.oci.problems import ContentProblem
@@ -52,6 +53,8 @@ class Discovered:
     """Unreadable content that may belong to the tree: the tree may be incomplete."""
     record: Record | None = None
     """The newest acquisition record, a claim of the writer of the layout."""
+    lookups: tuple[ReferrersLookup, ...] = ()
+    """How a registry was asked for referrers, the artifact's first; empty for layouts."""
 
 
 _Key = tuple[Digest, str, int]

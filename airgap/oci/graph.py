@@ -20,10 +20,10 @@ from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.entry_names import listed
 from airgap.oci.manifest import Index, Manifest, parse_manifest
-from airgap.oci.nodes import Referrer, Referrers, Root
+from airgap.oci.nodes import LayoutMechanism, Referrer, Referrers, Root
 from airgap.oci.problems import ContentProblem
 from airgap.oci.reference import LayoutReference
-from airgap.oci.scan import Scan, scan
+from airgap.oci.scan import NO_MECHANISMS, Scan, scan
 from airgap.oci.store import Store, read_verified
 from airgap.parse.json import Reading, load_object
 from airgap.text import safe
@@ -39,8 +39,10 @@ _FORMS: Final = frozenset({"manifests", "layers"})
 class Graph:
     """The graph of one layout. Not safe for threads."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, mechanisms: Mapping[Digest, LayoutMechanism] = NO_MECHANISMS) -> None:
+        """`mechanisms`: how referrers were found that are not recorded as a layout records them."""
         self._store: Final = store
+        self._mechanisms: Final = mechanisms
         self._manifests: Final[dict[_Key, Manifest | Index | ContentError]] = {}
         self._forms: Final[dict[tuple[Digest, int, bytes | None], str]] = {}
         self._descriptors: Final[dict[Descriptor, Descriptor]] = {}
@@ -128,7 +130,7 @@ class Graph:
 
     @cached_property
     def _scan(self) -> Scan:
-        return scan(self._store, self.manifest, self.check_opaque)
+        return scan(self._store, self.manifest, self.check_opaque, self._mechanisms)
 
     @cached_property
     def _unread_digests(self) -> frozenset[Digest]:

@@ -13,11 +13,13 @@ from airgap.oci.problems import ContentProblem
 
 
 class LayoutMechanism(StrEnum):
-    """How a referrer is recorded in the layout."""
+    """How a referrer is recorded in the layout, or was found in the registry."""
 
     ENTRY = "index entry"
     FALLBACK = "fallback tag"
     COSIGN = "cosign tag"
+    API = "referrers API"
+    """Only in registries."""
 
 
 class Referrer(NamedTuple):

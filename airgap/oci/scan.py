@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from airgap import limits
@@ -47,9 +48,20 @@ class Scan(NamedTuple):
     notes: tuple[ContentProblem, ...]
 
 
-def scan(store: Store, read: Read, check_opaque: CheckOpaque) -> Scan:
-    """Reads every manifest that `index.json` leads to. Content of the layout never makes it raise."""
-    return _Scanner(store, read, check_opaque).run()
+NO_MECHANISMS: Final[Mapping[Digest, LayoutMechanism]] = MappingProxyType({})
+
+
+def scan(
+    store: Store,
+    read: Read,
+    check_opaque: CheckOpaque,
+    mechanisms: Mapping[Digest, LayoutMechanism] = NO_MECHANISMS,
+) -> Scan:
+    """Reads every manifest that `index.json` leads to. Content of the layout never makes it raise.
+
+    `mechanisms`: how referrers were found that are entries of `index.json` only because of that.
+    """
+    return _Scanner(store, read, check_opaque, mechanisms).run()
 
 
 class _Reached(NamedTuple):
@@ -82,8 +94,11 @@ class _Reached(NamedTuple):
 
 
 class _Scanner:
-    def __init__(self, store: Store, read: Read, check_opaque: CheckOpaque) -> None:
+    def __init__(
+        self, store: Store, read: Read, check_opaque: CheckOpaque, mechanisms: Mapping[Digest, LayoutMechanism]
+    ) -> None:
         self._store: Final = store
+        self._mechanisms: Final = mechanisms
         self._read: Final = read
         self._check_opaque: Final = check_opaque
         self._referrers: Final[defaultdict[Digest, list[Referrer]]] = defaultdict(list)
@@ -187,7 +202,7 @@ class _Scanner:
             if manifest.subject is not None:
                 referrer = Referrer(
                     descriptor=descriptor,
-                    mechanism=mechanism,
+                    mechanism=self._mechanisms.get(descriptor.digest, mechanism),
                     artifact_type=manifest.artifact_type,
                     manifest=manifest,
                     subject=manifest.subject,

@@ -8,8 +8,10 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from airgap.oci.graph import Graph
+from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.nodes import Root
 from airgap.oci.open import open_layout
+from airgap.oci.problems import ContentProblem
 from airgap.oci.reference import LayoutReference, parse_layout_reference
 from airgap.oci.store import Store
 from airgap.text import safe
@@ -29,6 +31,16 @@ class Target(NamedTuple):
         """
         reference = parse_layout_reference(text, exists=os.path.exists)
         return self._replace(reference=reference) if reference.path == self.reference.path else None
+
+    @property
+    def lookups(self) -> tuple[ReferrersLookup, ...]:
+        """How a registry was asked for referrers: not at all."""
+        return ()
+
+    @property
+    def unread(self) -> tuple[ContentProblem, ...]:
+        """What a registry lists and cannot be read: nothing. The graph has what is unreadable here."""
+        return ()
 
     @property
     def is_whole(self) -> bool:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Self
 
 from airgap.errors import AirgapError, ContentError
 from airgap.oci.descriptor import NOTARY_SIGNATURE
-from airgap.oci.lookup import Mechanism, ReferrersLookup
+from airgap.oci.lookup import Mechanism
 from airgap.reasons import ExitCode, most_severe
 from airgap.report.report import TOOL, Json, Report
 from airgap.report.style import PLAIN, Style
-from airgap.report.wording import count, size
+from airgap.report.wording import count, lookup_document, size
 from airgap.text import safe
 from airgap.transfer.copied import CopiedArtifact, CopyResult, Totals
 from airgap.transfer.room import Room
@@ -254,7 +254,7 @@ def _artifact(artifact: CopiedArtifact) -> Json:
             }
             for item in (planned.attached if planned else ())
         ],
-        "looked": [_looked(item.lookup) for item in (planned.referrers if planned else ())],
+        "looked": [lookup_document(item.lookup) for item in (planned.referrers if planned else ())],
         "left_out": [
             {"digest": str(item.digest), "platform": str(item.platform) if item.platform else None}
             for item in (planned.left_out if planned else ())
@@ -266,16 +266,6 @@ def _artifact(artifact: CopiedArtifact) -> Json:
         "left_behind": [str(problem) for problem in (planned.problems if planned else ())],
         "notes": list(planned.notes if planned else ()),
         "error": _error(artifact.error) if artifact.error else None,
-    }
-
-
-def _looked(lookup: ReferrersLookup) -> Json:
-    return {
-        "subject": str(lookup.subject),
-        "mechanism": lookup.mechanism,
-        "api_status": lookup.api_status,
-        "tag_status": lookup.tag_status,
-        "listed": lookup.listed,
     }
 
 

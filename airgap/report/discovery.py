@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from airgap.oci.artifact_tree import Discovered, Outline
+from airgap.oci.lookup import Mechanism, ReferrersLookup
 from airgap.oci.record import Record
 from airgap.parse.time import iso
 from airgap.reasons import ExitCode
@@ -13,6 +14,7 @@ from airgap.report.report import Json, Report
 from airgap.report.style import Style
 from airgap.report.tree import TreeNode
 from airgap.report.verify_document import content_problem_document, record_document
+from airgap.report.wording import lookup_document
 from airgap.text import safe
 
 DISCOVER_SCHEMA = "airgap.discover/1"
@@ -39,6 +41,7 @@ class DiscoverReport(Report):
                     "tags": [safe(tag) for tag in artifact.tags],
                     **_tree(artifact.tree),
                     "unread": [content_problem_document(problem) for problem in artifact.unread],
+                    "looked": [{**lookup_document(lookup), "notes": list(lookup.notes)} for lookup in artifact.lookups],
                     "acquisition": record_document(artifact.record),
                 }
                 for artifact in self.artifacts
@@ -52,11 +55,22 @@ class DiscoverReport(Report):
             root = TreeNode(f"{style.paint('strong', artifact.reference)}  {artifact.tree.descriptor.digest}")
             if artifact.record is not None:
                 root.add(f"{style.paint('quiet', 'record')} {_origin(artifact.record)}")
+            for note in (note for lookup in artifact.lookups for note in lookup.notes):
+                root.add(style.paint("unsure", f"not taken as a referrer: {note}"))
             _add(root, artifact.tree, style)
+            if not artifact.unread and not any(below.role == "referrer" for below in artifact.tree.below):
+                root.add(style.paint("quiet", _none(artifact.lookups)))
             for problem in artifact.unread:
                 root.add(style.paint("bad", f"NOT READ {problem.path}: {problem.message} [{problem.reason}]"))
             lines.extend(root.lines())
         return lines
+
+
+def _none(lookups: Sequence[ReferrersLookup]) -> str:
+    """That nothing refers to the artifact itself, and how a registry was asked for that."""
+    ways = {Mechanism.API: "the referrers API", Mechanism.TAG: "the referrers tag"}
+    asked = next((ways.get(Mechanism(lookup.mechanism)) for lookup in lookups if lookup.mechanism), None)
+    return f"no referrers by {asked} or cosign's tags" if asked else "no referrers"
 
 
 def _origin(record: Record) -> str:

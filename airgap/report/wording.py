@@ -10,6 +10,7 @@ from airgap.text import safe
 
 if TYPE_CHECKING:
     from airgap.oci.descriptor import Descriptor
+    from airgap.oci.lookup import ReferrersLookup
     from airgap.signature.model import Payload
 
 
@@ -31,6 +32,17 @@ def size(number: float) -> str:
 def described(content: Descriptor | Payload) -> dict[str, Any]:
     """Media type, digest and size, for a document."""
     return {"media_type": safe(content.media_type), "digest": str(content.digest), "size": content.size}
+
+
+def lookup_document(lookup: ReferrersLookup) -> dict[str, Any]:
+    """How referrers were looked for, for a document."""
+    return {
+        "subject": str(lookup.subject),
+        "mechanism": lookup.mechanism,
+        "api_status": lookup.api_status,
+        "tag_status": lookup.tag_status,
+        "listed": lookup.listed,
+    }
 
 
 def moment(at: datetime | None) -> str | None:

@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
+from airgap.net.artifacts import Artifacts, Wanted, open_artifacts
+from airgap.net.registries import Registries
 from airgap.oci.artifact_tree import Discovered, Outliner
 from airgap.oci.nodes import Root
 from airgap.oci.record import newest_record
-from airgap.oci.target import Target, open_target
+
+if TYPE_CHECKING:
+    from airgap.net.credentials import Credentials
+    from airgap.net.options import TransportOptions
+    from airgap.oci.lookup import Mechanism
+
+_WANTED: Final = Wanted(records=True, digest_tags=True)
 
 
-def discover(target: str) -> tuple[Discovered, ...]:
-    """The tree of every artifact that `target` names. Raises AirgapError where the target cannot be read.
+def discover(
+    target: str,
+    *,
+    transport: TransportOptions | None = None,
+    credentials: Credentials | None = None,
+    mechanism: Mechanism | None = None,
+) -> tuple[Discovered, ...]:
+    """The tree of every artifact that `target` names, in a layout or a registry.
 
-    Unreadable content that may belong to a tree is in the result (`Discovered.unread`).
+    `transport`, `credentials` and `mechanism` (the one way to ask for referrers) are for registries. Unreadable content
+    that may belong to a tree is in the result (`Discovered.unread`). Raises AirgapError where the target cannot be
+    read, and where a registry does not say what refers to the artifact.
     """
-    with open_target(target) as opened:
+    with (
+        Registries(credentials, transport) as registries,
+        open_artifacts(target, registries, _WANTED, mechanism) as opened,
+    ):
         outliner = Outliner(opened.graph)
         return tuple(_discovered(opened, outliner, root) for root in opened.all_roots())
 
 
-def _discovered(opened: Target, outliner: Outliner, root: Root) -> Discovered:
+def _discovered(opened: Artifacts, outliner: Outliner, root: Root) -> Discovered:
     tree = outliner.draw(root.descriptor)
     record = newest_record(opened.store, opened.graph, root.descriptor, outliner.report)
     return Discovered(
         reference=opened.name(root),
         tags=root.tags,
         tree=tree,
-        unread=tuple(outliner.unread),
+        unread=(*outliner.unread, *opened.unread),
         record=record,
+        lookups=opened.lookups,
     )

@@ -24,10 +24,10 @@ from airgap.collection.gather import MALFORMED, Gatherer
 from airgap.collection.packing import pack_evidence
 from airgap.errors import AirgapError, FormatError, UsageError
 from airgap.files import read_regular, reading_problem
+from airgap.net.artifacts import Wanted, open_artifact
 from airgap.net.credentials import Credentials
 from airgap.net.evidence import EvidenceClient, EvidenceOptions
 from airgap.net.options import TransportOptions
-from airgap.net.outline_store import outline
 from airgap.net.registries import Registries
 from airgap.oci.archive import LayoutArchive
 from airgap.oci.descriptor import Descriptor
@@ -183,11 +183,10 @@ class _Fetch:
         if isinstance(reference, LayoutReference):
             target = targets.open(name)
             return target.store, target.graph, [root.descriptor for root in target.all_roots()]
-        found, root = outline(self._registries.source(reference), reference.digest or reference.tag or "latest")
+        found = open_artifact(self._registries, reference, Wanted(envelopes=True, evidence=True))
         self._problems += [_problem(error, name) for error in found.problems]
-        graph = Graph(found)
-        self._offer_evidence(found, graph, safe(name))
-        return found, graph, [root]
+        self._offer_evidence(found.store, found.graph, safe(name))
+        return found.store, found.graph, [found.root.descriptor]
 
     def _offer_evidence(self, store: Store, graph: Graph, name: str) -> None:
         beside = find_target_evidence(store, graph, name)

@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 from airgap import limits
 from airgap.errors import AirgapError, ContentError
+from airgap.net.artifacts import Artifacts, Wanted, open_artifacts
+from airgap.net.registries import Registries
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.nodes import Referrer, Root
 from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, read_verified
-from airgap.oci.target import Target, open_target
 from airgap.signature.inspected import InspectedArtifact, InspectedSignature, inspect_envelope, obstacle
 from airgap.signature.signature_manifest import envelope_descriptor, is_signature
 
+if TYPE_CHECKING:
+    from airgap.net.credentials import Credentials
+    from airgap.net.options import TransportOptions
+    from airgap.oci.lookup import Mechanism
 
-def inspect(target: str) -> tuple[InspectedArtifact, ...]:
-    """Every signature of the artifacts that `target` names. Raises AirgapError where the target cannot be read.
+_WANTED: Final = Wanted(envelopes=True, nested=False)
 
-    Unreadable content that may be a signature is in the result (`InspectedArtifact.unread`).
+
+def inspect(
+    target: str,
+    *,
+    transport: TransportOptions | None = None,
+    credentials: Credentials | None = None,
+    mechanism: Mechanism | None = None,
+) -> tuple[InspectedArtifact, ...]:
+    """Every signature of the artifacts that `target` names, in a layout or a registry.
+
+    `transport`, `credentials` and `mechanism` (the one way to ask for referrers) are for registries. Unreadable content
+    that may be a signature is in the result (`InspectedArtifact.unread`). Raises AirgapError where the target cannot be
+    read, and where a registry does not say what refers to the artifact.
     """
-    with open_target(target) as opened:
+    with (
+        Registries(credentials, transport) as registries,
+        open_artifacts(target, registries, _WANTED, mechanism) as opened,
+    ):
         return tuple(_artifact(opened, root) for root in opened.all_roots())
 
 
-def _artifact(opened: Target, root: Root) -> InspectedArtifact:
+def _artifact(opened: Artifacts, root: Root) -> InspectedArtifact:
     unread: list[ContentProblem] = []
     if root.descriptor.is_manifest:
         try:
@@ -39,7 +60,7 @@ def _artifact(opened: Target, root: Root) -> InspectedArtifact:
         reference=opened.name(root),
         descriptor=root.descriptor,
         signatures=signatures,
-        unread=tuple(unread),
+        unread=(*unread, *opened.unread),
     )
 
 
