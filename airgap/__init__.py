@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from airgap.stages.discover import discover
     from airgap.stages.fetch import FetchRequest, fetch
     from airgap.stages.inspect import inspect
+    from airgap.stages.ls import ls
     from airgap.stages.recheck import RecheckRequest, recheck
     from airgap.stages.sign import SignRequest, sign
     from airgap.stages.timestamp import TimestampRequest, add_timestamps
@@ -68,6 +69,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.stages.discover": ("discover",),
         "airgap.stages.fetch": ("FetchRequest", "fetch"),
         "airgap.stages.inspect": ("inspect",),
+        "airgap.stages.ls": ("ls",),
         "airgap.stages.recheck": ("RecheckRequest", "recheck"),
         "airgap.stages.sign": ("SignRequest", "sign"),
         "airgap.stages.timestamp": ("TimestampRequest", "add_timestamps"),
@@ -86,9 +88,10 @@ __getattr__, __dir__ = on_demand(
 
 __all__ = [
     "AirgapError", "AllowedPlugins", "BlobSignRequest", "BlobVerifyRequest", "Content", "CopyRequest", "CopyResult",
-    "Credential", "Credentials", "Digest", "EvidenceOptions", "FetchOutcome", "FetchRequest", "HttpTsa", "Mechanism",
-    "Outcome", "PlatformFilter", "PluginDirectory", "RecheckOutcome", "RecheckRequest", "ReferrersTag", "Selection",
-    "SignRequest", "SignedArtifact", "StampedSignature", "TimestampRequest", "TransportOptions", "TrustDirectory",
-    "Verdict", "VerifyRequest", "__version__", "add_timestamps", "copy", "discover", "events", "fetch", "from_oras",
-    "inspect", "inspect_blob", "login", "logout", "no_network", "recheck", "sign", "sign_blob", "verify", "verify_blob",
+    "Credential", "Credentials", "Digest", "EvidenceOptions", "FetchOutcome", "FetchRequest", "HttpTsa",
+    "Mechanism", "Outcome", "PlatformFilter", "PluginDirectory", "RecheckOutcome", "RecheckRequest", "ReferrersTag",
+    "Selection", "SignRequest", "SignedArtifact", "StampedSignature", "TimestampRequest", "TransportOptions",
+    "TrustDirectory", "Verdict", "VerifyRequest", "__version__", "add_timestamps", "copy", "discover", "events",
+    "fetch", "from_oras", "inspect", "inspect_blob", "login", "logout", "ls", "no_network", "recheck", "sign",
+    "sign_blob", "verify", "verify_blob",
 ]  # fmt: skip

@@ -195,6 +195,9 @@ REGISTRY_PAGES: Final = 1000
 REGISTRY_TAGS: Final = 1_000_000
 """Tags of one repository; the largest that are known have some 100,000."""
 
+REGISTRY_REPOSITORIES: Final = 1_000_000
+"""Repositories of one registry."""
+
 TAG_PAGE_BYTES: Final = 32 * MIB
 """One page of tags: distribution 2.8 sends all of them in one."""
 

@@ -10,6 +10,7 @@ from airgap.net.login import LoginResult
 from airgap.oci.artifact_tree import Discovered
 from airgap.oci.content import ContentReport
 from airgap.oci.descriptor import Descriptor
+from airgap.oci.listing import ListedArtifact, Listing
 from airgap.pki.algorithms import Algorithm
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
@@ -38,9 +39,10 @@ from airgap.verifier.blob_outcome import BlobOutcome
 from airgap.verifier.outcome import SignatureOutcome
 
 __all__ = [
-    "Algorithm", "Anchors", "BlobOutcome", "BlobPolicy", "BrokenStore", "Certificate", "CheckedPolicy", "ContentReport",
-    "Created", "Descriptor", "Difference", "Discovered", "Exported", "GeneratedKey", "Host", "InspectedArtifact",
-    "InspectedSignature", "Installation", "Installed", "LocalKey", "LoginResult", "NamedKey", "NetworkGuard",
-    "OciPolicy", "OpenSnapshot", "Plugin", "PolicyAnswer", "Problem", "Refusal", "SignatureOutcome", "SignedBlob",
-    "Snapshot", "SnapshotOutcome", "StoreRef", "StoredFile", "TokenKey", "TrustStatus",
+    "Algorithm", "Anchors", "BlobOutcome", "BlobPolicy", "BrokenStore", "Certificate", "CheckedPolicy",
+    "ContentReport", "Created", "Descriptor", "Difference", "Discovered", "Exported", "GeneratedKey", "Host",
+    "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "ListedArtifact", "Listing", "LocalKey",
+    "LoginResult", "NamedKey", "NetworkGuard", "OciPolicy", "OpenSnapshot", "Plugin", "PolicyAnswer", "Problem",
+    "Refusal", "SignatureOutcome", "SignedBlob", "Snapshot", "SnapshotOutcome", "StoreRef", "StoredFile",
+    "TokenKey", "TrustStatus",
 ]  # fmt: skip

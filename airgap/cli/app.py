@@ -21,6 +21,7 @@ class Commands(LazyGroup):
 
     COMMANDS: ClassVar[Mapping[str, Lazy]] = {
         "copy": Lazy("airgap.cli.copy", "Copy artifacts with everything attached to them, anywhere to anywhere."),
+        "ls": Lazy("airgap.cli.ls", "List what a layout, a tar, a repository or a registry holds."),
         "discover": Lazy("airgap.cli.discover", "Show the tree of referrers of an artifact."),
         "inspect": Lazy("airgap.cli.inspect", "Show what an artifact's signatures say, without judging them."),
         "verify": Lazy("airgap.cli.verify", "Verify signatures and content, with no network. The verdict."),
@@ -36,7 +37,7 @@ class Commands(LazyGroup):
         "version": Lazy("airgap.cli.version", "Show the version."),
         "completion": Lazy("airgap.cli.completion", "Print a shell completion script."),
     }
-    ALIASES: ClassVar[Mapping[str, str]] = {"cp": "copy", "tree": "discover", "ls": "discover"}
+    ALIASES: ClassVar[Mapping[str, str]] = {"cp": "copy", "tree": "discover"}
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Refuses options that may be names of files: in `airgap verify *.tar` the medium would choose them."""

@@ -30,6 +30,7 @@ Beside them:
     attach.py       an artifact in a registry to which signatures and evidence are attached
     places.py       opens the artifact that a reference names, to attach something to it
     artifacts.py    opens what a reference names to be read: a layout, or an artifact in a registry
+    catalog.py      the repositories of a registry
     outline_store.py  an artifact's manifests and referrers, held in memory as a layout
     evidence.py     CRLs and OCSP responses from the URLs in certificates
     tsa.py          a timestamping authority over HTTP

@@ -36,6 +36,8 @@ class Wanted:
     """Evidence that is attached."""
     records: bool = False
     """Acquisition records."""
+    configs: bool = False
+    """The configs of images."""
     digest_tags: bool = False
     """Referrers that only cosign's tags name."""
     nested: bool = True
@@ -102,7 +104,7 @@ def open_artifact(
     if name is None:
         raise UsageError(
             f"{safe(reference)} names a repository, not an artifact",
-            remedy="Add :TAG or @DIGEST.",
+            remedy=f"Add :TAG or @DIGEST; airgap ls {safe(reference)} shows the tags.",
         )
     store, descriptor = outline(registries.source(reference, mechanism=mechanism), name, wanted)
     return RegistryArtifact(

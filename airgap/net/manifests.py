@@ -89,7 +89,7 @@ class ManifestApi:
             kind = "manifest" if isinstance(reference, Digest) else "tag"
             raise NotFoundError(
                 f"{self._client.host}/{self._access.repository} has no {kind} {reference}",
-                remedy="Check the name; the registry's list of tags shows what is there.",
+                remedy=f"Check the name; airgap ls {self._client.host}/{self._access.repository} shows what is there.",
                 host=self._client.host,
                 repository=self._access.repository,
             )

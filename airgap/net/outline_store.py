@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, LimitError
 from airgap.net.source import RegistrySource
+from airgap.oci.attached import IMAGE_CONFIGS
 from airgap.oci.descriptor import ACQUISITION, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import Mechanism, ReferrersLookup
@@ -176,6 +177,9 @@ def _read(
 def _blobs(store: OutlineStore, manifest: Manifest, wanted: Wanted) -> Iterator[Descriptor]:
     """The blobs to fetch."""
     small = (item for item in (*manifest.layers, *manifest.blobs) if item.size <= limits.ENVELOPE_BYTES)
+    config = manifest.config
+    if wanted.configs and config is not None and config.media_type in IMAGE_CONFIGS:
+        yield from (config,) if config.size <= limits.MANIFEST_BYTES else ()
     if is_signature(manifest):
         yield from small if wanted.envelopes else ()
     elif manifest.artifact_type == ACQUISITION:

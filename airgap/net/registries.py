@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, Self
 
 from airgap.oci.lookup import ReferrersTag
@@ -64,6 +65,12 @@ class Registries:
         return RegistrySink(
             client, reference.repository, writable=writable, chunked=chunked, referrers_tag=referrers_tag
         )
+
+    def repositories(self, host: str) -> Iterator[str]:
+        """The repositories that a registry lists. Raises RegistryError where it lists none, and transport errors."""
+        from airgap.net.catalog import repositories
+
+        return repositories(self._client(host))
 
     def _client(self, host: str) -> RegistryClient:
         from airgap.net.client import RegistryClient

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airgap.report.failure import ErrorReport
     from airgap.report.fetching import FetchReport
     from airgap.report.inspection import InspectReport
+    from airgap.report.listed import LsReport
     from airgap.report.plugins import PluginsReport
     from airgap.report.policies import PolicyReport, RefusedPolicyReport
     from airgap.report.rechecking import RecheckReport
@@ -40,6 +41,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.report.failure": ("ErrorReport",),
         "airgap.report.fetching": ("FetchReport",),
         "airgap.report.inspection": ("InspectReport",),
+        "airgap.report.listed": ("LsReport",),
         "airgap.report.plugins": ("PluginsReport",),
         "airgap.report.policies": ("PolicyReport", "RefusedPolicyReport"),
         "airgap.report.rechecking": ("RecheckReport",),
@@ -55,7 +57,7 @@ __getattr__, __dir__ = on_demand(
 
 __all__ = [
     "BlobReport", "CertificatesReport", "CopyReport", "DiscoverReport", "ErrorReport", "ExportReport", "FetchReport",
-    "InspectReport", "InspectedBlobReport", "KeysReport", "PinsReport", "PluginsReport", "PolicyReport",
+    "InspectReport", "InspectedBlobReport", "KeysReport", "LsReport", "PinsReport", "PluginsReport", "PolicyReport",
     "RecheckReport", "RefusedPolicyReport", "Report", "SignReport", "SignedBlobReport", "SnapshotReport",
     "StatusReport", "Style", "TimestampReport", "VerifyReport", "ceremony_text", "check_report", "count", "size",
     "to_json", "write_report",

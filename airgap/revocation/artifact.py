@@ -158,6 +158,12 @@ def evidence_of(manifest: Manifest) -> tuple[Descriptor, ...]:
     )
 
 
+def evidence_kinds(manifest: Manifest) -> tuple[str, ...]:
+    """Of each file that a manifest holds as evidence, `crl` or `ocsp`, by its name or type."""
+    ocsp = (_title(item).endswith(_ENDINGS[1]) or _essence(item) == OCSP_MEDIA_TYPE for item in evidence_of(manifest))
+    return tuple("ocsp" if is_ocsp else "crl" for is_ocsp in ocsp)
+
+
 def is_evidence_alone(graph: Graph, root: Root) -> bool:
     """Whether an artifact without a name is one of ours and nothing else: evidence about what is not here.
 

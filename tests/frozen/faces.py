@@ -115,6 +115,11 @@ def _discover(place: Path) -> Ran:
     return run_here(["discover", str(place / "to"), "--format", "json"])
 
 
+def _ls(place: Path) -> Ran:
+    run_here(["copy", _layout(place), str(place / "to")])
+    return run_here(["ls", str(place / "to"), "--format", "json"])
+
+
 def _inspect(place: Path) -> Ran:
     return run_here(["inspect", _layout(place), "--format", "json"])
 
@@ -160,6 +165,7 @@ SCENES: Final[Mapping[str, Callable[[Path], Ran]]] = {
     "trust status": _status,
     "copy": _copy,
     "copy dry run": _copy_dry,
+    "ls": _ls,
     "discover": _discover,
     "inspect": _inspect,
     "sign": _sign,

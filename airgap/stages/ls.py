@@ -1,0 +1,292 @@
+"""List: the artifacts of a layout or tar, the tags of a repository, the repositories of a registry."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from airgap import limits
+from airgap.errors import ContentError, FormatError
+from airgap.net.artifacts import Artifacts, Wanted, open_artifacts
+from airgap.net.registries import Registries
+from airgap.oci.attached import IMAGE_CONFIGS
+from airgap.oci.descriptor import ACQUISITION, Descriptor, Platform
+from airgap.oci.digest import Digest
+from airgap.oci.graph import Graph
+from airgap.oci.images import is_attestation
+from airgap.oci.listing import ListedArtifact, Listing
+from airgap.oci.manifest import Index, Manifest
+from airgap.oci.nodes import LayoutMechanism, Referrer, Root
+from airgap.oci.problems import ContentProblem
+from airgap.oci.record import CREATED
+from airgap.oci.reference import (
+    RegistryReference,
+    is_registry,
+    local_reference,
+    parse_reference,
+    without_registry_scheme,
+)
+from airgap.oci.store import Store, read_verified
+from airgap.oci.target import Target
+from airgap.parse.json import Reading, load_object, take_optional
+from airgap.parse.time import rfc3339
+from airgap.revocation.artifact import evidence_kinds
+from airgap.signature.signature_manifest import is_signature
+from airgap.text import safe
+from airgap.transfer.platforms import platform_of
+from airgap.verifier.nearby import foreign_kind
+
+if TYPE_CHECKING:
+    from airgap.net.credentials import Credentials
+    from airgap.net.options import TransportOptions
+
+_WANTED: Final = Wanted(configs=True, digest_tags=True)
+_LICENSES: Final = "org.opencontainers.image.licenses"
+_UNKNOWN: Final = "unknown"
+_OTHER: Final = "other"
+_COSIGN: Final[Mapping[str, str]] = MappingProxyType({"sig": "cosign sig", "att": "att", "sbom": "sbom"})
+"""By the suffix of cosign's tags."""
+_SBOM: Final = ("spdx", "cyclonedx", "syft", "sbom")
+_ATTESTATION: Final = ("in-toto", "dsse", "attestation", "provenance", "slsa")
+
+
+def ls(target: str, *, transport: TransportOptions | None = None, credentials: Credentials | None = None) -> Listing:
+    """What `target` holds: a layout or tar, one artifact of it or of a registry, a repository, or a registry alone.
+
+    Manifests and configs are read, no layers. What cannot be read is in the result. `transport` and `credentials` are
+    for registries. Raises AirgapError where the target cannot be read, and where a registry gives no list.
+    """
+    with Registries(credentials, transport) as registries:
+        host = _registry(target)
+        if host is not None:
+            return Listing(target=safe(host), kind="repositories", repositories=tuple(registries.repositories(host)))
+        reference = parse_reference(target, exists=os.path.exists)
+        if isinstance(reference, RegistryReference) and reference.tag is None and reference.digest is None:
+            tags = tuple(registries.source(reference).tags())
+            return Listing(target=safe(reference.name), kind="tags", tags=tags)
+        with open_artifacts(target, registries, _WANTED) as opened:
+            return _Lister(opened).run(safe(target))
+
+
+def _registry(target: str) -> str | None:
+    """The host, where `target` is that and nothing else, and no file."""
+    if local_reference(target, os.path.exists) is not None:
+        return None
+    host = without_registry_scheme(target).removesuffix("/")
+    return host if is_registry(host) else None
+
+
+class _Step(NamedTuple):
+    """A descriptor on the walk."""
+
+    descriptor: Descriptor
+    is_own: bool
+    """Whether it is the artifact or a part of it, and is not attached."""
+    depth: int
+
+
+@dataclass(slots=True)
+class _Found:
+    """What is known of one artifact so far."""
+
+    own: dict[Digest, int] = field(default_factory=dict)
+    attached: dict[Digest, int] = field(default_factory=dict)
+    referring: set[Digest] = field(default_factory=set)
+    kinds: Counter[str] = field(default_factory=Counter)
+    platforms: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    created: list[datetime] = field(default_factory=list)
+    unread: dict[ContentProblem, None] = field(default_factory=dict)
+
+    def cannot_read(self, problem: ContentProblem) -> None:
+        self.unread[problem] = None
+
+
+class _Lister:
+    """Lists the artifacts of one target."""
+
+    def __init__(self, opened: Artifacts) -> None:
+        self._opened: Final = opened
+        self._graph: Final[Graph] = opened.graph
+        self._store: Final[Store] = opened.store
+        self._all: Final[dict[Digest, int]] = {}
+
+    def run(self, target: str) -> Listing:
+        layout = self._opened if isinstance(self._opened, Target) else None
+        roots = layout.roots() if layout is not None else self._opened.all_roots()
+        artifacts = tuple(self._artifact(root) for root in roots)
+        problems = self._graph.problems if layout is not None and layout.is_whole else ()
+        told = {problem.descriptor for artifact in artifacts for problem in artifact.unread}
+        return Listing(
+            target=target,
+            kind="artifacts",
+            artifacts=artifacts,
+            blobs=len(self._all),
+            size=sum(self._all.values()),
+            unread=tuple(item for item in problems if item.descriptor is None or item.descriptor not in told),
+        )
+
+    def _artifact(self, root: Root) -> ListedArtifact:
+        found = _Found()
+        self._walk(root.descriptor, found)
+        for problem in self._opened.unread:
+            found.cannot_read(problem)
+        annotations: Mapping[str, str] = {}
+        artifact_type = None
+        if root.descriptor.is_manifest:
+            try:
+                manifest = self._graph.manifest(root.descriptor)
+            except ContentError:
+                pass  # the walk has it
+            else:
+                annotations, artifact_type = manifest.annotations, manifest.artifact_type
+        self._all.update(found.own)
+        self._all.update(found.attached)
+        return ListedArtifact(
+            reference=self._opened.name(root),
+            tags=root.tags,
+            descriptor=root.descriptor,
+            artifact_type=artifact_type,
+            platforms=tuple(dict.fromkeys(found.platforms)),
+            left_out=tuple(dict.fromkeys(found.left_out)),
+            size=sum(found.own.values()),
+            created=_time(annotations.get(CREATED)) or max(found.created, default=None),
+            licenses=annotations.get(_LICENSES),
+            attached=MappingProxyType(dict(sorted(found.kinds.items(), key=_order))),
+            attached_size=sum(size for digest, size in found.attached.items() if digest not in found.own),
+            unread=tuple(found.unread),
+        )
+
+    def _walk(self, root: Descriptor, found: _Found) -> None:
+        """Everything that the artifact reaches, breadth first, each once."""
+        queue = deque([_Step(root, is_own=True, depth=0)])
+        seen: set[tuple[Digest, str]] = set()
+        while queue:
+            step = queue.popleft()
+            key = (step.descriptor.digest, step.descriptor.media_type)
+            if key in seen:
+                continue
+            seen.add(key)
+            if step.depth > limits.GRAPH_DEPTH or not self._graph.spend():
+                problem = ContentError("content.limit", f"{root.digest} is nested too deep, or reaches too much")
+                found.cannot_read(ContentProblem.of(problem, root, "below"))
+                return
+            queue.extend(self._visit(step, found))
+
+    def _visit(self, step: _Step, found: _Found) -> Iterator[_Step]:
+        """Counts one descriptor with its blobs; the manifests below it and its referrers are next."""
+        descriptor, is_own, depth = step
+        manifest = self._manifest(descriptor, found, is_child=is_own and depth > 0)
+        sizes = found.own if is_own else found.attached
+        if manifest is not None or not descriptor.is_manifest:
+            sizes.setdefault(descriptor.digest, descriptor.size)
+        if manifest is not None and is_own:
+            self._describe(descriptor, manifest, found)
+        for _, below in manifest.successors() if manifest is not None else ():
+            if below.is_manifest:
+                yield _Step(below, is_own=is_own, depth=depth + 1)
+            elif not below.urls:  # foreign layers are elsewhere
+                sizes.setdefault(below.digest, below.size)
+        for referrer in self._graph.referrers(descriptor).readable(found.cannot_read):
+            if referrer.descriptor.digest not in found.referring:
+                found.referring.add(referrer.descriptor.digest)
+                found.kinds.update(_kinds(referrer))
+            yield _Step(referrer.descriptor, is_own=False, depth=depth + 1)
+
+    def _manifest(self, descriptor: Descriptor, found: _Found, *, is_child: bool) -> Manifest | Index | None:
+        if not descriptor.is_manifest:
+            return None
+        try:
+            return self._graph.manifest(descriptor)
+        except ContentError as error:
+            if is_child and error.reason == "content.missing":
+                found.left_out.append(str(descriptor.platform or _UNKNOWN))
+            else:
+                found.cannot_read(ContentProblem.of(error, descriptor, "manifest"))
+            return None
+
+    def _describe(self, descriptor: Descriptor, manifest: Manifest | Index, found: _Found) -> None:
+        """Platform and date of an image."""
+        if is_attestation(descriptor):  # BuildKit's, an entry of the index
+            found.kinds["att"] += 1
+            return
+        config = manifest.config if isinstance(manifest, Manifest) else None
+        if config is None or config.media_type not in IMAGE_CONFIGS:
+            return
+        stated = descriptor.platform
+        try:
+            raw = read_verified(self._store, config)
+        except ContentError as error:
+            found.cannot_read(ContentProblem.of(error, config, "config"))
+        else:
+            stated = stated or _platform(raw)
+            if created := _created(raw):
+                found.created.append(created)
+        found.platforms.append(str(stated or "") or _UNKNOWN)
+
+
+def _platform(config: bytes) -> Platform | None:
+    try:
+        return platform_of(config)
+    except FormatError:
+        return None  # shown as unknown
+
+
+def _created(config: bytes) -> datetime | None:
+    try:
+        document = load_object(config, Reading.OPEN, what="image config")
+        return _time(take_optional(document, "created", str))
+    except FormatError:
+        return None
+
+
+def _time(text: str | None) -> datetime | None:
+    """The date that somebody states; None where that is none."""
+    try:
+        return rfc3339(text) if text else None
+    except FormatError:
+        return None
+
+
+def _kinds(referrer: Referrer) -> Iterator[str]:
+    """What it is, in a word; evidence counts by the file."""
+    manifest = referrer.manifest
+    if is_signature(manifest):
+        yield "sig"
+        return
+    if isinstance(manifest, Manifest) and (evidence := evidence_kinds(manifest)):
+        yield from evidence
+        return
+    yield _kind(referrer)
+
+
+def _kind(referrer: Referrer) -> str:
+    if referrer.artifact_type == ACQUISITION:
+        return "record"
+    suffix = (referrer.tag or "").rpartition(".")[2]
+    if referrer.mechanism is LayoutMechanism.COSIGN and suffix in _COSIGN:
+        return _COSIGN[suffix]
+    foreign = foreign_kind(referrer)
+    if foreign is not None:
+        return foreign.replace("signature", "sig")
+    layers = referrer.manifest.layers if isinstance(referrer.manifest, Manifest) else ()
+    types = " ".join((referrer.artifact_type or "", *(layer.media_type for layer in layers))).lower()
+    if any(word in types for word in _SBOM):
+        return "sbom"
+    return "att" if any(word in types for word in _ATTESTATION) else _OTHER
+
+
+_ORDER: Final = ("sig", "cosign sig", "sigstore bundle", "sbom", "att", "crl", "ocsp", "record")
+
+
+def _order(item: tuple[str, int]) -> tuple[int, str]:
+    """Signatures first, what is not known last."""
+    kind, _ = item
+    if kind in _ORDER:
+        return _ORDER.index(kind), kind
+    return (len(_ORDER) + (kind == _OTHER), kind)

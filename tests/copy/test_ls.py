@@ -1,0 +1,249 @@
+"""`airgap ls`: layouts, tars, repositories and registries."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.oci.descriptor import EMPTY, Platform
+from airgap.revocation.artifact import EVIDENCE_TYPE
+from tests.support.command import run_here
+from tests.support.layouts import LayoutBuilder
+from tests.support.registry import LoopbackRegistry, answer, error
+
+_CONFIG = b'{"architecture":"arm64","os":"linux","created":"2026-03-04T05:06:07Z"}'
+
+
+def listed(reference: str, *, code: int = 0) -> dict[str, Any]:
+    ran = run_here(["ls", reference, "--format", "json"])
+    assert ran.code == code, ran.out + ran.err
+    return ran.document
+
+
+def box(*, created: bool = True) -> LayoutBuilder:
+    """An image with two signatures, an SBOM, an attestation and three CRLs, beside an index of two platforms."""
+    made = LayoutBuilder()
+    image = made.tag(made.add_image(b"layer", config=_CONFIG if created else _CONFIG[:34] + b"}"), "v1", "v2", "v3")
+    for number in range(2):
+        made.add_referrer(image, b"envelope %d" % number)
+    sbom = made.add_referrer(image, b"{}", artifact_type="application/spdx+json", layer_type="application/spdx+json")
+    made.add_referrer(
+        sbom, b"x", artifact_type="application/vnd.in-toto+json", layer_type="application/vnd.in-toto+json"
+    )
+    crls = [made.add_blob(b"crl %d" % number, "application/pkix-crl") for number in range(3)]
+    made.add_referrer(image, crls, artifact_type=EVIDENCE_TYPE)
+    made.add_referrer(image, b"?", artifact_type="application/x-thing", layer_type="text/plain")
+    children = [
+        made.add_image(b"child %s" % name.encode(), platform=Platform(architecture=name, os="linux"))
+        for name in ("amd64", "arm64")
+    ]
+    made.tag(made.add_index(*children), "many")
+    return made
+
+
+@pytest.mark.parametrize("form", ["directory", "tar"])
+def test_a_layout_shows_each_image_with_what_is_attached(form: str, tmp_path: Path) -> None:
+    made = box()
+    path = made.write_directory(tmp_path / "box") if form == "directory" else made.write_tar(tmp_path / "box.tar")
+    document = listed(str(path))
+    assert (document["schema"], document["kind"]) == ("airgap.ls/1", "artifacts")
+    one, many = document["artifacts"]
+    assert one["tags"] == ["v1", "v2", "v3"]
+    assert one["platforms"] == ["linux/arm64"]
+    assert one["created"] == "2026-03-04T05:06:07Z"
+    assert one["attached"] == {"sig": 2, "sbom": 1, "att": 1, "crl": 3, "other": 1}
+    assert (many["platforms"], many["attached"]) == (["linux/amd64", "linux/arm64"], {})
+    manifest = next(entry for entry in made.entries if entry["digest"] == one["digest"])
+    assert one["size"] == manifest["size"] + len(_CONFIG) + len(b"layer")
+    assert document["total"] == {
+        "artifacts": 2, "blobs": len(made.blobs), "size": sum(map(len, made.blobs.values())),
+    }  # fmt: skip
+
+
+def test_the_text_is_a_row_an_image(tmp_path: Path) -> None:
+    path = box().write_directory(tmp_path / "box")
+    ran = run_here(["ls", str(path)])
+    head, one, also, many, total = ran.out.splitlines()
+    assert head.split() == ["NAME", "PLATFORMS", "SIZE", "DATE", "ATTACHED"]
+    assert one.split()[:2] == ["v1", "linux/arm64"]
+    assert "2026-03-04" in one
+    assert one.endswith("sig 2 · sbom 1 · att 1 · crl 3 · other 1")
+    assert also == "  also v2, v3"
+    assert many.startswith("many  linux/amd64, linux/arm64")
+    assert total.startswith("total: 2 artifacts, ")
+    assert "sha256:" in run_here(["ls", "-v", str(path)]).out
+
+
+def test_one_artifact_of_a_layout(tmp_path: Path) -> None:
+    path = box().write_directory(tmp_path / "box")
+    assert [item["tags"] for item in listed(f"{path}:many")["artifacts"]] == [["many"]]
+    assert run_here(["ls", f"{path}:nothing"]).code == 11
+
+
+def test_unreadable_content_is_said(tmp_path: Path) -> None:
+    """It may be a signature: "none" would be untrue."""
+    made = LayoutBuilder()
+    image = made.tag(made.add_image(b"layer"), "v1")
+    made.drop(made.add_referrer(image, b"envelope"))
+    path = str(made.write_directory(tmp_path / "box"))
+    (one,) = listed(path, code=16)["artifacts"]
+    assert (one["attached"], [item["reason"] for item in one["unread"]]) == ({}, ["content.missing"])
+    assert "NOT READ" in run_here(["ls", path]).out
+
+
+def test_entries_that_are_no_descriptors_are_said(tmp_path: Path) -> None:
+    made = LayoutBuilder()
+    made.tag(made.add_image(b"layer"), "v1")
+    made.entries.append({"mediaType": "a/b"})
+    document = listed(str(made.write_directory(tmp_path / "box")), code=16)
+    assert [item["reason"] for item in document["unread"]] == ["content.malformed"]
+
+
+def test_an_unreadable_config_is_said(tmp_path: Path) -> None:
+    made = LayoutBuilder()
+    image = made.add_image(b"layer", config=_CONFIG)
+    made.tag(image, "v1")
+    config = next(digest for digest, data in made.blobs.items() if data == _CONFIG)
+    del made.blobs[config]
+    (one,) = listed(str(made.write_directory(tmp_path / "box")), code=16)["artifacts"]
+    assert (one["platforms"], one["unread"][0]["path"]) == (["unknown"], "config")
+
+
+def test_platforms_that_are_not_there_are_left_out(tmp_path: Path) -> None:
+    made = LayoutBuilder()
+    here, gone = (
+        made.add_image(name.encode(), platform=Platform(architecture=name, os="linux")) for name in ("amd64", "arm64")
+    )
+    made.tag(made.add_index(here, gone), "v1")
+    made.drop(gone)
+    path = str(made.write_directory(tmp_path / "box"))
+    (one,) = listed(path)["artifacts"]
+    assert (one["platforms"], one["left_out"]) == (["linux/amd64"], ["linux/arm64"])
+    assert "linux/amd64 (1 left out)" in run_here(["ls", path]).out
+
+
+def test_what_is_no_image_has_no_platform(tmp_path: Path) -> None:
+    made = LayoutBuilder()
+    document = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "artifactType": "application/vnd.example.chart",
+        "config": made.add_blob(b"{}", EMPTY).to_json(),
+        "layers": [made.add_blob(b"chart", "application/x-chart").to_json()],
+        "annotations": {
+            "org.opencontainers.image.created": "2025-01-02T00:00:00Z",
+            "org.opencontainers.image.licenses": "MIT",
+        },
+    }
+    made.tag(made.add_manifest(document), "chart")
+    (one,) = listed(str(made.write_directory(tmp_path / "box")))["artifacts"]
+    assert (one["platforms"], one["created"], one["licenses"]) == ([], "2025-01-02T00:00:00Z", "MIT")
+
+
+def test_a_date_that_is_none_is_no_date(tmp_path: Path) -> None:
+    made = LayoutBuilder()
+    made.tag(made.add_image(b"layer", annotations={"org.opencontainers.image.created": "yesterday"}), "v1")
+    (one,) = listed(str(made.write_directory(tmp_path / "box")))["artifacts"]
+    assert one["created"] is None
+
+
+def test_a_text_of_a_layout_is_escaped(tmp_path: Path) -> None:
+    made = LayoutBuilder()
+    config = json.dumps({"os": "li\x1b[31mnux", "architecture": "a\nb"}).encode()
+    made.tag(made.add_image(b"layer", config=config), "v\x1b[2J1")
+    path = str(made.write_directory(tmp_path / "box"))
+    for options in ([], ["-v"], ["--format", "json"]):
+        ran = run_here(["ls", path, *options])
+        assert ran.code == 0
+        assert "\x1b" not in ran.out + ran.err
+        assert len(ran.out.splitlines()) in {3, 4} or options == ["--format", "json"]
+
+
+# registries
+
+
+def test_an_artifact_of_a_registry_shows_what_the_layout_shows(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    path = box().write_directory(tmp_path / "box")
+    there = f"{registry.host}/app:v1"
+    assert run_here(["copy", f"{path}:v1", there, "--no-record"]).code == 0
+    (before,), (after,) = listed(f"{path}:v1")["artifacts"], listed(there)["artifacts"]
+    for document in (before, after):
+        del document["reference"], document["tags"]
+    assert before == after
+
+
+def test_a_repository_shows_its_tags(registry: LoopbackRegistry) -> None:
+    for number in range(25):
+        registry.put_image("team/app", tag=f"v{number}")
+    registry.page_size = 10
+    document = listed(f"{registry.host}/team/app")
+    assert (document["kind"], sorted(document["tags"])) == ("tags", sorted(f"v{number}" for number in range(25)))
+    assert run_here(["ls", f"oci://{registry.host}/team/app"]).out.splitlines() == document["tags"]
+
+
+def test_a_registry_shows_its_repositories(registry: LoopbackRegistry) -> None:
+    for number in range(25):
+        registry.put_image(f"team/app{number}", tag="v1")
+    registry.page_size = 10
+    for reference in (registry.host, f"{registry.host}/", f"docker://{registry.host}"):
+        document = listed(reference)
+        assert (document["kind"], len(document["repositories"])) == ("repositories", 25)
+    assert "team/app7" in run_here(["ls", registry.host]).out.splitlines()
+
+
+def test_nothing_there_is_an_answer(registry: LoopbackRegistry) -> None:
+    ran = run_here(["ls", registry.host])
+    assert (ran.code, ran.out) == (0, f"{registry.host} lists no repositories\n")
+    registry.put_image("app")
+    ran = run_here(["ls", f"{registry.host}/app"])
+    assert (ran.code, ran.out) == (0, f"{registry.host}/app lists no tags\n")
+    assert run_here(["ls", f"{registry.host}/other"]).code == 11
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 500, 501])
+def test_no_list_is_no_empty_list(status: int, registry: LoopbackRegistry) -> None:
+    registry.put_image("app", tag="v1")
+    registry.on("GET", r"/v2/_catalog", error(status, "UNSUPPORTED"))
+    ran = run_here(["ls", registry.host, "--retries", "0"])
+    assert (ran.code, ran.out) == (1, "")
+    if status in {404, 405, 501}:
+        assert "Name a repository" in ran.err
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>", b"{}", b'{"repositories":5}', b'{"repositories":["a",{}]}', b"[]", b'{"repositories":'],
+)  # fmt: skip
+def test_what_is_no_list_is_no_empty_list(body: bytes, registry: LoopbackRegistry) -> None:
+    registry.on("GET", r"/v2/_catalog", answer(200, body, Content_Type="application/json"))
+    ran = run_here(["ls", registry.host])
+    assert (ran.code, ran.out) == (1, "")
+    assert "cannot be read" in ran.err
+
+
+def test_text_of_a_registry_is_escaped(registry: LoopbackRegistry) -> None:
+    names = json.dumps({"repositories": ["a\x1b[31m", "b\nc"]}).encode()
+    registry.on("GET", r"/v2/_catalog", answer(200, names, Content_Type="application/json"))
+    ran = run_here(["ls", registry.host])
+    assert (ran.code, len(ran.out.splitlines()), "\x1b" in ran.out) == (0, 2, False)
+    registry.put_image("app", tag="v1")
+    registry.repositories["app"].tags["a\x1b[31m"] = "x"
+    assert "\x1b" not in run_here(["ls", f"{registry.host}/app"]).out
+
+
+def test_a_list_is_bounded(registry: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airgap.limits.REGISTRY_REPOSITORIES", 3)
+    for number in range(5):
+        registry.put_image(f"app{number}")
+    registry.page_size = 2
+    assert run_here(["ls", registry.host]).code == 1
+
+
+def test_a_failed_look_up_of_referrers_is_no_unsigned_image(registry: LoopbackRegistry) -> None:
+    registry.put_image("app", tag="v1")
+    pattern = r"/referrers/" if registry.referrers_api else r"/manifests/sha256-[0-9a-f]+$"
+    registry.on("GET", pattern, error(403, "DENIED"))
+    ran = run_here(["ls", f"{registry.host}/app:v1"])
+    assert (ran.code, ran.out) == (1, "")
