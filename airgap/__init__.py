@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from airgap.oci.lookup import Mechanism, ReferrersTag
     from airgap.plugin.plugin_directory import PluginDirectory
     from airgap.signature.results import SignedArtifact, StampedSignature
+    from airgap.stages.attach_files import AttachRequest, attach
     from airgap.stages.blob import BlobSignRequest, BlobVerifyRequest, inspect_blob, sign_blob, verify_blob
     from airgap.stages.copy import CopyRequest, copy
     from airgap.stages.discover import discover
@@ -64,6 +65,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.oci.lookup": ("Mechanism", "ReferrersTag"),
         "airgap.plugin.plugin_directory": ("PluginDirectory",),
         "airgap.signature.results": ("SignedArtifact", "StampedSignature"),
+        "airgap.stages.attach_files": ("AttachRequest", "attach"),
         "airgap.stages.blob": ("BlobSignRequest", "BlobVerifyRequest", "inspect_blob", "sign_blob", "verify_blob"),
         "airgap.stages.copy": ("CopyRequest", "copy"),
         "airgap.stages.discover": ("discover",),
@@ -87,11 +89,11 @@ __getattr__, __dir__ = on_demand(
 )
 
 __all__ = [
-    "AirgapError", "AllowedPlugins", "BlobSignRequest", "BlobVerifyRequest", "Content", "CopyRequest", "CopyResult",
-    "Credential", "Credentials", "Digest", "EvidenceOptions", "FetchOutcome", "FetchRequest", "HttpTsa",
+    "AirgapError", "AllowedPlugins", "AttachRequest", "BlobSignRequest", "BlobVerifyRequest", "Content", "CopyRequest",
+    "CopyResult", "Credential", "Credentials", "Digest", "EvidenceOptions", "FetchOutcome", "FetchRequest", "HttpTsa",
     "Mechanism", "Outcome", "PlatformFilter", "PluginDirectory", "RecheckOutcome", "RecheckRequest", "ReferrersTag",
     "Selection", "SignRequest", "SignedArtifact", "StampedSignature", "TimestampRequest", "TransportOptions",
-    "TrustDirectory", "Verdict", "VerifyRequest", "__version__", "add_timestamps", "copy", "discover", "events",
-    "fetch", "from_oras", "inspect", "inspect_blob", "login", "logout", "ls", "no_network", "recheck", "sign",
-    "sign_blob", "verify", "verify_blob",
+    "TrustDirectory", "Verdict", "VerifyRequest", "__version__", "add_timestamps", "attach", "copy", "discover",
+    "events", "fetch", "from_oras", "inspect", "inspect_blob", "login", "logout", "ls", "no_network", "recheck",
+    "sign", "sign_blob", "verify", "verify_blob",
 ]  # fmt: skip

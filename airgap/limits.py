@@ -228,6 +228,9 @@ STATE_BYTES: Final = 4 * MIB
 STATE_HISTORY: Final = 1000
 """Entries of the history in `state.json`; older ones are dropped."""
 
+ATTACHED_BYTES: Final = 256 * MIB
+"""The files of one `airgap attach`: they are held in memory. SBOMs of large images have tens of megabytes."""
+
 REPORT_BYTES: Final = 256 * MIB
 """One verify report: some ten kilobytes for each signature, of which the timestamp token is the most."""
 

@@ -25,6 +25,7 @@ from airgap.signature.results import SignedBlob
 from airgap.stages.keys import GeneratedKey
 from airgap.stages.snapshot import Created, Difference
 from airgap.stages.snapshot_apply import SnapshotOutcome
+from airgap.transfer.attached_files import AttachedFiles
 from airgap.trust.blob_policy import BlobPolicy
 from airgap.trust.edit import BrokenStore, StoredFile
 from airgap.trust.export import Exported
@@ -39,10 +40,10 @@ from airgap.verifier.blob_outcome import BlobOutcome
 from airgap.verifier.outcome import SignatureOutcome
 
 __all__ = [
-    "Algorithm", "Anchors", "BlobOutcome", "BlobPolicy", "BrokenStore", "Certificate", "CheckedPolicy",
-    "ContentReport", "Created", "Descriptor", "Difference", "Discovered", "Exported", "GeneratedKey", "Host",
-    "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "ListedArtifact", "Listing", "LocalKey",
-    "LoginResult", "NamedKey", "NetworkGuard", "OciPolicy", "OpenSnapshot", "Plugin", "PolicyAnswer", "Problem",
-    "Refusal", "SignatureOutcome", "SignedBlob", "Snapshot", "SnapshotOutcome", "StoreRef", "StoredFile",
+    "Algorithm", "Anchors", "AttachedFiles", "BlobOutcome", "BlobPolicy", "BrokenStore", "Certificate",
+    "CheckedPolicy", "ContentReport", "Created", "Descriptor", "Difference", "Discovered", "Exported", "GeneratedKey",
+    "Host", "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "ListedArtifact", "Listing",
+    "LocalKey", "LoginResult", "NamedKey", "NetworkGuard", "OciPolicy", "OpenSnapshot", "Plugin", "PolicyAnswer",
+    "Problem", "Refusal", "SignatureOutcome", "SignedBlob", "Snapshot", "SnapshotOutcome", "StoreRef", "StoredFile",
     "TokenKey", "TrustStatus",
 ]  # fmt: skip

@@ -28,6 +28,7 @@ class Commands(LazyGroup):
         "trust": Lazy("airgap.cli.trust", "Trust material: stores, policy, evidence, snapshots, pins."),
         "recheck": Lazy("airgap.cli.recheck", "Judge again what was accepted earlier, under newer evidence."),
         "sign": Lazy("airgap.cli.sign", "Sign artifacts in a registry, a layout directory or a layout tar."),
+        "attach": Lazy("airgap.cli.attach", "Attach files (SBOMs, attestations) to an artifact."),
         "timestamp": Lazy("airgap.cli.timestamp", "Timestamp signatures that exist."),
         "blob": Lazy("airgap.cli.blob", "Sign and verify files that are in no registry."),
         "key": Lazy("airgap.cli.key", "Name signing keys; make test keys."),

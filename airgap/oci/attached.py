@@ -56,7 +56,7 @@ def is_runnable(store: Store, manifest: Manifest | Index) -> bool:
     """
     if not isinstance(manifest, Manifest):
         return True
-    if _has_image_layers(manifest) or any(layer.media_type.endswith(_MODULES) for layer in manifest.layers):
+    if _has_image_layers(manifest) or any(may_run(layer.media_type) for layer in manifest.layers):
         return True
     if manifest.config is None:
         return False
@@ -73,6 +73,11 @@ def _has_image_layers(manifest: Manifest) -> bool:
 def _is_image_layer(media_type: str) -> bool:
     base = media_type.partition("+")[0]
     return media_type.startswith(_IMAGE_LAYERS) or base.endswith(_FILE_SYSTEM) or media_type.endswith(_ENCRYPTED)
+
+
+def may_run(media_type: str) -> bool:
+    """Whether a layer of this type makes a manifest runnable, whatever its config is."""
+    return media_type.endswith(_MODULES)
 
 
 def is_stated_image(manifest: Manifest) -> bool:

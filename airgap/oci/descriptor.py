@@ -73,6 +73,11 @@ _MEDIA_TYPE: Final = re.compile(
 )
 
 
+def is_media_type(text: str) -> bool:
+    """Whether it has the form of a media type."""
+    return _MEDIA_TYPE.fullmatch(text) is not None
+
+
 class Platform(NamedTuple):
     """The platform of an entry of an index."""
 
@@ -189,7 +194,7 @@ def _hints(source: JsonObject) -> _Hints:
 
 def _media_type(source: JsonObject) -> str:
     media_type = take(source, "mediaType", str)
-    if not _MEDIA_TYPE.fullmatch(media_type):
+    if not is_media_type(media_type):
         raise FormatError(f"{safe(media_type, limit=160)!r} is not a media type", where="mediaType")
     return media_type
 

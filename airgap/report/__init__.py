@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from airgap.exports import on_demand
 
 if TYPE_CHECKING:
+    from airgap.report.attaching import AttachReport
     from airgap.report.blobs import BlobReport, InspectedBlobReport, SignedBlobReport
     from airgap.report.copying import CopyReport
     from airgap.report.discovery import DiscoverReport
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = on_demand(
     __name__,
     {
+        "airgap.report.attaching": ("AttachReport",),
         "airgap.report.blobs": ("BlobReport", "InspectedBlobReport", "SignedBlobReport"),
         "airgap.report.store_certificates": ("CertificatesReport",),
         "airgap.report.copying": ("CopyReport",),
@@ -56,9 +58,9 @@ __getattr__, __dir__ = on_demand(
 )
 
 __all__ = [
-    "BlobReport", "CertificatesReport", "CopyReport", "DiscoverReport", "ErrorReport", "ExportReport", "FetchReport",
-    "InspectReport", "InspectedBlobReport", "KeysReport", "LsReport", "PinsReport", "PluginsReport", "PolicyReport",
-    "RecheckReport", "RefusedPolicyReport", "Report", "SignReport", "SignedBlobReport", "SnapshotReport",
-    "StatusReport", "Style", "TimestampReport", "VerifyReport", "ceremony_text", "check_report", "count", "size",
-    "to_json", "write_report",
+    "AttachReport", "BlobReport", "CertificatesReport", "CopyReport", "DiscoverReport", "ErrorReport", "ExportReport",
+    "FetchReport", "InspectReport", "InspectedBlobReport", "KeysReport", "LsReport", "PinsReport", "PluginsReport",
+    "PolicyReport", "RecheckReport", "RefusedPolicyReport", "Report", "SignReport", "SignedBlobReport",
+    "SnapshotReport", "StatusReport", "Style", "TimestampReport", "VerifyReport", "ceremony_text", "check_report",
+    "count", "size", "to_json", "write_report",
 ]  # fmt: skip

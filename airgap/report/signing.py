@@ -14,7 +14,7 @@ from airgap.pki.timestamp_token import VerifiedTimestamp
 from airgap.reasons import ExitCode
 from airgap.report.report import Json, Report
 from airgap.report.style import Style
-from airgap.report.wording import described, moment
+from airgap.report.wording import described, error_document, moment
 from airgap.signature.key_config import LocalKey, RemoteKey, TokenKey
 from airgap.signature.key_location import NamedKey
 from airgap.signature.results import Signed, SignedArtifact, StampedSignature
@@ -190,12 +190,7 @@ def _outcome(problem: AirgapError | None) -> Json:
         return {"exit_code": ExitCode.OK, "problem": None}
     return {
         "exit_code": problem.exit_code,
-        "problem": {
-            "message": str(problem),
-            "reason": getattr(problem, "reason", None),
-            "remedy": problem.remedy,
-            "facts": dict(problem.facts),
-        },
+        "problem": error_document(problem),
     }
 
 

@@ -9,6 +9,7 @@ from airgap.parse.time import iso
 from airgap.text import safe
 
 if TYPE_CHECKING:
+    from airgap.errors import AirgapError
     from airgap.oci.descriptor import Descriptor
     from airgap.oci.lookup import ReferrersLookup
     from airgap.signature.model import Payload
@@ -32,6 +33,16 @@ def size(number: float) -> str:
 def described(content: Descriptor | Payload) -> dict[str, Any]:
     """Media type, digest and size, for a document."""
     return {"media_type": safe(content.media_type), "digest": str(content.digest), "size": content.size}
+
+
+def error_document(error: AirgapError) -> dict[str, Any]:
+    """The error that ended a command, for its own document."""
+    return {
+        "message": str(error),
+        "reason": getattr(error, "reason", None),
+        "remedy": error.remedy,
+        "facts": dict(error.facts),
+    }
 
 
 def lookup_document(lookup: ReferrersLookup) -> dict[str, Any]:

@@ -131,6 +131,14 @@ def _sign(place: Path) -> Ran:
     return run_here(["sign", f"{written.layout}:v1", *key_options(place, leaf), "--format", "json"])
 
 
+def _attach(place: Path) -> Ran:
+    sbom = place / "sbom.json"
+    sbom.write_text("{}")
+    return run_here(
+        ["attach", str(sbom), _layout(place), "--artifact-type", "application/spdx+json", "--format", "json"]
+    )
+
+
 def _fetch(place: Path) -> Ran:
     with site(place) as here:
         here.sign()
@@ -169,6 +177,7 @@ SCENES: Final[Mapping[str, Callable[[Path], Ran]]] = {
     "discover": _discover,
     "inspect": _inspect,
     "sign": _sign,
+    "attach": _attach,
     "trust fetch": _fetch,
     "blob verify": _blob_verify,
     "blob inspect": _blob_inspect,

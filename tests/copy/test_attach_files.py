@@ -1,0 +1,270 @@
+"""`airgap attach`: files as referrers, in layouts, tars and registries with and without the referrers API."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import airgap
+from tests.support.command import Ran, run_here
+from tests.support.layouts import LayoutBuilder
+from tests.support.registry import LoopbackRegistry, error
+from tests.support.scenario import Scene
+from tests.support.signing import tree
+
+SPDX = "application/spdx+json"
+
+
+@dataclass
+class Ground:
+    """An image in some transport, and a file to attach."""
+
+    folder: Path
+    target: str
+
+    def file(self, name: str = "sbom.json", data: bytes = b'{"spdxVersion":"SPDX-2.3"}') -> str:
+        path = self.folder / name
+        path.write_bytes(data)
+        return str(path)
+
+    def attach(self, *arguments: str, kind: str = SPDX) -> Ran:
+        return run_here(["attach", *arguments, self.target, "--artifact-type", kind, "--format", "json"])
+
+    def referrers(self) -> list[dict[str, Any]]:
+        ran = run_here(["discover", self.target, "--format", "json"])
+        assert ran.code == 0, ran.err
+        return list(ran.document["artifacts"][0]["referrers"])
+
+
+def _layout() -> LayoutBuilder:
+    made = LayoutBuilder()
+    made.tag(made.add_image(b"layer"), "v1")
+    return made
+
+
+@pytest.fixture(params=["directory", "tar", "registry"])
+def ground(request: pytest.FixtureRequest, tmp_path: Path, registry: LoopbackRegistry) -> Ground:
+    if request.param == "registry":
+        registry.put_image("app", tag="v1")
+        return Ground(tmp_path, f"{registry.host}/app:v1")
+    if request.param == "tar":
+        return Ground(tmp_path, f"{_layout().write_tar(tmp_path / 'box.tar')}:v1")
+    return Ground(tmp_path, f"{_layout().write_directory(tmp_path / 'box')}:v1")
+
+
+def test_a_file_becomes_a_referrer(ground: Ground) -> None:
+    ran = ground.attach(ground.file(), "--annotation", "org.example.author=me")
+    assert ran.code == 0, ran.err
+    document = ran.document
+    assert (document["schema"], document["exit_code"], document["problem"]) == ("airgap.attach/1", 0, None)
+    attached = document["attached"]
+    assert [(item["name"], item["media_type"]) for item in attached["files"]] == [("sbom.json", SPDX)]
+    (referrer,) = ground.referrers()
+    assert (referrer["digest"], referrer["artifact_type"]) == (attached["referrer"]["digest"], SPDX)
+    assert referrer["annotations"]["org.example.author"] == "me"
+    assert "org.opencontainers.image.created" in referrer["annotations"]
+    (listed,) = run_here(["ls", ground.target, "--format", "json"]).document["artifacts"]
+    assert listed["attached"] == {"sbom": 1}
+
+
+def test_twice_is_once(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = ground.attach(ground.file())
+    monkeypatch.setattr("airgap.cli.attach.clock", lambda: datetime(2030, 1, 1, tzinfo=UTC))
+    second = ground.attach(ground.file())
+    assert (first.code, second.code) == (0, 0)
+    assert (first.document["attached"]["existed"], second.document["attached"]["existed"]) == (False, True)
+    assert first.document["attached"]["referrer"] == second.document["attached"]["referrer"]
+    assert len(ground.referrers()) == 1
+    assert ground.attach(ground.file(), "--force").document["attached"]["existed"] is False
+    assert len(ground.referrers()) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda ground: ground.attach(ground.file(data=b"other")),
+        lambda ground: ground.attach(ground.file("other.json")),
+        lambda ground: ground.attach(ground.file() + ":text/plain"),
+        lambda ground: ground.attach(ground.file(), kind="application/vnd.cyclonedx+json"),
+        lambda ground: ground.attach(ground.file(), "-a", "a=b"),
+        lambda ground: ground.attach(ground.file(), "-a", "org.opencontainers.image.created=2020-01-01T00:00:00Z"),
+        lambda ground: ground.attach(ground.file(), ground.file("second.json")),
+    ],
+)
+def test_what_says_something_else_is_attached_too(ground: Ground, change: Callable[[Ground], Ran]) -> None:
+    assert ground.attach(ground.file()).code == 0
+    assert change(ground).code == 0
+    assert len(ground.referrers()) == 2
+
+
+def test_the_order_of_files_does_not_matter(ground: Ground) -> None:
+    one, two = ground.file("one.json", b"1"), ground.file("two.json", b"2")
+    assert ground.attach(one, two).code == 0
+    assert ground.attach(two, one).document["attached"]["existed"] is True
+
+
+def test_the_artifact_stays_as_it_is(ground: Ground) -> None:
+    before = run_here(["discover", ground.target, "--format", "json"]).document["artifacts"][0]
+    assert ground.attach(ground.file("a", b"same"), ground.file("b", b"same")).code == 0
+    after = run_here(["discover", ground.target, "--format", "json"]).document["artifacts"][0]
+    assert (before["digest"], before["annotations"]) == (after["digest"], after["annotations"])
+
+
+def test_a_copy_takes_it_along(ground: Ground, tmp_path: Path) -> None:
+    digest = ground.attach(ground.file()).document["attached"]["referrer"]["digest"]
+    assert run_here(["copy", ground.target, str(tmp_path / "copied"), "--no-record"]).code == 0
+    (artifact,) = run_here(["discover", str(tmp_path / "copied"), "--format", "json"]).document["artifacts"]
+    assert [item["digest"] for item in artifact["referrers"]] == [digest]
+
+
+def test_a_verdict_does_not_change(tmp_path: Path) -> None:
+    """A signed image stays signed; what is attached is content that is checked with it."""
+    written = Scene().write(tmp_path)
+    sbom = tmp_path / "sbom.json"
+    sbom.write_text("{}")
+    assert run_here(written.arguments()).code == 0
+    assert run_here(["attach", str(sbom), f"{written.layout}:v1", "--artifact-type", SPDX]).code == 0
+    assert run_here(written.arguments()).code == 0
+
+
+def test_the_manifest_is_as_oras_writes_it(tmp_path: Path) -> None:
+    ground = Ground(tmp_path, f"{_layout().write_directory(tmp_path / 'box')}:v1")
+    digest = ground.attach(ground.file() + ":application/json").document["attached"]["referrer"]["digest"]
+    manifest = json.loads((tmp_path / "box/blobs/sha256" / digest.partition(":")[2]).read_bytes())
+    assert manifest["config"]["mediaType"] == "application/vnd.oci.empty.v1+json"
+    (layer,) = manifest["layers"]
+    assert (layer["mediaType"], layer["annotations"]) == (
+        "application/json",
+        {"org.opencontainers.image.title": "sbom.json"},
+    )
+    assert set(manifest["subject"]) == {"mediaType", "digest", "size"}
+    entry = next(item for item in json.loads((tmp_path / "box/index.json").read_bytes())["manifests"]
+                 if item["digest"] == digest)  # fmt: skip
+    assert entry["artifactType"] == SPDX
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("sbom", "is no artifact type"),
+        ("a/b\n", "is no artifact type"),
+        ("application/vnd.cncf.notary.signature", "airgap sign"),
+        ("application/vnd.airgap.evidence.v1", "trust fetch --into"),
+    ],
+)
+def test_types_that_nobody_may_attach(tmp_path: Path, kind: str, said: str) -> None:
+    ground = Ground(tmp_path, f"{_layout().write_directory(tmp_path / 'box')}:v1")
+    ran = ground.attach(ground.file(), kind=kind)
+    assert ran.code == 2
+    assert said in ran.err
+    assert (ran.document["schema"], ran.document["exit_code"]) == ("airgap.attach/1", 2)
+
+
+@pytest.mark.parametrize("kind", ["application/wasm", "application/vnd.oci.image.manifest.v1+json"])
+def test_layer_types_that_something_else_would_be_made_of(tmp_path: Path, kind: str) -> None:
+    ground = Ground(tmp_path, f"{_layout().write_directory(tmp_path / 'box')}:v1")
+    assert ground.attach(f"{ground.file()}:{kind}").code == 2
+    assert ground.referrers() == []
+
+
+def test_an_input_is_never_changed(tmp_path: Path) -> None:
+    """RULE-7."""
+    box = _layout().write_directory(tmp_path / "box")
+    tar = _layout().write_tar(tmp_path / "box.tar")
+    (tmp_path / "link").symlink_to(box / "index.json")
+    before = tree(box), tar.read_bytes()
+    for file, target in (
+        (box / "index.json", box),
+        (box / "oci-layout", box),
+        (tmp_path / "link", box),
+        (tar, tar),
+    ):
+        ran = run_here(["attach", str(file), f"{target}:v1", "--artifact-type", SPDX])
+        assert (ran.code, "outside of it" in ran.err) == (2, True), ran.err
+    assert (tree(box), tar.read_bytes()) == before
+
+
+def test_what_cannot_be_attached_is_said_before_anything_is_written(ground: Ground) -> None:
+    (ground.folder / "folder").mkdir()
+    same = ground.folder / "folder" / "sbom.json"
+    same.write_bytes(b"x")
+    for files in (
+        [str(ground.folder / "nothing.json")],
+        [str(ground.folder / "folder")],
+        [ground.file(), str(same)],
+        [],
+    ):
+        assert ground.attach(*files).code == 2
+    assert ground.referrers() == []
+
+
+def test_files_are_bounded(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airgap.limits.ATTACHED_BYTES", 10)
+    assert ground.attach(ground.file("a", b"123456")).code == 0
+    ran = ground.attach(ground.file("b", b"123456"), ground.file("c", b"123456"))
+    assert ran.code == 2
+    assert "bytes" in ran.err
+
+
+def test_the_other_order_is_explained(registry: LoopbackRegistry, tmp_path: Path) -> None:
+    registry.put_image("app", tag="v1")
+    ground = Ground(tmp_path, f"{registry.host}/app:v1")
+    ran = run_here(["attach", ground.target, ground.file(), "--artifact-type", SPDX])
+    assert ran.code == 2
+    assert "artifact comes last" in ran.err
+
+
+def test_what_is_attached_and_cannot_be_read_may_be_the_same(tmp_path: Path) -> None:
+    builder = LayoutBuilder()
+    subject = builder.tag(builder.add_image(b"layer"), "v1")
+    builder.drop(builder.add_referrer(subject, b"x", artifact_type=SPDX, layer_type=SPDX))
+    ground = Ground(tmp_path, f"{builder.write_directory(tmp_path / 'box')}:v1")
+    ran = ground.attach(ground.file())
+    assert (ran.code, "--force" in ran.document["problem"]["remedy"]) == (16, True)
+    assert ground.attach(ground.file(), "--force").code == 0
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+def test_a_failed_look_up_attaches_nothing(status: int, registry: LoopbackRegistry, tmp_path: Path) -> None:
+    registry.put_image("app", tag="v1")
+    pattern = r"/referrers/" if registry.referrers_api else r"/manifests/sha256-[0-9a-f]+$"
+    registry.on("GET", pattern, error(status, "DENIED"))
+    ground = Ground(tmp_path, f"{registry.host}/app:v1")
+    assert ground.attach(ground.file(), "--retries", "0").code == 1
+    assert registry.requests("PUT") == []
+
+
+def test_the_artifact_has_to_be_there(ground: Ground) -> None:
+    ground.target = ground.target.replace(":v1", ":v2")
+    assert ground.attach(ground.file()).code == 11
+
+
+def test_two_at_once_are_both_there(tmp_path: Path) -> None:
+    ground = Ground(tmp_path, f"{_layout().write_directory(tmp_path / 'box')}:v1")
+    files = [ground.file(f"{number}.json", b"%d" % number) for number in range(6)]
+
+    def work(file: str) -> None:
+        at = datetime(2026, 1, 1, tzinfo=UTC)
+        airgap.attach(airgap.AttachRequest(files=[file], target=ground.target, artifact_type=SPDX, at=at))
+
+    threads = [threading.Thread(target=work, args=(file,)) for file in files]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(ground.referrers()) == len(files)
+
+
+def test_text_is_escaped(ground: Ground) -> None:
+    name = ground.file("a\x1b[31m.json")
+    for options in ([], ["--format", "json"]):
+        ran = run_here(["attach", name, ground.target, "--artifact-type", SPDX, *options])
+        assert ran.code == 0
+        assert "\x1b" not in ran.out + ran.err
