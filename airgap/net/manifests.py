@@ -55,6 +55,10 @@ class ManifestApi:
         self._client, self._access = client, access
         self._cache = _Cache()
 
+    def forget(self) -> None:
+        """Keep no manifest in memory."""
+        self._cache = _Cache()
+
     def find(self, reference: str | Digest) -> Fetched | None:
         """The manifest under a tag or digest, its digest checked; None where there is none.
 

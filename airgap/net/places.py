@@ -9,12 +9,14 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import groupby
+from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from airgap.errors import AirgapError
 from airgap.net.registries import Registries
 from airgap.oci.lookup import ReferrersTag
 from airgap.oci.reference import LayoutReference, parse_reference
-from airgap.transfer.attach import AttachableLayout, Attachment, Place
+from airgap.transfer.attach import AttachableLayout, Attachment, Holder, Place
 
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
@@ -40,8 +42,10 @@ class Places:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, traceback)  # after a failure nothing is checked
 
     def open(self, text: str) -> Place:
         """The one artifact that `text` names (decision 0025), in a layout or a registry.
@@ -60,10 +64,22 @@ class Places:
     def attach(wanted: Iterable[tuple[Place, Attachment]]) -> Iterator[str]:
         """Attaches one after another, and says of each how it can be found; in one step what follows in one layout.
 
-        Raises AirgapError: those without an answer cannot be found.
+        The answers come when all is attached, because a registry's list is looked at again after a while. Raises
+        AirgapError: those without an answer cannot be found.
         """
-        for holder, group in groupby(wanted, key=lambda item: item[0].holder):
-            yield from holder.attach([attachment for _, attachment in group])
+        done: list[tuple[Holder, str]] = []
+        failure: AirgapError | None = None
+        try:
+            for holder, group in groupby(wanted, key=lambda item: item[0].holder):
+                for listed in holder.attach([attachment for _, attachment in group]):
+                    done.append((holder, listed))  # noqa: PERF401 - those before a failure count
+        except AirgapError as error:
+            failure = error
+        for holder, listed in done:
+            holder.settle()
+            yield listed
+        if failure is not None:
+            raise failure
 
     def _layout(self, reference: LayoutReference) -> AttachableLayout:
         path = os.path.realpath(reference.path)

@@ -1,25 +1,32 @@
 """The referrers tag of registries without the API, kept up to date on push (DIST-25).
 
 The tag names one index. Every writer reads it, adds to it and writes it back, so writers can lose each other's entries.
-Against that we use If-Match where the registry gives an ETag, read the tag again right before and after writing, and
-once more for all tags at the end of the copy (`settle`): a writer that read before us may write after us.
+If-Match helps where a registry understands it; docker-registry 2.8 sends an ETag and ignores it. So `add` looks at the
+tag again right before it writes, and `settle` looks some time after the last write, when every writer that read the old
+index must have written: what was overwritten is added again, and looked at again, until it stays.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from typing import Final
 
 from airgap.errors import FormatError
 from airgap.net.client import RegistryClient
 from airgap.net.manifests import Fetched, ManifestApi
-from airgap.net.transport_errors import PreconditionError
+from airgap.net.transport_errors import PreconditionError, RegistryError
 from airgap.oci.descriptor import IMAGE_INDEX, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.referrers_index import ReferrersIndex
 from airgap.oci.tags import referrers_tag
 
 _ATTEMPTS: Final = 8
+_QUIET_SECONDS: Final = 0.5
+"""The shortest time between our write and the look that decides."""
+_LONGEST_QUIET_SECONDS: Final = 5.0
+_AS_SLOW_AS_OTHERS: Final = 10
+"""That time in writes: other writers talk to the same registry, so theirs take about as long as ours."""
 
 
 class ReferrersTagWriter:
@@ -30,6 +37,9 @@ class ReferrersTagWriter:
         self._lock = threading.Lock()
         self._writing: dict[Digest, threading.Lock] = {}
         self._written: dict[Digest, dict[Digest, Descriptor]] = {}
+        """For each subject what was listed and is not settled."""
+        self._look_at: dict[Digest, float] = {}
+        """For each of them when others must have written (time.monotonic)."""
 
     def add(self, subject: Digest, referrer: Descriptor) -> bool:
         """List `referrer` (with its artifact type and annotations); False: it was listed already.
@@ -44,34 +54,58 @@ class ReferrersTagWriter:
         return changed
 
     def settle(self) -> int:
-        """Read every written tag again and add what others overwrote; returns how many tags were repaired."""
+        """Look at every written tag again, and add what others overwrote; returns how many tags were repaired.
+
+        Waits until some time after the last write, and again after each repair. Raises RegistryError where others
+        overwrite it again and again.
+        """
         mended = 0
         for subject, referrers in sorted(self._written.items()):
             with self._writing[subject]:
-                mended += self._merge(subject, tuple(referrers.values()))
+                mended += self._settle(subject, tuple(referrers.values()))
+                del self._written[subject]
         return mended
+
+    def _settle(self, subject: Digest, referrers: tuple[Descriptor, ...]) -> bool:
+        for attempt in range(_ATTEMPTS):
+            left = self._look_at.get(subject, 0.0) - time.monotonic()
+            if left > 0:
+                self._client.options.sleep(left)
+            if not self._merge(subject, referrers):
+                return attempt > 0
+            self._client.http.pause(attempt, f"{self._tag(subject)}: another writer overwrote what we added")
+        raise self._busy(subject)
 
     def _merge(self, subject: Digest, referrers: tuple[Descriptor, ...]) -> bool:
         tag = referrers_tag(subject)
-        changed = False
         for attempt in range(_ATTEMPTS):
+            if attempt:
+                self._client.http.pause(attempt - 1, f"{self._tag(subject)}: another writer is at work")
+            started = time.monotonic()
             current = self._manifests.find(tag)
             index = self._read(current, tag)
             if index.digests.issuperset(str(referrer.digest) for referrer in referrers):
-                return changed
+                return False
             descriptor, raw = index.listing(referrers).encode()
             fetched = Fetched(descriptor=descriptor, raw=raw)
             if self._is_unchanged(tag, current) and self._write(tag, fetched, current):
-                changed = True
-            if attempt:
-                self._client.http.pause(attempt - 1, f"{self._repository}:{tag}: another writer is at work")
-        problem = f"could not be updated in {_ATTEMPTS} attempts: others write it"
-        remedy = "Copy again when the others are done."
-        raise self._client.error(f"the referrers tag {self._repository}:{tag} {problem}", remedy=remedy)
+                now = time.monotonic()
+                quiet = min(max(_QUIET_SECONDS, (now - started) * _AS_SLOW_AS_OTHERS), _LONGEST_QUIET_SECONDS)
+                self._look_at[subject] = now + quiet
+                return True
+        raise self._busy(subject)
+
+    def _tag(self, subject: Digest) -> str:
+        return f"{self._repository}:{referrers_tag(subject)}"
+
+    def _busy(self, subject: Digest) -> RegistryError:
+        return self._client.error(
+            f"the referrers tag {self._tag(subject)} could not be updated in {_ATTEMPTS} attempts: others write it",
+            remedy="Copy again when the others are done.",
+        )
 
     def _is_unchanged(self, tag: str, current: Fetched | None) -> bool:
-        if current is not None and current.etag is not None:
-            return True  # If-Match decides
+        # also where there is an ETag: whether If-Match is understood cannot be seen before it is too late
         found = self._manifests.head(tag)
         if isinstance(found, Digest):
             return current is not None and found == current.descriptor.digest

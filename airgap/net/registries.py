@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, Self
 
 from airgap.oci.lookup import ReferrersTag
@@ -21,25 +22,42 @@ if TYPE_CHECKING:
     from airgap.oci.lookup import Mechanism
     from airgap.oci.reference import RegistryReference
 
+_SETTLING: Final = 4
+"""Repositories whose lists are checked at a time."""
+
 
 class Registries:
-    """Opens repositories by reference. Safe for threads; close it when done."""
+    """Opens repositories by reference. Safe for threads; close it when done: that checks what was put."""
 
     def __init__(self, credentials: Credentials | None = None, options: TransportOptions | None = None) -> None:
         """By default credentials are those of docker and containers on this machine."""
         self._credentials, self._options = credentials, options
         self._lock: Final = threading.Lock()
         self._clients: Final[dict[str, RegistryClient]] = {}
+        self._sinks: Final[list[RegistrySink]] = []
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Close all idle connections."""
-        with self._lock:
-            for client in self._clients.values():
-                client.close()
-            self._clients.clear()
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        """Check that all referrers that were put are listed (`RegistrySink.settle`), and close all idle connections.
+
+        After a failure only the latter. Raises what settling raises.
+        """
+        try:
+            if failed is None:
+                self._settle()
+        finally:
+            with self._lock:
+                for client in self._clients.values():
+                    client.close()
+                self._clients.clear()
+
+    def _settle(self) -> None:
+        if self._sinks:
+            with ThreadPoolExecutor(min(len(self._sinks), _SETTLING)) as pool:
+                for _ in pool.map(lambda sink: sink.settle(), self._sinks):
+                    pass
 
     def source(self, reference: RegistryReference, *, mechanism: Mechanism | None = None) -> RegistrySource:
         """The repository that `reference` names, to be read; nothing is sent yet. Raises UsageError, AirgapError."""
@@ -62,9 +80,12 @@ class Registries:
         from airgap.net.sink import RegistrySink
 
         client = self._client(reference.registry)
-        return RegistrySink(
+        sink = RegistrySink(
             client, reference.repository, writable=writable, chunked=chunked, referrers_tag=referrers_tag
         )
+        with self._lock:
+            self._sinks.append(sink)
+        return sink
 
     def repositories(self, host: str) -> Iterator[str]:
         """The repositories that a registry lists. Raises RegistryError where it lists none, and transport errors."""

@@ -26,6 +26,7 @@ class RegistryPlace:
             raise UsageError(f"{safe(reference)} names no artifact", remedy="Add :TAG, or better @DIGEST.")
         self._sink: Final = sink
         self.subject: Final = as_subject(sink.resolve(name))
+        self._put: Final[list[Descriptor]] = []
         self.name: Final = safe(f"{reference.name}@{self.subject.digest}")
 
     def attached(self, artifact_type: str) -> Iterator[AttachedManifest]:
@@ -57,15 +58,19 @@ class RegistryPlace:
         for descriptor, _ in attachment.blobs:
             self._sink.put_blob(descriptor, source, no_advance)
         put = self._sink.put_manifest(attachment.manifest, attachment.raw)
-        try:
-            self._sink.settle()  # some registries lose referrers that are attached at the same time
-        except AirgapError as error:
-            raise AirgapError(
-                f"{attachment.manifest.digest} was put into {self._sink.name}, but it cannot be seen that it is "
-                f"listed there: {error}",
-                remedy=f"Look for it with airgap discover {self.name}; attach it again only if it is not there.",
-                **error.facts,
-            ) from None
+        self._put.append(attachment.manifest)
         if put.subject_handled:
             return "referrers API and referrers tag" if put.fallback_updated else "referrers API"
         return "referrers tag"
+
+    def settle(self) -> None:
+        """See `Holder`: some registries lose referrers that are attached at the same time."""
+        try:
+            self._sink.settle()
+        except AirgapError as error:
+            names = ", ".join(str(manifest.digest) for manifest in self._put)
+            raise AirgapError(
+                f"{names} was put into {self._sink.name}, but it cannot be seen that it is listed there: {error}",
+                remedy=f"Look for it with airgap discover {self.name}; attach it again only if it is not there.",
+                **error.facts,
+            ) from None

@@ -27,7 +27,8 @@ from airgap.oci.record import bare
 from airgap.transfer.checked_bytes import Advance, check_bytes
 from airgap.transfer.endpoint import Blobs, Entry, NamingResult, TransferMethod
 
-_SETTLE_ROUNDS: Final = 4
+_LOOKS: Final = 7
+"""At a list of referrers that lacks one, with pauses between them: about 15 seconds."""
 
 
 class ManifestPut(NamedTuple):
@@ -160,7 +161,7 @@ class RegistrySink(RegistrySource):
         """Does nothing: no writes are held back."""
 
     def finish(self, entries: Sequence[Entry]) -> NamingResult:
-        """Put the tags, and check the lists of referrers once more."""
+        """See `Sink`: put the tags, and check what the registry lists. Referrers tags are checked last (`settle`)."""
         added, moved = 0, []
         for entry in entries:
             if entry.tag is None:
@@ -174,7 +175,8 @@ class RegistrySink(RegistrySource):
                 added += 1
             else:
                 moved.append(entry.tag)
-        self.settle()
+        self._settle_listed()
+        self.manifests.forget()  # a run may have thousands of repositories
         return NamingResult(added=added, moved=tuple(moved))
 
     def _named(self, tag: str) -> Digest | None:
@@ -185,24 +187,36 @@ class RegistrySink(RegistrySource):
         return self.resolve(tag).digest if found else None
 
     def settle(self) -> int:
-        """At the end of a copy, check that every put referrer is listed, and repair the lists; returns how many.
+        """Check that every put referrer is listed, and repair the lists; returns how many were repaired.
 
-        Others may have overwritten a referrers tag. Registries with the referrers API can lose referrers that are put
-        at the same time (seen with olareg), although they answered OCI-Subject to each. Raises RegistryError if a
-        referrer stays lost: signatures are never lost silently (RULE-6).
+        To be called when all of a run is put: it may wait for other writers of a referrers tag. `Registries` does so
+        when it is closed. Registries with the referrers API can lose referrers that are put at the same time (seen
+        with olareg), although they answered OCI-Subject to each; others list them a while later. Raises RegistryError
+        if a referrer stays lost: signatures are never lost silently (RULE-6).
         """
-        return self._tags.settle() + sum(self._settle(*item) for item in self._handled.items())
+        return self._settle_listed() + self._tags.settle()
+
+    def _settle_listed(self) -> int:
+        mended = 0
+        for subject in sorted(self._handled):
+            mended += self._settle(subject, self._handled[subject])
+            del self._handled[subject]
+        return mended
 
     def _settle(self, subject: Digest, put: Mapping[Digest, Fetched]) -> int:
-        mended = 0
-        for _ in range(_SETTLE_ROUNDS):
+        mended: set[Digest] = set()
+        for look in range(_LOOKS):
             listed = self._now_listed(subject)
             lost = [fetched for digest, fetched in put.items() if digest not in listed]
             if not lost:
-                return mended
-            for fetched in lost:  # one at a time, this time
-                self.manifests.put(fetched, fetched.descriptor.digest)
-            mended += len(lost)
+                return len(mended)
+            if look == _LOOKS - 1:
+                break
+            if look % 2:  # it does not only lag: one at a time, this time
+                for fetched in lost:
+                    self.manifests.put(fetched, fetched.descriptor.digest)
+                    mended.add(fetched.descriptor.digest)
+            self.client.http.pause(look, f"{self.name} does not list {len(lost)} referrers that it took")
         raise self.client.error(
             f"{self.name} takes referrers of {subject} and does not list them",
             remedy="Copy again with --referrers-tag always, so that the referrers tag lists them, too.",

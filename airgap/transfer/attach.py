@@ -57,6 +57,9 @@ class Holder(Protocol):
     def attach(self, attachments: Sequence[Attachment]) -> Iterable[str]:
         """Attach all; says of each how it can be found. Raises AirgapError: those without an answer cannot be found."""
 
+    def settle(self) -> None:
+        """Check that what was attached can be found, when nothing more will be. Raises AirgapError."""
+
 
 class Place(Protocol):
     """One artifact in one transport, to which something can be attached."""
@@ -133,6 +136,9 @@ class AttachableLayout:
             "index.json and the referrers tag" if item.subject.digest in listings else "index.json"
             for item in attachments
         ]
+
+    def settle(self) -> None:
+        """Does nothing: what was written is there."""
 
     def _listings(self, attachments: Sequence[Attachment]) -> dict[Digest, Relisted]:
         """The indexes of the referrers tags with the attachments, by subject; only of subjects with such a tag."""

@@ -176,4 +176,4 @@ class Sink(Destination, Protocol):
         """Flushes everything: afterwards it is on the medium under its final names."""
 
     def finish(self, entries: Sequence[Entry]) -> NamingResult:
-        """Write the names: the last step."""
+        """Write the names: the last step, but for what a registry checks when the run ends (`Registries`)."""

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from airgap.errors import ContentError, NotFoundError
+from airgap.net.sink import RegistrySink
 from airgap.net.transport_errors import IncompleteError
 from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
 from airgap.oci.lookup import Mechanism
 from airgap.oci.tags import referrers_tag
 from airgap.transfer.endpoint import Entry, TransferMethod
-from tests.support.net import described, source, store
+from tests.support.net import client, described, source, store
 from tests.support.registry import blob_descriptor, digest_of
 from tests.support.tools import distribution
 
@@ -111,6 +115,30 @@ def test_referrers_go_into_the_tag(host: str) -> None:
     assert [put.fallback_updated for put in puts] == [True, True]
     assert {entry.descriptor.digest for entry in after.all()} == {descriptor.digest for descriptor, _ in signatures}
     assert (after.lookup.mechanism, after.lookup.api_status, after.lookup.tag_status) == (Mechanism.TAG, 404, 200)
+
+
+def test_six_writers_at_once_lose_nothing(host: str) -> None:
+    """It sends an ETag and ignores If-Match: one of six was lost in 5 of 12 rounds, and nobody said so."""
+    for number in range(3):
+        name = f"race/app{number}"
+        subject = _push(host, name)
+        start = threading.Barrier(6)
+
+        def write(writer: int, name: str = name, subject: Descriptor = subject, start: Any = start) -> Descriptor:
+            descriptor, raw = _image(writer, subject)
+            with client(host, sleep=time.sleep) as connected:
+                repository = RegistrySink(connected, name, writable=True)
+                repository.resolve("v0")
+                start.wait(20)
+                repository.put_manifest(descriptor, raw)
+                repository.settle()
+            return descriptor
+
+        with ThreadPoolExecutor(6) as pool:
+            put = set(pool.map(write, range(6)))
+        with store(host, name) as repository:
+            listed = {found.descriptor.digest for found in repository.finder.find(subject.digest).all()}
+        assert listed == {descriptor.digest for descriptor in put}
 
 
 def test_cosigns_tags_are_found(host: str) -> None:

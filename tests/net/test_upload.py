@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import threading
@@ -13,14 +14,18 @@ import pytest
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError
-from airgap.net.credentials import Credential
+from airgap.net.client import RegistryClient
+from airgap.net.credentials import Credential, Credentials
+from airgap.net.options import TransportOptions
+from airgap.net.registries import Registries
 from airgap.net.sink import RegistrySink
 from airgap.net.transport_errors import AuthenticationError, IncompleteError, RegistryError
 from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.reference import RegistryReference
 from airgap.oci.tags import referrers_tag
 from airgap.transfer.endpoint import Entry, TransferMethod
-from tests.support.net import Diary, client, described, source, store
+from tests.support.net import NOWHERE, Diary, client, described, source, store
 from tests.support.registry import (
     INDEX,
     LoopbackRegistry,
@@ -506,20 +511,90 @@ def test_if_match_is_used_where_there_is_an_etag(registry: LoopbackRegistry) -> 
     assert len(_listed(registry, SUBJECT)) == 3
 
 
-def test_an_entry_that_was_overwritten_at_once_is_added_again(registry: LoopbackRegistry) -> None:
-    registry.referrers_api = False
-    lost = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
-    registry.on("GET", "/manifests/sha256-", answer(404), times=1)
-    # after our write, another writer's older state is there
-    registry.on(
-        "GET",
-        "/manifests/sha256-",
-        then(lambda: registry.put_manifest("app", lost, tag=referrers_tag(SUBJECT))),
-        times=1,
-    )
+def test_an_etag_is_not_relied_upon(registry: LoopbackRegistry) -> None:
+    """docker-registry 2.8 sends an ETag and ignores If-Match: another writer between reading and writing was lost."""
+    registry.referrers_api, registry.etags, registry.conditions = False, True, False
+    _other_writer(registry, 1)()
+    registry.on("HEAD", "/manifests/sha256-", then(_other_writer(registry, 2)), times=1)
     with store(registry.host, writable=True) as repository:
-        repository.put_manifest(*_manifest(registry, SUBJECT))
+        repository.put_manifest(*_manifest(registry, SUBJECT, 3))
+    assert len(_listed(registry, SUBJECT)) == 3
+
+
+def test_the_look_that_decides_comes_a_while_after_the_write(registry: LoopbackRegistry) -> None:
+    """A writer that read before us writes while we wait, and again after we have mended it."""
+    registry.referrers_api, registry.etags, registry.conditions = False, True, False
+    empty = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) in {1, 3}:
+            registry.put_manifest("app", empty, tag=referrers_tag(SUBJECT))
+
+    options = TransportOptions(proxies={}, sleep=wait)
+    with RegistryClient(registry.host, Credentials(environment=NOWHERE), options) as connected:
+        repository = RegistrySink(connected, "app", writable=True)
+        repository.put_manifest(*_manifest(registry, SUBJECT, 1))
+        assert waits == []
+        assert repository.settle() == 1
+        assert len(waits) == 5, "three looks, and a pause after each of two repairs"
+        assert waits[0] > 0.4
+        assert repository.settle() == 0
+        assert len(waits) == 5, "what is settled is not waited for"
     assert len(_listed(registry, SUBJECT)) == 1
+
+
+def test_a_tag_that_is_overwritten_again_and_again_is_an_error(registry: LoopbackRegistry) -> None:
+    """RULE-6: lost with a word, if it is lost."""
+    registry.referrers_api = False
+    empty = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
+    with store(registry.host, writable=True) as repository:
+        repository.put_manifest(*_manifest(registry, SUBJECT, 1))
+        registry.on(
+            "GET",
+            "/manifests/sha256-",
+            then(lambda: registry.put_manifest("app", empty, tag=referrers_tag(SUBJECT))),
+        )
+        with pytest.raises(RegistryError, match="others write it"):
+            repository.settle()
+
+
+def test_the_end_of_a_run_mends_all_repositories(registry: LoopbackRegistry) -> None:
+    """One wait for all of them, and after a failure none."""
+    registry.referrers_api = registry.verify_blobs = False
+    waits: list[float] = []
+    options = TransportOptions(proxies={}, sleep=waits.append)
+
+    def put(registries: Registries, name: str) -> None:
+        sink = registries.sink(RegistryReference(registry=registry.host, repository=name))
+        sink.put_manifest(*_manifest(registry, SUBJECT, 1))
+        registry.repositories[name].tags.pop(referrers_tag(SUBJECT))
+
+    with Registries(Credentials(environment=NOWHERE), options) as registries:
+        put(registries, "one")
+        put(registries, "app")
+    assert all(referrers_tag(SUBJECT) in registry.repositories[name].tags for name in ("one", "app"))
+    waits.clear()
+    with contextlib.suppress(KeyError), Registries(Credentials(environment=NOWHERE), options) as registries:
+        put(registries, "one")
+        raise KeyError
+    assert (waits, referrers_tag(SUBJECT) in registry.repositories["one"].tags) == ([], False)
+
+
+def test_a_list_that_lags_is_asked_again_with_pauses(registry: LoopbackRegistry) -> None:
+    """What is only listed later is not lost, and the copy does not fail."""
+    empty = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
+    diary = Diary()
+    with store(registry.host, writable=True, diary=diary) as repository:
+        repository.put_manifest(*_manifest(registry, SUBJECT, 1))
+        registry.on("GET", "/referrers/", answer(200, empty, Content_Type=INDEX), times=5)
+        repository.settle()
+        assert len(repository.finder.find(SUBJECT).all()) == 1
+    assert len(diary.waits) == 5
+    assert sum(diary.waits) > 5
+    assert sorted(diary.waits) == diary.waits, "longer each time"
+    assert "does not list 1 referrers that it took" in diary.notices[0]
 
 
 def test_settle_mends_what_a_slow_writer_overwrote(registry: LoopbackRegistry) -> None:

@@ -39,8 +39,8 @@ def client(
     **options: Any,
 ) -> Iterator[RegistryClient]:
     diary = diary or Diary()
-    chosen = {"retries": 3, "read_timeout": 5.0, "connect_timeout": 2.0, "proxies": {}, **options}
-    transport = TransportOptions(notice=diary.notices.append, sleep=diary.waits.append, **chosen)
+    chosen = {"retries": 3, "read_timeout": 5.0, "connect_timeout": 2.0, "proxies": {}, "sleep": diary.waits.append}
+    transport = TransportOptions(notice=diary.notices.append, **{**chosen, **options})
     credentials = Credentials(environment=environment, explicit_file=explicit_file, given=given)
     with RegistryClient(host, credentials, transport) as connected:
         yield connected
