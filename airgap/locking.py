@@ -6,11 +6,15 @@ The folder itself is locked, so that no lock file stays behind in a layout. Wher
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
+import tempfile
 import time
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +26,8 @@ if sys.platform != "win32":
 
 _LOCK_FILE: Final = "airgap.lock"
 _POLL_SECONDS: Final = 0.02
+_LOCKS: Final = 256
+"""Names that share a lock wait for each other for no reason, but not for long."""
 PATIENCE_SECONDS: Final = 60.0
 """How long another writer may hold the lock: it is held while one file is written."""
 
@@ -68,6 +74,37 @@ def exclusive(folder: Path, *, patience: float = PATIENCE_SECONDS) -> Iterator[N
         if not _can_lock(folder):
             with suppress(OSError):
                 lock_file.unlink()
+
+
+@contextmanager
+def alone(name: str) -> Iterator[bool]:
+    """While the block runs, no other run of this user on this machine is in such a block for `name`.
+
+    For what has no folder of its own to lock, such as an artifact in a registry. False where others cannot be kept out
+    (no folder for locks, or one run is in the block for a minute): the block runs all the same.
+    """
+    with ExitStack() as stack:
+        try:
+            folder = _folder_of_locks() / f"{zlib.crc32(os.fsencode(name)) % _LOCKS:02x}"
+            folder.mkdir(exist_ok=True)
+            stack.enter_context(exclusive(folder))
+            locked = True
+        except (AirgapError, OSError):
+            locked = False
+        yield locked
+
+
+def _folder_of_locks() -> Path:
+    """A folder of this user. Raises OSError where somebody else made it."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    user = f"-{os.getuid()}" if sys.platform != "win32" else ""
+    folder = Path(runtime) / "airgap" if runtime else Path(tempfile.gettempdir()) / f"airgap{user}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or (sys.platform != "win32" and found.st_uid != os.getuid()):
+        raise PermissionError(errno.EPERM, "is not a folder of this user", str(folder))
+    return folder
 
 
 _lockable: dict[Path, bool] = {}

@@ -6,13 +6,14 @@ Network code is loaded when the first registry is named: signing in a layout nee
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from itertools import groupby
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from airgap.errors import AirgapError
+from airgap.locking import alone
 from airgap.net.registries import Registries
 from airgap.oci.lookup import ReferrersTag
 from airgap.oci.reference import LayoutReference, parse_reference
@@ -21,6 +22,8 @@ from airgap.transfer.attach import AttachableLayout, Attachment, Holder, Place
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
     from airgap.net.options import TransportOptions
+
+Found = TypeVar("Found")
 
 
 class Places:
@@ -60,24 +63,41 @@ class Places:
         tag = ReferrersTag.ALWAYS if self._always_tag else ReferrersTag.AUTO
         return RegistryPlace(reference, self._registries.sink(reference, referrers_tag=tag))
 
-    @staticmethod
-    def attach(wanted: Iterable[tuple[Place, Attachment]]) -> Iterator[str]:
+    def attach(self, wanted: Iterable[tuple[Place, Attachment]]) -> Iterator[str]:
         """Attaches one after another, and says of each how it can be found; in one step what follows in one layout.
 
         The answers come when all is attached, because a registry's list is looked at again after a while. Raises
         AirgapError: those without an answer cannot be found.
         """
-        done: list[tuple[Holder, str]] = []
+        return self.attach_unless(wanted, _nothing)
+
+    @staticmethod
+    def attach_unless(
+        wanted: Iterable[tuple[Place, Attachment]], there: Callable[[Place, Attachment], Found | None]
+    ) -> Iterator[str | Found]:
+        """The same; what `there` finds, because others attached it in the meantime, is the answer instead.
+
+        No other run of this user on this machine attaches anything in between.
+        """
+        done: list[tuple[Holder, str | Found]] = []
         failure: AirgapError | None = None
         try:
             for holder, group in groupby(wanted, key=lambda item: item[0].holder):
-                for listed in holder.attach([attachment for _, attachment in group]):
-                    done.append((holder, listed))  # noqa: PERF401 - those before a failure count
+                items = list(group)
+                with alone(holder.name):
+                    with holder.renewed() as now:
+                        found = [
+                            there(place, attachment) if (place := now(known)) else None for known, attachment in items
+                        ]
+                    new = [attachment for (_, attachment), known in zip(items, found, strict=True) if known is None]
+                    listed = iter(holder.attach(new))
+                    for known in found:
+                        done.append((holder, next(listed) if known is None else known))  # noqa: PERF401 - see `failure`
         except AirgapError as error:
-            failure = error
-        for holder, listed in done:
+            failure = error  # those before it count
+        for holder, answer in done:
             holder.settle()
-            yield listed
+            yield answer
         if failure is not None:
             raise failure
 
@@ -87,3 +107,7 @@ class Places:
             layout = AttachableLayout(reference.path, fallback=self._always_tag)
             self._layouts[path] = self._stack.enter_context(layout)
         return self._layouts[path]
+
+
+def _nothing(_place: Place, _attachment: Attachment) -> None:
+    return None

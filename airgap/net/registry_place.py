@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Self
 
 from airgap.errors import AirgapError, UsageError
@@ -11,13 +12,15 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.manifest import Manifest
 from airgap.oci.reference import RegistryReference
 from airgap.text import safe
-from airgap.transfer.attach import AttachedManifest, Attachment, as_subject
+from airgap.transfer.attach import AttachedManifest, Attachment, Place, as_subject
 from airgap.transfer.checked_bytes import no_advance
 from airgap.transfer.sources import MemoryBlobs
 
 
 class RegistryPlace:
     """An artifact in a repository that may be written to."""
+
+    shared: Final = True
 
     def __init__(self, reference: RegistryReference, sink: RegistrySink) -> None:
         """Resolves the reference. Raises UsageError without tag and digest, NotFoundError, and transport errors."""
@@ -47,6 +50,10 @@ class RegistryPlace:
     def holder(self) -> Self:
         """See `Place`: what is attached to it is put one by one."""
         return self
+
+    def renewed(self) -> AbstractContextManager[Callable[[Place], Place | None]]:
+        """See `Holder`: it is asked anew each time."""
+        return nullcontext(lambda place: place)
 
     def attach(self, attachments: Sequence[Attachment]) -> Iterator[str]:
         """See `Holder`."""

@@ -7,7 +7,7 @@ nothing has changed.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,9 +15,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from airgap import __version__
-from airgap.errors import ContentError, FormatError, Rejected, UsageError
+from airgap.errors import AirgapError, ContentError, FormatError, Rejected, UsageError
 from airgap.net.places import Places
 from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
+from airgap.oci.digest import Digest
 from airgap.oci.reference import registries_in
 from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp_token import VerifiedTimestamp
@@ -106,10 +107,14 @@ def sign(
             place = places.open(target)
             if place.name not in prepared:
                 prepared[place.name] = _Prepared.of(request, target, place)
-        listed = places.attach([(item.place, item.attachment) for item in prepared.values() if item.attachment])
+        made = {item.attachment.manifest.digest: item for item in prepared.values() if item.attachment}
+        answers = places.attach_unless(
+            [(item.place, item.attachment) for item in made.values() if item.attachment],
+            lambda place, attachment: made[attachment.manifest.digest].equal(place),
+        )
         done: list[SignedArtifact] = []
         for item in prepared.values():
-            done.append(replace(item.result, listed=next(listed)) if item.attachment else item.result)
+            done.append(item.finished(next(answers)) if item.attachment else item.result)
             if attached is not None:
                 attached(done[-1])
         return tuple(done)
@@ -119,9 +124,35 @@ def sign(
 class _Prepared:
     """A target with a signature to attach, or with an equal one."""
 
+    request: SignRequest
+    draft: Draft
     place: Place
     result: SignedArtifact
     attachment: Attachment | None = None
+
+    def equal(self, place: Place) -> AttachedSignature | None:
+        """An equal signature that somebody else attached to it since it was looked for."""
+        if self.request.force:
+            return None
+        return _find_equal(self.request, place, self.draft, self.result.signer, but=self.result.signature.digest)
+
+    def finished(self, answer: str | AttachedSignature) -> SignedArtifact:
+        """The result with where it is listed, or with the equal signature that was attached in the meantime."""
+        if not isinstance(answer, str):
+            return _existing(self.result.target, self.place, answer)
+        return replace(self.result, listed=answer, warnings=(*self.result.warnings, *self._of_others()))
+
+    def _of_others(self) -> Iterator[str]:
+        """What another machine may have done at the same time, which no lock prevents."""
+        if not self.place.shared:
+            return
+        try:
+            other = self.equal(self.place)
+        except AirgapError as error:
+            yield f"it cannot be seen whether another run attached an equal signature at the same time: {error}"
+            return
+        if other is not None:
+            yield f"another run attached an equal signature at the same time, {other.descriptor.digest}: both are there"
 
     @classmethod
     def of(cls, request: SignRequest, target: str, place: Place) -> _Prepared:
@@ -130,17 +161,17 @@ class _Prepared:
         if chain:
             check_signing_chain(chain, draft)
         if chain and not request.force and (equal := _find_equal(request, place, draft, chain[0])):
-            return cls(place, _existing(target, place, equal))
+            return cls(request, draft, place, _existing(target, place, equal))
         media_type = EnvelopeFormat(request.envelope).media_type
         sealed = seal(draft, request.signer, media_type=media_type, timestamper=request.timestamper)
         if not chain and not request.force:  # the signer is known only now
             leaf = sealed.envelope.certificates[0]
             if equal := _find_equal(request, place, draft, leaf):
-                return cls(place, _existing(target, place, equal))
+                return cls(request, draft, place, _existing(target, place, equal))
         attachment = signature_attachment(sealed, place.subject, request.form)
         layer = attachment.blobs[0][0]
         result = _result(target, place, attachment.manifest, layer, sealed.envelope, timestamp=sealed.timestamp)
-        return cls(place, result, attachment)
+        return cls(request, draft, place, result, attachment)
 
 
 def _draft(request: SignRequest, subject: Descriptor) -> Draft:
@@ -187,13 +218,19 @@ def _result(
     )
 
 
-def _find_equal(request: SignRequest, place: Place, draft: Draft, leaf: Certificate) -> AttachedSignature | None:
+def _find_equal(
+    request: SignRequest, place: Place, draft: Draft, leaf: Certificate, *, but: Digest | None = None
+) -> AttachedSignature | None:
     """An attached signature with the content of `draft`, by the same certificate, that has not expired.
+
+    The manifest `but` does not count.
 
     Raises ContentError, and what the transport raises, if one cannot be read: it may be the equal one.
     """
     wanted = {**place.subject.annotations, **request.metadata}
     for found in place.attached(NOTARY_SIGNATURE):
+        if found.descriptor.digest == but:
+            continue
         try:
             known = read_attached(place, found)
         except (Rejected, FormatError):

@@ -7,7 +7,8 @@ A `Place` is one artifact in one transport. Layout directories and tars are here
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, Protocol, Self
@@ -16,6 +17,7 @@ from airgap.errors import UsageError
 from airgap.oci.archive import LayoutArchive
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
 from airgap.oci.open import open_layout
@@ -54,6 +56,13 @@ class AttachedManifest:
 class Holder(Protocol):
     """A layout, or an artifact in a registry."""
 
+    @property
+    def name(self) -> str:
+        """What distinguishes it from all others on this machine."""
+
+    def renewed(self) -> AbstractContextManager[Callable[[Place], Place | None]]:
+        """For each of its places how it is now; None where nothing has changed since it was opened."""
+
     def attach(self, attachments: Sequence[Attachment]) -> Iterable[str]:
         """Attach all; says of each how it can be found. Raises AirgapError: those without an answer cannot be found."""
 
@@ -79,6 +88,10 @@ class Place(Protocol):
     def holder(self) -> Holder:
         """What holds it, and is written when something is attached."""
 
+    @property
+    def shared(self) -> bool:
+        """Whether other machines can attach something to it at the same time, as in a registry."""
+
     def read(self, descriptor: Descriptor, limit: int) -> bytes:
         """A blob of at most `limit` bytes, its digest checked. Raises AirgapError."""
 
@@ -88,9 +101,10 @@ class AttachableLayout:
 
     def __init__(self, path: str, *, fallback: bool = False) -> None:
         """`fallback`: keep the referrers tags, too, for tools that know nothing else. Raises ContentError."""
+        self._path: Final = os.path.realpath(path)  # rewriting a tar must not replace a link to it
+        self._state: Final = _state(self._path)
         self.store: Final = open_layout(path)
         self.graph: Final = Graph(self.store)
-        self._path: Final = os.path.realpath(path)  # rewriting a tar must not replace a link to it
         self._fallback: Final = fallback
 
     def __enter__(self) -> Self:
@@ -98,6 +112,20 @@ class AttachableLayout:
 
     def __exit__(self, *_: object) -> None:
         self.store.close()
+
+    @property
+    def name(self) -> str:
+        """See `Holder`."""
+        return self._path
+
+    @contextmanager
+    def renewed(self) -> Iterator[Callable[[Place], Place | None]]:
+        """See `Holder`."""
+        if _state(self._path) == self._state:
+            yield lambda _: None
+            return
+        with AttachableLayout(self._path) as now:
+            yield lambda place: LayoutPlace(now, place.subject, place.name)
 
     def place(self, reference: LayoutReference) -> LayoutPlace:
         """The artifact that a reference to this layout names, or the only one in it.
@@ -163,6 +191,7 @@ class LayoutPlace:
     holder: AttachableLayout
     subject: Descriptor
     name: str
+    shared: bool = False
 
     def attached(self, artifact_type: str) -> Iterator[AttachedManifest]:
         """See `Place`."""
@@ -173,6 +202,13 @@ class LayoutPlace:
     def read(self, descriptor: Descriptor, limit: int) -> bytes:
         """See `Place`."""
         return read_verified(self.holder.store, descriptor, limit)
+
+
+def _state(path: str) -> tuple[int, int, int]:
+    """What changes whenever a layout is written: inode, size and time of its `index.json`, or of the tar."""
+    index = os.path.join(path, LAYOUT_INDEX)  # noqa: PTH118
+    found = os.stat(index if os.path.isdir(path) else path)  # noqa: PTH112, PTH116
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _listed(graph: Graph, subject: Descriptor) -> list[Descriptor]:
