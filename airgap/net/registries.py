@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, Self
 
@@ -29,8 +29,15 @@ _SETTLING: Final = 4
 class Registries:
     """Opens repositories by reference. Safe for threads; close it when done: that checks what was put."""
 
-    def __init__(self, credentials: Credentials | None = None, options: TransportOptions | None = None) -> None:
-        """By default credentials are those of docker and containers on this machine."""
+    def __init__(
+        self,
+        credentials: Credentials | Callable[[], Credentials] | None = None,
+        options: TransportOptions | None = None,
+    ) -> None:
+        """By default credentials are those of docker and containers on this machine.
+
+        A function that gives them is called when the first registry is named: it may ask a person for a password.
+        """
         self._credentials, self._options = credentials, options
         self._lock: Final = threading.Lock()
         self._clients: Final[dict[str, RegistryClient]] = {}
@@ -99,6 +106,7 @@ class Registries:
 
         with self._lock:
             if host not in self._clients:
-                self._credentials = self._credentials or Credentials(environment=os.environ)
+                found = self._credentials or Credentials(environment=os.environ)
+                self._credentials = found if isinstance(found, Credentials) else found()
                 self._clients[host] = RegistryClient(host, self._credentials, self._options)
             return self._clients[host]

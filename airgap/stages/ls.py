@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -55,7 +55,12 @@ _SBOM: Final = ("spdx", "cyclonedx", "syft", "sbom")
 _ATTESTATION: Final = ("in-toto", "dsse", "attestation", "provenance", "slsa")
 
 
-def ls(target: str, *, transport: TransportOptions | None = None, credentials: Credentials | None = None) -> Listing:
+def ls(
+    target: str,
+    *,
+    transport: TransportOptions | None = None,
+    credentials: Credentials | Callable[[], Credentials] | None = None,
+) -> Listing:
     """What `target` holds: a layout or tar, one artifact of it or of a registry, a repository, or a registry alone.
 
     Manifests and configs are read, no layers. What cannot be read is in the result. `transport` and `credentials` are

@@ -202,3 +202,28 @@ def test_text_of_a_registry_is_escaped(registry: LoopbackRegistry) -> None:
         ran = run_here(["discover", f"{registry.host}/app:v1", *options])
         assert "red" in ran.out
         assert "\x1b" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize("command", ["discover", "inspect", "ls"])
+def test_layouts_need_no_credentials(
+    command: str, tmp_path: Path, registry: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong with a password matters only where a registry is named."""
+    layout, there = signed(tmp_path, registry)
+    monkeypatch.setenv("NOTATION_PASSWORD", "word")
+    assert run_here([command, layout]).code == 0
+    assert run_here([command, there]).code == 2
+
+
+def test_what_is_held_in_memory_is_bounded(registry: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = registry.put_image("app", tag="v1")
+    referrers = [
+        registry.put_image("app", subject=subject, artifact_type="a/sbom", annotations={"a": f"{number}" * 5000})
+        for number in range(9)
+    ]
+    if not registry.referrers_api:
+        registry.put_index("app", tuple(referrers), tag=subject.replace(":", "-"))
+    monkeypatch.setattr("airgap.limits.GRAPH_BYTES", 20_000)
+    ran = run_here(["discover", f"{registry.host}/app:v1"])
+    assert (ran.code, ran.out) == (1, "")
+    assert "20000" in ran.err
