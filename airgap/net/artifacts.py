@@ -6,16 +6,19 @@ Network code is loaded when the first registry is named.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from airgap.errors import AirgapError, ContentError, NotFoundError, UsageError
+from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.graph import Graph
 from airgap.oci.lookup import ReferrersLookup
-from airgap.oci.nodes import Root
+from airgap.oci.nodes import Root, reported_elsewhere
 from airgap.oci.problems import ContentProblem
+from airgap.oci.record import bare
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
 from airgap.oci.store import Store
 from airgap.oci.target import open_target
@@ -23,7 +26,13 @@ from airgap.text import safe
 
 if TYPE_CHECKING:
     from airgap.net.registries import Registries
+    from airgap.oci.descriptor import Descriptor
     from airgap.oci.lookup import Mechanism
+    from airgap.transfer.endpoint import FoundReferrers
+
+
+_ENTRY: Final = re.compile(rf"^{re.escape(LAYOUT_INDEX)} > manifests\[[0-9]+\]")
+_REFERRER: Final = "listed referrer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +72,9 @@ class Artifacts(Protocol):
     def unread(self) -> tuple[ContentProblem, ...]:
         """What a registry lists as a referrer and cannot be read; empty for layouts, whose graph has it."""
 
+    def told(self, problem: ContentProblem) -> ContentProblem:
+        """A problem of the graph with the place where it is here."""
+
     def all_roots(self) -> tuple[Root, ...]:
         """What the reference names. Raises NotFoundError, ContentError."""
 
@@ -81,6 +93,11 @@ class RegistryArtifact(NamedTuple):
     unread: tuple[ContentProblem, ...]
     problems: tuple[AirgapError, ...]
     """Everything that could not be read."""
+
+    def told(self, problem: ContentProblem) -> ContentProblem:
+        """See `Artifacts`. A registry has no `index.json`: what is listed there was listed as a referrer."""
+        path = _ENTRY.sub(_REFERRER, problem.path)
+        return replace(problem, path=path) if path != problem.path else problem
 
     def all_roots(self) -> tuple[Root, ...]:
         """See `Artifacts`."""
@@ -107,13 +124,14 @@ def open_artifact(
             remedy=f"Add :TAG or @DIGEST; airgap ls {safe(reference)} shows the tags.",
         )
     store, descriptor = outline(registries.source(reference, mechanism=mechanism), name, wanted)
+    graph = Graph(store, store.mechanisms)
     return RegistryArtifact(
         reference=reference,
         store=store,
-        graph=Graph(store, store.mechanisms),
+        graph=graph,
         root=Root(descriptor, (name,) if isinstance(name, str) else ()),
-        lookups=tuple(store.lookups),
-        unread=tuple(ContentProblem.of(_as_content(error), None, "listed referrers") for error in store.unlisted),
+        lookups=tuple(_with_notes(graph, subject, found) for subject, found in store.found),
+        unread=tuple(ContentProblem.of(_as_content(error), None, _REFERRER) for error in store.unlisted),
         problems=store.problems,
     )
 
@@ -132,6 +150,26 @@ def open_artifacts(
             yield target
     else:
         yield open_artifact(registries, reference, wanted, mechanism)
+
+
+def _with_notes(graph: Graph, subject: Descriptor, found: FoundReferrers) -> ReferrersLookup:
+    """The look-up, which names what is listed as a referrer of the subject and does not refer to it."""
+    referring = {item.descriptor.digest for item in graph.referrers(subject).readable(reported_elsewhere)}
+    notes = list(found.lookup.notes)
+    for referral in found.readable(lambda _: None):
+        digest = referral.descriptor.digest
+        if digest not in referring and _is_readable(graph, referral.descriptor):
+            notes.append(f"{digest} is listed as a referrer of {subject.digest}, and does not refer to it")
+    return replace(found.lookup, notes=tuple(notes))
+
+
+def _is_readable(graph: Graph, descriptor: Descriptor) -> bool:
+    """Whether it could be read; what could not is reported as a problem."""
+    try:
+        graph.manifest(bare(descriptor))
+    except ContentError:
+        return False
+    return True
 
 
 def _as_content(error: AirgapError) -> ContentError:

@@ -17,13 +17,13 @@ from airgap.net.source import RegistrySource
 from airgap.oci.attached import IMAGE_CONFIGS
 from airgap.oci.descriptor import ACQUISITION, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.lookup import Mechanism, ReferrersLookup
+from airgap.oci.lookup import Mechanism
 from airgap.oci.manifest import Index, Manifest, parse_layout_index
 from airgap.oci.nodes import LayoutMechanism
 from airgap.oci.record import bare
 from airgap.revocation.artifact import evidence_of
 from airgap.signature.signature_manifest import is_signature
-from airgap.transfer.endpoint import Entry
+from airgap.transfer.endpoint import Entry, FoundReferrers
 from airgap.transfer.index_writer import index_document
 from airgap.transfer.sources import MemoryFile
 
@@ -44,8 +44,8 @@ class OutlineStore:
 
     def __init__(self, registry: RegistrySource) -> None:
         self.name: Final = registry.name
-        self.lookups: Final[list[ReferrersLookup]] = []
-        """How referrers were looked for, the artifact's first."""
+        self.found: Final[list[tuple[Descriptor, FoundReferrers]]] = []
+        """What was listed as referrers of each manifest, the artifact's first."""
         self.unlisted: Final[list[AirgapError]] = []
         """What was listed as a referrer and cannot be read."""
         self.mechanisms: Final[dict[Digest, LayoutMechanism]] = {}
@@ -145,7 +145,7 @@ def _referrers(
     registry: RegistrySource, store: OutlineStore, descriptor: Descriptor, wanted: Wanted
 ) -> Iterator[Descriptor]:
     found = registry.referrers(descriptor, digest_tags=wanted.digest_tags)
-    store.lookups.append(found.lookup)
+    store.found.append((descriptor, found))
     for referral in found.readable(store.unlisted.append):
         if mechanism := _MECHANISMS.get(referral.mechanism):
             store.mechanisms.setdefault(referral.descriptor.digest, mechanism)

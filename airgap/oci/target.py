@@ -42,6 +42,10 @@ class Target(NamedTuple):
         """What a registry lists and cannot be read: nothing. The graph has what is unreadable here."""
         return ()
 
+    def told(self, problem: ContentProblem) -> ContentProblem:
+        """A problem of the graph, which names its place."""
+        return problem
+
     @property
     def is_whole(self) -> bool:
         """Whether the reference names the whole layout, not one artifact."""

@@ -47,7 +47,7 @@ def _discovered(opened: Artifacts, outliner: Outliner, root: Root) -> Discovered
         reference=opened.name(root),
         tags=root.tags,
         tree=tree,
-        unread=(*outliner.unread, *opened.unread),
+        unread=(*map(opened.told, outliner.unread), *opened.unread),
         record=record,
         lookups=opened.lookups,
     )

@@ -24,7 +24,7 @@ from airgap.collection.gather import MALFORMED, Gatherer
 from airgap.collection.packing import pack_evidence
 from airgap.errors import AirgapError, FormatError, UsageError
 from airgap.files import read_regular, reading_problem
-from airgap.net.artifacts import Wanted, open_artifact
+from airgap.net.artifacts import Artifacts, RegistryArtifact, Wanted, open_artifact
 from airgap.net.credentials import Credentials
 from airgap.net.evidence import EvidenceClient, EvidenceOptions
 from airgap.net.options import TransportOptions
@@ -34,6 +34,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.nodes import Root
+from airgap.oci.problems import ContentProblem
 from airgap.oci.reference import LayoutReference, parse_reference, registries_in
 from airgap.oci.store import Store
 from airgap.oci.target import Target, TargetOpener, open_target
@@ -164,12 +165,12 @@ class _Fetch:
         with closing(targets):
             for name in names:
                 try:
-                    store, graph, roots = self._open(targets, name)
-                    chains = collect_chains(store, graph, roots, self._anchors, stored=self._stored)
+                    opened, roots = self._open(targets, name)
+                    chains = collect_chains(opened.store, opened.graph, roots, self._anchors, stored=self._stored)
                     if name == into:
                         for problem in chains.problems:  # evidence beside the images may not be the one that they need
                             raise problem.error()
-                    self._problems += [_problem(problem.error(), name) for problem in chains.problems]
+                    self._problems += _problems(opened, chains.problems, name)
                     collected.append(chains)
                     self._offered += [(f"{safe(name)}: a timestamp token", piece) for piece in chains.stamped]
                 except (AirgapError, OSError) as error:
@@ -178,15 +179,14 @@ class _Fetch:
                     self._problems.append(_problem(error, name))
         self.chains = merged(collected)
 
-    def _open(self, targets: TargetOpener, name: str) -> tuple[Store, Graph, list[Descriptor]]:
+    def _open(self, targets: TargetOpener, name: str) -> tuple[Artifacts, list[Descriptor]]:
         reference = parse_reference(name, exists=os.path.exists)
         if isinstance(reference, LayoutReference):
             target = targets.open(name)
-            return target.store, target.graph, [root.descriptor for root in target.all_roots()]
+            return target, [root.descriptor for root in target.all_roots()]
         found = open_artifact(self._registries, reference, Wanted(envelopes=True, evidence=True))
-        self._problems += [_problem(error, name) for error in found.problems]
         self._offer_evidence(found.store, found.graph, safe(name))
-        return found.store, found.graph, [found.root.descriptor]
+        return found, [found.root.descriptor]
 
     def _offer_evidence(self, store: Store, graph: Graph, name: str) -> None:
         beside = find_target_evidence(store, graph, name)
@@ -414,6 +414,14 @@ def _age(data: bytes) -> tuple[bool, bool, float]:
     except FormatError:
         return True, False, 0.0
     return False, facts.is_delta, facts.this_update.timestamp()
+
+
+def _problems(opened: Artifacts, problems: Sequence[ContentProblem], name: str) -> list[Problem]:
+    """What could not be read of a target, each once: the chains have most of it, with its place."""
+    told = {problem.facts.get("digest") for problem in problems}
+    others = opened.problems if isinstance(opened, RegistryArtifact) else ()
+    errors = [error for error in others if error.facts.get("digest") not in told - {None}]
+    return [_problem(error, name) for error in (*errors, *(opened.told(problem).error() for problem in problems))]
 
 
 def _problem(error: AirgapError | OSError, target: str) -> Problem:

@@ -61,7 +61,7 @@ def _artifact(opened: Artifacts, root: Root) -> InspectedArtifact:
         reference=opened.name(root),
         descriptor=root.descriptor,
         signatures=signatures,
-        unread=(*unread, *opened.unread),
+        unread=(*map(opened.told, unread), *opened.unread),
     )
 
 

@@ -164,7 +164,7 @@ class _Lister:
             licenses=annotations.get(_LICENSES),
             attached=MappingProxyType(dict(sorted(found.kinds.items(), key=_order))),
             attached_size=sum(size for digest, size in found.attached.items() if digest not in found.own),
-            unread=tuple(found.unread),
+            unread=tuple(map(self._opened.told, found.unread)),
         )
 
     def _walk(self, root: Descriptor, found: _Found) -> None:

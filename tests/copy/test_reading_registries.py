@@ -98,6 +98,7 @@ def test_a_listed_referrer_that_is_gone_is_said(registry: LoopbackRegistry) -> N
         (artifact,) = ran.document["artifacts"]
         assert ran.code == 16
         assert any(gone in problem["message"] for problem in artifact["unread"]), artifact["unread"]
+        assert "index.json" not in ran.out
     (artifact,) = shown("discover", f"{registry.host}/app:v1").document["artifacts"]
     assert [item["artifact_type"] for item in artifact["referrers"]] == ["a/sbom"]
 
@@ -227,3 +228,28 @@ def test_what_is_held_in_memory_is_bounded(registry: LoopbackRegistry, monkeypat
     ran = run_here(["discover", f"{registry.host}/app:v1"])
     assert (ran.code, ran.out) == (1, "")
     assert "20000" in ran.err
+
+
+def test_what_is_listed_and_refers_to_something_else_is_said(registry: LoopbackRegistry) -> None:
+    subject, other = registry.put_image("app", tag="v1"), registry.put_image("app", layers=(b"other",))
+    stray = registry.put_image("app", subject=other, artifact_type=_SIGNATURE)
+    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [registry.descriptor("app", stray)]}
+    if registry.referrers_api:
+        registry.on("GET", rf"/referrers/{subject}", answer(200, json.dumps(index).encode(), Content_Type=INDEX))
+    else:
+        registry.put_manifest("app", index, tag=subject.replace(":", "-"))
+    ran = shown("discover", f"{registry.host}/app:v1")
+    (artifact,) = ran.document["artifacts"]
+    assert (ran.code, artifact["referrers"]) == (0, [])
+    assert any(stray in note for looked in artifact["looked"] for note in looked["notes"])
+    assert f"not taken as a referrer: {stray}" in run_here(["discover", f"{registry.host}/app:v1"]).out
+
+
+def test_a_fetch_says_each_gap_once(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    _, there = signed(tmp_path, registry)
+    (artifact,) = shown("discover", there).document["artifacts"]
+    manifest = json.loads(registry.repositories["app"].manifests[artifact["referrers"][0]["digest"]][1])
+    del registry.repositories["app"].blobs[manifest["layers"][0]["digest"]]
+    ran = run_here(["trust", "fetch", there, "--trust", str(tmp_path / "kept"), "--format", "json"])
+    assert ran.code == 16
+    assert [problem["reason"] for problem in ran.document["problems"]] == ["content.missing"]
