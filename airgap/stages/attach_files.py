@@ -81,9 +81,12 @@ def attach(
     with Places(transport=transport, credentials=credentials, referrers_tag=request.referrers_tag) as places:
         place = places.open(request.target)
         layers = tuple(file.descriptor for file in files)
-        equal = None if request.force else _find_equal(request, place, files)
+        equal, listed = _find_equal(request, place, files), ""
         attachment = files_attachment(place.subject, request.artifact_type, files, request.annotations, request.at)
-        listed = "" if equal else next(places.attach([(place, attachment)]))
+        if equal is None:
+            # what another run attached in the meantime may say the same
+            (answer,) = places.attach_unless([(place, attachment)], lambda now, _: _find_equal(request, now, files))
+            equal, listed = (None, answer) if isinstance(answer, str) else (answer, "")
         return AttachedFiles(
             target=request.target,
             name=place.name,
@@ -97,6 +100,8 @@ def attach(
 
 
 def _find_equal(request: AttachRequest, place: Place, files: Sequence[FileToAttach]) -> AttachedManifest | None:
+    if request.force:
+        return None
     layers = [file.descriptor for file in files]
     try:
         for known in place.attached(request.artifact_type):

@@ -262,6 +262,23 @@ def test_two_at_once_are_both_there(tmp_path: Path) -> None:
     assert len(ground.referrers()) == len(files)
 
 
+def test_the_same_at_once_is_once(ground: Ground) -> None:
+    """Two runs of a pipeline; in registries this holds for the runs of one machine."""
+    file = ground.file()
+    requests = [
+        airgap.AttachRequest(
+            files=[file], target=ground.target, artifact_type=SPDX, at=datetime(2026, 1, day, tzinfo=UTC)
+        )
+        for day in range(1, 5)
+    ]
+    threads = [threading.Thread(target=airgap.attach, args=(request,)) for request in requests]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(ground.referrers()) == 1
+
+
 def test_text_is_escaped(ground: Ground) -> None:
     name = ground.file("a\x1b[31m.json")
     for options in ([], ["--format", "json"]):
