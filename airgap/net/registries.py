@@ -61,7 +61,9 @@ class Registries:
                 self._clients.clear()
 
     def _settle(self) -> None:
-        if self._sinks:
+        if len(self._sinks) == 1:  # in this thread, so that Ctrl-C ends the wait
+            self._sinks[0].settle()
+        elif self._sinks:
             with ThreadPoolExecutor(min(len(self._sinks), _SETTLING)) as pool:
                 for _ in pool.map(lambda sink: sink.settle(), self._sinks):
                     pass

@@ -96,8 +96,10 @@ def sign(
     """Sign every target of the request, and attach the signatures. A target with an equal signature is left alone.
 
     `transport` and `credentials` are for registries (by default as docker's configuration says). `attached` is called
-    for each target as soon as it is done, also if a later one fails. Raises UsageError, NotFoundError, ContentError,
-    SigningError, TimestampingError, and what signer and transport raise.
+    for each target that is done, also if a later one fails: when all are attached, and their registries list them.
+
+    Raises UsageError, NotFoundError, ContentError, SigningError, TimestampingError, and what signer and transport
+    raise.
     """
     targets = [*request.targets, *(text for path in request.lists for text in read_list(path))]
     meant = credentials and credentials.only_for(registries_in(targets, os.path.exists))

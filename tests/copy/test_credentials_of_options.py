@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.command import Ran, run_here
 from tests.support.copying import family, load, write
+from tests.support.pki import Pki
 from tests.support.registry import LoopbackRegistry
 from tests.support.tls import make_tls_files
 
@@ -90,6 +91,29 @@ def test_the_environment_counts_for_every_command(
     assert "from $NOTATION_USERNAME and $NOTATION_PASSWORD" in ran.err, ran
     monkeypatch.delenv("NOTATION_USERNAME")
     assert run("copy", f"{guarded.host}/app:v1", str(tmp_path / "third")).code == 2
+
+
+@pytest.mark.parametrize("command", ["discover", "inspect", "ls", "attach", "sign", "timestamp add"])
+def test_every_command_that_talks_to_a_registry_takes_them(
+    tmp_path: Path, guarded: LoopbackRegistry, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("key", "generate", "builder", "--key-config", str(tmp_path / "keys")).code == 0
+    (tmp_path / "sbom.json").write_text("{}")
+    (tmp_path / "root.pem").write_bytes(Pki().code_chain().root.pem)
+    stamp = ["--timestamp-url", "http://127.0.0.1:9/", "--timestamp-root-cert", str(tmp_path / "root.pem")]
+    options = {
+        "attach": [str(tmp_path / "sbom.json"), "--artifact-type", "application/spdx+json"],
+        "sign": ["--key", "builder", "--key-config", str(tmp_path / "keys")],
+        "timestamp add": stamp,
+    }
+    arguments = [*command.split(), *options.get(command, []), f"{guarded.host}/app:v1"]
+    ran = run(*arguments)
+    assert (ran.code, "wants credentials" in ran.err) == (1, True), ran
+    monkeypatch.setattr(sys, "stdin", io.StringIO(WORD))
+    ran = run(*arguments, "-u", USER, "--password-stdin")
+    assert "credentials" not in ran.err, ran
+    assert sent_to(guarded)
+    assert any(seen.status == 200 for seen in guarded.seen)
 
 
 @pytest.mark.parametrize(
