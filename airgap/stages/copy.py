@@ -337,7 +337,7 @@ class _Copy:
             plan = self._prepared(group, plan, destination, probe.layout).plan
             found = survey(plan, probe, self._pool)
             if not request.link:  # links need no room
-                self._room = room_in(Path(destination.path), found.bytes, found.largest_of(plan))
+                self._room = room_in(Path(destination.path), found.to_write, found.largest_of(plan))
             self._account(group, plan, found.expected())
             return
         with LayoutWriter(destination.path, link=request.link, verify_existing=request.verify_existing) as writer:

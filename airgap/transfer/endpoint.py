@@ -152,6 +152,9 @@ class Destination(Protocol):
     def lists(self, subject: Digest, referrer: Digest) -> bool:
         """Whether an existing referrer can be found from its subject, or will be after `finish`."""
 
+    def arrived(self, descriptor: Descriptor) -> int:
+        """The bytes of a missing blob that an interrupted copy left there: they need no more room."""
+
 
 class Sink(Destination, Protocol):
     """The write side of a transport. Safe for threads, except `finish`."""

@@ -16,7 +16,7 @@ from typing import Final
 from airgap.errors import AirgapError, Cause, ContentError, TransferError
 from airgap.oci.descriptor import Descriptor
 from airgap.text import safe
-from airgap.transfer.endpoint import Blobs, Destination, NamingResult, Sink, TransferMethod
+from airgap.transfer.endpoint import Blobs, Destination, NamingResult, Resumable, Sink, TransferMethod
 from airgap.transfer.events import (
     ArtifactDone,
     BlobAdvanced,
@@ -53,6 +53,13 @@ class Survey:
     bytes: int
     """Of blobs and manifests that are missing."""
     present_bytes: int
+    arrived_bytes: int = 0
+    """Of these, what an interrupted copy left, and this one goes on with."""
+
+    @property
+    def to_write(self) -> int:
+        """The bytes that need room."""
+        return self.bytes - self.arrived_bytes
 
     def largest_of(self, plan: CopyPlan) -> int:
         """The bytes of the largest content of the plan that is missing."""
@@ -117,7 +124,14 @@ def survey(plan: CopyPlan, sink: Destination, executor: Executor, *, exact: bool
             missing.update(absent)
     total = sum(node.descriptor.size for node in plan.nodes.values())
     wanted = sum(plan.nodes[key].descriptor.size for key in missing)
-    return Survey(missing=frozenset(missing), bytes=wanted, present_bytes=total - wanted)
+    arrived = sum(_arrived(plan.nodes[key], sink) for key in missing)
+    return Survey(missing=frozenset(missing), bytes=wanted, present_bytes=total - wanted, arrived_bytes=arrived)
+
+
+def _arrived(node: Node, sink: Destination) -> int:
+    if not isinstance(node.source, Resumable):
+        return 0
+    return min(sink.arrived(node.descriptor), node.descriptor.size)
 
 
 def _is_listed(node: Node, sink: Destination) -> bool:
@@ -154,7 +168,7 @@ def transfer(
     Raises the first error (AirgapError), unless `keep_going`.
     """
     found = survey(plan, sink, executor)
-    sink.reserve(found.bytes, found.largest_of(plan))
+    sink.reserve(found.to_write, found.largest_of(plan))
     progress(
         Started(
             artifacts=len(plan.artifacts),

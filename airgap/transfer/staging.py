@@ -76,6 +76,13 @@ class Staging:
         """The path of the file of `partial`."""
         return self.folder / f"{name}{_PARTIAL}"
 
+    def arrived(self, name: str) -> int:
+        """The bytes that `partial` finds."""
+        try:
+            return self.partial_path(name).lstat().st_size
+        except OSError:
+            return 0
+
     def path(self) -> Path:
         """An unused path."""
         return self.folder / str(next(self._numbers))
@@ -91,6 +98,15 @@ class Staging:
             shutil.rmtree(self.folder, ignore_errors=True)
         if self._lock is not None:
             os.close(self._lock)
+
+
+def kept_parts(layout: Path) -> dict[str, int]:
+    """The names of partial blobs that a next writer may take over, each with its bytes. Nothing is locked for that."""
+    found: dict[str, int] = {}
+    with suppress(OSError):
+        for path in (part for folder in layout.glob(f"{PREFIX}*") for part in _partial(folder)):
+            found[path.name.removesuffix(_PARTIAL)] = path.lstat().st_size
+    return found
 
 
 def _dead(layout: Path) -> Iterator[tuple[Path, int]]:

@@ -39,7 +39,7 @@ from airgap.transfer.endpoint import Blobs, Entry, NamingResult, Resumable, Tran
 from airgap.transfer.index_writer import EMPTY_INDEX, LAYOUT_CONTENT, merged
 from airgap.transfer.reflink import clone
 from airgap.transfer.room import check_room
-from airgap.transfer.staging import Staging
+from airgap.transfer.staging import Staging, kept_parts
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hasher
@@ -102,6 +102,10 @@ class LayoutWriter:
     def lists(self, subject: Digest, referrer: Digest) -> bool:  # noqa: ARG002
         """Always true: `finish` lists it."""
         return True
+
+    def arrived(self, descriptor: Descriptor) -> int:
+        """See `Destination`."""
+        return self._staging.arrived(_part_name(descriptor))
 
     def reserve(self, size: int, largest: int) -> None:
         """See `Sink`; links and clones need no room."""
@@ -234,7 +238,7 @@ class LayoutWriter:
 
     def _put_resumed(self, descriptor: Descriptor, source: Resumable, advance: Advance) -> None:
         """The part from an earlier run is hashed and kept; if it is wrong, the blob is copied from the start."""
-        name = f"{descriptor.digest.algorithm}-{descriptor.digest.encoded}"
+        name = _part_name(descriptor)
         with self._staging.partial(name) as file:
             try:
                 self._go_on(file, descriptor, source, advance)
@@ -321,6 +325,7 @@ class LayoutProbe:
         """Raises ContentError if something else is at `path`."""
         folder = Path(path)
         self.layout: Final = open_directory(path) if folder.is_dir() and any(folder.iterdir()) else None
+        self._parts: Final = kept_parts(folder)
 
     def has(self, descriptor: Descriptor) -> bool:
         """See `Present`."""
@@ -330,6 +335,10 @@ class LayoutProbe:
         """Always true: a copy would list it."""
         return True
 
+    def arrived(self, descriptor: Descriptor) -> int:
+        """See `Destination`."""
+        return self._parts.get(_part_name(descriptor), 0)
+
 
 def _sync(path: Path) -> None:
     # any descriptor of the file flushes it
@@ -338,6 +347,10 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _part_name(descriptor: Descriptor) -> str:
+    return f"{descriptor.digest.algorithm}-{descriptor.digest.encoded}"
 
 
 def _arrived(file: int, descriptor: Descriptor) -> tuple[Hasher, int]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -17,6 +19,10 @@ from tests.support.copying import check_complete, family, load
 from tests.support.registry import LoopbackRegistry, cut
 
 SIZE = 6_000_000
+
+
+class Usage(NamedTuple):
+    free: int
 
 
 @pytest.fixture
@@ -48,6 +54,20 @@ def test_what_arrived_is_not_asked_for_again(partly: Path, target: LoopbackRegis
     assert sorted(asked_from(target)) == sorted(f"bytes={count}-" for count in arrived)
     check_complete(partly, family(layer_bytes=SIZE, layers=1).index)
     assert not parts(partly)
+
+
+@pytest.mark.parametrize("options", [["--dry-run"], []], ids=["dry-run", "copy"])
+def test_what_arrived_needs_no_more_room(
+    partly: Path, target: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    """A stick that is nearly full is completed, not refused."""
+    free = 2 * SIZE - sum(part.stat().st_size for part in parts(partly)) + 20_000
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free))
+    ran = run_here(["copy", *options, f"{target.host}/app:v1", str(partly)])
+    assert ran.code == 0, ran
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free - 40_000))
+    if options:
+        assert run_here(["copy", *options, f"{target.host}/app:v1", str(partly)]).code == 1
 
 
 def test_what_arrived_wrong_comes_anew(partly: Path, target: LoopbackRegistry) -> None:

@@ -63,6 +63,9 @@ class Noting:
     def lists(self, subject: Digest, referrer: Digest) -> bool:
         return True
 
+    def arrived(self, descriptor: Descriptor) -> int:
+        return 0
+
     def reserve(self, size: int, largest: int) -> None:
         pass
 
