@@ -31,6 +31,8 @@ from airgap.transfer.endpoint import BlobStream, FoundReferrers
 
 _NAME_CHARACTERS: Final = 255
 _TAGS_A_PAGE: Final = 1000
+_ROUND: Final = 50
+"""Pages of registries have 50, 100, 1000, ... entries."""
 
 
 class RegistrySource:
@@ -53,6 +55,8 @@ class RegistrySource:
         self.manifests: Final = ManifestApi(client, self._access)
         self.finder: Final = ReferrersFinder(client, self._access, self.manifests)
         self._mechanism: Final = mechanism
+        self._resolved: Final[set[str]] = set()
+        """Tags that are there."""
         self._few_tags: Final = Once(self._find_few_tags)
 
     @property
@@ -65,7 +69,10 @@ class RegistrySource:
 
         Raises NotFoundError, UsageError (no tag), ContentError, and what the transport raises.
         """
-        return self.manifests.get(reference).descriptor
+        descriptor = self.manifests.get(reference).descriptor
+        if isinstance(reference, str):
+            self._resolved.add(reference)
+        return descriptor
 
     def tags(self) -> Iterator[str]:
         """All tags, each once, in the registry's order, also those that are no legal tags; follows pages (DIST-7).
@@ -101,12 +108,18 @@ class RegistrySource:
         return found.and_more(self.finder.cosign_tags(descriptor.digest, self._few_tags()))
 
     def _find_few_tags(self) -> frozenset[str] | None:
-        """All tags, if the registry lists them on one page: one question instead of three for each manifest."""
+        """All tags, if the registry lists them on one page: one question instead of three for each manifest.
+
+        None where that is not sure: then each tag is asked for.
+        """
         try:
             first = next(self._tag_pages())
-            return frozenset(self._parse_tags(first)) if next_page(first.headers) is None else None
+            listed = frozenset(self._parse_tags(first))
         except AirgapError:
-            return None  # it may hide its list, or the list may not be readable: then each tag is asked for
+            return None  # it may hide its list, or the list may not be readable
+        # some registries cut a list without saying so: at a round number, or to nothing
+        is_cut = len(listed) % _ROUND == 0 or not self._resolved <= listed
+        return None if is_cut or next_page(first.headers) is not None else listed
 
     def _tag_pages(self) -> Iterator[Reply]:
         for reply in self.client.pages(

@@ -30,7 +30,7 @@ from tests.support.copying import (
     write,
 )
 from tests.support.layouts import LayoutBuilder, tar_of
-from tests.support.registry import LoopbackRegistry, error, free_port
+from tests.support.registry import LoopbackRegistry, answer, error, free_port
 from tests.support.tools import needed
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -238,7 +238,15 @@ def test_referrers_are_chosen(
         assert (str(getattr(made, name).digest) in here) == (name not in left_out), name
 
 
-@pytest.mark.parametrize("tags", ["few", "more than a page", "not listed"])
+LISTED = {
+    "none is listed": {"name": "app", "tags": None},
+    "an empty document": {},
+    "a cut page": {"name": "app", "tags": ["v1", *(f"t{number}" for number in range(99))]},
+    "others are listed": {"name": "app", "tags": ["v0"]},
+}
+
+
+@pytest.mark.parametrize("tags", ["few", "more than a page", "not listed", *LISTED])
 def test_cosign_tags_come_along(tmp_path: Path, registry: LoopbackRegistry, tags: str) -> None:
     made = family()
     load(registry, "app", made)
@@ -248,6 +256,8 @@ def test_cosign_tags_come_along(tmp_path: Path, registry: LoopbackRegistry, tags
         registry.page_size = 1
     if tags == "not listed":
         registry.on("GET", r"/tags/list", error(403, "DENIED"), times=100)
+    if tags in LISTED:
+        registry.on("GET", r"/tags/list", answer(200, json.dumps(LISTED[tags]).encode()), times=100)
     copy(f"{registry.host}/app:v1", tmp_path / "without", "--no-digest-tags")
     assert cosign not in digests(tmp_path / "without")
     copy(f"{registry.host}/app:v1", tmp_path / "with")
