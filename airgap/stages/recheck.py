@@ -39,7 +39,7 @@ from airgap.trust.separation import check_apart, layout_paths
 from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome
 from airgap.verifier.rechecked import Basis, Rechecked, RecheckOutcome
-from airgap.verifier.recorded import RecordedArtifact, RecordedReport, parse_report
+from airgap.verifier.recorded import RecordedArtifact, RecordedReport, RecordedSignatures, parse_report
 from airgap.verifier.run import clock_warning
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class _Recheck:
         )
         earlier = Earlier(
             typed=said.typed,
-            recorded={artifact.descriptor.digest: artifact.signatures for artifact in artifacts},
+            recorded={item.descriptor.digest: RecordedSignatures.of(item.signatures) for item in artifacts},
             layout_evidence=self._layout_evidence,
         )
         try:

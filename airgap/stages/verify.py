@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from airgap.oci.record import Record
-    from airgap.verifier.recorded import RecordedSignature
+    from airgap.verifier.recorded import RecordedSignatures
     from airgap.verifier.verification_plugins import AllowedPlugins
 
 _Contents = Callable[[Descriptor], ContentReport | None]
@@ -101,7 +101,7 @@ class Earlier(NamedTuple):
 
     typed: str | None = None
     """The full name that was typed as the tag, if targets name the artifact by digest."""
-    recorded: Mapping[Digest, tuple[RecordedSignature, ...]] = MappingProxyType({})
+    recorded: Mapping[Digest, RecordedSignatures] = MappingProxyType({})
     """What the report says of signatures, by artifact: what is lost since is not forgotten.
 
     That is the result of a plugin that may not be run now, and evidence that was in the layout.
@@ -359,7 +359,7 @@ class _Verification:
         """Every signature of `subject`, in digest order, judged; all of them, also after a good one (VERIFY-6, D27)."""
         referrers = target.graph.referrers(subject).readable(reported_elsewhere)
         found = [referrer for referrer in referrers if is_signature(referrer.manifest)]
-        limit, recorded = self._request.max_signatures, self._earlier.recorded.get(subject.digest, ())
+        limit, recorded = self._request.max_signatures, self._earlier.recorded.get(subject.digest)
         if len(found) > limit:
             warnings.append(f"{len(found)} signatures are attached; only the first {limit} were judged")
         return self._judge.judge_all(

@@ -16,7 +16,7 @@ from airgap.signature.signature_manifest import envelope_descriptor
 
 if TYPE_CHECKING:
     from airgap.verifier.facts import PluginUse
-    from airgap.verifier.recorded import RecordedSignature
+    from airgap.verifier.recorded import LostEvidence, RecordedSignatures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,26 +32,14 @@ class Candidate:
     """The error if the envelope cannot be read (D27: it stops only this signature)."""
     manifest: Manifest | None = None
     """The signature manifest, where there is one: its annotations are hints that are compared (D1)."""
-    recorded: tuple[RecordedSignature, ...] = ()
-    """What the report of an earlier judgement says of all signatures of the artifact."""
-
-    @property
-    def earlier(self) -> PluginUse | None:
-        """The plugin result of that judgement: undecided instead of refused if it may not be run now."""
-        return next((item.earlier for item in self.recorded if item.digest == self.digest), None)
-
-    @property
-    def lost_with_layout(self) -> tuple[RecordedSignature, ...]:
-        """Where evidence stands that was in the layout then.
-
-        Of any signature, because a manifest that somebody changes gets another digest, and evidence is about
-        certificates.
-        """
-        return tuple(item for item in self.recorded if item.holds_evidence)
+    earlier: PluginUse | None = None
+    """The plugin result of an earlier judgement: undecided instead of refused if it may not be run now."""
+    lost_with_layout: tuple[LostEvidence, ...] = ()
+    """Evidence that a report says was in the layout then."""
 
 
 def candidate_of(
-    store: Store, referrer: Referrer, subject: Descriptor, recorded: tuple[RecordedSignature, ...] = ()
+    store: Store, referrer: Referrer, subject: Descriptor, recorded: RecordedSignatures | None = None
 ) -> Candidate:
     """The envelope of a signature, or its error; `recorded`: what a report says of the signatures of `subject`."""
     digest = referrer.descriptor.digest
@@ -64,5 +52,11 @@ def candidate_of(
     except AirgapError as error:
         obstacle = Rejected("signature.unreadable", f"the envelope {envelope.digest} cannot be read: {error}")
         return Candidate(digest=digest, envelope=envelope, obstacle=obstacle)
-    manifest = referrer.manifest if isinstance(referrer.manifest, Manifest) else None
-    return Candidate(digest=digest, envelope=envelope, raw=raw, manifest=manifest, recorded=recorded)
+    return Candidate(
+        digest=digest,
+        envelope=envelope,
+        raw=raw,
+        manifest=referrer.manifest if isinstance(referrer.manifest, Manifest) else None,
+        earlier=recorded.plugin_uses.get(digest) if recorded else None,
+        lost_with_layout=recorded.lost if recorded else (),
+    )

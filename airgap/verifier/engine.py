@@ -321,8 +321,8 @@ class SignatureVerifier:
             state.signature.refuse_if_revoked(check)
         uses = state.revocation.check_chain(chain, kind=kind, signed_at=signed_at)
         _refuse_lost(state, check, chain, uses, kind=kind, signed_at=signed_at)
-        for recorded in state.signature.lost_with_layout:
-            recorded.refuse_clock_behind(kind, self._clock)
+        for lost in state.signature.lost_with_layout:
+            lost.refuse_clock_behind(kind, self._clock)
         state.add_evidence(uses)
         return uses
 
@@ -454,10 +454,11 @@ def _refuse_lost(
 
     Raises Rejected, Undecided.
     """
-    for recorded in state.signature.lost_with_layout:
-        said = recorded.target_statements(kind)
-        lost = state.revocation.unanswered(said, chain, kind=kind, signed_at=signed_at, uses=uses)
-        recorded.refuse_unanswered(check, lost)
+    certificates = {certificate.fingerprint for certificate in chain}
+    for lost in state.signature.lost_with_layout:
+        if said := lost.against(certificates, kind):
+            left = state.revocation.unanswered(said, chain, kind=kind, signed_at=signed_at, uses=uses)
+            lost.refuse_unanswered(check, left)
 
 
 def _with_evidence_of_chain(

@@ -6,10 +6,10 @@ accepted. What it says is used only where the layout itself is gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from airgap import limits
 from airgap.errors import FormatError, Rejected, Undecided
@@ -57,9 +57,9 @@ class RecordedSignature:
     """The plugin that was run for it."""
 
     @property
-    def lost_with_layout(self) -> tuple[RecordedSignature, ...]:
-        """Where the evidence stands that was in the layout."""
-        return (self,)
+    def lost_with_layout(self) -> tuple[LostEvidence, ...]:
+        """The evidence that was in the layout. Raises as `proven`; Undecided for a report that does not hold it."""
+        return (LostEvidence.of(self),)
 
     @property
     def holds_evidence(self) -> bool:
@@ -89,14 +89,31 @@ class RecordedSignature:
         if self.findings.get(check) == (Verdict.FAIL, "revocation.revoked"):
             raise Rejected("revocation.revoked", "a certificate had been revoked already, says the report")
 
-    def target_statements(self, chain: ChainKind) -> tuple[TargetStatement, ...]:
-        """What was in the layout and says something against a chain. Raises Undecided (recheck.unproven)."""
-        facts = self.proven()
-        return tuple(said for said in facts.require_later().target_statements if said.chain == chain)
+
+class LostEvidence(NamedTuple):
+    """Evidence that was in the layout of a report, as the report says it of one signature. Many signatures share it."""
+
+    statements: tuple[TargetStatement, ...]
+    """What says something against its chains."""
+    newest: tuple[NewestInTargets, ...]
+    counted: frozenset[tuple[Check, str]]
+    """The checks that it failed by revocation, each with the reason."""
+
+    @classmethod
+    def of(cls, signature: RecordedSignature) -> Self:
+        """Raises Rejected, Undecided as `RecordedSignature.proven`."""
+        later = signature.proven().require_later()
+        results = signature.findings.items()
+        counted = frozenset((check, found.reason) for check, found in results if found.reason in _COUNTED)
+        return cls(later.target_statements, later.newest, counted)
+
+    def against(self, certificates: Container[str], chain: ChainKind) -> tuple[TargetStatement, ...]:
+        """What was said against certificates with these fingerprints."""
+        return tuple(said for said in self.statements if said.chain == chain and said.certificate in certificates)
 
     def refuse_clock_behind(self, chain: ChainKind, clock: datetime) -> None:
         """No clock is right that stands before evidence that was in the layout. Raises Undecided."""
-        for made in self.proven().require_later().newest:
+        for made in self.newest:
             if made.chain == chain and made.this_update > clock + limits.CLOCK_SKEW:
                 raise Undecided(
                     f"revocation.{made.kind}.future",
@@ -112,11 +129,33 @@ class RecordedSignature:
             return
         names = ", ".join(dict.fromkeys(item.name for item in said))
         text = f"{names}, which was in the layout, says or may say something against a certificate, and is gone"
-        reason = self._result(check).reason
-        if reason in _COUNTED:
-            raise Rejected(reason, f"a certificate had been {_COUNTED[reason]}, says the report: {text}")
+        for reason, word in _COUNTED.items():
+            if (check, reason) in self.counted:
+                raise Rejected(reason, f"a certificate had been {word}, says the report: {text}")
         raise Undecided("recheck.unproven", text).advising(
             "Bring the layout, or put this evidence into the trust directory (airgap trust fetch LAYOUT)."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSignatures:
+    """What a report says of the signatures of one artifact, for another judgement of its layout."""
+
+    plugin_uses: Mapping[Digest, PluginUse]
+    """The plugins that were run, by signature."""
+    lost: tuple[LostEvidence, ...]
+    """Of any signature, because a manifest that is changed gets another digest, and evidence is about certificates.
+
+    Each once: a hundred signatures of one signer were compared with the evidence of each of the hundred.
+    """
+
+    @classmethod
+    def of(cls, signatures: Iterable[RecordedSignature]) -> Self:
+        """Leaves out evidence of signatures that were not intact, which proves nothing."""
+        items = tuple(signatures)
+        return cls(
+            plugin_uses={item.digest: item.earlier for item in items if item.earlier},
+            lost=tuple(dict.fromkeys(LostEvidence.of(item) for item in items if item.holds_evidence)),
         )
 
 

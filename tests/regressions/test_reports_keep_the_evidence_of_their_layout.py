@@ -8,11 +8,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from airgap import limits
 from airgap.parse.time import iso
+from airgap.revocation.judge import RevocationJudge
 from tests.support.clock import set_clock
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry
@@ -20,7 +22,7 @@ from tests.support.evidence import evidence_artifact, rewrite_signature_manifest
 from tests.support.extensions import UNKNOWN_CRITICAL
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Pki, issue
-from tests.support.scenario import SIGNING_CRL, Scene, Written, chain_with_crls, good_crls
+from tests.support.scenario import SIGNING_CRL, Scene, Signature, Written, chain_with_crls, good_crls
 from tests.support.trust import REPOSITORY, oci_policy, statement
 
 DAY = timedelta(days=1)
@@ -103,6 +105,23 @@ GONE = pytest.mark.parametrize("gone", ["layout", "evidence", "evidence, and man
 def test_what_was_said_against_it(tmp_path: Path, data: bytes, then: int, now: int, gone: str) -> None:
     kept = Kept(tmp_path, data, gone=gone)
     assert (kept.then, kept.again().code) == (then, now)
+
+
+def test_evidence_that_many_signatures_share_is_asked_about_once_for_each(tmp_path: Path) -> None:
+    """Each signature was compared with the report of every other one: 200 took two minutes."""
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.signatures = [Signature("jws", LEAF, target={"annotations": {"n": str(number)}}) for number in range(7)]
+    scene.crls = {"good.crl": GOOD}
+    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, OLD_HOLD)))]
+    written = scene.write(tmp_path)
+    report = tmp_path / "report.json"
+    assert run_here(written.arguments("--report", str(report))).code == 0
+    take_evidence_out(written.layout)
+    ask = RevocationJudge.unanswered
+    with patch.object(RevocationJudge, "unanswered", autospec=True, side_effect=ask) as asked:
+        assert run_here(["recheck", str(report), "--trust", str(written.trust), "--at", iso(AT)]).code == 0
+    assert asked.call_count == len(scene.signatures)
 
 
 def test_a_hold_that_newer_evidence_lifts(tmp_path: Path) -> None:
