@@ -16,6 +16,8 @@ if sys.platform == "win32":
     pytest.skip("Windows has other signals", allow_module_level=True)
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+NOT_IGNORED = "import signal; [signal.signal(number, signal.SIG_DFL) for number in (1, 2, 15)]; "
+"""A shell lets what runs in the background ignore Ctrl-C, and nohup SIGHUP: children of such tests would, too."""
 each = pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 
 
@@ -24,7 +26,7 @@ def waiting(folder: Path, *arguments: str, ignored: str = "pass") -> subprocess.
     source = write(folder / "source", family(3, layers=4, layer_bytes=1_000_000))
     tar = folder / "box.tar"
     subprocess.run([sys.executable, "-m", "airgap", "copy", "-q", str(source), str(tar)], check=True)
-    code = f"import signal, sys; {ignored}; from airgap.__main__ import main; sys.argv[0] = 'airgap'; main()"
+    code = f"{NOT_IGNORED} import sys; {ignored}; from airgap.__main__ import main; sys.argv[0] = 'airgap'; main()"
     command = [sys.executable, "-c", code, *arguments]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdin is not None
@@ -53,7 +55,8 @@ def test_a_copy_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
 
 @each
 def test_while_modules_are_loaded_nothing_is_said(number: signal.Signals) -> None:
-    code = f"import os; from airgap.cli import signals; signals.leave_at_once(); os.kill(os.getpid(), {int(number)})"
+    own = f"from airgap.cli import signals; signals.leave_at_once(); os.kill(os.getpid(), {int(number)})"
+    code = f"{NOT_IGNORED} import os; {own}"
     ran = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
     assert (ran.returncode, ran.stdout, ran.stderr) == (130, b"", b"")
 
@@ -72,7 +75,7 @@ def test_what_the_caller_ignores_stays_ignored(tmp_path: Path) -> None:
 def test_the_library_leaves_signals_alone(tmp_path: Path) -> None:
     before = [signal.getsignal(number) for number in SIGNALS]
     code = (
-        "import signal, airgap; from tests.support.command import run_here; run_here(['version']);"
+        f"{NOT_IGNORED} import airgap; from tests.support.command import run_here; run_here(['version']);"
         f"print([signal.getsignal(number) is signal.SIG_DFL for number in {[int(n) for n in SIGNALS[1:]]}])"
     )
     ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=Path.cwd())

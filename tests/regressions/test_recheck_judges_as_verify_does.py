@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
-from airgap.oci.scan import CheckOpaque, Read, Scan, scan
+from airgap.oci.scan import Scan, scan
 from airgap.oci.store import Store
 from airgap.parse.time import iso
 from tests.support import envelopes
@@ -610,9 +610,9 @@ def test_each_artifact_of_a_report_read_the_whole_layout_anew(tmp_path: Path, mo
     """Two hundred images took half a minute, a thousand a quarter of an hour."""
     scans: list[Store] = []
 
-    def counted(store: Store, read: Read, check_opaque: CheckOpaque) -> Scan:
+    def counted(store: Store, *given: Any) -> Scan:
         scans.append(store)
-        return scan(store, read, check_opaque)
+        return scan(store, *given)
 
     def pack(box: LayoutBuilder, _: Descriptor) -> None:
         for number in range(5):
