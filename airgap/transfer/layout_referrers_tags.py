@@ -12,7 +12,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.manifest import parse_manifest
 from airgap.oci.referrers_index import ReferrersIndex
 from airgap.oci.store import Store, read_verified
-from airgap.oci.tags import referrers_tag, referrers_tags
+from airgap.oci.tags import is_referrers_tag, referrers_tag, referrers_tags
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.plan import CopyPlan, Key, Node, PlannedArtifact, PlannedReferrer, key_of
@@ -64,21 +64,60 @@ class LayoutReferrersTags:
             return None
         index = ReferrersIndex.empty().listing(known() if known and not present else ())
         for number, item in enumerate(present):
-            read = _read(item.store, subject, item.entry)
+            read = _read(item.store, item.entry)
             index = index.joined(read) if number else read
         descriptor, raw = index.without(gone).listing(added).encode()
         tag = present[-1].entry.annotations[REF_NAME] if present else referrers_tag(subject)
         old = frozenset(item.entry.digest for item in present)
         return Relisted(old=old, entry=Entry(descriptor=descriptor, tag=tag), raw=raw)
 
+    def joined(self, entry: Entry, read: Callable[[Descriptor], bytes], known: Collection[Digest]) -> Relisted | None:
+        """The new index `entry` of a referrers tag, with what others listed under that tag since it was made.
 
-def _read(store: Store, subject: Digest, entry: Descriptor) -> ReferrersIndex:
+        `known`: the indexes that were there then. None where there is nothing newer. Raises ContentError.
+        """
+        tagged = self._tagged.get(entry.tag or "", ())
+        newer = [item for item in tagged if item.entry.digest not in {*known, entry.descriptor.digest}]
+        if not newer:
+            return None
+        index = ReferrersIndex.parse(read(entry.descriptor))
+        for item in reversed(newer):
+            index = _read(item.store, item.entry).joined(index)
+        descriptor, raw = index.encode()
+        old = frozenset(item.entry.digest for item in tagged)
+        return Relisted(old=old, entry=replace(entry, descriptor=descriptor), raw=raw)
+
+
+def relisted_since(
+    now: Callable[[], Store], entries: Iterable[Entry], known: Collection[Digest], read: Callable[[Descriptor], bytes]
+) -> list[Relisted]:
+    """The referrers indexes among `entries` with what others listed under their tags, in the layout as it is `now`.
+
+    To be called under the lock of the layout, so that of two writers none loses what the other one attached. `known`:
+    the indexes that `entries` replace; `read` gives the bytes of those of `entries`. Only of those that change.
+    Raises ContentError.
+    """
+    made = [entry for entry in entries if entry.tag is not None and is_referrers_tag(entry.tag)]
+    made = [entry for entry in made if entry.descriptor.media_type == IMAGE_INDEX]
+    tags = LayoutReferrersTags(now() if made else None)
+    found = (tags.joined(entry, read, known) for entry in made)
+    return [item for item in found if item is not None]
+
+
+def in_place_of(entries: Iterable[Entry], newer: Iterable[Relisted]) -> list[Entry]:
+    """`entries` with the newer indexes of their referrers tags."""
+    by_tag = {item.entry.tag: item.entry for item in newer}
+    return [by_tag.get(entry.tag, entry) for entry in entries]
+
+
+def _read(store: Store, entry: Descriptor) -> ReferrersIndex:
     try:
         return ReferrersIndex.parse(read_verified(store, entry))
     except (ContentError, FormatError) as error:
         raise ContentError(
             "content.malformed",
-            f"the layout keeps referrers of {subject} under a tag, but that cannot be read: {safe(error)}",
+            f"the layout keeps referrers under a tag, {safe(entry.annotations[REF_NAME], limit=160)}, that cannot be "
+            f"read: {safe(error)}",
             digest=str(entry.digest),
         ) from None
 

@@ -28,6 +28,7 @@ from airgap.text import safe
 from airgap.transfer.checked_bytes import check_bytes, writing
 from airgap.transfer.endpoint import Entry, NamingResult
 from airgap.transfer.index_writer import merged
+from airgap.transfer.layout_referrers_tags import in_place_of, relisted_since
 from airgap.transfer.tar_writer import header
 
 _RECORD: Final = 20 * BLOCK
@@ -61,17 +62,24 @@ def add_to_tar(
     with writing(target), exclusive(target.parent):
         with open_layout(path) as layout:  # read again under the lock: others may have written in between
             source = layout.name
+            contents = {descriptor.digest: raw for descriptor, raw in blobs}
+            newer = relisted_since(lambda: layout, entries, drop, lambda descriptor: contents[descriptor.digest])
+        listed = in_place_of(entries, newer)
+        stale = {entry.descriptor.digest for entry in entries} - {entry.descriptor.digest for entry in listed}
+        added = [item for item in blobs if item[0].digest not in stale]
+        added += [(item.entry.descriptor, item.raw) for item in newer]
+        old = frozenset(drop).union(*(item.old for item in newer))
         with open_regular(path) as file:
             shared = SharedFile(file)
             try:
                 parts = _examine(shared, path)
             except FormatError as error:
                 raise malformed(f"{source}: {error}") from None
-            index, named = merged(parts.content, entries, drop=frozenset(drop), source=source)
+            index, named = merged(parts.content, listed, drop=old, source=source)
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             sweep_leftovers(target)
             with complete_or_absent(target, mode=mode) as out:
-                _write(out, shared, parts, index, blobs)
+                _write(out, shared, parts, index, added)
                 file.close()  # Windows cannot rename over an open file
     return named
 

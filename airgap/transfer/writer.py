@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -24,7 +25,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX, malformed, open_regular
 from airgap.oci.layout import LayoutDirectory, open_directory
-from airgap.oci.store import buffer, compare_digest, unreadable
+from airgap.oci.store import buffer, compare_digest, read_verified, unreadable
 from airgap.text import safe
 from airgap.transfer.checked_bytes import (
     Advance,
@@ -37,6 +38,7 @@ from airgap.transfer.checked_bytes import (
 )
 from airgap.transfer.endpoint import Blobs, Entry, NamingResult, Resumable, TransferMethod
 from airgap.transfer.index_writer import EMPTY_INDEX, LAYOUT_CONTENT, merged
+from airgap.transfer.layout_referrers_tags import in_place_of, relisted_since
 from airgap.transfer.reflink import clone
 from airgap.transfer.room import check_room
 from airgap.transfer.staging import Staging, kept_parts
@@ -166,7 +168,14 @@ class LayoutWriter:
         with writing(self.path), exclusive(self.path):
             with open_regular(str(self.path / LAYOUT_INDEX)) as file:
                 current = file.read(limits.LAYOUT_INDEX_BYTES + 1)
-            document, named = merged(current, entries, drop={*drop, *self.replaced}, source=self.name)
+            old = {*drop, *self.replaced}
+            now = partial(open_directory, str(self.path))
+            newer = relisted_since(now, entries, old, partial(read_verified, self._layout))
+            for item in newer:
+                self.put_manifest(item.entry.descriptor, item.raw)
+            self.flush()
+            drop = old.union(*(item.old for item in newer))
+            document, named = merged(current, in_place_of(entries, newer), drop=drop, source=self.name)
             sweep_leftovers(self.path / LAYOUT_INDEX)
             if document != current:
                 write_file(self.path / LAYOUT_INDEX, document)

@@ -7,7 +7,7 @@ import json
 import os
 import tarfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from airgap.oci.reference import LayoutReference
 from airgap.oci.tags import referrers_tag
 from airgap.transfer.attach import AttachableLayout, Attachment
 from airgap.transfer.checked_bytes import WriteError
+from airgap.transfer.layout_referrers_tags import Relisted
 from airgap.transfer.tar_rewrite import add_to_tar
 from tests.support.layouts import LayoutBuilder, TarFormat, tar_member
 from tests.support.places import open_layout_place
@@ -204,6 +205,30 @@ class TestReferrersTag:
         made = [attach(path, b"a"), attach(path, b"b", fallback=True)]
         listed = listed_under_tag(path, made[0].subject)
         assert sorted(listed) == sorted(str(item.manifest.digest) for item in made)
+
+    @each
+    def test_lists_what_another_attached_in_between(
+        self, box: LayoutBuilder, tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Between the look at the tag and the lock on the layout another process attaches something."""
+        path = write(box, tmp_path)
+        look = AttachableLayout._listings
+        others: list[Attachment] = []
+
+        def looked(layout: AttachableLayout, wanted: Sequence[Attachment]) -> dict[Digest, Relisted]:
+            found = look(layout, wanted)
+            if not others:
+                monkeypatch.undo()
+                others.append(attach(path, b"beside " + wanted[0].manifest.digest.encoded.encode(), fallback=True))
+            return found
+
+        for name in (b"first", b"second"):  # where there is no tag yet, and where there is one
+            monkeypatch.setattr(AttachableLayout, "_listings", looked)
+            made = [attach(path, name, fallback=True), others.pop()]
+            listed = listed_under_tag(path, made[0].subject)
+            assert {str(item.manifest.digest) for item in made} <= set(listed)
+            assert len(listed) == (2 if name == b"first" else 4)
+        assert len(roots(path)) == 1
 
     @each
     def test_is_not_written_otherwise(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
