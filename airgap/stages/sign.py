@@ -7,7 +7,7 @@ nothing has changed.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -109,17 +109,25 @@ def sign(
             place = places.open(target)
             if place.name not in prepared:
                 prepared[place.name] = _Prepared.of(request, target, place)
-        made = {item.attachment.manifest.digest: item for item in prepared.values() if item.attachment}
+        grouped = _by_holder(prepared.values())
         answers = places.attach_unless(
-            [(item.place, item.attachment) for item in made.values() if item.attachment],
-            lambda place, attachment: made[attachment.manifest.digest].equal(place),
+            [(item.place, item.attachment) for item in grouped if item.attachment],
+            lambda place, _: prepared[place.name].equal(place),
         )
         done: list[SignedArtifact] = []
-        for item in prepared.values():
+        for item in grouped:
             done.append(item.finished(next(answers)) if item.attachment else item.result)
             if attached is not None:
                 attached(done[-1])
         return tuple(done)
+
+
+def _by_holder(prepared: Collection[_Prepared]) -> list[_Prepared]:
+    """In their order, but those of one layout one after another: it is written once."""
+    first: dict[int, int] = {}
+    for number, item in enumerate(prepared):
+        first.setdefault(id(item.place.holder), number)
+    return sorted(prepared, key=lambda item: first[id(item.place.holder)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,7 @@ class AttachableLayout:
         self.store: Final = open_layout(path)
         self.graph: Final = Graph(self.store)
         self._fallback: Final = fallback
+        self._places: Final[dict[Digest, LayoutPlace]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -128,7 +129,7 @@ class AttachableLayout:
             yield lambda place: LayoutPlace(now, place.subject, place.name)
 
     def place(self, reference: LayoutReference) -> LayoutPlace:
-        """The artifact that a reference to this layout names, or the only one in it.
+        """The artifact that a reference to this layout names, or the only one in it: one place, however it is spelt.
 
         Raises NotFoundError where the reference names nothing, or several artifacts. ContentError where the artifact's
         own bytes are not what the layout says of them: nobody shall sign a claim.
@@ -137,7 +138,7 @@ class AttachableLayout:
         subject = as_subject(root.descriptor)
         self.graph.manifest(root.descriptor)  # media type, digest and size in index.json are unverified
         name = safe(f"{reference.transport}{reference.path}@{root.descriptor.digest}")
-        return LayoutPlace(self, subject, name)
+        return self._places.setdefault(subject.digest, LayoutPlace(self, subject, name))
 
     def attach(self, attachments: Sequence[Attachment]) -> list[str]:
         """Attach all of them in one step; returns for each how it can be found. Raises AirgapError: none is then there.
@@ -145,6 +146,8 @@ class AttachableLayout:
         Each is an untagged entry of `index.json`, as oras and notation write it (MAN-36). If the layout already has a
         referrers tag for an artifact, as regctl writes it, the tag lists it, too.
         """
+        if not attachments:  # a tar would be written again for nothing
+            return []
         blobs: dict[Digest, tuple[Descriptor, bytes]] = {}
         for item in attachments:
             for descriptor, raw in (*item.blobs, (item.manifest, item.raw)):

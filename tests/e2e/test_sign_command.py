@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from airgap.oci.descriptor import Descriptor
+from airgap.transfer.attach import AttachableLayout, Attachment
 from tests.support.command import Ran, run_here, run_process
 from tests.support.keyring import pem
 from tests.support.layouts import LayoutBuilder
@@ -215,6 +216,33 @@ class TestResult:
         ran = sign("--file", str(tmp_path / "list"), *key_options(tmp_path / "k", LEAF), "--format", "json")
         assert len(ran.document["signed"]) == 2
         assert run_here(["verify", str(path), *trust(tmp_path)]).code == 0
+
+    def test_one_artifact_is_signed_once_however_its_layout_is_spelt(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = layout(tmp_path, "v1")
+        monkeypatch.chdir(tmp_path)
+        names = [f"{path}:v1", "layout:v1", "./layout:v1", "oci:layout:v1"]
+        ran = sign(*names, *key_options(tmp_path / "k", LEAF), "--format", "json")
+        assert len(ran.document["signed"]) == 1
+        assert len(json.loads((path / "index.json").read_bytes())["manifests"]) == 2
+
+    def test_a_layout_is_written_once_wherever_it_stands_in_a_list(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, second = (layout(tmp_path / name, "v1", "v2") for name in ("first", "second"))
+        written: list[int] = []
+        attach = AttachableLayout.attach
+
+        def attached(holder: AttachableLayout, attachments: Sequence[Attachment]) -> list[str]:
+            written.append(len(attachments))
+            return attach(holder, attachments)
+
+        monkeypatch.setattr(AttachableLayout, "attach", attached)
+        names = [f"{path}:{tag}" for tag in ("v1", "v2") for path in (first, second)]
+        ran = sign(*names, *key_options(tmp_path / "k", LEAF), "--format", "json")
+        assert [item["target"] for item in ran.document["signed"]] == [names[0], names[2], names[1], names[3]]
+        assert written == [2, 2]
 
     def test_nothing_at_all_is_a_usage_error(self, tmp_path: Path) -> None:
         ran = run_here(["sign", *key_options(tmp_path / "k", LEAF)])
