@@ -84,6 +84,12 @@ def places(found: Sequence[FoundArtifact], destination: Destination, naming: Nam
     if isinstance(destination, LayoutReference):
         return _in_layouts(found, destination, naming)
     if isinstance(destination, RegistryReference) and destination.tag is not None:
+        if naming.has_paths:
+            raise UsageError(
+                f"{safe(destination)} is the whole name of one artifact; --map, --keep-host and --full-names name "
+                "repositories",
+                remedy=f"Leave them out, or the tag: {destination.registry} alone, or {destination.name}/ as a prefix.",
+            )
         return _one(found, destination)
     if isinstance(destination, RegistryReference) and naming.has_paths:
         destination = RegistryPrefix(destination.registry, destination.repository)

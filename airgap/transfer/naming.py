@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from airgap.errors import UsageError
-from airgap.oci.reference import RegistryReference, is_repository, names_registry
+from airgap.oci.reference import RegistryReference, is_registry, is_repository
 from airgap.text import safe
 from airgap.transfer.lists import read_list
 
@@ -52,6 +52,12 @@ class Naming:
         return f"{host}{repository.repository}"
 
 
+def _is_prefix(text: str) -> bool:
+    """Whether names of repositories can begin so: a line about anything else would do nothing."""
+    host, slash, path = text.partition("/")
+    return is_registry(host) and (is_repository(path) if slash else True)
+
+
 def read_name_map(path: Path) -> NameMap:
     """The map in a file: two words a line, a prefix of source names and the path that it becomes (`.`: none).
 
@@ -60,7 +66,7 @@ def read_name_map(path: Path) -> NameMap:
     found: dict[str, str] = {}
     for line in read_list(path, "map"):
         words = line.split()
-        if len(words) != 2 or not names_registry(f"{words[0]}/"):  # noqa: PLR2004
+        if len(words) != 2 or not _is_prefix(words[0].rstrip("/")):  # noqa: PLR2004
             raise UsageError(
                 f"the map {safe(path)} cannot be read: {safe(line, limit=160)!r}",
                 remedy="Write two words a line: a host, or host/path, and the path in the destination (. for none).",

@@ -139,6 +139,9 @@ def test_map_of_prefixes(box: Path, target: LoopbackRegistry, tmp_path: Path, li
         ("r.example a\nr.example b", "says two things about r.example"),
         ("r.example Apps", "has 'Apps', which is no path of a repository"),
         ("# nothing", "names nothing"),
+        ("r.example/team:v1 apps", "cannot be read: 'r.example/team:v1"),
+        ("oci://r.example/team apps", "cannot be read: 'oci://"),
+        ("r.example/Team apps", "cannot be read: 'r.example/Team"),
     ],
 )
 def test_map_that_cannot_be_understood(
@@ -157,6 +160,18 @@ def test_layout_has_no_repositories_to_name(box: Path, tmp_path: Path, options: 
     ran = run_here(["copy", *given, str(box), str(tmp_path / "to")])
     assert (ran.code, "is no registry" in ran.err) == (2, True), ran
     assert not (tmp_path / "to").exists()
+
+
+@pytest.mark.parametrize("options", [["--keep-host"], ["--full-names"], ["--map", "MAP"]])
+def test_whole_name_as_destination_leaves_nothing_to_name(
+    box: Path, target: LoopbackRegistry, tmp_path: Path, options: list[str]
+) -> None:
+    (tmp_path / "MAP").write_text("r.example a")
+    given = [str(tmp_path / "MAP") if option == "MAP" else option for option in options]
+    one = run_here(["copy", "--dry-run", "--format", "json", str(box), target.host]).document["artifacts"][0]["source"]
+    ran = run_here(["copy", *given, one, f"{target.host}/app:v2"])
+    assert (ran.code, "is the whole name of one artifact" in ran.err) == (2, True), ran
+    assert run_here(["copy", "--to-repo", one, f"{target.host}/app:v2"]).code == 0
 
 
 def test_one_repository_and_paths_of_their_own_contradict(box: Path, target: LoopbackRegistry) -> None:
