@@ -218,7 +218,7 @@ def copy(
     if sides.read_standard_input and "-" in references[:-1]:
         raise UsageError("standard input holds the tar to copy, so a password cannot be read from it")
     source_credentials, destination_credentials = sides.credentials(output.note)
-    into = _evidence_target(request) if writing.with_evidence and not writing.dry_run else None
+    into = _evidence_target(request) if writing.with_evidence else None
     aside = references[-1] == "-"  # standard output is the tar in this case
     started = time.monotonic()
     with shown(quiet=output.quiet, no_tty=output.no_tty or bool(os.environ.get("NO_COLOR"))) as progress:
@@ -233,7 +233,7 @@ def copy(
             progress=progress,
         )
     seconds = time.monotonic() - started
-    fetched = into is not None and result.exit_code in {ExitCode.OK, ExitCode.PARTIAL}
+    fetched = into is not None and not writing.dry_run and result.exit_code in {ExitCode.OK, ExitCode.PARTIAL}
     report = airgap.report.CopyReport(
         result=result,
         seconds=seconds,

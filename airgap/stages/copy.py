@@ -51,7 +51,7 @@ from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact, Selection
 from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
 from airgap.transfer.room import Room, room_in
-from airgap.transfer.tar_writer import lay_out, write_tar_file, write_tar_stream
+from airgap.transfer.tar_writer import check_absent, lay_out, write_tar_file, write_tar_stream
 from airgap.transfer.writer import LayoutProbe, LayoutWriter
 from airgap.trust.separation import check_output, layout_paths, same_place
 
@@ -372,6 +372,8 @@ class _Copy:
 
     def _into_tar(self, group: _Group, path: Path | None) -> None:
         request = self._request
+        if path is not None and not request.overwrite:
+            check_absent(path)
         plan = self._prepared(group, self._plan(group), LayoutReference(path=STREAM), None).plan
         if request.dry_run:
             if path is not None:

@@ -19,7 +19,7 @@ from typing import BinaryIO, Final
 
 from airgap import limits
 from airgap.errors import ContentError, UsageError
-from airgap.files import complete_or_absent, sweep_leftovers
+from airgap.files import complete_or_absent, is_there, sweep_leftovers
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX
 from airgap.oci.store import size_error
@@ -154,8 +154,8 @@ def write_tar_file(
 
     Raises UsageError if the path exists (without `overwrite`), WriteError, ContentError, and what sources raise.
     """
-    if path.exists() and not overwrite:
-        raise _exists(path)
+    if not overwrite:
+        check_absent(path)
     run = _Writing(plan, executor, progress)
     with writing(path):
         sweep_leftovers(path)
@@ -166,6 +166,12 @@ def write_tar_file(
         except FileExistsError:
             raise _exists(path, "; it was written while this copy ran") from None
     return run.result()
+
+
+def check_absent(path: Path) -> None:
+    """Raises UsageError where something has the name of the new tar, including a broken link."""
+    if is_there(path):
+        raise _exists(path)
 
 
 def _exists(path: Path, since: str = "") -> UsageError:

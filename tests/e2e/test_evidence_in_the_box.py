@@ -403,8 +403,9 @@ class TestJourney:
             ran = run_here(["copy", *sources, str(tmp_path / "second"), *options])
             assert (ran.code, "REVOKED: " in ran.out) == (14, True), ran
 
-    def test_evidence_needs_a_layout_or_a_tar(self, tmp_path: Path) -> None:
-        ran = run_here(["copy", str(ROOT / "layouts/good"), "registry.example/app", "--with-evidence"])
+    @pytest.mark.parametrize("options", [[], ["--dry-run"]], ids=["copy", "dry-run"])
+    def test_evidence_needs_a_layout_or_a_tar(self, options: list[str]) -> None:
+        ran = run_here(["copy", str(ROOT / "layouts/good"), "registry.example/app", "--with-evidence", *options])
         assert ran.code == 2
         assert "--with-evidence" in ran.err
 

@@ -66,6 +66,19 @@ def test_dry_run_says_whether_it_fits(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not (tmp_path / name).exists()
 
 
+@pytest.mark.parametrize("there", ["a tar", "a broken link"])
+@pytest.mark.parametrize("options", [[], ["--dry-run"]], ids=["copy", "dry-run"])
+def test_tar_that_is_there_is_refused_before_anything_is_read(tmp_path: Path, there: str, options: list[str]) -> None:
+    source, tar = write(tmp_path / "source", family()), tmp_path / "trip.tar"
+    if there == "a tar":
+        tar.write_bytes(b"another trip")
+    else:
+        tar.symlink_to(tmp_path / "not mounted" / "trip.tar")
+    ran = run_here(["copy", *options, str(source), str(tar)])
+    assert (ran.code, "trip.tar exists; a tar is written as a whole" in ran.err) == (2, True), ran
+    assert run_here(["copy", "--dry-run", "--overwrite", str(source), str(tar)]).code == 0
+
+
 def test_dry_run_counts_only_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, stick = write(tmp_path / "source", family()), tmp_path / "stick"
     assert run_here(["copy", str(source), str(stick)]).code == 0
