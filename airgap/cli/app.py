@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise, takewhile
 from typing import Annotated, Any, ClassVar, Final
@@ -129,5 +130,11 @@ def main() -> None:
         completion_init()
     try:
         app(prog_name="airgap")
+    except OSError as error:  # of the help, which no command writes
+        from airgap.cli.console import boundary, named
+
+        with suppress(typer.Exit), boundary():
+            raise named(error) from None
+        sys.exit(1)
     finally:
         gc.freeze()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from airgap.cli.command import command
+from airgap.cli.console import write
 from airgap.cli.lazy import typer_app
 
 app = typer_app()
@@ -35,4 +35,4 @@ def completion(
     from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
     script = get_completion_script(prog_name="airgap", complete_var="_AIRGAP_COMPLETE", shell=shell.value)
-    sys.stdout.write(script.rstrip() + "\n")
+    write(script.rstrip() + "\n")

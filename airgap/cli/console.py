@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 
@@ -51,9 +51,18 @@ def home() -> Path | None:
 
 
 def write(text: str) -> None:
-    """The result, on standard output."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    """The result, on standard output. Raises OSError that names it."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        raise named(error) from None
+
+
+def named(error: OSError) -> OSError:
+    """An error of writing to standard output, with its name; no further text is written there."""
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for the interpreter's last flush
+    return OSError(error.errno, error.strerror or str(error), "standard output")
 
 
 def note(text: str) -> None:
@@ -132,6 +141,9 @@ class QuietOutput(Output):
             Output.show(self, report)
 
 
+_LESS: Final = "Raise the limit of memory or of processes (ulimit -a shows them), or do less at once: --concurrency 1."
+
+
 @contextmanager
 def boundary(*, debug: bool = False, tell: Callable[[AirgapError], None] = lambda _: None) -> Iterator[None]:
     """The one place where errors become a sentence and an exit code (reference/exit-codes.md); `tell` gets each."""
@@ -146,7 +158,6 @@ def boundary(*, debug: bool = False, tell: Callable[[AirgapError], None] = lambd
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     except OSError as error:
         if error.errno == errno.EPIPE:  # the reader of our output has closed the pipe
-            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for the interpreter's last flush
             raise typer.Exit(ExitCode.ERROR) from None
         name = f"{safe(error.filename)}: " if error.filename else ""
         _complain(AirgapError(f"{name}{error.strerror or error}"), tell)
@@ -156,6 +167,9 @@ def boundary(*, debug: bool = False, tell: Callable[[AirgapError], None] = lambd
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "start new thread" in str(error)):
+            _complain(AirgapError("the machine has too little memory for this", remedy=_LESS), tell)
+            raise typer.Exit(ExitCode.ERROR) from None
         message = f"unexpected {type(error).__name__}: {safe(error)}"
         _complain(AirgapError(message, remedy="This is a defect; --debug shows where. Report it."), tell)
         raise typer.Exit(ExitCode.ERROR) from None
