@@ -69,21 +69,30 @@ class Lookup:
 
 
 def credential_files(explicit: Path | None, environment: Mapping[str, str]) -> tuple[Path, ...]:
-    """The files that are searched, in order; they need not exist."""
+    """The files that are searched, in order; they need not exist. None where no folder is known for any."""
     if explicit is not None:
         return (explicit,)
-    home = Path(environment.get("HOME") or environment.get("USERPROFILE") or Path.home())
+    home = _home(environment)
     docker = environment.get("DOCKER_CONFIG")
     runtime = environment.get("XDG_RUNTIME_DIR")
     config = environment.get("XDG_CONFIG_HOME")
     named = environment.get("REGISTRY_AUTH_FILE")
     candidates = (
         Path(named) if named else None,
-        (Path(docker) if docker else home / ".docker") / "config.json",
+        Path(docker) / "config.json" if docker else home and home / ".docker/config.json",
         Path(runtime) / "containers" / "auth.json" if runtime else None,
-        (Path(config) if config else home / ".config") / "containers" / "auth.json",
+        Path(config) / "containers/auth.json" if config else home and home / ".config/containers/auth.json",
     )
     return tuple(path for path in candidates if path is not None)
+
+
+def _home(environment: Mapping[str, str]) -> Path | None:
+    if named := environment.get("HOME") or environment.get("USERPROFILE"):
+        return Path(named)
+    try:
+        return Path.home()
+    except RuntimeError:  # services, and containers with a user that no file names
+        return None
 
 
 class Credentials:

@@ -47,10 +47,10 @@ def login(
     """
     if not credential.identity_token and not (credential.username and credential.password):
         raise UsageError("a login needs a user name and a password, or an identity token")
+    path = _target(credentials)
     trial = Credentials(environment=credentials.environment, given=credential)
     with RegistryClient(host, trial, options) as client:
         tried = client.check()
-    path = _target(credentials)
     configuration = read_configuration(path) or {}
     helper = _helper(configuration, host)
     if helper:
@@ -83,6 +83,11 @@ def logout(host: str, credentials: Credentials) -> bool:
 
 
 def _target(credentials: Credentials) -> Path:
+    if not credentials.files:
+        raise UsageError(
+            "no home directory is known, so there is no file for credentials",
+            remedy="Name one with --registry-config, or its folder with DOCKER_CONFIG.",
+        )
     return credentials.files[0]
 
 

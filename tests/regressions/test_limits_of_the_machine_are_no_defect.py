@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import run_here
-from tests.support.copying import family, write
+from tests.support.copying import family, load, write
+from tests.support.registry import LoopbackRegistry
 
 FULL = Path("/dev/full")
 
@@ -36,3 +37,23 @@ def test_too_little_memory_is_no_defect(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("airgap.stages.copy.make_plan", refuse)
     ran = run_here(["copy", str(source), str(tmp_path / "to")])
     assert (ran.code, "too little memory" in ran.err, "defect" in ran.err) == (1, True, False), ran
+
+
+def test_user_without_a_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pod that runs under a number that no file names: `login` and `logout` called it a defect."""
+
+    def unknown() -> None:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("pathlib.Path.home", unknown)
+    for name in ("HOME", "USERPROFILE", "DOCKER_CONFIG", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "REGISTRY_AUTH_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    with LoopbackRegistry() as registry:
+        load(registry, "app", family())
+        assert run_here(["copy", f"{registry.host}/app:v1", str(tmp_path / "to")]).code == 0
+        for command in (["login", registry.host, "-u", "a", "-p", "b"], ["logout", registry.host]):
+            ran = run_here(command)
+            assert (ran.code, "--registry-config" in ran.err, "defect" in ran.err) == (2, True, False), ran
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+        assert run_here(["login", registry.host, "-u", "a", "-p", "b"]).code == 0
+    assert (tmp_path / "docker/config.json").exists()
