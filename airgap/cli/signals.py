@@ -1,15 +1,24 @@
-"""Ctrl-C, SIGTERM and SIGHUP end the command in one way: exit code 130, without a traceback, nothing half written."""
+"""Ctrl-C, SIGTERM and SIGHUP end the command in one way: exit code 130, without a traceback, nothing half written.
+
+What runs is stopped and cleaned up first. That can take minutes where a registry does not answer: a second signal ends
+the process at once. What it leaves has temporary names, and the next writer removes it.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
+import time
 from types import FrameType
 from typing import NoReturn
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 _INTERRUPTED = 130
+_CLEANING_SECONDS = 1.0
+"""Further signals in this time belong to the first one: `timeout` and terminals send several."""
 _installed = False
+_began: float | None = None
+"""When the first signal came."""
 
 
 def leave_at_once() -> None:
@@ -21,6 +30,8 @@ def leave_at_once() -> None:
 
 def clean_up_first() -> None:
     """From now on a signal is a KeyboardInterrupt. Does nothing in a program that uses the library."""
+    global _began  # noqa: PLW0603 - as above
+    _began = None
     if _installed:
         _handle(_interrupt)
 
@@ -36,5 +47,11 @@ def _leave(_: int, __: FrameType | None) -> NoReturn:
     os._exit(_INTERRUPTED)
 
 
-def _interrupt(_: int, __: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+def _interrupt(_: int, __: FrameType | None) -> None:
+    global _began  # noqa: PLW0603 - as above
+    if _began is None:
+        _began = time.monotonic()
+        raise KeyboardInterrupt
+    if time.monotonic() - _began > _CLEANING_SECONDS:
+        os.write(2, b"Error: interrupted again, before everything was cleaned up\n")
+        os._exit(_INTERRUPTED)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.copying import family, write
+from tests.support.copying import family, load, write
+from tests.support.registry import LoopbackRegistry, then
 
 if sys.platform == "win32":
     pytest.skip("Windows has other signals", allow_module_level=True)
@@ -51,6 +53,33 @@ def test_a_copy_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     _, err = process.communicate(timeout=60)
     assert (process.returncode, "interrupted" in err.decode(), "Traceback" in err.decode()) == (130, True, False), err
     assert [path for path in (tmp_path / "to").rglob("*") if path.name.endswith(".tmp")] == []
+
+
+@each
+def test_a_second_one_does_not_wait_for_a_registry_that_is_silent(tmp_path: Path, number: signal.Signals) -> None:
+    """Each further signal was swallowed while what runs was awaited: up to a minute for each try of each request."""
+    with LoopbackRegistry() as registry:
+        load(registry, "app", family())
+        silent = threading.Event()
+        registry.on("GET", "/blobs/", then(lambda: silent.wait(60)))
+        code = f"{NOT_IGNORED} import sys; from airgap.__main__ import main; sys.argv[0] = 'airgap'; main()"
+        command = [sys.executable, "-c", code, "copy", f"{registry.host}/app:v1", str(tmp_path / "to")]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 30
+        while not registry.requests("GET", "/blobs/"):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(number)
+        process.send_signal(number)  # belongs to the first one
+        time.sleep(1.5)
+        assert process.poll() is None
+        process.send_signal(number)
+        try:
+            _, err = process.communicate(timeout=20)
+        finally:
+            silent.set()
+            process.kill()
+    assert (process.returncode, b"interrupted again" in err, b"Traceback" in err) == (130, True, False), err
 
 
 @each
