@@ -14,8 +14,15 @@ from airgap import limits
 from airgap.errors import ContentError, FormatError, UsageError
 from airgap.files import read_regular
 from airgap.net.places import Places
-from airgap.oci.attached import may_run
-from airgap.oci.descriptor import ACQUISITION, MANIFEST_TYPES, NOTARY_SIGNATURE, is_media_type
+from airgap.oci.attached import KIND, may_run
+from airgap.oci.descriptor import (
+    ACQUISITION,
+    CONTAINERD_NAME,
+    MANIFEST_TYPES,
+    NOTARY_SIGNATURE,
+    REF_NAME,
+    is_media_type,
+)
 from airgap.oci.reference import LayoutReference, names_registry, parse_reference
 from airgap.revocation.artifact import EVIDENCE_TYPE
 from airgap.text import safe
@@ -34,6 +41,8 @@ _MADE_OTHERWISE: Final = MappingProxyType(
         ACQUISITION: "Records are written by airgap copy.",
     }
 )
+_NAMING: Final = frozenset({REF_NAME, CONTAINERD_NAME, KIND})
+"""The annotations of an entry of `index.json` that name an image, or say that it is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +69,12 @@ class AttachRequest:
         _check_type(self.artifact_type, "artifact type")
         for text in (*self.annotations, *self.annotations.values()):
             _check_text(text)
-        if remedy := _MADE_OTHERWISE.get(self.artifact_type):
+        for key in sorted(_NAMING & self.annotations.keys()):
+            raise UsageError(
+                f"by the annotation {key} tools would take what is attached for an artifact of its own",
+                remedy="Use another key.",
+            )
+        if remedy := _MADE_OTHERWISE.get(_plain(self.artifact_type)):
             raise UsageError(f"{self.artifact_type} is not for files that anybody attaches", remedy=remedy)
 
 
@@ -145,11 +159,19 @@ def _split(text: str, default: str) -> tuple[Path, str]:
     """`FILE[:MEDIATYPE]`. A file with the whole name is that file."""
     path, colon, media_type = text.rpartition(":")
     if os.path.lexists(text) or not (colon and path and "/" in media_type):
-        return Path(text), default
+        path, media_type = text, default
     _check_type(media_type, "media type")
-    if media_type in MANIFEST_TYPES or may_run(media_type):
-        raise UsageError(f"{media_type} is no type for a file that is attached: tools would take it for something else")
+    if _plain(media_type) in MANIFEST_TYPES or may_run(_plain(media_type)):
+        raise UsageError(
+            f"{media_type} is no type for a file that is attached: tools would take it for something else",
+            remedy="Give the file a type of its own: FILE:MEDIATYPE.",
+        )
     return Path(path), media_type
+
+
+def _plain(media_type: str) -> str:
+    """The type without parameters, in lower case: some tools compare no more of it."""
+    return media_type.partition(";")[0].strip().lower()
 
 
 def _check_type(text: str, what: str) -> None:

@@ -156,6 +156,7 @@ def test_the_manifest_is_as_oras_writes_it(tmp_path: Path) -> None:
         ("sbom", "is no artifact type"),
         ("a/b\n", "is no artifact type"),
         ("application/vnd.cncf.notary.signature", "airgap sign"),
+        ("Application/vnd.CNCF.notary.signature; a=b", "airgap sign"),
         ("application/vnd.airgap.evidence.v1", "trust fetch --into"),
     ],
 )
@@ -167,11 +168,36 @@ def test_types_that_nobody_may_attach(tmp_path: Path, kind: str, said: str) -> N
     assert (ran.document["schema"], ran.document["exit_code"]) == ("airgap.attach/1", 2)
 
 
-@pytest.mark.parametrize("kind", ["application/wasm", "application/vnd.oci.image.manifest.v1+json"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/wasm",
+        "application/x+WASM",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.oci.image.manifest.v1+json; a=b",
+        "application/vnd.OCI.image.index.v1+json",
+    ],
+)
 def test_layer_types_that_something_else_would_be_made_of(tmp_path: Path, kind: str) -> None:
+    """A file with the type of a manifest would be read as one, and the layout would hold what nobody can read."""
     ground = Ground(tmp_path, f"{_layout().write_directory(tmp_path / 'box')}:v1")
     assert ground.attach(f"{ground.file()}:{kind}").code == 2
+    assert ground.attach(ground.file(), kind=kind).code == 2
     assert ground.referrers() == []
+
+
+@pytest.mark.parametrize("key", ["org.opencontainers.image.ref.name", "io.containerd.image.name", "kind"])
+def test_annotations_that_would_make_it_an_artifact_of_its_own(ground: Ground, key: str) -> None:
+    ran = ground.attach(ground.file(), "-a", f"{key}=dev.hauler/image")
+    assert (ran.code, key in ran.err) == (2, True)
+    assert ground.referrers() == []
+
+
+def test_a_layout_that_is_not_there_is_not_found(tmp_path: Path) -> None:
+    """As for the commands that read one."""
+    ground = Ground(tmp_path, f"{tmp_path / 'nothing'}:v1")
+    ran = ground.attach(ground.file())
+    assert (ran.code, "there is no file or directory" in ran.err) == (11, True)
 
 
 def test_an_input_is_never_changed(tmp_path: Path) -> None:
