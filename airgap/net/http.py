@@ -39,6 +39,8 @@ _IDEMPOTENT: Final = frozenset({"GET", "HEAD"})
 _PERMANENT: Final = frozenset({501, 505})
 _SERVER_ERROR: Final = 500
 _DISCARDED_CHUNKS: Final = 4
+_DEAD_SECONDS: Final = 15.0
+"""After this time a host that has never answered is not asked again: somebody waits for the command."""
 _GRACE_SECONDS: Final = 60.0
 _LEAST_RATE: Final = limits.KIB
 """Bytes a second that a whole answer must reach on average after its minimum time."""
@@ -177,12 +179,12 @@ class Http:
 
         A status that stays 408, 429 or 5xx after all repetitions is returned as it is.
         """
-        attempt = 0
+        attempt, started = 0, time.monotonic()
         while True:
             try:
                 reply = self._once(request)
             except TransportError as error:
-                if attempt >= self.options.retries or not self._worth_repeating(request, error):
+                if attempt >= self.options.retries or not self._worth_repeating(request, error, started):
                     raise
                 reason, asked = str(error), None
             else:
@@ -233,13 +235,13 @@ class Http:
             reply.read(request.limit)
         return reply
 
-    def _worth_repeating(self, request: Request, error: TransportError) -> bool:
-        if error.cause in {
-            Cause.REFUSED,
-            Cause.DNS,
-            Cause.UNREACHABLE,
-        }:  # nothing was sent, so any method may be repeated
-            return origin_of(request.url) in self._reached
+    def _worth_repeating(self, request: Request, error: TransportError, started: float) -> bool:
+        """`started`: when the first attempt began, by the monotonic clock."""
+        is_reached = origin_of(request.url) in self._reached
+        if error.cause in {Cause.REFUSED, Cause.DNS, Cause.UNREACHABLE}:
+            return is_reached  # nothing was sent, so any method may be repeated
+        if not is_reached and time.monotonic() - started > _DEAD_SECONDS:
+            return False
         return request.may_repeat and error.cause in {Cause.RESET, Cause.TIMEOUT}
 
 

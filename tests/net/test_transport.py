@@ -61,6 +61,18 @@ def test_a_silent_server_is_given_up() -> None:
     assert caught.value.facts["cause"] == "timeout"
 
 
+@pytest.mark.parametrize(("patience", "waits"), [(0.0, 0), (3600.0, 3)])
+def test_a_host_that_never_answered_is_not_asked_for_minutes(
+    monkeypatch: pytest.MonkeyPatch, patience: float, waits: int
+) -> None:
+    """Six times a minute, while somebody waited."""
+    monkeypatch.setattr("airgap.net.http._DEAD_SECONDS", patience)
+    diary = Diary()
+    with silent_port() as port, pytest.raises(TransportError, match="did not answer in time"):
+        _check(f"127.0.0.1:{port}", read_timeout=0.1, retries=3, diary=diary)
+    assert len(diary.waits) == waits
+
+
 def test_a_registry_that_was_there_is_waited_for(registry: LoopbackRegistry) -> None:
     """A restart in the middle of a copy is not a wrong address."""
     diary = Diary()
