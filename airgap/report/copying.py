@@ -26,6 +26,8 @@ COPY_SCHEMA = "airgap.copy/1"
 
 _NAMES = 3
 """Files that are named in a line."""
+_TAKE_ALONG = "Take it along: airgap trust fetch --no-download --into COPY COPY SOURCE"
+_ATTACH = "Attach it, and copy again: airgap trust fetch --no-download --into SOURCE SOURCE"
 _KIND = {"copied": "good", "current": "good", "planned": "strong", "partial": "unsure", "failed": "bad"}
 _COSIGN = {"sig": "cosign signature", "att": "cosign attestation", "sbom": "cosign SBOM"}
 _WORD = {"copied": "copied", "current": "current", "planned": "planned", "partial": "PARTIAL", "failed": "FAILED"}
@@ -161,9 +163,10 @@ def _room(room: Room) -> Json:
 def _evidence_left_lines(result: CopyResult, style: Style) -> Iterator[str]:
     for left in result.evidence_left:
         others = f" and {len(left.names) - _NAMES} more" if len(left.names) > _NAMES else ""
-        text = f"evidence about revocation in {left.source} was not copied: {', '.join(left.names[:_NAMES])}{others}"
+        verb = "would not be copied" if result.dry_run else "was not copied"
+        text = f"evidence about revocation in {left.source} {verb}: {', '.join(left.names[:_NAMES])}{others}"
         yield f"{style.paint('unsure', 'note')} {text}"
-        yield "     → Take it along: airgap trust fetch --no-download --into COPY COPY SOURCE"
+        yield f"     → {_ATTACH if result.into_registry else _TAKE_ALONG}"
 
 
 def _artifact_lines(artifact: CopiedArtifact, style: Style) -> Iterator[str]:

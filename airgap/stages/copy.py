@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from airgap import __version__
-from airgap.errors import AirgapError, UnsignedError, UsageError
+from airgap.errors import AirgapError, UsageError
 from airgap.files import check_writable
 from airgap.net.registries import Registries
-from airgap.oci.descriptor import ACQUISITION, REF_NAME
+from airgap.oci.descriptor import ACQUISITION, NOTARY_SIGNATURE, REF_NAME
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LayoutOnDisk
 from airgap.oci.layout import LayoutDirectory, open_directory
@@ -27,7 +27,7 @@ from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, registries_in
 from airgap.revocation.artifact import called_evidence, find_target_evidence
 from airgap.text import safe
-from airgap.transfer.copied import CopiedArtifact, CopyResult, EvidenceLeft, Totals, added, is_signed, status_of
+from airgap.transfer.copied import CopiedArtifact, CopyResult, EvidenceLeft, Totals, added, status_of
 from airgap.transfer.destinations import (
     CopyPlace,
     Destination,
@@ -44,7 +44,7 @@ from airgap.transfer.endpoint import Sink, TransferMethod
 from airgap.transfer.events import Progress, silent
 from airgap.transfer.layout_referrers_tags import with_referrers_tags
 from airgap.transfer.lists import read_list
-from airgap.transfer.mover import Survey, TransferResult, landed, survey, transfer
+from airgap.transfer.mover import Survey, TransferResult, landed, survey, transfer, unsigned
 from airgap.transfer.naming import Naming, read_name_map
 from airgap.transfer.origins import Choice, FoundArtifact, Sources, find_all
 from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact, Selection
@@ -230,6 +230,7 @@ class _Copy:
             moved_tags=tuple(self._moved),
             room=self._room,
             evidence_left=tuple(self._evidence_left()),
+            into_registry=isinstance(destination, RegistryReference | RegistryPrefix),
         )
 
     def _evidence_left(self) -> Iterator[EvidenceLeft]:
@@ -418,14 +419,12 @@ class _Copy:
         """The plan without unsigned artifacts. Raises UnsignedError for the first, unless the copy keeps going."""
         artifacts: list[PlannedArtifact] = []
         for item in plan.artifacts:
-            if item.error is None and not is_signed(item):
-                error = UnsignedError(
-                    f"{item.wanted.reference} comes without a signature",
-                    remedy="Ask its publisher for a signature, or copy it without --require-signature.",
-                )
-                if not self._request.keep_going:
-                    raise error
-                item = PlannedArtifact(wanted=item.wanted, error=error)  # noqa: PLW2901
+            if item.error is None:
+                item = replace(item, must_be_signed=True)  # noqa: PLW2901
+                if error := unsigned(item):
+                    if not self._request.keep_going:
+                        raise error
+                    item = PlannedArtifact(wanted=item.wanted, error=error)  # noqa: PLW2901
             artifacts.append(item)
         return CopyPlan.of(artifacts, plan.nodes)
 
@@ -483,6 +482,12 @@ def _complete(request: CopyRequest) -> CopyRequest:
         raise UsageError(
             "there is nothing to copy from",
             remedy="Name at least one source and then the destination: copy SRC DST.",
+        )
+    if request.require_signature and not request.selection.brings(NOTARY_SIGNATURE):
+        raise UsageError(
+            "signatures are left behind by what is chosen of the referrers, and --require-signature demands one",
+            remedy="Leave out --exclude-referrers and --depth 0; with --artifact-type name signatures, too: "
+            f"--artifact-type {NOTARY_SIGNATURE}",
         )
     if STREAM in sources and len(sources) > 1:
         raise UsageError("standard input holds one layout, and it is the only source then")

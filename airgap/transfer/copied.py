@@ -8,8 +8,7 @@ from pathlib import Path
 
 from airgap.errors import AirgapError
 from airgap.files import write_file
-from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
-from airgap.oci.tags import cosign_target
+from airgap.oci.descriptor import Descriptor
 from airgap.reasons import ExitCode, most_severe
 from airgap.transfer.endpoint import TransferMethod
 from airgap.transfer.mover import TransferResult
@@ -77,11 +76,12 @@ class CopyResult:
     """Of a dry run into a layout or tar: whether it would fit."""
     evidence_left: tuple[EvidenceLeft, ...] = ()
     """Sources with evidence about revocation that no copied artifact has: a verifier of the copy does not see it."""
+    into_registry: bool = False
 
     @property
     def unsigned(self) -> tuple[str, ...]:
         """The artifacts that came without a signature of the Notary Project, by their references."""
-        return tuple(item.source for item in self.artifacts if item.planned and not is_signed(item.planned))
+        return tuple(item.source for item in self.artifacts if item.planned and not item.planned.is_signed)
 
     @property
     def exit_code(self) -> int:
@@ -101,14 +101,6 @@ class CopyResult:
         """The same as a file, for the next request's `lists` with `pinned`. Raises OSError."""
         lines = ["# what `airgap copy` resolved; use it with --lock", *self.lock()]
         write_file(path, ("\n".join(lines) + "\n").encode())
-
-
-def is_signed(planned: PlannedArtifact) -> bool:
-    """Whether a signature was copied with it; cosign's tags are signatures themselves."""
-    if planned.wanted.tags and all(cosign_target(tag) for tag in planned.wanted.tags):
-        return True
-    root = planned.wanted.descriptor.digest
-    return any(item.artifact_type == NOTARY_SIGNATURE and item.subject == root for item in planned.attached)
 
 
 def status_of(
@@ -136,7 +128,8 @@ def added(
     for key, node in nodes.items():
         by[moved[key].value] = by.get(moved[key].value, 0) + node.descriptor.size
     count = sum(node.descriptor.size for node in nodes.values())
-    absent = sum(plan.nodes[key].descriptor.size for key in done.skipped if key in done.survey.missing)
+    lost = (done.skipped | done.failures.keys()) & done.survey.missing
+    absent = sum(plan.nodes[key].descriptor.size for key in lost)
     everything = done.survey.bytes + done.survey.present_bytes - absent
     return Totals(
         blobs=totals.blobs + sum(node.manifest is None for node in nodes.values()),

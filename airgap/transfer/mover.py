@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
-from airgap.errors import AirgapError, Cause, ContentError, TransferError
+from airgap.errors import AirgapError, Cause, ContentError, TransferError, UnsignedError
 from airgap.oci.descriptor import Descriptor
 from airgap.text import safe
 from airgap.transfer.endpoint import Blobs, Destination, NamingResult, Resumable, Sink, TransferMethod
@@ -84,7 +84,7 @@ class TransferResult:
 
     def error_of(self, artifact: PlannedArtifact) -> AirgapError | None:
         """The error of an artifact that was not copied."""
-        return artifact.error or next((self.failures[key] for key in artifact.needed if key in self.failures), None)
+        return artifact.error or _error_of(artifact, self.failures)
 
 
 def landed(artifact: PlannedArtifact, failures: Mapping[Key, AirgapError]) -> PlannedArtifact:
@@ -96,6 +96,24 @@ def landed(artifact: PlannedArtifact, failures: Mapping[Key, AirgapError]) -> Pl
         artifact,
         attached=tuple(item for item in artifact.attached if item not in lost),
         problems=(*artifact.problems, *(failures[key_of(item.descriptor)] for item in lost)),
+    )
+
+
+def _error_of(artifact: PlannedArtifact, failures: Mapping[Key, AirgapError]) -> AirgapError | None:
+    failed = next((failures[key] for key in artifact.needed if key in failures), None)
+    return failed or (unsigned(landed(artifact, failures)) if artifact.must_be_signed else None)
+
+
+def unsigned(artifact: PlannedArtifact) -> UnsignedError | None:
+    """The error of an artifact that may not be copied without a signature, and has none."""
+    if not artifact.must_be_signed or artifact.is_signed:
+        return None
+    name, problems = artifact.wanted.reference, artifact.problems
+    if problems:
+        return UnsignedError(f"{name} comes without a signature: {problems[0]}", remedy=problems[0].remedy)
+    return UnsignedError(
+        f"{name} comes without a signature",
+        remedy="Ask its publisher for a signature, or copy it without --require-signature.",
     )
 
 
@@ -209,7 +227,7 @@ class _Transfer:
         }
 
     def is_complete(self, artifact: PlannedArtifact) -> bool:
-        return artifact.error is None and not (self.failures and artifact.needed & self.failures.keys())
+        return artifact.error is None and not (self.failures and _error_of(artifact, self.failures))
 
     def blobs(self, nodes: Iterable[Node]) -> None:
         self._workers.run(nodes, self._put_blob, self._collect)

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from airgap.errors import AirgapError
-from airgap.oci.descriptor import Descriptor
+from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.record import bare
+from airgap.oci.tags import cosign_target
 from airgap.transfer.endpoint import Blobs, Entry, FoundReferrers, Source
 from airgap.transfer.platforms import PlatformFilter
 
@@ -42,6 +43,10 @@ class Selection:
     """Only these platforms of an index; empty: all."""
     skip_types: frozenset[str] = frozenset()
     """Referrers of these types are not copied: the destination gets its own, or none."""
+
+    def brings(self, artifact_type: str) -> bool:
+        """Whether referrers of this type come along with an artifact."""
+        return self.referrers and self.depth != 0 and self.takes(artifact_type, inside=False)
 
     def takes(self, artifact_type: str | None, *, inside: bool) -> bool:
         """Whether a referrer of this type is copied; `inside`: it refers to a referrer that is copied."""
@@ -118,6 +123,17 @@ class PlannedArtifact:
     """The error if it cannot be copied at all."""
     also: tuple[Entry, ...] = ()
     """Its acquisition record, which is named with it."""
+    must_be_signed: bool = False
+    """Whether it is only copied with a signature."""
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether a signature of the Notary Project comes along; cosign's tags are signatures themselves."""
+        tags = self.wanted.tags
+        root = self.wanted.descriptor.digest
+        return bool(tags and all(cosign_target(tag) for tag in tags)) or any(
+            item.artifact_type == NOTARY_SIGNATURE and item.subject == root for item in self.attached
+        )
 
     @property
     def needed(self) -> frozenset[Key]:

@@ -15,6 +15,7 @@ from tests.regressions.test_evidence_of_a_target_counts_wherever_it_lies import 
 from tests.support.command import run_here
 from tests.support.crls import crl
 from tests.support.layouts import LayoutBuilder
+from tests.support.registry import LoopbackRegistry
 from tests.support.scenario import Scene, Written, add_image
 
 ABOUT = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(b"absent"), size=6)
@@ -52,6 +53,22 @@ def test_loose_evidence_is_named_and_can_be_taken_along(tmp_path: Path, *, archi
     fetch = ["trust", "fetch", "--no-download", "--into", str(copied), str(copied), str(written.layout)]
     run_here([*fetch, "--trust", str(written.trust)])
     assert verify(written, copied) == 14
+
+
+def test_on_the_way_to_a_registry_it_is_attached_first(tmp_path: Path) -> None:
+    """Nothing can be fetched into a registry: the command that was named ended with exit code 2."""
+    made = scene()
+    made.box.extra_files["crls/r.crl"] = REVOKING
+    written = made.write(tmp_path)
+    with LoopbackRegistry() as registry:
+        planned = run_here(["copy", "--dry-run", str(written.layout), f"{registry.host}/app"])
+        assert f"note evidence about revocation in {written.layout} would not be copied: r.crl" in planned.out
+        ran = run_here(["copy", str(written.layout), f"{registry.host}/app"])
+        assert "airgap trust fetch --no-download --into SOURCE SOURCE" in ran.out
+        source = str(written.layout)
+        run_here(["trust", "fetch", "--no-download", "--into", source, source, "--trust", str(written.trust)])
+        again = run_here(["copy", source, f"{registry.host}/app", "--format", "json"])
+        assert (again.code, again.document["evidence_left"]) == (0, []), again
 
 
 def other_image(box: LayoutBuilder, _: Descriptor) -> None:

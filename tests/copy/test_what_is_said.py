@@ -12,7 +12,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.open import open_layout
 from airgap.oci.record import listed_records
 from tests.support.command import run_here
-from tests.support.copying import family, load
+from tests.support.copying import family, load, write
 from tests.support.layouts import LayoutBuilder
 from tests.support.registry import LoopbackRegistry, error
 
@@ -173,3 +173,31 @@ def test_signed_ones_beside_an_unsigned_one_are_copied(tmp_path: Path, target: L
     again = run_here(["copy", "--require-signature", f"{tmp_path / 'to'}:v1", str(tmp_path / "two")])
     assert again.code == 0, again
     assert str(made.index.digest) in again.out
+
+
+@pytest.mark.parametrize("into", ["registry", "layout"])
+def test_artifact_whose_signature_cannot_be_copied_is_none_with_a_signature(
+    tmp_path: Path, target: LoopbackRegistry, into: str
+) -> None:
+    """It went over without its signature, with exit code 20 as if something else had been left behind."""
+    made = family()
+    source = write(tmp_path / "source", made)
+    layer = json.loads(made.box.blobs[made.signature.digest])["layers"][0]["digest"]
+    (source / "blobs" / "sha256" / layer.removeprefix("sha256:")).unlink()
+    destination = f"{target.host}/app" if into == "registry" else str(tmp_path / "to")
+    options = ["--require-signature", "--keep-going", "--no-record", "--format", "json"]
+    ran = run_here(["copy", *options, str(source), destination])
+    (artifact,) = ran.document["artifacts"]
+    assert (ran.code, artifact["status"]) == (10, "failed"), ran
+    assert f"comes without a signature: {layer} is not in" in artifact["error"]["message"]
+    if into == "registry":
+        assert not target.repositories["app"].tags
+    else:
+        assert json.loads((tmp_path / "to" / "index.json").read_bytes())["manifests"] == []
+
+
+@pytest.mark.parametrize("options", [["--exclude-referrers"], ["--depth", "0"], ["--artifact-type", "a/b"]], ids=str)
+def test_signature_is_not_demanded_and_left_behind(tmp_path: Path, options: list[str]) -> None:
+    source = write(tmp_path / "source", family())
+    ran = run_here(["copy", "--require-signature", *options, str(source), str(tmp_path / "to")])
+    assert (ran.code, "signatures are left behind by what is chosen" in ran.err) == (2, True), ran
