@@ -198,6 +198,9 @@ REGISTRY_TAGS: Final = 1_000_000
 REGISTRY_REPOSITORIES: Final = 1_000_000
 """Repositories of one registry."""
 
+REGISTRY_NAMES_CHARACTERS: Final = 128 * MIB
+"""All tags of a repository, or all repositories: a million tags of 128 characters, the longest that there are."""
+
 TAG_PAGE_BYTES: Final = 32 * MIB
 """One page of tags: distribution 2.8 sends all of them in one."""
 

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from airgap.transfer.endpoint import FoundReferrers
 
 
-_ENTRY: Final = re.compile(rf"^{re.escape(LAYOUT_INDEX)} > manifests\[[0-9]+\]")
+_ENTRY: Final = re.compile(rf"^{re.escape(LAYOUT_INDEX)} > manifests\[([0-9]+)\]")
 _REFERRER: Final = "listed referrer"
+_ARTIFACT: Final = "artifact"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +96,13 @@ class RegistryArtifact(NamedTuple):
     """Everything that could not be read."""
 
     def told(self, problem: ContentProblem) -> ContentProblem:
-        """See `Artifacts`. A registry has no `index.json`: what is listed there was listed as a referrer."""
-        path = _ENTRY.sub(_REFERRER, problem.path)
-        return replace(problem, path=path) if path != problem.path else problem
+        """See `Artifacts`. A registry has no `index.json`: what is there is the artifact or a listed referrer."""
+        entry = _ENTRY.match(problem.path)
+        if entry is None:
+            return problem
+        listed = self.store.index().manifests[int(entry[1])]
+        holder = _ARTIFACT if listed.digest == self.root.descriptor.digest else _REFERRER
+        return replace(problem, path=holder + problem.path[entry.end() :])
 
     def all_roots(self) -> tuple[Root, ...]:
         """See `Artifacts`."""

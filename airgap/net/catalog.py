@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from airgap import limits
-from airgap.errors import FormatError, LimitError
+from airgap.errors import FormatError
 from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
 from airgap.net.http import Reply
+from airgap.net.names import names_in
 from airgap.net.wire import failure
 from airgap.parse.json import Reading, load_object, take_list, text_or_null
 
@@ -28,16 +29,13 @@ def repositories(client: RegistryClient) -> Iterator[str]:
     pages = client.pages(
         f"_catalog?n={_A_PAGE}", access=Access(), what=what, limit=limits.TAG_PAGE_BYTES, absent=_NO_LIST
     )
-    seen: set[str] = set()
-    for reply in pages:
+
+    def parse(reply: Reply) -> tuple[str, ...]:
         if reply.status != 200:  # noqa: PLR2004
             raise failure(reply, what, remedy=_REMEDY)
-        for name in _parse(client, reply):
-            if name not in seen:
-                seen.add(name)
-                yield name
-        if len(seen) > limits.REGISTRY_REPOSITORIES:
-            raise LimitError(f"{client.host} has more than {limits.REGISTRY_REPOSITORIES} repositories")
+        return _parse(client, reply)
+
+    return names_in(pages, parse, what=f"the repositories of {client.host}", limit=limits.REGISTRY_REPOSITORIES)
 
 
 def _parse(client: RegistryClient, reply: Reply) -> tuple[str, ...]:

@@ -11,12 +11,13 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from airgap import limits
-from airgap.errors import AirgapError, ContentError, FormatError, LimitError, UsageError
+from airgap.errors import AirgapError, ContentError, FormatError, UsageError
 from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
 from airgap.net.download import BlobReader
 from airgap.net.http import Reply
 from airgap.net.manifests import ManifestApi
+from airgap.net.names import names_in
 from airgap.net.referrers import ReferrersFinder
 from airgap.net.wire import check_sent, next_page
 from airgap.oci.descriptor import Descriptor
@@ -79,14 +80,9 @@ class RegistrySource:
 
         Raises NotFoundError where there is no such repository, RegistryError for what is no list of tags.
         """
-        seen: set[str] = set()
-        for reply in self._tag_pages():
-            for tag in self._parse_tags(reply):
-                if tag not in seen:
-                    seen.add(tag)
-                    yield tag
-            if len(seen) > limits.REGISTRY_TAGS:
-                raise LimitError(f"{self.name} has more than {limits.REGISTRY_TAGS} tags")
+        return names_in(
+            self._tag_pages(), self._parse_tags, what=f"the tags of {self.name}", limit=limits.REGISTRY_TAGS
+        )
 
     def manifest(self, descriptor: Descriptor) -> Manifest | Index:
         """See `Source`. Raises ContentError (`content.malformed`, ...), and what the transport raises."""

@@ -217,6 +217,11 @@ def parse_registry_reference(text: str) -> RegistryReference:
     digest = _digest(pinned, text) if at else None
     registry, slash, rest = name.partition("/")
     repository, colon, tag = rest.partition(":")
+    if is_registry(registry) and not rest:
+        raise UsageError(
+            f"{safe(text, limit=160)!r} is no file or directory here, and as a registry it names no repository",
+            remedy=f"{_FORMS} What a registry holds is shown by airgap ls {safe(registry, limit=160)}.",
+        )
     if not slash or not is_registry(registry):
         raise UsageError(
             f"{safe(text, limit=160)!r} is neither a file or directory here nor the name of a registry's repository",

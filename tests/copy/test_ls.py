@@ -241,6 +241,45 @@ def test_a_list_is_bounded(registry: LoopbackRegistry, monkeypatch: pytest.Monke
     assert run_here(["ls", registry.host]).code == 1
 
 
+@pytest.mark.parametrize(("kind", "path", "target"), [("repositories", "_catalog", ""), ("tags", "tags/list", "/app")])
+def test_long_names_are_bounded(
+    kind: str, path: str, target: str, registry: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand pages, each with one name of megabytes, would fill the memory."""
+    monkeypatch.setattr("airgap.limits.REGISTRY_NAMES_CHARACTERS", 10_000)
+    for page in range(4):
+        body = json.dumps({kind: [str(page) * 4000]}).encode()
+        link = f'</v2/{target[1:] + "/" if target else ""}{path}?n={page}>; rel="next"'
+        registry.on("GET", path, answer(200, body, Content_Type="application/json", Link=link), times=1)
+    registry.put_image("app", tag="v1")
+    ran = run_here(["ls", registry.host + target])
+    assert (ran.code, ran.out) == (1, "")
+    assert "have more than 10000 characters" in ran.err
+
+
+def test_a_missing_child_is_one_of_the_artifact_and_not_of_a_referrer(registry: LoopbackRegistry) -> None:
+    first, second = (registry.put_image("app", layers=(layer,)) for layer in (b"1", b"2"))
+    index = registry.put_index("app", (first, second), tag="v1")
+    registry.put_image("app", subject=index, artifact_type="application/spdx+json", layers=(b"3",))
+    registry.on("GET", f"/manifests/{first}", answer(404))
+    for command in ("ls", "discover"):
+        (artifact,) = run_here([command, f"{registry.host}/app:v1", "--format", "json"]).document["artifacts"]
+        assert [item["path"] for item in artifact["unread"]] == ["artifact > manifests[0]"]
+
+
+@pytest.mark.parametrize("command", ["discover", "inspect"])
+def test_a_registry_alone_is_named_as_one(command: str) -> None:
+    ran = run_here([command, "registry.example"])
+    assert ran.code == 2
+    assert "airgap ls registry.example" in ran.err
+
+
+@pytest.mark.parametrize("name", ["trip.tar", "trip.TAR", "trip.tar.gz", "trip.tgz"])
+def test_a_file_that_is_not_there_is_no_registry(name: str) -> None:
+    ran = run_here(["ls", name, "--retries", "0"])
+    assert (ran.code, "no file" in ran.err) == (2, True)
+
+
 def test_a_failed_look_up_of_referrers_is_no_unsigned_image(registry: LoopbackRegistry) -> None:
     registry.put_image("app", tag="v1")
     pattern = r"/referrers/" if registry.referrers_api else r"/manifests/sha256-[0-9a-f]+$"
