@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from airgap import __version__
-from airgap.errors import UsageError
+from airgap import __version__, limits
+from airgap.errors import LimitError, UsageError
 from airgap.files import check_writable, unwritable, write_file
 from airgap.report.style import PLAIN, Style
+from airgap.text import safe
 
 Json = dict[str, Any]
 TOOL: Final = {"name": "airgap", "version": __version__}
@@ -85,9 +86,15 @@ def to_json(document: Json) -> str:
 
 
 def write_report(path: Path, document: Json) -> None:
-    """The document as a file, complete or not at all. Raises AirgapError."""
+    """The document as a file, complete or not at all. Raises AirgapError, LimitError for what recheck would refuse."""
+    data = to_json(document).encode()
+    if len(data) > limits.REPORT_BYTES:
+        raise LimitError(
+            f"{safe(path)} was not written: the report would have {len(data)} bytes, more than {limits.REPORT_BYTES}",
+            remedy="Verify some artifacts at a time, with a report each.",
+        )
     try:
-        write_file(path, to_json(document).encode())
+        write_file(path, data)
     except OSError as error:
         raise unwritable(path, _WHAT, error) from None
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from airgap import limits
-from airgap.errors import AirgapError, FormatError, NotFoundError, UsageError
+from airgap.errors import AirgapError, FormatError, LimitError, NotFoundError, UsageError
 from airgap.files import write_file
 from airgap.oci.documents import NotRegularError, open_regular
 from airgap.parse import json
@@ -231,8 +231,14 @@ def save_signing_keys(folder: Path, keys: SigningKeys) -> Path:
     path = folder / FILE
     if path.is_symlink():
         raise _malformed(safe(path), "it is a symbolic link, which is not followed")
+    data = writer.dumps(keys.to_json(), indent=4, ensure_ascii=False).encode() + b"\n"
+    if len(keys.keys) > limits.SIGNING_KEYS or len(data) > limits.KEY_CONFIG_BYTES:  # who reads it would refuse it
+        raise LimitError(
+            f"{safe(path)} would have {len(keys.keys)} keys in {len(data)} bytes, more than are read",
+            remedy="Delete keys that are not used any more: airgap key delete NAME.",
+        )
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_file(path, writer.dumps(keys.to_json(), indent=4, ensure_ascii=False).encode() + b"\n", mode=0o600)
+    write_file(path, data, mode=0o600)
     return path
 
 

@@ -21,11 +21,11 @@ EMPTY_INDEX: Final = b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image
 
 
 def index_document(entries: Sequence[Entry]) -> bytes:
-    """A new `index.json` that lists `entries`, the same bytes for the same entries in any order."""
+    """A new `index.json` that lists `entries`, the same bytes for the same entries in any order. Raises LimitError."""
     # one entry for each tag or digest: a copy may find the same content twice
     unique = {_order(entry): entry for entry in sorted(entries, key=_order, reverse=True)}
     manifests = [entry_json(unique[name]) for name in sorted(unique)]
-    return dump({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": manifests})
+    return _dumped({"schemaVersion": 2, "mediaType": IMAGE_INDEX}, manifests, "the layout")
 
 
 def merged(
@@ -54,12 +54,18 @@ def merged(
         table.take(entry)
     if table.items == listed:
         return current, NamingResult()
-    raw = dump({**document, "manifests": table.items})
-    if len(table.items) > limits.INDEX_ENTRIES or len(raw) > limits.LAYOUT_INDEX_BYTES:
+    return _dumped(document, table.items, source), NamingResult(table.added, tuple(table.moved))
+
+
+def _dumped(document: Mapping[str, Any], entries: Sequence[Any], source: str) -> bytes:
+    """The document with these entries, within the bounds of those who read it."""
+    raw = dump({**document, "manifests": entries})
+    if len(entries) > limits.INDEX_ENTRIES or len(raw) > limits.LAYOUT_INDEX_BYTES:
         raise LimitError(
-            f"{source} would list {len(table.items)} entries in {len(raw)} bytes, more than readers accept"
+            f"{source} would list {len(entries)} entries in {len(raw)} bytes, more than are read",
+            remedy="Copy to several layouts or tars, some artifacts to each.",
         )
-    return raw, NamingResult(table.added, tuple(table.moved))
+    return raw
 
 
 class _Table:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airgap import limits
-from airgap.errors import FormatError, NotFoundError, TrustMaterialError, UsageError
+from airgap.errors import FormatError, LimitError, NotFoundError, TrustMaterialError, UsageError
 from airgap.files import make_folders, read_regular, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.pki.certificate import Certificate, load_certificates
@@ -89,6 +89,11 @@ def add_certificates(root: Path, store: StoreRef, sources: Sequence[Path]) -> tu
                     f"the trust store {store} has a file {safe(wanted[number][0].name)!r} already",
                     remedy="Delete it first, or give the new file another name.",
                 )
+        if len(there) + len(wanted) > limits.STORE_FILES:  # who reads it would refuse all of it
+            raise LimitError(
+                f"the trust store {store} would have more than {limits.STORE_FILES} files",
+                remedy="Put the certificates into several stores, and name each in the trust policy.",
+            )
         for item, data in wanted:
             write_file(folder / item.name, data, mode=FILE_MODE)
     return tuple(item for item, _ in wanted)
