@@ -142,6 +142,20 @@ class EvidenceWriter:
                 _write_index(folder, {**index.files, **{url: [name, *index.files[url]] for url in mapped}})
         return Kept(state=KeepResult.NEW, name=name)
 
+    def keep_responders(self, holders: Mapping[str, OcspResponse]) -> None:
+        """Put responses, by fingerprint, that hold the certificates of responders, where they are not there yet.
+
+        They may be about other certificates, or older than what is there. Raises LimitError, OSError.
+        """
+        if not holders:
+            return
+        folder = self._folder(OCSP)
+        with exclusive(folder):
+            every = _responses(folder, file_names(folder, ".ors", read_index(folder)))
+            for fingerprint in holders.keys() - {response.fingerprint for _, response in every}:
+                _check_room(folder)
+                write_file(folder / f"{fingerprint[:24]}.ors", holders[fingerprint].der)
+
     def prune_ocsp(self, certificate: Certificate, issuer: Certificate) -> tuple[str, ...]:
         """Remove responses that do not revoke `certificate` where a newer one replaces them; their names."""
         folder = self._folder(OCSP)

@@ -74,9 +74,18 @@ class Gatherer:
         self.attempts: Final[defaultdict[CertificateToCheck, list[Attempt]]] = defaultdict(list)
         self.responders: Final[dict[CertificateToCheck, None]] = {}
         """Delegated responders that signed a response and whose own revocation must be checked (D37)."""
+        self._holders: Final[dict[str, OcspResponse]] = {}
+        """Responses that hold the certificate of a responder that a kept one lacks, by fingerprint."""
         self.sources: Final[dict[str, str]] = {}
         self.unanswered: Final[dict[CertificateToCheck, None]] = {}
         """Certificates for which some place answered, and its newest answer was refused."""
+
+    def keep_responders(self) -> None:
+        """Keeps what proves the responses that were taken: another response may hold their responder's certificate.
+
+        Raises LimitError, OSError.
+        """
+        self._writer.keep_responders(self._holders)
 
     # --- from URLs ---
 
@@ -313,9 +322,12 @@ class Gatherer:
     def _take_ocsp(self, data: bytes, source: str, asked: CertificateToCheck, issuer: Certificate) -> Attempt:
         certificate = asked.certificate
         try:
-            response, statements = _proven_response(data, asked, self._makers)
+            response, statements = _statements(data, asked)
+            holder = self._makers.verify(response, asked.issuers)
         except Undecided as error:
             return _failure(source, "ocsp", AttemptResult.REFUSED, error)
+        if holder is not None and _is_made_for(holder.response, asked):
+            self._holders[holder.fingerprint] = holder.response
         kept = self._writer.keep_ocsp(data, response, certificate, issuer, asked.renewed)
         single = statements[0]
         attempt = self._kept(source, "ocsp", kept, f"{OCSP}/{kept.name}", None, single.this_update, single.next_update)
@@ -384,10 +396,8 @@ def _check_count(urls: Sequence[str], points: Sequence[DistributionPoint]) -> No
         raise Undecided("fetch.limit", text)
 
 
-def _proven_response(
-    data: bytes, asked: CertificateToCheck, makers: EvidenceMakers
-) -> tuple[OcspResponse, tuple[SingleResponse, ...]]:
-    """A genuine response, and what it says about a certificate. Raises Undecided (revocation.ocsp.*)."""
+def _statements(data: bytes, asked: CertificateToCheck) -> tuple[OcspResponse, tuple[SingleResponse, ...]]:
+    """A response, not proven, and what it says about a certificate. Raises Undecided (revocation.ocsp.*)."""
     who = repr(safe(asked.certificate.subject_text))
     try:
         response = OcspResponse.parse(data)
@@ -396,8 +406,16 @@ def _proven_response(
     statements = response.statements(asked.certificate, *asked.issuers)
     if not statements:
         raise Undecided("revocation.ocsp.missing", f"it does not answer for {who}")
-    makers.verify(response, asked.issuers)
     return response, statements
+
+
+def _is_made_for(response: OcspResponse, asked: CertificateToCheck) -> bool:
+    """Whether it is proven by what it holds. A forged one may hold a genuine certificate of a responder, too."""
+    try:
+        response.verify_made_for(*asked.issuers)
+    except Undecided:
+        return False
+    return True
 
 
 def _no_evidence(data: bytes, wanted: NeededFile) -> Undecided:

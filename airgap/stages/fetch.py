@@ -119,6 +119,7 @@ def fetch(
         if request.download:
             downloads = stack.enter_context(EvidenceClient(evidence or EvidenceOptions()))
             run.gatherer.download(run.chains.asked, downloads, pool)
+        run.gatherer.keep_responders()
         pruned = run.prune() if request.prune else ()
         return run.outcome(pruned, run.write_evidence() if request.into is not None else ())
 
@@ -142,9 +143,15 @@ class _Fetch:
         self._anchors = self._tsa_anchors(trust)
         self._stored = tuple(trust.stored()) if trust is not None else ()
         self.chains = merged(())
+        self.gatherer = self._gatherer(())
+
+    def _gatherer(self, offered: Sequence[EvidenceFile]) -> Gatherer:
+        """Knows the responders of the offered evidence, too: a verifier finds them where the targets are."""
+        bodies = [self._trust.evidence] if self._trust else []
+        makers = EvidenceMakers(CombinedEvidence([*bodies, EvidencePool(offered, unread=())]))
         # evidence that only the receiving site can prove is attached to images, but not kept in a trust directory
-        makers = EvidenceMakers(CombinedEvidence([trust.evidence] if trust else []))
-        self.gatherer = Gatherer(EvidenceWriter(root), makers, at=request.at, unproven=request.directory is None)
+        unproven = self._request.directory is None
+        return Gatherer(EvidenceWriter(self._root), makers, at=self._request.at, unproven=unproven)
 
     def _tsa_anchors(self, trust: TrustDirectory | None) -> Anchors:
         """The certificates of every tsa store: to complete chains any store may be used."""
@@ -211,11 +218,12 @@ class _Fetch:
             self._offered += files
             by_hand.update(source for source, _ in files)
         single = [(source, block) for source, data in self._offered for block in split_pem(data)]
+        self.gatherer = self._gatherer([_offered_file(source, data) for source, data in single])
         for source, data in sorted(single, key=lambda item: _age(item[1])):
             attempt = self.gatherer.take(data, source, self.chains.asked)
             self._took.append(attempt)
             if attempt.outcome is AttemptResult.REFUSED:
-                self._refused.append(EvidenceFile(source, "offered evidence", partial(bytes, data)))
+                self._refused.append(_offered_file(source, data))
         self._offered.clear()
         malformed = [item.source for item in self._took if item.reason in MALFORMED.values()]
         self._unreadable = tuple(dict.fromkeys(source for source in malformed if source in by_hand))
@@ -404,6 +412,10 @@ def _cannot_read(path: Path, error: FormatError) -> UsageError:
 
 def _cannot_list(error: OSError) -> None:
     raise UsageError(f"{safe(error.filename)} cannot be listed: {reading_problem(error)}") from None
+
+
+def _offered_file(source: str, data: bytes) -> EvidenceFile:
+    return EvidenceFile(source, "offered evidence", partial(bytes, data))
 
 
 def _age(data: bytes) -> tuple[bool, bool, float]:

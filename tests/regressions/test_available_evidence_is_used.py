@@ -180,3 +180,42 @@ def test_a_response_is_kept_whose_responder_is_known_from_another(tmp_path: Path
     ran = run_here(["trust", "fetch", str(written.layout), "--from", str(offered), "--no-download", *trust])
     assert ran.out.startswith("REVOKED"), ran
     assert run_here(written.arguments()).code == 14
+
+
+@pytest.mark.parametrize(
+    "about", ["another certificate", "this certificate", "this certificate, and older than a good one"]
+)
+@pytest.mark.parametrize("into", [False, True], ids=["into the trust directory", "into the layout"])
+def test_a_response_in_a_layout_is_kept_with_the_one_that_holds_the_certificate_of_its_responder(
+    tmp_path: Path, about: str, *, into: bool
+) -> None:
+    """verify said REVOKED. fetch took the good one alone, and without the layout's evidence verify passed."""
+    made, chain = scene(ocsp_urls=["http://ocsp.example/"])
+    delegate, other = issue("ocsp", issuer=chain.root), issue("leaf", issuer=chain.root)
+    if about != "this certificate":
+        made.ocsp = {"good.ors": ocsp_response(chain, this_update=AT)}
+    subject = other if about == "another certificate" else chain
+    holder = ocsp_response(subject, responder=delegate, this_update=AT - timedelta(days=2))
+    bare = ocsp_response(chain, responder=delegate, embed=[], status="revoked")
+    made.box.extra_files |= {"holder.ors": holder, "bare.ors": bare}
+    written = made.write(tmp_path)
+    assert run_here(written.arguments()).code == 14
+    place = ["--into", str(written.layout)] if into else ["--trust", str(written.trust), str(written.layout)]
+    ran = run_here(["trust", "fetch", "--no-download", *place])
+    assert ran.out.startswith("REVOKED"), ran
+    for name in ("holder.ors", "bare.ors"):
+        (written.layout / name).unlink()
+    assert run_here(written.arguments()).code == 14
+
+
+def test_a_forged_response_that_holds_the_certificate_of_a_responder_is_not_kept(tmp_path: Path) -> None:
+    """In the trust directory it would be damaged evidence, which leaves answers open."""
+    made, chain = scene(ocsp_urls=["http://ocsp.example/"])
+    delegate, other = issue("ocsp", issuer=chain.root), issue("leaf", issuer=chain.root)
+    forged = ocsp_response(other, responder=delegate, signed_by=other.key)
+    bare = ocsp_response(chain, responder=delegate, embed=[], status="revoked")
+    made.box.extra_files |= {"forged.ors": forged, "bare.ors": bare}
+    written = made.write(tmp_path)
+    ran = run_here(["trust", "fetch", "--no-download", "--trust", str(written.trust), str(written.layout)])
+    assert ran.code == 0, ran
+    assert [path.read_bytes() for path in (written.trust / "ocsp").iterdir()] == [bare]
