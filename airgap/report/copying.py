@@ -39,7 +39,7 @@ class CopyReport(Report):
 
     result: CopyResult
     error: AirgapError | None = None
-    """The error that ended it, so that nothing was copied."""
+    """The error that ended it: it is not said of any artifact whether it was copied."""
     seconds: float | None = None
     """How long it took."""
     evidence: FetchOutcome | None = None

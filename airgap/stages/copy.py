@@ -212,6 +212,8 @@ class _Copy:
         if isinstance(destination, LayoutReference):
             self._written = f"{destination.transport}{destination.path}"
             _check_place(destination, [text for text in request.sources if text != STREAM])
+            if is_tar(destination) and not request.overwrite:
+                check_absent(Path(destination.path))
         found = self._receive(destination) if STREAM in request.sources else self._find()
         placed = places(found, destination or LayoutReference(path=STREAM), self._naming)
         groups: dict[str | None, _Group] = {}
@@ -220,8 +222,9 @@ class _Copy:
             group = groups.setdefault(name, _Group(place.repository))
             group.found.append(item)
             group.placed.append(place)
-        for group in groups.values():
-            self._bring(group, destination)
+        # all are planned before anything is written: what is refused is refused for all repositories of a registry
+        for group, plan in [(group, self._plan(group)) for group in groups.values()]:
+            self._bring(group, plan, destination)
         return CopyResult(
             destination=safe(request.destination),
             dry_run=request.dry_run,
@@ -305,23 +308,22 @@ class _Copy:
             CopiedArtifact(source=reference, descriptor=None, destinations=(), status="failed", error=error)
         )
 
-    def _bring(self, group: _Group, destination: Destination | None) -> None:
+    def _bring(self, group: _Group, plan: CopyPlan, destination: Destination | None) -> None:
         if destination is None:
-            self._into_tar(group, None)
+            self._into_tar(group, plan, None)
         elif not isinstance(destination, LayoutReference):
-            self._into_registry(group)
+            self._into_registry(group, plan)
         elif is_tar(destination):
-            self._into_tar(group, Path(destination.path))
+            self._into_tar(group, plan, Path(destination.path))
         else:
-            self._into_layout(group, destination)
+            self._into_layout(group, plan, destination)
 
     # --- the three kinds of destination ---
 
-    def _into_registry(self, group: _Group) -> None:
+    def _into_registry(self, group: _Group, plan: CopyPlan) -> None:
         if group.repository is None:
             raise TypeError("a registry is written by repositories")
         request = self._request
-        plan = with_registry_tags(self._plan(group), group.found, keep_going=request.keep_going)
         sink = self._registries.sink(
             group.repository, writable=not request.dry_run, referrers_tag=request.referrers_tag
         )
@@ -330,9 +332,8 @@ class _Copy:
         else:
             self._move(group, plan, sink)
 
-    def _into_layout(self, group: _Group, destination: LayoutReference) -> None:
+    def _into_layout(self, group: _Group, plan: CopyPlan, destination: LayoutReference) -> None:
         request = self._request
-        plan = self._plan(group)
         if request.dry_run:
             probe = LayoutProbe(destination.path)
             plan = self._prepared(group, plan, destination, probe.layout).plan
@@ -371,11 +372,9 @@ class _Copy:
         plan = records.add_to(plan, group.found)
         return _Prepared(plan, replaced | records.replaced)
 
-    def _into_tar(self, group: _Group, path: Path | None) -> None:
+    def _into_tar(self, group: _Group, plan: CopyPlan, path: Path | None) -> None:
         request = self._request
-        if path is not None and not request.overwrite:
-            check_absent(path)
-        plan = self._prepared(group, self._plan(group), LayoutReference(path=STREAM), None).plan
+        plan = self._prepared(group, plan, LayoutReference(path=STREAM), None).plan
         if request.dry_run:
             if path is not None:
                 size = lay_out(plan).size
@@ -411,6 +410,8 @@ class _Copy:
         plan = make_plan(wanted, selection, self._pool, keep_going=self._request.keep_going)
         if self._request.require_signature:
             plan = self._signed(plan)
+        if group.repository is not None:
+            plan = with_registry_tags(plan, group.found, keep_going=self._request.keep_going)
         if self._request.all_tags and self._request.tags is None:  # this includes cosign's tags
             return replace(plan, artifacts=tuple(replace(item, digest_tags=True) for item in plan.artifacts))
         return plan

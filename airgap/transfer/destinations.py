@@ -188,7 +188,7 @@ def _check_collisions(found: Sequence[FoundArtifact], placed: Sequence[CopyPlace
         for tag in place.tags:
             other = taken.setdefault((place.repository.name if place.repository else None, tag), item)
             if other.descriptor.digest != item.descriptor.digest:
-                raise _collision(other, item, tag)
+                raise _collision(other, item, tag, place.repository)
     for item, place in zip(found, placed, strict=True):
         for name in _whole_names(item, place):
             other = taken.get((None, name), item)
@@ -196,10 +196,17 @@ def _check_collisions(found: Sequence[FoundArtifact], placed: Sequence[CopyPlace
                 raise _collision(other, item, name)
 
 
-def _collision(one: FoundArtifact, other: FoundArtifact, name: str) -> UsageError:
+def _collision(
+    one: FoundArtifact, other: FoundArtifact, name: str, repository: RegistryReference | None = None
+) -> UsageError:
+    way = (
+        "add --full-names"
+        if repository is None
+        else f"give their repositories paths of their own: write {repository.name}/ without --to-repo, or another --map"
+    )
     return UsageError(
         f"{one.reference} and {other.reference} would both be called {safe(name, limit=160)!r}",
-        remedy="Copy them one at a time with a tag for the destination, or add --full-names.",
+        remedy=f"Copy them one at a time with a tag for the destination, or {way}.",
     )
 
 

@@ -98,6 +98,20 @@ def test_one_repository_for_two_artifacts_of_one_tag_is_refused(tmp_path: Path, 
         ran = run_here(["copy", "--to-repo", *references, f"{target.host}/all"])
     assert ran.code == 2
     assert "would both be called 'v1'" in ran.err
+    assert (f"write {target.host}/all/ without --to-repo" in ran.err, "--full-names" in ran.err) == (True, False)
+
+
+def test_nothing_is_written_where_one_of_several_repositories_is_refused(
+    tmp_path: Path, target: LoopbackRegistry
+) -> None:
+    """The first repository was copied, and the document said that nothing was."""
+    with LoopbackRegistry() as source:
+        load(source, "team/web", family(1))
+        source.put_image("team/db", tag="v1")
+        references = [f"{source.host}/team/web:v1", f"{source.host}/team/db:v1"]
+        ran = run_here(["copy", "--require-signature", *references, target.host])
+    assert (ran.code, "comes without a signature" in ran.err) == (10, True), ran
+    assert not target.seen
 
 
 def test_host_can_be_kept(tmp_path: Path, target: LoopbackRegistry) -> None:
