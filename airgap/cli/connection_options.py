@@ -178,6 +178,11 @@ class Connection(Endpoint):
             raise UsageError(f"--{self.side}password and --{self.side}password-stdin are two passwords; give one")
         if self.password_stdin:
             return secret_from_stdin("password")
+        if self.password == "":
+            raise UsageError(
+                f"--{self.side}password is empty",
+                remedy="If it is a variable, it has no value here.",
+            )
         if self.password:
             warn(
                 f"Warning: others on this machine can see what --{self.side}password says. "

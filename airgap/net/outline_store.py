@@ -122,7 +122,13 @@ def outline(registry: RegistrySource, reference: str | Digest, wanted: Wanted) -
     while queue:
         descriptor, depth = queue.popleft()
         manifest = _read(registry, store, descriptor, wanted)
-        if manifest is None or depth >= limits.GRAPH_DEPTH:
+        if manifest is None:
+            continue
+        if depth >= limits.GRAPH_DEPTH:
+            message = (
+                f"{descriptor.digest} is nested {depth} deep; what is below it, or refers to it, was not looked for"
+            )
+            store.unlisted.append(ContentError("content.limit", message, digest=str(descriptor.digest)))
             continue
         below = list(_children(manifest))
         if wanted.nested or not depth:

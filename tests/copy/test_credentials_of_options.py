@@ -140,6 +140,13 @@ def test_what_is_missing_is_named(
     assert (ran.code, said in ran.err) == (2, True), ran
 
 
+def test_an_empty_password_is_said(guarded: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-p "$TOKEN"` without a TOKEN: another password than the one that was meant must not be sent."""
+    monkeypatch.setenv("NOTATION_PASSWORD", OTHER_WORD)
+    ran = run("ls", f"{guarded.host}/app", "-u", USER, "-p", "")
+    assert (ran.code, "--password is empty" in ran.err, sent_to(guarded)) == (2, True, set())
+
+
 def test_a_tar_and_a_password_do_not_share_standard_input(tmp_path: Path) -> None:
     ran = run("copy", "-", str(tmp_path / "box"), "-u", USER, "--password-stdin")
     assert (ran.code, "standard input holds the tar" in ran.err) == (2, True), ran

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from airgap import limits
 from airgap.oci.descriptor import EMPTY, Platform
 from airgap.revocation.artifact import EVIDENCE_TYPE
 from tests.support.command import run_here
@@ -265,6 +266,20 @@ def test_a_missing_child_is_one_of_the_artifact_and_not_of_a_referrer(registry: 
     for command in ("ls", "discover"):
         (artifact,) = run_here([command, f"{registry.host}/app:v1", "--format", "json"]).document["artifacts"]
         assert [item["path"] for item in artifact["unread"]] == ["artifact > manifests[0]"]
+
+
+@pytest.mark.parametrize("command", ["ls", "discover"])
+def test_referrers_that_were_not_looked_for_are_said(command: str, registry: LoopbackRegistry) -> None:
+    """Below the depth to which airgap looks, "none" would be untrue."""
+    registry.referrers_api = True
+    subject = registry.put_image("app", tag="v1")
+    for number in range(limits.GRAPH_DEPTH + 1):
+        layers = (b"%d" % number,)
+        subject = registry.put_image("app", subject=subject, artifact_type="application/spdx+json", layers=layers)
+    ran = run_here([command, f"{registry.host}/app:v1", "--format", "json"])
+    assert ran.code == 16
+    (artifact,) = ran.document["artifacts"]
+    assert any("was not looked for" in item["message"] for item in artifact["unread"])
 
 
 @pytest.mark.parametrize("command", ["discover", "inspect"])
