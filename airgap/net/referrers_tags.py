@@ -101,7 +101,7 @@ class ReferrersTagWriter:
     def _busy(self, subject: Digest) -> RegistryError:
         return self._client.error(
             f"the referrers tag {self._tag(subject)} could not be updated in {_ATTEMPTS} attempts: others write it",
-            remedy="Copy again when the others are done.",
+            remedy="Do the same again when the others are done.",
         )
 
     def _is_unchanged(self, tag: str, current: Fetched | None) -> bool:
