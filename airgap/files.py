@@ -55,6 +55,11 @@ def complete_or_absent(path: Path, *, mode: int = 0o644, replace: bool = True) -
     sync_folder(path.parent)
 
 
+def behind_link(path: Path) -> Path:
+    """The file that a link leads to, which is replaced in its place; links in /dev are refused as they are."""
+    return Path(os.path.realpath(path)) if path.is_symlink() and path.parent != Path("/dev") else path
+
+
 def _name_new(temporary: Path, path: Path) -> None:
     """Gives a file its name if nothing has that name: of two writers one fails. Raises OSError."""
     try:
@@ -78,7 +83,7 @@ def check_writable(path: Path, what: str) -> None:
     try:
         _check_replaceable(path)
         os.close(_create(temporary, 0o600))
-        temporary.unlink()
+        temporary.unlink(missing_ok=True)  # another writer may have swept it
     except OSError as error:
         raise unwritable(path, what, error) from None
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from airgap import __version__
 from airgap.errors import AirgapError, UsageError
-from airgap.files import check_writable
+from airgap.files import behind_link, check_writable
 from airgap.net.registries import Registries
 from airgap.oci.descriptor import ACQUISITION, NOTARY_SIGNATURE, REF_NAME
 from airgap.oci.digest import Digest
@@ -314,7 +314,7 @@ class _Copy:
         elif not isinstance(destination, LayoutReference):
             self._into_registry(group, plan)
         elif is_tar(destination):
-            self._into_tar(group, plan, Path(destination.path))
+            self._into_tar(group, plan, behind_link(Path(destination.path)))
         else:
             self._into_layout(group, plan, destination)
 

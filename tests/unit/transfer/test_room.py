@@ -79,6 +79,20 @@ def test_tar_that_is_there_is_refused_before_anything_is_read(tmp_path: Path, th
     assert run_here(["copy", "--dry-run", "--overwrite", str(source), str(tar)]).code == 0
 
 
+def test_tar_behind_a_link_is_replaced_there(tmp_path: Path) -> None:
+    """The link was replaced, and the tar on the stick stayed as it was."""
+    source, stick, link = write(tmp_path / "source", family()), tmp_path / "stick", tmp_path / "trip.tar"
+    link.symlink_to(stick / "trip.tar")
+    absent = run_here(["copy", "--overwrite", str(source), str(link)])
+    assert (absent.code, link.is_symlink()) == (1, True), absent
+    stick.mkdir()
+    (stick / "trip.tar").write_bytes(b"an older trip")
+    ran = run_here(["copy", "--overwrite", str(source), str(link)])
+    assert (ran.code, link.is_symlink()) == (0, True), ran
+    assert (stick / "trip.tar").stat().st_size > 1000
+    assert run_here(["copy", str(link), str(tmp_path / "to")]).code == 0
+
+
 def test_dry_run_counts_only_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, stick = write(tmp_path / "source", family()), tmp_path / "stick"
     assert run_here(["copy", str(source), str(stick)]).code == 0
