@@ -19,7 +19,7 @@ from airgap.net.http import Body, Http, Reply, Request
 from airgap.net.options import TransportOptions
 from airgap.net.transport_errors import RegistryError, TransportError
 from airgap.net.url import Origin, follow, is_loopback, origin_of
-from airgap.net.wire import ERROR_BYTES, failure, next_page, said
+from airgap.net.wire import ERROR_BYTES, WRONG_THERE, failure, next_page, said
 from airgap.oci.digest import Digest
 from airgap.oci.reference import DOCKER_HUB, DOCKER_HUB_API, is_host
 from airgap.text import safe
@@ -144,7 +144,7 @@ class RegistryClient:
     def missing(self, digest: Digest, repository: str) -> ContentError:
         """The error for content that a repository does not hold."""
         name = f"{self.host}/{repository}"
-        return ContentError("content.missing", f"{digest} is not in {name}", digest=str(digest))
+        return ContentError("content.missing", f"{digest} is not in {name}", remedy=WRONG_THERE, digest=str(digest))
 
     def check(self) -> bool:
         """Ask for `/v2/` (DIST-27): True if the registry took the credentials, False if it asks for none.

@@ -11,7 +11,7 @@ from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
 from airgap.net.http import ChunkReader, Reply
 from airgap.net.transport_errors import RegistryError, TransportError
-from airgap.net.wire import content_range
+from airgap.net.wire import WRONG_THERE, content_range
 from airgap.oci.descriptor import Descriptor
 
 _PROGRESS_BYTES: Final = limits.MIB
@@ -153,6 +153,7 @@ class BlobReader(ChunkReader):
         return ContentError(
             "content.size",
             f"{digest}: the registry's content {what}, its descriptor says {self._descriptor.size} bytes",
+            remedy=WRONG_THERE,
             digest=str(digest),
             expected_size=self._descriptor.size,
         )

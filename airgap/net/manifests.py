@@ -13,7 +13,15 @@ from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
 from airgap.net.http import Body, Reply
 from airgap.net.transport_errors import IncompleteError, PreconditionError, RegistryError
-from airgap.net.wire import check_sent, check_stated_digest, failure, has_code, missing_digests, stated_digest
+from airgap.net.wire import (
+    WRONG_THERE,
+    check_sent,
+    check_stated_digest,
+    failure,
+    has_code,
+    missing_digests,
+    stated_digest,
+)
 from airgap.oci.descriptor import (
     ARTIFACT_MANIFESTS,
     DOCKER_LIST,
@@ -210,7 +218,7 @@ def _media_type(reply: Reply, name: str) -> str:
         document = load_object(reply.body, Reading.OPEN, what="manifest")
         stated = take_optional(document, "mediaType", str)
     except FormatError as error:
-        raise ContentError("content.malformed", f"{name}: {error}") from None
+        raise ContentError("content.malformed", f"{name}: {error}", remedy=WRONG_THERE) from None
     if said in DOCKER_SCHEMA_1 or stated in DOCKER_SCHEMA_1 or document.get("schemaVersion") == 1:
         remedy = "Pull and push it once with a newer docker or skopeo (--format v2s2), and copy that."
         raise ContentError("content.malformed", f"{name} {SCHEMA_1}", remedy=remedy)
@@ -218,11 +226,14 @@ def _media_type(reply: Reply, name: str) -> str:
         raise ContentError(
             "content.malformed",
             f"{name} says that it is {safe(stated, limit=120)!r}, the registry sent it as {safe(said, limit=120)!r}",
+            remedy=WRONG_THERE,
         )
     media_type = stated or said
     if media_type not in MANIFEST_TYPES:
         raise ContentError(
-            "content.malformed", f"{name} is {safe(media_type, limit=120)!r}, which is no manifest or index known here"
+            "content.malformed",
+            f"{name} is {safe(media_type, limit=120)!r}, which is no manifest or index known here",
+            remedy=WRONG_THERE,
         )
     return media_type
 

@@ -19,6 +19,11 @@ from airgap.text import safe
 
 ERROR_BYTES: Final = 64 * limits.KIB
 """Bytes that are read of an error body."""
+WRONG_THERE: Final = (
+    "That is what the registry has, or sends: nothing is wrong here. Put the artifact into the registry again, or ask "
+    "whoever runs it."
+)
+"""The remedy for content of a registry that is missing or wrong."""
 _MOST_ERRORS: Final = 100
 _SHOWN_ERRORS: Final = 3
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
@@ -170,6 +175,7 @@ def check_stated_digest(reply: Reply, what: str) -> Digest | None:
         raise ContentError(
             "content.digest",
             f"{what}: the registry calls it {stated}, but what it sent is {actual}",
+            remedy=WRONG_THERE,
             digest=str(stated),
             found_digest=str(actual),
         )
@@ -183,7 +189,7 @@ def check_sent(data: bytes, digest: Digest, what: str) -> None:
     found = f"{digest.algorithm}:{hasher.hexdigest()}"
     if found != str(digest):
         problem = f"{what}: what the registry sent is {found}"
-        raise ContentError("content.digest", problem, digest=str(digest), found_digest=found)
+        raise ContentError("content.digest", problem, remedy=WRONG_THERE, digest=str(digest), found_digest=found)
 
 
 def missing_digests(reply: Reply) -> tuple[Digest, ...]:

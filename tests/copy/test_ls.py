@@ -282,6 +282,19 @@ def test_referrers_that_were_not_looked_for_are_said(command: str, registry: Loo
     assert any("was not looked for" in item["message"] for item in artifact["unread"])
 
 
+@pytest.mark.parametrize("command", ["ls", "discover", "inspect"])
+@pytest.mark.parametrize("body", [b"<html>", b'{"mediaType":"a/b"}', b"{}"])
+def test_what_a_registry_sends_is_not_said_to_have_arrived_here(
+    command: str, body: bytes, registry: LoopbackRegistry
+) -> None:
+    registry.put_image("app", tag="v1")
+    registry.on("GET", r"/manifests/v1", answer(200, body, Content_Type="application/json"))
+    ran = run_here([command, f"{registry.host}/app:v1"])
+    assert ran.code == 16
+    assert "arrived here" not in ran.err
+    assert "what the registry has, or sends" in ran.err
+
+
 @pytest.mark.parametrize("command", ["discover", "inspect"])
 def test_a_registry_alone_is_named_as_one(command: str) -> None:
     ran = run_here([command, "registry.example"])
