@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more."
 LayoutOption = Annotated[
     bool, typer.Option("--oci-layout", help="The reference names a layout (as for oras and notation).")
 ]
+_BRANCHES: Final = re.compile(r"^[│├└─ ]+", re.MULTILINE)
+_ASCII: Final = str.maketrans("│├└─", "||`-")
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -57,6 +60,16 @@ def write(text: str) -> None:
         sys.stdout.flush()
     except OSError as error:
         raise named(error) from None
+
+
+def drawn(text: str) -> str:
+    """The text with its branches in ASCII, where standard output has no characters for them."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        drawn_again = _BRANCHES.sub(lambda found: found[0].translate(_ASCII), text)
+        return drawn_again.replace(" · ", ", ").replace("→ ", "-> ")
+    return text
 
 
 def named(error: OSError) -> OSError:
@@ -104,7 +117,7 @@ class Output:
     def show(self, report: airgap.report.Report) -> None:
         """The result, on standard output."""
         self._shown.append(report)
-        write(airgap.report.to_json(report.document()) if self.is_json else report.text(self.style))
+        write(airgap.report.to_json(report.document()) if self.is_json else drawn(report.text(self.style)))
 
     def finish(
         self, report: airgap.report.Report, *, file: Path | None = None, apart_from: Iterable[Path] = ()
@@ -136,7 +149,7 @@ class QuietOutput(Output):
     def show(self, report: airgap.report.Report) -> None:
         """The result, as far as `--quiet` shows it."""
         if self.quiet and not self.is_json:
-            write(report.brief())
+            write(drawn(report.brief()))
         else:
             Output.show(self, report)
 

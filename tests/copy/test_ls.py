@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from airgap import limits
+from airgap.cli.console import drawn
 from airgap.oci.descriptor import EMPTY, Platform
 from airgap.revocation.artifact import EVIDENCE_TYPE
 from tests.support.command import run_here
@@ -76,6 +78,15 @@ def test_the_text_is_a_row_an_image(tmp_path: Path) -> None:
     assert many.startswith("many  linux/amd64, linux/arm64")
     assert total.startswith("total: 2 artifacts, ")
     assert "sha256:" in run_here(["ls", "-v", str(path)]).out
+
+
+@pytest.mark.parametrize(("encoding", "as_is"), [("ascii", False), ("latin-1", False), ("utf-8", True)])
+def test_trees_are_drawn_with_what_standard_output_has(
+    encoding: str, as_is: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    tree = "v1\n├── a └─ b\n│   └── sig 1 · sbom 2\n"
+    assert drawn(tree) == (tree if as_is else "v1\n|-- a └─ b\n|   `-- sig 1, sbom 2\n")
 
 
 def test_one_artifact_of_a_layout(tmp_path: Path) -> None:
