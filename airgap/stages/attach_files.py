@@ -138,6 +138,10 @@ def _read(request: AttachRequest) -> tuple[FileToAttach, ...]:
     for text in request.files:
         path, media_type = _split(text, request.artifact_type)
         _check_apart(path, request.target)
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe has no other path
+            raise UsageError(
+                f"{safe(path)} is no file but a pipe or device", remedy="Write it to a file, and name that."
+            )
         try:
             raw = read_regular(Path(os.path.realpath(path)), left)
         except FormatError as error:

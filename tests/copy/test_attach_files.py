@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -229,6 +230,17 @@ def test_what_cannot_be_attached_is_said_before_anything_is_written(ground: Grou
     ):
         assert ground.attach(*files).code == 2
     assert ground.referrers() == []
+
+
+def test_a_pipe_is_called_one(ground: Ground) -> None:
+    """`<(command)` of a shell is `/dev/fd/63`, which is there, and of which no other path is."""
+    reading, writing = os.pipe()
+    try:
+        ran = ground.attach(f"/dev/fd/{reading}")
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert (ran.code, "is no file but a pipe" in ran.err) == (2, True)
 
 
 def test_files_are_bounded(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
