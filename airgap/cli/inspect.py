@@ -18,9 +18,9 @@ def inspect(*, target: ReadTarget, connection: Connection, output: Output) -> No
 
     Nothing is judged: everything that is shown is a claim of whoever made the signature. `airgap verify` judges.
 
-    Exit codes: 0, 1 a registry could not be asked, 11 not found, 12 a signature cannot be decoded, 16 the artifact, an
-    envelope or something that may be a signature cannot be read (what can be read is shown all the same), or it is not
-    a layout that can be read.
+    Exit codes: 0, 1 a registry could not be asked, 2 usage, 11 not found, 12 a signature cannot be decoded, 16 the
+    artifact, an envelope or something that may be a signature cannot be read (what can be read is shown all the same),
+    or it is not a layout that can be read.
     """
     artifacts = airgap.inspect(
         target.reference,
