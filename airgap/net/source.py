@@ -157,8 +157,9 @@ class RegistrySource:
     def _parse_tags(self, reply: Reply) -> tuple[str, ...]:
         try:
             document = load_object(reply.body, Reading.OPEN, limit=limits.TAG_PAGE_BYTES, what="list of tags")
-            # distribution answers null if all tags of a repository were deleted
-            tags = take_list(document, "tags", text_or_null, limit=limits.REGISTRY_TAGS, required=False)
+            # distribution answers null if all tags of a repository were deleted, and others leave it out
+            is_list = "name" in document
+            tags = take_list(document, "tags", text_or_null, limit=limits.REGISTRY_TAGS, required=not is_list)
             return tuple(tag for tag in tags if tag)
         except FormatError as error:
             raise self.client.error(f"what {self.name} gives as its tags cannot be read: {error}") from None

@@ -235,6 +235,16 @@ def test_what_is_no_list_is_no_empty_list(body: bytes, registry: LoopbackRegistr
     assert "cannot be read" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("body", "code"), [(b"{}", 1), (b'{"error":"x"}', 1), (b'{"name":"app"}', 0), (b'{"name":"app","tags":null}', 0)]
+)
+def test_what_is_no_list_of_tags_is_no_empty_list(body: bytes, code: int, registry: LoopbackRegistry) -> None:
+    registry.put_image("app", tag="v1")
+    registry.on("GET", r"/tags/list", answer(200, body, Content_Type="application/json"))
+    ran = run_here(["ls", f"{registry.host}/app"])
+    assert (ran.code, "lists no tags" in ran.out) == (code, code == 0)
+
+
 def test_text_of_a_registry_is_escaped(registry: LoopbackRegistry) -> None:
     names = json.dumps({"repositories": ["a\x1b[31m", "b\nc"]}).encode()
     registry.on("GET", r"/v2/_catalog", answer(200, names, Content_Type="application/json"))
