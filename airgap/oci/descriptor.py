@@ -73,6 +73,11 @@ _MEDIA_TYPE: Final = re.compile(
 )
 
 
+def essence(media_type: str) -> str:
+    """The media type without parameters, in lower case, as many tools compare it (RFC 9110, 8.3.1)."""
+    return media_type.partition(";")[0].strip().lower()
+
+
 def is_media_type(text: str) -> bool:
     """Whether it has the form of a media type."""
     return _MEDIA_TYPE.fullmatch(text) is not None

@@ -21,7 +21,7 @@ from typing import Final
 from airgap import limits
 from airgap.errors import ContentError, FormatError, LimitError
 from airgap.files import reading_problem
-from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
+from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor, essence
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LayoutOnDisk
 from airgap.oci.graph import Graph
@@ -153,14 +153,17 @@ def evidence_of(manifest: Manifest) -> tuple[Descriptor, ...]:
         item
         for item in (*manifest.layers, *manifest.blobs)
         if manifest.artifact_type == EVIDENCE_TYPE
-        or _essence(item) in {CRL_MEDIA_TYPE, OCSP_MEDIA_TYPE}
+        or essence(item.media_type) in {CRL_MEDIA_TYPE, OCSP_MEDIA_TYPE}
         or _title(item).endswith(_ENDINGS)
     )
 
 
 def evidence_kinds(manifest: Manifest) -> tuple[str, ...]:
     """Of each file that a manifest holds as evidence, `crl` or `ocsp`, by its name or type."""
-    ocsp = (_title(item).endswith(_ENDINGS[1]) or _essence(item) == OCSP_MEDIA_TYPE for item in evidence_of(manifest))
+    ocsp = (
+        _title(item).endswith(_ENDINGS[1]) or essence(item.media_type) == OCSP_MEDIA_TYPE
+        for item in evidence_of(manifest)
+    )
     return tuple("ocsp" if is_ocsp else "crl" for is_ocsp in ocsp)
 
 
@@ -190,7 +193,7 @@ def is_evidence_alone(graph: Graph, root: Root) -> bool:
 def _possible_evidence_of(manifest: Manifest) -> Iterator[Descriptor]:
     """What may be evidence by the names that others give it (`oras attach IMAGE crl.pem`); its content tells."""
     for _, item in manifest.successors():
-        named = (_title(item), _essence(item), manifest.artifact_type or "")
+        named = (_title(item), essence(item.media_type), manifest.artifact_type or "")
         is_likely = any(map(says_evidence, named)) or _title(item).endswith(POSSIBLE)
         if is_likely and item.media_type != EMPTY:
             yield item
@@ -198,11 +201,6 @@ def _possible_evidence_of(manifest: Manifest) -> Iterator[Descriptor]:
 
 def _title(item: Descriptor) -> str:
     return item.annotations.get(TITLE, "").lower()
-
-
-def _essence(item: Descriptor) -> str:
-    """The media type without parameters (RFC 9110, 8.3.1: case does not matter)."""
-    return item.media_type.partition(";")[0].strip().lower()
 
 
 def find_proposals(graph: Graph, roots: Iterable[Descriptor], origin: str) -> tuple[Problem, ...]:

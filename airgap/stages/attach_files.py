@@ -21,6 +21,7 @@ from airgap.oci.descriptor import (
     MANIFEST_TYPES,
     NOTARY_SIGNATURE,
     REF_NAME,
+    essence,
     is_media_type,
 )
 from airgap.oci.reference import LayoutReference, names_registry, parse_reference
@@ -74,7 +75,7 @@ class AttachRequest:
                 f"by the annotation {key} tools would take what is attached for an artifact of its own",
                 remedy="Use another key.",
             )
-        if remedy := _MADE_OTHERWISE.get(_plain(self.artifact_type)):
+        if remedy := _MADE_OTHERWISE.get(essence(self.artifact_type)):
             raise UsageError(f"{self.artifact_type} is not for files that anybody attaches", remedy=remedy)
 
 
@@ -165,17 +166,12 @@ def _split(text: str, default: str) -> tuple[Path, str]:
     if os.path.lexists(text) or not (colon and path and "/" in media_type):
         path, media_type = text, default
     _check_type(media_type, "media type")
-    if _plain(media_type) in MANIFEST_TYPES or may_run(_plain(media_type)):
+    if essence(media_type) in MANIFEST_TYPES or may_run(essence(media_type)):
         raise UsageError(
             f"{media_type} is no type for a file that is attached: tools would take it for something else",
             remedy="Give the file a type of its own: FILE:MEDIATYPE.",
         )
     return Path(path), media_type
-
-
-def _plain(media_type: str) -> str:
-    """The type without parameters, in lower case: some tools compare no more of it."""
-    return media_type.partition(";")[0].strip().lower()
 
 
 def _check_type(text: str, what: str) -> None:

@@ -232,17 +232,17 @@ class _Copy:
             totals=self._totals,
             moved_tags=tuple(self._moved),
             room=self._room,
-            evidence_left=tuple(self._evidence_left()),
+            evidence_left=tuple(self._evidence_left(destination)),
             into_registry=isinstance(destination, RegistryReference | RegistryPrefix),
         )
 
-    def _evidence_left(self) -> Iterator[EvidenceLeft]:
+    def _evidence_left(self, destination: Destination | None) -> Iterator[EvidenceLeft]:
         """What a verifier of a source would use and a verifier of the copy does not get."""
-        written = _written(self._request.destination)
+        written = Path(destination.path) if isinstance(destination, LayoutReference) else None
         if self._loose:
             yield EvidenceLeft(source=STANDARD_INPUT, names=tuple(safe(name, limit=128) for name in self._loose))
         for store, graph in self._sources.opened():
-            if isinstance(store, LayoutOnDisk) and not (written and same_place(Path(written.path), Path(store.path))):
+            if isinstance(store, LayoutOnDisk) and not (written and same_place(written, Path(store.path))):
                 evidence = find_target_evidence(store, graph, store.name)
                 if names := evidence.not_among(self._planned):
                     yield EvidenceLeft(source=store.name, names=tuple(safe(name, limit=128) for name in names))
