@@ -2,11 +2,11 @@
 
 Nothing on the lower floors and nothing that verifies may import this folder.
 
-How a blob gets from a copy to the wire, each step in one module:
+How a blob gets from a copy to the wire, in three steps:
 
-    sink.py         a repository as the destination of a copy
-    upload.py       the requests of an upload: HEAD, mount, one piece, or chunks
-    client.py       requests to one registry: authorization, redirects, refusals, pages of lists
+    sink.py         a repository as the destination of a copy; upload.py has what an upload asks of it: HEAD, mount,
+                    one piece, or chunks
+    client.py       requests to its registry: authorization, redirects, refusals, pages of lists
     http.py         one request over our own connections: errors as sentences, bounded retries
 
 Beside them:

@@ -18,7 +18,7 @@ from airgap.net.manifests import Fetched
 from airgap.net.referrers_tags import ReferrersTagWriter
 from airgap.net.source import RegistrySource
 from airgap.net.transport_errors import IncompleteError
-from airgap.net.upload import BlobUploader
+from airgap.net.upload import BlobUpload, UploadSizes, holds
 from airgap.oci.descriptor import INDEX_TYPES, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import ReferrersTag
@@ -60,7 +60,7 @@ class RegistrySink(RegistrySource):
         in chunks without trying one piece first. Raises UsageError for what is no repository name (DIST-1).
         """
         super().__init__(client, repository, actions="pull,push" if writable else "pull")
-        self.uploads: Final = BlobUploader(client, self._access, chunked=chunked)
+        self._sizes: Final = UploadSizes(chunked=chunked)
         self._referrers_tag: Final = referrers_tag
         self._tags: Final = ReferrersTagWriter(client, repository, self.manifests)
         self._handled: Final[dict[Digest, dict[Digest, Fetched]]] = {}
@@ -98,7 +98,7 @@ class RegistrySink(RegistrySource):
 
     def _has_one(self, descriptor: Descriptor) -> bool:
         if not descriptor.is_manifest:
-            return self.uploads.exists(descriptor)
+            return holds(self.client, self._access, descriptor)
         return self.manifests.head(descriptor.digest) in {True, descriptor.digest}
 
     def lists(self, subject: Digest, referrer: Digest) -> bool:
@@ -127,12 +127,10 @@ class RegistrySink(RegistrySource):
             holder: str | None = source.repository
         else:
             holder = self.client.holders.get(descriptor.digest)
-        how = self.uploads.push(
-            descriptor,
-            partial(source.open, descriptor),
-            mount_from=holder if holder != self.repository else None,
-            progress=advance,
+        upload = BlobUpload(
+            self.client, self._access, descriptor, partial(source.open, descriptor), sizes=self._sizes, progress=advance
         )
+        how = upload.run(mount_from=holder if holder != self.repository else None)
         self.client.holders.setdefault(descriptor.digest, self.repository)
         if how is not TransferMethod.COPIED:
             advance(descriptor.size)

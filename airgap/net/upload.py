@@ -33,74 +33,80 @@ _CREATED: Final = 201
 _STREAM: Final = {"Content-Type": "application/octet-stream"}
 
 
-class _Upload:
-    """A session of a chunked upload: where to send the next bytes, and how many the registry has."""
+class UploadSizes:
+    """What a repository turned out to take; one value for all uploads into it."""
 
-    def __init__(self, location: str) -> None:
-        self.location = location
-        self.offset = 0
-        self.failures = 0
-
-
-class BlobUploader:
-    """Uploads into one repository. Safe for threads."""
-
-    def __init__(self, client: RegistryClient, access: Access, *, chunked: bool = False) -> None:
+    def __init__(self, *, chunked: bool = False) -> None:
         """`chunked` sends in chunks from the start, without trying one piece first."""
-        self._client, self._repository, self._reading = client, access.repository, access
-        self._writing = Access(access.repository, "pull,push")
-        self._whole_limit = 0 if chunked else None
+        self.refused_whole = 0 if chunked else None
         """Blobs of at least so many bytes are sent in chunks from the start: one piece was refused."""
-        self._piece = limits.UPLOAD_CHUNK_BYTES
+        self.piece = limits.UPLOAD_CHUNK_BYTES
 
-    def exists(self, descriptor: Descriptor) -> bool:
-        """Whether the repository holds the blob. Raises ContentError where it has another size."""
-        reply = self._client.send(
-            "HEAD",
-            self._client.url(f"{self._repository}/blobs/{descriptor.digest}"),
-            access=self._reading,
-            accept=frozenset({200, 404}),
-            what=f"whether {self._repository} holds {descriptor.digest} cannot be asked",
+
+def holds(client: RegistryClient, access: Access, descriptor: Descriptor) -> bool:
+    """Whether the repository of `access` holds the blob. Raises ContentError where it has another size."""
+    reply = client.send(
+        "HEAD",
+        client.url(f"{access.repository}/blobs/{descriptor.digest}"),
+        access=access,
+        accept=frozenset({200, 404}),
+        what=f"whether {access.repository} holds {descriptor.digest} cannot be asked",
+    )
+    if reply.status != 200:  # noqa: PLR2004
+        return False
+    if reply.length not in {None, descriptor.size}:
+        raise ContentError(
+            "content.size",
+            f"{descriptor.digest} has {reply.length} bytes in {client.host}/{access.repository}, "
+            f"its descriptor says {descriptor.size}",
+            digest=str(descriptor.digest),
+            expected_size=descriptor.size,
+            found_size=reply.length,
         )
-        if reply.status != 200:  # noqa: PLR2004
-            return False
-        if reply.length not in {None, descriptor.size}:
-            raise ContentError(
-                "content.size",
-                f"{descriptor.digest} has {reply.length} bytes in {self._client.host}/{self._repository}, "
-                f"its descriptor says {descriptor.size}",
-                digest=str(descriptor.digest),
-                expected_size=descriptor.size,
-                found_size=reply.length,
-            )
-        return True
+    return True
 
-    def push(
+
+class BlobUpload:
+    """One blob on its way into a repository; for one thread."""
+
+    def __init__(
         self,
+        client: RegistryClient,
+        access: Access,
         descriptor: Descriptor,
         source: Callable[[], BlobStream],
         *,
-        mount_from: str | None = None,
-        progress: Callable[[int], None] | None = None,
-    ) -> TransferMethod:
-        """Copy a blob into the repository, if it is not there yet (DIST-21 to 23).
+        sizes: UploadSizes,
+        progress: Callable[[int], None],
+    ) -> None:
+        """`source` opens the bytes of the blob, again for each attempt; their digest is checked.
 
-        `source` opens its bytes, again for each attempt; their digest is checked. `mount_from` names a repository of
-        the same registry that may hold it. `progress` gets the number of bytes sent, including those of repeated
-        attempts. Raises ContentError if the bytes of the source are not those of the descriptor.
+        `progress` gets the number of bytes sent, including those of repeated attempts.
         """
-        body = Body(descriptor.size, source, progress, descriptor.digest)
-        location: str | None = None
+        self._client, self._repository, self._reading = client, access.repository, access
+        self._writing = Access(access.repository, "pull,push")
+        self._descriptor, self._sizes = descriptor, sizes
+        self._body = Body(descriptor.size, source, progress, descriptor.digest)
+        self._what = f"{descriptor.digest} cannot be uploaded to {access.repository}"
+        self._location = ""
+        """Where the next bytes go, if a session is open."""
+        self._offset = 0
+        """How many bytes the registry has of an upload in chunks."""
+        self._failures = 0
+
+    def run(self, *, mount_from: str | None = None) -> TransferMethod:
+        """Copy the blob, if it is not there yet (DIST-21 to 23); `mount_from`: a repository there that may hold it.
+
+        Raises ContentError if the bytes of the source are not those of the descriptor.
+        """
         attempt, in_chunks = 0, False
         while True:
-            if self.exists(descriptor):
+            if holds(self._client, self._reading, self._descriptor):
                 return TransferMethod.EXISTED if attempt == 0 else TransferMethod.COPIED
-            if mount_from and attempt == 0:
-                mounted, location = self._mount(descriptor, mount_from)
-                if mounted:
-                    return TransferMethod.MOUNTED
+            if mount_from and attempt == 0 and self._mount(mount_from):
+                return TransferMethod.MOUNTED
             try:
-                self._send(descriptor, body, location, in_chunks=in_chunks)
+                self._send(in_chunks=in_chunks)
             except (TransportError, RegistryError) as error:
                 if attempt >= self._client.options.retries or not _worth_repeating(error):
                     raise
@@ -108,114 +114,119 @@ class BlobUploader:
                 self._client.http.pause(attempt, str(error), asked)
                 # a proxy that takes no large bodies often cuts the connection instead of answering 413
                 in_chunks = in_chunks or (isinstance(error, TransportError) and error.cause is Cause.RESET)
-                attempt, location = attempt + 1, None
+                attempt, self._location = attempt + 1, ""
             else:
                 return TransferMethod.COPIED
 
-    def _send(self, descriptor: Descriptor, body: Body, location: str | None, *, in_chunks: bool) -> None:
-        location = location or self._start(descriptor)
-        large = self._whole_limit is not None and descriptor.size >= self._whole_limit
-        if descriptor.size and (large or in_chunks):
-            self._send_chunks(descriptor, body, location)
-            return
-        reply = self._call("PUT", _with_digest(location, descriptor), _STORED | _REFUSED_WHOLE, descriptor, body)
-        if reply.status in _STORED:
-            return
-        if not descriptor.size:
-            raise self._refused(reply, descriptor)
-        self._check_content(reply, descriptor)
-        self._whole_limit = min(descriptor.size, self._whole_limit or descriptor.size)
-        self._send_chunks(descriptor, body, self._start(descriptor))
-
-    def _mount(self, descriptor: Descriptor, source: str) -> tuple[bool, str | None]:
-        """Whether the blob was mounted, and the URL of the upload session that was opened instead, if any (DIST-21)."""
-        query = urlencode({"mount": str(descriptor.digest), "from": source})
+    def _mount(self, source: str) -> bool:
+        """Whether the blob was mounted; if not, the registry may have opened an upload session instead (DIST-21)."""
+        query = urlencode({"mount": str(self._descriptor.digest), "from": source})
         try:
             reply = self._client.send(
                 "POST",
                 self._client.url(f"{self._repository}/blobs/uploads/?{query}"),
                 access=Access(self._repository, "pull,push", (source,)),
                 accept=_STARTED | {_CREATED},
-                what=f"{descriptor.digest} cannot be mounted from {source}",
+                what=f"{self._descriptor.digest} cannot be mounted from {source}",
             )
         except (AuthenticationError, RegistryError):
-            return False, None  # no right to read there, or the registry does not mount: it is uploaded
-        return reply.status == _CREATED, None if reply.status == _CREATED else self._location(reply)
+            return False  # no right to read there, or the registry does not mount: it is uploaded
+        if reply.status != _CREATED:
+            self._location = self._next(reply)
+        return reply.status == _CREATED
 
-    def _start(self, descriptor: Descriptor) -> str:
+    def _send(self, *, in_chunks: bool) -> None:
+        location = self._location or self._start()
+        size = self._descriptor.size
+        large = self._sizes.refused_whole is not None and size >= self._sizes.refused_whole
+        if size and (large or in_chunks):
+            self._send_chunks(location)
+            return
+        reply = self._call("PUT", self._with_digest(location), _STORED | _REFUSED_WHOLE, self._body)
+        if reply.status in _STORED:
+            return
+        if not size:
+            raise self._refused(reply)
+        self._check_content(reply)
+        self._sizes.refused_whole = min(size, self._sizes.refused_whole or size)
+        self._send_chunks(self._start())
+
+    def _start(self) -> str:
+        """The location of a new upload session."""
         path = f"{self._repository}/blobs/uploads/"
-        if descriptor.digest.algorithm != "sha256":
-            path += f"?digest-algorithm={descriptor.digest.algorithm}"
-        return self._location(self._call("POST", self._client.url(path), _STARTED, descriptor, Body.of(b"")))
+        if self._descriptor.digest.algorithm != "sha256":
+            path += f"?digest-algorithm={self._descriptor.digest.algorithm}"
+        return self._next(self._call("POST", self._client.url(path), _STARTED, Body.of(b"")))
 
-    def _send_chunks(self, descriptor: Descriptor, body: Body, location: str) -> None:
-        upload = _Upload(location)
-        with closing(Outgoing(body, f"the upload to {self._repository}")) as source:
-            while upload.offset < descriptor.size:
+    def _send_chunks(self, location: str) -> None:
+        self._location, self._offset, self._failures = location, 0, 0
+        size = self._descriptor.size
+        with closing(Outgoing(self._body, f"the upload to {self._repository}")) as source:
+            while self._offset < size:
                 try:
-                    chunk = _read_chunk(source, min(limits.UPLOAD_CHUNK_BYTES, descriptor.size - upload.offset))
+                    chunk = _read_chunk(source, min(limits.UPLOAD_CHUNK_BYTES, size - self._offset))
                 except AirgapError:
-                    self._abandon(upload)
+                    self._abandon()
                     raise
-                self._send_chunk(descriptor, upload, chunk)
-        reply = self._call("PUT", _with_digest(upload.location, descriptor), _STORED | {400}, descriptor, Body.of(b""))
+                self._send_chunk(chunk)
+        reply = self._call("PUT", self._with_digest(self._location), _STORED | {400}, Body.of(b""))
         if reply.status not in _STORED:
-            raise self._refused(reply, descriptor)
+            raise self._refused(reply)
 
-    def _send_chunk(self, descriptor: Descriptor, upload: _Upload, chunk: bytes) -> None:
+    def _send_chunk(self, chunk: bytes) -> None:
         """Send one chunk, in pieces that the registry takes. After a cut, continue from where the registry says."""
-        start, end = upload.offset, upload.offset + len(chunk)
-        while upload.offset < end:
-            piece = chunk[upload.offset - start : upload.offset - start + self._piece]
-            headers = {**_STREAM, "Content-Range": f"{upload.offset}-{upload.offset + len(piece) - 1}"}
+        start, end = self._offset, self._offset + len(chunk)
+        while self._offset < end:
+            piece = chunk[self._offset - start : self._offset - start + self._sizes.piece]
+            headers = {**_STREAM, "Content-Range": f"{self._offset}-{self._offset + len(piece) - 1}"}
             try:
-                reply = self._call("PATCH", upload.location, _TAKEN | {413, 416}, descriptor, Body.of(piece), headers)
+                reply = self._call("PATCH", self._location, _TAKEN | {413, 416}, Body.of(piece), headers)
             except (TransportError, RegistryError) as error:
-                self._count_failure(upload, error)
-                self._synchronise(descriptor, upload, start, end)
+                self._count_failure(error)
+                self._synchronise(start, end)
                 continue
-            if reply.status == _TOO_LARGE and self._piece > limits.UPLOAD_CHUNK_LEAST_BYTES:
-                self._piece = max(self._piece // 4, limits.UPLOAD_CHUNK_LEAST_BYTES)
+            if reply.status == _TOO_LARGE and self._sizes.piece > limits.UPLOAD_CHUNK_LEAST_BYTES:
+                self._sizes.piece = max(self._sizes.piece // 4, limits.UPLOAD_CHUNK_LEAST_BYTES)
                 continue
             if reply.status in _TAKEN:
                 if reply.headers.get("Location"):
-                    upload.location = self._location(reply)
-                if not _lost_some(reply, upload.offset + len(piece)):
-                    upload.offset += len(piece)
+                    self._location = self._next(reply)
+                if not _lost_some(reply, self._offset + len(piece)):
+                    self._offset += len(piece)
                     continue
-            self._count_failure(upload, self._not_taken(reply, descriptor))
-            self._synchronise(descriptor, upload, start, end)
+            self._count_failure(self._not_taken(reply))
+            self._synchronise(start, end)
 
-    def _not_taken(self, reply: Reply, descriptor: Descriptor) -> RegistryError:
+    def _not_taken(self, reply: Reply) -> RegistryError:
         if reply.status not in _TAKEN:
-            return failure(reply, self._what(descriptor))
-        problem = f"{self._what(descriptor)}: {self._client.host} took a chunk, and has less than was sent"
+            return failure(reply, self._what)
+        problem = f"{self._what}: {self._client.host} took a chunk, and has less than was sent"
         return self._client.error(problem, status=503)  # it is sent again
 
-    def _count_failure(self, upload: _Upload, error: TransportError | RegistryError) -> None:
+    def _count_failure(self, error: TransportError | RegistryError) -> None:
         out_of_order = isinstance(error, RegistryError) and error.status == 416  # noqa: PLR2004
-        if upload.failures >= self._client.options.retries or not (out_of_order or _worth_repeating(error)):
+        if self._failures >= self._client.options.retries or not (out_of_order or _worth_repeating(error)):
             raise error
-        self._client.http.pause(upload.failures, str(error))
-        upload.failures += 1
+        self._client.http.pause(self._failures, str(error))
+        self._failures += 1
 
-    def _synchronise(self, descriptor: Descriptor, upload: _Upload, start: int, end: int) -> None:
+    def _synchronise(self, start: int, end: int) -> None:
         """Ask how many bytes the registry has (DIST-23). Only bytes that are still in memory can be sent again."""
-        reply = self._call("GET", upload.location, frozenset({200, 202, 204}), descriptor)
+        reply = self._call("GET", self._location, frozenset({200, 202, 204}))
         have = upload_offset(reply.headers)
         if have is None or not start <= have <= end:
-            problem = f"broke at byte {upload.offset}; the registry goes on at {have}"
-            # 503: the whole upload may be repeated
-            raise self._client.error(f"the upload of {descriptor.digest} to {self._repository} {problem}", status=503)
-        upload.offset = have
+            where = f"{self._descriptor.digest} to {self._repository}"
+            problem = f"the upload of {where} broke at byte {self._offset}; the registry goes on at {have}"
+            raise self._client.error(problem, status=503)  # the whole upload may be repeated
+        self._offset = have
         if reply.headers.get("Location"):
-            upload.location = self._location(reply)
+            self._location = self._next(reply)
 
-    def _abandon(self, upload: _Upload) -> None:
-        if origin_of(upload.location) == self._client.origin:
+    def _abandon(self) -> None:
+        if origin_of(self._location) == self._client.origin:
             with suppress(AirgapError):
                 self._client.send(
-                    "DELETE", upload.location, access=self._writing, accept=frozenset({204}), what="upload"
+                    "DELETE", self._location, access=self._writing, accept=frozenset({204}), what="upload"
                 )
 
     def _call(
@@ -223,42 +234,37 @@ class BlobUploader:
         method: str,
         url: str,
         accept: frozenset[int],
-        descriptor: Descriptor,
         body: Body | None = None,
         headers: dict[str, str] | None = None,
     ) -> Reply:
+        headers = headers or (_STREAM if body is not None and body.size else {})
         return self._client.send(
-            method,
-            url,
-            access=self._writing,
-            accept=accept,
-            what=self._what(descriptor),
-            headers=headers or (_STREAM if body is not None and body.size else {}),
-            body=body,
+            method, url, access=self._writing, accept=accept, what=self._what, headers=headers, body=body
         )
 
-    def _location(self, reply: Reply) -> str:
-        location = reply.headers.get("Location", "")
+    def _next(self, reply: Reply) -> str:
+        """Where the answer says that the upload goes on."""
         try:
-            return follow(reply.request.url, location, home=self._client.origin)
+            return follow(reply.request.url, reply.headers.get("Location", ""), home=self._client.origin)
         except FormatError as error:
             problem = f"{self._client.host} wants the upload to go where it cannot: {error.problem}"
             raise self._client.error(problem, status=reply.status) from None
 
-    def _what(self, descriptor: Descriptor) -> str:
-        return f"{descriptor.digest} cannot be uploaded to {self._repository}"
+    def _with_digest(self, location: str) -> str:
+        return with_query(location, urlencode({"digest": str(self._descriptor.digest)}))
 
-    def _check_content(self, reply: Reply, descriptor: Descriptor) -> None:
+    def _check_content(self, reply: Reply) -> None:
         if has_code(reply, "DIGEST_INVALID", "SIZE_INVALID"):
+            digest = self._descriptor.digest
             raise ContentError(
                 "content.digest",
-                f"{descriptor.digest}: {self._client.host} says that what it got has another digest or size",
-                digest=str(descriptor.digest),
+                f"{digest}: {self._client.host} says that what it got has another digest or size",
+                digest=str(digest),
             )
 
-    def _refused(self, reply: Reply, descriptor: Descriptor) -> RegistryError:
-        self._check_content(reply, descriptor)
-        return failure(reply, self._what(descriptor))
+    def _refused(self, reply: Reply) -> RegistryError:
+        self._check_content(reply)
+        return failure(reply, self._what)
 
 
 def _lost_some(reply: Reply, sent: int) -> bool:
@@ -273,10 +279,6 @@ def _worth_repeating(error: TransportError | RegistryError) -> bool:
         return error.cause in {Cause.RESET, Cause.TIMEOUT}
     # an unknown upload: the registry was restarted and lost the session
     return "BLOB_UPLOAD_UNKNOWN" in error.codes or (error.status is not None and is_transient(error.status))
-
-
-def _with_digest(location: str, descriptor: Descriptor) -> str:
-    return with_query(location, urlencode({"digest": str(descriptor.digest)}))
 
 
 def _read_chunk(source: Outgoing, size: int) -> bytes:

@@ -12,7 +12,7 @@ from airgap.net.challenge import parse_challenges
 from airgap.net.credentials import Credential
 from airgap.net.transport_errors import AuthenticationError, RegistryError
 from airgap.oci.digest import Digest
-from tests.support.net import Diary, client, described, source, store
+from tests.support.net import Diary, client, described, push, source, store
 from tests.support.registry import LoopbackRegistry, answer, error
 from tests.support.tls import TlsFiles
 
@@ -179,7 +179,7 @@ def test_a_registry_token_is_sent_as_it_is(bearer: LoopbackRegistry) -> None:
 
 def test_writing_asks_for_push(bearer: LoopbackRegistry) -> None:
     with store(bearer.host, writable=True, given=ALICE) as repository:
-        repository.uploads.push(described(b"blob"), source(b"blob"))
+        push(repository, described(b"blob"), source(b"blob"))
     assert bearer.requests("GET", "/token")[0].query["scope"] == ["repository:app:pull,push"]
     assert len(bearer.requests("GET", "/token")) == 1
 
@@ -187,7 +187,7 @@ def test_writing_asks_for_push(bearer: LoopbackRegistry) -> None:
 def test_mounting_asks_for_both_repositories(bearer: LoopbackRegistry) -> None:
     bearer.put_blob("other/app", b"shared")
     with store(bearer.host, writable=True, given=ALICE) as repository:
-        repository.uploads.push(described(b"shared"), source(b"shared"), mount_from="other/app")
+        push(repository, described(b"shared"), source(b"shared"), mount_from="other/app")
     asked = bearer.requests("GET", "/token")
     assert asked[-1].query["scope"] == ["repository:app:pull,push", "repository:other/app:pull"]
 

@@ -18,7 +18,7 @@ from airgap.net.transport_errors import AuthenticationError, RegistryError, Tran
 from airgap.net.url import Origin, origin_of
 from airgap.net.wire import upload_offset
 from airgap.transfer.endpoint import TransferMethod
-from tests.support.net import NOWHERE, Diary, described, source, store
+from tests.support.net import NOWHERE, Diary, described, push, source, store
 from tests.support.registry import LoopbackRegistry, answer, cut, digest_of, reset
 
 BLOB = bytes(range(256)) * 16384  # 4 MiB
@@ -48,7 +48,7 @@ def test_a_request_is_sent_once_and_then_as_often_as_is_said(
 def test_an_upload_is_begun_once_and_then_as_often_as_is_said(registry: LoopbackRegistry, retries: int) -> None:
     registry.on("PUT", "", answer(503))
     with store(registry.host, writable=True, retries=retries) as repository, pytest.raises(RegistryError):
-        repository.uploads.push(described(BLOB), source(BLOB))
+        push(repository, described(BLOB), source(BLOB))
     assert len(registry.requests("PUT")) == 1 + retries
 
 
@@ -59,7 +59,7 @@ def test_a_chunk_is_sent_as_often_in_each_upload(registry: LoopbackRegistry, ret
         store(registry.host, writable=True, chunked=True, retries=retries) as repository,
         pytest.raises((RegistryError, TransportError)),
     ):
-        repository.uploads.push(described(BLOB), source(BLOB))
+        push(repository, described(BLOB), source(BLOB))
     assert len(registry.requests("PATCH")) == (1 + retries) ** 2
     assert len(registry.requests("POST")) == 1 + retries
 
@@ -109,7 +109,7 @@ def test_an_offset_that_is_not_in_memory_begins_the_upload_again(
 ) -> None:
     _lost_then(registry, number, offset)
     with store(registry.host, writable=True, chunked=True) as repository:
-        assert repository.uploads.push(described(TWO_CHUNKS), source(TWO_CHUNKS)) is TransferMethod.COPIED
+        assert push(repository, described(TWO_CHUNKS), source(TWO_CHUNKS)) is TransferMethod.COPIED
     assert registry.repositories["app"].blobs[digest_of(TWO_CHUNKS)] == TWO_CHUNKS
     assert len(registry.requests("POST")) == 2
     starts = [int(seen.headers["content-range"].partition("-")[0]) for seen in registry.requests("PATCH")]
@@ -126,7 +126,7 @@ def test_the_whole_chunk_may_have_arrived(registry: LoopbackRegistry) -> None:
 
     registry.on("PATCH", "", lose, times=1)
     with store(registry.host, writable=True, chunked=True) as repository:
-        assert repository.uploads.push(described(TWO_CHUNKS), source(TWO_CHUNKS)) is TransferMethod.COPIED
+        assert push(repository, described(TWO_CHUNKS), source(TWO_CHUNKS)) is TransferMethod.COPIED
     assert registry.repositories["app"].blobs[digest_of(TWO_CHUNKS)] == TWO_CHUNKS
     assert [seen.headers["content-range"] for seen in registry.requests("PATCH")] == [
         f"0-{limits.UPLOAD_CHUNK_BYTES - 1}",

@@ -18,7 +18,7 @@ from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
 from airgap.oci.lookup import Mechanism
 from airgap.oci.tags import referrers_tag
 from airgap.transfer.endpoint import Entry, TransferMethod
-from tests.support.net import client, described, source, store
+from tests.support.net import client, described, push, source, store
 from tests.support.registry import blob_descriptor, digest_of
 from tests.support.tools import distribution
 
@@ -49,7 +49,7 @@ def _push(host: str, name: str, number: int = 0) -> Descriptor:
     descriptor, raw = _image(number)
     with store(host, name, writable=True) as repository:
         for blob in (b"{}", b"layer"):
-            repository.uploads.push(described(blob), source(blob))
+            push(repository, described(blob), source(blob))
         repository.put_manifest(descriptor, raw)
         repository.finish([Entry(descriptor=descriptor, tag=f"v{number}")])
     return descriptor
@@ -69,24 +69,24 @@ def test_an_image_goes_in_and_comes_out(host: str) -> None:
 def test_a_large_blob_goes_in_and_comes_out(host: str, *, chunked: bool) -> None:
     name = f"large/{chunked}".lower()
     with store(host, name, writable=True, chunked=chunked) as repository:
-        assert repository.uploads.push(described(LAYER), source(LAYER)) is TransferMethod.COPIED
-        assert repository.uploads.push(described(LAYER), source(LAYER)) is TransferMethod.EXISTED
+        assert push(repository, described(LAYER), source(LAYER)) is TransferMethod.COPIED
+        assert push(repository, described(LAYER), source(LAYER)) is TransferMethod.EXISTED
         with repository.open_from(described(LAYER)) as blob:
             assert blob.read() == LAYER
 
 
 def test_a_blob_is_mounted(host: str) -> None:
     with store(host, "mount/from", writable=True) as repository:
-        repository.uploads.push(described(b"shared"), source(b"shared"))
+        push(repository, described(b"shared"), source(b"shared"))
     with store(host, "mount/to", writable=True) as repository:
-        shared = repository.uploads.push(described(b"shared"), source(b"shared"), mount_from="mount/from")
-        new = repository.uploads.push(described(b"new"), source(b"new"), mount_from="mount/from")
+        shared = push(repository, described(b"shared"), source(b"shared"), mount_from="mount/from")
+        new = push(repository, described(b"new"), source(b"new"), mount_from="mount/from")
     assert (shared, new) == (TransferMethod.MOUNTED, TransferMethod.COPIED)
 
 
 def test_a_blob_is_resumed(host: str) -> None:
     with store(host, "resume/app", writable=True) as repository:
-        repository.uploads.push(described(LAYER), source(LAYER))
+        push(repository, described(LAYER), source(LAYER))
         with repository.open_from(described(LAYER)) as blob:
             got = bytearray(blob.read(1_000_000))
             blob._reply.close()  # type: ignore[union-attr]  # the connection is lost
@@ -98,7 +98,7 @@ def test_a_blob_is_resumed(host: str) -> None:
 
 def test_wrong_bytes_are_refused(host: str) -> None:
     with store(host, "wrong/app", writable=True) as repository, pytest.raises(ContentError):
-        repository.uploads.push(described(b"right"), source(b"wrong"))
+        push(repository, described(b"right"), source(b"wrong"))
 
 
 def test_referrers_go_into_the_tag(host: str) -> None:

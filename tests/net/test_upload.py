@@ -25,7 +25,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.reference import RegistryReference
 from airgap.oci.tags import referrers_tag
 from airgap.transfer.endpoint import Entry, TransferMethod
-from tests.support.net import NOWHERE, Diary, client, described, source, store
+from tests.support.net import NOWHERE, Diary, client, described, push, source, store
 from tests.support.registry import (
     INDEX,
     LoopbackRegistry,
@@ -43,7 +43,7 @@ ALICE = Credential(username="alice", password="secret-of-alice")
 
 def _push(registry: LoopbackRegistry, data: bytes, **options: Any) -> TransferMethod:
     with store(registry.host, writable=True, **options) as repository:
-        return repository.uploads.push(described(data), source(data))
+        return push(repository, described(data), source(data))
 
 
 def _held(registry: LoopbackRegistry, data: bytes) -> bool:
@@ -81,7 +81,7 @@ def test_what_is_there_with_another_size_is_an_error(registry: LoopbackRegistry)
 def test_a_blob_is_mounted_from_another_repository(registry: LoopbackRegistry) -> None:
     registry.put_blob("base/image", BLOB)
     with store(registry.host, writable=True) as repository:
-        assert repository.uploads.push(described(BLOB), source(BLOB), mount_from="base/image") is TransferMethod.MOUNTED
+        assert push(repository, described(BLOB), source(BLOB), mount_from="base/image") is TransferMethod.MOUNTED
     assert _held(registry, BLOB)
     assert registry.requests("PUT") == []
 
@@ -90,7 +90,7 @@ def test_a_mount_that_becomes_an_upload_goes_on_there(registry: LoopbackRegistry
     """DIST-21: 202 is a normal session."""
     registry.mounts = False
     with store(registry.host, writable=True) as repository:
-        assert repository.uploads.push(described(BLOB), source(BLOB), mount_from="base/image") is TransferMethod.COPIED
+        assert push(repository, described(BLOB), source(BLOB), mount_from="base/image") is TransferMethod.COPIED
     assert len(registry.requests("POST")) == 1
 
 
@@ -98,7 +98,7 @@ def test_a_mount_that_becomes_an_upload_goes_on_there(registry: LoopbackRegistry
 def test_a_refused_mount_becomes_an_upload(registry: LoopbackRegistry, status: int) -> None:
     registry.on("POST", "mount=", answer(status))
     with store(registry.host, writable=True) as repository:
-        assert repository.uploads.push(described(BLOB), source(BLOB), mount_from="base/image") is TransferMethod.COPIED
+        assert push(repository, described(BLOB), source(BLOB), mount_from="base/image") is TransferMethod.COPIED
 
 
 @pytest.mark.parametrize("status", [400, 413, 416])
@@ -129,8 +129,8 @@ def test_chunks_can_be_asked_for(registry: LoopbackRegistry) -> None:
 def test_a_refusal_is_remembered_for_larger_blobs(registry: LoopbackRegistry) -> None:
     registry.refuse_whole = 413
     with store(registry.host, writable=True) as repository:
-        repository.uploads.push(described(BLOB), source(BLOB))
-        repository.uploads.push(described(BLOB + b"x"), source(BLOB + b"x"))
+        push(repository, described(BLOB), source(BLOB))
+        push(repository, described(BLOB + b"x"), source(BLOB + b"x"))
     assert len([seen for seen in registry.requests("PUT") if seen.headers["content-length"] != "0"]) == 1
 
 
@@ -220,7 +220,7 @@ def test_a_refused_upload_is_not_repeated(registry: LoopbackRegistry) -> None:
 @pytest.mark.parametrize("chunked", [False, True])
 def test_wrong_bytes_never_arrive(registry: LoopbackRegistry, *, chunked: bool) -> None:
     with store(registry.host, writable=True, chunked=chunked) as repository, pytest.raises(ContentError) as caught:
-        repository.uploads.push(described(b"right"), source(b"wrong"))
+        push(repository, described(b"right"), source(b"wrong"))
     assert caught.value.reason == "content.digest"
     assert registry.repositories["app"].blobs == {}
 
@@ -236,7 +236,7 @@ def test_wrong_bytes_that_the_registry_got_are_said(registry: LoopbackRegistry, 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_source_that_is_too_short_is_said(registry: LoopbackRegistry, *, chunked: bool) -> None:
     with store(registry.host, writable=True, chunked=chunked) as repository, pytest.raises(ContentError) as caught:
-        repository.uploads.push(described(BLOB), source(BLOB[:-1]))
+        push(repository, described(BLOB), source(BLOB[:-1]))
     assert caught.value.reason == "content.size"
     assert not _held(registry, BLOB)
 
@@ -251,13 +251,13 @@ def test_a_vanished_stick_is_no_network_problem(registry: LoopbackRegistry, *, c
         store(registry.host, writable=True, chunked=chunked) as repository,
         pytest.raises(AirgapError, match=r"cannot be read: .*Input/output error"),
     ):
-        repository.uploads.push(described(BLOB), Stick)
+        push(repository, described(BLOB), Stick)
 
 
 def test_progress_is_told(registry: LoopbackRegistry) -> None:
     told: list[int] = []
     with store(registry.host, writable=True) as repository:
-        repository.uploads.push(described(BLOB), source(BLOB), progress=told.append)
+        push(repository, described(BLOB), source(BLOB), progress=told.append)
     assert sum(told) == len(BLOB)
     assert len(told) <= 8
 
@@ -265,7 +265,7 @@ def test_progress_is_told(registry: LoopbackRegistry) -> None:
 def test_a_blob_goes_from_registry_to_registry(registry: LoopbackRegistry, other: LoopbackRegistry) -> None:
     registry.put_blob("app", BLOB)
     with store(registry.host) as here, store(other.host, writable=True) as there:
-        assert there.uploads.push(described(BLOB), lambda: here.open(described(BLOB))) is TransferMethod.COPIED
+        assert push(there, described(BLOB), lambda: here.open(described(BLOB))) is TransferMethod.COPIED
     assert _held(other, BLOB)
 
 

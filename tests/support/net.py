@@ -15,6 +15,8 @@ from airgap.net.options import TransportOptions
 from airgap.net.sink import RegistrySink
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
+from airgap.transfer.checked_bytes import Advance, no_advance
+from airgap.transfer.endpoint import BlobStream, TransferMethod
 
 NOWHERE: Mapping[str, str] = {"HOME": "/nonexistent", "PATH": ""}
 """An environment without any configuration."""
@@ -60,3 +62,30 @@ def described(data: bytes, media_type: str = "application/octet-stream") -> Desc
 
 def source(data: bytes) -> Callable[[], io.BytesIO]:
     return lambda: io.BytesIO(data)
+
+
+@dataclass
+class _OneBlob:
+    """The source of one blob: `Blobs` of a copy."""
+
+    stream: Callable[[], BlobStream]
+
+    def open(self, descriptor: Descriptor) -> BlobStream:
+        return self.stream()
+
+    def path(self, descriptor: Descriptor) -> str | None:
+        return None
+
+
+def push(
+    repository: RegistrySink,
+    descriptor: Descriptor,
+    stream: Callable[[], BlobStream],
+    *,
+    mount_from: str | None = None,
+    progress: Advance = no_advance,
+) -> TransferMethod:
+    """Put a blob; `mount_from`: a repository of the registry that this run has put it into."""
+    if mount_from is not None:
+        repository.client.holders[descriptor.digest] = mount_from
+    return repository.put_blob(descriptor, _OneBlob(stream), progress)
