@@ -110,7 +110,14 @@ class _Blocks:
                 f"the extended header at byte {offset} has {header.size} bytes, more than {limits.TAR_PAX_BYTES}"
             )
         _check_extent(self._shared, header.name, offset + BLOCK, header.size)
-        return self._shared.read(offset + BLOCK, header.size)
+        blocks = self._shared.read(offset + BLOCK, header.size + -header.size % BLOCK)
+        if blocks[header.size :].strip(b"\0"):
+            raise FormatError(
+                f"{header.kind.value} at byte {offset} of the tar ({safe(header.name, limit=160)!r}) is filled up with "
+                "other bytes than zeros: some readers read on in them",
+                remedy=REPACK,
+            )
+        return blocks[: header.size]
 
     def check_end(self, offset: int) -> None:
         """Checks for two blocks of zeros, and only zeros after them up to the last byte."""

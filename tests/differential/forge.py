@@ -284,6 +284,8 @@ class _Block:
     patches: tuple[tuple[int, bytes], ...] = ()
     signed: bool = False
     decoy: bool = False
+    behind: bytes = b""
+    """Behind the data, where the last block is filled up."""
 
     def raw(self) -> bytes:
         block = bytearray(
@@ -299,7 +301,7 @@ class _Block:
             block[148:156] = b" " * 8
             total = sum(byte - 256 if self.signed and byte > 127 else byte for byte in block)
             block[148:156] = (self.checksum % (total & 0o777777)).ljust(8, b"\0")[:8]
-        return bytes(block[:BLOCK]) + pad(self.data)
+        return bytes(block[:BLOCK]) + pad(self.data + self.behind[: -len(self.data) % BLOCK])
 
 
 @st.composite
@@ -564,6 +566,17 @@ def _empty_block(draw: st.DrawFn, groups: list[Group]) -> str:
     return f"zero blocks behind {block.name!r}"
 
 
+def _filled_up(draw: st.DrawFn, groups: list[Group]) -> str:
+    """Something behind the data of a member or meta header, where zeros belong."""
+    metas = [block for group in groups for block in group[:-1]]
+    block = draw(st.sampled_from(metas)) if metas else _any_group(draw, groups)[-1]
+    records = _records(draw(st.lists(st.sampled_from(ODD_RECORDS), min_size=1, max_size=2)))
+    block.behind = draw(st.sampled_from([records, b"x", b"\0x", b"/index.json", b" "]))
+    if block.kind == b"L" and draw(st.booleans()):
+        block.data, block.behind = b"index", b".json"
+    return f"{block.behind!r} behind the data of {block.name!r}"
+
+
 _ODDITIES: Final = (
     _odd_kind,
     _odd_magic,
@@ -588,6 +601,7 @@ _ODDITIES: Final = (
     _raw_byte,
     _raw_field,
     _empty_block,
+    _filled_up,
 )
 
 _SECOND: Final = b"".join(_Block(name.encode(), data, "ustar").raw() for name, data in EVIL.items()) + END

@@ -67,8 +67,17 @@ def _pax(records: dict[str, str] | bytes, name: str = "a", kind: bytes = b"x", d
     return tar_pax(records, kind=kind) + tar_member(name, data)
 
 
-def _long(payload: bytes, kind: bytes = b"L") -> bytes:
-    return tar_header("././@LongLink", len(payload), "gnu", kind=kind) + pad(payload)
+def _long(payload: bytes, kind: bytes = b"L", *, size: int | None = None) -> bytes:
+    return tar_header("././@LongLink", len(payload) if size is None else size, "gnu", kind=kind) + pad(payload)
+
+
+def _filled(records: bytes, behind: bytes, kind: bytes) -> bytes:
+    """An extended header with more records behind the size that it states."""
+    return tar_header("pax_global_header", len(records), kind=kind) + pad(records + behind)
+
+
+def _records(records: dict[str, str]) -> bytes:
+    return tar_pax(records)[BLOCK:].rstrip(b"\0")
 
 
 def _patched(header: bytes, *patches: tuple[int, bytes], signed: bool = False) -> bytes:
@@ -148,6 +157,21 @@ TRICKS: Final = (
     Trick("old GNU sparse", _OLD_SPARSE + pad(INDEX), "'index.json'"),
     Trick("old GNU sparse, map in more blocks", _EXTENDED_SPARSE + pad(_MAP) + pad(INDEX), "'index.json'"),
     Trick("long name with NUL", _long(b"index.json\0.txt\0") + tar_member("a", INDEX, "gnu"), "holds a NUL inside"),
+    Trick(
+        "long name that goes on behind its size",
+        _long(b"index.json", size=5) + tar_member("a", INDEX, "gnu"),
+        "filled up with other bytes than zeros",
+    ),
+    Trick(
+        "records behind the size",
+        _filled(_records({"mtime": "1"}), _records({"path": "index.json"}), b"x") + tar_member("a", INDEX),
+        "filled up with other bytes than zeros",
+    ),
+    Trick(
+        "global records behind the size",
+        _filled(_records({"comment": "x"}), _records({"path": "index.json"}), b"g") + tar_member("a", INDEX),
+        "filled up with other bytes than zeros",
+    ),
     Trick("long name of nothing", _long(b"\0") + tar_member("a", INDEX, "gnu"), "holds no name"),
     Trick(
         "long name with slash", _long(b"index.json/\0") + tar_member("a", INDEX, "gnu"), "'index.json/' is a file and"
