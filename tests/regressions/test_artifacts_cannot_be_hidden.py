@@ -59,7 +59,7 @@ def _expect_unsigned(ran: Ran, *verdicts: str) -> None:
     )
 
 
-def test_first_entry_of_a_doubled_tag_was_not_judged_where_it_has_a_subject(tmp_path: Path) -> None:
+def test_judges_each_entry_of_a_doubled_tag_where_one_has_a_subject(tmp_path: Path) -> None:
     """skopeo runs the first entry of a tag, oras the last (LAYOUT-7)."""
     scene = Scene()
 
@@ -72,7 +72,7 @@ def test_first_entry_of_a_doubled_tag_was_not_judged_where_it_has_a_subject(tmp_
 
 
 @pytest.mark.parametrize("config_type", ["application/vnd.cncf.notary.signature", "application/vnd.example.sbom+json"])
-def test_first_entry_of_a_doubled_tag_was_not_judged_where_its_config_is_called_otherwise(
+def test_judges_each_entry_of_a_doubled_tag_where_one_has_another_config_type(
     tmp_path: Path, config_type: str
 ) -> None:
     """containerd reads the config whatever its type, and unpacks the layers."""
@@ -86,7 +86,7 @@ def test_first_entry_of_a_doubled_tag_was_not_judged_where_its_config_is_called_
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
 
 
-def test_image_beside_a_referrer_under_a_referrers_tag_was_not_judged(tmp_path: Path) -> None:
+def test_judges_an_image_listed_with_a_referrer_under_a_referrers_tag(tmp_path: Path) -> None:
     scene = Scene()
 
     def pack(box: LayoutBuilder, target: Descriptor) -> None:
@@ -96,7 +96,7 @@ def test_image_beside_a_referrer_under_a_referrers_tag_was_not_judged(tmp_path: 
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
 
 
-def test_image_that_is_the_one_referrer_under_a_referrers_tag_was_not_judged(tmp_path: Path) -> None:
+def test_judges_an_image_that_is_the_only_entry_under_a_referrers_tag(tmp_path: Path) -> None:
     """skopeo takes it by that tag, and a referrer is never judged itself."""
     scene = Scene()
 
@@ -108,7 +108,7 @@ def test_image_that_is_the_one_referrer_under_a_referrers_tag_was_not_judged(tmp
 
 
 @pytest.mark.parametrize("way", ["refers", "is listed in a referrer", "is a layer of a referrer"])
-def test_image_without_a_name_was_not_judged_where_a_referrer_led_to_it(tmp_path: Path, way: str) -> None:
+def test_judges_an_unnamed_image_that_a_referrer_leads_to(tmp_path: Path, way: str) -> None:
     """nerdctl runs the first entry of a tar, docker load offers each by its digest."""
     scene = Scene()
 
@@ -124,7 +124,7 @@ def test_image_without_a_name_was_not_judged_where_a_referrer_led_to_it(tmp_path
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
 
 
-def test_index_that_refers_was_not_judged_though_it_lists_an_image(tmp_path: Path) -> None:
+def test_judges_an_index_with_a_subject_that_lists_an_image(tmp_path: Path) -> None:
     scene = Scene()
     scene.packing.append(lambda box, target: box.list(box.add_index(_unsigned(box, None), subject=bare(target))))
     ran = _verified(scene, tmp_path)
@@ -143,7 +143,7 @@ def test_index_that_refers_was_not_judged_though_it_lists_an_image(tmp_path: Pat
     ],
 )
 @pytest.mark.parametrize("tagged", [True, False])
-def test_image_whose_layers_are_no_tars_was_not_judged(tmp_path: Path, layer_type: str, *, tagged: bool) -> None:
+def test_judges_an_image_whose_layers_are_not_tars(tmp_path: Path, layer_type: str, *, tagged: bool) -> None:
     """containerd 2.2 mounts layers of EROFS, and podman decrypts before it looks at them."""
     scene = Scene()
 
@@ -157,7 +157,7 @@ def test_image_whose_layers_are_no_tars_was_not_judged(tmp_path: Path, layer_typ
 
 
 @pytest.mark.parametrize("config_type", [EMPTY, "application/vnd.example.sbom"])
-def test_files_that_oras_attaches_are_no_image(tmp_path: Path, config_type: str) -> None:
+def test_files_that_oras_attaches_are_not_images(tmp_path: Path, config_type: str) -> None:
     """Their layers are of an image's type where nobody said another, and their config is `{}`."""
     scene = Scene()
 
@@ -172,7 +172,7 @@ def test_files_that_oras_attaches_are_no_image(tmp_path: Path, config_type: str)
 
 @pytest.mark.parametrize("suffix", ["sig", "att", "sbom"])
 @pytest.mark.parametrize("index", [False, True], ids=["image", "index"])
-def test_image_under_a_tag_of_cosign_was_not_judged(tmp_path: Path, suffix: str, *, index: bool) -> None:
+def test_judges_an_image_under_a_cosign_tag(tmp_path: Path, suffix: str, *, index: bool) -> None:
     scene = Scene()
 
     def pack(box: LayoutBuilder, target: Descriptor) -> None:
@@ -191,7 +191,7 @@ def _chart(box: LayoutBuilder, data: bytes, **members: Any) -> Descriptor:
 
 
 @pytest.mark.parametrize("claim", ["subject", "kind"])
-def test_chart_that_calls_itself_an_attachment_took_the_name_of_a_signed_one(tmp_path: Path, claim: str) -> None:
+def test_a_chart_that_claims_to_be_an_attachment_makes_its_name_ambiguous(tmp_path: Path, claim: str) -> None:
     """Only an image's place is safe from what cannot be run: helm and oras take whatever the tag leads to."""
     scene = Scene()
     scene.target = _chart(scene.box, b"signed")
@@ -222,7 +222,7 @@ def _old_tar(**fields: bytes) -> bytes:
     [_old_tar(), _old_tar(checksum=b"%06o\09"), b"\x50\x2a\x4d\x18\0\0\0\0\x28\xb5\x2f\xfd", END, b""],
     ids=["without magic", "digit behind the checksum", "skippable frame of zstd", "empty tar", "no bytes"],
 )
-def test_image_under_a_tag_of_cosign_was_not_judged_as_its_layer_seemed_to_be_no_tar(
+def test_judges_an_image_under_a_cosign_tag_whose_layer_has_an_unusual_type(
     tmp_path: Path, layer: bytes
 ) -> None:
     """podman unpacks layers of any type that its reader of tars takes; Python's reader is stricter."""
@@ -236,7 +236,7 @@ def test_image_under_a_tag_of_cosign_was_not_judged_as_its_layer_seemed_to_be_no
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
 
 
-def test_untagged_image_that_calls_its_config_a_signature_was_not_judged(tmp_path: Path) -> None:
+def test_judges_an_untagged_image_whose_config_type_is_that_of_a_signature(tmp_path: Path) -> None:
     scene = Scene()
 
     def pack(box: LayoutBuilder, _: Descriptor) -> None:
@@ -247,7 +247,7 @@ def test_untagged_image_that_calls_its_config_a_signature_was_not_judged(tmp_pat
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
 
 
-def test_index_under_a_tag_like_that_of_referrers_of_nothing_was_not_judged(tmp_path: Path) -> None:
+def test_judges_an_index_under_a_referrers_tag_of_an_absent_subject(tmp_path: Path) -> None:
     """Any tag with a dash and 32 characters behind it is the fallback tag of some digest (DIST-8)."""
     scene = Scene()
 
@@ -262,7 +262,7 @@ def test_index_under_a_tag_like_that_of_referrers_of_nothing_was_not_judged(tmp_
 @pytest.mark.parametrize("subject", [True, False], ids=["with a subject", "without"])
 @pytest.mark.parametrize("archive", [False, True], ids=["directory", "tar"])
 @pytest.mark.parametrize("tag", ["main-" + "0123456789" * 4, "any-" + "x" * 32, "release-2026-" + "a" * 40])
-def test_tag_of_a_build_was_taken_for_the_referrers_of_a_digest_of_no_algorithm(
+def test_a_build_tag_is_not_a_referrers_tag_of_an_unknown_algorithm(
     tmp_path: Path, tag: str, *, archive: bool, subject: bool
 ) -> None:
     """`main-<commit>` is the referrers tag of `main:<commit>`; an entry of such a digest made it one that is here."""
@@ -281,7 +281,7 @@ def test_tag_of_a_build_was_taken_for_the_referrers_of_a_digest_of_no_algorithm(
     assert ([tag] in unsigned, ran.code) == (True, 16), ran  # and the entry of that digest cannot be checked
 
 
-def test_skopeo_takes_the_tag_that_was_not_judged(tmp_path: Path) -> None:
+def test_skopeo_and_verify_resolve_the_tag_to_the_same_image(tmp_path: Path) -> None:
     skopeo = needed("skopeo")
     box = LayoutBuilder()
     tag = "main-" + "0123456789" * 4
@@ -303,7 +303,7 @@ def test_skopeo_takes_the_tag_that_was_not_judged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha384", "sha512"])
-def test_index_under_the_referrers_tag_of_something_that_is_only_mentioned_was_not_judged(
+def test_judges_an_index_under_the_referrers_tag_of_a_subject_that_is_only_mentioned(
     tmp_path: Path, algorithm: str
 ) -> None:
     """The digest stands in the layout, but nothing that is judged leads to it."""
@@ -320,7 +320,7 @@ def test_index_under_the_referrers_tag_of_something_that_is_only_mentioned_was_n
 
 
 @pytest.mark.parametrize("damaged", [False, True])
-def test_untagged_image_whose_subject_is_not_here_was_neither_judged_nor_hashed(
+def test_judges_an_untagged_image_whose_subject_is_absent(
     tmp_path: Path, *, damaged: bool
 ) -> None:
     scene = Scene()
@@ -338,7 +338,7 @@ def test_untagged_image_whose_subject_is_not_here_was_neither_judged_nor_hashed(
     assert any("which is not in this layout" in item["message"] for item in ran.document["warnings"])
 
 
-def test_untagged_image_whose_subject_nothing_leads_to_was_not_judged(tmp_path: Path) -> None:
+def test_judges_an_untagged_image_whose_subject_is_unreachable(tmp_path: Path) -> None:
     scene = Scene()
 
     def pack(box: LayoutBuilder, _: Descriptor) -> None:
@@ -348,7 +348,7 @@ def test_untagged_image_whose_subject_nothing_leads_to_was_not_judged(tmp_path: 
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
 
 
-def test_image_with_a_subject_that_containerd_names_was_not_judged(tmp_path: Path) -> None:
+def test_judges_an_image_with_a_subject_and_a_containerd_name(tmp_path: Path) -> None:
     """`ctr image import` and `docker load` name an image by io.containerd.image.name."""
     scene = Scene()
 
@@ -360,7 +360,7 @@ def test_image_with_a_subject_that_containerd_names_was_not_judged(tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", ["dev.cosignproject.cosign/image", "dev.hauler/image"])
-def test_image_with_a_subject_that_is_marked_as_the_image_was_not_judged(tmp_path: Path, kind: str) -> None:
+def test_judges_an_image_with_a_subject_that_is_marked_as_the_image(tmp_path: Path, kind: str) -> None:
     """`cosign load` takes the first entry of this kind: names play no part in what `cosign save` writes."""
     scene = Scene()
 
@@ -374,7 +374,7 @@ def test_image_with_a_subject_that_is_marked_as_the_image_was_not_judged(tmp_pat
 
 @pytest.mark.parametrize("kind", ["dev.cosignproject.cosign/image", "dev.hauler/image"])
 @pytest.mark.parametrize("nested", [False, True])
-def test_image_that_is_marked_as_the_image_was_not_judged_where_a_referrer_lists_it(
+def test_judges_an_image_marked_as_the_image_that_a_referrer_lists(
     tmp_path: Path, kind: str, *, nested: bool
 ) -> None:
     """It has no subject, and what reached it was attached and signed by nobody."""
@@ -392,7 +392,7 @@ def test_image_that_is_marked_as_the_image_was_not_judged_where_a_referrer_lists
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
 
 
-def test_image_that_is_marked_as_the_image_and_a_child_of_what_is_named_is_judged_with_it(tmp_path: Path) -> None:
+def test_an_image_marked_as_the_image_is_judged_with_the_named_index_that_lists_it(tmp_path: Path) -> None:
     scene = Scene(index=True)
 
     def pack(box: LayoutBuilder, target: Descriptor) -> None:
@@ -405,7 +405,7 @@ def test_image_that_is_marked_as_the_image_and_a_child_of_what_is_named_is_judge
 
 
 @pytest.mark.parametrize("where", ["cosign", "kind"])
-def test_image_of_docker_whose_config_is_called_otherwise_was_not_judged(tmp_path: Path, where: str) -> None:
+def test_judges_a_docker_image_with_another_config_type(tmp_path: Path, where: str) -> None:
     """skopeo and podman look at no type of the config in Docker's manifests, and at few of the layers."""
     scene = Scene()
 
@@ -436,7 +436,7 @@ def test_image_of_docker_whose_config_is_called_otherwise_was_not_judged(tmp_pat
     ],
 )
 @pytest.mark.parametrize("where", ["cosign", "kind"])
-def test_module_of_webassembly_was_not_judged_as_it_unpacks_to_nothing(
+def test_judges_a_webassembly_module(
     tmp_path: Path, where: str, config_type: str, layer_type: str
 ) -> None:
     """containerd runs it with runwasi, by the name that it has."""
@@ -459,7 +459,7 @@ def test_module_of_webassembly_was_not_judged_as_it_unpacks_to_nothing(
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
 
 
-def test_chain_of_cosign_tags_took_quadratic_time(tmp_path: Path) -> None:
+def test_a_chain_of_cosign_tags_takes_linear_time(tmp_path: Path) -> None:
     """4000 entries of 200 bytes took 18 seconds, 200,000 would have taken half a day."""
     box = LayoutBuilder()
     before = box.tag(box.add_image(), "v1").digest

@@ -24,7 +24,7 @@ from tests.support.scenario import with_everything
 
 
 @pytest.mark.parametrize(("member", "value"), [("size", 3), ("mediaType", IMAGE_INDEX)])
-def test_an_artifact_was_signed_as_the_index_described_it(tmp_path: Path, member: str, value: object) -> None:
+def test_signs_the_descriptor_that_the_content_has(tmp_path: Path, member: str, value: object) -> None:
     """Nobody had read the manifest: the signature was about bytes that are not there."""
     layout = with_everything().write(tmp_path).layout
     index: dict[str, Any] = json.loads((layout / "index.json").read_text(encoding="utf-8"))
@@ -34,7 +34,7 @@ def test_an_artifact_was_signed_as_the_index_described_it(tmp_path: Path, member
         pass
 
 
-def test_an_index_under_the_referrers_tag_lost_its_other_names() -> None:
+def test_an_index_under_the_referrers_tag_keeps_its_other_names() -> None:
     """Who put a tag like a referrers tag on an image index had the image taken out of the layout by the next `sign`."""
     box = LayoutBuilder()
     index = box.add_manifest({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": []}, IMAGE_INDEX)
@@ -61,7 +61,7 @@ def test_an_index_under_the_referrers_tag_lost_its_other_names() -> None:
     ]
 
 
-def test_recheck_took_a_layout_that_cannot_be_read_for_one_that_is_gone(tmp_path: Path) -> None:
+def test_recheck_distinguishes_an_unreadable_layout_from_an_absent_one(tmp_path: Path) -> None:
     """What the report says stood in for it, and the run ended well."""
     written = with_everything().write(tmp_path)
     report = tmp_path / "report.json"
@@ -72,7 +72,7 @@ def test_recheck_took_a_layout_that_cannot_be_read_for_one_that_is_gone(tmp_path
     assert ran.document["problems"][0]["reason"] == "layout.malformed", ran
 
 
-def test_a_listed_signature_of_an_unknown_media_type_was_left_behind_without_a_word(tmp_path: Path) -> None:
+def test_copies_a_listed_signature_of_an_unknown_media_type(tmp_path: Path) -> None:
     """The copy said that there are no referrers, and ended well."""
     with LoopbackRegistry() as registry:
         registry.put_image("app", tag="v1")
@@ -90,7 +90,7 @@ def test_a_listed_signature_of_an_unknown_media_type_was_left_behind_without_a_w
     assert ran.code == 20, ran
 
 
-def test_evidence_was_refused_a_tar_that_was_to_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writes_evidence_into_a_new_tar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`trip.tar` was no reference before the copy had made it, and nothing was copied."""
     layout = with_everything().write(tmp_path).layout
     monkeypatch.chdir(tmp_path)

@@ -62,7 +62,7 @@ HIDDEN: dict[str, tuple[Callable[[Path, bytes], object], int]] = {
 
 @pytest.mark.parametrize("quiet", [False, True])
 @pytest.mark.parametrize("name", HIDDEN)
-def test_the_newer_revoking_crl_of_the_trust_directory(tmp_path: Path, name: str, quiet: bool) -> None:
+def test_uses_the_newer_revoking_crl_of_the_trust_directory(tmp_path: Path, name: str, quiet: bool) -> None:
     """It was a pass with a line of text, with -q without one."""
     hide, code = HIDDEN[name]
     made, chain = scene()
@@ -82,7 +82,7 @@ def test_a_trust_directory_without_evidence_is_not_good(tmp_path: Path) -> None:
     assert "GOOD" not in ran.out
 
 
-def test_a_complete_fetch_of_nothing_signed(tmp_path: Path) -> None:
+def test_a_fetch_for_unsigned_artifacts_says_that_nothing_is_signed(tmp_path: Path) -> None:
     made, _ = scene()
     made.signatures = []
     written = made.write(tmp_path)
@@ -97,7 +97,7 @@ def test_a_date_is_the_end_of_its_day() -> None:
     assert parse_moment("2026-06-01", whole_day=False) == datetime(2026, 6, 1, tzinfo=UTC)
 
 
-def test_a_newer_crl_that_does_not_count_is_told_also_when_quiet(tmp_path: Path) -> None:
+def test_quiet_reports_a_newer_crl_that_does_not_count(tmp_path: Path) -> None:
     made, chain = scene()
     shard = scope(uris=["http://elsewhere.example/"])
     made.crls["shard.crl"] = crl(chain.root, number=9, this_update=AT, scope=shard)
@@ -110,7 +110,7 @@ def test_a_newer_crl_that_does_not_count_is_told_also_when_quiet(tmp_path: Path)
 
 
 @pytest.mark.parametrize("lost", ["base.crl", "delta.crl"])
-def test_a_file_that_the_index_names_and_that_is_lost_is_not_taken_for_none(tmp_path: Path, lost: str) -> None:
+def test_a_lost_file_that_the_index_names_is_not_treated_as_absent(tmp_path: Path, lost: str) -> None:
     """The newest delta CRL was lost: an older one cleared what it had revoked, with a line of text."""
     made, chain = scene()
     deltas = "http://crl.example/delta.crl"
@@ -134,7 +134,7 @@ def test_a_file_that_the_index_names_and_that_is_lost_is_not_taken_for_none(tmp_
 @pytest.mark.parametrize(
     ("known", "headline", "code"), [("good", "COMPLETE", 0), ("revoking", "REVOKED", 0), ("cut", "INCOMPLETE", 15)]
 )
-def test_what_goes_beside_an_image_is_no_news_where_the_trust_directory_has_newer(
+def test_evidence_older_than_that_of_the_trust_directory_is_not_reported_as_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: str, headline: str, code: int
 ) -> None:
     """Fetching into a layout was COMPLETE, by what was offered alone."""
@@ -150,7 +150,7 @@ def test_what_goes_beside_an_image_is_no_news_where_the_trust_directory_has_newe
     assert ran.out.startswith(headline)
 
 
-def test_a_response_travels_with_the_one_that_holds_the_certificate_of_its_responder(tmp_path: Path) -> None:
+def test_copies_a_response_with_the_one_that_holds_its_responders_certificate(tmp_path: Path) -> None:
     """fetch said REVOKED, and what it put beside the image did not have the revocation: the far side passed it."""
     made, chain = scene(ocsp_urls=["http://ocsp.example/"])
     delegate, other = issue("ocsp", issuer=chain.root), issue("leaf", issuer=chain.root)
@@ -168,7 +168,7 @@ def test_a_response_travels_with_the_one_that_holds_the_certificate_of_its_respo
     assert ran.code == 14, ran
 
 
-def test_a_response_is_kept_whose_responder_is_known_from_another(tmp_path: Path) -> None:
+def test_keeps_a_response_whose_responders_certificate_is_in_another(tmp_path: Path) -> None:
     """fetch refused a revocation because it did not hold its responder's certificate, and verify passed."""
     made, chain = scene(ocsp_urls=["http://ocsp.example/"])
     delegate, other = issue("ocsp", issuer=chain.root), issue("leaf", issuer=chain.root)
@@ -186,7 +186,7 @@ def test_a_response_is_kept_whose_responder_is_known_from_another(tmp_path: Path
     "about", ["another certificate", "this certificate", "this certificate, and older than a good one"]
 )
 @pytest.mark.parametrize("into", [False, True], ids=["into the trust directory", "into the layout"])
-def test_a_response_in_a_layout_is_kept_with_the_one_that_holds_the_certificate_of_its_responder(
+def test_keeps_a_response_of_a_layout_with_the_one_that_holds_its_responders_certificate(
     tmp_path: Path, about: str, *, into: bool
 ) -> None:
     """verify said REVOKED. fetch took the good one alone, and without the layout's evidence verify passed."""
@@ -208,7 +208,7 @@ def test_a_response_in_a_layout_is_kept_with_the_one_that_holds_the_certificate_
     assert run_here(written.arguments()).code == 14
 
 
-def test_a_forged_response_that_holds_the_certificate_of_a_responder_is_not_kept(tmp_path: Path) -> None:
+def test_refuses_a_forged_response_that_holds_a_responders_certificate(tmp_path: Path) -> None:
     """In the trust directory it would be damaged evidence, which leaves answers open."""
     made, chain = scene(ocsp_urls=["http://ocsp.example/"])
     delegate, other = issue("ocsp", issuer=chain.root), issue("leaf", issuer=chain.root)

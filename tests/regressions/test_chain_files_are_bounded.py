@@ -12,6 +12,6 @@ from airgap.signature.key_files import KeyFileError, read_chain
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="devices")
 
 
-def test_a_chain_was_read_from_a_device_until_memory_was_full() -> None:
+def test_refuses_a_device_as_chain_file() -> None:
     with pytest.raises(KeyFileError, match="more than"):
         read_chain(Path("/dev/zero"))

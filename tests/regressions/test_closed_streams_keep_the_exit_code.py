@@ -13,7 +13,7 @@ from tests.support.scenario import Scene
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_stream_ended_in_a_traceback(tmp_path: Path, closed: str) -> None:
+def test_a_closed_stream_gives_no_traceback(tmp_path: Path, closed: str) -> None:
     scene = Scene()
     scene.packing.append(lambda box, _: _unsigned(box))
     written = scene.write(tmp_path)

@@ -12,7 +12,7 @@ from tests.support.extensions import Extension
 from tests.support.pki import Pki
 
 
-def test_entry_was_read_once_for_each_time_that_an_identifier_was_in_it() -> None:
+def test_reads_each_entry_once_however_often_it_holds_the_serial_number() -> None:
     leaf = Pki().code_chain()
     full = Extension("1.2.3.4", asn1.oid(CERTIFICATE_ISSUER) * 400_000)
     told = entry(leaf.serial, certificate_issuer=leaf.chain[1].subject)

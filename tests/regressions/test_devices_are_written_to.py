@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes")
 
 
 @pytest.mark.parametrize("linked", [False, True])
-def test_a_pipe_became_a_file(tmp_path: Path, *, linked: bool) -> None:
+def test_writes_into_a_pipe_without_replacing_it(tmp_path: Path, *, linked: bool) -> None:
     """As root, `--lock-output /dev/null` left a machine without /dev/null."""
     pipe, name = tmp_path / "pipe", tmp_path / "link"
     os.mkfifo(pipe)
@@ -28,7 +28,7 @@ def test_a_pipe_became_a_file(tmp_path: Path, *, linked: bool) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_lock_file_that_is_a_pipe_is_refused_in_a_sentence(tmp_path: Path) -> None:
+def test_refuses_a_pipe_as_lock_file(tmp_path: Path) -> None:
     layout = with_everything().write(tmp_path).layout
     os.mkfifo(tmp_path / "pipe")
     ran = run_here(["copy", f"oci:{layout}", f"oci:{tmp_path / 'out'}", "--lock-output", str(tmp_path / "pipe")])

@@ -33,7 +33,7 @@ def refusals(**changes: Any) -> list[str]:
         ("signatureVerification", "signatureVerfication", {"level": "strict"}),
     ],
 )
-def test_a_misspelt_member_is_one_refusal_that_names_both(member: str, misspelt: str, value: object) -> None:
+def test_a_misspelt_member_is_reported_once_with_the_right_name(member: str, misspelt: str, value: object) -> None:
     """verify tells the first refusal alone: "registryScopes: is missing" hid that it was there as registryScope."""
     (sentence,) = refusals(**{member: None, misspelt: value})
     assert f".{misspelt} " in sentence
@@ -41,20 +41,20 @@ def test_a_misspelt_member_is_one_refusal_that_names_both(member: str, misspelt:
 
 
 @pytest.mark.parametrize(("typed", "hint"), [("ignore", ""), ("enforced", "enforce"), ("Skip", "skip"), ("none", "")])
-def test_nobody_is_told_that_the_opposite_was_meant(typed: str, hint: str) -> None:
+def test_suggests_no_member_of_the_opposite_meaning(typed: str, hint: str) -> None:
     """`ignore` was answered with "did you mean enforce?"."""
     (sentence,) = refusals(signatureVerification={"level": "strict", "override": {"revocation": typed}})
     assert sentence.endswith("enforce, log, skip") is (not hint)
     assert hint in sentence.partition("enforce, log, skip")[2]
 
 
-def test_a_statement_for_files_among_those_for_artifacts_is_one_refusal() -> None:
+def test_a_blob_statement_in_the_policy_for_artifacts_is_reported_once() -> None:
     """verify said "registryScopes: is missing", and not that the statement belongs into the other policy."""
     (sentence,) = refusals(registryScopes=None, globalPolicy=True)
     assert "belongs into trustpolicy.blob.json" in sentence
 
 
-def test_what_is_misspelt_beside_the_right_one_hides_nothing_of_that() -> None:
+def test_a_misspelt_member_does_not_hide_the_right_one() -> None:
     assert len(refusals(registryScope=["*"], registryScopes=[])) == 2
 
 
@@ -73,14 +73,14 @@ def test_what_is_misspelt_beside_the_right_one_hides_nothing_of_that() -> None:
         ),
     ],
 )
-def test_a_member_in_another_place_is_told_its_own(changes: dict[str, Any], words: str) -> None:
+def test_a_misplaced_member_is_reported_with_its_right_place(changes: dict[str, Any], words: str) -> None:
     (sentence,) = refusals(**changes)
     assert words in sentence
 
 
 @pytest.mark.parametrize("value", ["always", "afterCertExpiry"])
 @pytest.mark.parametrize("command", ["check", "verify"])
-def test_a_timestamp_that_is_asked_for_without_a_store_is_doubted(tmp_path: Path, value: str, command: str) -> None:
+def test_warns_where_timestamps_are_verified_without_a_tsa_store(tmp_path: Path, value: str, command: str) -> None:
     """Without a tsa store no timestamp is ever looked at, whatever verifyTimestamp says (TS-1)."""
     scene = Scene()
     scene.policy = oci_policy(statement(signatureVerification={"level": "strict", "verifyTimestamp": value}))
@@ -91,13 +91,13 @@ def test_a_timestamp_that_is_asked_for_without_a_store_is_doubted(tmp_path: Path
     assert "sets verifyTimestamp and names no trust store of type tsa" in ran.out + ran.err
 
 
-def test_without_a_word_about_timestamps_there_is_no_doubt(tmp_path: Path) -> None:
+def test_does_not_warn_where_the_policy_does_not_mention_timestamps(tmp_path: Path) -> None:
     scene = Scene()
     scene.policy = oci_policy(statement(signatureVerification={"level": "strict", "verifyTimestamp": ""}))
     assert "verifyTimestamp" not in run_here(scene.write(tmp_path).arguments()[:-2]).out
 
 
-def test_a_missing_trust_directory_hides_no_target_that_cannot_be_opened(tmp_path: Path) -> None:
+def test_reports_a_missing_trust_directory_and_an_unreadable_target(tmp_path: Path) -> None:
     """One attempt names all that is wrong; the exit code is the most severe (reference/exit-codes.md)."""
     good = Scene().write(tmp_path / "good")
     (tmp_path / "cut.tar").write_bytes(b"rubbish")
@@ -111,7 +111,7 @@ def test_a_missing_trust_directory_hides_no_target_that_cannot_be_opened(tmp_pat
     assert "gone.tar" in told[2][1]
 
 
-def test_a_missing_trust_directory_hides_no_missing_file_and_names_both_policies(tmp_path: Path) -> None:
+def test_reports_a_missing_trust_directory_and_a_missing_file(tmp_path: Path) -> None:
     (tmp_path / "fw.bin").write_bytes(b"x")
     for name, codes in (("fw.bin", [18]), ("gone.bin", [18, 11])):
         arguments = ["blob", "verify", str(tmp_path / name), "--trust", str(tmp_path / "none"), "--format", "json"]
@@ -121,7 +121,7 @@ def test_a_missing_trust_directory_hides_no_missing_file_and_names_both_policies
         assert "trustpolicy.blob.json for files" in ran.document["problems"][0]["remedy"]
 
 
-def test_a_signature_that_is_not_there_is_said_to_be_not_there(tmp_path: Path) -> None:
+def test_reports_a_missing_signature_file_as_missing(tmp_path: Path) -> None:
     """It was said that its name does not say its format: say it, and then it was not there."""
     scene = BlobScene(tmp_path).write()
     gone = str(tmp_path / "gone.sig")
@@ -132,7 +132,7 @@ def test_a_signature_that_is_not_there_is_said_to_be_not_there(tmp_path: Path) -
         assert "--signature-format" not in ran.out + ran.err
 
 
-def test_a_certificate_that_cannot_be_parsed_is_counted_as_all_others(tmp_path: Path) -> None:
+def test_numbers_an_unparsable_certificate_like_all_others(tmp_path: Path) -> None:
     """The intermediate was "certificate 1", and the next sentence called the leaf that."""
     from tests.support import asn1, extensions
     from tests.support.extensions import Extension
@@ -146,7 +146,7 @@ def test_a_certificate_that_cannot_be_parsed_is_counted_as_all_others(tmp_path: 
     assert "certificate 2 of 3 cannot be parsed: nameConstraints: is empty" in ran.out
 
 
-def test_an_image_in_the_place_of_a_snapshot_is_not_to_be_sent_again(tmp_path: Path) -> None:
+def test_an_image_given_as_snapshot_has_its_own_remedy(tmp_path: Path) -> None:
     written = Scene().write(tmp_path)
     ran = run_here(["trust", "snapshot", "show", str(written.layout)])
     assert ran.code == 18
@@ -154,7 +154,7 @@ def test_an_image_in_the_place_of_a_snapshot_is_not_to_be_sent_again(tmp_path: P
     assert "Ask the sender" not in ran.out + ran.err
 
 
-def test_a_pin_for_a_certificate_alone_says_what_is_lacking(tmp_path: Path) -> None:
+def test_a_pin_of_a_certificate_alone_names_the_missing_option(tmp_path: Path) -> None:
     scene = Scene()
     written = scene.write(tmp_path)
     (tmp_path / "leaf.pem").write_bytes(scene.signature.leaf.pem)
@@ -172,14 +172,14 @@ def test_a_pin_for_a_certificate_alone_says_what_is_lacking(tmp_path: Path) -> N
         (["--allow-plugin", "../../bin/sh"], "no name of a plugin"),
     ],
 )
-def test_an_option_that_is_written_wrong_is_a_matter_of_usage(tmp_path: Path, option: list[str], words: str) -> None:
+def test_a_malformed_option_is_a_usage_error(tmp_path: Path, option: list[str], words: str) -> None:
     written = Scene().write(tmp_path)
     ran = run_here(["verify", str(written.layout), "--trust", str(written.trust), *option])
     assert ran.code == 2
     assert words in ran.err
 
 
-def test_a_file_that_is_to_be_added_to_a_store_and_is_none(tmp_path: Path) -> None:
+def test_reports_a_missing_file_that_is_added_to_a_store(tmp_path: Path) -> None:
     trust = Scene().write(tmp_path).trust
     (tmp_path / "README.md").write_text("ours")
     for name, code, words in (
@@ -193,7 +193,7 @@ def test_a_file_that_is_to_be_added_to_a_store_and_is_none(tmp_path: Path) -> No
         assert "Remove it from the store" not in ran.err
 
 
-def test_fetch_names_no_evidence_where_there_is_none(tmp_path: Path) -> None:
+def test_fetch_reports_evidence_only_where_it_exists(tmp_path: Path) -> None:
     """It printed "none: , was there" for a certificate that names no way to ask."""
     written = Scene().write(tmp_path)
     ran = run_here(["trust", "fetch", str(written.layout), "--trust", str(written.trust), "--no-download"])

@@ -69,7 +69,7 @@ def test_each_error_is_a_document(
     assert any(item and item["message"] in ran.err for item in said), ran
 
 
-def test_a_document_that_was_shown_is_not_shown_again(tmp_path: Path) -> None:
+def test_prints_one_document_only(tmp_path: Path) -> None:
     written = Scene().write(tmp_path)
     ran = run_here(["trust", "policy", "check", "--trust", str(tmp_path / "nowhere"), "--format", "json"])
     assert ran.code == 18

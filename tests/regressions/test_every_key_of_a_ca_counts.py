@@ -45,7 +45,7 @@ def offer(here: Written, data: bytes, name: str) -> Ran:
     return run_here([*arguments, "--format", "json"])
 
 
-def test_its_revoking_crl_that_is_offered_is_kept(tmp_path: Path) -> None:
+def test_keeps_an_offered_revoking_crl_of_another_key_of_the_ca(tmp_path: Path) -> None:
     """It was refused, and verify went on passing."""
     here, new, leaf = written(tmp_path)
     assert run_here(here.arguments()).code == 0
@@ -54,7 +54,7 @@ def test_its_revoking_crl_that_is_offered_is_kept(tmp_path: Path) -> None:
     assert run_here(here.arguments()).code == 14
 
 
-def test_it_is_downloaded_and_carried_beside_the_image(tmp_path: Path) -> None:
+def test_a_crl_of_another_key_of_the_ca_is_downloaded_and_attached(tmp_path: Path) -> None:
     with site(tmp_path) as here:
         new, former, leaf = renewed(here.web.url("/leaf.crl"))
         here.scene = Scene(at=AT)
@@ -82,7 +82,7 @@ def test_an_ocsp_response_of_the_other_key_condemns(tmp_path: Path, trusted: boo
 
 
 @pytest.mark.parametrize("status", ["good", "revoked"])
-def test_a_response_that_names_the_issuer_by_another_key_does_not_stop_a_fetch(tmp_path: Path, status: str) -> None:
+def test_fetch_continues_after_a_response_that_names_another_issuer_key(tmp_path: Path, status: str) -> None:
     """It was an unexpected ValueError: any responder could stop a fetch.
 
     Nor is it damaged, for the CA's own certificate with the former key, which the new key signed under the same name.
@@ -95,7 +95,7 @@ def test_a_response_that_names_the_issuer_by_another_key_does_not_stop_a_fetch(t
     assert run_here(here.arguments()).code == (15 if status == "revoked" else 0)
 
 
-def test_a_response_of_the_other_key_and_spelling_is_kept_and_leaves_it_open(tmp_path: Path) -> None:
+def test_a_response_of_another_key_in_another_spelling_leaves_the_answer_open(tmp_path: Path) -> None:
     """A CA that renewed its key writes its name in another string type since: the answer was about nobody, and lost."""
     new = issue("root", slot=1)
     former = issue("intermediate", issuer=new, slot=2, subject=respelt(new.subject))
@@ -110,7 +110,7 @@ def test_a_response_of_the_other_key_and_spelling_is_kept_and_leaves_it_open(tmp
     assert run_here(here.arguments()).code == 15
 
 
-def test_its_revoking_crl_of_a_responder_is_kept(tmp_path: Path) -> None:
+def test_keeps_a_crl_of_another_key_of_the_ca_that_revokes_a_responder(tmp_path: Path) -> None:
     """The key that issued the responder's certificate was the only one that was accepted for it."""
     with site(tmp_path) as here:
         new = issue("root", slot=1)
@@ -164,7 +164,7 @@ def test_a_key_that_only_a_trust_store_knows_condemns(tmp_path: Path, kind: str,
         assert run_here(recheck).code == 14
 
 
-def test_a_key_that_only_a_trust_store_knows_clears_nobody(tmp_path: Path) -> None:
+def test_a_key_that_only_a_trust_store_knows_does_not_clear(tmp_path: Path) -> None:
     former = issue("root", slot=2)
     new = issue("root", slot=1, subject=former.subject)
     scene = Scene()

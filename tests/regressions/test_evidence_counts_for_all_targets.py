@@ -88,25 +88,25 @@ def test_evidence_that_one_layout_only_names_is_used_from_another(tmp_path: Path
     assert is_revoked(judge(media), media.index(revoked))
 
 
-def test_a_wrong_size_hides_no_evidence(tmp_path: Path) -> None:
+def test_uses_evidence_whose_descriptor_has_a_wrong_size(tmp_path: Path) -> None:
     """One more layer turned 14 into PASS: it named the revoking CRL with another size."""
     assert is_revoked(judge([medium(tmp_path / "old", OLD, MAY, JUNE, wrong_sizes=True)]), 0)
 
 
-def test_layouts_with_the_same_evidence_and_with_none(tmp_path: Path) -> None:
+def test_accepts_layouts_with_the_same_evidence_or_without_any(tmp_path: Path) -> None:
     media = [medium(tmp_path / str(number), NEW, *evidence) for number, evidence in enumerate([[JUNE], [JUNE], []])]
     ran = judge([*media, media[0]])
     assert (ran.code, verdicts(ran)) == (0, ["pass"] * 4)
 
 
-def test_a_layout_that_cannot_be_read_beside_others(tmp_path: Path) -> None:
+def test_judges_the_others_beside_an_unreadable_layout(tmp_path: Path) -> None:
     old, new = medium(tmp_path / "old", OLD, MAY), medium(tmp_path / "new", NEW, JUNE)
     (new.layout / "index.json").write_bytes(b"{")
     ran = judge([old, new])
     assert (ran.code, verdicts(ran)) == (16, ["pass"])
 
 
-def test_more_layouts_than_are_kept_open_are_no_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_layouts_than_the_bound_do_not_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Layouts with evidence of no use kept that of the next one from being used, and a warning told it."""
     monkeypatch.setattr(limits, "LAYOUTS_WITH_EVIDENCE", 1)
     media = [medium(tmp_path / "old", OLD, MAY), medium(tmp_path / "new", NEW, JUNE)]
@@ -120,7 +120,7 @@ def test_more_layouts_than_are_kept_open_are_no_pass(tmp_path: Path, monkeypatch
     assert judge(media, command="recheck", sources=[str(report), str(media[1].layout)]).code == 15
 
 
-def test_more_than_is_read_beside_what_another_layout_holds_too(
+def test_more_evidence_than_the_bound_does_not_pass_beside_the_same_in_another_layout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All that was read of the second was known from the first, so that what was not read of it was forgotten."""
@@ -144,7 +144,7 @@ def test_a_recheck_uses_all_layouts_that_are_left(tmp_path: Path, gone: bool) ->
         assert judge([old, new], command="recheck", sources=sources).code == 14
 
 
-def test_a_snapshot_is_judged_by_what_lies_beside_it(tmp_path: Path) -> None:
+def test_a_snapshot_is_judged_with_the_evidence_in_its_layout(tmp_path: Path) -> None:
     """Its signer was revoked by evidence in the layout that it came in, and it was applied."""
     ground = Ground(tmp_path)
     ground.pin()

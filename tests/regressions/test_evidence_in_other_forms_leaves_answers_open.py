@@ -77,7 +77,7 @@ def put(trust: Path, place: str, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_what_may_hold_a_revocation_is_never_passed_over(tmp_path: Path, name: str) -> None:
+def test_a_file_that_may_hold_a_revocation_leaves_the_answer_open(tmp_path: Path, name: str) -> None:
     written = write(tmp_path)
     assert run_here(written.arguments()).code == 0
     place, data = FORMS[name]
@@ -100,19 +100,19 @@ def test_what_may_hold_a_revocation_is_never_passed_over(tmp_path: Path, name: s
         ("fetch-crls", b"#!/bin/sh\n"),
     ],
 )
-def test_what_holds_none_changes_nothing(tmp_path: Path, place: str, data: bytes) -> None:
+def test_a_file_without_a_revocation_changes_nothing(tmp_path: Path, place: str, data: bytes) -> None:
     written = write(tmp_path)
     put(written.trust, place, data)
     assert run_here(written.arguments()).code == 0
 
 
-def test_what_lies_outside_and_holds_none_is_not_told(tmp_path: Path) -> None:
+def test_does_not_report_files_without_a_revocation_elsewhere(tmp_path: Path) -> None:
     trust = write_trust(tmp_path, crls={})
     put(trust, "fetch-crls", b"#!/bin/sh\n")
     assert EvidenceDirectory.open(trust).notices() == ()
 
 
-def test_joined_files_are_told_as_such(tmp_path: Path) -> None:
+def test_reports_joined_files_as_joined(tmp_path: Path) -> None:
     evidence = EvidenceDirectory.open(write_trust(tmp_path, crls={"all.crl": OTHERS + REVOKING}))
     (item,) = evidence.all_unread()
     assert "a CRL with another file as trailing data" in item.problem
@@ -124,7 +124,7 @@ RENEWED = issue("root", slot=5, subject=ASKED.root.subject)
 
 
 @pytest.mark.parametrize("responder", [ASKED.root, RENEWED, issue("ocsp", issuer=RENEWED)], ids=["old", "new", "other"])
-def test_a_response_that_names_the_issuer_and_another_key(tmp_path: Path, responder: Issued) -> None:
+def test_a_response_with_the_issuers_name_and_another_key_leaves_the_answer_open(tmp_path: Path, responder: Issued) -> None:
     """Whoever asked had taken the CA's new certificate: "revoked" was not used."""
     written = write(tmp_path, ASKED)
     assert run_here(written.arguments()).code == 0
@@ -141,7 +141,7 @@ def test_a_response_that_names_the_issuer_and_another_key(tmp_path: Path, respon
 @pytest.mark.parametrize(
     ("tail", "code"), [(b"", 0), (pem(REVOKING), 14), (pem(REVOKING)[:-40], 15), (IN_BASE64, 15), (REVOKING, 15)]
 )
-def test_what_openssl_writes_about_a_crl_may_stand_beside_it(tmp_path: Path, tail: bytes, code: int) -> None:
+def test_the_text_that_openssl_writes_before_a_crl_is_ignored(tmp_path: Path, tail: bytes, code: int) -> None:
     """`openssl crl -text` writes the text and the CRL into one file: that text hides nothing, what follows may."""
     listing = b"Certificate Revocation List (CRL):\n        Version 2 (0x1)\nNo Revoked Certificates.\n"
     scene = Scene()

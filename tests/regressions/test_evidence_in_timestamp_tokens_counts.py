@@ -59,7 +59,7 @@ REVOKING: dict[str, Callable[[Issued, Issued], Sequence[bytes]]] = {
 
 
 @pytest.mark.parametrize("by_crl", [True, False])
-def test_what_revokes_counts_among_unsigned_attributes(tmp_path: Path, by_crl: bool) -> None:
+def test_a_revocation_in_unsigned_attributes_of_a_token_counts(tmp_path: Path, by_crl: bool) -> None:
     """Where archives of signatures (CAdES) keep it."""
     authority = Pki().tsa_chain()
     answer = ocsp_response(authority, status="revoked", reason="keyCompromise")
@@ -78,7 +78,7 @@ def test_what_revokes_counts_among_unsigned_attributes(tmp_path: Path, by_crl: b
 @pytest.mark.parametrize(
     "value", [asn1.null(), asn1.sequence(asn1.explicit(0)), asn1.sequence(asn1.explicit(1, b"\x02\x01\x00"))]
 )
-def test_unsigned_attributes_that_cannot_be_read_spoil_nothing(tmp_path: Path, value: bytes) -> None:
+def test_unreadable_unsigned_attributes_of_a_token_are_ignored(tmp_path: Path, value: bytes) -> None:
     made = scene(lambda *_: [])
     odd = attribute("1.2.840.113549.1.9.16.2.24", value)
     made.timestamp(gen_time=AT - timedelta(days=400), unsigned_attributes=odd)
@@ -88,7 +88,7 @@ def test_unsigned_attributes_that_cannot_be_read_spoil_nothing(tmp_path: Path, v
 
 @pytest.mark.parametrize("names_a_point", [False, True])
 @pytest.mark.parametrize("name", REVOKING)
-def test_what_revokes_is_used(tmp_path: Path, name: str, names_a_point: bool) -> None:
+def test_a_revocation_in_a_token_counts(tmp_path: Path, name: str, names_a_point: bool) -> None:
     """It was a pass without a word, also beside a clean CRL of the trust directory."""
     made = scene(REVOKING[name], **({"crl_urls": [URL]} if names_a_point else {}))
     written = made.write(tmp_path)
@@ -98,7 +98,7 @@ def test_what_revokes_is_used(tmp_path: Path, name: str, names_a_point: bool) ->
 
 
 @pytest.mark.parametrize("gone", [False, True])
-def test_another_signature_of_the_image_has_it(tmp_path: Path, gone: bool) -> None:
+def test_uses_evidence_in_the_token_of_another_signature(tmp_path: Path, gone: bool) -> None:
     """It was used for the signature with the token alone, and the image passed by the other one."""
     made, leaf = Scene(), Pki().code_chain()
     made.sign_with(leaf)
@@ -114,7 +114,7 @@ def test_another_signature_of_the_image_has_it(tmp_path: Path, gone: bool) -> No
         assert ran.code == 14, ran
 
 
-def test_a_recheck_uses_it_without_the_layout(tmp_path: Path) -> None:
+def test_a_recheck_without_the_layout_uses_evidence_in_tokens(tmp_path: Path) -> None:
     """The timestamp was not needed when the report was made."""
     made = scene(REVOKING["a CRL lists the authority"])
     made.policy = oci_policy(
@@ -131,7 +131,7 @@ def test_a_recheck_uses_it_without_the_layout(tmp_path: Path) -> None:
     assert ran.code == 14, ran
 
 
-def test_a_fetch_keeps_it(tmp_path: Path) -> None:
+def test_a_fetch_keeps_evidence_in_tokens(tmp_path: Path) -> None:
     """It was COMPLETE by the clean CRL that was there."""
     made = scene(REVOKING["a CRL lists the authority"], crl_urls=[URL])
     issuer = Pki().tsa_chain().chain[1]
@@ -142,13 +142,13 @@ def test_a_fetch_keeps_it(tmp_path: Path) -> None:
     assert len(list((written.trust / "crls").glob("*.crl"))) == 2
 
 
-def test_a_clean_crl_clears_as_evidence_of_a_target_does(tmp_path: Path) -> None:
+def test_a_crl_in_a_token_clears_as_evidence_of_a_target_does(tmp_path: Path) -> None:
     made = scene(lambda authority, _: [crl(authority.chain[1])], crl_urls=[URL])
     ran = run_here(made.write(tmp_path).arguments())
     assert ran.code == 0, ran
 
 
-def test_a_stale_one_clears_nobody(tmp_path: Path) -> None:
+def test_a_stale_crl_in_a_token_does_not_clear(tmp_path: Path) -> None:
     old = AT - timedelta(days=400)
     made = scene(
         lambda authority, _: [crl(authority.chain[1], this_update=old, next_update=old + timedelta(days=7))],
@@ -158,14 +158,14 @@ def test_a_stale_one_clears_nobody(tmp_path: Path) -> None:
     assert ran.code == 15, ran
 
 
-def test_what_cannot_be_read_is_told_and_spoils_nothing(tmp_path: Path) -> None:
+def test_reports_unreadable_evidence_in_a_token_and_accepts_the_signature(tmp_path: Path) -> None:
     ran = run_here(scene(lambda *_: [asn1.sequence(asn1.null())]).write(tmp_path).arguments())
     assert ran.code == 0, ran
     assert "of the timestamp token" in ran.out
 
 
 @pytest.mark.parametrize("exact", [True, False])
-def test_another_signature_of_a_snapshot_has_it(tmp_path: Path, exact: bool) -> None:
+def test_uses_evidence_in_the_token_of_another_signature_of_a_snapshot(tmp_path: Path, exact: bool) -> None:
     """Each was judged with the evidence in its own token alone, and the snapshot of a revoked signer was applied."""
     ground = Ground(tmp_path)
     ground.pin(exact=exact)

@@ -151,7 +151,7 @@ WAYS: dict[str, Way] = {
 
 
 @pytest.mark.parametrize("name", WAYS)
-def test_evidence_of_a_target_is_used_wherever_it_lies(tmp_path: Path, name: str) -> None:
+def test_uses_evidence_anywhere_in_a_target(tmp_path: Path, name: str) -> None:
     scene = Scene(index=True)
     scene.sign_with(LEAF)
     scene.crls = {"good.crl": crl(LEAF.root, number=1)}
@@ -164,7 +164,7 @@ def test_evidence_of_a_target_is_used_wherever_it_lies(tmp_path: Path, name: str
 @pytest.mark.parametrize(
     "name", ["r.crl", "crls/r.crl", "Sperrliste/ca.pem", "revoked", "new.DER", "ocsp/a", "site/trust/crls/r.crl"]
 )
-def test_loose_files_of_a_layout_are_used(tmp_path: Path, name: str, *, archive: bool) -> None:
+def test_uses_evidence_in_loose_files_of_a_layout(tmp_path: Path, name: str, *, archive: bool) -> None:
     """No manifest names them; somebody put them there all the same."""
     scene = Scene(archive=archive)
     scene.sign_with(LEAF)
@@ -179,7 +179,7 @@ def test_loose_files_of_a_layout_are_used(tmp_path: Path, name: str, *, archive:
 
 
 @pytest.mark.parametrize("name", ["a.crl", "crls/a.crl", "ca.pem", "crl-notes.txt", "docs/revocation.html"])
-def test_loose_files_that_are_no_evidence_are_none(tmp_path: Path, name: str) -> None:
+def test_ignores_loose_files_that_are_not_evidence(tmp_path: Path, name: str) -> None:
     scene = Scene()
     scene.sign_with(LEAF)
     scene.crls = {"good.crl": crl(LEAF.root, number=1)}
@@ -210,7 +210,7 @@ BESIDE: dict[str, tuple[Callable[[Path], object], int]] = {
 
 
 @pytest.mark.parametrize("name", BESIDE)
-def test_what_else_lies_beside_a_layout(tmp_path: Path, name: str) -> None:
+def test_ignores_other_files_beside_a_layout(tmp_path: Path, name: str) -> None:
     put, code = BESIDE[name]
     scene = Scene()
     scene.sign_with(LEAF)
@@ -221,7 +221,7 @@ def test_what_else_lies_beside_a_layout(tmp_path: Path, name: str) -> None:
     assert ran.code == code, ran
 
 
-def test_a_link_to_a_file_of_another_name_in_the_layout(tmp_path: Path) -> None:
+def test_follows_a_link_to_a_file_of_the_same_layout(tmp_path: Path) -> None:
     scene = Scene()
     scene.sign_with(LEAF)
     scene.crls = {"good.crl": GOOD}
@@ -232,7 +232,7 @@ def test_a_link_to_a_file_of_another_name_in_the_layout(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "code"), [("lost+found", 0), ("crls", 15)])
-def test_folders_in_a_layout_that_cannot_be_listed(
+def test_reports_folders_of_a_layout_that_cannot_be_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, code: int
 ) -> None:
     """The root of a medium has one that only the system may look into."""
@@ -251,7 +251,7 @@ def test_folders_in_a_layout_that_cannot_be_listed(
     assert ran.code == code, ran
 
 
-def test_loose_evidence_that_the_layout_also_holds_takes_no_more_room(
+def test_loose_copies_of_evidence_count_once_towards_the_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "BOX_EVIDENCE_BYTES", 2 * len(GOOD) - 1)
@@ -264,7 +264,7 @@ def test_loose_evidence_that_the_layout_also_holds_takes_no_more_room(
     assert ran.code == 0, ran
 
 
-def test_damaged_loose_evidence_is_told(tmp_path: Path) -> None:
+def test_reports_damaged_loose_evidence(tmp_path: Path) -> None:
     scene = Scene()
     scene.sign_with(LEAF)
     scene.crls = {"good.crl": crl(LEAF.root, number=1)}
@@ -275,7 +275,7 @@ def test_damaged_loose_evidence_is_told(tmp_path: Path) -> None:
     ]
 
 
-def test_more_loose_files_than_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_more_loose_files_than_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "LOOSE_FILES", 5)
     for archive in (False, True):
         scene = Scene(archive=archive)
@@ -287,7 +287,7 @@ def test_more_loose_files_than_are_looked_at(tmp_path: Path, monkeypatch: pytest
         assert ran.code == 15, ran
 
 
-def test_a_crl_of_the_renewed_key_that_the_chain_proves(tmp_path: Path) -> None:
+def test_uses_a_crl_of_the_renewed_key_that_the_chain_proves(tmp_path: Path) -> None:
     """PKITS 4.5.2: the new key has signed the CA's certificate with the old one; in a target its CRL was not used."""
     renewed = issue("root", slot=1)
     former = issue("intermediate", issuer=renewed, slot=2, subject=renewed.subject)
@@ -326,11 +326,11 @@ def test_evidence_whose_image_is_not_here_needs_no_signature(tmp_path: Path) -> 
     assert [warning["reason"] for warning in ran.document["warnings"]] == ["layout.entry"]
 
 
-def test_it_makes_up_for_no_signature(tmp_path: Path) -> None:
+def test_evidence_does_not_replace_a_signature(tmp_path: Path) -> None:
     assert judged(tmp_path, lambda box, _: box.list(stray(box)), signed=False).code == 10
 
 
-def test_it_has_to_be_whole(tmp_path: Path) -> None:
+def test_damaged_evidence_without_its_image_is_an_unsigned_artifact(tmp_path: Path) -> None:
     def pack(box: LayoutBuilder, _: Descriptor) -> None:
         box.list(stray(box))
         box.damage(box.add_blob(GOOD), spoilt(GOOD))
@@ -341,7 +341,7 @@ def test_it_has_to_be_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("missing", "code"), [(0, 14), (1, 15)])
-def test_a_piece_that_is_larger_than_what_is_read_may_say_anything(
+def test_evidence_over_the_size_that_is_read_leaves_the_answer_open(
     tmp_path: Path, missing: int, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was left out with a notice, and the image passed."""
@@ -367,7 +367,7 @@ ELSEWHERE = crl(OTHER_CA, revoked=[entry(LEAF.serial)])
         pytest.param("OCSP_BYTES", REVOKED, "ocsp/r.ors", False, 15, id="a response"),
     ],
 )
-def test_so_may_one_that_is_larger_than_what_is_parsed(
+def test_evidence_over_the_size_that_is_parsed_leaves_the_answer_open(
     tmp_path: Path, bound: str, data: bytes, title: str, fits: bool, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = len(REVOKING if data == pem(REVOKING) else data)
@@ -406,7 +406,7 @@ HIDING: dict[str, Way] = {
 
 
 @pytest.mark.parametrize("name", HIDING)
-def test_nothing_hides_as_evidence(tmp_path: Path, name: str) -> None:
+def test_judges_an_image_that_claims_to_be_evidence(tmp_path: Path, name: str) -> None:
     assert judged(tmp_path, HIDING[name]).code == 10
 
 

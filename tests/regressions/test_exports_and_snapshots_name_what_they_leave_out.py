@@ -41,7 +41,7 @@ STAYING = {
 
 
 @pytest.mark.parametrize("words", STAYING)
-def test_a_snapshot_is_not_made_without_it(tmp_path: Path, words: str) -> None:
+def test_refuses_a_snapshot_that_would_leave_evidence_out(tmp_path: Path, words: str) -> None:
     trust = write_trust(tmp_path, crls={"good.crl": GOOD})
     list_material(trust)
     STAYING[words](trust)
@@ -53,7 +53,7 @@ def test_a_snapshot_is_not_made_without_it(tmp_path: Path, words: str) -> None:
     ("place", "data"), [("crls/r.crl", REVOKING[:-10]), ("crl/r.crl", REVOKING), ("crls.gz", b"\x1f\x8b\x08\x00")]
 )
 @pytest.mark.parametrize("index", [None, {URL: "good.crl"}])
-def test_an_export_says_what_it_cannot_say(
+def test_an_export_reports_what_it_leaves_out(
     tmp_path: Path, place: str, data: bytes, index: dict[str, str] | None
 ) -> None:
     """airgap is undecided by it, notation passed what names no URL, and the exit code was 0."""
@@ -70,7 +70,7 @@ def test_an_export_says_what_it_cannot_say(
     assert not list((tmp_path / "two").glob("cache/crl/*"))
 
 
-def test_an_export_is_as_careful_as_a_verify_about_damaged_names(tmp_path: Path) -> None:
+def test_an_export_treats_damaged_names_as_verify_does(tmp_path: Path) -> None:
     """One bit of the issuer's name had changed, so that the export took it for somebody else's."""
     at = REVOKING.index(LEAF.root.subject) + len(LEAF.root.subject) - 3
     damaged = REVOKING[:at] + bytes([REVOKING[at] ^ 1]) + REVOKING[at + 1 : -10]
@@ -84,7 +84,7 @@ def test_an_export_is_as_careful_as_a_verify_about_damaged_names(tmp_path: Path)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a right there")
-def test_a_folder_of_evidence_that_is_a_link_can_be_written(tmp_path: Path) -> None:
+def test_writes_into_an_evidence_folder_that_is_a_link(tmp_path: Path) -> None:
     """Fetching and applying waited for a minute, and then blamed another process."""
     (tmp_path / "real").mkdir()
     (tmp_path / "crls").symlink_to("real")

@@ -15,7 +15,7 @@ from airgap.plugin.plugin_error import PluginError
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="process groups")
 
 
-def test_what_a_failing_plugin_had_started_ran_on_where_it_held_no_pipe(tmp_path: Path) -> None:
+def test_ends_all_processes_that_a_failing_plugin_started(tmp_path: Path) -> None:
     plugin = tmp_path / "notation-x"
     plugin.write_text(f"#!/bin/sh\nsleep 60 >/dev/null 2>&1 </dev/null &\necho $! > {tmp_path}/pid\nexit 3\n")
     plugin.chmod(0o755)

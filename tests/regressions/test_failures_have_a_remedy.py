@@ -28,7 +28,7 @@ def written(tmp_path: Path) -> Written:
         (b"neither", "Check that it was copied whole"),
     ],
 )
-def test_what_is_no_report(written: Written, tmp_path: Path, content: bytes, remedy: str) -> None:
+def test_the_remedy_for_a_file_that_is_not_a_report(written: Written, tmp_path: Path, content: bytes, remedy: str) -> None:
     report = tmp_path / "report"
     report.write_bytes(content)
     ran = run_here(["recheck", str(report), "--trust", str(written.trust)])
@@ -36,7 +36,7 @@ def test_what_is_no_report(written: Written, tmp_path: Path, content: bytes, rem
     assert f"  → {remedy}" in ran.out or f"  → A report is written by {remedy}" in ran.out
 
 
-def test_a_trust_directory_without_evidence_or_with_a_store_too_few(tmp_path: Path, written: Written) -> None:
+def test_the_remedy_for_missing_evidence_or_a_missing_store(tmp_path: Path, written: Written) -> None:
     ran = run_here(["trust", "status", "--trust", str(written.trust)])
     assert (ran.code, "→ Fetch it on the connected side (airgap trust fetch TARGET" in ran.out) == (15, True)
     scene = Scene(policy=oci_policy(statement(trustStores=["ca:other"])))
@@ -44,7 +44,7 @@ def test_a_trust_directory_without_evidence_or_with_a_store_too_few(tmp_path: Pa
     assert (ran.code, "→ Name one of them in the policy's trustStores" in ran.out) == (18, True)
 
 
-def test_a_trust_directory_for_files_alone_is_not_broken(tmp_path: Path) -> None:
+def test_a_trust_directory_for_files_alone_is_valid(tmp_path: Path) -> None:
     scene = BlobScene(tmp_path).write()
     ran = run_here(["trust", "status", "--trust", str(scene.trust)])
     assert (ran.code, ran.out.startswith("NO EVIDENCE")) == (15, True), ran.out
@@ -57,7 +57,7 @@ def test_a_trust_directory_for_files_alone_is_not_broken(tmp_path: Path) -> None
     ("at", "word", "remedy"),
     [("2027-01-01", "stale", "Fetch the current one"), ("2020-01-01", "future", "Check this machine's clock")],
 )
-def test_evidence_of_another_time_and_gaps(tmp_path: Path, at: str, word: str, remedy: str) -> None:
+def test_the_remedy_for_evidence_of_another_time(tmp_path: Path, at: str, word: str, remedy: str) -> None:
     written = with_everything().write(tmp_path)
     trust = ["--trust", str(written.trust)]
     ran = run_here(["trust", "status", *trust, "--at", at])
@@ -66,7 +66,7 @@ def test_evidence_of_another_time_and_gaps(tmp_path: Path, at: str, word: str, r
     assert (ran.code, "→ No URL was asked" in ran.out) == (15, True), ran.out
 
 
-def test_a_repository_for_which_no_statement_applies(written: Written) -> None:
+def test_the_remedy_for_a_repository_without_a_statement(written: Written) -> None:
     policy = json.dumps(oci_policy(statement(registryScopes=["registry.example/app"])))
     (written.trust / "trustpolicy.oci.json").write_text(policy)
     ran = run_here(["trust", "policy", "check", "registry.example/other", "--trust", str(written.trust)])
@@ -75,13 +75,13 @@ def test_a_repository_for_which_no_statement_applies(written: Written) -> None:
     assert (ran.code, "Check the path." in ran.err) == (18, True)
 
 
-def test_an_index_in_the_place_of_a_snapshot(tmp_path: Path) -> None:
+def test_the_remedy_for_an_index_given_as_snapshot(tmp_path: Path) -> None:
     written = Scene(index=True).write(tmp_path)
     ran = run_here(["trust", "snapshot", "show", written.target])
     assert (ran.code, "are judged by airgap verify" in ran.out) == (18, True)
 
 
-def test_pins_and_snapshots(written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_remedies_for_pins_and_snapshots(written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     trust = ["--trust", str(written.trust)]
     ran = run_here(["trust", "snapshot", "create", *trust, "-o", "nowhere/s.tar"])
@@ -97,7 +97,7 @@ def test_pins_and_snapshots(written: Written, tmp_path: Path, monkeypatch: pytes
     assert (ran.code, "Check the path." in ran.err) == (2, True)
 
 
-def test_a_layout_without_artifacts(written: Written) -> None:
+def test_the_remedy_for_a_layout_without_artifacts(written: Written) -> None:
     (written.layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": []}))
     ran = run_here(["verify", f"oci:{written.layout}", "--trust", str(written.trust)])
     assert (ran.code, "its index.json lists none" in ran.out, "→ Check that it is the right one" in ran.out) == (
@@ -108,13 +108,13 @@ def test_a_layout_without_artifacts(written: Written) -> None:
 
 
 @pytest.mark.parametrize("seconds", ["nan", "inf", "1e11"])
-def test_a_patience_that_no_system_has(written: Written, seconds: str) -> None:
+def test_refuses_a_timeout_beyond_what_the_system_takes(written: Written, seconds: str) -> None:
     """It was an unexpected OverflowError, as soon as somebody was asked."""
     ran = run_here(["trust", "fetch", written.target, "--trust", str(written.trust), "--timeout", seconds])
     assert (ran.code, "--timeout" in ran.err, "Write 60." in ran.err) == (2, True, True)
 
 
-def test_an_entry_that_cannot_be_read_keeps_its_facts(written: Written) -> None:
+def test_an_unreadable_entry_is_reported_with_its_facts(written: Written) -> None:
     """Facts and remedy of an entry were dropped; those of an artifact's blob were not."""
     digest = f"sha256:{'0' * 64}"
     index = json.loads((written.layout / "index.json").read_bytes())

@@ -52,16 +52,16 @@ def check(folder: Path, scene: Scene, reason: str | None) -> None:
     assert (found.status, found.reason) == ((Status.GAP, reason) if reason else (Status.COVERED, None))
 
 
-def test_an_indirect_crl_of_a_ca_in_a_store(tmp_path: Path) -> None:
+def test_uses_an_indirect_crl_of_a_ca_in_a_store(tmp_path: Path) -> None:
     check(tmp_path, beside(INDIRECT, OTHER), "revocation.crl.issuer")
 
 
-def test_that_of_a_stranger_says_nothing(tmp_path: Path) -> None:
+def test_ignores_an_indirect_crl_of_an_unknown_ca(tmp_path: Path) -> None:
     check(tmp_path, beside(INDIRECT), None)
 
 
 @pytest.mark.parametrize("bound", ["CRL_BYTES", "CRL_FILE_BYTES"])
-def test_a_piece_that_is_larger_than_what_is_read(tmp_path: Path, bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetch_is_incomplete_with_evidence_over_the_bound(tmp_path: Path, bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = beside(REVOKING)
     monkeypatch.setattr(limits, bound, len(REVOKING) - 1)
     check(tmp_path, scene, "evidence.unread")

@@ -59,7 +59,7 @@ def test_evidence_is_taken_whatever_its_name(tmp_path: Path, name: str) -> None:
         ("CRLs/june", REVOKING[:-10]),
     ],
 )
-def test_what_cannot_be_read_may_be_the_newest_answer(tmp_path: Path, name: str, data: bytes) -> None:
+def test_an_unreadable_file_leaves_the_fetch_incomplete(tmp_path: Path, name: str, data: bytes) -> None:
     ran = fetch(tmp_path, name, data)
     assert ran.code == 15
     assert ran.out.startswith("INCOMPLETE: 1 offered file cannot be read, and may hold a newer answer.")
@@ -77,7 +77,7 @@ def test_what_cannot_be_read_may_be_the_newest_answer(tmp_path: Path, name: str,
         ("photos/._june.pem", bytes(4096)),
     ],
 )
-def test_other_files_do_not_matter(tmp_path: Path, name: str, data: bytes) -> None:
+def test_ignores_other_files(tmp_path: Path, name: str, data: bytes) -> None:
     ran = fetch(tmp_path, name, data)
     assert ran.code == 0
     assert ran.out.startswith("COMPLETE")
@@ -94,7 +94,7 @@ def test_other_files_do_not_matter(tmp_path: Path, name: str, data: bytes) -> No
         ("a/crls", "other"),
     ],
 )
-def test_what_lies_behind_a_link_is_not_passed_over(tmp_path: Path, name: str, to: str) -> None:
+def test_reports_evidence_behind_a_link(tmp_path: Path, name: str, to: str) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other/revoking").write_bytes(REVOKING)
     ran = fetch(tmp_path, name, tmp_path / to)
@@ -103,5 +103,5 @@ def test_what_lies_behind_a_link_is_not_passed_over(tmp_path: Path, name: str, t
 
 
 @pytest.mark.parametrize("name", ["README", "photos", "a/photos"])
-def test_other_links_do_not_matter(tmp_path: Path, name: str) -> None:
+def test_ignores_links_to_other_files(tmp_path: Path, name: str) -> None:
     assert fetch(tmp_path, name, tmp_path).out.startswith("COMPLETE")

@@ -37,7 +37,7 @@ BESIDE: Final[dict[str, bytes]] = {
 
 
 @pytest.mark.parametrize("name", BESIDE)
-def test_what_is_certainly_no_evidence_leaves_nothing_open(tmp_path: Path, name: str) -> None:
+def test_a_file_that_is_certainly_not_evidence_is_ignored(tmp_path: Path, name: str) -> None:
     made, _ = scene()
     written = made.write(tmp_path)
     path = written.trust / name
@@ -58,7 +58,7 @@ DOCUMENTS: Final[dict[str, bytes]] = {
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_documents_about_revocation_leave_nothing_open(tmp_path: Path, name: str) -> None:
+def test_documents_about_revocation_are_ignored(tmp_path: Path, name: str) -> None:
     made, chain = scene()
     written = made.write(tmp_path)
     path = written.trust / name
@@ -72,7 +72,7 @@ def test_documents_about_revocation_leave_nothing_open(tmp_path: Path, name: str
 
 
 @pytest.mark.parametrize("name", ["ca.crl", "ca.crl.pem", "ca.crl.0"])
-def test_in_the_place_of_a_crl_it_does(tmp_path: Path, name: str) -> None:
+def test_such_a_file_named_as_a_crl_leaves_the_answer_open(tmp_path: Path, name: str) -> None:
     """Whoever saved the wrong file meant a CRL."""
     made, _ = scene()
     written = made.write(tmp_path)
@@ -80,7 +80,7 @@ def test_in_the_place_of_a_crl_it_does(tmp_path: Path, name: str) -> None:
     assert run_here(written.arguments()).code == 15
 
 
-def test_so_does_what_may_be_a_damaged_crl_under_such_a_name(tmp_path: Path) -> None:
+def test_a_possibly_damaged_crl_under_such_a_name_leaves_the_answer_open(tmp_path: Path) -> None:
     made, chain = scene()
     written = made.write(tmp_path)
     bad = revoking(chain)
@@ -92,7 +92,7 @@ def test_so_does_what_may_be_a_damaged_crl_under_such_a_name(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("link", ["3ad48a91.r0", "current.crl"])
-def test_a_link_to_a_crl_beside_it(tmp_path: Path, link: str) -> None:
+def test_accepts_a_link_to_a_crl_in_the_same_folder(tmp_path: Path, link: str) -> None:
     """As `openssl rehash` makes them."""
     made, chain = scene()
     written = made.write(tmp_path)
@@ -103,7 +103,7 @@ def test_a_link_to_a_crl_beside_it(tmp_path: Path, link: str) -> None:
 
 
 @pytest.mark.parametrize("target", ["../old.crl", "gone.crl", "notes", "current.crl", "{}/crls/old.crl"])
-def test_a_link_to_anything_else_is_not_passed_over(tmp_path: Path, target: str) -> None:
+def test_reports_a_link_to_another_place(tmp_path: Path, target: str) -> None:
     made, _ = scene()
     written = made.write(tmp_path)
     (written.trust / "crls/notes").write_text("see the other stick\n")
@@ -112,7 +112,7 @@ def test_a_link_to_anything_else_is_not_passed_over(tmp_path: Path, target: str)
 
 
 @pytest.mark.parametrize("link", ["latest.crl", "evidence/a.crl", "now/june.pem"])
-def test_a_link_elsewhere_to_evidence_in_its_folder(tmp_path: Path, link: str) -> None:
+def test_accepts_a_link_outside_to_evidence_in_its_folder(tmp_path: Path, link: str) -> None:
     made, chain = scene()
     written = made.write(tmp_path)
     path = written.trust / link
@@ -125,7 +125,7 @@ def test_a_link_elsewhere_to_evidence_in_its_folder(tmp_path: Path, link: str) -
     assert run_here(written.arguments()).code == 15
 
 
-def test_a_ca_publishes_its_certificate_beside_its_crl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ignores_a_ca_certificate_beside_its_crl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made, chain = scene()
     made.crls = {}
     written = made.write(tmp_path)

@@ -73,7 +73,7 @@ def box(tmp_path: Path) -> Box:
 
 
 class TestVerify:
-    def test_what_is_skipped_beside_a_pass_with_reservations(self, box: Box) -> None:
+    def test_names_skipped_artifacts_beside_a_pass_with_reservations(self, box: Box) -> None:
         ran = box.verify("soft", "skip")
         assert (ran.code, ran.out) == (
             0,
@@ -83,7 +83,7 @@ class TestVerify:
             ),
         )
 
-    def test_what_is_unsure_and_skipped_beside_a_failure(self, box: Box) -> None:
+    def test_names_reservations_and_skipped_artifacts_beside_a_failure(self, box: Box) -> None:
         ran = box.verify("good", "unsure", "bad", "skip")
         assert (ran.code, ran.out) == (
             10,
@@ -93,14 +93,14 @@ class TestVerify:
             ),
         )
 
-    def test_what_could_not_be_judged_is_named_where_nothing_follows(self, box: Box) -> None:
+    def test_names_an_unjudged_target_where_nothing_follows(self, box: Box) -> None:
         ran = box.verify("good", "./nowhere")
         assert (ran.code, ran.out) == (
             11,
             "FAIL: 1 problem; see below.\n  problem there is no file or directory ./nowhere\n",
         )
 
-    def test_what_could_not_be_judged_beside_a_failure(self, box: Box) -> None:
+    def test_names_an_unjudged_target_beside_a_failure(self, box: Box) -> None:
         ran = box.verify("bad", "./nowhere")
         assert (ran.code, ran.out) == (
             10,
@@ -110,11 +110,11 @@ class TestVerify:
             ),
         )
 
-    def test_nothing_beside_means_nothing_more(self, box: Box) -> None:
+    def test_adds_nothing_where_all_artifacts_have_one_verdict(self, box: Box) -> None:
         assert box.verify("good").out == "PASS: signatures and content are good (1 artifact).\n"
         assert box.verify("unsure").out.count("\n") == 1
 
-    def test_the_target_is_named_where_the_message_has_its_letters_alone(self, box: Box) -> None:
+    def test_names_the_target_although_its_letters_are_in_the_message(self, box: Box) -> None:
         """Whatever has an `a` in it passed for a sentence that names the target `a`."""
         for name in ("a", "b"):
             shutil.copytree(box.layout, box.layout.parent / name)
@@ -129,7 +129,7 @@ class TestVerify:
 
 
 class TestFetch:
-    def test_a_revocation_is_the_first_word(self, tmp_path: Path) -> None:
+    def test_names_a_revocation_first(self, tmp_path: Path) -> None:
         """It said that a target could not be read, once for each thing in it, and nothing of the other one."""
         leaf = chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL)
         box = LayoutBuilder()
@@ -149,7 +149,7 @@ class TestFetch:
 
 
 class TestBlob:
-    def test_a_file_that_is_not_there_is_not_skipped(self, tmp_path: Path) -> None:
+    def test_a_missing_file_is_not_called_skipped(self, tmp_path: Path) -> None:
         """It was exit code 0 for a path that was typed wrong."""
         skip = blob_statement(
             name="loose",
@@ -177,7 +177,7 @@ class TestBlob:
 
 
 class TestRecheck:
-    def test_a_revocation_that_is_only_logged_is_told(self, tmp_path: Path) -> None:
+    def test_reports_a_revocation_that_is_only_logged(self, tmp_path: Path) -> None:
         """It said that all are still good, and nothing else."""
         leaf = chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL)
         layout, report = self._accepted(tmp_path, leaf)
@@ -190,7 +190,7 @@ class TestRecheck:
             assert "note revocation is only logged" in ran.out
             assert "[revocation.revoked]" in ran.out
 
-    def test_what_was_accepted_and_is_skipped_now_is_counted(self, tmp_path: Path) -> None:
+    def test_recheck_counts_accepted_artifacts_that_are_skipped_now(self, tmp_path: Path) -> None:
         """The text said nothing of what JSON counts as worse."""
         leaf = Pki().code_chain()
         _, report = self._accepted(tmp_path, leaf)
@@ -201,7 +201,7 @@ class TestRecheck:
         assert ran.out.splitlines()[0].endswith("NOTHING proves who made them. 1 of them had been accepted earlier.")
         assert json.loads(run_here([*arguments, "--format", "json"]).out)["worse"] == 1
 
-    def test_what_is_worse_is_told_by_the_name_that_it_had_with_q_too(self, tmp_path: Path) -> None:
+    def test_quiet_recheck_names_what_became_worse(self, tmp_path: Path) -> None:
         """It was called by its digest alone, twice, and there was no -q."""
         leaf = chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL)
         layout, report = self._accepted(tmp_path, leaf)

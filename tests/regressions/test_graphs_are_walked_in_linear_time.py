@@ -50,7 +50,7 @@ def scene() -> Scene:
 
 @pytest.mark.parametrize("shape", ["index", "referrers"])
 @pytest.mark.parametrize("command", ["verify", "discover", "inspect", "copy", "fetch", "sign"])
-def test_each_node_is_met_once(tmp_path: Path, scene: Scene, command: str, shape: str) -> None:
+def test_visits_each_node_once(tmp_path: Path, scene: Scene, command: str, shape: str) -> None:
     if shape == "index":
         scene.target = lattice(scene.box)
     else:
@@ -147,7 +147,7 @@ def test_artifacts_that_reach_too_much_together_are_refused(tmp_path: Path, monk
     assert run_here(["copy", f"oci:{layout}:v1", str(tmp_path / "new")]).code == 0
 
 
-def test_a_circle_of_cosign_tags_ends(tmp_path: Path, scene: Scene) -> None:
+def test_a_cycle_of_cosign_tags_ends(tmp_path: Path, scene: Scene) -> None:
     """Tags are no digests: two manifests can each claim to be about the other."""
 
     def pack(box: LayoutBuilder, target: Descriptor) -> None:

@@ -55,7 +55,7 @@ ACME = "write x509.subject: C=US, ST=WA, O=Acme"
         ("x509.subject: C=US, ST=WA, O=Acme, O=Other", "has the attribute O twice"),
     ],
 )
-def test_an_identity_in_another_form_is_told_how_it_is_written(text: str, words: str) -> None:
+def test_explains_how_an_identity_is_written(text: str, words: str) -> None:
     with pytest.raises(FormatError) as caught:
         parse_identity(text)
     assert words in str(caught.value)
@@ -65,7 +65,7 @@ def test_an_identity_in_another_form_is_told_how_it_is_written(text: str, words:
         assert parse_identity(pasted).attributes["C"] == "US"
 
 
-def test_no_attribute_is_left_out_of_what_is_advised() -> None:
+def test_suggests_an_identity_with_all_attributes() -> None:
     """One that is left out would name other signers, too."""
     with pytest.raises(FormatError) as caught:
         parse_identity(r"x509.subject: c=US, ST=WA, O=H\C3\A4fen")
@@ -88,7 +88,7 @@ def test_no_attribute_is_left_out_of_what_is_advised() -> None:
         ("x509.subject: C=US, ST=WA, O=Acme, emailAddress=a@b.c", "write 1.2.840.113549.1.9.1=a@b.c"),
     ],
 )
-def test_an_identity_that_fits_nobody_is_doubted(text: str, words: str) -> None:
+def test_warns_about_an_identity_that_no_certificate_can_match(text: str, words: str) -> None:
     (doubt,) = doubts(parse_identities([text]))
     assert words in doubt
 
@@ -101,7 +101,7 @@ SIGNER = (("C", "US"), ("ST", "WA"), ("O", "Acme, Inc."), ("CN", "build"))
 
 
 @pytest.mark.parametrize("identity", ["x509.subject: C=DE, ST=BY, O=Other", "aws.arn: x"])
-def test_the_signer_is_shown_as_it_is_pasted(identity: str) -> None:
+def test_shows_the_signer_as_it_is_written_in_a_policy(identity: str) -> None:
     with pytest.raises(Rejected) as caught:
         match(parse_identities([identity]), leaf(*SIGNER))
     advised = caught.value.remedy.partition("trustedIdentities: ")[2]
@@ -109,7 +109,7 @@ def test_the_signer_is_shown_as_it_is_pasted(identity: str) -> None:
     assert match(parse_identities([json.loads(advised)]), leaf(*SIGNER)).text == json.loads(advised)
 
 
-def test_where_nothing_is_near_the_best_identity_is_compared() -> None:
+def test_compares_the_most_similar_identity() -> None:
     identities = ["x509.subject: C=DE, ST=BY, O=Other", "x509.subject: C=US, ST=TX, O=Acme\\, Inc., L=Dallas"]
     with pytest.raises(Rejected) as caught:
         match(parse_identities(identities), leaf(*SIGNER))
@@ -137,7 +137,7 @@ def test_where_nothing_is_near_the_best_identity_is_compared() -> None:
         ("trustStores", ["ca:acme/root.pem"], "the name is that of a folder"),
     ],
 )
-def test_a_member_in_another_form_is_told_how_it_is_written(member: str, value: object, words: str) -> None:
+def test_explains_how_a_member_is_written(member: str, value: object, words: str) -> None:
     document = json.dumps(oci_policy(statement(**{member: value})))
     with pytest.raises(TrustMaterialError) as caught:
         OciPolicy.parse(document.encode(), "P")
@@ -145,7 +145,7 @@ def test_a_member_in_another_form_is_told_how_it_is_written(member: str, value: 
 
 
 @pytest.mark.parametrize("depth", [1, 2])
-def test_an_identity_that_names_the_ca_is_told_so(tmp_path: Path, depth: int) -> None:
+def test_explains_that_an_identity_names_the_ca(tmp_path: Path, depth: int) -> None:
     """CN is 'builder', not 'Root': whoever trusts the root by name reads that as another signer."""
     scene = Scene()
     authority = suggest(read_subject(Certificate.parse(scene.signature.leaf.chain[depth].der).subject))

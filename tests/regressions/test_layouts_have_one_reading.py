@@ -65,7 +65,7 @@ def _digests(image: dict[str, Any]) -> dict[str, str]:
         pytest.param(lambda _: DROP, id="fewer images"),
     ],
 )
-def test_manifest_json_that_agrees_is_no_trouble(tmp_path: Path, edit: Edit, *, archive: bool) -> None:
+def test_accepts_a_manifest_json_that_agrees(tmp_path: Path, edit: Edit, *, archive: bool) -> None:
     repositories = {"repositories": b'{"app":{"v1":"0123"}}'}
     whole, _ = _saved(tmp_path, edit, archive=archive, more=repositories)
     assert (whole.code, whole.document["warnings"]) == (0, []), whole
@@ -84,7 +84,7 @@ def test_manifest_json_that_agrees_is_no_trouble(tmp_path: Path, edit: Edit, *, 
         pytest.param(lambda item: item.update(RepoTags=["evil/app:v1"]), "'evil/app:v1'", id="another repository"),
     ],
 )
-def test_manifest_json_that_names_something_else_passed(
+def test_refuses_a_manifest_json_that_names_another_image(
     tmp_path: Path, edit: Edit, words: str, *, archive: bool
 ) -> None:
     """docker load takes what manifest.json names, whatever index.json says; crane holds no layer against the config."""
@@ -101,7 +101,7 @@ def test_manifest_json_that_names_something_else_passed(
 
 
 @pytest.mark.parametrize("tags", [None, [], ["evil:v9"]])
-def test_only_image_of_manifest_json_was_another_than_the_one_that_was_typed(
+def test_refuses_a_manifest_json_whose_only_image_is_not_the_named_one(
     tmp_path: Path, tags: list[str] | None
 ) -> None:
     """`crane push FILE` and `skopeo copy docker-archive:FILE` take the only image, whatever it is called."""
@@ -111,7 +111,7 @@ def test_only_image_of_manifest_json_was_another_than_the_one_that_was_typed(
     assert (whole.code, one.code) == (16, 11)
 
 
-def test_only_image_of_manifest_json_was_taken_for_an_sbom(tmp_path: Path) -> None:
+def test_the_only_image_of_manifest_json_is_an_image(tmp_path: Path) -> None:
     """The typed name is of an SBOM: no tool takes an image for it."""
     scene = Scene(archive=True)
 
@@ -133,7 +133,7 @@ def test_only_image_of_manifest_json_was_taken_for_an_sbom(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("evil", "code"), [("unknown, first", 11), ("unknown, last", 0), ("of another entry, first", 0)]
 )
-def test_first_image_of_manifest_json_was_one_that_nobody_judges(tmp_path: Path, evil: str, code: int) -> None:
+def test_refuses_a_manifest_json_whose_first_image_is_not_judged(tmp_path: Path, evil: str, code: int) -> None:
     """`regctl image import` takes the first image of manifest.json where a blob of index.json is missing."""
     scene = Scene(archive=True, refer=lambda written: f"{written.layout}:v1")
 
@@ -168,7 +168,7 @@ def test_first_image_of_manifest_json_was_one_that_nobody_judges(tmp_path: Path,
         ("v1", "ocidir:///srv//box:v1", "localhost/srv/box:v1"),
     ],
 )
-def test_names_with_a_digest_or_path_were_said_to_disagree_with_themselves(
+def test_names_with_a_digest_or_path_agree_with_themselves(
     tmp_path: Path, ref: str, name: str, tag: str
 ) -> None:
     """`ctr images export` writes the first three, `regctl image export` the others."""
@@ -196,7 +196,7 @@ def test_names_with_a_digest_or_path_were_said_to_disagree_with_themselves(
 
 
 @pytest.mark.parametrize(("typed", "code"), [(NAME, 11), ("v1", 11), ("docker.io/library/app:v2", 0), ("@", 0)])
-def test_name_that_docker_load_gives_to_another_image_was_judged_by_what_index_json_gives_it_to(
+def test_refuses_a_name_that_docker_load_gives_to_another_image(
     tmp_path: Path, typed: str, code: int
 ) -> None:
     """docker load runs what the last item of a name says."""
@@ -238,7 +238,7 @@ UNREAD: dict[str, tuple[Edit, dict[str, bytes]]] = {
 
 @pytest.mark.parametrize("archive", [False, True], ids=["directory", "tar"])
 @pytest.mark.parametrize("name", UNREAD)
-def test_what_other_tools_read_names_from_and_nobody_can_read_here(tmp_path: Path, name: str, archive: bool) -> None:
+def test_refuses_unreadable_files_that_other_tools_read_names_from(tmp_path: Path, name: str, archive: bool) -> None:
     """For a typed tag it was a warning, and the names in it counted for none."""
     edit, more = UNREAD[name]
     for ran in _saved(tmp_path, edit, archive=archive, more=more):
@@ -247,7 +247,7 @@ def test_what_other_tools_read_names_from_and_nobody_can_read_here(tmp_path: Pat
         assert "cannot be read" in problem["message"]
 
 
-def test_what_other_tools_read_names_from_and_is_no_file(tmp_path: Path) -> None:
+def test_refuses_folders_where_other_tools_read_names_from_a_file(tmp_path: Path) -> None:
     scene = Scene()
     scene.afterwards = [lambda written: (written.layout / "manifest.json").mkdir()]
     written = scene.write(tmp_path)
@@ -261,7 +261,7 @@ def test_what_other_tools_read_names_from_and_is_no_file(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("tag", "code"), [("registry.example/prod/app:v1", 16), ("prod/app:v1", 16), ("app:v2", 16), ("app:v1", 0)]
 )
-def test_manifest_json_gave_another_publishers_name_to_an_image_with_a_short_one(
+def test_refuses_a_manifest_json_that_gives_an_image_another_publishers_name(
     tmp_path: Path, tag: str, code: int
 ) -> None:
     whole, _ = _saved(tmp_path, lambda item: item.update(RepoTags=[tag]), name=None)
@@ -272,12 +272,12 @@ def test_manifest_json_gave_another_publishers_name_to_an_image_with_a_short_one
     ("data", "code"),
     [(b'{"app":{"v1":"0","v2":"0"}}', 16), (b'{"evil":{"v1":"0"}}', 16), (b"[]", 16), (b'{"app":[]}', 16), (b"{}", 0)],
 )
-def test_repositories_that_names_something_else_passed(tmp_path: Path, data: bytes, code: int) -> None:
+def test_refuses_a_repositories_file_that_names_another_image(tmp_path: Path, data: bytes, code: int) -> None:
     whole, _ = _saved(tmp_path, lambda _: None, more={"repositories": data})
     assert (whole.code, bool(whole.document["problems"])) == (code, code != 0), whole
 
 
-def test_repositories_alone_names_files_that_nobody_looks_at(tmp_path: Path) -> None:
+def test_ignores_a_repositories_file_without_manifest_json(tmp_path: Path) -> None:
     scene = Scene(archive=True)
     scene.box.extra_files["repositories"] = b'{"app":{"v1":"0123"}}'
     written = scene.write(tmp_path)
@@ -286,7 +286,7 @@ def test_repositories_alone_names_files_that_nobody_looks_at(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["INDEX.JSON", "Oci-Layout", "Blobs/sha256/x"])
-def test_member_in_another_case_took_the_place_of_one_where_case_means_nothing(
+def test_refuses_members_that_are_equal_where_case_is_ignored(
     tmp_path: Path, builder: LayoutBuilder, name: str
 ) -> None:
     builder.tag(builder.add_image(), "v1")
@@ -296,7 +296,7 @@ def test_member_in_another_case_took_the_place_of_one_where_case_means_nothing(
         pass
 
 
-def test_folder_of_blobs_that_may_not_be_entered_was_called_absent(
+def test_reports_a_blobs_folder_without_rights_as_unreadable(
     tmp_path: Path, builder: LayoutBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = builder.tag(builder.add_image(), "v1")
@@ -315,7 +315,7 @@ def test_folder_of_blobs_that_may_not_be_entered_was_called_absent(
 
 
 @pytest.mark.parametrize("transport", ["", "oci:"])
-def test_folder_named_like_a_tag_was_verified_in_place_of_the_tag(tmp_path: Path, transport: str) -> None:
+def test_refuses_a_name_that_is_a_folder_and_a_tag(tmp_path: Path, transport: str) -> None:
     """Other tools end the path at the first colon: what passed would not have been what they run."""
     written = Scene().write(tmp_path)
     written.layout.rename(tmp_path / "stick:v1")

@@ -19,7 +19,7 @@ FULL = Path("/dev/full")
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["copy", "--help"], ["--version"], ["version"], ["completion", "bash"]]
 )
-def test_full_standard_output_is_named(arguments: list[str]) -> None:
+def test_names_standard_output_where_it_is_full(arguments: list[str]) -> None:
     with FULL.open("w") as full:
         ran = subprocess.run(
             [sys.executable, "-m", "airgap", *arguments], check=False, stdout=full, stderr=subprocess.PIPE, text=True
@@ -29,7 +29,7 @@ def test_full_standard_output_is_named(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread")])
-def test_too_little_memory_is_no_defect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_too_little_memory_is_not_an_internal_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise error
 
@@ -39,7 +39,7 @@ def test_too_little_memory_is_no_defect(tmp_path: Path, monkeypatch: pytest.Monk
     assert (ran.code, "too little memory" in ran.err, "defect" in ran.err) == (1, True, False), ran
 
 
-def test_user_without_a_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_for_a_user_without_a_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pod that runs under a number that no file names: `login` and `logout` called it a defect."""
 
     def unknown() -> None:

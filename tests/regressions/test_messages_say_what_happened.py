@@ -8,7 +8,7 @@ from tests.support.command import run_here
 from tests.support.scenario import Scene
 
 
-def test_a_report_is_no_dash(tmp_path: Path) -> None:
+def test_does_not_read_a_report_from_standard_input(tmp_path: Path) -> None:
     """A file called `-` was written."""
     ran = run_here([*Scene().write(tmp_path).arguments(), "--report", "-"])
     assert ran.code == 2
@@ -16,14 +16,14 @@ def test_a_report_is_no_dash(tmp_path: Path) -> None:
     assert not Path("-").exists()
 
 
-def test_nothing_is_kept_in_a_directory_that_is_not_there(tmp_path: Path) -> None:
+def test_does_not_claim_to_keep_anything_in_a_missing_directory(tmp_path: Path) -> None:
     nowhere = tmp_path / "nowhere"
     ran = run_here(["trust", "fetch", Scene().write(tmp_path).target, "--no-download", "--trust", str(nowhere)])
     assert not nowhere.exists()
     assert "kept in" not in ran.out
 
 
-def test_what_refuses_to_show_a_snapshot_has_nothing_to_change(tmp_path: Path) -> None:
+def test_refused_snapshot_show_does_not_speak_of_changes(tmp_path: Path) -> None:
     written = Scene().write(tmp_path)
     for command in (["show"], ["diff", "--trust", str(written.trust)]):
         ran = run_here(["trust", "snapshot", *command, written.target])

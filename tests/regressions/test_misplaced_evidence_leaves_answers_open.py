@@ -69,7 +69,7 @@ PLACES = [
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_crl_that_condemns_is_used_wherever_it_lies(tmp_path: Path, place: str) -> None:
+def test_uses_a_revoking_crl_anywhere_in_the_trust_directory(tmp_path: Path, place: str) -> None:
     written = write(tmp_path)
     assert run_here(written.arguments()).code == 0
     put(written.trust / place, pem(REVOKING) if place.endswith(".pem") else REVOKING)
@@ -87,7 +87,7 @@ HOLD = entry(LEAF.serial, reason="certificateHold", at=AT - timedelta(days=10))
 
 @pytest.mark.parametrize("is_also_in_place", [False, True])
 @pytest.mark.parametrize(("number", "code"), [(1, 0), (3, 15)])
-def test_a_former_hold_in_a_backup_leaves_nothing_open(
+def test_a_lifted_hold_in_a_backup_is_ignored(
     tmp_path: Path, number: int, code: int, *, is_also_in_place: bool
 ) -> None:
     """What lifts it in its place lifts it elsewhere, too."""
@@ -129,7 +129,7 @@ def test_a_hold_also_counts_where_a_plugin_clears(
 
 @pytest.mark.parametrize("place", ["crls/r.crl", "crl/r.crl"])
 @pytest.mark.parametrize("reason", ["certificateHold", "keyCompromise"])
-def test_a_responder_that_is_on_hold_or_revoked_clears_nobody(tmp_path: Path, reason: str, place: str) -> None:
+def test_a_responder_that_is_on_hold_or_revoked_does_not_clear(tmp_path: Path, reason: str, place: str) -> None:
     """A hold outside of crls/ was asked about for the certificates of the chain alone."""
     scene = Scene()
     scene.sign_with(Pki().code_chain(depth=2, leaf={"ocsp_urls": ["http://ocsp.example"]}))
@@ -143,7 +143,7 @@ def test_a_responder_that_is_on_hold_or_revoked_clears_nobody(tmp_path: Path, re
     assert (ran.code, ran.reasons) == (15, frozenset({"revocation.ocsp.responder"})), ran
 
 
-def test_what_lies_in_a_folder_of_such_a_name_is_looked_at_however_it_begins(tmp_path: Path) -> None:
+def test_reads_all_files_in_a_folder_named_like_evidence(tmp_path: Path) -> None:
     """Its first bytes are lost, so that only the folder says what it was."""
     written = write(tmp_path)
     put(written.trust / "crl-copies/june/r", bytes(16) + REVOKING[16:])
@@ -153,7 +153,7 @@ def test_what_lies_in_a_folder_of_such_a_name_is_looked_at_however_it_begins(tmp
 
 
 @pytest.mark.parametrize("place", ["june/current", "current.bin"])
-def test_a_link_of_any_name_to_what_condemns_is_used(tmp_path: Path, place: str) -> None:
+def test_uses_a_link_of_any_name_to_a_revoking_crl(tmp_path: Path, place: str) -> None:
     written = write(tmp_path)
     put(tmp_path / "elsewhere", REVOKING)
     (written.trust / place).parent.mkdir(exist_ok=True)
@@ -165,7 +165,7 @@ def test_a_link_of_any_name_to_what_condemns_is_used(tmp_path: Path, place: str)
 
 @pytest.mark.parametrize("place", ["certs/site.pem", "certs/site", "site.bin"])
 @pytest.mark.parametrize("linked", [False, True])
-def test_certificates_and_keys_elsewhere_disturb_nobody(tmp_path: Path, place: str, *, linked: bool) -> None:
+def test_ignores_certificates_and_keys_elsewhere(tmp_path: Path, place: str, *, linked: bool) -> None:
     written = write(tmp_path)
     certificate = tmp_path / "elsewhere"
     certificate.write_bytes(OTHER.pem if place.endswith(".pem") else OTHER.der)
@@ -178,7 +178,7 @@ def test_certificates_and_keys_elsewhere_disturb_nobody(tmp_path: Path, place: s
 
 
 @pytest.mark.parametrize("place", ["ocsps/r.ors", "OCSP/r.ors", "ocsp-responses/r.der", "r.ors", "trust/ocsp/r.ors"])
-def test_an_ocsp_response_too(tmp_path: Path, place: str) -> None:
+def test_uses_a_revoking_ocsp_response_anywhere(tmp_path: Path, place: str) -> None:
     written = write(tmp_path)
     put(written.trust / place, REVOKED)
     ran = text(written)
@@ -187,7 +187,7 @@ def test_an_ocsp_response_too(tmp_path: Path, place: str) -> None:
 
 
 @pytest.mark.parametrize("place", ["crl/r.crl", "CRLs/r.crl.pem", "r.crl", "truststore/x509/ca/other/r.crl"])
-def test_what_cannot_be_read_there_is_not_passed_over(tmp_path: Path, place: str) -> None:
+def test_an_unreadable_file_leaves_the_answer_open(tmp_path: Path, place: str) -> None:
     written = write(tmp_path)
     put(written.trust / place, REVOKING[:-10])
     ran = text(written)
@@ -197,7 +197,7 @@ def test_what_cannot_be_read_there_is_not_passed_over(tmp_path: Path, place: str
 
 
 @pytest.mark.parametrize("name", ["crl", "CRLs", "Crls", "crl_s", "revocation", "trust/crls"])
-def test_a_misspelt_folder_clears_nobody_and_is_named(tmp_path: Path, name: str) -> None:
+def test_evidence_in_a_misspelt_folder_does_not_clear(tmp_path: Path, name: str) -> None:
     written = write(tmp_path)
     (written.trust / name).parent.mkdir(exist_ok=True)
     (written.trust / "crls").rename(written.trust / name)
@@ -222,14 +222,14 @@ def test_a_misspelt_folder_clears_nobody_and_is_named(tmp_path: Path, name: str)
         (".git/objects/30/82", bytes.fromhex("7801") + REVOKING),
     ],
 )
-def test_what_says_nothing_against_it_changes_nothing(tmp_path: Path, place: str, data: bytes) -> None:
+def test_misplaced_evidence_that_does_not_revoke_changes_nothing(tmp_path: Path, place: str, data: bytes) -> None:
     written = write(tmp_path)
     (written.trust / "site").mkdir()
     put(written.trust / place, data)
     assert run_here(written.arguments()).code == 0
 
 
-def test_a_folder_is_told_once(tmp_path: Path) -> None:
+def test_reports_a_folder_once(tmp_path: Path) -> None:
     trust = write_trust(tmp_path, crls={})
     for number in range(5):
         put(trust / f"crl/{number}.crl", crl(LEAF.root, number=number))
@@ -240,7 +240,7 @@ def test_a_folder_is_told_once(tmp_path: Path) -> None:
     assert "Move what is in crl/ into crls/" in notice.remedy
 
 
-def test_the_same_folder_under_another_name_is_the_same(tmp_path: Path) -> None:
+def test_reads_the_same_folder_under_another_name_once(tmp_path: Path) -> None:
     """Where upper and lower case are one, or a link stands for other tools."""
     trust = write_trust(tmp_path, crls={"good.crl": GOOD})
     (trust / "CRL").symlink_to("crls")
@@ -249,7 +249,7 @@ def test_the_same_folder_under_another_name_is_the_same(tmp_path: Path) -> None:
     assert evidence.notices() == ()
 
 
-def test_the_status_is_not_good(tmp_path: Path) -> None:
+def test_the_status_reports_misplaced_evidence(tmp_path: Path) -> None:
     trust = write_trust(tmp_path, crls={"good.crl": GOOD}, stores={"ca:harbour": [LEAF.root]})
     arguments = ["trust", "status", "--trust", str(trust), "--at", "2026-06-01T12:00:00Z"]
     assert run_here(arguments).code == 0
@@ -259,7 +259,7 @@ def test_the_status_is_not_good(tmp_path: Path) -> None:
     assert "crl/r.crl" in ran.out
 
 
-def test_a_snapshot_does_not_leave_it_behind(tmp_path: Path) -> None:
+def test_refuses_a_snapshot_that_would_leave_misplaced_evidence_out(tmp_path: Path) -> None:
     trust = write_trust(tmp_path, crls={"good.crl": GOOD})
     list_material(trust)
     put(trust / "crl/r.crl", REVOKING)
@@ -284,7 +284,7 @@ def refuse_to_list(monkeypatch: pytest.MonkeyPatch, closed: Path) -> None:
 @pytest.mark.parametrize(
     ("folder", "code"), [("closed", 15), (".closed", 15), ("plugins", 15), ("localkeys", 0), ("lost+found", 0)]
 )
-def test_what_could_not_be_looked_at_is_not_taken_for_nothing(
+def test_an_unreadable_folder_leaves_the_answer_open(
     tmp_path: Path, folder: str, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Told in each case; some are closed to others on purpose."""
@@ -297,7 +297,7 @@ def test_what_could_not_be_looked_at_is_not_taken_for_nothing(
 
 
 @pytest.mark.parametrize("heap", ["heap", ".heap", "plugins"])
-def test_what_lies_behind_a_bound_is_not_taken_for_nothing(
+def test_files_over_the_bound_leave_the_answer_open(
     tmp_path: Path, heap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = write(tmp_path)
@@ -311,7 +311,7 @@ def test_what_lies_behind_a_bound_is_not_taken_for_nothing(
     assert "is not looked through to its end" in ran.out
 
 
-def test_the_heaps_of_other_tools_are_looked_through_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reads_large_folders_of_other_tools_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = write(tmp_path)
     for number in range(20):
         put(written.trust / f".git/{number}", b"")
@@ -325,14 +325,14 @@ DAMAGED = ["r.pem", "june/r.pem", "crls.old/r", ".crls/r.crl", "plugins/r.pem", 
 
 
 @pytest.mark.parametrize("place", DAMAGED)
-def test_a_damaged_crl_that_lies_misplaced(tmp_path: Path, place: str) -> None:
+def test_a_misplaced_damaged_crl_leaves_the_answer_open(tmp_path: Path, place: str) -> None:
     written = write(tmp_path)
     put(written.trust / place, pem(REVOKING)[:-80])
     assert run_here(written.arguments()).code == 15
 
 
 @pytest.mark.parametrize("place", DAMAGED)
-def test_a_damaged_response_that_lies_misplaced(tmp_path: Path, place: str) -> None:
+def test_a_misplaced_damaged_response_leaves_the_answer_open(tmp_path: Path, place: str) -> None:
     written = write(tmp_path)
     put(written.trust / place, REVOKED[:-80])
     assert run_here(written.arguments()).code == 15
@@ -340,7 +340,7 @@ def test_a_damaged_response_that_lies_misplaced(tmp_path: Path, place: str) -> N
 
 @pytest.mark.parametrize(("place", "data"), [("crl/r.crl", REVOKING), ("old ocsp/r.ors", REVOKED)])
 @pytest.mark.parametrize("where", ["the serial number", "the issuer"])
-def test_a_misplaced_piece_that_is_damaged_where_it_says_whom_it_is_about(
+def test_misplaced_evidence_with_a_damaged_name_leaves_the_answer_open(
     tmp_path: Path, place: str, data: bytes, where: str
 ) -> None:
     """It claimed to be about somebody else, and its signature was not checked: it passed."""
@@ -353,14 +353,14 @@ def test_a_misplaced_piece_that_is_damaged_where_it_says_whom_it_is_about(
     assert run_here(written.arguments()).code == 15
 
 
-def test_the_whole_word_of_a_stranger_that_lies_misplaced(tmp_path: Path) -> None:
+def test_ignores_misplaced_evidence_of_an_unknown_ca(tmp_path: Path) -> None:
     written = write(tmp_path)
     stranger = issue("ocsp", issuer=OTHER)
     put(written.trust / "old ocsp/r.ors", ocsp_response(LEAF, status="revoked", responder=stranger))
     assert run_here(written.arguments()).code == 0
 
 
-def test_a_folder_that_is_too_deep_to_look_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_too_deep_to_read_leaves_the_answer_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may hold anything."""
     written = write(tmp_path)
     monkeypatch.setattr(limits, "MISPLACED_DEPTH", 1)
@@ -397,14 +397,14 @@ def test_a_folder_of_evidence_beyond_a_bound_is_not_taken_for_empty(
 
 
 @pytest.mark.parametrize(("name", "code"), [("loop", 0), ("crl-loop", 15)])
-def test_a_link_to_itself_stops_nobody(tmp_path: Path, name: str, code: int) -> None:
+def test_ignores_a_link_to_itself(tmp_path: Path, name: str, code: int) -> None:
     """Whatever it is called, every verification ended with an error of the system."""
     written = write(tmp_path)
     (written.trust / name).symlink_to(name)
     assert run_here(written.arguments()).code == code
 
 
-def test_a_trust_directory_that_may_be_entered_and_not_listed_may_hold_more(
+def test_a_trust_directory_that_cannot_be_listed_leaves_the_answer_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Mode 0711: it passed, with a warning, and nobody had looked for misplaced evidence."""
@@ -416,7 +416,7 @@ def test_a_trust_directory_that_may_be_entered_and_not_listed_may_hold_more(
 
 
 @pytest.mark.parametrize("read", [UnsignedEvidence.read, State.read, Pins.read])
-def test_a_memory_that_may_not_be_looked_at_is_none_that_is_not_there(
+def test_an_unreadable_memory_is_not_treated_as_absent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[Path], object]
 ) -> None:
     """Every command ended with an error of the system, or took it for absent, as Python's version has it."""

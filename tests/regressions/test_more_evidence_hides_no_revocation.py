@@ -38,14 +38,14 @@ def _old_good(leaf: Issued) -> bytes:
 
 
 @pytest.mark.parametrize(("reason", "code"), [(None, "revoked"), ("certificateHold", "on_hold")])
-def test_an_older_good_response_hid_what_a_newer_crl_says(
+def test_a_newer_crl_revokes_beside_an_older_good_response(
     tmp_path: Path, leaf: Issued, reason: str | None, code: str
 ) -> None:
     listing = crl(leaf.root, revoked=[entry(leaf.serial, reason=reason)], this_update=AT - DAY)
     assert _reasons(tmp_path, leaf, {"a.crl": listing}, {"a.ors": _old_good(leaf)}) == {f"revocation.{code}"}
 
 
-def test_an_older_good_response_hid_a_hold_in_a_newer_delta(tmp_path: Path, leaf: Issued) -> None:
+def test_a_newer_delta_holds_beside_an_older_good_response(tmp_path: Path, leaf: Issued) -> None:
     base = crl(leaf.root, number=5, freshest=[DELTA], this_update=AT - 7 * DAY)
     hold = entry(leaf.serial, reason="certificateHold")
     delta = crl(leaf.root, number=6, delta_base=5, revoked=[hold], this_update=AT - DAY)
@@ -59,20 +59,20 @@ def test_a_newer_good_response_ends_an_older_hold(tmp_path: Path, leaf: Issued) 
     assert _reasons(tmp_path, leaf, {"a.crl": held}, {"a.ors": _old_good(leaf)}) == frozenset()
 
 
-def test_a_good_response_counted_as_newer_because_it_was_put_together_later(tmp_path: Path, leaf: Issued) -> None:
+def test_compares_responses_by_this_update_and_not_by_produced_at(tmp_path: Path, leaf: Issued) -> None:
     """producedAt is when it was signed; thisUpdate is when the status was known (RFC 6960, 2.4)."""
     revoked = ocsp_response(leaf, status="revoked", reason="certificateHold", this_update=AT - DAY)
     good = ocsp_response(leaf, this_update=AT - 3 * DAY, produced_at=AT - DAY / 2)
     assert _reasons(tmp_path, leaf, {}, {"a.ors": revoked, "b.ors": good}) == {"revocation.on_hold"}
 
 
-def test_of_two_responses_of_one_time_the_name_of_the_file_decided(tmp_path: Path, leaf: Issued) -> None:
+def test_of_two_responses_of_one_time_the_graver_counts(tmp_path: Path, leaf: Issued) -> None:
     on_hold = ocsp_response(leaf, status="revoked", reason="certificateHold")
     responses = {"a.ors": ocsp_response(leaf), "b.ors": on_hold}
     assert _reasons(tmp_path, leaf, {}, responses) == {"revocation.on_hold"}
 
 
-def test_an_older_crl_hid_a_stale_response_that_revokes_for_good(tmp_path: Path, leaf: Issued) -> None:
+def test_a_stale_response_that_revokes_counts_beside_a_crl(tmp_path: Path, leaf: Issued) -> None:
     """What was revoked for good stays so, however old the proof is (as D33 for CRLs)."""
     stale = ocsp_response(
         leaf, status="revoked", reason="keyCompromise", this_update=AT - 9 * DAY, next_update=AT - 2 * DAY
@@ -82,7 +82,7 @@ def test_an_older_crl_hid_a_stale_response_that_revokes_for_good(tmp_path: Path,
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["the delegate names the CRL", "it does not"])
-def test_a_revoked_responder_was_trusted(tmp_path: Path, leaf: Issued, *, named: bool) -> None:
+def test_refuses_the_response_of_a_revoked_responder(tmp_path: Path, leaf: Issued, *, named: bool) -> None:
     """D37: a delegate without ocsp-nocheck is looked up in the available CRLs (RFC 6960, 4.2.2.2.1)."""
     delegate = issue("ocsp", issuer=leaf.root, serial=0x7777, extensions=(), crl_urls=[URL] if named else [])
     answer = ocsp_response(leaf, responder=delegate)
@@ -99,7 +99,7 @@ def test_a_revoked_responder_was_trusted(tmp_path: Path, leaf: Issued, *, named:
         ([("keyCompromise",), None], set()),
     ],
 )
-def test_a_point_for_some_reasons_answered_for_all(
+def test_a_point_for_some_reasons_answers_only_for_those(
     tmp_path: Path, points: list[tuple[str, ...] | None], reasons: set[str]
 ) -> None:
     """RFC 5280, 6.3.3: the status is undetermined until all reasons are covered."""
@@ -108,7 +108,7 @@ def test_a_point_for_some_reasons_answered_for_all(
     assert _reasons(tmp_path, leaf, {"a.crl": crl(leaf.root)}, {}) == reasons
 
 
-def test_prune_removed_what_was_cut_along_with_the_crl_before_it(tmp_path: Path, leaf: Issued) -> None:
+def test_prune_keeps_the_crl_before_a_damaged_one(tmp_path: Path, leaf: Issued) -> None:
     """Nobody can say what the rest of that file was: it may have been the CRL that revokes."""
     clean, newer = (crl(leaf.root, number=number, this_update=AT - days * DAY) for number, days in ((1, 9), (2, 3)))
     revoking = pem(crl(leaf.root, number=3, this_update=AT - DAY, revoked=[leaf]))

@@ -17,7 +17,7 @@ from airgap.oci.tags import is_referrers_tag
 from tests.support.layouts import LayoutBuilder, dump
 
 
-def test_a_tag_of_dashes_alone_held_a_verify_for_hours() -> None:
+def test_a_tag_of_dashes_is_compared_in_bounded_time() -> None:
     began = process_time()
     assert not is_referrers_tag("a-" * 500_000 + "!")
     assert process_time() - began < 5
@@ -33,7 +33,7 @@ def _item(box: LayoutBuilder, image: Descriptor, *tags: str) -> dict[str, object
 
 
 @pytest.mark.parametrize("are_many", [True, False])
-def test_names_of_docker_load_were_compared_each_with_each(tmp_path: Path, *, are_many: bool) -> None:
+def test_names_of_docker_load_are_compared_in_linear_time(tmp_path: Path, *, are_many: bool) -> None:
     box = LayoutBuilder()
     names = [f"reg.example/app{number}:v1" for number in range(4000)]
     images = [box.add_image(b"x", config=b"%d" % (number if are_many else 0)) for number in range(len(names))]

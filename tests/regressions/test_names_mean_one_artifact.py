@@ -40,7 +40,7 @@ def _lab_scene(level: str = "strict") -> Scene:
 
 
 @pytest.mark.parametrize("suffix", [f":{PROD}:v1", ":v1", ""], ids=["typed", "short", "whole"])
-def test_record_of_another_repository_chose_who_may_sign(tmp_path: Path, suffix: str) -> None:
+def test_a_record_of_another_repository_does_not_choose_the_statement(tmp_path: Path, suffix: str) -> None:
     scene = _lab_scene()
     scene.refer = lambda written: f"oci:{written.layout}{suffix}"
     written = scene.write(tmp_path)
@@ -50,7 +50,7 @@ def test_record_of_another_repository_chose_who_may_sign(tmp_path: Path, suffix:
     assert (ran.document["artifacts"][0]["verdict"], ran.document["artifacts"][0]["scope_origin"]) == ("pass", "option")
 
 
-def test_full_name_that_was_typed_was_not_what_the_policy_was_asked_about(tmp_path: Path) -> None:
+def test_the_typed_full_name_selects_the_statement(tmp_path: Path) -> None:
     scene = Scene(scope=None, policy=oci_policy(statement(registryScopes=[PROD])))
 
     def pack(box: LayoutBuilder, target: Descriptor) -> None:
@@ -63,7 +63,7 @@ def test_full_name_that_was_typed_was_not_what_the_policy_was_asked_about(tmp_pa
 
 
 @pytest.mark.parametrize("level", ["audit", "permissive"])
-def test_record_chose_a_statement_that_only_logs(tmp_path: Path, level: str) -> None:
+def test_a_record_does_not_select_a_weaker_statement(tmp_path: Path, level: str) -> None:
     """The chain is trusted and its CRL missing: logged by the one statement, demanded by the other."""
     scene = _lab_scene(level)
     scene.sign_with(chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL))
@@ -77,7 +77,7 @@ def test_record_chose_a_statement_that_only_logs(tmp_path: Path, level: str) -> 
     assert run_here(written.arguments("--scope", LAB)).code == 0, "the operator may say so"
 
 
-def test_statement_for_all_spoke_for_an_artifact_that_nobody_names(tmp_path: Path) -> None:
+def test_the_statement_for_all_does_not_judge_an_unnamed_artifact_more_mildly(tmp_path: Path) -> None:
     scene = Scene(scope=None)
     scene.policy = oci_policy(
         statement(name="prod", registryScopes=[PROD]), statement(name="rest", signatureVerification={"level": "audit"})
@@ -113,7 +113,7 @@ def test_statement_for_all_spoke_for_an_artifact_that_nobody_names(tmp_path: Pat
     ],
     ids=lambda command: " ".join(word for word in command if word.isalpha()),
 )
-def test_name_on_two_entries_was_taken_for_the_last(
+def test_refuses_a_name_on_two_entries(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], name: str
 ) -> None:
     """skopeo takes the first (LAYOUT-7): no command takes either."""
@@ -134,7 +134,7 @@ def test_name_on_two_entries_was_taken_for_the_last(
 
 
 @pytest.mark.parametrize("evil", ["reg.example/app:v1", ":v1", "x@y:v1"])
-def test_name_that_only_containerd_knows_was_not_compared_with_names_that_end_so(tmp_path: Path, evil: str) -> None:
+def test_compares_a_containerd_name_with_names_that_end_with_it(tmp_path: Path, evil: str) -> None:
     """regctl takes the first ref.name that ends in `:v1` where none is `v1`."""
     scene = Scene(refer=lambda written: f"oci:{written.layout}:v1")
 
@@ -148,7 +148,7 @@ def test_name_that_only_containerd_knows_was_not_compared_with_names_that_end_so
     assert "tools disagree" in ran.document["problems"][0]["message"]
 
 
-def test_tag_with_a_digest_was_not_compared_with_the_whole_names_of_entries(tmp_path: Path) -> None:
+def test_compares_a_tag_with_a_digest_with_whole_names_of_entries(tmp_path: Path) -> None:
     """skopeo, oras and regctl take an entry of the name `v1@sha256:...`; the digest of another decided here."""
     scene = Scene()
     literal = f"v1@{scene.target.digest}"
@@ -168,7 +168,7 @@ def test_tag_with_a_digest_was_not_compared_with_the_whole_names_of_entries(tmp_
 
 
 @pytest.mark.parametrize("annotation", [REF_NAME, CONTAINERD_NAME])
-def test_digest_that_is_the_name_of_another_entry_was_not_compared_with_it(tmp_path: Path, annotation: str) -> None:
+def test_refuses_a_digest_that_is_the_name_of_another_entry(tmp_path: Path, annotation: str) -> None:
     """oras and notation keep names and digests of a layout in one table, and what stands last counts."""
     scene = Scene()
     digest = str(scene.target.digest)
@@ -200,7 +200,7 @@ def test_digest_that_is_the_name_of_another_entry_was_not_compared_with_it(tmp_p
     ],
 )
 @pytest.mark.parametrize("annotation", [REF_NAME, CONTAINERD_NAME])
-def test_name_was_not_compared_with_what_docker_completes_it_to(
+def test_compares_a_name_with_what_docker_completes_it_to(
     tmp_path: Path, typed: str, evil: str, annotation: str
 ) -> None:
     """containerd keeps names as they stand; `nerdctl run app:v1` takes what is called docker.io/library/app:v1.
@@ -234,7 +234,7 @@ def test_name_was_not_compared_with_what_docker_completes_it_to(
         ({BASE_NAME: f"{PROD}:v1", REF_NAME: "evil"}, 0),
     ],
 )
-def test_name_was_not_compared_with_the_one_that_zarf_takes_where_no_tag_stands(
+def test_compares_a_name_with_what_zarf_completes_it_to(
     tmp_path: Path, annotations: dict[str, str], code: int
 ) -> None:
     """zarf makes a ref.name of it when it pushes a package's images; of two equal ones oras takes the last."""
@@ -252,7 +252,7 @@ def test_name_was_not_compared_with_the_one_that_zarf_takes_where_no_tag_stands(
 
 
 @pytest.mark.parametrize(("name", "code"), [("@1", 11), ("@+1", 11), ("@01", 11), ("@0", 0), ("@9", 0), ("@1x", 0)])
-def test_name_was_not_compared_with_the_entry_that_has_it_as_its_number(tmp_path: Path, name: str, code: int) -> None:
+def test_compares_a_name_with_the_entry_of_that_number(tmp_path: Path, name: str, code: int) -> None:
     """`skopeo copy oci:LAYOUT:@1` takes the second entry."""
     scene = Scene(refer=lambda written: f"oci:{written.layout}:{name}")
 
@@ -269,7 +269,7 @@ def test_name_was_not_compared_with_the_entry_that_has_it_as_its_number(tmp_path
 
 
 @pytest.mark.parametrize("annotation", [REF_NAME, CONTAINERD_NAME])
-def test_digest_that_the_name_of_another_entry_ends_in_was_not_compared_with_it(
+def test_refuses_a_digest_that_ends_the_name_of_another_entry(
     tmp_path: Path, annotation: str
 ) -> None:
     """containerd finds `app@sha256:...` among its names and runs what bears it, whatever digest that has."""
@@ -288,7 +288,7 @@ def test_digest_that_the_name_of_another_entry_ends_in_was_not_compared_with_it(
 
 
 @pytest.mark.parametrize("gone", [False, True])
-def test_name_that_is_only_written_in_the_layout_was_judged_by_the_statement_for_all(
+def test_a_name_that_only_the_layout_has_is_not_judged_by_the_statement_for_all(
     tmp_path: Path, *, gone: bool
 ) -> None:
     """Shown as `pass stick:registry.example/prod/app:v1`, which was refused where it was typed."""
@@ -326,7 +326,7 @@ def test_name_that_is_only_written_in_the_layout_was_judged_by_the_statement_for
         ("v1", "policy.no_statement", "whose repository is not named"),
     ],
 )
-def test_a_name_that_only_the_layout_says_is_told_with_the_statement_that_it_has(
+def test_reports_a_name_that_only_the_layout_has_with_its_statement(
     tmp_path: Path, name: str, reason: str, words: str
 ) -> None:
     """It was "an artifact whose repository nobody names", beside its full name."""
@@ -346,7 +346,7 @@ def test_a_name_that_only_the_layout_says_is_told_with_the_statement_that_it_has
     assert words in artifact["policy"]["message"]
 
 
-def test_names_that_the_verdict_did_not_show(tmp_path: Path) -> None:
+def test_the_verdict_shows_all_names(tmp_path: Path) -> None:
     """The text called it `v1` alone, and containerd runs it by a name of somebody else."""
     scene = Scene()
     nginx = "docker.io/library/nginx:latest"
@@ -383,7 +383,7 @@ def test_names_that_the_verdict_did_not_show(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("annotation", [REF_NAME, CONTAINERD_NAME])
-def test_name_that_docker_completes_was_judged_by_the_statement_for_all(
+def test_a_name_that_docker_completes_is_not_judged_by_the_statement_for_all(
     tmp_path: Path, name: str, code: int, annotation: str
 ) -> None:
     """docker load and docker run take `nginx:v1` for docker.io/library/nginx:v1, whose publisher had not signed it."""
@@ -409,7 +409,7 @@ def test_name_that_docker_completes_was_judged_by_the_statement_for_all(
 
 
 @pytest.mark.parametrize(("name", "code"), [("nginx:v1", 13), ("app:v1", 0), ("v1", 0)])
-def test_record_spoke_for_a_name_that_docker_completes(tmp_path: Path, name: str, code: int) -> None:
+def test_a_record_does_not_decide_for_a_name_that_docker_completes(tmp_path: Path, name: str, code: int) -> None:
     """The record of one publisher lay beside an image that docker calls after another."""
     scene = Scene(scope=None)
     scene.stores = {**scene.stores, "ca:official": [Pki().tsa_chain().root]}
@@ -432,7 +432,7 @@ def test_record_spoke_for_a_name_that_docker_completes(tmp_path: Path, name: str
 
 
 @pytest.mark.parametrize(("name", "code"), [("nginx:v1", 13), ("app:v1", 0)])
-def test_name_that_only_docker_load_gives_was_not_used(tmp_path: Path, name: str, code: int) -> None:
+def test_uses_a_name_that_only_docker_load_gives(tmp_path: Path, name: str, code: int) -> None:
     """`index.json` had the tag alone, and `manifest.json` beside it another publisher's name with that tag."""
     scene = Scene(scope=None)
     scene.stores = {**scene.stores, "ca:official": [Pki().tsa_chain().root]}
@@ -474,7 +474,7 @@ def test_name_that_only_docker_load_gives_was_not_used(tmp_path: Path, name: str
         ("registry.example:5000/app:v1", "registry.example/app", 0),
     ],
 )
-def test_name_that_tools_take_for_a_repository_of_the_policy_was_judged_by_the_statement_for_all(
+def test_a_name_that_tools_take_for_a_repository_of_the_policy_gets_its_statement(
     tmp_path: Path, name: str, scope: str, code: int, *, recorded: bool
 ) -> None:
     """podman load calls `app:v1` localhost/app; hosts are the same in any case, and HTTPS with its port or without."""
@@ -500,7 +500,7 @@ def test_name_that_tools_take_for_a_repository_of_the_policy_was_judged_by_the_s
 
 @pytest.mark.parametrize("annotation", [REF_NAME, CONTAINERD_NAME])
 @pytest.mark.parametrize("tag", ["v1", "v2"])
-def test_short_tag_chose_the_one_of_two_recorded_names_that_stands_first(
+def test_refuses_a_short_tag_of_two_recorded_names(
     tmp_path: Path, annotation: str, tag: str
 ) -> None:
     """The layout called it lab/app and prod/app, and had a record of each: `:v1` was judged as whichever came first."""
@@ -530,7 +530,7 @@ def test_short_tag_chose_the_one_of_two_recorded_names_that_stands_first(
 
 
 @pytest.mark.parametrize("gone", [False, True])
-def test_recheck_took_a_name_that_was_typed_for_a_scope(tmp_path: Path, *, gone: bool) -> None:
+def test_recheck_does_not_treat_a_typed_name_as_a_scope(tmp_path: Path, *, gone: bool) -> None:
     """verify refused what recheck of the same layout passed: docker takes the typed name for another repository."""
     scene = Scene(scope=None)
     scene.stores = {**scene.stores, "ca:official": [Pki().tsa_chain().root]}

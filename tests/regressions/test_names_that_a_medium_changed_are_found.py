@@ -20,7 +20,7 @@ def verified(written: Written) -> tuple[int, str]:
 @pytest.mark.parametrize(
     "change", [str.upper, lambda name: name[:31], lambda name: f"{name};1", lambda name: f"{name[:6].upper()}~1"]
 )
-def test_blobs_whose_names_were_changed_are_told(tmp_path: Path, change: Callable[[str], str]) -> None:
+def test_reports_blobs_with_changed_names(tmp_path: Path, change: Callable[[str], str]) -> None:
     written = Scene().write(tmp_path)
     folder = written.layout / "blobs" / "sha256"
     name = written.digest.removeprefix("sha256:")
@@ -30,7 +30,7 @@ def test_blobs_whose_names_were_changed_are_told(tmp_path: Path, change: Callabl
     assert "→ Carry the layout as a tar" in text
 
 
-def test_a_platform_whose_name_was_changed_was_not_left_out(tmp_path: Path) -> None:
+def test_a_platform_with_a_changed_name_is_not_called_left_out(tmp_path: Path) -> None:
     scene = Scene(index=True)
     written = scene.write(tmp_path)
     folder = written.layout / "blobs" / "sha256"
@@ -40,14 +40,14 @@ def test_a_platform_whose_name_was_changed_was_not_left_out(tmp_path: Path) -> N
     assert (code, "→ Carry the layout as a tar" in text, "docker save" in text) == (16, True, False), text
 
 
-def test_a_blob_that_is_not_there_at_all_is_missing(tmp_path: Path) -> None:
+def test_an_absent_blob_is_missing(tmp_path: Path) -> None:
     written = Scene().write(tmp_path)
     (written.layout / "blobs" / "sha256" / written.digest.removeprefix("sha256:")).unlink()
     code, text = verified(written)
     assert (code, "is there" in text) == (16, False)
 
 
-def test_a_layout_in_capitals_is_called_one(tmp_path: Path) -> None:
+def test_recognises_a_layout_in_capital_letters(tmp_path: Path) -> None:
     written = Scene().write(tmp_path)
     for old, new in (("index.json", "INDEX.JSO;1"), ("oci-layout", "OCI_LAYO"), ("blobs", "BLOBS")):
         (written.layout / old).rename(written.layout / new)

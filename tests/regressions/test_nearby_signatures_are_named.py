@@ -62,14 +62,14 @@ def former(*, keep: bool, listed: bool) -> Callable[[Scene, Signature], Pack]:
 
 
 @pytest.mark.parametrize(("keep", "listed"), [(False, False), (True, False), (True, True)])
-def test_signatures_of_what_the_tag_named_before_are_told(tmp_path: Path, *, keep: bool, listed: bool) -> None:
+def test_reports_signatures_of_what_the_tag_named_before(tmp_path: Path, *, keep: bool, listed: bool) -> None:
     _, written = unsigned(tmp_path, former(keep=keep, listed=listed))
     old = LayoutBuilder().add_image(b"former")
     message = told(written, f"oci:{written.layout}:v1")
     assert f"2 signatures here are of {old.digest}, not of what v1 names now" in message
 
 
-def test_signatures_of_what_has_a_name_or_is_attached_are_not_told(tmp_path: Path) -> None:
+def test_does_not_report_signatures_of_named_or_attached_artifacts(tmp_path: Path) -> None:
     def packing(_: Scene, signature: Signature) -> Pack:
         def pack(box: LayoutBuilder, target: Descriptor) -> None:
             child = box.add_image(b"child")
@@ -84,7 +84,7 @@ def test_signatures_of_what_has_a_name_or_is_attached_are_not_told(tmp_path: Pat
     assert told(written, f"oci:{written.layout}:v1") == "the artifact has no signature"
 
 
-def test_many_unsigned_artifacts_beside_many_signed_ones_take_no_longer_each(tmp_path: Path) -> None:
+def test_many_unsigned_artifacts_take_linear_time(tmp_path: Path) -> None:
     """Each looks at its own neighbours, not at all that is signed."""
     scene = Scene()
     signature = scene.signatures.pop()
@@ -120,7 +120,7 @@ class _Counted(dict[Digest, int]):
     [{"media_type": "application/vnd.docker.distribution.manifest.v2+json"}, {"size": 7}],
     ids=["type", "size"],
 )
-def test_a_signature_that_describes_the_digest_otherwise_is_told(tmp_path: Path, change: dict[str, Any]) -> None:
+def test_reports_a_signature_with_another_descriptor_of_the_digest(tmp_path: Path, change: dict[str, Any]) -> None:
     def packing(_: Scene, signature: Signature) -> Pack:
         def pack(box: LayoutBuilder, target: Descriptor) -> None:
             signature.attach(box, replace(target, **change))
@@ -156,13 +156,13 @@ def _children(index: bytes) -> list[Descriptor]:
 
 
 @pytest.mark.parametrize(("suffix", "kind"), [("sig", "signature"), ("att", "attestation")])
-def test_cosign_is_told_by_the_tag_that_it_has(tmp_path: Path, suffix: str, kind: str) -> None:
+def test_recognises_cosign_signatures_by_their_tag(tmp_path: Path, suffix: str, kind: str) -> None:
     scene, written = unsigned(tmp_path, cosign(suffix, child=False))
     message = told(written, f"oci:{written.layout}:v1")
     assert f"attached is a cosign {kind} (tag sha256-{scene.target.digest.encoded}.{suffix})" in message
 
 
-def test_cosign_on_an_image_that_the_index_lists_is_told(tmp_path: Path) -> None:
+def test_reports_a_cosign_signature_of_an_image_in_the_index(tmp_path: Path) -> None:
     scene, written = unsigned(tmp_path, cosign("sig", child=True), index=True)
     child = _children(scene.box.blobs[scene.target.digest])[0]
     message = told(written, f"oci:{written.layout}:v1")
@@ -170,7 +170,7 @@ def test_cosign_on_an_image_that_the_index_lists_is_told(tmp_path: Path) -> None
     assert f"(tag sha256-{child.digest.encoded}.sig)" in message
 
 
-def test_cosign_on_the_index_that_lists_the_image_is_told(tmp_path: Path) -> None:
+def test_reports_a_cosign_signature_of_the_index_above_the_image(tmp_path: Path) -> None:
     scene, written = unsigned(tmp_path, cosign("sig", child=False), index=True)
     child = _children(scene.box.blobs[scene.target.digest])[0]
     message = told(written, f"oci:{written.layout}@{child.digest}")
@@ -196,7 +196,7 @@ def _stranger(slot: int) -> Issued:
     ],
     ids=["reversed", "swapped", "turned", "intermediate", "root", "leaf-alone", "double", "more"],
 )  # fmt: skip
-def test_what_is_wrong_with_a_chain_is_told(
+def test_explains_what_is_wrong_with_a_chain(
     tmp_path: Path, form: str, order: Callable[[Sequence[Issued]], Sequence[Issued]], reason: str, words: str
 ) -> None:
     scene = Scene(form=form)
@@ -211,7 +211,7 @@ def test_what_is_wrong_with_a_chain_is_told(
     assert "with the whole chain in this order" in text
 
 
-def test_a_signature_that_verifies_under_no_certificate_of_the_chain_is_no_matter_of_order(tmp_path: Path) -> None:
+def test_blames_the_order_only_where_a_certificate_of_the_chain_verifies(tmp_path: Path) -> None:
     scene = Scene()
     scene.sign_with(Pki().code_chain())
     scene.signature.options["sign"] = lambda _: bytes(64)
@@ -221,7 +221,7 @@ def test_a_signature_that_verifies_under_no_certificate_of_the_chain_is_no_matte
     assert "was altered" in ran.out
 
 
-def test_a_root_of_another_kind_of_key_first(tmp_path: Path) -> None:
+def test_reports_a_chain_that_begins_with_its_root(tmp_path: Path) -> None:
     """Then it is the algorithm that does not fit, before any signature is checked."""
     scene = Scene()
     scene.sign_with(issue("leaf", issuer=issue("root", key="p384")))
@@ -232,7 +232,7 @@ def test_a_root_of_another_kind_of_key_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("archive", [False, True])
-def test_signatures_that_only_the_full_index_of_hauler_lists(tmp_path: Path, *, archive: bool) -> None:
+def test_finds_signatures_that_only_the_full_index_of_hauler_lists(tmp_path: Path, *, archive: bool) -> None:
     """`hauler store save --containerd` leaves all but images out of index.json."""
 
     def packing(_: Scene, signature: Signature) -> Pack:
@@ -252,7 +252,7 @@ def test_signatures_that_only_the_full_index_of_hauler_lists(tmp_path: Path, *, 
 
 
 @pytest.mark.parametrize("stated", ["sig/example", None])
-def test_an_envelope_that_is_attached_under_another_type(tmp_path: Path, stated: str | None) -> None:
+def test_reports_an_envelope_attached_under_another_type(tmp_path: Path, stated: str | None) -> None:
     """`oras attach` without --artifact-type application/vnd.cncf.notary.signature."""
     scene = Scene()
     scene.signature.manifest = {"artifactType": stated or REMOVED}

@@ -13,7 +13,7 @@ from tests.support.scenario import Scene, with_everything
 
 
 @pytest.mark.parametrize("moment", ["9999-12-31T23:59:59Z", "9999-12-31", "0001-01-01", "٢٠٢٦-06-01"])
-def test_moment_at_the_end_of_the_calendar_was_an_overflow(tmp_path: Path, moment: str) -> None:
+def test_accepts_a_moment_at_the_end_of_the_calendar(tmp_path: Path, moment: str) -> None:
     """Evidence may be five minutes ahead, and there are no five minutes left in the year 9999."""
     written = with_everything().write(tmp_path)
     ran = run_here(["verify", f"oci:{written.layout}", "--trust", str(written.trust), "--at", moment])
@@ -21,7 +21,7 @@ def test_moment_at_the_end_of_the_calendar_was_an_overflow(tmp_path: Path, momen
 
 
 @pytest.mark.parametrize("command", ["verify", "recheck", "status", "snapshot"])
-def test_moment_of_a_variable_that_is_not_set_was_now(tmp_path: Path, command: str) -> None:
+def test_refuses_an_empty_moment(tmp_path: Path, command: str) -> None:
     """`--at "$ARRIVAL"`: a rehearsal said what holds today."""
     written = Scene().write(tmp_path)
     run_here(written.arguments("--report", str(tmp_path / "report.json")))
@@ -36,7 +36,7 @@ def test_moment_of_a_variable_that_is_not_set_was_now(tmp_path: Path, command: s
 
 
 @pytest.mark.parametrize("command", ["verify", "recheck"])
-def test_report_that_cannot_be_written_in_the_end_kept_the_verdict_back(
+def test_prints_the_verdict_where_the_report_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     """The place was good when it was tried, before anything was judged."""
@@ -52,7 +52,7 @@ def test_report_that_cannot_be_written_in_the_end_kept_the_verdict_back(
 
 
 @pytest.mark.parametrize("command", ["verify", "recheck"])
-def test_of_two_values_that_are_demanded_of_one_key_the_first_was_dropped(tmp_path: Path, command: str) -> None:
+def test_refuses_two_values_for_one_metadata_key(tmp_path: Path, command: str) -> None:
     """The signature has the last: the other demand was ignored."""
     scene = Scene()
     scene.signature.target = {"annotations": {"build": "2"}}
@@ -63,7 +63,7 @@ def test_of_two_values_that_are_demanded_of_one_key_the_first_was_dropped(tmp_pa
 
 
 @pytest.mark.parametrize("command", ["verify", "recheck"])
-def test_trust_of_a_variable_that_is_not_set_was_the_current_folder(
+def test_refuses_an_empty_trust_option(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     """`--trust "$TRUST"` on a medium that holds a trust directory: a medium brought the trust for another medium."""
@@ -78,7 +78,7 @@ def test_trust_of_a_variable_that_is_not_set_was_the_current_folder(
 
 
 @pytest.mark.parametrize("scope", ["*", "registry.example/*"])
-def test_a_wildcard_as_scope_is_not_advised_to_be_a_wildcard(tmp_path: Path, scope: str) -> None:
+def test_a_wildcard_as_scope_has_a_fitting_remedy(tmp_path: Path, scope: str) -> None:
     ran = run_here([*Scene(scope=None).write(tmp_path).arguments(), "--scope", scope])
     assert ran.code == 2
     assert "has a wildcard, and names no repository" in ran.err
@@ -86,7 +86,7 @@ def test_a_wildcard_as_scope_is_not_advised_to_be_a_wildcard(tmp_path: Path, sco
 
 
 @pytest.mark.parametrize("file", [".", ""])
-def test_blob_without_a_name_was_an_unexpected_error(
+def test_refuses_a_blob_without_a_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
     written = Scene().write(tmp_path)

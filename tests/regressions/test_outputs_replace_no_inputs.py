@@ -49,21 +49,21 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "lay:v1 new.tar --lock-output new.tar",
     ],
 )
-def test_a_copy_wrote_into_what_it_reads_or_writes(here: Path, arguments: str) -> None:
+def test_refuses_outputs_that_are_inputs_of_the_copy(here: Path, arguments: str) -> None:
     before = tree_of(here)
     ran = run_here(["copy", *arguments.split()])
     assert (ran.code, "which is read or written by the same command" in ran.err) == (2, True), ran
     assert tree_of(here) == before
 
 
-def test_a_folder_may_get_more_names_for_what_it_holds(here: Path) -> None:
+def test_accepts_more_names_in_the_layout_that_is_read(here: Path) -> None:
     assert run_here(["copy", "lay:v1", "link:v9", "--lock-output", "lock"]).code == 0
     listed = json.loads((here / "lay" / "index.json").read_bytes())["manifests"]
     assert {item["annotations"]["org.opencontainers.image.ref.name"] for item in listed} == {"v1", "v2", "v9"}
     assert (here / "lock").read_text().splitlines()[1].startswith("lay@sha256:")
 
 
-def test_a_lock_file_that_cannot_be_written_kept_the_result_back(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prints_the_result_where_the_lock_file_cannot_be_written(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "lock")
 
@@ -73,21 +73,21 @@ def test_a_lock_file_that_cannot_be_written_kept_the_result_back(here: Path, mon
 
 
 @pytest.mark.parametrize("source", ["-", "--file=list"])
-def test_a_lock_file_named_standard_input(here: Path, source: str) -> None:
+def test_refuses_standard_input_as_lock_file(here: Path, source: str) -> None:
     (here / "list").write_text("-\n")
     ran = run_here(["copy", source, "new", "--lock-output", "lock"])
     assert (ran.code, "lock file" in ran.err, (here / "new").exists()) == (2, True, False), ran
 
 
 @pytest.mark.parametrize("form", ["jws", "cose"])
-def test_a_report_took_the_place_of_the_signature_that_was_judged(here: Path, form: str) -> None:
+def test_refuses_the_judged_signature_as_report(here: Path, form: str) -> None:
     signature = here / f"list.{form}.sig"
     signature.write_bytes(b"a signature")
     ran = run_here(["blob", "verify", "list", "--report", str(signature), "--trust", str(here / "trust")])
     assert (ran.code, signature.read_bytes()) == (2, b"a signature"), ran
 
 
-def test_a_report_took_the_place_of_a_file_of_the_layout_that_an_earlier_report_names(tmp_path: Path) -> None:
+def test_refuses_a_file_of_a_rechecked_layout_as_report(tmp_path: Path) -> None:
     written = Scene().write(tmp_path)
     report = tmp_path / "then.json"
     run_here(written.arguments("--report", str(report)))
@@ -102,7 +102,7 @@ def test_a_report_took_the_place_of_a_file_of_the_layout_that_an_earlier_report_
     "arguments",
     ["snapshot create -o {}/x.tar", "snapshot create -o oci:{}/x", "export --for notation {}/x"],
 )
-def test_what_is_packed_was_written_into_the_trust_directory(tmp_path: Path, arguments: str) -> None:
+def test_refuses_to_pack_a_snapshot_into_the_trust_directory(tmp_path: Path, arguments: str) -> None:
     trust = Scene().write(tmp_path).trust
     before = tree_of(trust)
     ran = run_here(["trust", *arguments.format(trust).split(), "--trust", str(trust)])

@@ -27,7 +27,7 @@ GLOBAL = {
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in this system's folders")
 @pytest.mark.parametrize("pipe", ["app.bin.jws.sig", "app.bin"])
-def test_blob_verify_waited_for_a_pipe(tmp_path: Path, pipe: str) -> None:
+def test_blob_verify_refuses_a_pipe(tmp_path: Path, pipe: str) -> None:
     for name in ("app.bin", "app.bin.jws.sig"):
         os.mkfifo(tmp_path / name) if name == pipe else (tmp_path / name).write_bytes(b"{}")
     trust = write_trust(tmp_path / "trust", blob_policy=GLOBAL)

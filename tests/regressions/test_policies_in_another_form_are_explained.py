@@ -93,7 +93,7 @@ def refused(data: bytes | str) -> str:
         (b"\x1f\x8b\x08\xff", "gzip"),
     ],
 )  # fmt: skip
-def test_a_text_that_is_no_json_is_told_by_its_place(data: bytes | str, words: str) -> None:
+def test_names_the_place_where_a_text_is_not_json(data: bytes | str, words: str) -> None:
     assert words in refused(data)
 
 
@@ -107,7 +107,7 @@ def test_a_text_that_is_no_json_is_told_by_its_place(data: bytes | str, words: s
     ],
     ids=["blanks", "lines", "double", "comma"],
 )
-def test_what_is_wrong_with_a_large_text_is_told_in_no_time(text: str) -> None:
+def test_explains_a_large_malformed_text_in_bounded_time(text: str) -> None:
     start = time.process_time()
     with pytest.raises(FormatError):
         load(text.encode(), Reading.SIGNED)
@@ -115,7 +115,7 @@ def test_what_is_wrong_with_a_large_text_is_told_in_no_time(text: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["1.0", "1", "true"])
-def test_a_version_without_quotes_is_told_with_its_line(value: str) -> None:
+def test_names_the_line_of_a_version_without_quotes(value: str) -> None:
     assert "line 2: version: is " in refused(GOOD.replace('"1.0"', value))
     assert 'must be the text "1.0", in quotes' in refused(GOOD.replace('"1.0"', value))
 
@@ -133,7 +133,7 @@ def test_a_version_without_quotes_is_told_with_its_line(value: str) -> None:
         ({**oci_policy(), "registryScopes": ["*"]}, "registryScopes: is not a member that stands here; it belongs"),
     ],
 )  # fmt: skip
-def test_a_policy_in_another_shape_is_told_what_shape_it_has(document: object, words: str) -> None:
+def test_explains_the_shape_of_a_policy(document: object, words: str) -> None:
     message = refused(json.dumps(document))
     assert words in message
     assert "did you mean version" not in message
@@ -152,7 +152,7 @@ def test_a_policy_in_another_shape_is_told_what_shape_it_has(document: object, w
         ("notes.md", "holds no trustpolicy.oci.json", "Put a trustpolicy.oci.json into"),
     ],
 )  # fmt: skip
-def test_a_policy_under_another_name_is_named(tmp_path: Path, name: str, words: str, remedy: str) -> None:
+def test_names_a_policy_under_another_file_name(tmp_path: Path, name: str, words: str, remedy: str) -> None:
     write_trust(tmp_path / name.rpartition("/")[0], policy_name=name.rpartition("/")[2])
     for read in (TrustDirectory.open(tmp_path).policy, lambda: find_policy(tmp_path, "oci")):
         with pytest.raises(TrustMaterialError) as caught:
@@ -163,7 +163,7 @@ def test_a_policy_under_another_name_is_named(tmp_path: Path, name: str, words: 
             assert remedy in caught.value.remedy
 
 
-def test_the_policy_file_and_the_stores_are_no_trust_directories(tmp_path: Path) -> None:
+def test_refuses_a_policy_file_or_a_store_as_trust_directory(tmp_path: Path) -> None:
     write_trust(tmp_path, stores={"ca:harbour": {"a.pem": b""}})
     with pytest.raises(TrustMaterialError, match="is a file, not a trust directory") as caught:
         TrustDirectory.open(tmp_path / "trustpolicy.oci.json")
@@ -188,7 +188,7 @@ def test_the_policy_file_and_the_stores_are_no_trust_directories(tmp_path: Path)
         ("registry.example", "must stand before the repository; write the repository alone, as registry.example/"),
     ],
 )  # fmt: skip
-def test_a_scope_that_is_none_is_told_how_it_is_written(scope: str, words: str) -> None:
+def test_explains_how_a_scope_is_written(scope: str, words: str) -> None:
     assert words in refused(json.dumps(oci_policy(statement(registryScopes=[scope]))))
     with pytest.raises(UsageError) as caught:
         check_scope(scope)
@@ -209,7 +209,7 @@ def test_a_scope_that_is_none_is_told_how_it_is_written(scope: str, words: str) 
         ("registry.example/team", "registry.example/team/app", "is that repository alone, and none of those below it"),
     ],
 )  # fmt: skip
-def test_the_nearest_scope_is_told_and_does_not_apply(has: str, asked: str, words: str) -> None:
+def test_names_the_most_similar_scope_without_using_it(has: str, asked: str, words: str) -> None:
     policy = OciPolicy.parse(json.dumps(oci_policy(statement(registryScopes=[has]))).encode(), "P")
     with pytest.raises(Rejected) as caught:
         policy.select(asked)
@@ -217,7 +217,7 @@ def test_the_nearest_scope_is_told_and_does_not_apply(has: str, asked: str, word
     assert f"(near: {has!r} {words}" in str(caught.value)
 
 
-def test_a_name_of_any_length_and_a_policy_of_many_scopes_take_no_time() -> None:
+def test_compares_long_names_with_many_scopes_in_bounded_time() -> None:
     """A layout may hold as many repositories of any name as it likes."""
     scopes = [f"registry.example/team{number}/app" for number in range(1_000)]
     start = time.process_time()
@@ -227,7 +227,7 @@ def test_a_name_of_any_length_and_a_policy_of_many_scopes_take_no_time() -> None
     assert time.process_time() - start < 20
 
 
-def test_where_no_scope_is_near_those_that_exist_are_told(tmp_path: Path) -> None:
+def test_names_the_existing_scopes_where_none_is_similar(tmp_path: Path) -> None:
     scene = Scene()
     scene.policy = oci_policy(statement(registryScopes=[f"a.example/{name}" for name in "vwxyz"]))
     ran = run_here(scene.write(tmp_path).arguments()[:-2])

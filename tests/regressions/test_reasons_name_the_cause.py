@@ -52,7 +52,7 @@ def finding(ran: Ran, reason: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("same_key", [True, False])
-def test_a_root_that_was_issued_anew_is_told_beside_the_old_one(tmp_path: Path, same_key: bool) -> None:
+def test_names_a_reissued_root_beside_the_old_one(tmp_path: Path, same_key: bool) -> None:
     old = issue("root", subject="C=US,ST=WA,O=Acme")
     new = issue("root", subject="C=US,ST=WA,O=Acme", key=old.key if same_key else "p384")
     scene = Scene()
@@ -64,7 +64,7 @@ def test_a_root_that_was_issued_anew_is_told_beside_the_old_one(tmp_path: Path, 
     assert "issued anew" in found["remedy"]
 
 
-def test_a_stranger_root_is_told_without_twins(tmp_path: Path) -> None:
+def test_names_an_unknown_root_alone(tmp_path: Path) -> None:
     scene = Scene()
     scene.stores = {"ca:harbour": [issue("root", slot=5, subject="C=US,ST=WA,O=Other")]}
     found = finding(verified(scene, tmp_path), "authenticity.no_anchor")
@@ -72,7 +72,7 @@ def test_a_stranger_root_is_told_without_twins(tmp_path: Path) -> None:
     assert "add its root certificate" in found["remedy"]
 
 
-def test_a_timestamp_that_lies_unused_is_told(tmp_path: Path) -> None:
+def test_reports_an_unused_timestamp(tmp_path: Path) -> None:
     scene = Scene()
     scene.sign_with(Pki().code_chain(leaf={"not_after": AT - timedelta(days=1)}))
     scene.timestamp(gen_time=AT - timedelta(days=30))
@@ -83,7 +83,7 @@ def test_a_timestamp_that_lies_unused_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("token", [None, b"no token"])
-def test_an_expired_certificate_without_a_readable_timestamp(tmp_path: Path, token: bytes | None) -> None:
+def test_reports_an_expired_certificate_with_an_unreadable_timestamp(tmp_path: Path, token: bytes | None) -> None:
     scene = Scene()
     scene.sign_with(Pki().code_chain(leaf={"not_after": AT - timedelta(days=1)}))
     if token is not None:
@@ -96,7 +96,7 @@ def test_an_expired_certificate_without_a_readable_timestamp(tmp_path: Path, tok
 
 
 @pytest.mark.parametrize("expired", [True, False])
-def test_a_timestamp_that_is_demanded_and_absent(tmp_path: Path, *, expired: bool) -> None:
+def test_reports_a_required_timestamp_that_is_absent(tmp_path: Path, *, expired: bool) -> None:
     """TS-3: a tsa store in the statement refuses every signature without one."""
     scene = Scene()
     if expired:
@@ -108,7 +108,7 @@ def test_a_timestamp_that_is_demanded_and_absent(tmp_path: Path, *, expired: boo
 
 
 @pytest.mark.parametrize("verify", ["always", "afterCertExpiry"])
-def test_a_timestamp_that_lacks_says_what_made_it_necessary(tmp_path: Path, verify: str) -> None:
+def test_a_missing_timestamp_is_reported_with_what_requires_it(tmp_path: Path, verify: str) -> None:
     """With afterCertExpiry nothing said why one was asked for at all."""
     scene = Scene()
     scene.sign_with(Pki().code_chain(leaf={"not_after": AT - timedelta(days=1)}))
@@ -118,7 +118,7 @@ def test_a_timestamp_that_lacks_says_what_made_it_necessary(tmp_path: Path, veri
     assert "without which it cannot be accepted: certificate 1 of 3" in found["message"]
 
 
-def test_the_store_with_the_root_of_an_unused_timestamp_is_named(tmp_path: Path) -> None:
+def test_names_the_store_with_the_root_of_an_unused_timestamp(tmp_path: Path) -> None:
     """The remedy was to make a store, although it was there and the statement did not name it."""
     scene = Scene()
     scene.sign_with(Pki().code_chain(leaf={"not_after": AT - timedelta(days=1)}))
@@ -131,7 +131,7 @@ def test_the_store_with_the_root_of_an_unused_timestamp_is_named(tmp_path: Path)
 
 @pytest.mark.parametrize("form", ["jws", "cose"])
 @pytest.mark.parametrize("level", ["strict", "permissive", "audit"])
-def test_a_plugin_that_alone_understands_the_signature_is_named(tmp_path: Path, form: str, level: str) -> None:
+def test_names_the_plugin_that_a_signature_needs(tmp_path: Path, form: str, level: str) -> None:
     """notation: AWS Signer's critical attributes."""
     name, job = "com.amazonaws.signer.notation.plugin", "com.amazonaws.signer.signingJob"
     scene = Scene(form=form, level=level)
@@ -146,7 +146,7 @@ def test_a_plugin_that_alone_understands_the_signature_is_named(tmp_path: Path, 
     assert f"--allow-plugin {name}" in found["remedy"]
 
 
-def test_identities_for_a_plugin_that_was_not_run_are_not_to_be_replaced(tmp_path: Path) -> None:
+def test_does_not_advise_to_replace_identities_of_a_plugin(tmp_path: Path) -> None:
     """A right policy of AWS Signer was doubted each time, and the remedy was to trust whoever had signed."""
     name, arn = "com.amazonaws.signer.notation.plugin", "arn:aws:signer:us-east-2:111122223333:/signing-profiles/p"
     scene = Scene()
@@ -220,7 +220,7 @@ def _retired(box: LayoutBuilder, target: Descriptor, end: str, *, listed: bool) 
     ],
     ids=["tag", "referrer", "bundle", "alpha", "older", "oras alpha", "oras", "oras tag", "pgp", "pgp layer"],
 )
-def test_a_signature_of_another_kind_is_named_and_not_called_absent(
+def test_names_a_signature_of_another_kind(
     tmp_path: Path, attach: Callable[[LayoutBuilder, Descriptor], None], words: str
 ) -> None:
     scene = Scene()
@@ -232,7 +232,7 @@ def test_a_signature_of_another_kind_is_named_and_not_called_absent(
     assert "with its own tool" in artifact["unsigned"]["remedy"]
 
 
-def test_the_provenance_file_of_a_chart_is_named(tmp_path: Path) -> None:
+def test_names_the_provenance_file_of_a_chart(tmp_path: Path) -> None:
     scene = Scene()
     scene.signatures.clear()
     scene.target = scene.box.add_image(
@@ -245,7 +245,7 @@ def test_the_provenance_file_of_a_chart_is_named(tmp_path: Path) -> None:
     assert "with its own tool" in artifact["unsigned"]["remedy"]
 
 
-def test_signed_images_below_an_unsigned_index_are_told(tmp_path: Path) -> None:
+def test_reports_signed_images_below_an_unsigned_index(tmp_path: Path) -> None:
     scene = Scene(index=True)
     signature = scene.signatures.pop()
 
@@ -260,7 +260,7 @@ def test_signed_images_below_an_unsigned_index_are_told(tmp_path: Path) -> None:
     assert "by digest" in artifact["unsigned"]["remedy"]
 
 
-def test_what_buildkit_lists_beside_images_is_counted_as_none(tmp_path: Path) -> None:
+def test_does_not_count_attestations_of_buildkit_as_images(tmp_path: Path) -> None:
     """`docker buildx build` lists an attestation for every platform, as a platform of its own."""
     scene = Scene(index=True)
     signature, children = (
@@ -282,7 +282,7 @@ def test_what_buildkit_lists_beside_images_is_counted_as_none(tmp_path: Path) ->
     assert "1 of the 2 platform images that it lists are signed" in artifact["unsigned"]["message"]
 
 
-def test_a_signed_index_above_an_unsigned_image_is_told(tmp_path: Path) -> None:
+def test_reports_a_signed_index_above_an_unsigned_image(tmp_path: Path) -> None:
     scene = Scene(index=True)
     scene.refer = lambda written: f"{written.layout}@{_first_child(scene)}"
     (artifact,) = verified(scene, tmp_path).document["artifacts"]
@@ -307,7 +307,7 @@ def test_an_attribute_without_a_value_is_not_called_misspelt(tmp_path: Path) -> 
     assert "is not O" not in ran.out
 
 
-def test_a_crl_of_the_renewed_key_of_a_ca_is_called_that(tmp_path: Path) -> None:
+def test_names_a_crl_of_a_renewed_ca_key_as_such(tmp_path: Path) -> None:
     """The signature is as good as ever; it is not damaged, and to fetch the same file again brings nothing new."""
     scene = Scene()
     leaf = Pki().code_chain(depth=2, leaf={"crl_urls": [SIGNING_CRL.format(0)]})
