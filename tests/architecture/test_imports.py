@@ -29,7 +29,7 @@ def loaded_by(*arguments: str) -> set[str]:
     return set(modules.split())
 
 
-def test_floors() -> None:
+def test_import_contracts_hold() -> None:
     """Imports go down only; verifying code cannot import fetching code."""
     result = subprocess.run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache"],

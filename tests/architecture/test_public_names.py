@@ -53,7 +53,7 @@ def test_public_names_are_there_and_in_the_document(name: str) -> None:
         module.nothing  # noqa: B018
 
 
-def test_every_name_stands_in_one_module() -> None:
+def test_every_name_is_in_one_module() -> None:
     """But for the root of errors, which users look for in both."""
     names = [name for module in PUBLIC for name in import_module(module).__all__]
     assert {name for name in names if names.count(name) > 1} == {"AirgapError"}
@@ -65,7 +65,7 @@ def test_no_name_is_that_of_a_module_in_its_folder(module: str) -> None:
     assert [name for name in import_module(module).__all__ if find_spec(f"{module}.{name}")] == []
 
 
-def test_importing_public_modules_costs_nothing() -> None:
+def test_importing_public_modules_is_cheap() -> None:
     script = f"import sys, {', '.join(LAZY)}\nprint(*(name for name in sys.modules if name.startswith('airgap')))"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert set(ran.stdout.split()) == {*LAZY, "airgap.exports"}
@@ -161,7 +161,7 @@ def test_the_command_line_uses_only_public_names(path: Path) -> None:
     assert [f"{module}.{name}" for module, name in uses(path) if not is_public(module, name)] == []
 
 
-def test_what_is_not_public_is_told() -> None:
+def test_public_and_private_names_are_distinguished() -> None:
     assert not is_public("airgap.trust.directory", "locate")
     assert not is_public("airgap.trust.directory", "")
     assert not is_public("airgap.trust", "StagedSwap")

@@ -62,10 +62,10 @@ def test_the_documentation_uses_plain_words(page: Path) -> None:
     assert found_in(_CODE.sub(" ", page.read_text(encoding="utf-8"))) == {}
 
 
-def test_words_are_found_over_the_end_of_a_line() -> None:
+def test_finds_words_across_lines() -> None:
     assert found_in("nothing\n    vouches for it") == {"vouches": "prove, sign, trust"}
     assert found_in("A certificate proves who signed.") == {}
 
 
-def test_words_are_found_in_names() -> None:
+def test_finds_words_in_names() -> None:
     assert found_in("def _way_out(kind: Kind) -> str:") == {"way out": "remedy"}

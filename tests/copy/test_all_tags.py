@@ -29,7 +29,7 @@ def copy(host: str, folder: Path, *options: str) -> Ran:
     return run_here(["copy", f"{host}/app", str(folder / "to"), "--retries", "0", "--format", "json", *options])
 
 
-def test_tag_that_cannot_be_had_takes_no_other_with_it(tmp_path: Path, host: str) -> None:
+def test_copies_the_other_tags_where_one_cannot_be_read(tmp_path: Path, host: str) -> None:
     ran = copy(host, tmp_path, "--all-tags", "--keep-going")
     assert ran.code == 20
     states = {item["source"]: item["status"] for item in ran.document["artifacts"]}
@@ -48,23 +48,23 @@ def entries(folder: Path) -> list[dict[str, dict[str, str]]]:
     return [entry for entry in index["manifests"] if entry.get("annotations")]
 
 
-def test_without_keep_going_nothing_is_copied(tmp_path: Path, host: str) -> None:
+def test_copies_nothing_without_keep_going(tmp_path: Path, host: str) -> None:
     assert copy(host, tmp_path, "--all-tags").code == 1
     assert not (tmp_path / "to").exists()
 
 
-def test_tags_that_are_not_asked_for_do_not_matter(tmp_path: Path, host: str) -> None:
+def test_ignores_tags_that_were_not_requested(tmp_path: Path, host: str) -> None:
     assert copy(host, tmp_path, "--tags", "v[0-9]+").code == 0
 
 
-def test_broken_manifest_loses_its_own_tag(tmp_path: Path, host: str, target: LoopbackRegistry) -> None:
+def test_does_not_copy_the_tag_of_a_broken_manifest(tmp_path: Path, host: str, target: LoopbackRegistry) -> None:
     target.on("GET", r"/manifests/v2$", error(500, "UNKNOWN"), times=10)
     ran = copy(host, tmp_path, "--tags", "v[0-9]+", "--keep-going")
     assert ran.code == 20
     assert [item["status"] for item in ran.document["artifacts"]] == ["copied", "failed"]
 
 
-def test_tags_are_asked_for_at_the_same_time(tmp_path: Path, host: str, target: LoopbackRegistry) -> None:
+def test_requests_tags_in_parallel(tmp_path: Path, host: str, target: LoopbackRegistry) -> None:
     """Each waits for the other: one after the other they would wait for ever."""
     both = Barrier(2)
 

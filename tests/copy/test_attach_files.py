@@ -75,7 +75,7 @@ def test_a_file_becomes_a_referrer(ground: Ground) -> None:
     assert listed["attached"] == {"sbom": 1}
 
 
-def test_twice_is_once(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attaching_the_same_twice_adds_one_referrer(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     first = ground.attach(ground.file())
     monkeypatch.setattr("airgap.cli.attach.clock", lambda: datetime(2030, 1, 1, tzinfo=UTC))
     second = ground.attach(ground.file())
@@ -99,7 +99,7 @@ def test_twice_is_once(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
         lambda ground: ground.attach(ground.file(), ground.file("second.json")),
     ],
 )
-def test_what_says_something_else_is_attached_too(ground: Ground, change: Callable[[Ground], Ran]) -> None:
+def test_attaches_a_second_manifest_with_other_annotations(ground: Ground, change: Callable[[Ground], Ran]) -> None:
     assert ground.attach(ground.file()).code == 0
     assert change(ground).code == 0
     assert len(ground.referrers()) == 2
@@ -111,21 +111,21 @@ def test_the_order_of_files_does_not_matter(ground: Ground) -> None:
     assert ground.attach(two, one).document["attached"]["existed"] is True
 
 
-def test_the_artifact_stays_as_it_is(ground: Ground) -> None:
+def test_does_not_change_the_artifact(ground: Ground) -> None:
     before = run_here(["discover", ground.target, "--format", "json"]).document["artifacts"][0]
     assert ground.attach(ground.file("a", b"same"), ground.file("b", b"same")).code == 0
     after = run_here(["discover", ground.target, "--format", "json"]).document["artifacts"][0]
     assert (before["digest"], before["annotations"]) == (after["digest"], after["annotations"])
 
 
-def test_a_copy_takes_it_along(ground: Ground, tmp_path: Path) -> None:
+def test_a_copy_includes_attached_files(ground: Ground, tmp_path: Path) -> None:
     digest = ground.attach(ground.file()).document["attached"]["referrer"]["digest"]
     assert run_here(["copy", ground.target, str(tmp_path / "copied"), "--no-record"]).code == 0
     (artifact,) = run_here(["discover", str(tmp_path / "copied"), "--format", "json"]).document["artifacts"]
     assert [item["digest"] for item in artifact["referrers"]] == [digest]
 
 
-def test_a_verdict_does_not_change(tmp_path: Path) -> None:
+def test_does_not_change_the_verdict(tmp_path: Path) -> None:
     """A signed image stays signed; what is attached is content that is checked with it."""
     written = Scene().write(tmp_path)
     sbom = tmp_path / "sbom.json"
@@ -135,7 +135,7 @@ def test_a_verdict_does_not_change(tmp_path: Path) -> None:
     assert run_here(written.arguments()).code == 0
 
 
-def test_the_manifest_is_as_oras_writes_it(tmp_path: Path) -> None:
+def test_writes_the_manifest_that_oras_writes(tmp_path: Path) -> None:
     ground = Ground(tmp_path, f"{_layout().write_directory(tmp_path / 'box')}:v1")
     digest = ground.attach(ground.file() + ":application/json").document["attached"]["referrer"]["digest"]
     manifest = json.loads((tmp_path / "box/blobs/sha256" / digest.partition(":")[2]).read_bytes())
@@ -161,7 +161,7 @@ def test_the_manifest_is_as_oras_writes_it(tmp_path: Path) -> None:
         ("application/vnd.airgap.evidence.v1", "trust fetch --into"),
     ],
 )
-def test_types_that_nobody_may_attach(tmp_path: Path, kind: str, said: str) -> None:
+def test_refuses_types_of_signatures_and_evidence(tmp_path: Path, kind: str, said: str) -> None:
     ground = Ground(tmp_path, f"{_layout().write_directory(tmp_path / 'box')}:v1")
     ran = ground.attach(ground.file(), kind=kind)
     assert ran.code == 2
@@ -179,7 +179,7 @@ def test_types_that_nobody_may_attach(tmp_path: Path, kind: str, said: str) -> N
         "application/vnd.OCI.image.index.v1+json",
     ],
 )
-def test_layer_types_that_something_else_would_be_made_of(tmp_path: Path, kind: str) -> None:
+def test_refuses_layer_types_of_other_artifacts(tmp_path: Path, kind: str) -> None:
     """A file with the type of a manifest would be read as one, and the layout would hold what nobody can read."""
     ground = Ground(tmp_path, f"{_layout().write_directory(tmp_path / 'box')}:v1")
     assert ground.attach(f"{ground.file()}:{kind}").code == 2
@@ -188,20 +188,20 @@ def test_layer_types_that_something_else_would_be_made_of(tmp_path: Path, kind: 
 
 
 @pytest.mark.parametrize("key", ["org.opencontainers.image.ref.name", "io.containerd.image.name", "kind"])
-def test_annotations_that_would_make_it_an_artifact_of_its_own(ground: Ground, key: str) -> None:
+def test_refuses_annotations_that_name_an_artifact(ground: Ground, key: str) -> None:
     ran = ground.attach(ground.file(), "-a", f"{key}=dev.hauler/image")
     assert (ran.code, key in ran.err) == (2, True)
     assert ground.referrers() == []
 
 
-def test_a_layout_that_is_not_there_is_not_found(tmp_path: Path) -> None:
+def test_refuses_a_missing_layout(tmp_path: Path) -> None:
     """As for the commands that read one."""
     ground = Ground(tmp_path, f"{tmp_path / 'nothing'}:v1")
     ran = ground.attach(ground.file())
     assert (ran.code, "there is no file or directory" in ran.err) == (11, True)
 
 
-def test_an_input_is_never_changed(tmp_path: Path) -> None:
+def test_refuses_outputs_that_are_inputs(tmp_path: Path) -> None:
     """RULE-7."""
     box = _layout().write_directory(tmp_path / "box")
     tar = _layout().write_tar(tmp_path / "box.tar")
@@ -218,7 +218,7 @@ def test_an_input_is_never_changed(tmp_path: Path) -> None:
     assert (tree(box), tar.read_bytes()) == before
 
 
-def test_what_cannot_be_attached_is_said_before_anything_is_written(ground: Ground) -> None:
+def test_refuses_unreadable_files_before_anything_is_written(ground: Ground) -> None:
     (ground.folder / "folder").mkdir()
     same = ground.folder / "folder" / "sbom.json"
     same.write_bytes(b"x")
@@ -232,7 +232,7 @@ def test_what_cannot_be_attached_is_said_before_anything_is_written(ground: Grou
     assert ground.referrers() == []
 
 
-def test_a_pipe_is_called_one(ground: Ground) -> None:
+def test_names_a_pipe_as_such(ground: Ground) -> None:
     """`<(command)` of a shell is `/dev/fd/63`, which is there, and of which no other path is."""
     reading, writing = os.pipe()
     try:
@@ -251,7 +251,7 @@ def test_files_are_bounded(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> N
     assert "bytes" in ran.err
 
 
-def test_the_other_order_is_explained(registry: LoopbackRegistry, tmp_path: Path) -> None:
+def test_explains_swapped_arguments(registry: LoopbackRegistry, tmp_path: Path) -> None:
     registry.put_image("app", tag="v1")
     ground = Ground(tmp_path, f"{registry.host}/app:v1")
     ran = run_here(["attach", ground.target, ground.file(), "--artifact-type", SPDX])
@@ -259,7 +259,7 @@ def test_the_other_order_is_explained(registry: LoopbackRegistry, tmp_path: Path
     assert "artifact comes last" in ran.err
 
 
-def test_what_is_attached_and_cannot_be_read_may_be_the_same(tmp_path: Path) -> None:
+def test_refuses_to_attach_beside_an_unreadable_referrer(tmp_path: Path) -> None:
     builder = LayoutBuilder()
     subject = builder.tag(builder.add_image(b"layer"), "v1")
     builder.drop(builder.add_referrer(subject, b"x", artifact_type=SPDX, layer_type=SPDX))
@@ -270,7 +270,7 @@ def test_what_is_attached_and_cannot_be_read_may_be_the_same(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])
-def test_a_failed_look_up_attaches_nothing(status: int, registry: LoopbackRegistry, tmp_path: Path) -> None:
+def test_attaches_nothing_after_a_failed_look_up(status: int, registry: LoopbackRegistry, tmp_path: Path) -> None:
     registry.put_image("app", tag="v1")
     pattern = r"/referrers/" if registry.referrers_api else r"/manifests/sha256-[0-9a-f]+$"
     registry.on("GET", pattern, error(status, "DENIED"))
@@ -279,12 +279,12 @@ def test_a_failed_look_up_attaches_nothing(status: int, registry: LoopbackRegist
     assert registry.requests("PUT") == []
 
 
-def test_the_artifact_has_to_be_there(ground: Ground) -> None:
+def test_refuses_a_missing_artifact(ground: Ground) -> None:
     ground.target = ground.target.replace(":v1", ":v2")
     assert ground.attach(ground.file()).code == 11
 
 
-def test_two_at_once_are_both_there(tmp_path: Path) -> None:
+def test_keeps_both_of_two_concurrent_attachments(tmp_path: Path) -> None:
     ground = Ground(tmp_path, f"{_layout().write_directory(tmp_path / 'box')}:v1")
     files = [ground.file(f"{number}.json", b"%d" % number) for number in range(6)]
 
@@ -300,7 +300,7 @@ def test_two_at_once_are_both_there(tmp_path: Path) -> None:
     assert len(ground.referrers()) == len(files)
 
 
-def test_the_same_at_once_is_once(ground: Ground) -> None:
+def test_attaching_the_same_concurrently_adds_one_referrer(ground: Ground) -> None:
     """Two runs of a pipeline; in registries this holds for the runs of one machine."""
     file = ground.file()
     requests = [

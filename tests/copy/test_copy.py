@@ -50,7 +50,7 @@ def manifests_of(made: Family) -> set[str]:
 # --- transports ---
 
 
-def test_a_registry_to_a_layout_brings_everything_that_hangs_on_it(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_copies_a_registry_to_a_layout_with_all_referrers(tmp_path: Path, registry: LoopbackRegistry) -> None:
     """Referrers of the artifact, of children of an index and of referrers."""
     made = family()
     load(registry, "app", made)
@@ -79,7 +79,7 @@ def test_between_repositories_of_a_registry_blobs_are_mounted(registry: Loopback
     assert manifests_of(made) <= set(registry.repositories["b"].manifests)
 
 
-def test_between_registries(registry: LoopbackRegistry, target: LoopbackRegistry) -> None:
+def test_copies_between_registries(registry: LoopbackRegistry, target: LoopbackRegistry) -> None:
     made = family()
     load(registry, "a", made)
     copy(f"{registry.host}/a:v1", f"{target.host}/b:renamed")
@@ -87,7 +87,7 @@ def test_between_registries(registry: LoopbackRegistry, target: LoopbackRegistry
     assert manifests_of(made) <= set(target.repositories["b"].manifests)
 
 
-def test_to_docker_registry_and_back(tmp_path: Path, distribution: str) -> None:
+def test_copies_to_a_docker_registry_and_back(tmp_path: Path, distribution: str) -> None:
     made = family(31)
     source = write(tmp_path / "source", made)
     copy(source, f"{distribution}/app")
@@ -102,14 +102,14 @@ def test_to_docker_registry_and_back(tmp_path: Path, distribution: str) -> None:
     check_complete(tar, made.index)
 
 
-def test_docker_registry_refuses_a_sparse_index_and_the_remedy_is_named(tmp_path: Path, distribution: str) -> None:
+def test_names_the_remedy_where_a_docker_registry_refuses_a_sparse_index(tmp_path: Path, distribution: str) -> None:
     source = write(tmp_path / "source", family(32))
     ran = copy(source, f"{distribution}/sparse", "--platform", "linux/amd64", code=1)
     assert "takes no index with platforms left out" in ran.err
     assert "Copy all platforms" in ran.err
 
 
-def test_a_pipe_into_a_pipe(tmp_path: Path) -> None:
+def test_copies_from_a_pipe_into_a_pipe(tmp_path: Path) -> None:
     """`airgap copy SRC - | airgap copy - DST`: one pass on both sides."""
     made = family()
     source = write(tmp_path / "source", made)
@@ -127,7 +127,7 @@ def test_a_pipe_into_a_pipe(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("order", ["index first", "index last"])
-def test_a_tar_of_any_order_comes_through_a_pipe_into_a_registry(registry: LoopbackRegistry, order: str) -> None:
+def test_copies_a_piped_tar_of_any_order_into_a_registry(registry: LoopbackRegistry, order: str) -> None:
     made = family()
     files = made.box.files()
     if order == "index last":
@@ -140,9 +140,7 @@ def test_a_tar_of_any_order_comes_through_a_pipe_into_a_registry(registry: Loopb
 
 
 @pytest.mark.parametrize("blank", [" ", "\t", "\r\n"])
-def test_a_manifest_that_begins_with_a_blank_comes_through_a_pipe_into_a_registry(
-    registry: LoopbackRegistry, blank: str
-) -> None:
+def test_copies_a_piped_manifest_that_begins_with_a_blank(registry: LoopbackRegistry, blank: str) -> None:
     """It was said not to be in standard input."""
     box = LayoutBuilder()
     image = box.blobs[box.add_image().digest]
@@ -152,7 +150,7 @@ def test_a_manifest_that_begins_with_a_blank_comes_through_a_pipe_into_a_registr
     assert registry.repositories["app"].tags == {"v1": str(manifest.digest)}
 
 
-def test_a_tar_that_is_cut_short_in_a_pipe_names_nothing(tmp_path: Path) -> None:
+def test_a_truncated_piped_tar_sets_no_tag(tmp_path: Path) -> None:
     made = family()
     data = made.box.write_tar(tmp_path / "x.tar").read_bytes()
     for length in (0, 700, 5000, len(data) - 1024):
@@ -188,7 +186,7 @@ def test_two_people_build_the_same_tar_of_a_registry(
     assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
 
 
-def test_other_tars_are_not_overwritten_unasked(tmp_path: Path) -> None:
+def test_does_not_overwrite_other_tars(tmp_path: Path) -> None:
     made = family()
     source = write(tmp_path / "source", made)
     (tmp_path / "trip.tar").write_bytes(b"mine")
@@ -198,7 +196,7 @@ def test_other_tars_are_not_overwritten_unasked(tmp_path: Path) -> None:
     check_complete(tmp_path / "trip.tar", made.index)
 
 
-def test_gnu_tar_reads_what_is_written(tmp_path: Path) -> None:
+def test_gnu_tar_reads_the_written_tar(tmp_path: Path) -> None:
     made = family()
     made.box.add_image(b"another", algorithm="sha512")
     source = write(tmp_path / "source", made)
@@ -247,7 +245,7 @@ LISTED = {
 
 
 @pytest.mark.parametrize("tags", ["few", "more than a page", "not listed", *LISTED])
-def test_cosign_tags_come_along(tmp_path: Path, registry: LoopbackRegistry, tags: str) -> None:
+def test_copies_cosign_tags(tmp_path: Path, registry: LoopbackRegistry, tags: str) -> None:
     made = family()
     load(registry, "app", made)
     tag = f"sha256-{made.index.digest.encoded}.sig"
@@ -271,7 +269,7 @@ def test_cosign_tags_come_along(tmp_path: Path, registry: LoopbackRegistry, tags
     assert registry.repositories["second"].tags[tag] == cosign, "out of a layout they come by themselves"
 
 
-def test_a_platform_leaves_the_index_untouched_and_is_declared(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_choosing_a_platform_keeps_the_index_and_records_the_choice(tmp_path: Path, registry: LoopbackRegistry) -> None:
     made = family()
     load(registry, "app", made)
     ran = copy(f"{registry.host}/app:v1", tmp_path / "stick", "--platform", "linux/amd64", "--format", "json")
@@ -292,13 +290,13 @@ def test_a_platform_leaves_the_index_untouched_and_is_declared(tmp_path: Path, r
     check_complete_but_declared(tmp_path / "second")
 
 
-def test_a_platform_that_is_not_there_is_an_error_with_those_that_are(tmp_path: Path) -> None:
+def test_a_missing_platform_is_an_error_that_lists_the_existing_ones(tmp_path: Path) -> None:
     source = write(tmp_path / "source", family())
     ran = copy(source, tmp_path / "to", "--platform", "linux/s390x", code=11)
     assert "linux/amd64, linux/arm64" in ran.err
 
 
-def test_401_403_429_and_5xx_are_never_none(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_error_statuses_are_never_an_empty_list(tmp_path: Path, registry: LoopbackRegistry) -> None:
     """RULE-6: no signature is lost silently."""
     load(registry, "app", family())
     where = r"/referrers/" if registry.referrers_api else r"/manifests/sha256-"
@@ -318,7 +316,7 @@ def test_401_403_429_and_5xx_are_never_none(tmp_path: Path, registry: LoopbackRe
 # --- records ---
 
 
-def test_the_record_says_what_was_asked_and_what_came_back(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_the_record_holds_requests_and_answers(tmp_path: Path, registry: LoopbackRegistry) -> None:
     made = family()
     load(registry, "app", made)
     copy(f"{registry.host}/app:v1", tmp_path / "stick")
@@ -348,7 +346,7 @@ def test_a_copy_that_changes_nothing_writes_nothing(tmp_path: Path, registry: Lo
     assert files == {path: moment for path, moment in before.items() if path.is_file()}
 
 
-def test_a_new_record_takes_the_place_of_the_old_one(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_a_new_record_replaces_the_old_one(tmp_path: Path, registry: LoopbackRegistry) -> None:
     made = family()
     load(registry, "app", made)
     copy(f"{registry.host}/app:v1", tmp_path / "stick", "--exclude-referrers")
@@ -392,7 +390,7 @@ def test_several_repositories_get_full_names_in_a_layout(tmp_path: Path, registr
     assert registry.repositories["mirror/team/two"].tags["v1"] == str(two.index.digest)
 
 
-def test_a_tag_of_another_repository_is_not_taken_over(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_does_not_move_a_tag_of_another_repository(tmp_path: Path, registry: LoopbackRegistry) -> None:
     load(registry, "one", family(1))
     load(registry, "two", family(2))
     copy(f"{registry.host}/one:v1", tmp_path / "stick")
@@ -419,7 +417,7 @@ def test_the_same_content_of_two_repositories_is_copied_again(tmp_path: Path, re
     check_complete(tmp_path / "stick", family(1).index, family(2).index)
 
 
-def test_a_tag_that_moves_is_told_and_what_it_named_stays(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_reports_a_moved_tag_and_keeps_the_former_content(tmp_path: Path, registry: LoopbackRegistry) -> None:
     old, new = family(1), family(2)
     load(registry, "app", old)
     copy(f"{registry.host}/app:v1", tmp_path / "stick")
@@ -429,7 +427,7 @@ def test_a_tag_that_moves_is_told_and_what_it_named_stays(tmp_path: Path, regist
     check_complete(tmp_path / "stick", old.index, new.index)
 
 
-def test_all_tags_and_patterns(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_copies_all_tags_or_those_of_a_pattern(tmp_path: Path, registry: LoopbackRegistry) -> None:
     made = family()
     load(registry, "app", made)
     for tag in ("v2", "v10", "latest"):
@@ -450,7 +448,7 @@ def tags_of(path: Path) -> set[str]:
     return {entry["annotations"]["org.opencontainers.image.ref.name"] for entry in entries if "annotations" in entry}
 
 
-def test_a_list_file_and_a_lock(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_copies_from_a_list_file_and_writes_a_lock(tmp_path: Path, registry: LoopbackRegistry) -> None:
     made = family(1)
     load(registry, "app", made)
     listed = tmp_path / "list.txt"
@@ -465,7 +463,7 @@ def test_a_list_file_and_a_lock(tmp_path: Path, registry: LoopbackRegistry) -> N
     assert "no digest" in copy("--lock", listed, tmp_path / "other", code=2).err
 
 
-def test_a_dry_run_says_the_bytes_and_writes_nothing(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_a_dry_run_reports_bytes_and_writes_nothing(tmp_path: Path, registry: LoopbackRegistry) -> None:
     made = family()
     load(registry, "app", made)
     dry = copy("--dry-run", f"{registry.host}/app:v1", tmp_path / "stick", "--format", "json").document
@@ -499,7 +497,7 @@ def layer_of(registry: LoopbackRegistry, digest: str) -> list[str]:
     return [layer["digest"] for layer in document["layers"]]
 
 
-def test_entries_that_cannot_be_read_are_not_lost_without_a_word(tmp_path: Path) -> None:
+def test_reports_unreadable_entries(tmp_path: Path) -> None:
     """RULE-6: an untagged entry whose manifest is gone may be the signature."""
     made = family()
     source = write(tmp_path / "source", made)
@@ -516,7 +514,7 @@ def test_entries_that_cannot_be_read_are_not_lost_without_a_word(tmp_path: Path)
 # --- local copies ---
 
 
-def test_hard_links_where_asked(tmp_path: Path) -> None:
+def test_makes_hard_links_on_request(tmp_path: Path) -> None:
     made = family(layer_bytes=5_000_000)
     source = write(tmp_path / "source", made)
     ran = copy("--link", source, tmp_path / "to", "--format", "json")
@@ -528,7 +526,7 @@ def test_hard_links_where_asked(tmp_path: Path) -> None:
     check_complete(tmp_path / "to", made.index)
 
 
-def test_what_is_there_with_another_size_is_replaced(tmp_path: Path) -> None:
+def test_replaces_a_blob_of_another_size(tmp_path: Path) -> None:
     made = family()
     source = write(tmp_path / "source", made)
     copy(source, tmp_path / "to")
@@ -539,7 +537,7 @@ def test_what_is_there_with_another_size_is_replaced(tmp_path: Path) -> None:
     check_complete(tmp_path / "to", made.index)
 
 
-def test_verify_existing_replaces_what_has_the_right_size_and_wrong_bytes(tmp_path: Path) -> None:
+def test_verify_existing_replaces_a_blob_of_the_right_size_with_wrong_bytes(tmp_path: Path) -> None:
     made = family()
     source = write(tmp_path / "source", made)
     copy(source, tmp_path / "to")
@@ -552,7 +550,7 @@ def test_verify_existing_replaces_what_has_the_right_size_and_wrong_bytes(tmp_pa
     check_complete(tmp_path / "to", made.index)
 
 
-def test_other_folders_are_not_written_into(tmp_path: Path) -> None:
+def test_refuses_to_write_into_other_folders(tmp_path: Path) -> None:
     source = write(tmp_path / "source", family())
     (tmp_path / "documents").mkdir()
     (tmp_path / "documents" / "letter.txt").write_text("Dear all")
@@ -573,7 +571,7 @@ def test_blobs_behind_a_symbolic_link_are_neither_read_nor_written(tmp_path: Pat
     assert not list(outside.iterdir())
 
 
-def test_referrers_tags_in_layouts_for_tools_that_know_nothing_else(tmp_path: Path) -> None:
+def test_writes_referrers_tags_into_layouts_on_request(tmp_path: Path) -> None:
     """Decision 0025: --referrers-tag writes the index too, as regctl does; what is listed there by others stays."""
     made = family()
     source = write(tmp_path / "source", made)
@@ -641,7 +639,7 @@ def test_oras_options_mean_the_same(tmp_path: Path) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_call_that_makes_no_sense_says_so(tmp_path: Path, arguments: list[str], code: int) -> None:
+def test_explains_contradictory_options(tmp_path: Path, arguments: list[str], code: int) -> None:
     write(tmp_path / "source", family())
     ran = copy(*(item.replace("{tmp}", str(tmp_path)) for item in arguments), code=code)
     assert ran.err.startswith("Error: ")
@@ -656,7 +654,7 @@ def test_a_refused_connection_fails_at_once_with_host_and_reason(tmp_path: Path)
     assert ran.document["error"]["facts"]["cause"] == "refused"
 
 
-def test_standard_output_is_the_result_and_nothing_else(tmp_path: Path) -> None:
+def test_prints_only_the_result_to_standard_output(tmp_path: Path) -> None:
     source = write(tmp_path / "source", family())
     ran = run_process(["copy", str(source), str(tmp_path / "to"), "--format", "json"])
     assert ran.document["exit_code"] == ran.code == 0
@@ -675,7 +673,7 @@ def test_copies_between_layouts_load_nothing_that_opens_sockets(tmp_path: Path) 
     assert ran.stdout.splitlines()[-1] == "[]"
 
 
-def test_the_library_tells_its_progress(tmp_path: Path) -> None:
+def test_the_library_reports_progress(tmp_path: Path) -> None:
     made = family()
     source = write(tmp_path / "source", made)
     events: list[object] = []
@@ -689,7 +687,7 @@ def test_the_library_tells_its_progress(tmp_path: Path) -> None:
     assert [event.digest for event in events if isinstance(event, ArtifactDone)] == [made.index.digest]
 
 
-def test_skopeo_reads_what_is_written_and_the_other_way_round(tmp_path: Path) -> None:
+def test_skopeo_and_airgap_read_each_others_layouts(tmp_path: Path) -> None:
     skopeo = needed("skopeo")
     made = family()
     source = write(tmp_path / "source", made)

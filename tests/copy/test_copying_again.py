@@ -24,7 +24,7 @@ def copy(*arguments: object, at: int, monkeypatch: pytest.MonkeyPatch) -> Ran:
 
 @pytest.mark.parametrize("order", [("one", "two"), ("two", "one")])
 @pytest.mark.parametrize("pause", [0, 1, NIGHT], ids=["same-second", "next-second", "next-night"])
-def test_content_of_two_repositories(
+def test_copies_content_of_two_repositories(
     tmp_path: Path, registry: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch, pause: int, order: tuple[str, str]
 ) -> None:
     """It was compared with the newest record alone, which of the two was a matter of the clock's second."""
@@ -46,7 +46,7 @@ def test_content_of_two_repositories(
 
 
 @pytest.mark.parametrize("pause", [0, NIGHT], ids=["same-second", "next-night"])
-def test_several_tags_of_one_repository(
+def test_copies_several_tags_of_one_repository(
     tmp_path: Path, registry: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch, pause: int
 ) -> None:
     """Each was compared with the record of the other."""
@@ -63,7 +63,7 @@ def test_several_tags_of_one_repository(
         assert tree(stick) == before
 
 
-def test_what_changed_takes_the_place_of_its_own_record_only(
+def test_replaces_only_the_record_of_the_copied_artifact(
     tmp_path: Path, registry: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: Family = family()
@@ -78,7 +78,7 @@ def test_what_changed_takes_the_place_of_its_own_record_only(
     assert len(acquisitions(stick)) == 2
 
 
-def test_layouts_of_two_repositories_into_one(
+def test_copies_layouts_of_two_repositories_into_one(
     tmp_path: Path, registry: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Records that are carried on are found again."""

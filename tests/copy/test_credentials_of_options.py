@@ -46,7 +46,7 @@ def sent_to(registry: LoopbackRegistry) -> set[str]:
     return {seen.authorization for seen in registry.seen if seen.authorization}
 
 
-def test_a_copy_takes_name_and_password(tmp_path: Path, guarded: LoopbackRegistry) -> None:
+def test_a_copy_uses_name_and_password(tmp_path: Path, guarded: LoopbackRegistry) -> None:
     source = f"{guarded.host}/app:v1"
     assert run("copy", source, str(tmp_path / "none")).code == 1
     wrong = run("copy", source, str(tmp_path / "wrong"), "-u", USER, "-p", "wrong-word")
@@ -62,7 +62,7 @@ def test_a_document_of_a_failure_shows_no_password(tmp_path: Path, guarded: Loop
     assert (ran.code, ran.document["exit_code"]) == (1, 1)
 
 
-def test_a_password_on_standard_input(
+def test_reads_a_password_from_standard_input(
     tmp_path: Path, guarded: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{WORD}\n"))
@@ -70,7 +70,7 @@ def test_a_password_on_standard_input(
     assert (ran.code, "Warning" in ran.err) == (0, False), ran
 
 
-def test_fetching_evidence_takes_them_too(tmp_path: Path, guarded: LoopbackRegistry) -> None:
+def test_fetching_evidence_uses_name_and_password(tmp_path: Path, guarded: LoopbackRegistry) -> None:
     arguments = ["trust", "fetch", f"{guarded.host}/app:v1", "--trust", str(tmp_path / "trust"), "--no-download"]
     assert "there are none" in run(*arguments).err + run(*arguments).out
     ran = run(*arguments, "-u", USER, "-p", WORD)
@@ -94,7 +94,7 @@ def test_the_environment_counts_for_every_command(
 
 
 @pytest.mark.parametrize("command", ["discover", "inspect", "ls", "attach", "sign", "timestamp add"])
-def test_every_command_that_talks_to_a_registry_takes_them(
+def test_every_command_with_a_registry_takes_name_and_password(
     tmp_path: Path, guarded: LoopbackRegistry, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run("key", "generate", "builder", "--key-config", str(tmp_path / "keys")).code == 0
@@ -132,27 +132,25 @@ def test_every_command_that_talks_to_a_registry_takes_them(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_is_missing_is_named(
-    tmp_path: Path, options: list[str], said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_names_a_missing_option(tmp_path: Path, options: list[str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
     ran = run("copy", str(write(tmp_path / "box", family())), "registry.invalid/app:v1", *options)
     assert (ran.code, said in ran.err) == (2, True), ran
 
 
-def test_an_empty_password_is_said(guarded: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refuses_an_empty_password(guarded: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
     """`-p "$TOKEN"` without a TOKEN: another password than the one that was meant must not be sent."""
     monkeypatch.setenv("NOTATION_PASSWORD", OTHER_WORD)
     ran = run("ls", f"{guarded.host}/app", "-u", USER, "-p", "")
     assert (ran.code, "--password is empty" in ran.err, sent_to(guarded)) == (2, True, set())
 
 
-def test_a_tar_and_a_password_do_not_share_standard_input(tmp_path: Path) -> None:
+def test_refuses_a_tar_and_a_password_on_standard_input(tmp_path: Path) -> None:
     ran = run("copy", "-", str(tmp_path / "box"), "-u", USER, "--password-stdin")
     assert (ran.code, "standard input holds the tar" in ran.err) == (2, True), ran
 
 
-def test_one_password_goes_to_no_second_registry(guarded: LoopbackRegistry, other: LoopbackRegistry) -> None:
+def test_sends_a_password_to_one_registry_only(guarded: LoopbackRegistry, other: LoopbackRegistry) -> None:
     """Whose password it is was not said, so that neither gets it, whichever is asked first."""
     ran = run("copy", f"{guarded.host}/app:v1", f"{other.host}/app:v1", "-u", USER, "-p", WORD)
     assert (ran.code, "--from-username" in ran.err) == (2, True), ran
@@ -162,7 +160,9 @@ def test_one_password_goes_to_no_second_registry(guarded: LoopbackRegistry, othe
     assert not other.seen
 
 
-def test_nor_to_a_second_source(tmp_path: Path, guarded: LoopbackRegistry, other: LoopbackRegistry) -> None:
+def test_sends_a_password_to_no_second_source(
+    tmp_path: Path, guarded: LoopbackRegistry, other: LoopbackRegistry
+) -> None:
     listed = tmp_path / "list"
     listed.write_text(f"{guarded.host}/app:v1\n{other.host}/app:v1\n")
     options = ["--from-username", USER, "--from-password", WORD]
@@ -170,7 +170,7 @@ def test_nor_to_a_second_source(tmp_path: Path, guarded: LoopbackRegistry, other
     assert (ran.code, len(guarded.seen) + len(other.seen)) == (2, 0), ran
 
 
-def test_each_side_has_its_own(guarded: LoopbackRegistry, other: LoopbackRegistry) -> None:
+def test_source_and_destination_have_their_own_credentials(guarded: LoopbackRegistry, other: LoopbackRegistry) -> None:
     options = ["--from-username", USER, "--from-password", WORD]
     options += ["--to-username", OTHER_USER, "--to-password", OTHER_WORD]
     ran = run("copy", f"{guarded.host}/app:v1", f"{other.host}/app:v1", *options)
@@ -180,7 +180,7 @@ def test_each_side_has_its_own(guarded: LoopbackRegistry, other: LoopbackRegistr
     assert other.repositories["app"].tags.keys() >= {"v1"}
 
 
-def test_what_is_said_of_one_side_leaves_the_common_ones_to_the_other(
+def test_options_of_one_side_leave_the_common_ones_to_the_other(
     guarded: LoopbackRegistry, other: LoopbackRegistry
 ) -> None:
     options = ["-u", USER, "-p", WORD, "--to-username", OTHER_USER, "--to-password", OTHER_WORD]
@@ -203,7 +203,7 @@ def test_a_side_has_its_own_file_of_credentials(
     assert run(*copy, "--to-registry-config", str(tmp_path / "bob.json")).code == 0
 
 
-def test_signing_in_two_registries_with_one_password(
+def test_refuses_one_password_for_signing_in_two_registries(
     tmp_path: Path, guarded: LoopbackRegistry, other: LoopbackRegistry
 ) -> None:
     assert run("key", "generate", "builder", "--key-config", str(tmp_path / "keys")).code == 0
@@ -214,7 +214,7 @@ def test_signing_in_two_registries_with_one_password(
     assert (ran.code, len(guarded.seen) + len(other.seen)) == (2, 0), ran
 
 
-def test_each_side_has_its_own_authorities(tmp_path: Path, other: LoopbackRegistry) -> None:
+def test_source_and_destination_have_their_own_authorities(tmp_path: Path, other: LoopbackRegistry) -> None:
     """A source with TLS, a destination without."""
     tls = make_tls_files(tmp_path)
     other.auth = None

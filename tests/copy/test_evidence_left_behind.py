@@ -40,7 +40,7 @@ def verify(written: Written, layout: Path) -> int:
 
 
 @pytest.mark.parametrize("archive", [False, True])
-def test_loose_evidence_is_named_and_can_be_taken_along(tmp_path: Path, *, archive: bool) -> None:
+def test_names_loose_evidence_and_copies_it_on_request(tmp_path: Path, *, archive: bool) -> None:
     made = scene(archive=archive)
     made.box.extra_files |= {"crls/r.crl": REVOKING, "notes.txt": b"notes", "ca.pem": b"none"}
     written = made.write(tmp_path)
@@ -55,7 +55,7 @@ def test_loose_evidence_is_named_and_can_be_taken_along(tmp_path: Path, *, archi
     assert verify(written, copied) == 14
 
 
-def test_on_the_way_to_a_registry_it_is_attached_first(tmp_path: Path) -> None:
+def test_advises_to_attach_loose_evidence_before_a_copy_to_a_registry(tmp_path: Path) -> None:
     """Nothing can be fetched into a registry: the command that was named ended with exit code 2."""
     made = scene()
     made.box.extra_files["crls/r.crl"] = REVOKING
@@ -77,7 +77,7 @@ def other_image(box: LayoutBuilder, _: Descriptor) -> None:
     box.list(attach(box, other))
 
 
-def test_evidence_of_an_image_that_is_not_copied_is_named(tmp_path: Path) -> None:
+def test_names_evidence_of_an_image_that_is_not_copied(tmp_path: Path) -> None:
     made = scene()
     made.packing = [other_image]
     written = made.write(tmp_path)
@@ -85,7 +85,7 @@ def test_evidence_of_an_image_that_is_not_copied_is_named(tmp_path: Path) -> Non
     assert left(written.layout, tmp_path / "all") == []
 
 
-def test_evidence_about_what_is_absent_comes_along(tmp_path: Path) -> None:
+def test_copies_evidence_about_absent_images(tmp_path: Path) -> None:
     made = scene()
     made.packing = [lambda box, _: box.list(attach(box, ABOUT))]
     written = made.write(tmp_path)
@@ -93,7 +93,7 @@ def test_evidence_about_what_is_absent_comes_along(tmp_path: Path) -> None:
     assert verify(written, tmp_path / "all") == 14
 
 
-def test_a_new_tag_in_the_same_layout_leaves_nothing(tmp_path: Path) -> None:
+def test_a_new_tag_in_the_same_layout_leaves_no_evidence_behind(tmp_path: Path) -> None:
     made = scene()
     made.box.extra_files["r.crl"] = REVOKING
     written = made.write(tmp_path)
@@ -101,7 +101,7 @@ def test_a_new_tag_in_the_same_layout_leaves_nothing(tmp_path: Path) -> None:
     assert json.loads(ran.out)["evidence_left"] == []
 
 
-def test_loose_evidence_in_a_stream_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_loose_evidence_in_a_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = scene(archive=True)
     made.box.extra_files |= {"crls/r.crl": REVOKING, "notes.txt": b"notes"}
     written = made.write(tmp_path)
@@ -109,7 +109,7 @@ def test_loose_evidence_in_a_stream_is_named(tmp_path: Path, monkeypatch: pytest
     assert left("-", tmp_path / "copied") == [{"source": "standard input", "names": ["crls/r.crl"]}]
 
 
-def test_one_unreadable_loose_file_hides_no_other(tmp_path: Path) -> None:
+def test_names_the_other_loose_files_beside_an_unreadable_one(tmp_path: Path) -> None:
     """It was the last one that was looked at: 15 where the next one revokes."""
     made = scene()
     made.box.extra_files["r.crl"] = REVOKING

@@ -47,7 +47,7 @@ def killed_at(source: str, destination: str, event: int) -> int:
 
 @needs_kill
 @pytest.mark.parametrize("event", EVENTS)
-def test_killed_at_any_event_a_layout_is_valid_and_the_next_copy_completes_it(tmp_path: Path, event: int) -> None:
+def test_a_copy_killed_at_any_event_leaves_a_valid_layout_that_the_next_completes(tmp_path: Path, event: int) -> None:
     made = family(1, layers=6)
     source, destination = write(tmp_path / "source", made), tmp_path / "stick"
     code = killed_at(str(source), str(destination), event)
@@ -59,7 +59,7 @@ def test_killed_at_any_event_a_layout_is_valid_and_the_next_copy_completes_it(tm
 
 
 @needs_kill
-def test_killed_at_random_moments_a_layout_is_completed_in_the_end(tmp_path: Path) -> None:
+def test_a_copy_killed_at_random_moments_is_completed_in_the_end(tmp_path: Path) -> None:
     made = family(2, layer_bytes=400_000, layers=8)
     source, destination = write(tmp_path / "source", made), tmp_path / "stick"
     chance = random.Random(7)  # noqa: S311 - moments, not secrets
@@ -80,7 +80,7 @@ def test_killed_at_random_moments_a_layout_is_completed_in_the_end(tmp_path: Pat
 
 @needs_kill
 @pytest.mark.parametrize("event", range(0, 30, 3 if SLOW else 13))
-def test_killed_a_tar_is_not_there(tmp_path: Path, event: int) -> None:
+def test_a_killed_copy_leaves_no_tar(tmp_path: Path, event: int) -> None:
     made = family(3, layers=4)
     source, destination = write(tmp_path / "source", made), tmp_path / "trip.tar"
     if killed_at(str(source), str(destination), event) != 0:
@@ -93,7 +93,7 @@ def test_killed_a_tar_is_not_there(tmp_path: Path, event: int) -> None:
 @needs_kill
 @pytest.mark.parametrize("api", [True, False], ids=["referrers API", "referrers tag"])
 @pytest.mark.parametrize("event", range(0, 40, 2 if SLOW else 9))
-def test_killed_a_push_loses_no_signature(tmp_path: Path, event: int, api: bool) -> None:
+def test_a_killed_push_loses_no_signature(tmp_path: Path, event: int, api: bool) -> None:
     made = family(4)
     source = write(tmp_path / "source", made)
     with LoopbackRegistry() as registry:
@@ -108,7 +108,7 @@ def test_killed_a_push_loses_no_signature(tmp_path: Path, event: int, api: bool)
         assert str(item.digest) in ran.out
 
 
-def test_a_registry_that_dies_inside_a_blob_leaves_nothing_wrong(tmp_path: Path) -> None:
+def test_a_registry_that_ends_inside_a_blob_leaves_a_valid_layout(tmp_path: Path) -> None:
     made = family(5, layer_bytes=300_000)
     destination = tmp_path / "stick"
     with LoopbackRegistry() as registry:
@@ -161,7 +161,7 @@ def small_medium(folder: Path, size: str) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("name", ["stick", "trip.tar"])
-def test_a_full_medium_ends_with_a_clear_error_and_nothing_wrong(tmp_path: Path, name: str) -> None:
+def test_a_full_medium_is_a_clear_error_and_leaves_a_valid_layout(tmp_path: Path, name: str) -> None:
     made = family(20, layer_bytes=500_000)
     source = write(tmp_path / "source", made)
     with small_medium(tmp_path / "medium", "1m") as medium:
@@ -175,7 +175,7 @@ def test_a_full_medium_ends_with_a_clear_error_and_nothing_wrong(tmp_path: Path,
             assert not (medium / name).exists()
 
 
-def test_a_medium_that_fills_up_on_the_way_ends_likewise_and_is_completed_when_there_is_room(tmp_path: Path) -> None:
+def test_a_copy_to_a_medium_that_fills_up_is_completed_later(tmp_path: Path) -> None:
     made = family(21, layer_bytes=500_000)
     source = write(tmp_path / "source", made)
     with small_medium(tmp_path / "medium", "3m") as medium:
@@ -197,7 +197,7 @@ def test_a_medium_that_fills_up_on_the_way_ends_likewise_and_is_completed_when_t
         check_complete(stick, made.index)
 
 
-def test_a_read_only_medium_is_named_as_such(tmp_path: Path) -> None:
+def test_names_a_read_only_medium(tmp_path: Path) -> None:
     source = write(tmp_path / "source", family(22))
     with small_medium(tmp_path / "medium", "1m") as medium:
         subprocess.run(["mount", "-o", "remount,ro", str(medium)], check=True)
@@ -208,7 +208,7 @@ def test_a_read_only_medium_is_named_as_such(tmp_path: Path) -> None:
             assert "writable" in ran.err
 
 
-def test_a_wrong_source_ends_with_16_and_nothing_under_a_final_name(tmp_path: Path) -> None:
+def test_wrong_bytes_of_a_source_end_with_16_and_leave_no_final_file(tmp_path: Path) -> None:
     made = family(23)
     layer = json.loads(made.box.blobs[made.children[1].digest])["layers"][0]["digest"]
     source = write(tmp_path / "source", made)
@@ -226,7 +226,7 @@ def test_a_wrong_source_ends_with_16_and_nothing_under_a_final_name(tmp_path: Pa
     assert not (tmp_path / "linked" / "blobs" / "sha256" / layer[7:]).exists()
 
 
-def test_of_two_copies_to_one_new_tar_one_says_that_it_lost(tmp_path: Path) -> None:
+def test_one_of_two_copies_to_one_new_tar_fails(tmp_path: Path) -> None:
     made = [family(6, layer_bytes=3_000_000), family(7, layer_bytes=3_000_000)]
     sources = [write(tmp_path / f"source{number}", one) for number, one in enumerate(made)]
     tar = tmp_path / "trip.tar"

@@ -39,7 +39,7 @@ def artifact(ran: Ran) -> dict[str, Any]:
     return found
 
 
-def test_the_recorded_source_is_what_the_policy_is_asked_about(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_the_recorded_source_selects_the_policy_statement(tmp_path: Path, registry: LoopbackRegistry) -> None:
     """Decision 0023: --scope, else the source name recorded when it was copied."""
     scene = Scene()
     scene.policy = oci_policy(statement(registryScopes=[f"{registry.host}/app"]))
@@ -55,7 +55,7 @@ def test_the_recorded_source_is_what_the_policy_is_asked_about(tmp_path: Path, r
     assert "by the acquisition record" in text.out
 
 
-def test_unsigned_and_left_behind_are_two_answers(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_distinguishes_unsigned_from_left_behind(tmp_path: Path, registry: LoopbackRegistry) -> None:
     scene = Scene()
     written = scene.write(tmp_path)
     reference = put(registry, "app", scene, written)
@@ -79,9 +79,7 @@ def test_unsigned_and_left_behind_are_two_answers(tmp_path: Path, registry: Loop
     assert answers["excluded"]["reason"] == answers["filtered"]["reason"] == "signature.left_behind"
 
 
-def test_a_platform_that_was_left_out_is_said_and_the_rest_is_judged(
-    tmp_path: Path, registry: LoopbackRegistry
-) -> None:
+def test_reports_a_left_out_platform_and_judges_the_rest(tmp_path: Path, registry: LoopbackRegistry) -> None:
     scene = Scene(index=True)
     written = scene.write(tmp_path)
     reference = put(registry, "app", scene, written)
@@ -91,7 +89,7 @@ def test_a_platform_that_was_left_out_is_said_and_the_rest_is_judged(
     assert found["content"]["absent"] == found["acquisition"]["absent"] != []
 
 
-def test_discover_tells_where_it_is_from(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_discover_shows_the_source(tmp_path: Path, registry: LoopbackRegistry) -> None:
     scene = Scene(index=True)
     written = scene.write(tmp_path)
     reference = put(registry, "app", scene, written)
@@ -105,7 +103,7 @@ def test_discover_tells_where_it_is_from(tmp_path: Path, registry: LoopbackRegis
 
 @pytest.mark.skipif(not (INTEROP / "peers").is_dir(), reason="no interop peers")
 @pytest.mark.parametrize("name", ["oras-cp-api", "oras-backup-api.tar", "regctl-copy-tag"])
-def test_what_oras_and_regctl_wrote_goes_on_with_both_signatures(
+def test_keeps_both_signatures_in_layouts_of_oras_and_regctl(
     tmp_path: Path, registry: LoopbackRegistry, name: str
 ) -> None:
     """Round trips with other tools: their layouts, through a registry, into a layout of ours."""
@@ -127,7 +125,7 @@ def with_input(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(text))
 
 
-def test_login_copy_logout(tmp_path: Path, target: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_logs_in_copies_and_logs_out(tmp_path: Path, target: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = Scene()
     written = scene.write(tmp_path)
     target.auth = "basic"

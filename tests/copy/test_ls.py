@@ -66,7 +66,7 @@ def test_a_layout_shows_each_image_with_what_is_attached(form: str, tmp_path: Pa
     }  # fmt: skip
 
 
-def test_the_text_is_a_row_an_image(tmp_path: Path) -> None:
+def test_prints_one_row_for_each_image(tmp_path: Path) -> None:
     path = box().write_directory(tmp_path / "box")
     ran = run_here(["ls", str(path)])
     head, one, also, many, total = ran.out.splitlines()
@@ -81,7 +81,7 @@ def test_the_text_is_a_row_an_image(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("encoding", "as_is"), [("ascii", False), ("latin-1", False), ("utf-8", True)])
-def test_trees_are_drawn_with_what_standard_output_has(
+def test_draws_trees_with_characters_of_the_output_encoding(
     encoding: str, as_is: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
@@ -89,13 +89,13 @@ def test_trees_are_drawn_with_what_standard_output_has(
     assert drawn(tree) == (tree if as_is else "v1\n|-- a └─ b\n|   `-- sig 1, sbom 2\n")
 
 
-def test_one_artifact_of_a_layout(tmp_path: Path) -> None:
+def test_shows_one_artifact_of_a_layout(tmp_path: Path) -> None:
     path = box().write_directory(tmp_path / "box")
     assert [item["tags"] for item in listed(f"{path}:many")["artifacts"]] == [["many"]]
     assert run_here(["ls", f"{path}:nothing"]).code == 11
 
 
-def test_unreadable_content_is_said(tmp_path: Path) -> None:
+def test_reports_unreadable_content(tmp_path: Path) -> None:
     """It may be a signature: "none" would be untrue."""
     made = LayoutBuilder()
     image = made.tag(made.add_image(b"layer"), "v1")
@@ -106,7 +106,7 @@ def test_unreadable_content_is_said(tmp_path: Path) -> None:
     assert "NOT READ" in run_here(["ls", path]).out
 
 
-def test_entries_that_are_no_descriptors_are_said(tmp_path: Path) -> None:
+def test_reports_entries_that_are_not_descriptors(tmp_path: Path) -> None:
     made = LayoutBuilder()
     made.tag(made.add_image(b"layer"), "v1")
     made.entries.append({"mediaType": "a/b"})
@@ -114,7 +114,7 @@ def test_entries_that_are_no_descriptors_are_said(tmp_path: Path) -> None:
     assert [item["reason"] for item in document["unread"]] == ["content.malformed"]
 
 
-def test_an_unreadable_config_is_said(tmp_path: Path) -> None:
+def test_reports_an_unreadable_config(tmp_path: Path) -> None:
     made = LayoutBuilder()
     image = made.add_image(b"layer", config=_CONFIG)
     made.tag(image, "v1")
@@ -124,7 +124,7 @@ def test_an_unreadable_config_is_said(tmp_path: Path) -> None:
     assert (one["platforms"], one["unread"][0]["path"]) == (["unknown"], "config")
 
 
-def test_platforms_that_are_not_there_are_left_out(tmp_path: Path) -> None:
+def test_leaves_out_absent_platforms(tmp_path: Path) -> None:
     made = LayoutBuilder()
     here, gone = (
         made.add_image(name.encode(), platform=Platform(architecture=name, os="linux")) for name in ("amd64", "arm64")
@@ -137,7 +137,7 @@ def test_platforms_that_are_not_there_are_left_out(tmp_path: Path) -> None:
     assert "linux/amd64 (1 left out)" in run_here(["ls", path]).out
 
 
-def test_what_is_no_image_has_no_platform(tmp_path: Path) -> None:
+def test_other_artifacts_have_no_platform(tmp_path: Path) -> None:
     made = LayoutBuilder()
     document = {
         "schemaVersion": 2,
@@ -155,7 +155,7 @@ def test_what_is_no_image_has_no_platform(tmp_path: Path) -> None:
     assert (one["platforms"], one["created"], one["licenses"]) == ([], "2025-01-02T00:00:00Z", "MIT")
 
 
-def test_a_date_that_is_none_is_no_date(tmp_path: Path) -> None:
+def test_ignores_a_malformed_date(tmp_path: Path) -> None:
     made = LayoutBuilder()
     made.tag(made.add_image(b"layer", annotations={"org.opencontainers.image.created": "yesterday"}), "v1")
     (one,) = listed(str(made.write_directory(tmp_path / "box")))["artifacts"]
@@ -206,7 +206,7 @@ def test_a_registry_shows_its_repositories(registry: LoopbackRegistry) -> None:
     assert "team/app7" in run_here(["ls", registry.host]).out.splitlines()
 
 
-def test_nothing_there_is_an_answer(registry: LoopbackRegistry) -> None:
+def test_an_empty_layout_is_an_answer(registry: LoopbackRegistry) -> None:
     ran = run_here(["ls", registry.host])
     assert (ran.code, ran.out) == (0, f"{registry.host} lists no repositories\n")
     registry.put_image("app")
@@ -216,7 +216,7 @@ def test_nothing_there_is_an_answer(registry: LoopbackRegistry) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 405, 500, 501])
-def test_no_list_is_no_empty_list(status: int, registry: LoopbackRegistry) -> None:
+def test_a_failed_listing_is_not_an_empty_list(status: int, registry: LoopbackRegistry) -> None:
     registry.put_image("app", tag="v1")
     registry.on("GET", r"/v2/_catalog", error(status, "UNSUPPORTED"))
     ran = run_here(["ls", registry.host, "--retries", "0"])
@@ -228,7 +228,7 @@ def test_no_list_is_no_empty_list(status: int, registry: LoopbackRegistry) -> No
 @pytest.mark.parametrize(
     "body", [b"<html>", b"{}", b'{"repositories":5}', b'{"repositories":["a",{}]}', b"[]", b'{"repositories":'],
 )  # fmt: skip
-def test_what_is_no_list_is_no_empty_list(body: bytes, registry: LoopbackRegistry) -> None:
+def test_a_malformed_list_is_not_an_empty_list(body: bytes, registry: LoopbackRegistry) -> None:
     registry.on("GET", r"/v2/_catalog", answer(200, body, Content_Type="application/json"))
     ran = run_here(["ls", registry.host])
     assert (ran.code, ran.out) == (1, "")
@@ -238,7 +238,7 @@ def test_what_is_no_list_is_no_empty_list(body: bytes, registry: LoopbackRegistr
 @pytest.mark.parametrize(
     ("body", "code"), [(b"{}", 1), (b'{"error":"x"}', 1), (b'{"name":"app"}', 0), (b'{"name":"app","tags":null}', 0)]
 )
-def test_what_is_no_list_of_tags_is_no_empty_list(body: bytes, code: int, registry: LoopbackRegistry) -> None:
+def test_a_malformed_list_of_tags_is_not_an_empty_list(body: bytes, code: int, registry: LoopbackRegistry) -> None:
     registry.put_image("app", tag="v1")
     registry.on("GET", r"/tags/list", answer(200, body, Content_Type="application/json"))
     ran = run_here(["ls", f"{registry.host}/app"])
@@ -279,7 +279,7 @@ def test_long_names_are_bounded(
     assert "have more than 10000 characters" in ran.err
 
 
-def test_a_missing_child_is_one_of_the_artifact_and_not_of_a_referrer(registry: LoopbackRegistry) -> None:
+def test_reports_a_missing_child_at_its_artifact(registry: LoopbackRegistry) -> None:
     first, second = (registry.put_image("app", layers=(layer,)) for layer in (b"1", b"2"))
     index = registry.put_index("app", (first, second), tag="v1")
     registry.put_image("app", subject=index, artifact_type="application/spdx+json", layers=(b"3",))
@@ -290,7 +290,7 @@ def test_a_missing_child_is_one_of_the_artifact_and_not_of_a_referrer(registry: 
 
 
 @pytest.mark.parametrize("command", ["ls", "discover"])
-def test_referrers_that_were_not_looked_for_are_said(command: str, registry: LoopbackRegistry) -> None:
+def test_reports_that_referrers_were_not_looked_for(command: str, registry: LoopbackRegistry) -> None:
     """Below the depth to which airgap looks, "none" would be untrue."""
     registry.referrers_api = True
     subject = registry.put_image("app", tag="v1")
@@ -305,7 +305,7 @@ def test_referrers_that_were_not_looked_for_are_said(command: str, registry: Loo
 
 @pytest.mark.parametrize("command", ["ls", "discover", "inspect"])
 @pytest.mark.parametrize("body", [b"<html>", b'{"mediaType":"a/b"}', b"{}"])
-def test_what_a_registry_sends_is_not_said_to_have_arrived_here(
+def test_does_not_speak_of_arrived_content_for_a_registry(
     command: str, body: bytes, registry: LoopbackRegistry
 ) -> None:
     registry.put_image("app", tag="v1")
@@ -317,19 +317,19 @@ def test_what_a_registry_sends_is_not_said_to_have_arrived_here(
 
 
 @pytest.mark.parametrize("command", ["discover", "inspect"])
-def test_a_registry_alone_is_named_as_one(command: str) -> None:
+def test_recognises_a_registry_without_a_repository(command: str) -> None:
     ran = run_here([command, "registry.example"])
     assert ran.code == 2
     assert "airgap ls registry.example" in ran.err
 
 
 @pytest.mark.parametrize("name", ["trip.tar", "trip.TAR", "trip.tar.gz", "trip.tgz"])
-def test_a_file_that_is_not_there_is_no_registry(name: str) -> None:
+def test_does_not_treat_a_missing_file_as_a_registry(name: str) -> None:
     ran = run_here(["ls", name, "--retries", "0"])
     assert (ran.code, "no file" in ran.err) == (2, True)
 
 
-def test_a_failed_look_up_of_referrers_is_no_unsigned_image(registry: LoopbackRegistry) -> None:
+def test_a_failed_look_up_of_referrers_is_not_an_unsigned_image(registry: LoopbackRegistry) -> None:
     registry.put_image("app", tag="v1")
     pattern = r"/referrers/" if registry.referrers_api else r"/manifests/sha256-[0-9a-f]+$"
     registry.on("GET", pattern, error(403, "DENIED"))

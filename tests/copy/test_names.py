@@ -60,7 +60,7 @@ def hauler_store(folder: Path) -> tuple[Path, Descriptor, Descriptor, Descriptor
 
 
 @pytest.mark.parametrize("source", ["haul", "haul:v1", "haul:docker.io/library/app:v1"])
-def test_tag_of_a_hauler_store_went_to_the_signature(
+def test_the_tag_of_a_hauler_store_belongs_to_the_image(
     tmp_path: Path, registry: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -86,7 +86,7 @@ def docker_save(box: LayoutBuilder, **images: Descriptor) -> None:
 
 
 @pytest.mark.parametrize("same", [False, True], ids=["two images", "one image"])
-def test_of_two_images_saved_with_one_tag_one_lost_its_name(
+def test_keeps_the_names_of_two_images_saved_with_one_tag(
     tmp_path: Path, registry: LoopbackRegistry, *, same: bool
 ) -> None:
     box = LayoutBuilder()
@@ -104,7 +104,7 @@ def test_of_two_images_saved_with_one_tag_one_lost_its_name(
         assert registry.repositories[f"mirror/library/{name}"].tags["latest"] == str(image.digest)
 
 
-def test_entries_of_one_image_lost_the_names_that_containerd_gives_them(tmp_path: Path) -> None:
+def test_keeps_the_containerd_names_of_one_image(tmp_path: Path) -> None:
     box = LayoutBuilder()
     image = box.add_image()
     app = "docker.io/library/app"
@@ -128,7 +128,7 @@ def test_one_saved_image_keeps_its_tag(tmp_path: Path) -> None:
     assert names(tmp_path / "out") == {"latest": (str(image.digest), "docker.io/library/app:latest")}
 
 
-def test_copy_under_another_tag_was_still_run_by_the_old_name(tmp_path: Path) -> None:
+def test_a_copy_under_another_tag_drops_the_old_name(tmp_path: Path) -> None:
     """containerd goes by its own annotation, whatever the tag is."""
     box = LayoutBuilder()
     image = box.add_image()
@@ -137,7 +137,7 @@ def test_copy_under_another_tag_was_still_run_by_the_old_name(tmp_path: Path) ->
     assert names(tmp_path / "out") == {"old": (str(image.digest), None)}
 
 
-def test_name_on_two_entries_was_lost_without_a_word(tmp_path: Path) -> None:
+def test_reports_a_name_on_two_entries(tmp_path: Path) -> None:
     box = LayoutBuilder()
     first, last = box.add_image(b"first"), box.add_image(b"last")
     for image in (first, last):
@@ -152,7 +152,7 @@ def test_name_on_two_entries_was_lost_without_a_word(tmp_path: Path) -> None:
     assert names(tmp_path / "one") == {"v1": (str(first.digest), None)}
 
 
-def test_tag_that_stood_twice_in_the_destination_stayed_with_one_of_them(tmp_path: Path) -> None:
+def test_moves_a_tag_that_is_twice_in_the_destination(tmp_path: Path) -> None:
     box, new = LayoutBuilder(), LayoutBuilder()
     for content in (b"first", b"last"):
         box.list(box.add_image(content), **{REF_NAME: "v1", CONTAINERD_NAME: "docker.io/library/app:v1"})
@@ -163,7 +163,7 @@ def test_tag_that_stood_twice_in_the_destination_stayed_with_one_of_them(tmp_pat
     assert [item for item in entries(stick) if CONTAINERD_NAME in item.get("annotations", {})] == []
 
 
-def test_full_name_of_a_copy_was_less_than_a_record_of_another_repository(
+def test_the_full_name_of_a_copy_counts_beside_a_record_of_another_repository(
     tmp_path: Path, registry: LoopbackRegistry
 ) -> None:
     """Where it goes is said by its name, not by a claim that came with it."""
@@ -195,7 +195,7 @@ def _layout(folder: Path, content: bytes, listed: str) -> tuple[Path, str]:
 @pytest.mark.parametrize("before", LISTED)
 @pytest.mark.parametrize("after", LISTED)
 @pytest.mark.parametrize("suffix", ["", ":latest", f":{WHOLE}"])
-def test_name_of_a_copy_stayed_with_another_image_too(tmp_path: Path, before: str, after: str, suffix: str) -> None:
+def test_takes_the_name_of_a_copy_from_other_images(tmp_path: Path, before: str, after: str, suffix: str) -> None:
     """Containerd's name did not move with a tag, and from then on meant nothing."""
     stick, old = _layout(tmp_path / "stick", b"old", before)
     source, new = _layout(tmp_path / "source", b"new", after)
@@ -217,7 +217,7 @@ def test_name_of_a_copy_stayed_with_another_image_too(tmp_path: Path, before: st
     assert {item["digest"] for item in entries(stick)} >= {old, new}
 
 
-def test_one_more_tag_took_the_name_that_containerd_gives_an_image(tmp_path: Path) -> None:
+def test_one_more_tag_keeps_the_containerd_name_of_an_image(tmp_path: Path) -> None:
     stick, digest = _layout(tmp_path / "stick", b"app", "containerd")
     source, _ = _layout(tmp_path / "source", b"app", "short")
     copy(source, f"{stick}:v2")
@@ -232,7 +232,7 @@ def test_one_more_tag_took_the_name_that_containerd_gives_an_image(tmp_path: Pat
     assert (again / "index.json").read_bytes() == index
 
 
-def test_tag_of_one_source_is_what_containerd_calls_an_image_of_another(tmp_path: Path) -> None:
+def test_refuses_a_tag_that_is_the_containerd_name_of_another_image(tmp_path: Path) -> None:
     one, _ = _layout(tmp_path / "one", b"one", "both")
     other, _ = _layout(tmp_path / "other", b"other", "tag")
     for out in ("new", "new.tar"):
@@ -240,7 +240,7 @@ def test_tag_of_one_source_is_what_containerd_calls_an_image_of_another(tmp_path
         assert (ran.code, f"would both be called '{WHOLE}'" in ran.err) == (2, True), ran
 
 
-def test_names_that_one_copy_brings_are_not_taken_from_each_other() -> None:
+def test_keeps_all_names_that_one_copy_brings() -> None:
     """Where each name is compared with every other one, a hundred thousand of them take hours."""
     image = LayoutBuilder().add_image()
     count = 30_000
@@ -262,7 +262,7 @@ def _with_empty_names(box: LayoutBuilder, _: Descriptor) -> None:
         item.setdefault("annotations", EMPTY_NAMES)
 
 
-def test_empty_names_were_taken_for_names_that_two_entries_share(tmp_path: Path) -> None:
+def test_ignores_empty_names(tmp_path: Path) -> None:
     """oras, skopeo and containerd take none for a name; and a signature that had one was to be signed itself."""
     scene = Scene()
     scene.packing.append(_with_empty_names)
@@ -278,7 +278,7 @@ def test_empty_names_were_taken_for_names_that_two_entries_share(tmp_path: Path)
 
 
 @pytest.mark.parametrize("sbom", [b"SPDXVersion: SPDX-2.3\n" * 50, b"<?xml version='1.0'?><bom/>", b'{"spdx":1}'])
-def test_name_of_an_image_in_a_pipe_was_taken_for_that_of_its_sbom_too(
+def test_the_name_of_a_piped_image_does_not_go_to_its_sbom(
     tmp_path: Path, target: LoopbackRegistry, sbom: bytes
 ) -> None:
     """What had gone into the registry could not be read again, so that it might have been a layer."""
@@ -306,18 +306,14 @@ def _with_cosign(folder: Path, *repositories: str, tag: str = "sha256-{}.sig") -
     return box.write_directory(folder), image, signatures
 
 
-def test_cosign_signature_under_a_whole_name_could_not_be_brought_into_a_registry(
-    tmp_path: Path, target: LoopbackRegistry
-) -> None:
+def test_copies_a_cosign_signature_under_a_whole_name_into_a_registry(tmp_path: Path, target: LoopbackRegistry) -> None:
     """Exit 2 ("not a tag"), after the image's own tag had been put."""
     box, image, (signature,) = _with_cosign(tmp_path / "box", "registry.example/team/a")
     copy(f"{box}:v1", f"{target.host}/app:v1")
     assert target.repositories["app"].tags == {"v1": str(image.digest), f"sha256-{image.digest.encoded}.sig": signature}
 
 
-def test_cosign_signatures_of_two_repositories_for_one_image_come_to_their_own(
-    tmp_path: Path, target: LoopbackRegistry
-) -> None:
+def test_keeps_cosign_signatures_of_two_repositories_apart(tmp_path: Path, target: LoopbackRegistry) -> None:
     box, image, signatures = _with_cosign(tmp_path / "box", "registry.example/a", "registry.example/b")
     ran = copy(box, f"{target.host}/mirror/", "--format", "json")
     tag = f"sha256-{image.digest.encoded}.sig"
@@ -327,7 +323,7 @@ def test_cosign_signatures_of_two_repositories_for_one_image_come_to_their_own(
     assert [f"registry.example/{name}:{tag}" in note for name, note in zip("ba", notes, strict=True)] == [True, True]
 
 
-def test_two_cosign_signatures_under_one_tag_took_each_others_place(tmp_path: Path, target: LoopbackRegistry) -> None:
+def test_keeps_two_cosign_signatures_under_one_tag(tmp_path: Path, target: LoopbackRegistry) -> None:
     box, image, signatures = _with_cosign(tmp_path / "box", "registry.example/a", "registry.example/a")
     ran = copy(f"{box}:v1", f"{target.host}/app:v1", code=2)
     assert all(digest in ran.err for digest in signatures), ran

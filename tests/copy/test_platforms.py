@@ -45,7 +45,7 @@ def test_image_for_another_platform_is_refused(tmp_path: Path, *, named: bool) -
     assert not (tmp_path / "to").exists()
 
 
-def test_config_decides_against_the_entry_of_the_layout(tmp_path: Path) -> None:
+def test_the_config_overrides_the_platform_of_the_entry(tmp_path: Path) -> None:
     """The entry in index.json is what somebody wrote beside the image; the config is the image's own."""
     box = LayoutBuilder()
     made = box.add_image(
@@ -57,7 +57,7 @@ def test_config_decides_against_the_entry_of_the_layout(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("config", [b"no JSON", b'{"os":"linux","architecture":5}'])
-def test_config_that_cannot_be_read_is_named(tmp_path: Path, config: bytes) -> None:
+def test_names_an_unreadable_config(tmp_path: Path, config: bytes) -> None:
     """The copy said "architecture: is an integer, not a string", and not of what."""
     box = LayoutBuilder()
     strange = box.add_image(config=config)
@@ -76,7 +76,7 @@ def test_config_that_cannot_be_read_is_named(tmp_path: Path, config: bytes) -> N
 
 
 @pytest.mark.parametrize("platforms", [("linux/amd64",), ("linux/amd64/v1",), ("linux/arm64", "linux/amd64")])
-def test_image_of_one_of_the_platforms_comes(tmp_path: Path, platforms: tuple[str, ...]) -> None:
+def test_copies_an_image_of_one_of_the_platforms(tmp_path: Path, platforms: tuple[str, ...]) -> None:
     box = LayoutBuilder()
     box.tag(image(box, "amd64"), "v1")
     assert left_out(copy(box, tmp_path, *platforms)) == set()
@@ -85,14 +85,14 @@ def test_image_of_one_of_the_platforms_comes(tmp_path: Path, platforms: tuple[st
 @pytest.mark.parametrize(
     "config", [b"{}", b'{"os":"unknown","architecture":"unknown"}', b'{"os":"","architecture":""}']
 )
-def test_image_that_names_no_platform_comes(tmp_path: Path, config: bytes) -> None:
+def test_copies_an_image_without_a_platform(tmp_path: Path, config: bytes) -> None:
     """Signatures of cosign have such a config."""
     box = LayoutBuilder()
     box.tag(box.add_image(config=config), "v1")
     copy(box, tmp_path, "linux/arm64")
 
 
-def test_index_of_indexes_is_looked_into(tmp_path: Path) -> None:
+def test_chooses_platforms_in_nested_indexes(tmp_path: Path) -> None:
     box = LayoutBuilder()
     ours, other = image(box, "amd64", named=True), image(box, "arm64", named=True)
     box.tag(box.add_index(box.add_index(ours, other)), "v1")
@@ -103,7 +103,7 @@ def test_index_of_indexes_is_looked_into(tmp_path: Path) -> None:
     check_complete_but_declared(tmp_path / "to")
 
 
-def test_index_below_without_such_a_platform_comes_whole(tmp_path: Path) -> None:
+def test_copies_a_nested_index_without_the_platform_whole(tmp_path: Path) -> None:
     """An index of which no image is here is no content that can be judged."""
     box = LayoutBuilder()
     ours, other = image(box, "amd64", named=True), image(box, "arm64", named=True)
@@ -113,7 +113,7 @@ def test_index_below_without_such_a_platform_comes_whole(tmp_path: Path) -> None
     check_complete_but_declared(tmp_path / "to")
 
 
-def test_entries_without_a_platform_come(tmp_path: Path) -> None:
+def test_copies_entries_without_a_platform(tmp_path: Path) -> None:
     box = LayoutBuilder()
     ours, other, none = image(box, "amd64"), image(box, "arm64", named=True), box.add_image(b"data", config=b"{}")
     named = image(box, "amd64", named=True, variant="v3")
@@ -124,7 +124,7 @@ def test_entries_without_a_platform_come(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("nested", [False, True])
-def test_platform_that_is_nowhere_is_an_error_with_those_that_are(tmp_path: Path, *, nested: bool) -> None:
+def test_an_absent_platform_is_an_error_that_lists_the_existing_ones(tmp_path: Path, *, nested: bool) -> None:
     box = LayoutBuilder()
     children = [image(box, name) for name in ("amd64", "arm64")]
     box.tag(box.add_index(*((box.add_index(child) for child in children) if nested else children)), "v1")
@@ -132,7 +132,7 @@ def test_platform_that_is_nowhere_is_an_error_with_those_that_are(tmp_path: Path
     assert "has nothing for linux/s390x; it has linux/amd64, linux/arm64" in ran.err
 
 
-def test_config_that_is_not_here_is_an_error(tmp_path: Path) -> None:
+def test_a_missing_config_is_an_error(tmp_path: Path) -> None:
     """Did not look is not "names none"."""
     box = LayoutBuilder()
     box.tag(image(box, "amd64"), "v1")
@@ -140,7 +140,7 @@ def test_config_that_is_not_here_is_an_error(tmp_path: Path) -> None:
     copy(box, tmp_path, "linux/amd64", code=16)
 
 
-def test_platforms_in_one_word_are_told_to_be_repeated(tmp_path: Path) -> None:
+def test_advises_to_repeat_the_option_for_several_platforms(tmp_path: Path) -> None:
     box = LayoutBuilder()
     box.tag(image(box, "amd64"), "v1")
     assert "Repeat the option" in copy(box, tmp_path, "linux/amd64,linux/arm64", code=2).err

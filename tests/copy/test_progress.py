@@ -43,7 +43,7 @@ def on_terminal(source: Path, target: Path, *options: str) -> tuple[str, str]:
     return out, shown.decode()
 
 
-def test_bars_on_a_terminal_and_the_result_on_standard_output(tmp_path: Path) -> None:
+def test_draws_bars_on_a_terminal_and_prints_the_result(tmp_path: Path) -> None:
     source = write(tmp_path / "source", family(layer_bytes=5_000_000))
     out, shown = on_terminal(source, tmp_path / "to")
     assert "\x1b[" in shown
@@ -53,14 +53,14 @@ def test_bars_on_a_terminal_and_the_result_on_standard_output(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("options", "words"), [(["--no-tty"], True), (["-q"], False)], ids=["lines", "nothing"])
-def test_no_bars_where_nobody_wants_them(tmp_path: Path, options: list[str], words: bool) -> None:
+def test_draws_no_bars_on_request(tmp_path: Path, options: list[str], words: bool) -> None:
     source = write(tmp_path / "source", family())
     _, shown = on_terminal(source, tmp_path / "to", *options)
     assert "\x1b[" not in shown
     assert bool(shown) == words
 
 
-def test_lines_tell_the_amount_the_rate_and_the_time_left(
+def test_lines_hold_amount_rate_and_remaining_time(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
@@ -81,7 +81,7 @@ def test_lines_tell_the_amount_the_rate_and_the_time_left(
     ]
 
 
-def test_a_blob_that_is_sent_again_does_not_count_twice() -> None:
+def test_counts_a_blob_that_is_sent_again_once() -> None:
     tally = progress._Tally()
     tally.take(Started(artifacts=1, blobs=1, manifests=0, bytes=100, present_bytes=0))
     for _ in range(2):

@@ -51,7 +51,7 @@ def test_a_registry_shows_what_the_layout_shows(
     assert _SIGNATURE in after.out or command == "inspect"
 
 
-def test_how_referrers_were_found_is_said(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_reports_how_referrers_were_found(tmp_path: Path, registry: LoopbackRegistry) -> None:
     _, there = signed(tmp_path, registry)
     (artifact,) = shown("discover", there).document["artifacts"]
     (signature,) = artifact["referrers"]
@@ -63,7 +63,7 @@ def test_how_referrers_were_found_is_said(tmp_path: Path, registry: LoopbackRegi
     assert f"({way})" in run_here(["discover", there]).out
 
 
-def test_none_is_an_answer_and_says_how_it_was_asked(registry: LoopbackRegistry) -> None:
+def test_reports_how_an_empty_list_was_found(registry: LoopbackRegistry) -> None:
     registry.put_image("app", tag="v1")
     ran = run_here(["discover", f"{registry.host}/app:v1"])
     way = "API" if registry.referrers_api else "tag"
@@ -73,7 +73,7 @@ def test_none_is_an_answer_and_says_how_it_was_asked(registry: LoopbackRegistry)
 
 @pytest.mark.parametrize("command", ["discover", "inspect"])
 @pytest.mark.parametrize("status", [401, 403, 429, 500])
-def test_a_failed_look_up_is_no_empty_tree(command: str, status: int, registry: LoopbackRegistry) -> None:
+def test_a_failed_look_up_is_not_an_empty_tree(command: str, status: int, registry: LoopbackRegistry) -> None:
     registry.put_image("app", tag="v1")
     pattern = r"/referrers/" if registry.referrers_api else r"/manifests/sha256-[0-9a-f]+$"
     registry.on("GET", pattern, error(status, "DENIED"))
@@ -81,7 +81,7 @@ def test_a_failed_look_up_is_no_empty_tree(command: str, status: int, registry: 
     assert (ran.code, ran.document["schema"]) == (1, "airgap.error/1")
 
 
-def test_a_listed_referrer_that_is_gone_is_said(registry: LoopbackRegistry) -> None:
+def test_reports_a_listed_referrer_that_is_missing(registry: LoopbackRegistry) -> None:
     subject = registry.put_image("app", tag="v1")
     gone = registry.put_image("app", subject=subject, artifact_type=_SIGNATURE, layers=(b"gone",))
     listed = {**registry.descriptor("app", gone), "artifactType": _SIGNATURE}
@@ -103,7 +103,7 @@ def test_a_listed_referrer_that_is_gone_is_said(registry: LoopbackRegistry) -> N
     assert [item["artifact_type"] for item in artifact["referrers"]] == ["a/sbom"]
 
 
-def test_an_envelope_that_is_gone_is_said(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_reports_a_missing_envelope(tmp_path: Path, registry: LoopbackRegistry) -> None:
     _, there = signed(tmp_path, registry)
     (artifact,) = shown("discover", there).document["artifacts"]
     manifest = json.loads(registry.repositories["app"].manifests[artifact["referrers"][0]["digest"]][1])
@@ -113,7 +113,7 @@ def test_an_envelope_that_is_gone_is_said(tmp_path: Path, registry: LoopbackRegi
     assert (ran.code, [item["reason"] for item in artifact["unread"]]) == (16, ["content.missing"])
 
 
-def test_an_envelope_of_other_bytes_is_said(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_reports_an_envelope_of_other_bytes(tmp_path: Path, registry: LoopbackRegistry) -> None:
     _, there = signed(tmp_path, registry)
     (artifact,) = shown("discover", there).document["artifacts"]
     manifest = json.loads(registry.repositories["app"].manifests[artifact["referrers"][0]["digest"]][1])
@@ -124,7 +124,7 @@ def test_an_envelope_of_other_bytes_is_said(tmp_path: Path, registry: LoopbackRe
     assert (ran.code, [item["reason"] for item in artifact["unread"]]) == (16, ["content.digest"])
 
 
-def test_a_platform_that_is_not_there_is_no_fault(registry: LoopbackRegistry) -> None:
+def test_accepts_an_absent_platform(registry: LoopbackRegistry) -> None:
     """A registry may take an index with children left out."""
     here, gone = registry.put_image("app"), registry.put_image("app", layers=(b"other",))
     platforms = ({"os": "linux", "architecture": name} for name in ("amd64", "arm64"))
@@ -140,7 +140,7 @@ def test_a_platform_that_is_not_there_is_no_fault(registry: LoopbackRegistry) ->
     assert ran.code == 0
 
 
-def test_cosigns_tags_are_looked_for(registry: LoopbackRegistry) -> None:
+def test_looks_for_cosign_tags(registry: LoopbackRegistry) -> None:
     subject = registry.put_image("app", tag="v1")
     box = LayoutBuilder()
     manifest = box.blobs[box.add_cosign().digest]
@@ -153,7 +153,7 @@ def test_cosigns_tags_are_looked_for(registry: LoopbackRegistry) -> None:
     ]
 
 
-def test_what_a_list_claims_gives_no_names(registry: LoopbackRegistry) -> None:
+def test_ignores_names_that_a_list_claims(registry: LoopbackRegistry) -> None:
     """Annotations in a list of referrers are claims: a name there would make two artifacts of one name."""
     if not registry.referrers_api:
         pytest.skip("only the list of the API has annotations of its own")
@@ -169,7 +169,7 @@ def test_what_a_list_claims_gives_no_names(registry: LoopbackRegistry) -> None:
     assert [item["digest"] for item in artifact["referrers"]] == [sbom]
 
 
-def test_no_large_layer_is_fetched(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_fetches_no_large_layer(tmp_path: Path, registry: LoopbackRegistry) -> None:
     _, there = signed(tmp_path, registry)
     registry.seen.clear()
     assert shown("discover", there).code == 0
@@ -179,7 +179,7 @@ def test_no_large_layer_is_fetched(tmp_path: Path, registry: LoopbackRegistry) -
 
 
 @pytest.mark.parametrize("command", ["discover", "inspect"])
-def test_a_repository_is_no_artifact(command: str, registry: LoopbackRegistry) -> None:
+def test_refuses_a_repository_without_a_tag(command: str, registry: LoopbackRegistry) -> None:
     ran = run_here([command, f"{registry.host}/app"])
     assert ran.code == 2
     assert "names a repository, not an artifact" in ran.err
@@ -187,7 +187,7 @@ def test_a_repository_is_no_artifact(command: str, registry: LoopbackRegistry) -
 
 
 @pytest.mark.parametrize("command", ["discover", "inspect"])
-def test_one_way_to_ask_can_be_forced(command: str, registry: LoopbackRegistry) -> None:
+def test_one_referrers_mechanism_can_be_forced(command: str, registry: LoopbackRegistry) -> None:
     registry.put_image("app", tag="v1")
     ran = run_here([command, f"{registry.host}/app:v1", "--distribution-spec", "v1.1-referrers-api"])
     assert ran.code == (0 if registry.referrers_api else 1)
@@ -216,7 +216,7 @@ def test_layouts_need_no_credentials(
     assert run_here([command, there]).code == 2
 
 
-def test_what_is_held_in_memory_is_bounded(registry: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_bounded(registry: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
     subject = registry.put_image("app", tag="v1")
     referrers = [
         registry.put_image("app", subject=subject, artifact_type="a/sbom", annotations={"a": f"{number}" * 5000})
@@ -230,7 +230,7 @@ def test_what_is_held_in_memory_is_bounded(registry: LoopbackRegistry, monkeypat
     assert "20000" in ran.err
 
 
-def test_what_is_listed_and_refers_to_something_else_is_said(registry: LoopbackRegistry) -> None:
+def test_reports_a_listed_referrer_of_another_subject(registry: LoopbackRegistry) -> None:
     subject, other = registry.put_image("app", tag="v1"), registry.put_image("app", layers=(b"other",))
     stray = registry.put_image("app", subject=other, artifact_type=_SIGNATURE)
     index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [registry.descriptor("app", stray)]}
@@ -245,7 +245,7 @@ def test_what_is_listed_and_refers_to_something_else_is_said(registry: LoopbackR
     assert f"not taken as a referrer: {stray}" in run_here(["discover", f"{registry.host}/app:v1"]).out
 
 
-def test_a_fetch_says_each_gap_once(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_a_fetch_reports_each_gap_once(tmp_path: Path, registry: LoopbackRegistry) -> None:
     _, there = signed(tmp_path, registry)
     (artifact,) = shown("discover", there).document["artifacts"]
     manifest = json.loads(registry.repositories["app"].manifests[artifact["referrers"][0]["digest"]][1])

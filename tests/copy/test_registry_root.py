@@ -24,7 +24,7 @@ def box(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("form", ["{}", "{}/", "oci://{}", "docker://{}"])
-def test_each_goes_under_its_own_path(box: Path, target: LoopbackRegistry, form: str) -> None:
+def test_each_artifact_gets_its_own_path(box: Path, target: LoopbackRegistry, form: str) -> None:
     ran = run_here(["copy", str(box), form.format(target.host)])
     assert ran.code == 0, ran
     assert {name: set(held.tags) for name, held in target.repositories.items()} == {
@@ -34,7 +34,7 @@ def test_each_goes_under_its_own_path(box: Path, target: LoopbackRegistry, form:
     assert f"{target.host}/team/web:v1" in ran.out
 
 
-def test_one_alone_goes_to_the_same_place(tmp_path: Path, target: LoopbackRegistry) -> None:
+def test_one_artifact_gets_the_same_path(tmp_path: Path, target: LoopbackRegistry) -> None:
     """No rule depends on how many there are."""
     with LoopbackRegistry() as source:
         load(source, "team/web", family(1))
@@ -43,7 +43,7 @@ def test_one_alone_goes_to_the_same_place(tmp_path: Path, target: LoopbackRegist
     assert {name: set(held.tags) for name, held in target.repositories.items()} == {"team/web": {"v1"}}
 
 
-def test_what_has_no_repository_is_told_to_name_one(tmp_path: Path, target: LoopbackRegistry) -> None:
+def test_explains_that_an_artifact_needs_a_repository(tmp_path: Path, target: LoopbackRegistry) -> None:
     source = write(tmp_path / "source", family(1))
     ran = run_here(["copy", str(source), target.host])
     assert ran.code == 2
@@ -79,7 +79,7 @@ def test_prefix_keeps_the_paths_below_it(box: Path, single: Path, target: Loopba
     assert held(target) == {"mirror/team/web": {"v1"}, "mirror/team/db": {"15"}}
 
 
-def test_one_repository_for_several_is_demanded(box: Path, target: LoopbackRegistry) -> None:
+def test_refuses_several_artifacts_without_a_repository(box: Path, target: LoopbackRegistry) -> None:
     """The paths were put below it where there were two repositories, and left out where there was one."""
     ran = run_here(["copy", str(box), f"{target.host}/mirror"])
     assert ran.code == 2
@@ -114,7 +114,7 @@ def test_nothing_is_written_where_one_of_several_repositories_is_refused(
     assert not target.seen
 
 
-def test_host_can_be_kept(tmp_path: Path, target: LoopbackRegistry) -> None:
+def test_keeps_the_host_on_request(tmp_path: Path, target: LoopbackRegistry) -> None:
     with LoopbackRegistry() as source:
         load(source, "team/web", family(1))
         ran = run_here(["copy", "--keep-host", f"{source.host}/team/web:v1", f"{target.host}/mirror"])
@@ -133,7 +133,7 @@ def test_host_can_be_kept(tmp_path: Path, target: LoopbackRegistry) -> None:
         ("other.example x", "team/web", "team/db"),
     ],
 )
-def test_map_of_prefixes(box: Path, target: LoopbackRegistry, tmp_path: Path, lines: str, web: str, db: str) -> None:
+def test_maps_prefixes(box: Path, target: LoopbackRegistry, tmp_path: Path, lines: str, web: str, db: str) -> None:
     """The longest prefix counts, in whole parts of a path; what no line is about keeps its path."""
     listed = run_here(["copy", "--dry-run", "--format", "json", str(box), target.host]).document["artifacts"]
     names = [item["source"] for item in listed]
@@ -158,9 +158,7 @@ def test_map_of_prefixes(box: Path, target: LoopbackRegistry, tmp_path: Path, li
         ("r.example/Team apps", "cannot be read: 'r.example/Team"),
     ],
 )
-def test_map_that_cannot_be_understood(
-    box: Path, target: LoopbackRegistry, tmp_path: Path, lines: str, words: str
-) -> None:
+def test_refuses_a_malformed_map(box: Path, target: LoopbackRegistry, tmp_path: Path, lines: str, words: str) -> None:
     (tmp_path / "map").write_text(lines)
     ran = run_here(["copy", "--map", str(tmp_path / "map"), str(box), target.host])
     assert (ran.code, words in ran.err) == (2, True), ran
@@ -168,7 +166,7 @@ def test_map_that_cannot_be_understood(
 
 
 @pytest.mark.parametrize("options", [["--keep-host"], ["--to-repo"], ["--map", "MAP"]])
-def test_layout_has_no_repositories_to_name(box: Path, tmp_path: Path, options: list[str]) -> None:
+def test_refuses_a_map_for_a_layout(box: Path, tmp_path: Path, options: list[str]) -> None:
     (tmp_path / "MAP").write_text("r.example a")
     given = [str(tmp_path / "MAP") if option == "MAP" else option for option in options]
     ran = run_here(["copy", *given, str(box), str(tmp_path / "to")])
@@ -177,7 +175,7 @@ def test_layout_has_no_repositories_to_name(box: Path, tmp_path: Path, options: 
 
 
 @pytest.mark.parametrize("options", [["--keep-host"], ["--full-names"], ["--map", "MAP"]])
-def test_whole_name_as_destination_leaves_nothing_to_name(
+def test_refuses_a_map_for_a_whole_name(
     box: Path, target: LoopbackRegistry, tmp_path: Path, options: list[str]
 ) -> None:
     (tmp_path / "MAP").write_text("r.example a")
@@ -188,7 +186,7 @@ def test_whole_name_as_destination_leaves_nothing_to_name(
     assert run_here(["copy", "--to-repo", one, f"{target.host}/app:v2"]).code == 0
 
 
-def test_one_repository_and_paths_of_their_own_contradict(box: Path, target: LoopbackRegistry) -> None:
+def test_refuses_one_repository_together_with_separate_paths(box: Path, target: LoopbackRegistry) -> None:
     ran = run_here(["copy", "--to-repo", "--full-names", str(box), f"{target.host}/a"])
     assert (ran.code, "--to-repo puts everything into one repository" in ran.err) == (2, True)
     ran = run_here(["copy", "--to-repo", str(box), f"{target.host}/a/"])

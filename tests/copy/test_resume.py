@@ -47,7 +47,7 @@ def asked_from(target: LoopbackRegistry) -> list[str]:
     return [seen.headers["range"] for seen in target.requests("GET", r"/blobs/") if "range" in seen.headers]
 
 
-def test_what_arrived_is_not_asked_for_again(partly: Path, target: LoopbackRegistry) -> None:
+def test_does_not_request_received_bytes_again(partly: Path, target: LoopbackRegistry) -> None:
     arrived = [part.stat().st_size for part in parts(partly)]
     assert max(arrived) > 4_000_000
     assert run_here(["copy", f"{target.host}/app:v1", str(partly)]).code == 0
@@ -57,7 +57,7 @@ def test_what_arrived_is_not_asked_for_again(partly: Path, target: LoopbackRegis
 
 
 @pytest.mark.parametrize("options", [["--dry-run"], []], ids=["dry-run", "copy"])
-def test_what_arrived_needs_no_more_room(
+def test_received_bytes_need_no_more_room(
     partly: Path, target: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch, options: list[str]
 ) -> None:
     """A stick that is nearly full is completed, not refused."""
@@ -70,7 +70,7 @@ def test_what_arrived_needs_no_more_room(
         assert run_here(["copy", *options, f"{target.host}/app:v1", str(partly)]).code == 1
 
 
-def test_what_arrived_wrong_comes_anew(partly: Path, target: LoopbackRegistry) -> None:
+def test_requests_wrong_bytes_again(partly: Path, target: LoopbackRegistry) -> None:
     """A power cut can leave anything in a file that was not flushed."""
     for part in parts(partly):
         part.write_bytes(bytes(part.stat().st_size))
@@ -79,9 +79,7 @@ def test_what_arrived_wrong_comes_anew(partly: Path, target: LoopbackRegistry) -
 
 
 @pytest.mark.parametrize("length", [SIZE, SIZE + 1])
-def test_what_arrived_in_full_or_more_is_judged_by_its_digest(
-    partly: Path, target: LoopbackRegistry, length: int
-) -> None:
+def test_judges_a_complete_or_longer_part_by_its_digest(partly: Path, target: LoopbackRegistry, length: int) -> None:
     for part in parts(partly):
         digest = part.name.removesuffix(".part").replace("-", ":")
         whole = target.repositories["app"].blobs[digest]
@@ -93,7 +91,7 @@ def test_what_arrived_in_full_or_more_is_judged_by_its_digest(
 
 @pytest.mark.skipif(os.name != "posix", reason="links")
 @pytest.mark.parametrize("kind", ["symbolic", "hard"])
-def test_a_medium_cannot_make_us_write_into_other_files(partly: Path, target: LoopbackRegistry, kind: str) -> None:
+def test_does_not_follow_links_of_a_medium_when_writing(partly: Path, target: LoopbackRegistry, kind: str) -> None:
     part = max(parts(partly))
     outside = partly.parent / "outside"
     outside.write_bytes(part.read_bytes())
@@ -108,7 +106,7 @@ def test_a_medium_cannot_make_us_write_into_other_files(partly: Path, target: Lo
     check_complete(partly, family(layer_bytes=SIZE, layers=1).index)
 
 
-def test_killed_inside_a_blob_the_next_run_goes_on_with_it(tmp_path: Path, target: LoopbackRegistry) -> None:
+def test_the_next_run_resumes_a_blob_after_a_kill(tmp_path: Path, target: LoopbackRegistry) -> None:
     made = family(layer_bytes=SIZE, layers=1)
     load(target, "app", made)
     target.on("GET", r"/blobs/", cut(after=5_000_000))
@@ -133,7 +131,7 @@ def refuse(*_: object) -> None:
     raise PermissionError(errno.EPERM, "Operation not permitted")
 
 
-def test_medium_without_modes_takes_large_blobs(
+def test_resumes_on_a_medium_without_file_modes(
     tmp_path: Path, target: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Windows' drives under WSL, network shares and some FUSE file systems refuse every change of a mode."""

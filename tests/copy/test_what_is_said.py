@@ -32,7 +32,7 @@ def windows(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["to", "to.tar"])
-def test_layer_that_lies_elsewhere_is_said_and_not_counted(tmp_path: Path, name: str) -> None:
+def test_reports_a_foreign_layer_without_counting_it(tmp_path: Path, name: str) -> None:
     source = windows(tmp_path)
     destination = str(tmp_path / name)
     document = run_here(["copy", str(source), destination, "--format", "json"]).document
@@ -45,7 +45,7 @@ def test_layer_that_lies_elsewhere_is_said_and_not_counted(tmp_path: Path, name:
     assert f"did not come along: {FOREIGN.digest} (19 B), only at https://layers.example/base" in ran.out
 
 
-def test_registry_that_wants_such_a_layer_is_explained(tmp_path: Path, target: LoopbackRegistry) -> None:
+def test_explains_why_a_registry_refuses_a_foreign_layer(tmp_path: Path, target: LoopbackRegistry) -> None:
     target.on("PUT", r"/manifests/", error(404, "MANIFEST_BLOB_UNKNOWN"), times=100)
     ran = run_here(["copy", "--retries", "0", str(windows(tmp_path)), f"{target.host}/app"])
     assert ran.code == 1
@@ -53,7 +53,7 @@ def test_registry_that_wants_such_a_layer_is_explained(tmp_path: Path, target: L
 
 
 @pytest.mark.parametrize("looked", [False, True])
-def test_cosigns_tags_that_nobody_looked_for_are_said(
+def test_reports_that_cosign_tags_were_not_looked_for(
     tmp_path: Path, target: LoopbackRegistry, *, looked: bool
 ) -> None:
     load(target, "app", family())
@@ -62,7 +62,7 @@ def test_cosigns_tags_that_nobody_looked_for_are_said(
     assert ("cosign's tags not looked for (--no-digest-tags)" in ran.out) is not looked
 
 
-def test_image_with_cosigns_signature_alone_had_no_other(tmp_path: Path, target: LoopbackRegistry) -> None:
+def test_an_image_with_only_a_cosign_signature_has_no_other(tmp_path: Path, target: LoopbackRegistry) -> None:
     """What cosign's tags listed was counted as copied and not as listed, so that the record proved nothing."""
     digest = target.put_image("app", tag="v1")
     target.put_image("app", layers=(b"cosign",), tag=f"{digest.replace(':', '-')}.sig")
@@ -74,7 +74,7 @@ def test_image_with_cosigns_signature_alone_had_no_other(tmp_path: Path, target:
     assert (answer.lookup.listed, answer.copied) == (1, 1)
 
 
-def test_of_all_tags_cosigns_are_a_part(tmp_path: Path, target: LoopbackRegistry) -> None:
+def test_all_tags_include_cosign_tags(tmp_path: Path, target: LoopbackRegistry) -> None:
     load(target, "app", family())
     ran = run_here(["copy", "--no-digest-tags", "--all-tags", f"{target.host}/app", str(tmp_path / "to")])
     assert ran.code == 0, ran
@@ -85,7 +85,7 @@ def test_of_all_tags_cosigns_are_a_part(tmp_path: Path, target: LoopbackRegistry
     )
 
 
-def test_cosign_signature_in_a_layout_is_called_so(tmp_path: Path) -> None:
+def test_names_a_cosign_signature_in_a_layout(tmp_path: Path) -> None:
     box = LayoutBuilder()
     image = box.tag(box.add_image(b"data"), "v1")
     signature = box.add_image(box.add_blob(b'{"critical":{}}', COSIGN_LAYER))
@@ -109,7 +109,7 @@ def signed(tmp_path: Path, target: LoopbackRegistry) -> Path:
     return box.write_directory(tmp_path / "source")
 
 
-def test_refused_signature_is_called_so_with_the_registrys_detail(signed: Path, target: LoopbackRegistry) -> None:
+def test_names_a_refused_signature_with_the_registrys_detail(signed: Path, target: LoopbackRegistry) -> None:
     ran = run_here(["copy", "--retries", "0", str(signed), f"{target.host}/app"])
     assert ran.code == 1
     assert f"what is attached to {signed}:v1 ({NOTARY_SIGNATURE}) is refused there" in ran.err
@@ -140,7 +140,7 @@ def test_broken_signature_is_left_behind(tmp_path: Path) -> None:
     assert str(signature.digest) not in (tmp_path / "to" / "index.json").read_text()
 
 
-def test_artifact_whose_record_names_a_broken_signature_does_not_arrive(
+def test_does_not_copy_an_artifact_whose_record_names_a_broken_signature(
     tmp_path: Path, target: LoopbackRegistry
 ) -> None:
     """The record says what came: it must not name what did not."""
@@ -161,7 +161,7 @@ def test_unsigned_artifact_is_refused_where_a_signature_is_demanded(tmp_path: Pa
     assert not (tmp_path / name).exists()
 
 
-def test_signed_ones_beside_an_unsigned_one_are_copied(tmp_path: Path, target: LoopbackRegistry) -> None:
+def test_copies_signed_artifacts_beside_an_unsigned_one(tmp_path: Path, target: LoopbackRegistry) -> None:
     made = family()
     load(target, "app", made)
     target.put_image("app", tag="unsigned")
@@ -176,7 +176,7 @@ def test_signed_ones_beside_an_unsigned_one_are_copied(tmp_path: Path, target: L
 
 
 @pytest.mark.parametrize("into", ["registry", "layout"])
-def test_artifact_whose_signature_cannot_be_copied_is_none_with_a_signature(
+def test_an_artifact_whose_signature_cannot_be_copied_counts_as_unsigned(
     tmp_path: Path, target: LoopbackRegistry, into: str
 ) -> None:
     """It went over without its signature, with exit code 20 as if something else had been left behind."""
@@ -197,7 +197,7 @@ def test_artifact_whose_signature_cannot_be_copied_is_none_with_a_signature(
 
 
 @pytest.mark.parametrize("options", [["--exclude-referrers"], ["--depth", "0"], ["--artifact-type", "a/b"]], ids=str)
-def test_signature_is_not_demanded_and_left_behind(tmp_path: Path, options: list[str]) -> None:
+def test_refuses_to_demand_signatures_and_leave_them_out(tmp_path: Path, options: list[str]) -> None:
     source = write(tmp_path / "source", family())
     ran = run_here(["copy", "--require-signature", *options, str(source), str(tmp_path / "to")])
     assert (ran.code, "signatures are left behind by what is chosen" in ran.err) == (2, True), ran

@@ -72,9 +72,7 @@ def test_judges_each_entry_of_a_doubled_tag_where_one_has_a_subject(tmp_path: Pa
 
 
 @pytest.mark.parametrize("config_type", ["application/vnd.cncf.notary.signature", "application/vnd.example.sbom+json"])
-def test_judges_each_entry_of_a_doubled_tag_where_one_has_another_config_type(
-    tmp_path: Path, config_type: str
-) -> None:
+def test_judges_each_entry_of_a_doubled_tag_where_one_has_another_config_type(tmp_path: Path, config_type: str) -> None:
     """containerd reads the config whatever its type, and unpacks the layers."""
     scene = Scene()
 
@@ -222,9 +220,7 @@ def _old_tar(**fields: bytes) -> bytes:
     [_old_tar(), _old_tar(checksum=b"%06o\09"), b"\x50\x2a\x4d\x18\0\0\0\0\x28\xb5\x2f\xfd", END, b""],
     ids=["without magic", "digit behind the checksum", "skippable frame of zstd", "empty tar", "no bytes"],
 )
-def test_judges_an_image_under_a_cosign_tag_whose_layer_has_an_unusual_type(
-    tmp_path: Path, layer: bytes
-) -> None:
+def test_judges_an_image_under_a_cosign_tag_whose_layer_has_an_unusual_type(tmp_path: Path, layer: bytes) -> None:
     """podman unpacks layers of any type that its reader of tars takes; Python's reader is stricter."""
     scene = Scene()
 
@@ -320,9 +316,7 @@ def test_judges_an_index_under_the_referrers_tag_of_a_subject_that_is_only_menti
 
 
 @pytest.mark.parametrize("damaged", [False, True])
-def test_judges_an_untagged_image_whose_subject_is_absent(
-    tmp_path: Path, *, damaged: bool
-) -> None:
+def test_judges_an_untagged_image_whose_subject_is_absent(tmp_path: Path, *, damaged: bool) -> None:
     scene = Scene()
 
     def pack(box: LayoutBuilder, _: Descriptor) -> None:
@@ -374,9 +368,7 @@ def test_judges_an_image_with_a_subject_that_is_marked_as_the_image(tmp_path: Pa
 
 @pytest.mark.parametrize("kind", ["dev.cosignproject.cosign/image", "dev.hauler/image"])
 @pytest.mark.parametrize("nested", [False, True])
-def test_judges_an_image_marked_as_the_image_that_a_referrer_lists(
-    tmp_path: Path, kind: str, *, nested: bool
-) -> None:
+def test_judges_an_image_marked_as_the_image_that_a_referrer_lists(tmp_path: Path, kind: str, *, nested: bool) -> None:
     """It has no subject, and what reached it was attached and signed by nobody."""
     scene = Scene()
 
@@ -436,9 +428,7 @@ def test_judges_a_docker_image_with_another_config_type(tmp_path: Path, where: s
     ],
 )
 @pytest.mark.parametrize("where", ["cosign", "kind"])
-def test_judges_a_webassembly_module(
-    tmp_path: Path, where: str, config_type: str, layer_type: str
-) -> None:
+def test_judges_a_webassembly_module(tmp_path: Path, where: str, config_type: str, layer_type: str) -> None:
     """containerd runs it with runwasi, by the name that it has."""
     scene = Scene()
 

@@ -208,7 +208,7 @@ def test_keeps_a_response_of_a_layout_with_the_one_that_holds_its_responders_cer
     assert run_here(written.arguments()).code == 14
 
 
-def test_refuses_a_forged_response_that_holds_a_responders_certificate(tmp_path: Path) -> None:
+def test_does_not_keep_a_forged_response_that_holds_a_responders_certificate(tmp_path: Path) -> None:
     """In the trust directory it would be damaged evidence, which leaves answers open."""
     made, chain = scene(ocsp_urls=["http://ocsp.example/"])
     delegate, other = issue("ocsp", issuer=chain.root), issue("leaf", issuer=chain.root)

@@ -251,9 +251,7 @@ def test_reports_folders_of_a_layout_that_cannot_be_listed(
     assert ran.code == code, ran
 
 
-def test_loose_copies_of_evidence_count_once_towards_the_bound(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_loose_copies_of_evidence_count_once_towards_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "BOX_EVIDENCE_BYTES", 2 * len(GOOD) - 1)
     scene = Scene()
     scene.sign_with(LEAF)

@@ -28,7 +28,9 @@ def written(tmp_path: Path) -> Written:
         (b"neither", "Check that it was copied whole"),
     ],
 )
-def test_the_remedy_for_a_file_that_is_not_a_report(written: Written, tmp_path: Path, content: bytes, remedy: str) -> None:
+def test_the_remedy_for_a_file_that_is_not_a_report(
+    written: Written, tmp_path: Path, content: bytes, remedy: str
+) -> None:
     report = tmp_path / "report"
     report.write_bytes(content)
     ran = run_here(["recheck", str(report), "--trust", str(written.trust)])

@@ -61,7 +61,9 @@ def test_ignores_an_indirect_crl_of_an_unknown_ca(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bound", ["CRL_BYTES", "CRL_FILE_BYTES"])
-def test_fetch_is_incomplete_with_evidence_over_the_bound(tmp_path: Path, bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetch_is_incomplete_with_evidence_over_the_bound(
+    tmp_path: Path, bound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scene = beside(REVOKING)
     monkeypatch.setattr(limits, bound, len(REVOKING) - 1)
     check(tmp_path, scene, "evidence.unread")

@@ -72,7 +72,7 @@ def test_documents_about_revocation_are_ignored(tmp_path: Path, name: str) -> No
 
 
 @pytest.mark.parametrize("name", ["ca.crl", "ca.crl.pem", "ca.crl.0"])
-def test_such_a_file_named_as_a_crl_leaves_the_answer_open(tmp_path: Path, name: str) -> None:
+def test_another_file_named_as_a_crl_leaves_the_answer_open(tmp_path: Path, name: str) -> None:
     """Whoever saved the wrong file meant a CRL."""
     made, _ = scene()
     written = made.write(tmp_path)
@@ -80,7 +80,7 @@ def test_such_a_file_named_as_a_crl_leaves_the_answer_open(tmp_path: Path, name:
     assert run_here(written.arguments()).code == 15
 
 
-def test_a_possibly_damaged_crl_under_such_a_name_leaves_the_answer_open(tmp_path: Path) -> None:
+def test_a_possibly_damaged_crl_named_as_a_document_leaves_the_answer_open(tmp_path: Path) -> None:
     made, chain = scene()
     written = made.write(tmp_path)
     bad = revoking(chain)
@@ -103,7 +103,7 @@ def test_accepts_a_link_to_a_crl_in_the_same_folder(tmp_path: Path, link: str) -
 
 
 @pytest.mark.parametrize("target", ["../old.crl", "gone.crl", "notes", "current.crl", "{}/crls/old.crl"])
-def test_reports_a_link_to_another_place(tmp_path: Path, target: str) -> None:
+def test_a_link_to_another_place_leaves_the_answer_open(tmp_path: Path, target: str) -> None:
     made, _ = scene()
     written = made.write(tmp_path)
     (written.trust / "crls/notes").write_text("see the other stick\n")

@@ -101,9 +101,7 @@ def test_refuses_a_manifest_json_that_names_another_image(
 
 
 @pytest.mark.parametrize("tags", [None, [], ["evil:v9"]])
-def test_refuses_a_manifest_json_whose_only_image_is_not_the_named_one(
-    tmp_path: Path, tags: list[str] | None
-) -> None:
+def test_refuses_a_manifest_json_whose_only_image_is_not_the_named_one(tmp_path: Path, tags: list[str] | None) -> None:
     """`crane push FILE` and `skopeo copy docker-archive:FILE` take the only image, whatever it is called."""
     whole, one = _saved(tmp_path, lambda item: item.update(Config="blobs/sha256/" + "0" * 64, RepoTags=tags))
     (problem,) = one.document["problems"]
@@ -168,9 +166,7 @@ def test_refuses_a_manifest_json_whose_first_image_is_not_judged(tmp_path: Path,
         ("v1", "ocidir:///srv//box:v1", "localhost/srv/box:v1"),
     ],
 )
-def test_names_with_a_digest_or_path_agree_with_themselves(
-    tmp_path: Path, ref: str, name: str, tag: str
-) -> None:
+def test_names_with_a_digest_or_path_agree_with_themselves(tmp_path: Path, ref: str, name: str, tag: str) -> None:
     """`ctr images export` writes the first three, `regctl image export` the others."""
 
     def whole(folder: str, tag: str) -> Ran:
@@ -196,9 +192,7 @@ def test_names_with_a_digest_or_path_agree_with_themselves(
 
 
 @pytest.mark.parametrize(("typed", "code"), [(NAME, 11), ("v1", 11), ("docker.io/library/app:v2", 0), ("@", 0)])
-def test_refuses_a_name_that_docker_load_gives_to_another_image(
-    tmp_path: Path, typed: str, code: int
-) -> None:
+def test_refuses_a_name_that_docker_load_gives_to_another_image(tmp_path: Path, typed: str, code: int) -> None:
     """docker load runs what the last item of a name says."""
     scene = Scene()
 

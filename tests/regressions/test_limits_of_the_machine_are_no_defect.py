@@ -29,7 +29,9 @@ def test_names_standard_output_where_it_is_full(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread")])
-def test_too_little_memory_is_not_an_internal_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_too_little_memory_is_not_an_internal_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise error
 

@@ -297,9 +297,7 @@ def test_an_unreadable_folder_leaves_the_answer_open(
 
 
 @pytest.mark.parametrize("heap", ["heap", ".heap", "plugins"])
-def test_files_over_the_bound_leave_the_answer_open(
-    tmp_path: Path, heap: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_over_the_bound_leave_the_answer_open(tmp_path: Path, heap: str, monkeypatch: pytest.MonkeyPatch) -> None:
     written = write(tmp_path)
     for number in range(20):
         put(written.trust / heap / f"{number}", b"")

@@ -234,9 +234,7 @@ def test_compares_a_name_with_what_docker_completes_it_to(
         ({BASE_NAME: f"{PROD}:v1", REF_NAME: "evil"}, 0),
     ],
 )
-def test_compares_a_name_with_what_zarf_completes_it_to(
-    tmp_path: Path, annotations: dict[str, str], code: int
-) -> None:
+def test_compares_a_name_with_what_zarf_completes_it_to(tmp_path: Path, annotations: dict[str, str], code: int) -> None:
     """zarf makes a ref.name of it when it pushes a package's images; of two equal ones oras takes the last."""
     scene = Scene(refer=lambda written: f"oci:{written.layout}:{PROD}:v1", scope="registry.example/net-monitor")
 
@@ -269,9 +267,7 @@ def test_compares_a_name_with_the_entry_of_that_number(tmp_path: Path, name: str
 
 
 @pytest.mark.parametrize("annotation", [REF_NAME, CONTAINERD_NAME])
-def test_refuses_a_digest_that_ends_the_name_of_another_entry(
-    tmp_path: Path, annotation: str
-) -> None:
+def test_refuses_a_digest_that_ends_the_name_of_another_entry(tmp_path: Path, annotation: str) -> None:
     """containerd finds `app@sha256:...` among its names and runs what bears it, whatever digest that has."""
     scene = Scene()
     digest = str(scene.target.digest)
@@ -288,9 +284,7 @@ def test_refuses_a_digest_that_ends_the_name_of_another_entry(
 
 
 @pytest.mark.parametrize("gone", [False, True])
-def test_a_name_that_only_the_layout_has_is_not_judged_by_the_statement_for_all(
-    tmp_path: Path, *, gone: bool
-) -> None:
+def test_a_name_that_only_the_layout_has_is_not_judged_by_the_statement_for_all(tmp_path: Path, *, gone: bool) -> None:
     """Shown as `pass stick:registry.example/prod/app:v1`, which was refused where it was typed."""
     scene = _lab_scene()
     scene.policy = oci_policy(
@@ -500,9 +494,7 @@ def test_a_name_that_tools_take_for_a_repository_of_the_policy_gets_its_statemen
 
 @pytest.mark.parametrize("annotation", [REF_NAME, CONTAINERD_NAME])
 @pytest.mark.parametrize("tag", ["v1", "v2"])
-def test_refuses_a_short_tag_of_two_recorded_names(
-    tmp_path: Path, annotation: str, tag: str
-) -> None:
+def test_refuses_a_short_tag_of_two_recorded_names(tmp_path: Path, annotation: str, tag: str) -> None:
     """The layout called it lab/app and prod/app, and had a record of each: `:v1` was judged as whichever came first."""
     scene = _lab_scene()
 

@@ -63,9 +63,7 @@ def test_refuses_two_values_for_one_metadata_key(tmp_path: Path, command: str) -
 
 
 @pytest.mark.parametrize("command", ["verify", "recheck"])
-def test_refuses_an_empty_trust_option(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
-) -> None:
+def test_refuses_an_empty_trust_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     """`--trust "$TRUST"` on a medium that holds a trust directory: a medium brought the trust for another medium."""
     written = Scene().write(tmp_path)
     monkeypatch.chdir(written.trust)
@@ -86,9 +84,7 @@ def test_a_wildcard_as_scope_has_a_fitting_remedy(tmp_path: Path, scope: str) ->
 
 
 @pytest.mark.parametrize("file", [".", ""])
-def test_refuses_a_blob_without_a_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
-) -> None:
+def test_refuses_a_blob_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
     written = Scene().write(tmp_path)
     (tmp_path / "inner").mkdir()
     monkeypatch.chdir(tmp_path / "inner")
