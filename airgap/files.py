@@ -32,10 +32,12 @@ def complete_or_absent(path: Path, *, mode: int = 0o644, replace: bool = True) -
     """A new file that takes the name `path` when the block ends well, and leaves nothing when it does not.
 
     Written under a temporary name in the same folder, flushed to the medium, then renamed: a reader of `path` sees
-    the old content or the new, never half. A device or a pipe is refused: it would be gone, and a file in its place.
+    the old content or the new, never half. What dead writers of the same name left in the folder is removed first.
+    A device or a pipe is refused: it would be gone, and a file in its place.
     Raises OSError; without `replace` FileExistsError if something has the name by then.
     """
     _check_replaceable(path)
+    sweep_leftovers(path)
     temporary = _temporary(path)
     try:
         with os.fdopen(_create_locked(temporary, mode), "wb") as file:

@@ -6,7 +6,6 @@ Answers are checked one at a time, so that memory holds one CRL whatever the num
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -33,6 +32,7 @@ from airgap.pki.ocsp_request import ocsp_request
 from airgap.pki.wrong_files import NeededFile, needed_in, problem_of_download, problem_of_evidence
 from airgap.revocation.evidence_directory import CRLS, OCSP
 from airgap.revocation.makers import EvidenceMakers
+from airgap.scratch import scratch_folder
 from airgap.text import safe
 
 _RETRY_HASH: Final = "sha256"
@@ -94,10 +94,10 @@ class Gatherer:
 
         Raises LimitError, TrustMaterialError (an index that cannot be read), OSError.
         """
-        with tempfile.TemporaryDirectory(prefix="airgap-fetch-") as folder:
-            self._round(asked, downloads, executor, Path(folder))
+        with scratch_folder() as folder:
+            self._round(asked, downloads, executor, folder)
             new = [item for item in self.responders if item not in set(asked)]
-            self._round(new, downloads, executor, Path(folder))
+            self._round(new, downloads, executor, folder)
 
     def _round(
         self, asked: Iterable[CertificateToCheck], downloads: Downloads, executor: Executor, folder: Path

@@ -20,6 +20,7 @@ from airgap.plugin.package import Package, read_package
 from airgap.plugin.plugin_directory import PluginDirectory, check_name, executable_name
 from airgap.plugin.plugin_error import PluginError
 from airgap.plugin.protocol import Metadata
+from airgap.scratch import scratch_folder
 from airgap.text import safe
 
 
@@ -67,14 +68,12 @@ def uninstall_plugin(directory: PluginDirectory, name: str) -> Path:
 
 @contextmanager
 def _staged(directory: PluginDirectory, package: Package) -> Iterator[Path]:
-    staging = directory.path / f".install-{secrets.token_hex(6)}"  # names of plugins do not begin with a dot
-    staging.mkdir(mode=0o755)
-    try:
+    with scratch_folder(directory.path) as folder:  # names of plugins do not begin with a dot
+        staging = folder / package.name
+        staging.mkdir(mode=0o755)
         for name, data in package.files.items():
             write_file(staging / name, data, mode=0o755 if name == executable_name(package.name) else 0o644)
         yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _installed_version(directory: PluginDirectory, name: str) -> SemVer | None:

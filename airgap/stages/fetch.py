@@ -6,7 +6,6 @@ Evidence is checked by the rules of the verifier, so that it is usable on the di
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -49,6 +48,7 @@ from airgap.revocation.freshness import Freshness
 from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.misplaced import POSSIBLE, says_evidence
 from airgap.revocation.pool import EvidencePool
+from airgap.scratch import scratch_folder
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.layout_referrers_tags import LayoutReferrersTags, Relisted
@@ -109,7 +109,7 @@ def fetch(
         if place is not None:
             check_apart(place, targets)
     with ExitStack() as stack:
-        root = request.directory or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="airgap-")))
+        root = request.directory or stack.enter_context(scratch_folder())
         pool = executor or stack.enter_context(ThreadPoolExecutor(_THREADS))
         meant = credentials and credentials.only_for(registries_in(targets, os.path.exists))
         registries = stack.enter_context(Registries(meant, transport))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
 from airgap.oci.store import Store
 from airgap.problem import Problem
+from airgap.scratch import scratch_folder
 from airgap.text import safe
 from airgap.transfer.endpoint import BlobStream, Entry
 from airgap.transfer.plan import CopyRoot, Selection
@@ -218,8 +218,8 @@ def _write(built: Built, trust: Path, destination: str, *, overwrite: bool) -> P
             f"there is no folder {safe(path.parent)} to write {safe(path.name)} into",
             remedy=f"Make the folder first: mkdir -p {safe(path.parent)}",
         )
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-        staged = Path(folder, "layout")
+    with scratch_folder(path.parent) as folder:
+        staged = folder / "layout"
         _write_folder(built, trust, staged)
         with open_layout(staged) as store, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             graph = Graph(store)

@@ -14,7 +14,7 @@ from typing import BinaryIO, Final, NamedTuple
 
 from airgap import limits
 from airgap.errors import FormatError
-from airgap.files import complete_or_absent, sweep_leftovers
+from airgap.files import complete_or_absent
 from airgap.locking import exclusive
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
@@ -77,7 +77,6 @@ def add_to_tar(
                 raise malformed(f"{source}: {error}") from None
             index, named = merged(parts.content, listed, drop=old, source=source)
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            sweep_leftovers(target)
             with complete_or_absent(target, mode=mode) as out:
                 _write(out, shared, parts, index, added)
                 file.close()  # Windows cannot rename over an open file

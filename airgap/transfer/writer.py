@@ -391,8 +391,6 @@ def _prepare(path: Path) -> None:
                 f"{safe(path)} is not empty and no layout", remedy="Choose a layout, an empty folder, or a new one."
             )
         with exclusive(path):
-            for name in (LAYOUT_FILE, LAYOUT_INDEX):
-                sweep_leftovers(path / name)
             (path / BLOBS).mkdir(exist_ok=True)
             if not (path / LAYOUT_INDEX).exists():
                 write_file(path / LAYOUT_INDEX, EMPTY_INDEX)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +24,7 @@ from airgap.revocation.evidence_directory import read_index
 from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.revocation.unsigned import FILE as UNSIGNED_FILE
 from airgap.revocation.unsigned import LOCAL, UnsignedEvidence
+from airgap.scratch import scratch_folder
 from airgap.text import safe
 from airgap.transfer.checked_bytes import copy_checked
 from airgap.trust.directory import TrustDirectory
@@ -127,8 +127,7 @@ def check_incoming(store: Store, snapshot: Snapshot) -> None:
 
     Called before anything is written, so that verify reports what would refuse the snapshot.
     """
-    with tempfile.TemporaryDirectory(prefix="airgap-snapshot-") as folder:
-        root = Path(folder)
+    with scratch_folder() as root:
         for file in snapshot.files:
             if file.part not in {Part.CRL, Part.OCSP}:
                 path = root / file.path

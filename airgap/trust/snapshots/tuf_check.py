@@ -12,7 +12,6 @@ failed, too (TUF 5.3.8, 5.4.5, 5.5.7): a new root or timestamp is remembered alt
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,6 +21,7 @@ from airgap.errors import Rejected, TrustMaterialError, UsageError
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
 from airgap.oci.store import Store, read_verified
+from airgap.scratch import scratch_folder
 from airgap.text import safe
 from airgap.trust.snapshots.pins import Pin, PinKind, Pins
 from airgap.trust.snapshots.snapshot_document import Snapshot
@@ -94,14 +94,14 @@ def check_tuf(
     """
     load()
     metadata = _metadata(store, graph, snapshot)
-    with tempfile.TemporaryDirectory(prefix="airgap-tuf-") as folder:
-        _restore(Path(folder), memory)
+    with scratch_folder() as folder:
+        _restore(folder, memory)
         wanted = {file.path: (file.digest.encoded, file.size) for file in snapshot.files}
         wanted[MANIFEST_TARGET] = (snapshot.descriptor.digest.encoded, snapshot.descriptor.size)
         try:
             answers = _ask(folder, metadata, pin, list(wanted))
         finally:
-            keep(_kept(Path(folder)))
+            keep(_kept(folder))
         for path, found in answers.items():
             if found != wanted[path]:
                 raise Rejected(
@@ -112,7 +112,7 @@ def check_tuf(
 
 
 def _ask(
-    folder: str, metadata: Mapping[str, bytes], pin: Pin, paths: list[str]
+    folder: Path, metadata: Mapping[str, bytes], pin: Pin, paths: list[str]
 ) -> dict[str, tuple[str | None, int] | None]:
     """Digest and size of each target, from verified metadata."""
     from securesystemslib.exceptions import Error as SecureSystemsError
@@ -122,7 +122,7 @@ def _ask(
     config = UpdaterConfig(prefix_targets_with_hash=False)
     try:
         updater = Updater(
-            metadata_dir=folder,
+            metadata_dir=str(folder),
             metadata_base_url=_BASE,
             fetcher=_fetcher(metadata),
             config=config,

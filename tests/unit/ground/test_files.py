@@ -85,6 +85,11 @@ LEFT = ".trip.tar.0123456789ab.tmp"
 
 
 class TestLeftovers:
+    def test_are_removed_by_the_next_writer_of_the_name(self, tmp_path: Path) -> None:
+        (tmp_path / LEFT).write_bytes(b"half")
+        write_file(tmp_path / "trip.tar", b"whole")
+        assert [path.name for path in tmp_path.iterdir()] == ["trip.tar"]
+
     def test_of_a_dead_writer_are_removed(self, tmp_path: Path) -> None:
         (tmp_path / LEFT).write_bytes(b"half")
         sweep_leftovers(tmp_path / "trip.tar")

@@ -115,7 +115,7 @@ def test_the_list_has_the_broken_ones_too(tmp_path: Path) -> None:
     write_plugin(tmp_path, Behaviour())
     write_plugin(tmp_path, Behaviour(name="liar"), name="honest")
     (tmp_path / "plugins" / "empty").mkdir()
-    (tmp_path / "plugins" / ".install-1").mkdir()
+    (tmp_path / "plugins" / ".airgap-scratch-1").mkdir()
     (tmp_path / "plugins" / "a file").write_text("")
     (tmp_path / "plugins" / "link").symlink_to(tmp_path)
     found = directory(tmp_path).installed()
