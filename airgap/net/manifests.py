@@ -222,7 +222,7 @@ def _media_type(reply: Reply, name: str) -> str:
     if said in DOCKER_SCHEMA_1 or stated in DOCKER_SCHEMA_1 or document.get("schemaVersion") == 1:
         remedy = "Pull and push it once with a newer docker or skopeo (--format v2s2), and copy that."
         raise ContentError("content.malformed", f"{name} {SCHEMA_1}", remedy=remedy)
-    if stated is not None and said not in _UNSPECIFIC and stated != said:
+    if stated and said not in _UNSPECIFIC and stated != said:
         raise ContentError(
             "content.malformed",
             f"{name} says that it is {safe(stated, limit=120)!r}, the registry sent it as {safe(said, limit=120)!r}",

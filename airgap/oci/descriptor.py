@@ -193,7 +193,7 @@ def _hints(source: JsonObject) -> _Hints:
         annotations=take_strings(source, "annotations"),
         platform=None if platform is None else _platform(platform),
         urls=take_list(source, "urls", text_or_null, limit=limits.DESCRIPTOR_URLS, required=False),
-        data=None if data is None else decode_standard(data, where="data"),
+        data=decode_standard(data, where="data") if data else None,
     )
 
 

@@ -127,7 +127,7 @@ def parse_layout_index(raw: bytes) -> Index:
 
 def _check_kind(document: JsonObject, media_type: str) -> None:
     stated = take_optional(document, "mediaType", str)
-    if stated is not None and stated != media_type:
+    if stated and stated != media_type:
         raise FormatError(f"is {safe(stated, limit=160)!r}, but its descriptor says {media_type!r}", where="mediaType")
     if media_type not in ARTIFACT_MANIFESTS:
         version = take(document, "schemaVersion", int)

@@ -6,7 +6,7 @@ import pytest
 
 from airgap.errors import ContentError, NotFoundError, UsageError
 from airgap.net.transport_errors import RegistryError, TransportError
-from airgap.oci.descriptor import IMAGE_MANIFEST
+from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST
 from airgap.oci.digest import Digest
 from tests.support.net import Diary, described, store
 from tests.support.registry import LoopbackRegistry, answer, cut, digest_of, error, reset
@@ -160,6 +160,14 @@ def test_a_manifest_is_kept_byte_for_byte(registry: LoopbackRegistry) -> None:
     registry.put_manifest("app", raw, tag="v1")
     with store(registry.host) as repository:
         assert repository.manifests.get("v1").raw == raw
+
+
+def test_a_manifest_with_an_empty_media_type_is_what_the_registry_says(registry: LoopbackRegistry) -> None:
+    """Readers in Go cannot tell it from an absent one."""
+    raw = b'{"schemaVersion":2,"mediaType":"","manifests":[]}'
+    registry.on("GET", "/manifests/", answer(200, raw, Content_Type=IMAGE_INDEX))
+    with store(registry.host) as repository:
+        assert repository.resolve("v1").media_type == IMAGE_INDEX
 
 
 def test_a_missing_tag_is_named(registry: LoopbackRegistry) -> None:

@@ -41,6 +41,11 @@ def test_null_in_a_list_of_texts_is_an_empty_one_as_in_go() -> None:
     assert descriptor.platform.os_features == ("", "win32k")
 
 
+def test_empty_embedded_content_is_none() -> None:
+    """Readers in Go cannot tell it from an absent member."""
+    assert Descriptor.from_json(GOOD | {"data": ""}).data is None
+
+
 @pytest.mark.parametrize(
     ("change", "where"),
     [

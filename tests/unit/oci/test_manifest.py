@@ -230,6 +230,13 @@ def test_null_in_a_manifest_is_an_absent_member(member: str) -> None:
     assert replace(with_null, raw=b"") == replace(without, raw=b"")
 
 
+@pytest.mark.parametrize(("document", "media_type"), [(image(), IMAGE_MANIFEST), (index(), IMAGE_INDEX)])
+def test_an_empty_media_type_is_an_absent_one(document: Json, media_type: str) -> None:
+    """Readers in Go cannot tell them apart; the descriptor says what it is."""
+    empty, absent = (parse(document | {"mediaType": value}, media_type) for value in ("", None))
+    assert replace(empty, raw=b"") == replace(absent, raw=b"")
+
+
 def test_a_list_that_is_null_is_empty_and_one_that_is_absent_is_missing() -> None:
     """LAYOUT-2; umoci init writes null."""
     manifest = parse(image(layers=None), IMAGE_MANIFEST)
