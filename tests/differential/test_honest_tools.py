@@ -95,7 +95,7 @@ def test_archive_of_skopeo_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-def test_tar_of_our_own_is_the_same_to_other_readers(tmp_path: Path, algorithm: str) -> None:
+def test_other_readers_agree_on_our_tar(tmp_path: Path, algorithm: str) -> None:
     """Names of sha512 blobs are longer than a header's field."""
     builder = LayoutBuilder()
     builder.tag(builder.add_image(b"good", algorithm=algorithm), "v1")
@@ -116,7 +116,7 @@ def _blobs(tree: Tree) -> Tree:
 
 
 @pytest.mark.parametrize("links", [False, True])
-def test_links_between_files_are_refused_unless_the_tool_wrote_plain_ones(tmp_path: Path, links: bool) -> None:
+def test_refuses_links_between_files(tmp_path: Path, links: bool) -> None:
     """The remedy of the message: `cp -rL`, or GNU tar's own."""
     layout = write_tree(tmp_path / "layout", GOOD)
     (layout / "again").hardlink_to(layout / "index.json")
@@ -130,7 +130,7 @@ def test_links_between_files_are_refused_unless_the_tool_wrote_plain_ones(tmp_pa
         assert opened.index().manifests
 
 
-def test_volume_label_of_gnu_tar_is_called_one(tmp_path: Path) -> None:
+def test_names_a_volume_label_of_gnu_tar(tmp_path: Path) -> None:
     """Its header has no magic."""
     path = tmp_path / "x.tar"
     _tool("tar", "-V", "trip")(write_tree(tmp_path / "layout", GOOD), path)
@@ -138,7 +138,7 @@ def test_volume_label_of_gnu_tar_is_called_one(tmp_path: Path) -> None:
         pass
 
 
-def test_incremental_tar_is_called_one(tmp_path: Path) -> None:
+def test_names_an_incremental_tar(tmp_path: Path) -> None:
     path = tmp_path / "x.tar"
     _tool("tar", "-g", str(tmp_path / "state"))(write_tree(tmp_path / "layout", GOOD), path)
     with pytest.raises(Exception, match="is a directory with a list of names"), open_layout(path):

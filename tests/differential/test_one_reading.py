@@ -54,7 +54,7 @@ class Tally:
     broken: list[str] = field(default_factory=list)
 
 
-def test_accepted_means_the_same_to_every_reader(tmp_path: Path) -> None:
+def test_every_reader_unpacks_an_accepted_tar_alike(tmp_path: Path) -> None:
     tally = Tally()
     batch: list[tuple[Path, Forged, Tree]] = []
 

@@ -176,7 +176,7 @@ def test_accepts_nothing_that_the_suite_rejects(accepted: dict[str, tuple[Certif
     assert {name for name in accepted if name.startswith("Invalid")} == NAMES_NO_WAY
 
 
-def test_what_names_no_way_to_ask_is_listed_by_no_crl(
+def test_no_crl_lists_a_certificate_without_a_source_of_revocation(
     accepted: dict[str, tuple[Certificate, ...]], evidence: EvidenceDirectory
 ) -> None:
     for name in NAMES_NO_WAY:
@@ -186,7 +186,7 @@ def test_what_names_no_way_to_ask_is_listed_by_no_crl(
             assert not any(file.load().entries(certificate) for file in evidence.crls(certificate.issuer)), name
 
 
-def test_accepts_what_the_suite_accepts_but_for_what_is_stricter_here(
+def test_accepts_what_the_suite_accepts_except_documented_stricter_rules(
     accepted: dict[str, tuple[Certificate, ...]],
 ) -> None:
     refused = {name for name in certificates() if name.startswith("Valid")} - set(accepted)

@@ -29,7 +29,7 @@ def _verified(tmp_path: Path, pack: Any, scene: Scene | None = None) -> tuple[di
 
 
 @pytest.mark.parametrize("number", [1, 3])
-def test_unsigned_attachments_are_counted(tmp_path: Path, number: int) -> None:
+def test_counts_unsigned_attachments(tmp_path: Path, number: int) -> None:
     def pack(box: LayoutBuilder, target: Descriptor) -> None:
         for item in range(number):
             box.add_referrer(target, b"sbom %d" % item, artifact_type=SBOM, layer_type=SBOM)
@@ -41,7 +41,7 @@ def test_unsigned_attachments_are_counted(tmp_path: Path, number: int) -> None:
     assert SBOM in text
 
 
-def test_attachment_with_a_valid_signature_is_not(tmp_path: Path) -> None:
+def test_does_not_count_an_attachment_with_a_valid_signature(tmp_path: Path) -> None:
     scene = Scene()
 
     def pack(box: LayoutBuilder, target: Descriptor) -> None:
@@ -51,7 +51,7 @@ def test_attachment_with_a_valid_signature_is_not(tmp_path: Path) -> None:
     assert (counted, "no valid signature" in text) == ({"count": 1, "unsigned": 0}, False)
 
 
-def test_attachment_with_a_signature_that_is_not_valid_is(tmp_path: Path) -> None:
+def test_counts_an_attachment_with_an_invalid_signature(tmp_path: Path) -> None:
     def pack(box: LayoutBuilder, target: Descriptor) -> None:
         box.add_referrer(box.add_referrer(target, b"sbom", artifact_type=SBOM, layer_type=SBOM), b"no envelope")
 
@@ -59,7 +59,7 @@ def test_attachment_with_a_signature_that_is_not_valid_is(tmp_path: Path) -> Non
     assert (counted, "1 attachment of 1 has no valid signature" in text) == ({"count": 1, "unsigned": 1}, True)
 
 
-def test_evidence_proves_itself_and_is_not_counted(tmp_path: Path) -> None:
+def test_does_not_count_evidence_as_unsigned(tmp_path: Path) -> None:
     def pack(box: LayoutBuilder, target: Descriptor) -> None:
         box.add_referrer(target, [], artifact_type=EVIDENCE_TYPE)
 
@@ -84,7 +84,7 @@ def test_kinds_are_bounded_and_escaped(tmp_path: Path) -> None:
         ("application/json", "application/vnd.dev.sigstore.bundle.v0.3+json", "sigstore bundle"),
     ],
 )
-def test_signature_of_another_kind_is_no_attachment_and_is_named(
+def test_names_a_signature_of_another_kind_without_counting_it(
     tmp_path: Path, layer_type: str, artifact_type: str, words: str
 ) -> None:
     def pack(box: LayoutBuilder, target: Descriptor) -> None:

@@ -101,7 +101,7 @@ def test_a_digest_by_another_hash_than_the_keys_is_refused(tmp_path: Path, kind:
     assert "attached to the wrong" not in ran.out
 
 
-def test_the_media_type_counts_where_it_is_asked_for(tmp_path: Path) -> None:
+def test_compares_the_media_type_on_request(tmp_path: Path) -> None:
     """NEG-143, PAY-8."""
     scene = BlobScene(tmp_path, target={"mediaType": "text/plain"})
     assert judged(scene).code == 0
@@ -109,7 +109,7 @@ def test_the_media_type_counts_where_it_is_asked_for(tmp_path: Path) -> None:
     refused(scene, 12, "payload.mismatch", "--media-type", "application/octet-stream")
 
 
-def test_metadata(tmp_path: Path) -> None:
+def test_demands_metadata_of_the_signature(tmp_path: Path) -> None:
     """PAY-9, PAY-10."""
     scene = BlobScene(tmp_path, target={"annotations": {"build": "7", "team": "blue"}})
     assert judged(scene, "-m", "build=7").code == 0
@@ -130,14 +130,14 @@ def test_a_statement_is_chosen_by_name_or_is_the_global_one(tmp_path: Path) -> N
     assert run_here(scene.verify("--policy-name", " ")).code == 2
 
 
-def test_without_a_global_statement_a_name_is_needed(tmp_path: Path) -> None:
+def test_needs_a_name_without_a_global_statement(tmp_path: Path) -> None:
     """NEG-142, BLOB-2."""
     scene = BlobScene(tmp_path, policy=oci_policy(blob_statement(globalPolicy=None)))
     refused(scene, 13, "policy.no_statement")
     assert judged(scene, "--policy-name", "files").code == 0
 
 
-def test_skip_is_success_and_shouted(tmp_path: Path) -> None:
+def test_skip_succeeds_with_a_warning(tmp_path: Path) -> None:
     """D45: the reference crashes. Nothing is read."""
     skipping = blob_statement(
         name="loose",
@@ -162,7 +162,7 @@ def test_a_global_skip_is_refused(tmp_path: Path) -> None:
     refused(BlobScene(tmp_path, policy=oci_policy(statement)), 18, "policy.malformed")
 
 
-def test_the_policy_for_artifacts_counts_for_no_file(tmp_path: Path) -> None:
+def test_does_not_use_the_policy_for_artifacts(tmp_path: Path) -> None:
     """POLICY-2."""
     scene = BlobScene(tmp_path).write()
     (scene.trust / "trustpolicy.blob.json").rename(scene.trust / "trustpolicy.oci.json")
@@ -186,7 +186,7 @@ def test_a_name_that_does_not_say_the_format_is_refused(tmp_path: Path, name: st
 
 
 @pytest.mark.parametrize("name", ["a.JWS.SIG", "a.b.c.Jws.Sig", "a.jws.sig"])
-def test_the_case_of_the_name_says_nothing(tmp_path: Path, name: str) -> None:
+def test_ignores_the_case_of_the_file_name(tmp_path: Path, name: str) -> None:
     """BLOB-4."""
     scene = BlobScene(tmp_path).write()
     (tmp_path / name).write_bytes(scene.signature.read_bytes())
@@ -205,7 +205,7 @@ def test_a_signature_under_the_other_formats_name_is_refused(tmp_path: Path, for
     assert ran.document["digest"] is None
 
 
-def test_what_is_not_there(tmp_path: Path) -> None:
+def test_reports_missing_files(tmp_path: Path) -> None:
     scene = BlobScene(tmp_path).write()
     ran = run_here(scene.verify("-s", str(tmp_path / "gone.jws.sig")))
     assert (ran.code, ran.document["verdict"]) == (11, "fail")
@@ -224,7 +224,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     assert run_here(scene.verify()).code == 11
 
 
-def test_of_two_signatures_one_must_be_named(tmp_path: Path) -> None:
+def test_one_of_two_signatures_must_be_named(tmp_path: Path) -> None:
     scene = BlobScene(tmp_path).write()
     BlobScene(tmp_path, form="cose", leaf=scene.leaf).write()
     ran = run_here(scene.verify())
@@ -262,7 +262,7 @@ def test_a_plugin_may_be_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert (ran.code, ran.document["network"]["plugins"]) == (0, ["good"])
 
 
-def test_any_size_in_constant_memory(tmp_path: Path) -> None:
+def test_verifies_any_size_in_constant_memory(tmp_path: Path) -> None:
     """LIM-3: the reference reads the whole file."""
     path = tmp_path / "large"
     with path.open("wb") as file:
@@ -289,7 +289,7 @@ def sign(folder: Path, leaf: Issued, *more: str, content: bytes = CONTENT) -> Ra
 
 @FORMS
 @pytest.mark.parametrize("kind", HASHES)
-def test_what_is_signed_here_verifies_here(tmp_path: Path, form: str, kind: str) -> None:
+def test_verifies_its_own_signatures(tmp_path: Path, form: str, kind: str) -> None:
     """BLOB-5: beside the file, under its name."""
     scene = BlobScene(tmp_path, form=form, leaf=Pki().code_chain(kind)).write()
     scene.signature.unlink()
@@ -304,7 +304,7 @@ def test_what_is_signed_here_verifies_here(tmp_path: Path, form: str, kind: str)
     assert verified.document["signature"]["signer"]["expiry"] is not None
 
 
-def test_the_document_of_signing(tmp_path: Path) -> None:
+def test_prints_a_document_of_signing(tmp_path: Path) -> None:
     ran = sign(tmp_path, Pki().code_chain(), "--format", "json")
     document = ran.document
     assert (document["schema"], document["blob"]["size"]) == ("airgap.blob.sign/1", len(CONTENT))
@@ -313,7 +313,7 @@ def test_the_document_of_signing(tmp_path: Path) -> None:
     assert document["envelope"]["digest"] == f"sha256:{hashlib.sha256(raw).hexdigest()}"
 
 
-def test_another_directory(tmp_path: Path) -> None:
+def test_writes_into_another_directory(tmp_path: Path) -> None:
     """BLOB-5."""
     (tmp_path / "signatures").mkdir()
     assert sign(tmp_path, Pki().code_chain(), "--signature-directory", str(tmp_path / "signatures")).code == 0
@@ -338,7 +338,7 @@ BAD_LEAVES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("leaf", BAD_LEAVES.values(), ids=BAD_LEAVES)
-def test_nothing_is_written_where_the_chain_may_not_sign(tmp_path: Path, leaf: dict[str, Any]) -> None:
+def test_writes_nothing_where_the_chain_may_not_sign(tmp_path: Path, leaf: dict[str, Any]) -> None:
     ran = sign(tmp_path, Pki().code_chain(leaf=leaf))
     assert ran.code == 1, ran
     assert sorted(path.name for path in tmp_path.iterdir()) == ["firmware.bin", "signing.crt", "signing.key"]
@@ -347,13 +347,13 @@ def test_nothing_is_written_where_the_chain_may_not_sign(tmp_path: Path, leaf: d
 @pytest.mark.parametrize(
     "arguments", [("--media-type", "no type"), ("-m", "io.cncf.notary.a=b"), ("-e", "1x"), ("-e", "-1h")]
 )
-def test_what_cannot_be_signed(tmp_path: Path, arguments: tuple[str, str]) -> None:
+def test_refuses_what_cannot_be_signed(tmp_path: Path, arguments: tuple[str, str]) -> None:
     """PAY-5, CLI-3."""
     assert sign(tmp_path, Pki().code_chain(), *arguments).code == 2
     assert not (tmp_path / "firmware.bin.jws.sig").exists()
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_refuses_a_missing_output_folder(tmp_path: Path) -> None:
     ran = sign(tmp_path, Pki().code_chain(), "--signature-directory", str(tmp_path / "out"))
     assert (ran.code, "No such file" in ran.err) == (1, True)
 
@@ -388,7 +388,7 @@ def test_inspect_shows_and_does_not_judge(tmp_path: Path, form: str) -> None:
     assert "build: 7" in text
 
 
-def test_inspect_shows_what_only_a_plugin_understands(tmp_path: Path) -> None:
+def test_inspect_shows_attributes_of_a_plugin(tmp_path: Path) -> None:
     protected = {
         "crit": [envelopes.SCHEME, envelopes.PLUGIN, "com.example.job"],
         envelopes.PLUGIN: "com.example.verify",
@@ -401,7 +401,7 @@ def test_inspect_shows_what_only_a_plugin_understands(tmp_path: Path) -> None:
     assert "attribute com.example.job: 7, critical" in ran.out
 
 
-def test_inspect_of_rubbish(tmp_path: Path) -> None:
+def test_inspect_refuses_malformed_envelopes(tmp_path: Path) -> None:
     path = tmp_path / "a.jws.sig"
     path.write_bytes(b"rubbish")
     assert run_here(["blob", "inspect", str(path)]).code == 12

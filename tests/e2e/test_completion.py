@@ -15,7 +15,7 @@ from tests.support.command import run_here, run_process
         ("airgap copy --dr", 2, ["--dry-run"]),
     ],
 )
-def test_bash_is_answered(monkeypatch: pytest.MonkeyPatch, words: str, index: int, answer: list[str]) -> None:
+def test_answers_bash(monkeypatch: pytest.MonkeyPatch, words: str, index: int, answer: list[str]) -> None:
     for name, value in (("_AIRGAP_COMPLETE", "complete_bash"), ("COMP_WORDS", words), ("COMP_CWORD", str(index))):
         monkeypatch.setenv(name, value)
     ran = run_process([])

@@ -63,7 +63,7 @@ def _by_an_authority(**leaf: Any) -> Scene:
 
 
 @both
-def test_the_authoritys_time_counts_when_the_certificate_has_ended(tmp_path: Path, basis: str) -> None:
+def test_the_time_of_the_signing_authority_counts_after_the_certificate_ended(tmp_path: Path, basis: str) -> None:
     """SCHEME-3: what was signed within the certificate's validity stays good; under notary.x509 it does not (TS-2)."""
     written = _accepted(tmp_path / "authority", _by_an_authority(not_after=EXPIRY), basis)
     assert _again(written, EXPIRY + DAY) == (0, set())
@@ -132,7 +132,7 @@ def test_the_stricter_of_both_tolerances_counts_to_the_second(tmp_path: Path, ki
 
 
 @pytest.mark.parametrize("alone", ["crl", "tsa-crl"])
-def test_a_tolerance_for_one_kind_of_chain_alone_is_none(tmp_path: Path, alone: str) -> None:
+def test_a_tolerance_for_one_kind_of_chain_does_not_extend_the_other(tmp_path: Path, alone: str) -> None:
     leaf = Pki().code_chain()
     write_trust(
         tmp_path,
@@ -144,9 +144,7 @@ def test_a_tolerance_for_one_kind_of_chain_alone_is_none(tmp_path: Path, alone: 
 
 
 @pytest.mark.parametrize(("ends", "use_by"), [(-DAY, -DAY), (DAY, 7 * DAY), (0 * DAY, 7 * DAY)])
-def test_status_and_verify_agree_on_a_delegate_that_has_ended(
-    tmp_path: Path, ends: timedelta, use_by: timedelta
-) -> None:
+def test_status_and_verify_agree_on_an_expired_delegate(tmp_path: Path, ends: timedelta, use_by: timedelta) -> None:
     """D35: past its nextUpdate, where that is accepted, a delegate need not be valid any more."""
     scene = Scene(freshness='[freshness]\nocsp = "7d"\ntsa-ocsp = "7d"\n')
     scene.sign_with(Pki().code_chain(depth=2, leaf={"ocsp_urls": ["http://ocsp.example"]}))

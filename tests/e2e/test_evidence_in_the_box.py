@@ -62,7 +62,7 @@ class TestInto:
         assert not (here.trust / "crls").exists()
         assert here.verify().code == 0
 
-    def test_the_report_says_from_where_each_deciding_piece_came(self, here: Site) -> None:
+    def test_the_report_names_the_origin_of_each_deciding_piece(self, here: Site) -> None:
         here.sign()
         here.serve()
         box(here)
@@ -70,7 +70,7 @@ class TestInto:
         here.fetch(download=False)
         assert {use["origin"] for use in evidence_used(here.verify())} == {"trust directory"}
 
-    def test_it_is_one_artifact_that_refers_to_the_image_untagged(self, here: Site) -> None:
+    def test_the_evidence_is_one_untagged_artifact_that_refers_to_the_image(self, here: Site) -> None:
         """So that tools which carry referrers carry it, and none takes it for an image."""
         here.sign()
         here.serve()
@@ -93,7 +93,7 @@ class TestInto:
         again = box(here)
         assert (again.written[0].digest, again.written[0].changed) == (first, False)
 
-    def test_new_evidence_takes_the_place_of_the_old_and_nothing_gets_older(self, here: Site) -> None:
+    def test_new_evidence_replaces_older_evidence_only(self, here: Site) -> None:
         here.sign()
         here.serve()
         box(here)
@@ -105,7 +105,7 @@ class TestInto:
         assert about(outcome, "builder").attempts[-1].reason == "evidence.older"
         assert evidence_used(here.verify())[0]["number"] == 2
 
-    def test_a_dead_endpoint_takes_nothing_out_of_the_box(self, here: Site) -> None:
+    def test_a_failed_download_removes_no_evidence(self, here: Site) -> None:
         here.sign()
         here.serve()
         box(here)
@@ -121,7 +121,7 @@ class TestInto:
         assert here.written.layout.read_bytes() != before
         assert here.verify().code == 0
 
-    def test_what_only_the_far_side_can_prove_goes_along_and_is_named(self, here: Site) -> None:
+    def test_includes_evidence_that_only_the_far_side_can_prove(self, here: Site) -> None:
         """The packer often has not the authority's root; the guard has."""
         here.sign(timestamp=True)
         here.serve()
@@ -133,7 +133,7 @@ class TestInto:
         aside.rename(with_root)
         assert here.verify().code == 0
 
-    def test_what_cannot_be_proven_here_stays_in_the_box(self, here: Site, tmp_path: Path) -> None:
+    def test_keeps_evidence_that_cannot_be_proven_here(self, here: Site, tmp_path: Path) -> None:
         """A second fetch with a trust directory that lacks a root lost what revoked below it."""
         here.sign(timestamp=True)
         here.serve()
@@ -148,7 +148,7 @@ class TestInto:
             file.rename(here.trust / "truststore/x509/tsa/harbour" / file.name)
         assert here.verify().code == 14
 
-    def test_each_image_of_a_layout_has_its_own(self, here: Site) -> None:
+    def test_each_image_of_a_layout_has_its_own_evidence(self, here: Site) -> None:
         here.sign()
         here.serve()
         other = here.scene.box.add_image(b"another")
@@ -157,7 +157,7 @@ class TestInto:
         assert len(box(here).written) == 2
         assert here.verify(target=str(here.written.layout)).code == 0
 
-    def test_what_stands_beside_an_index_serves_its_children(self, here: Site) -> None:
+    def test_evidence_of_an_index_counts_for_its_children(self, here: Site) -> None:
         here.sign()
         builder = here.scene.box
         child = builder.add_image(b"a child")
@@ -170,7 +170,7 @@ class TestInto:
         assert here.verify(target=f"oci:{here.written.layout}@{child.digest}").code == 0
 
     @pytest.mark.parametrize("archive", [False, True])
-    def test_where_a_layout_keeps_a_referrers_tag_it_lists_the_evidence_too(self, here: Site, archive: bool) -> None:
+    def test_lists_the_evidence_under_an_existing_referrers_tag(self, here: Site, archive: bool) -> None:
         """As regctl keeps referrers, and finds none without."""
         here.sign(archive=archive)
         builder, target = here.scene.box, here.scene.target
@@ -190,7 +190,7 @@ class TestInto:
         assert str(signature.digest) in {item["digest"] for item in listed}
         assert here.verify().code == 0
 
-    def test_what_nobody_signed_is_not_packed(self, here: Site) -> None:
+    def test_refuses_forged_evidence(self, here: Site) -> None:
         """A trust directory may hold files that no verification would use."""
         here.sign()
         here.serve()
@@ -200,14 +200,14 @@ class TestInto:
         outcome = here.fetch(into=str(here.written.layout))
         assert [written.files for written in outcome.written] == [2]
 
-    def test_an_image_without_signatures_gets_none(self, here: Site) -> None:
+    def test_an_unsigned_image_gets_no_evidence(self, here: Site) -> None:
         here.sign()
         here.scene.box.tag(here.scene.box.add_image(b"unsigned"), "other")
         here.scene.box.write_directory(here.written.layout)
         here.serve()
         assert len(box(here).written) == 1
 
-    def test_there_must_be_somewhere_to_put_it(self, here: Site) -> None:
+    def test_refuses_a_fetch_without_a_destination(self, here: Site) -> None:
         here.sign()
         with pytest.raises(UsageError, match="nowhere"):
             here.fetch(directory=None)
@@ -225,7 +225,7 @@ class TestFromTheBox:
             (here.written.layout / "blobs/sha256" / name["digest"][7:]).unlink()
         assert (here.trust / "crls/index.json").exists()
 
-    def test_a_newer_revocation_in_the_box_is_trusted_over_the_directory(self, here: Site) -> None:
+    def test_a_newer_revocation_of_the_target_counts_before_the_trust_directory(self, here: Site) -> None:
         leaf = here.sign()
         here.serve()
         here.fetch()
@@ -257,14 +257,14 @@ class TestHostile:
         assert ran.code == 15
         assert ran.reasons == {"revocation.crl.signature"}
 
-    def test_forged_evidence_does_not_hide_what_is_good(self, here: Site) -> None:
+    def test_forged_evidence_does_not_hide_good_evidence(self, here: Site) -> None:
         here.sign()
         here.serve()
         here.fetch()
         _planted(here, {"crls/a.crl": here.crl(here.ca, number=99, this_update=AT, signed_by=key("p256", 4))})
         assert here.verify().code == 0
 
-    def test_evidence_that_is_no_crl_is_told_and_stops_nothing(self, here: Site) -> None:
+    def test_reports_evidence_that_is_not_a_crl_and_continues(self, here: Site) -> None:
         here.sign()
         here.serve()
         here.fetch()
@@ -274,7 +274,7 @@ class TestHostile:
         assert {warning["reason"] for warning in ran.document["warnings"]} == {"evidence.unusable"}
 
     @pytest.mark.parametrize("name", ["../../x.crl", "crls/../x.crl", "crls/a/b.crl", "x.crl.pem", "crls/a.exe", ""])
-    def test_a_name_decides_nothing(self, here: Site, name: str) -> None:
+    def test_file_names_decide_nothing(self, here: Site, name: str) -> None:
         """A revoking CRL whose title was not just `crls/*.crl` was left out, and the image passed."""
         leaf = here.sign()
         here.serve()
@@ -285,7 +285,9 @@ class TestHostile:
         assert not ran.document["warnings"]
 
     @pytest.mark.parametrize("bound", ["BOX_EVIDENCE_FILES", "BOX_EVIDENCE_BYTES"])
-    def test_more_than_is_read_is_no_pass(self, here: Site, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
+    def test_more_evidence_than_the_bound_does_not_pass(
+        self, here: Site, monkeypatch: pytest.MonkeyPatch, bound: str
+    ) -> None:
         here.sign()
         here.serve()
         here.fetch()
@@ -296,9 +298,7 @@ class TestHostile:
         assert ran.reasons == {"evidence.unread"}
         assert "more evidence than is read" in ran.document["warnings"][0]["message"]
 
-    def test_what_may_be_evidence_beyond_what_is_read_is_no_pass(
-        self, here: Site, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_possible_evidence_over_the_bound_does_not_pass(self, here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         """Just as many files as are read made one that is under another name unused, without a message."""
         leaf = here.sign()
         here.serve()
@@ -320,7 +320,9 @@ class TestHostile:
         ],
         ids=["a store among evidence", "a policy", "a snapshot"],
     )
-    def test_stores_and_policies_are_named_and_never_used(self, here: Site, files: dict[str, bytes], kind: str) -> None:
+    def test_names_stores_and_policies_of_a_target_and_does_not_use_them(
+        self, here: Site, files: dict[str, bytes], kind: str
+    ) -> None:
         """RULE-1: what travels proves nothing."""
         here.sign()
         here.serve()
@@ -338,7 +340,7 @@ def _now() -> datetime:
 
 
 class TestJourney:
-    def test_copied_with_evidence_carried_as_a_tar_and_verified_without_a_network(self, tmp_path: Path) -> None:
+    def test_verifies_a_carried_tar_with_its_evidence_offline(self, tmp_path: Path) -> None:
         with site(tmp_path, at=_now()) as here:
             here.sign(timestamp=True)
             here.serve()
@@ -359,14 +361,14 @@ class TestJourney:
         assert document["evidence_expires"] is not None
 
     @pytest.mark.parametrize(("options", "code"), [((), 15), (("--allow-incomplete",), 0)])
-    def test_missing_evidence_is_no_success(self, tmp_path: Path, options: tuple[str, ...], code: int) -> None:
+    def test_missing_evidence_fails_the_copy(self, tmp_path: Path, options: tuple[str, ...], code: int) -> None:
         with site(tmp_path, at=_now()) as here:
             here.sign()
             ran = run_here(["copy", here.written.target, str(tmp_path / "box"), "--with-evidence", *options])
         assert ran.code == code, ran
         assert (tmp_path / "box" / "index.json").exists()
 
-    def test_a_revoked_signer_is_no_success(self, tmp_path: Path) -> None:
+    def test_a_revoked_signer_fails_the_copy(self, tmp_path: Path) -> None:
         with site(tmp_path, at=_now()) as here:
             here.sign()
             here.serve()
@@ -376,7 +378,7 @@ class TestJourney:
         assert (tmp_path / "box" / "index.json").exists()
 
     @pytest.mark.parametrize(("options", "code"), [((), 10), (("--allow-unsigned",), 0)])
-    def test_what_is_not_signed_is_no_success(self, tmp_path: Path, options: tuple[str, ...], code: int) -> None:
+    def test_an_unsigned_artifact_fails_the_copy(self, tmp_path: Path, options: tuple[str, ...], code: int) -> None:
         box = LayoutBuilder()
         box.tag(box.add_image(b"data"), "v1")
         source = box.write_directory(tmp_path / "source")
@@ -389,7 +391,7 @@ class TestJourney:
         unsigned = [f"{source}:v1"] if code else []
         assert (ran.code, ran.document["exit_code"], ran.document["unsigned"]) == (code, code, unsigned)
 
-    def test_what_arrived_gets_its_evidence_where_something_did_not(self, tmp_path: Path) -> None:
+    def test_copied_artifacts_get_evidence_where_others_failed(self, tmp_path: Path) -> None:
         """It went without any, and nothing said so; with -q nothing said what did not arrive either."""
         with site(tmp_path, at=_now()) as here:
             here.sign()
@@ -409,7 +411,7 @@ class TestJourney:
         assert ran.code == 2
         assert "--with-evidence" in ran.err
 
-    def test_the_box_survives_a_copy(self, here: Site, tmp_path: Path) -> None:
+    def test_a_copy_keeps_the_evidence(self, here: Site, tmp_path: Path) -> None:
         here.sign()
         here.serve()
         box(here)
@@ -421,7 +423,7 @@ class TestRehearsal:
     """`verify --at` on the connected side says whether a bundle will verify on the day it arrives."""
 
     @pytest.mark.parametrize(("days", "code"), [(0, 0), (8, 0), (9.5, 15)])
-    def test_the_day_decides(self, here: Site, days: float, code: int) -> None:
+    def test_the_given_day_decides(self, here: Site, days: float, code: int) -> None:
         here.sign()
         here.serve()
         box(here)
@@ -435,7 +437,7 @@ class TestRehearsal:
         else:
             assert ran.document["evidence_expires"]["at"] == "2026-06-10T12:00:00Z"
 
-    def test_says_what_runs_out_first(self, here: Site) -> None:
+    def test_names_the_evidence_that_ends_first(self, here: Site) -> None:
         """Evidence here, then a signature, then a certificate that nothing stamps."""
         here.sign()
         here.serve()
@@ -446,7 +448,9 @@ class TestRehearsal:
     @pytest.mark.parametrize(
         ("change", "word"), [({"expiry": AT + DAY}, "signature"), ({}, "certificate")], ids=["signature", "certificate"]
     )
-    def test_what_is_no_evidence_can_run_out_first(self, here: Site, change: dict[str, Any], word: str) -> None:
+    def test_names_a_certificate_that_ends_before_all_evidence(
+        self, here: Site, change: dict[str, Any], word: str
+    ) -> None:
         here.sign(crl_urls=[here.web.url("/leaf.crl")], not_after=AT + 2 * DAY)
         for name, value in change.items():
             setattr(here.scene.signature, name, value)
@@ -459,13 +463,13 @@ class TestRehearsal:
         arguments = [item for item in here.written.arguments() if item not in ("--format", "json")]
         assert f"first to run out on 2026-06-0{2 if change else 3}T12:00:00Z: {word}" in run_here(arguments).out
 
-    def test_a_timestamp_stands_in_for_the_time_of_a_certificate(self, here: Site) -> None:
+    def test_with_a_timestamp_the_end_of_the_certificate_does_not_count(self, here: Site) -> None:
         here.sign(timestamp=True, crl_urls=[here.web.url("/leaf.crl")], not_after=AT + 2 * DAY)
         here.serve()
         box(here)
         assert here.verify().document["expires_first"]["what"].startswith("evidence")
 
-    def test_stale_evidence_is_accepted_up_to_a_stated_age_with_a_finding_that_says_so(self, here: Site) -> None:
+    def test_reports_stale_evidence_accepted_up_to_a_stated_age(self, here: Site) -> None:
         here.sign()
         here.serve()
         box(here)

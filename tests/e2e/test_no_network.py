@@ -21,7 +21,7 @@ def _can_unshare() -> bool:
     return bool(shutil.which("unshare")) and subprocess.run(["unshare", "-n", "true"], check=False).returncode == 0
 
 
-def test_passes_where_there_is_no_interface_at_all() -> None:
+def test_passes_without_any_network_interface() -> None:
     """In a network namespace of its own; where that is not allowed, the audit hook below stands alone."""
     prefix = ["unshare", "-n"] if _can_unshare() else []
     result = subprocess.run([*prefix, *VERIFY], capture_output=True, text=True, check=False, cwd=ROOT)
@@ -30,7 +30,7 @@ def test_passes_where_there_is_no_interface_at_all() -> None:
 
 
 @pytest.mark.parametrize("command", ["verify", "inspect", "discover"])
-def test_no_event_of_a_socket_is_ever_raised(command: str) -> None:
+def test_opens_no_socket(command: str) -> None:
     """Under an audit hook of the test's own, which is not the program's guard."""
     arguments = VERIFY[3:] if command == "verify" else [command, "layouts/good"]
     script = (
@@ -47,7 +47,7 @@ def test_no_event_of_a_socket_is_ever_raised(command: str) -> None:
     assert "FORBIDDEN" not in result.stderr
 
 
-def test_the_report_says_that_the_guard_was_up() -> None:
+def test_the_report_confirms_the_network_guard() -> None:
     result = subprocess.run(VERIFY, capture_output=True, text=True, check=False, cwd=ROOT)
     assert json.loads(result.stdout)["network"] == {"guard": True, "attempts": 0, "plugins": []}
 

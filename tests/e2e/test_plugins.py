@@ -71,7 +71,7 @@ def verified(folder: Path, *more: str, runner: Any = run_here) -> Ran:
 
 @pytest.mark.parametrize("form", ["jws", "cose"])
 @pytest.mark.parametrize("capability", [RAW, ENVELOPE])
-def test_what_a_plugin_signs_verifies(tmp_path: Path, form: str, capability: str) -> None:
+def test_verifies_signatures_of_a_plugin(tmp_path: Path, form: str, capability: str) -> None:
     """PLUGIN-22 to PLUGIN-25, through processes."""
     log = tmp_path / "log"
     write_plugin(tmp_path / "libexec", signing(LEAF, capabilities=[capability], log=str(log)))
@@ -118,7 +118,9 @@ LIES: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("lie", "says"), LIES.values(), ids=LIES)
-def test_nothing_is_attached_where_a_plugin_lies_or_fails(tmp_path: Path, lie: dict[str, Any], says: str) -> None:
+def test_attaches_nothing_after_a_wrong_answer_or_failure_of_a_plugin(
+    tmp_path: Path, lie: dict[str, Any], says: str
+) -> None:
     write_plugin(tmp_path / "libexec", signing(LEAF, capabilities=[RAW], **lie))
     box = layout(tmp_path)
     before = sorted((path, path.stat().st_size) for path in box.rglob("*"))
@@ -128,7 +130,7 @@ def test_nothing_is_attached_where_a_plugin_lies_or_fails(tmp_path: Path, lie: d
 
 
 @pytest.mark.parametrize("command", ["get-plugin-metadata", "describe-key", "generate-signature"])
-def test_nothing_is_attached_where_a_plugin_hangs(
+def test_attaches_nothing_after_a_timeout_of_a_plugin(
     tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "PLUGIN_METADATA_SECONDS", 2)
@@ -150,13 +152,13 @@ def test_nothing_is_attached_where_a_plugin_hangs(
         (["--plugin", "good", "--id", "k", "--plugin-config", "x"], "is not KEY=VALUE"),
     ],
 )
-def test_options_that_make_no_sense(tmp_path: Path, options: list[str], says: str) -> None:
+def test_refuses_contradictory_signing_options(tmp_path: Path, options: list[str], says: str) -> None:
     layout(tmp_path)
     ran = sign(tmp_path, *options)
     assert (ran.code, says in ran.err) == (2, True), ran
 
 
-def test_a_plugin_that_is_not_there(tmp_path: Path) -> None:
+def test_refuses_a_missing_plugin(tmp_path: Path) -> None:
     layout(tmp_path)
     ran = sign(tmp_path, "--plugin", "good", "--id", "k")
     assert (ran.code, "is not installed" in ran.err, "airgap plugin list" in ran.err) == (1, True, True), ran
@@ -176,7 +178,7 @@ def scene(**extended: str) -> Scene:
     return made
 
 
-def test_a_plugin_is_run_only_where_it_is_allowed(tmp_path: Path) -> None:
+def test_runs_a_plugin_only_where_it_is_allowed(tmp_path: Path) -> None:
     """D26, VERIFY-25: through processes, and the report says which ran."""
     log = tmp_path / "log"
     write_plugin(tmp_path / "libexec", Behaviour(log=str(log)))
@@ -213,7 +215,9 @@ def test_a_plugin_is_run_only_where_it_is_allowed(tmp_path: Path) -> None:
     ],
     ids=["identity", "revoked", "unprocessed", "exit-1", "exit-3", "flood", "version"],
 )
-def test_what_a_plugin_says_or_fails_in_decides(tmp_path: Path, behaviour: Behaviour, reason: str, code: int) -> None:
+def test_the_answer_or_failure_of_a_plugin_decides(
+    tmp_path: Path, behaviour: Behaviour, reason: str, code: int
+) -> None:
     """VERIFY-21 to VERIFY-24, NEG-125 to NEG-127."""
     write_plugin(tmp_path / "libexec", behaviour)
     ran = run_here(scene(**{"com.example.job": "7"}).write(tmp_path / "scene").arguments("--allow-plugin", "good"))
@@ -247,7 +251,7 @@ def _moved(to: str) -> Callable[[Path], object]:
     ],
     ids=["gone", "file", "folder", "flat", "mode", "processor", "interpreter"],
 )
-def test_a_plugin_that_cannot_be_run_is_told_with_its_remedy(
+def test_reports_a_plugin_that_cannot_run_with_a_remedy(
     tmp_path: Path, spoil: Callable[[Path], object], words: str, remedy: str
 ) -> None:
     """The remedy was "Read the plugin's message" where there was no plugin."""
@@ -259,14 +263,14 @@ def test_a_plugin_that_cannot_be_run_is_told_with_its_remedy(
     assert all(words in item["message"] and remedy in item["remedy"] for item in found), found
 
 
-def test_plugin_options_that_make_no_sense(tmp_path: Path) -> None:
+def test_refuses_contradictory_plugin_options(tmp_path: Path) -> None:
     written = scene().write(tmp_path / "scene")
     for more in (["--plugin-config", "a=b"], ["--allow-plugin", "good", "--plugin-config", "a"]):
         assert run_here(written.arguments(*more)).code == 2
     assert run_here(written.arguments("--allow-plugin", "../good")).code == 2
 
 
-def test_what_a_maker_of_envelopes_demands_is_verified_with_its_plugin(tmp_path: Path) -> None:
+def test_verifies_with_the_plugin_that_an_envelope_demands(tmp_path: Path) -> None:
     """A service that signs, and whose own plugin verifies: both ways at once."""
     protected = demanding(**{"com.example.job": "7"})
     behaviour = signing(LEAF, capabilities=[ENVELOPE, IDENTITY, REVOCATION], envelope={"protected": protected})
@@ -280,7 +284,7 @@ def test_what_a_maker_of_envelopes_demands_is_verified_with_its_plugin(tmp_path:
 # Managing
 
 
-def test_install_list_and_uninstall(tmp_path: Path) -> None:
+def test_installs_lists_and_uninstalls(tmp_path: Path) -> None:
     """PLUGIN-3, PLUGIN-4."""
     source = tmp_path / "notation-good"
     source.write_text(executable(Behaviour()), encoding="utf-8")
@@ -311,9 +315,7 @@ def test_a_broken_plugin_is_listed_with_its_problem(tmp_path: Path) -> None:
     assert "\x1b" not in ran.out
 
 
-def test_notations_plugins_are_used_where_there_are_none_of_ours(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_uses_notations_plugins_without_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRGAP_LIBEXEC")
     write_plugin(tmp_path / "config" / "notation", Behaviour())
     assert [item["name"] for item in run_here(["plugin", "list", "--format", "json"]).document["plugins"]] == ["good"]

@@ -71,7 +71,7 @@ def accepted(tmp_path: Path) -> Accepted:
     return shipment
 
 
-def test_content_that_was_never_read_is_said_again(accepted: Accepted) -> None:
+def test_reports_unread_content_again(accepted: Accepted) -> None:
     """A report made with --content none proves no content; a recheck from the report alone must say so."""
     run_here(accepted.written.arguments("--content", "none", "--report", str(accepted.report)))
     accepted.lose_the_layout()
@@ -94,7 +94,7 @@ class TestReports:
         if basis == "report":
             accepted.lose_the_layout()
 
-    def test_nothing_new_changes_nothing(self, accepted: Accepted, basis: str) -> None:
+    def test_the_same_evidence_gives_the_same_verdict(self, accepted: Accepted, basis: str) -> None:
         self._prepare(accepted, basis)
         document = accepted.recheck()
         assert (document["verdict"], document["exit_code"], document["worse"]) == ("pass", 0, 0)
@@ -112,7 +112,7 @@ class TestReports:
         assert _reasons(document) == {"revocation.revoked"}
         assert artifact["digest"] == accepted.written.digest
 
-    def test_a_new_crl_that_revokes_the_timestamping_authority(self, accepted: Accepted, basis: str) -> None:
+    def test_a_new_crl_that_revokes_the_timestamping_authority_fails(self, accepted: Accepted, basis: str) -> None:
         tsa = Pki().tsa_chain  # the scene's own authority answers below, by its URL
         assert tsa is not None
         authority = _tsa_of(accepted)
@@ -126,7 +126,7 @@ class TestReports:
         assert (document["verdict"], document["exit_code"]) == ("indeterminate", 15)
         assert _reasons(document) == {"revocation.crl.stale"}
 
-    def test_an_anchor_that_is_no_longer_trusted(self, accepted: Accepted, basis: str) -> None:
+    def test_a_removed_anchor_fails(self, accepted: Accepted, basis: str) -> None:
         store = accepted.trust / "truststore/x509/ca/harbour"
         shutil.rmtree(store)
         store.mkdir()
@@ -134,7 +134,7 @@ class TestReports:
         self._prepare(accepted, basis)
         assert _reasons(accepted.recheck()) == {"authenticity.no_anchor"}
 
-    def test_a_policy_that_names_others_now(self, accepted: Accepted, basis: str) -> None:
+    def test_a_policy_with_other_identities_fails(self, accepted: Accepted, basis: str) -> None:
         path = accepted.trust / "trustpolicy.oci.json"
         document = json.loads(path.read_text())
         document["trustPolicies"][0]["trustedIdentities"] = ["x509.subject: C=US, ST=WA, O=Other"]
@@ -142,7 +142,7 @@ class TestReports:
         self._prepare(accepted, basis)
         assert _reasons(accepted.recheck()) == {"identity.mismatch"}
 
-    def test_a_policy_without_a_statement_for_it(self, accepted: Accepted, basis: str) -> None:
+    def test_a_policy_without_a_statement_fails(self, accepted: Accepted, basis: str) -> None:
         path = accepted.trust / "trustpolicy.oci.json"
         document = json.loads(path.read_text())
         document["trustPolicies"][0]["registryScopes"] = ["registry.example/other"]
@@ -177,7 +177,7 @@ def _tsa_of(accepted: Accepted) -> Issued:
 
 
 class TestExpiry:
-    def test_a_signature_that_has_expired_since(self, tmp_path: Path) -> None:
+    def test_a_signature_that_expired_since_fails(self, tmp_path: Path) -> None:
         scene = Scene()
         scene.signature.expiry = datetime(2026, 7, 1, tzinfo=UTC)
         shipment = Accepted(tmp_path, scene)
@@ -185,7 +185,7 @@ class TestExpiry:
         assert shipment.recheck()["exit_code"] == 0
         assert _reasons(shipment.recheck(at="2026-08-01")) == {"expiry.passed"}
 
-    def test_what_became_good_is_better(self, tmp_path: Path) -> None:
+    def test_reports_a_better_verdict(self, tmp_path: Path) -> None:
         scene = with_everything()
         crls = dict(scene.crls)
         scene.crls = {name: data for name, data in crls.items() if name != "0.crl"}
@@ -207,7 +207,7 @@ class TestNeverAPassByOmission:
         accepted.lose_the_layout()
         return accepted.recheck()
 
-    def test_without_certificates(self, accepted: Accepted) -> None:
+    def test_a_report_without_certificates_does_not_pass(self, accepted: Accepted) -> None:
         def strip(document: dict[str, Any]) -> None:
             del document["certificates"]
             for signature in document["artifacts"][0]["signatures"]:
@@ -216,7 +216,7 @@ class TestNeverAPassByOmission:
 
         assert _reasons(self._judged(accepted, strip)) == {"recheck.unproven"}
 
-    def test_without_the_finding_on_integrity(self, accepted: Accepted) -> None:
+    def test_a_report_without_the_integrity_finding_does_not_pass(self, accepted: Accepted) -> None:
         def strip(document: dict[str, Any]) -> None:
             document["artifacts"][0]["signatures"][0]["findings"].pop(0)
 
@@ -238,7 +238,7 @@ class TestNeverAPassByOmission:
         assert 16 in document["exit_codes"]
         assert document["artifacts"][0]["now"] == "fail"
 
-    def test_no_signature_stays_none(self, accepted: Accepted) -> None:
+    def test_an_unsigned_artifact_stays_unsigned(self, accepted: Accepted) -> None:
         document = self._judged(accepted, lambda doc: doc["artifacts"][0].update(signatures=[]))
         assert document["exit_code"] == 10
 
@@ -254,7 +254,7 @@ class TestNeverAPassByOmission:
             lambda document: document["time"].update(judged="then"),
         ],
     )
-    def test_what_is_no_report_is_said(self, accepted: Accepted, change: Callable[[dict[str, Any]], object]) -> None:
+    def test_refuses_what_is_not_a_report(self, accepted: Accepted, change: Callable[[dict[str, Any]], object]) -> None:
         document = self._judged(accepted, change)
         assert document["verdict"] == "fail"
         assert document["exit_code"] == 1
@@ -264,7 +264,7 @@ class TestNeverAPassByOmission:
 class TestShippedLayouts:
     """The layouts in the repository under a CRL that revokes."""
 
-    def test_layouts_without_a_report(self) -> None:
+    def test_rechecks_layouts_without_a_report(self) -> None:
         layouts = ROOT / "layouts"
         ran = recheck(
             layouts / "good", layouts / "good.tar", layouts / "revoked", layouts / "unsigned",
@@ -276,7 +276,7 @@ class TestShippedLayouts:
         assert document["exit_codes"] == [10, 14]
         assert ran.code == 14
 
-    def test_a_remade_shipment_and_the_crl_that_revokes_it(self, tmp_path: Path) -> None:
+    def test_a_new_crl_revokes_a_changed_shipment(self, tmp_path: Path) -> None:
         """Only the maker of the shipped layouts had their keys, so they are made anew here."""
         from layouts.make import CRL_URL, CRLS_HOLD_UNTIL, Authorities, _write_trust, good
         from layouts.make import SCOPE as REPOSITORY
@@ -318,7 +318,7 @@ def test_good_crls_of_the_scene_are_those_of_its_chain() -> None:
     assert set(good_crls(scene.signature.leaf, SIGNING_CRL)) <= set(scene.crl_index or ())
 
 
-def test_neither_recheck_nor_snapshots_load_network_code() -> None:
+def test_recheck_and_snapshots_load_no_network_code() -> None:
     """What runs on the dark side cannot even be told to fetch; TUF is loaded only where its root is pinned."""
     script = (
         "import sys, airgap.cli.trust_snapshot, airgap.cli.trust_pin, airgap.cli.recheck\n"
@@ -331,7 +331,7 @@ def test_neither_recheck_nor_snapshots_load_network_code() -> None:
     assert not loaded & {"requests", "urllib3", "oras", "http.client", "ssl", "airgap.net", "tuf", "rich"}
 
 
-def test_a_policy_that_skips_by_now_does_not_read_like_a_pass(accepted: Accepted) -> None:
+def test_a_policy_that_skips_now_is_not_a_pass(accepted: Accepted) -> None:
     path = next(accepted.trust.glob("trustpolicy*.json"))
     document = json.loads(path.read_text())
     for statement in document["trustPolicies"]:

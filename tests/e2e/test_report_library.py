@@ -29,7 +29,7 @@ def test_the_example_writes_a_report_that_recheck_reads(tmp_path: Path) -> None:
     assert [item["digest"] for item in again["artifacts"]] == [item["digest"] for item in document["artifacts"]]
 
 
-def test_the_example_finds_what_nobody_signed() -> None:
+def test_the_example_finds_unsigned_artifacts() -> None:
     assert example("is_bare")["bare"](ROOT / "layouts/unsigned") == [f"{ROOT}/layouts/unsigned:v1"]
     assert example("is_bare")["bare"](ROOT / "layouts/good") == []
 
@@ -48,7 +48,7 @@ def test_a_report_is_what_the_command_prints(tmp_path: Path) -> None:
     assert report.brief() == report.text().splitlines(keepends=True)[0]
 
 
-def test_a_report_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None:
+def test_a_report_that_cannot_be_written_has_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(AirgapError, match=r"the report .* cannot be written") as caught:
         airgap.report.write_report(tmp_path / "nowhere" / "report.json", {})
     assert caught.value.remedy.startswith("Make the folder first")
@@ -56,9 +56,7 @@ def test_a_report_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", ["nowhere/file", "folder", "plain/file"])
 @pytest.mark.parametrize("command", ["verify", "recheck", "copy", "blob verify"])
-def test_a_file_that_could_not_be_written_is_refused_before_anything_is_done(
-    tmp_path: Path, command: str, name: str
-) -> None:
+def test_refuses_an_unwritable_report_before_the_work_begins(tmp_path: Path, command: str, name: str) -> None:
     written = Scene().write(tmp_path)
     (tmp_path / "folder").mkdir()
     for plain in ("file", "plain"):

@@ -46,12 +46,12 @@ def remade(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("case", EXPECTED, ids=lambda case: str(case["name"]))
-def test_layouts_made_anew_get_the_same_verdicts(case: dict[str, Any], remade: Path) -> None:
+def test_regenerated_layouts_get_the_same_verdicts(case: dict[str, Any], remade: Path) -> None:
     """Keys differ each time, verdicts do not."""
     _check(case, run_here(_arguments(case, remade)))
 
 
-def test_every_shipped_layout_is_shown() -> None:
+def test_the_demo_shows_every_shipped_layout() -> None:
     shown = {case["arguments"][0].partition(":")[0] for case in EXPECTED}
     assert shown == {f"layouts/{name}" for name in [*LAYOUTS, "good.tar"]}
 

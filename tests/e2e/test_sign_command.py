@@ -147,7 +147,7 @@ def test_what_is_signed_verifies(
 
 
 class TestResult:
-    def test_says_what_was_signed_and_by_whom(self, tmp_path: Path) -> None:
+    def test_prints_the_artifact_and_the_signer(self, tmp_path: Path) -> None:
         path = layout(tmp_path)
         ran = sign(f"{path}:v1", *key_options(tmp_path / "k", LEAF))
         assert ran.code == 0, ran
@@ -162,7 +162,7 @@ class TestResult:
         ran = sign(reference, "--force", *options)
         assert (ran.code, ran.err) == (0, "")
 
-    def test_the_document_holds_everything(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
+    def test_the_document_is_complete(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
         path = layout(tmp_path)
         record = signed(f"{path}:v1", *key_options(tmp_path / "k", LEAF), *tsa_options(tmp_path, tsa), "-e", "24h")
         assert record["signer"]["fingerprint"] == LEAF.fingerprint
@@ -172,14 +172,14 @@ class TestResult:
         assert record["existed"] is False
         assert record["listed"] == "index.json"
 
-    def test_an_expiry_is_signed(self, tmp_path: Path) -> None:
+    def test_signs_an_expiry(self, tmp_path: Path) -> None:
         path = layout(tmp_path)
         signed(f"{path}:v1", *key_options(tmp_path / "k", LEAF), "--expiry", "1h")
         later = ["verify", str(path), *trust(tmp_path), "--at", "2075-01-01"]
         assert run_here([*later, "--format", "json"]).reasons == {"expiry.passed"}
 
     @pytest.mark.parametrize("kind", ["directory", "registry"])
-    def test_the_form_for_registries_of_version_1_0(
+    def test_writes_the_form_for_registries_of_version_1_0(
         self, tmp_path: Path, registry: LoopbackRegistry, kind: str
     ) -> None:
         """MAN-3."""
@@ -204,20 +204,20 @@ class TestResult:
         assert record["artifact"]["media_type"] == child.media_type
         assert run_here(["verify", f"{path}@{child.digest}", *trust(tmp_path)]).code == 0
 
-    def test_several_at_once(self, tmp_path: Path) -> None:
+    def test_signs_several_artifacts(self, tmp_path: Path) -> None:
         path = layout(tmp_path, "v1", "v2")
         ran = sign(f"{path}:v1", f"{path}:v2", f"{path}:v1", *key_options(tmp_path / "k", LEAF), "--format", "json")
         assert len(ran.document["signed"]) == 2
         assert run_here(["verify", str(path), *trust(tmp_path)]).code == 0
 
-    def test_those_in_a_list(self, tmp_path: Path) -> None:
+    def test_signs_artifacts_of_a_list(self, tmp_path: Path) -> None:
         path = layout(tmp_path, "v1", "v2")
         (tmp_path / "list").write_text(f"# all of them\n{path}:v1\n\n{path}:v2  # the new one\n")
         ran = sign("--file", str(tmp_path / "list"), *key_options(tmp_path / "k", LEAF), "--format", "json")
         assert len(ran.document["signed"]) == 2
         assert run_here(["verify", str(path), *trust(tmp_path)]).code == 0
 
-    def test_one_artifact_is_signed_once_however_its_layout_is_spelt(
+    def test_signs_an_artifact_once_for_all_spellings_of_its_layout(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         path = layout(tmp_path, "v1")
@@ -227,7 +227,7 @@ class TestResult:
         assert len(ran.document["signed"]) == 1
         assert len(json.loads((path / "index.json").read_bytes())["manifests"]) == 2
 
-    def test_a_layout_is_written_once_wherever_it_stands_in_a_list(
+    def test_writes_a_layout_once_for_all_its_lines_in_a_list(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         first, second = (layout(tmp_path / name, "v1", "v2") for name in ("first", "second"))
@@ -244,21 +244,21 @@ class TestResult:
         assert [item["target"] for item in ran.document["signed"]] == [names[0], names[2], names[1], names[3]]
         assert written == [2, 2]
 
-    def test_nothing_at_all_is_a_usage_error(self, tmp_path: Path) -> None:
+    def test_no_reference_is_a_usage_error(self, tmp_path: Path) -> None:
         ran = run_here(["sign", *key_options(tmp_path / "k", LEAF)])
         assert (ran.code, "Name an artifact, or a list with --file." in ran.err) == (2, True)
 
 
 class TestAgain:
     @pytest.mark.parametrize(("before", "existed"), [("2400h", True), ("2170h", True), ("2000h", False), ("1h", False)])
-    def test_expiry_that_is_much_nearer_is_extended(self, tmp_path: Path, before: str, *, existed: bool) -> None:
+    def test_signs_again_where_the_expiry_is_much_earlier(self, tmp_path: Path, before: str, *, existed: bool) -> None:
         path = layout(tmp_path)
         signed(f"{path}:v1", *key_options(tmp_path / "k", LEAF), "--expiry", before)
         again = signed(f"{path}:v1", *key_options(tmp_path / "k", LEAF), "--expiry", "2400h")
         assert again["existed"] is existed
 
     @pytest.mark.parametrize("kind", ["directory", "tar", "registry with API", "registry without API"])
-    def test_an_equal_signature_is_left_alone(self, tmp_path: Path, registry: LoopbackRegistry, kind: str) -> None:
+    def test_does_not_repeat_an_equal_signature(self, tmp_path: Path, registry: LoopbackRegistry, kind: str) -> None:
         transport = prepared(kind, tmp_path, registry)
         arguments = [transport.name("p256"), *key_options(tmp_path / "k", LEAF), "-m", "a=b"]
         first = signed(*arguments)
@@ -275,19 +275,19 @@ class TestAgain:
         [["-m", "a=c"], ["-m", "more=x"], ["--signature-format", "cose"], ["-e", "24h"]],
         ids=["metadata", "more-metadata", "format", "expiry"],
     )
-    def test_another_one_is_not_equal(self, tmp_path: Path, change: list[str]) -> None:
+    def test_signs_again_with_other_metadata(self, tmp_path: Path, change: list[str]) -> None:
         path = layout(tmp_path)
         arguments = [f"{path}:v1", *key_options(tmp_path / "k", LEAF)]
         signed(*arguments, "-m", "a=b")
         assert signed(*arguments, *(["-m", "a=b"] if change[0] != "-m" else []), *change)["existed"] is False
 
-    def test_another_signer_is_not_equal(self, tmp_path: Path) -> None:
+    def test_signs_again_with_another_signer(self, tmp_path: Path) -> None:
         path = layout(tmp_path)
         signed(f"{path}:v1", *key_options(tmp_path / "k", LEAF))
         other = Pki().code_chain("p384")
         assert signed(f"{path}:v1", *key_options(tmp_path / "o", other))["existed"] is False
 
-    def test_one_without_a_timestamp_is_not_equal_where_one_is_wanted(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
+    def test_signs_again_where_the_timestamp_is_missing(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
         path = layout(tmp_path)
         arguments = [f"{path}:v1", *key_options(tmp_path / "k", LEAF)]
         signed(*arguments)
@@ -296,7 +296,7 @@ class TestAgain:
         assert len(tsa.queries) == 1
 
     @pytest.mark.parametrize("lost", [False, True], ids=["damaged", "lost"])
-    def test_one_that_cannot_be_read_was_taken_for_none(self, tmp_path: Path, *, lost: bool) -> None:
+    def test_refuses_to_sign_beside_an_unreadable_signature(self, tmp_path: Path, *, lost: bool) -> None:
         path = layout(tmp_path)
         arguments = [f"{path}:v1", *key_options(tmp_path / "k", LEAF)]
         first = signed(*arguments)
@@ -313,7 +313,7 @@ class TestAgain:
         assert "--force" in ran.err
         assert signed(*arguments, "--force")["existed"] is False
 
-    def test_one_that_does_not_verify_is_not_equal(self, tmp_path: Path) -> None:
+    def test_signs_again_beside_an_invalid_signature(self, tmp_path: Path) -> None:
         box = LayoutBuilder()
         image = box.tag(box.add_image(), "v1")
         box.add_referrer(image, b'{"payload":"e30","protected":"e30","header":{},"signature":"AAAA"}')
@@ -368,23 +368,21 @@ class TestNothingIsAttached:
         assert (ran.code, tree(path)) == (1, before)
         assert words in ran.err
 
-    def test_to_any_where_one_of_several_fails(self, tmp_path: Path) -> None:
+    def test_to_any_artifact_where_one_of_several_fails(self, tmp_path: Path) -> None:
         path = layout(tmp_path)
         before = tree(path)
         ran = sign(f"{path}:v1", f"{path}:none", *key_options(tmp_path / "k", LEAF))
         assert (ran.code, tree(path)) == (11, before)
 
     @pytest.mark.parametrize("method", ["POST", "PUT"])
-    def test_that_can_be_found_where_the_registry_fails(
-        self, tmp_path: Path, registry: LoopbackRegistry, method: str
-    ) -> None:
+    def test_where_the_registry_fails(self, tmp_path: Path, registry: LoopbackRegistry, method: str) -> None:
         registry.put_image("app", tag="v1")
         registry.on(method, r"/blobs/uploads/" if method == "POST" else r"/manifests/", answer(500))
         before = dict(registry.repositories["app"].manifests)
         ran = sign(f"{registry.host}/app:v1", "--retries", 0, *key_options(tmp_path / "k", LEAF))
         assert (ran.code, dict(registry.repositories["app"].manifests)) == (1, before)
 
-    def test_where_nobody_may_look_for_equal_ones(self, tmp_path: Path, registry: LoopbackRegistry) -> None:
+    def test_where_referrers_cannot_be_listed(self, tmp_path: Path, registry: LoopbackRegistry) -> None:
         """ "Could not look" is not "none there" (RULE-6)."""
         registry.put_image("app", tag="v1")
         registry.on("GET", r"/referrers/", error(500, "UNKNOWN"), times=1)
@@ -394,7 +392,9 @@ class TestNothingIsAttached:
         assert dict(registry.repositories["app"].manifests) == before
         assert signed(*arguments)["existed"] is False
 
-    def test_and_where_nobody_can_see_it_listed_it_is_said(self, tmp_path: Path, registry: LoopbackRegistry) -> None:
+    def test_reports_a_signature_that_is_not_listed_afterwards(
+        self, tmp_path: Path, registry: LoopbackRegistry
+    ) -> None:
         registry.put_image("app", tag="v1")
         registry.on("GET", r"/referrers/", error(500, "UNKNOWN"))
         ran = sign(f"{registry.host}/app:v1", "--force", "--retries", 0, *key_options(tmp_path / "k", LEAF))
@@ -444,7 +444,7 @@ class TestRegistry:
         assert "wrong-word" not in wrong.err
         assert sign(*arguments, "-u", "ana", "-p", "s3cret-word").code == 0
 
-    def test_credentials_of_the_environment(
+    def test_uses_credentials_of_the_environment(
         self, tmp_path: Path, registry: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """CLI-7."""
@@ -476,7 +476,7 @@ class TestUsage:
         ],
         ids=" ".join,
     )
-    def test_what_makes_no_sense(self, tmp_path: Path, options: list[str]) -> None:
+    def test_contradictory_options_are_refused(self, tmp_path: Path, options: list[str]) -> None:
         """CLI-2, CLI-3, CLI-4, PAY-5."""
         root = Pki().tsa_chain()
         files = {"ROOT": root.root.pem, "LEAF": root.pem, "BOTH": root.root.pem + root.pem}
@@ -488,7 +488,7 @@ class TestUsage:
         ran = sign(f"{path}:v1", *key_options(tmp_path / "k", LEAF), *given)
         assert (ran.code, tree(path)) == (2, before), ran
 
-    def test_without_any_key(self, tmp_path: Path) -> None:
+    def test_no_key_is_refused(self, tmp_path: Path) -> None:
         ran = sign(f"{layout(tmp_path)}:v1")
         assert ran.code == 11
         assert "airgap key add" in ran.err
@@ -603,7 +603,7 @@ class TestTimestampAdd:
         assert (ran.code, tree(path)) == (1, before)
 
     @pytest.mark.parametrize("options", [[], ["--timestamp-url", "http://127.0.0.1:9/"], ["--signature", "x"]])
-    def test_what_makes_no_sense(self, tmp_path: Path, options: list[str]) -> None:
+    def test_contradictory_options_are_refused(self, tmp_path: Path, options: list[str]) -> None:
         assert run_here(["timestamp", "add", f"{layout(tmp_path)}:v1", *options]).code == 2
 
     @staticmethod

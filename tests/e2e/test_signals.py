@@ -56,7 +56,7 @@ def test_a_copy_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
 
 
 @each
-def test_a_second_one_does_not_wait_for_a_registry_that_is_silent(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_second_signal_does_not_wait_for_a_silent_registry(tmp_path: Path, number: signal.Signals) -> None:
     """Each further signal was swallowed while what runs was awaited: up to a minute for each try of each request."""
     with LoopbackRegistry() as registry:
         load(registry, "app", family())
@@ -83,14 +83,14 @@ def test_a_second_one_does_not_wait_for_a_registry_that_is_silent(tmp_path: Path
 
 
 @each
-def test_while_modules_are_loaded_nothing_is_said(number: signal.Signals) -> None:
+def test_a_signal_during_import_prints_nothing(number: signal.Signals) -> None:
     own = f"from airgap.cli import signals; signals.leave_at_once(); os.kill(os.getpid(), {int(number)})"
     code = f"{NOT_IGNORED} import os; {own}"
     ran = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
     assert (ran.returncode, ran.stdout, ran.stderr) == (130, b"", b"")
 
 
-def test_what_the_caller_ignores_stays_ignored(tmp_path: Path) -> None:
+def test_ignored_signals_stay_ignored(tmp_path: Path) -> None:
     """nohup."""
     ignored = "signal.signal(signal.SIGHUP, signal.SIG_IGN)"
     process = waiting(tmp_path, "copy", "-", str(tmp_path / "to"), ignored=ignored)
@@ -101,7 +101,7 @@ def test_what_the_caller_ignores_stays_ignored(tmp_path: Path) -> None:
     assert process.returncode == 0, err
 
 
-def test_the_library_leaves_signals_alone(tmp_path: Path) -> None:
+def test_the_library_changes_no_signal_handler(tmp_path: Path) -> None:
     before = [signal.getsignal(number) for number in SIGNALS]
     code = (
         f"{NOT_IGNORED} import airgap; from tests.support.command import run_here; run_here(['version']);"

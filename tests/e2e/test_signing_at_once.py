@@ -73,7 +73,7 @@ class TogetherSigner:
 
 
 @pytest.mark.parametrize("kind", ["directory", "tar", "registry", "registry-tag"])
-def test_four_runs_make_one_signature(tmp_path: Path, registry: LoopbackRegistry, kind: str) -> None:
+def test_four_concurrent_runs_make_one_signature(tmp_path: Path, registry: LoopbackRegistry, kind: str) -> None:
     reference = target(kind, tmp_path, registry)
     start = threading.Barrier(4)
 
@@ -90,7 +90,7 @@ def test_four_runs_make_one_signature(tmp_path: Path, registry: LoopbackRegistry
     assert signatures(kind, reference, tmp_path) == 1
 
 
-def test_four_processes_make_one_signature(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_four_concurrent_processes_make_one_signature(tmp_path: Path, registry: LoopbackRegistry) -> None:
     reference = target("registry-tag", tmp_path, registry)
     command = [sys.executable, "-m", "airgap", "sign", reference, "--format", "json"]
     command += [str(option) for option in key_options(tmp_path / "k", LEAF)]
@@ -101,7 +101,7 @@ def test_four_processes_make_one_signature(tmp_path: Path, registry: LoopbackReg
     assert signatures("registry-tag", reference, tmp_path) == 1
 
 
-def test_what_another_machine_does_at_the_same_time_is_said(
+def test_reports_a_concurrent_signature_of_another_machine(
     tmp_path: Path, registry: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No lock reaches it: it attaches an equal signature between our last look and our own."""
@@ -125,7 +125,7 @@ def test_what_another_machine_does_at_the_same_time_is_said(
     assert signatures("registry", reference, tmp_path) == 2
 
 
-def test_force_attaches_one_more(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_force_adds_an_equal_signature(tmp_path: Path, registry: LoopbackRegistry) -> None:
     reference = target("registry", tmp_path, registry)
     command = ["sign", reference, "--force", "--format", "json", *map(str, key_options(tmp_path / "k", LEAF))]
     first, second = run_here(command), run_here(command)
@@ -134,7 +134,7 @@ def test_force_attaches_one_more(tmp_path: Path, registry: LoopbackRegistry) -> 
     assert signatures("registry", reference, tmp_path) == 2
 
 
-def test_a_folder_of_somebody_else_is_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refuses_a_lock_folder_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with alone("a"), alone("b") as locked:
         assert locked
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "none"))

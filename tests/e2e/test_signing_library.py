@@ -40,7 +40,7 @@ def verify(image: Path, tmp_path: Path, store: str = "ca:harbour") -> dict[str, 
 
 
 class TestExample:
-    def test_does_what_it_says(self, image: Path, tmp_path: Path) -> None:
+    def test_signs_and_verifies(self, image: Path, tmp_path: Path) -> None:
         names = example("sign_release")
         key = LEAF.key
         assert isinstance(key, ec.EllipticCurvePrivateKey)
@@ -53,7 +53,7 @@ class TestExample:
         assert (signature["digest"], signature["verdict"]) == (digest, "pass")
         assert signature["metadata"] == {"build": "1234"}
 
-    def test_a_service_that_lies_attaches_nothing(self, image: Path, tmp_path: Path) -> None:
+    def test_a_wrong_answer_of_the_service_attaches_nothing(self, image: Path, tmp_path: Path) -> None:
         names = example("sign_release")
         other = ec.generate_private_key(ec.SECP256R1())
         chain = tmp_path / "chain.crt"
@@ -79,7 +79,7 @@ def test_a_signing_authority_states_the_time(image: Path, tmp_path: Path, form: 
     assert document["artifacts"][0]["signatures"][0]["signer"]["scheme"] == "notary.x509.signingAuthority"
 
 
-def test_an_equal_signature_counts_while_it_ends_hardly_earlier_than_asked(image: Path) -> None:
+def test_an_equal_signature_may_end_slightly_earlier(image: Path) -> None:
     hour = timedelta(hours=1)
     moments = {AT: False, AT + hour / 20: True, AT + hour / 2: False}
     for at, existed in moments.items():
@@ -96,7 +96,7 @@ def test_an_equal_signature_counts_while_it_ends_hardly_earlier_than_asked(image
     ],
     ids=["scheme", "attribute", "plugin"],
 )
-def test_another_statement_is_no_equal_signature(image: Path, change: dict[str, Any]) -> None:
+def test_a_signature_with_other_attributes_is_not_equal(image: Path, change: dict[str, Any]) -> None:
     airgap.sign(request(image))
     assert [airgap.sign(request(image, **change))[0].existed for _ in range(2)] == [False, True]
 
@@ -115,7 +115,7 @@ def test_a_signing_authoritys_signature_is_not_stamped(image: Path) -> None:
     assert "signing authority" in stamped.state
 
 
-def test_whoever_attaches_is_told_as_it_happens(tmp_path: Path) -> None:
+def test_reports_each_attachment_as_it_happens(tmp_path: Path) -> None:
     box = LayoutBuilder()
     for tag in ("v1", "v2"):
         box.tag(box.add_image(tag.encode()), tag)
@@ -142,14 +142,14 @@ def test_whoever_attaches_is_told_as_it_happens(tmp_path: Path) -> None:
     ],
     ids=["nothing", "format", "negative", "fraction", "authority with timestamp"],
 )
-def test_a_request_that_makes_no_sense_cannot_be_made(tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_refuses_contradictory_requests(tmp_path: Path, changes: dict[str, Any]) -> None:
     """CLI-3: a signing authority's signature has no timestamp."""
     with pytest.raises(airgap.AirgapError) as caught:
         request(tmp_path, **changes)
     assert caught.value.exit_code == 2
 
 
-def test_protocols_fit_what_is_shipped(tmp_path: Path) -> None:
+def test_shipped_classes_implement_the_protocols(tmp_path: Path) -> None:
     """Held by mypy; the assignments are the test."""
     signer: signature.Signer = local(LEAF)
     exchange: Callable[[bytes], bytes] = airgap.HttpTsa("http://tsa.example/")

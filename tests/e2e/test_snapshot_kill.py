@@ -186,7 +186,7 @@ def test_a_killed_process_leaves_the_old_or_the_new(tmp_path: Path, plain: bool)
     assert found == {"old", "new"}
 
 
-def test_one_at_a_time(tmp_path: Path) -> None:
+def test_only_one_process_applies_at_a_time(tmp_path: Path) -> None:
     """Two at once: both end well, the directory is whole, and the higher number is remembered."""
     ground = Ground(tmp_path)
     ground.pin()
@@ -207,7 +207,7 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     assert ground.policy_name() == "packer"
 
 
-def test_a_damaged_journal_is_said_and_nothing_is_guessed(tmp_path: Path) -> None:
+def test_refuses_a_damaged_journal(tmp_path: Path) -> None:
     ground = Ground(tmp_path)
     ground.pin()
     target = ground.packed()
@@ -219,7 +219,7 @@ def test_a_damaged_journal_is_said_and_nothing_is_guessed(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("error", [OSError(5, "Input/output error"), KeyboardInterrupt()], ids=["error", "interrupt"])
-def test_an_undo_that_was_ended_and_is_said_again_goes_back_once(
+def test_an_interrupted_undo_that_is_repeated_goes_back_once(
     tmp_path: Path, exchange: bool, error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ended after its exchange and repeated, it finished itself and went forward again."""
@@ -267,9 +267,7 @@ def _killed_between_two_renames(ground: Ground, monkeypatch: pytest.MonkeyPatch)
     return target
 
 
-def test_the_command_finishes_what_was_left_between_two_renames(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_completes_an_interrupted_exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each command alone, without a repair before it."""
     for number, act in enumerate((None, Ground.undo, Ground.pin)):
         ground = Ground(tmp_path / str(number))
@@ -282,7 +280,7 @@ def test_the_command_finishes_what_was_left_between_two_renames(
         assert ground.state().trust["default"].number == 1
 
 
-def test_a_folder_made_between_two_renames_does_not_cost_the_pins(
+def test_a_folder_made_during_an_exchange_does_not_lose_the_pins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ground = Ground(tmp_path)
@@ -294,7 +292,7 @@ def test_a_folder_made_between_two_renames_does_not_cost_the_pins(
     assert ground.apply(target).in_force
 
 
-def test_pins_are_not_said_to_be_none_between_two_renames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reads_the_pins_during_an_exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody has looked at them."""
     ground = Ground(tmp_path)
     target = _killed_between_two_renames(ground, monkeypatch)

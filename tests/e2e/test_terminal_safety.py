@@ -121,7 +121,7 @@ def _check(ran: Ran) -> None:
 
 @pytest.mark.parametrize("verbose", [(), ("--verbose",)], ids=["plain", "verbose"])
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: str(change.__name__).strip("_"))
-def test_hostile_text_is_escaped_in_words(
+def test_escapes_hostile_text_in_printed_text(
     change: Callable[[Scene], None], verbose: tuple[str, ...], tmp_path: Path
 ) -> None:
     scene = Scene()
@@ -131,7 +131,7 @@ def test_hostile_text_is_escaped_in_words(
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: str(change.__name__).strip("_"))
-def test_hostile_text_is_escaped_in_documents(change: Callable[[Scene], None], tmp_path: Path) -> None:
+def test_escapes_hostile_text_in_documents(change: Callable[[Scene], None], tmp_path: Path) -> None:
     """JSON escapes what it must; sentences and facts are safe even after they are decoded."""
     scene = Scene()
     change(scene)
@@ -142,9 +142,7 @@ def test_hostile_text_is_escaped_in_documents(change: Callable[[Scene], None], t
 
 @pytest.mark.parametrize("command", ["inspect", "discover"])
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: str(change.__name__).strip("_"))
-def test_hostile_text_is_escaped_where_nothing_is_judged(
-    change: Callable[[Scene], None], command: str, tmp_path: Path
-) -> None:
+def test_escapes_hostile_text_in_other_commands(change: Callable[[Scene], None], command: str, tmp_path: Path) -> None:
     scene = Scene()
     change(scene)
     _check(run_here([command, f"oci:{scene.write(tmp_path).layout}:v1"]))

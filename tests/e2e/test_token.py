@@ -28,7 +28,7 @@ def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Token:
     return made
 
 
-def test_a_key_in_a_token_signs_named_and_on_the_command_line(
+def test_signs_with_a_token_key_by_name_and_by_option(
     tmp_path: Path, token: Token, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = BlobScene(tmp_path, leaf=LEAF, hash_name="sha384").write()
@@ -55,7 +55,7 @@ def test_a_key_in_a_token_signs_named_and_on_the_command_line(
     assert run_process([*verify, "--signature-format", "cose"]).code == 0
 
 
-def test_a_key_in_a_token_signs_in_registries_with_tls(
+def test_signs_with_a_token_key_in_registries_with_tls(
     tmp_path: Path, token: Token, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the token's library leaves in the error queue of OpenSSL was taken for an error of the connection."""

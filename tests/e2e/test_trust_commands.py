@@ -54,7 +54,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_status_says_nothing_of_the_age_of_what_is_no_evidence(tmp_path: Path) -> None:
+def test_status_reports_no_age_of_other_files(tmp_path: Path) -> None:
     written = with_everything().write(tmp_path)
     (written.trust / "crls/notes.crl").write_text("call the CA on Monday\n")
     text = trust(written.trust, "status", "--at", "2026-06-02").out
@@ -80,7 +80,7 @@ class TestCertAdd:
         modes = {path.is_dir(): path.stat().st_mode & 0o777 for path in (root, *root.rglob("*"))}
         assert modes == {True: 0o700, False: 0o600}
 
-    def test_shows_what_has_to_be_compared(self, root: Path, file: Path) -> None:
+    def test_shows_the_fingerprints_to_compare(self, root: Path, file: Path) -> None:
         out = self.add(root, file).out
         digits = ROOT.fingerprint.upper()
         assert digits[:4] in out
@@ -119,7 +119,7 @@ class TestCertAdd:
             ("root.crt.txt", ROOT.pem, "root.crt"),
         ],
     )
-    def test_gives_other_names_an_ending_of_their_form(
+    def test_gives_a_file_the_ending_of_its_form(
         self, root: Path, tmp_path: Path, name: str, data: bytes, stored: str
     ) -> None:
         """STORE-5, D19: no store may hold the other ones."""
@@ -129,14 +129,12 @@ class TestCertAdd:
         assert stored in ran.out
         assert [path.name for path in store_folder(root, "ca:acme").iterdir()] == [stored]
 
-    def test_refuses_what_is_no_certificate(self, root: Path, tmp_path: Path) -> None:
+    def test_refuses_files_that_are_not_certificates(self, root: Path, tmp_path: Path) -> None:
         (tmp_path / "x.pem").write_bytes(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
         assert self.add(root, tmp_path / "x.pem").code == 18
 
     @pytest.mark.parametrize("again", ["root.pem", "ROOT.pem"])
-    def test_refuses_a_name_that_is_there_also_for_the_same_content(
-        self, root: Path, file: Path, again: str, tmp_path: Path
-    ) -> None:
+    def test_refuses_an_existing_file_name(self, root: Path, file: Path, again: str, tmp_path: Path) -> None:
         """Also in another case: a medium may know only one of both."""
         self.add(root, file)
         second = tmp_path / "second" / again
@@ -158,11 +156,11 @@ class TestCertAdd:
         assert not list(root.rglob("*.pem"))
 
     @pytest.mark.parametrize("store", ["..", "a/b", ""])
-    def test_refuses_names_of_stores_that_are_none(self, root: Path, file: Path, store: str) -> None:
+    def test_refuses_malformed_store_names(self, root: Path, file: Path, store: str) -> None:
         """STORE-2, D23."""
         assert self.add(root, file, store=store).code == 2
 
-    def test_never_writes_where_notation_lives(
+    def test_never_writes_into_notations_directory(
         self, tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         theirs = tmp_path / "notation"
@@ -189,7 +187,7 @@ class TestCertOthers:
         assert [item["store"] for item in ran.document["broken"]] == ["ca:b"]
         assert trust(root, "cert", "list", "--type", "tsa").code == 0
 
-    def test_show_says_all_that_a_person_compares(self, root: Path) -> None:
+    def test_show_prints_all_that_a_person_compares(self, root: Path) -> None:
         write_trust(root, stores={"ca:a": {"x.pem": ROOT.pem}})
         ran = trust(root, "cert", "show", "-t", "ca", "-s", "a", "x.pem", "--format", "json")
         (shown,) = ran.document["files"][0]["certificates"]
@@ -199,7 +197,7 @@ class TestCertOthers:
         assert " ".join(shown["words"][:8]) in text
 
     @pytest.mark.parametrize("name", ["y.pem", "../a/x.pem", "."])
-    def test_show_and_delete_know_only_files_of_the_store(self, root: Path, name: str) -> None:
+    def test_show_and_delete_refuse_paths_outside_of_the_store(self, root: Path, name: str) -> None:
         write_trust(root, stores={"ca:a": {"x.pem": ROOT.pem}})
         assert trust(root, "cert", "show", "-t", "ca", "-s", "a", name).code == 11
         assert trust(root, "cert", "delete", "-t", "ca", "-s", "a", name, "--yes").code == 11
@@ -216,7 +214,7 @@ class TestCertOthers:
         assert not store_folder(root, "ca:a").exists()
 
     @pytest.mark.parametrize("arguments", [["x.pem"], ["x.pem", "--all", "-y"], ["-y"]])
-    def test_delete_asks_and_does_not_guess(self, root: Path, arguments: list[str]) -> None:
+    def test_delete_asks_for_confirmation(self, root: Path, arguments: list[str]) -> None:
         write_trust(root, stores={"ca:a": {"x.pem": ROOT.pem}})
         assert trust(root, "cert", "delete", "-t", "ca", "-s", "a", *arguments).code == 2
         assert (store_folder(root, "ca:a") / "x.pem").exists()
@@ -235,7 +233,7 @@ class TestPolicy:
         assert written["signatureVerification"] == {"level": "strict"}
         assert (root / "trustpolicy.oci.json").stat().st_mode & 0o777 == 0o600
 
-    def test_init_replaces_nothing_unasked_and_loses_nothing_when_asked(self, root: Path) -> None:
+    def test_init_replaces_a_policy_only_on_request_and_keeps_the_old_one(self, root: Path) -> None:
         self.init(root)
         first = (root / "trustpolicy.oci.json").read_bytes()
         assert self.init(root, "--trust-store", "ca:other").code == 2
@@ -244,7 +242,7 @@ class TestPolicy:
         assert [path.read_bytes() for path in root.glob("*.bak")] == [first]
 
     @pytest.mark.parametrize("missing", ["--scope", "--trusted-identity"])
-    def test_init_trusts_nobody_by_default(self, root: Path, missing: str) -> None:
+    def test_init_trusts_no_signer_by_default(self, root: Path, missing: str) -> None:
         options = {"--name": "a", "--scope": "*", "--trust-store": "ca:a", "--trusted-identity": "*"}
         arguments = [text for pair in options.items() if pair[0] != missing for text in pair]
         assert trust(root, "policy", "init", *arguments).code == 2
@@ -272,7 +270,7 @@ class TestPolicy:
         assert (root / "trustpolicy.oci.json").read_bytes() == (tmp_path / "good.json").read_bytes()
         assert [path.read_bytes() for path in root.glob("*.bak")] == [before]
 
-    def test_import_moves_the_older_file_name_away(self, root: Path, tmp_path: Path) -> None:
+    def test_import_renames_the_policy_of_the_older_file_name(self, root: Path, tmp_path: Path) -> None:
         """POLICY-1: it would come into use when the newer one is removed."""
         write_trust(root, policy_name="trustpolicy.json")
         (tmp_path / "good.json").write_text(json.dumps(oci_policy(statement(name="new"))))
@@ -305,7 +303,7 @@ class TestPolicy:
             ("registry.example/other@sha256:" + "0" * 64, "rest", "no statement names registry.example/other"),
         ],
     )
-    def test_check_says_which_statement_applies_and_why(self, root: Path, asked: str, name: str, why: str) -> None:
+    def test_check_names_the_statement_that_applies_and_why(self, root: Path, asked: str, name: str, why: str) -> None:
         """SCOPE-4."""
         app = statement(name="app", registryScopes=["registry.example/app"])
         write_trust(root, policy=oci_policy(app, statement(name="rest")), stores={"ca:harbour": [ROOT]})
@@ -313,12 +311,12 @@ class TestPolicy:
         assert applies["statement"] == name
         assert why in applies["why"]
 
-    def test_check_says_where_nothing_applies(self, root: Path) -> None:
+    def test_check_reports_that_no_statement_applies(self, root: Path) -> None:
         policy = oci_policy(statement(registryScopes=["registry.example/app"]))
         write_trust(root, policy=policy, stores={"ca:harbour": [ROOT]})
         assert trust(root, "policy", "check", "registry.example/other").code == 13
 
-    def test_check_tells_every_refusal_not_the_first(self, root: Path) -> None:
+    def test_check_reports_every_refusal(self, root: Path) -> None:
         document = {
             "version": "2.0",
             "extra": 1,
@@ -374,7 +372,7 @@ class TestPolicy:
         assert not ran.err
         assert "tells all 15 refusals" in trust(root, "policy", "show").err
 
-    def test_check_tells_every_store_that_cannot_be_used(self, root: Path) -> None:
+    def test_check_reports_every_unusable_store(self, root: Path) -> None:
         policy = oci_policy(
             statement(name="a", registryScopes=["registry.example/a"], trustStores=["ca:harbour", "ca:none"]),
             statement(name="b", registryScopes=["registry.example/b"], trustStores=["tsa:empty", "ca:none"]),
@@ -395,11 +393,11 @@ class TestPolicy:
         assert told.count("  → ") == 3
         assert trust(root, "policy", "check", "--file", root / "trustpolicy.oci.json").code == 0
 
-    def test_check_says_that_a_store_is_missing(self, root: Path) -> None:
+    def test_check_reports_a_missing_store(self, root: Path) -> None:
         write_trust(root)
         assert "does not exist" in trust(root, "policy", "check", "registry.example/app").out
 
-    def test_a_trust_directory_that_was_written_here_is_the_one_that_verify_reads(self, root: Path, file: Path) -> None:
+    def test_verify_reads_the_trust_directory_that_was_written(self, root: Path, file: Path) -> None:
         self.init(root)
         trust(root, "cert", "add", "-t", "ca", "-s", "acme", file)
         ran = run_here(["verify", "layouts/good", "--trust", str(root), "--scope", "registry.example/app",
@@ -418,7 +416,7 @@ class TestStatus:
         checked(ran)
         return ran
 
-    def test_each_piece_with_age_and_dates_and_the_earliest_use_by(self, root: Path) -> None:
+    def test_lists_each_piece_with_its_dates_and_the_earliest_end(self, root: Path) -> None:
         crls = {"a.crl": evidence(ROOT), "b.crl": evidence(LEAF.chain[1], next_update=NOW + 3 * DAY)}
         answer = ocsp_response(LEAF, this_update=NOW - DAY, next_update=NOW + 5 * DAY)
         ran = self.status(root, crls=crls, ocsp={"c.ors": answer})
@@ -432,23 +430,23 @@ class TestStatus:
         ran = self.status(root, crls={"a.crl": evidence(ROOT, next_update=NOW - DAY / 2)})
         assert (ran.code, ran.document["pieces"][0]["state"]) == (15, "stale")
 
-    def test_the_future_can_be_asked_about(self, root: Path) -> None:
+    def test_answers_for_a_later_moment(self, root: Path) -> None:
         ran = self.status(root, "--at", (NOW + 10 * DAY).isoformat(), crls={"a.crl": evidence(ROOT)})
         assert ran.code == 15
 
-    def test_staleness_that_is_accepted_is_said(self, root: Path) -> None:
+    def test_reports_accepted_stale_evidence(self, root: Path) -> None:
         stale = {"a.crl": evidence(ROOT, next_update=NOW - DAY / 2)}
         ran = self.status(root, crls=stale, freshness='[freshness]\ncrl = "7d"\ntsa-crl = "7d"\n')
         assert (ran.code, ran.document["pieces"][0]["state"]) == (0, "stale-accepted")
         assert self.status(root, "--max-age", "7d", crls=stale, freshness="").code == 0
 
-    def test_what_is_superseded_does_not_count(self, root: Path) -> None:
+    def test_superseded_evidence_does_not_count(self, root: Path) -> None:
         old = evidence(ROOT, this_update=NOW - 9 * DAY, next_update=NOW - 8 * DAY)
         ran = self.status(root, crls={"a.crl": old, "b.crl": evidence(ROOT, number=2)})
         assert ran.code == 0
         assert [piece["state"] for piece in ran.document["pieces"]] == ["superseded", "fresh"]
 
-    def test_what_is_from_the_future_supersedes_nothing_yet(self, root: Path) -> None:
+    def test_evidence_of_the_future_does_not_supersede(self, root: Path) -> None:
         crls = {"a.crl": evidence(ROOT), "b.crl": evidence(ROOT, number=2, this_update=NOW + DAY)}
         states = [piece["state"] for piece in self.status(root, crls=crls).document["pieces"]]
         assert states == ["fresh", "future"]
@@ -458,11 +456,11 @@ class TestStatus:
         assert self.status(root, crls={"a.crl": evidence(ROOT, number=5), "d.crl": delta}).code == 15
         assert self.status(root, crls={"a.crl": evidence(ROOT, number=6), "d.crl": delta}).code == 0
 
-    def test_what_cannot_be_read_is_named(self, root: Path) -> None:
+    def test_names_unreadable_files(self, root: Path) -> None:
         ran = self.status(root, crls={"a.crl": evidence(ROOT), "b.crl": b"no"})
         assert [piece["state"] for piece in ran.document["pieces"]] == ["fresh", "unusable"]
 
-    def test_no_moment_is_good_for_a_clock_behind_the_evidence(self, root: Path) -> None:
+    def test_a_clock_before_the_evidence_is_not_good(self, root: Path) -> None:
         """`--at` named a moment at which the CRL counts, and verify is unsure there all the same."""
         made = crl(ROOT, this_update=NOW + DAY, next_update=NOW + 9 * DAY)
         write_trust(root, stores={"ca:harbour": [ROOT]}, crls={"a.crl": made})
@@ -477,7 +475,7 @@ class TestStatus:
         ran = trust(root, "status", "-q")
         assert (ran.code, ran.out.partition(":")[0]) == (15, "UNSURE"), ran
 
-    def test_a_clock_before_the_newest_evidence_is_told(self, root: Path) -> None:
+    def test_reports_a_clock_before_the_newest_evidence(self, root: Path) -> None:
         """A clock before the newest evidence (decision 0013)."""
         future = evidence(ROOT, this_update=NOW + DAY)
         ran = self.status(root, crls={"a.crl": future})
@@ -489,7 +487,7 @@ class TestStatus:
         write_trust(root, policy=oci_policy(), stores={"ca:harbour": {}}, crls={"a.crl": evidence(ROOT)})
         assert trust(root, "status").code == 18
 
-    def test_text_says_what_to_do_first(self, root: Path) -> None:
+    def test_prints_the_remedies_first(self, root: Path) -> None:
         write_trust(root, stores={"ca:harbour": [ROOT]}, crls={"a.crl": pem(evidence(ROOT))})
         lines = trust(root, "status").out.splitlines()
         assert lines[0].startswith("GOOD")
@@ -516,12 +514,12 @@ class TestExport:
         assert (store_folder(config, "ca:harbour") / "0.pem").read_bytes() == ROOT.pem
         assert ran.document["use_by"] is not None
 
-    def test_what_is_exported_is_a_trust_directory_of_ours_too(self, root: Path, tmp_path: Path) -> None:
+    def test_the_export_is_a_valid_trust_directory(self, root: Path, tmp_path: Path) -> None:
         write_trust(root, stores={"ca:harbour": [ROOT]})
         self.export(root, tmp_path / "out")
         assert run_here(["trust", "policy", "check", "--trust", str(tmp_path / "out/config")]).code == 0
 
-    def test_a_delta_goes_with_its_base(self, root: Path, tmp_path: Path) -> None:
+    def test_a_delta_is_exported_with_its_base(self, root: Path, tmp_path: Path) -> None:
         base = evidence(ROOT, number=5, freshest=["http://crl.example/d.crl"])
         delta = evidence(ROOT, number=6, delta_base=5)
         write_trust(
@@ -540,16 +538,14 @@ class TestExport:
         (file,) = (tmp_path / "out/cache/crl").iterdir()
         assert Crl.parse(base64.b64decode(json.loads(file.read_text())["baseCRL"])).number == 2
 
-    def test_a_crl_that_no_index_claims_is_found_by_the_url_that_it_names_itself(
-        self, root: Path, tmp_path: Path
-    ) -> None:
+    def test_exports_an_unmapped_crl_under_the_url_that_it_names(self, root: Path, tmp_path: Path) -> None:
         crls = {"a.crl": evidence(ROOT, scope=scope(uris=[self.URL])), "b.crl": evidence(LEAF.chain[1])}
         write_trust(root, stores={"ca:harbour": [ROOT]}, crls=crls)
         ran = self.export(root, tmp_path / "out")
         assert len(list((tmp_path / "out/cache/crl").iterdir())) == 1
         assert any("b.crl" in note for note in ran.document["notes"])
 
-    def test_what_notation_cannot_use_is_said(self, root: Path, tmp_path: Path) -> None:
+    def test_reports_what_notation_cannot_use(self, root: Path, tmp_path: Path) -> None:
         """CACHE-3: a stale CRL sends it to the network; OCSP-9: it has no place for responses."""
         stale = {"a.crl": evidence(ROOT, next_update=NOW - DAY / 2)}
         write_trust(
@@ -561,7 +557,7 @@ class TestExport:
         assert "OCSP responses were left out" in notes
         assert not (tmp_path / "out/cache").exists()
 
-    def test_what_notation_would_judge_milder_cannot_be_overlooked(self, root: Path, tmp_path: Path) -> None:
+    def test_fails_where_notation_would_judge_more_mildly(self, root: Path, tmp_path: Path) -> None:
         crls = {"a.crl": evidence(ROOT), "b.crl": evidence(ROOT, number=7, revoked=[0x77], scope=scope(only_ca=True))}
         write_trust(root, stores={"ca:harbour": [ROOT]}, crls=crls, crl_index={self.URL: "a.crl"})
         ran = self.export(root, tmp_path / "out")
@@ -581,7 +577,7 @@ class TestExport:
         assert (known.code, known.out.startswith("EXPORTED IN PART:")) == (0, True)
         assert not (tmp_path / "known/cache").exists()
 
-    def test_a_folder_that_holds_something_is_left_alone(self, root: Path, tmp_path: Path) -> None:
+    def test_refuses_a_folder_that_is_not_empty(self, root: Path, tmp_path: Path) -> None:
         write_trust(root, stores={"ca:harbour": [ROOT]})
         (tmp_path / "x").write_text("mine")
         assert self.export(root, tmp_path).code == 2
@@ -593,7 +589,7 @@ class TestExport:
         assert "harbour" in ran.err
         assert not (tmp_path / "out").exists()
 
-    def test_containers_policy_says_what_can_be_said(self, root: Path, tmp_path: Path) -> None:
+    def test_containers_policy_holds_what_its_form_can_express(self, root: Path, tmp_path: Path) -> None:
         skip = {"signatureVerification": {"level": "skip"}, "trustStores": [], "trustedIdentities": []}
         write_trust(root, policy=oci_policy(statement(registryScopes=["registry.example/app"], **skip)))
         ran = self.export(root, tmp_path / "out", "containers-policy")
@@ -607,14 +603,14 @@ class TestExport:
         assert (known.code, known.out.startswith("EXPORTED IN PART: 1 file for")) == (0, True), known
         assert "  milder registry.example/app stands in policy.json for every repository below it" in known.out
 
-    def test_containers_policy_for_all_says_all(self, root: Path, tmp_path: Path) -> None:
+    def test_containers_policy_for_all_covers_all_scopes(self, root: Path, tmp_path: Path) -> None:
         skip = {"signatureVerification": {"level": "skip"}, "trustStores": [], "trustedIdentities": []}
         write_trust(root, policy=oci_policy(statement(registryScopes=["*"], **skip)))
         assert self.export(root, tmp_path / "out", "containers-policy").code == 0
 
 
 class TestFetchCommand:
-    def test_a_target_in_a_registry_is_looked_through_without_its_layers(self, root: Path, tmp_path: Path) -> None:
+    def test_reads_a_target_in_a_registry_without_its_layers(self, root: Path, tmp_path: Path) -> None:
         with Endpoints() as web, LoopbackRegistry() as registry:
             here = Site(web, tmp_path / "site", at=NOW)
             (tmp_path / "site").mkdir()
@@ -629,7 +625,7 @@ class TestFetchCommand:
             fetched = [seen.path for seen in registry.seen if "/blobs/" in seen.path]
             assert len(fetched) == 1
 
-    def test_evidence_beside_an_artifact_in_a_registry_is_taken_from_there(self, root: Path, tmp_path: Path) -> None:
+    def test_takes_evidence_attached_in_a_registry(self, root: Path, tmp_path: Path) -> None:
         with Endpoints() as web, LoopbackRegistry() as registry:
             here = Site(web, tmp_path / "site", at=NOW)
             (tmp_path / "site").mkdir()
@@ -642,7 +638,7 @@ class TestFetchCommand:
             assert ran.code == 0, ran
             assert checked(ran)["warnings"] == []
 
-    def test_text_and_json_say_the_same(self, root: Path, tmp_path: Path) -> None:
+    def test_text_and_json_agree(self, root: Path, tmp_path: Path) -> None:
         with Endpoints() as web:
             here = Site(web, tmp_path, at=NOW)
             here.sign(crl_urls=[web.dead()])
@@ -657,7 +653,7 @@ class TestFetchCommand:
     def test_a_target_is_needed(self, root: Path) -> None:
         assert trust(root, "fetch").code == 2
 
-    def test_the_example_for_python_does_what_it_says(self, tmp_path: Path) -> None:
+    def test_the_python_example_works(self, tmp_path: Path) -> None:
         page = (Path(__file__).parents[2] / "docs/reference/trust.md").read_text(encoding="utf-8")
         (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
         names: dict[str, Any] = {}
@@ -674,13 +670,13 @@ class TestFetchCommand:
 
 
 @pytest.mark.parametrize("command", [["cert", "list"], ["pin", "list"]])
-def test_a_trust_directory_that_is_not_there_is_not_an_empty_one(tmp_path: Path, command: list[str]) -> None:
+def test_a_missing_trust_directory_is_not_an_empty_one(tmp_path: Path, command: list[str]) -> None:
     ran = trust(tmp_path / "typo", *command)
     assert ran.code == 11
     assert "there is no trust directory at" in ran.err
 
 
-def test_what_is_no_certificate_is_said_in_a_sentence(root: Path, tmp_path: Path) -> None:
+def test_explains_that_a_file_is_not_a_certificate(root: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.pem"
     wrong.write_text("no certificate", encoding="utf-8")
     ran = trust(root, "cert", "add", "--type", "ca", "--store", "acme", wrong)
@@ -688,7 +684,7 @@ def test_what_is_no_certificate_is_said_in_a_sentence(root: Path, tmp_path: Path
     assert "it holds neither PEM nor DER certificates" in ran.err
 
 
-def test_a_snapshot_goes_into_a_folder_that_is_there(root: Path, file: Path, tmp_path: Path) -> None:
+def test_writes_a_snapshot_into_an_existing_folder(root: Path, file: Path, tmp_path: Path) -> None:
     trust(root, "cert", "add", "--type", "ca", "--store", "acme", file)
     named = ("--scope", "registry.example/app", "--trust-store", "ca:acme", "--trusted-identity", "*")
     trust(root, "policy", "init", "--name", "acme", *named)
@@ -697,7 +693,7 @@ def test_a_snapshot_goes_into_a_folder_that_is_there(root: Path, file: Path, tmp
     assert f"there is no folder {tmp_path / 'none'} to write trip.tar into" in ran.err
 
 
-def test_an_age_in_years_is_answered_with_units_that_are_understood(root: Path) -> None:
+def test_an_age_in_years_is_refused_with_the_accepted_units(root: Path) -> None:
     root.mkdir()
     ran = trust(root, "status", "--max-age", "1y")
     assert ran.code == 2

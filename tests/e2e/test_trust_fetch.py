@@ -38,7 +38,7 @@ class TestCoverage:
         assert [item.chain for item in outcome.certificates] == ["signing", "signing", "tsa", "tsa"]
         assert here.verify().code == 0
 
-    def test_says_what_was_had_from_where_with_number_and_dates(self, here: Site) -> None:
+    def test_reports_each_piece_with_source_number_and_dates(self, here: Site) -> None:
         here.sign()
         here.serve()
         outcome = here.fetch()
@@ -49,13 +49,13 @@ class TestCoverage:
         assert outcome.use_by is not None
         assert outcome.use_by[0] == AT + 9 * DAY
 
-    def test_each_url_is_asked_once_however_many_signatures_name_it(self, here: Site) -> None:
+    def test_requests_each_url_once(self, here: Site) -> None:
         here.sign()
         here.serve()
         here.fetch(targets=[here.written.target, str(here.written.layout), here.written.target])
         assert sorted(path for _, path in here.web.seen) == ["/ca.crl", "/leaf.crl"]
 
-    def test_a_signature_that_cannot_be_read_is_named_and_stops_no_other(self, here: Site) -> None:
+    def test_names_an_unreadable_signature_and_continues(self, here: Site) -> None:
         here.sign()
         here.serve()
         second = here.scene.signatures[0]
@@ -67,21 +67,21 @@ class TestCoverage:
         assert len(outcome.unread) == 1
         assert not outcome.complete
 
-    def test_a_target_that_cannot_be_read_is_a_problem_and_the_others_have_their_turn(self, here: Site) -> None:
+    def test_reports_an_unreadable_target_and_continues(self, here: Site) -> None:
         here.sign()
         here.serve()
         outcome = here.fetch(targets=["oci:/nowhere/at/all", here.written.target])
         assert outcome.exit_code == 11
         assert about(outcome, "builder").status is Status.COVERED
 
-    def test_what_names_no_way_to_ask_is_no_gap(self, here: Site) -> None:
+    def test_a_certificate_without_a_source_of_revocation_is_no_gap(self, here: Site) -> None:
         here.sign(crl_urls=[])
         here.serve()
         outcome = here.fetch()
         assert about(outcome, "builder").status is Status.NOTHING
         assert outcome.complete
 
-    def test_a_revocation_is_told_and_is_no_gap(self, here: Site) -> None:
+    def test_reports_a_revocation_without_a_gap(self, here: Site) -> None:
         leaf = here.sign()
         here.serve()
         here.web.put("/leaf.crl", here.crl(here.ca, revoked=[leaf]))
@@ -159,7 +159,7 @@ def _patience(name: str) -> dict[str, Any]:
 
 class TestFailures:
     @pytest.mark.parametrize("name", FAILURES)
-    def test_each_has_its_reason_and_loses_nothing_that_was_good(self, here: Site, name: str) -> None:
+    def test_a_failed_download_has_its_reason_and_keeps_good_evidence(self, here: Site, name: str) -> None:
         spoil, reason, word = FAILURES[name]
         here.sign()
         here.serve()
@@ -179,7 +179,7 @@ class TestFailures:
         assert here.verify().code == (15 if name == "broken entries" else 0)  # the clock of verify stands later
 
     @pytest.mark.parametrize("name", [name for name in FAILURES if name != "an older one"])
-    def test_where_nothing_was_there_it_is_a_gap(self, here: Site, name: str) -> None:
+    def test_a_failed_download_without_older_evidence_is_a_gap(self, here: Site, name: str) -> None:
         spoil, reason, _ = FAILURES[name]
         here.sign()
         here.serve()
@@ -195,13 +195,13 @@ class TestFailures:
         assert about(outcome, "Intermediate").status is Status.COVERED
         assert outcome.exit_code == 15
 
-    def test_a_dead_endpoint(self, here: Site) -> None:
+    def test_reports_an_unreachable_endpoint(self, here: Site) -> None:
         here.sign(crl_urls=[here.web.dead()])
         here.serve()
         gap = about(here.fetch(), "builder")
         assert (gap.status, gap.attempts[0].reason) == (Status.GAP, "fetch.unreachable")
 
-    def test_a_stale_one_is_kept_for_what_it_revokes_and_is_a_gap(self, here: Site) -> None:
+    def test_keeps_a_stale_crl_that_revokes_and_reports_a_gap(self, here: Site) -> None:
         """D33: a CRL past its nextUpdate still revokes."""
         here.sign()
         here.serve()
@@ -210,7 +210,7 @@ class TestFailures:
         assert (gap.status, gap.reason) == (Status.GAP, "revocation.crl.stale")
         assert gap.attempts[0].outcome is AttemptResult.NEW
 
-    def test_the_next_uri_of_a_point_is_asked(self, here: Site) -> None:
+    def test_requests_the_next_uri_of_a_distribution_point(self, here: Site) -> None:
         """D32: any one URI of a point is enough; CRL-1: in their order."""
         uris = (
             "ldap://crl.example/x",
@@ -227,7 +227,7 @@ class TestFailures:
         assert about(outcome, "builder").status is Status.COVERED
         assert set(json.loads((here.trust / "crls/index.json").read_text())) == {*uris, here.web.url("/ca.crl")}
 
-    def test_a_newer_answer_of_a_point_that_is_refused_leaves_the_fetch_incomplete(self, here: Site) -> None:
+    def test_a_refused_newer_crl_leaves_the_fetch_incomplete(self, here: Site) -> None:
         """Another URI has an older one, which covers: what was refused may say more."""
         here.sign(points=[Point((here.web.url("/new.crl"), here.web.url("/leaf.crl")))])
         here.serve()
@@ -240,7 +240,7 @@ class TestFailures:
         assert here.fetch().complete
 
     @pytest.mark.parametrize("path", ["/leaf.crl", "/delta.crl"])
-    def test_a_mirror_that_stands_still_keeps_no_other_from_being_asked(self, here: Site, path: str) -> None:
+    def test_requests_the_next_mirror_after_a_stale_one(self, here: Site, path: str) -> None:
         mirror = {name: (here.web.url(f"/old{name}"), here.web.url(name)) for name in ("/leaf.crl", "/delta.crl")}
         here.sign(points=[Point(mirror["/leaf.crl"])])
         here.serve()
@@ -252,7 +252,7 @@ class TestFailures:
             here.web.put(f"/old{name}", here.crl(here.ca, **changes, **(old if name == path else {})))
         assert here.fetch().complete
 
-    def test_nor_does_a_responder_whose_answer_is_stale(self, here: Site) -> None:
+    def test_requests_the_next_responder_after_a_stale_answer(self, here: Site) -> None:
         here.sign(ocsp_urls=[here.web.url("/old"), here.web.url("/new")])
         here.serve()
         old = ocsp_response(here.leaf, this_update=AT - 9 * DAY, next_update=AT - DAY)
@@ -272,9 +272,7 @@ class TestFailures:
         ],
         ids=["blanks", "line end", "NUL", "line ends inside", "UTF-8", "Latin-1"],
     )
-    def test_urls_that_are_none_by_the_letter_are_asked_as_browsers_do(
-        self, here: Site, written: bytes, asked: str
-    ) -> None:
+    def test_requests_malformed_urls_as_browsers_do(self, here: Site, written: bytes, asked: str) -> None:
         path = written.lstrip()
         url = written[: -len(path)] + here.web.url("").encode() + path
         here.sign(points=[Point((), (asn1.implicit(6, url),))], ocsp_urls=[here.web.dead()])
@@ -292,14 +290,14 @@ class TestDelta:
         here.web.put("/leaf.crl", here.crl(here.ca, number=5, freshest=[here.web.url("/delta.crl")]))
         here.web.put("/delta.crl", here.crl(here.ca, **{"number": 6, "delta_base": 5, **delta}))
 
-    def test_the_base_names_it_and_it_comes_along(self, here: Site) -> None:
+    def test_fetches_the_delta_that_a_base_names(self, here: Site) -> None:
         """CRL-14."""
         self.prepare(here)
         outcome = here.fetch()
         assert [use.kind for use in about(outcome, "builder").evidence] == ["crl", "delta-crl"]
         assert here.verify().code == 0
 
-    def test_what_it_revokes_is_revoked(self, here: Site) -> None:
+    def test_a_fetched_delta_revokes(self, here: Site) -> None:
         self.prepare(here)
         here.web.put("/delta.crl", here.crl(here.ca, number=6, delta_base=5, revoked=[here.leaf]))
         assert about(here.fetch(), "builder").status is Status.REVOKED
@@ -315,13 +313,13 @@ class TestDelta:
         ],
         ids=["of a later base", "not newer than its base", "no delta at all", "forged", "of another scope"],
     )
-    def test_one_that_does_not_fit_is_refused(self, here: Site, wrong: dict[str, Any], reason: str) -> None:
+    def test_refuses_a_delta_of_another_base(self, here: Site, wrong: dict[str, Any], reason: str) -> None:
         self.prepare(here, **wrong)
         gap = about(here.fetch(), "builder")
         assert gap.status is Status.GAP
         assert gap.attempts[-1].reason == reason
 
-    def test_a_newer_one_that_is_refused_leaves_the_fetch_incomplete(self, here: Site) -> None:
+    def test_a_refused_newer_delta_leaves_the_fetch_incomplete(self, here: Site) -> None:
         """An older delta still covers, and what the point has now may say more."""
         self.prepare(here)
         assert here.fetch().complete
@@ -342,13 +340,13 @@ class TestOcsp:
         dates = {"this_update": AT - DAY, "next_update": AT + 3 * DAY}
         return ocsp_response(here.leaf, **{**dates, **changes})
 
-    def test_an_answer_covers(self, here: Site) -> None:
+    def test_an_ocsp_response_covers_a_certificate(self, here: Site) -> None:
         self.prepare(here)
         outcome = here.fetch()
         assert [use.kind for use in about(outcome, "builder").evidence] == ["ocsp"]
         assert here.verify().code == 0
 
-    def test_a_responder_that_knows_no_sha1_is_asked_in_sha256(self, here: Site) -> None:
+    def test_asks_again_in_sha256_where_sha1_is_refused(self, here: Site) -> None:
         def answer(question: bytes) -> bytes:
             return ocsp_error(1) if requested(question)[0] == "sha1" else self.response(here, cert_hash="sha256")
 
@@ -364,7 +362,7 @@ class TestOcsp:
         ],
         ids=["wrong signer", "another certificate", "unknown"],
     )
-    def test_a_bad_answer_has_its_reason_and_the_crl_covers(
+    def test_a_refused_response_has_its_reason_and_the_crl_counts(
         self, here: Site, changes: dict[str, Any], reason: str
     ) -> None:
         self.prepare(here, lambda _: self.response(here, **changes), crl_urls=[here.web.url("/leaf.crl")])
@@ -372,7 +370,7 @@ class TestOcsp:
         assert covered.attempts[0].reason == reason
         assert (covered.status, covered.evidence[0].kind) == (Status.COVERED, "crl")
 
-    def test_one_from_after_the_clock_says_that_the_clock_is_wrong(self, here: Site) -> None:
+    def test_a_response_of_the_future_reports_a_wrong_clock(self, here: Site) -> None:
         """Decision 0009: no older evidence may answer then."""
         self.prepare(here, lambda _: self.response(here, this_update=AT + DAY), crl_urls=[here.web.url("/leaf.crl")])
         gap = about(here.fetch(), "builder")
@@ -384,7 +382,7 @@ class TestOcsp:
         gap = about(here.fetch(), "builder")
         assert (gap.status, gap.attempts[0].reason) == (Status.GAP, "revocation.ocsp.malformed")
 
-    def test_the_next_responder_is_asked_where_the_first_gives_no_answer(self, here: Site) -> None:
+    def test_asks_the_next_responder_after_a_failure(self, here: Site) -> None:
         """OCSP-1: in their order."""
         here.sign(ocsp_urls=[here.web.url("/first"), here.web.url("/second"), here.web.url("/third")])
         here.serve()
@@ -394,7 +392,7 @@ class TestOcsp:
         assert [attempt.reason for attempt in covered.attempts] == ["revocation.ocsp.signature", None]
         assert covered.status is Status.COVERED
 
-    def test_a_delegate_whose_revocation_is_waived_is_not_asked_about(self, here: Site) -> None:
+    def test_does_not_ask_about_a_delegate_with_nocheck(self, here: Site) -> None:
         """D37: id-pkix-ocsp-nocheck."""
         delegates: list[Issued] = []
         self.prepare(here, lambda _: self.response(here, responder=delegates[0]))
@@ -403,11 +401,11 @@ class TestOcsp:
         assert {item.role for item in outcome.certificates} == {"chain"}
         assert about(outcome, "builder").status is Status.COVERED
 
-    def test_both_are_fetched_where_both_are_named(self, here: Site) -> None:
+    def test_fetches_crl_and_ocsp_where_both_are_named(self, here: Site) -> None:
         self.prepare(here, crl_urls=[here.web.url("/leaf.crl")])
         assert [a.kind for a in about(here.fetch(), "builder").attempts] == ["ocsp", "crl"]
 
-    def test_a_delegate_whose_revocation_is_not_waived_is_asked_about_too(self, here: Site) -> None:
+    def test_asks_about_a_delegate_without_nocheck(self, here: Site) -> None:
         """D37."""
         delegates: list[Issued] = []
         self.prepare(here, lambda _: self.response(here, responder=delegates[0]))
@@ -417,7 +415,7 @@ class TestOcsp:
         responder = about(outcome, "Test ocsp")
         assert (responder.role, responder.status) == ("responder", Status.COVERED)
 
-    def test_its_absence_is_told_and_is_no_gap(self, here: Site) -> None:
+    def test_reports_a_missing_response_without_a_gap(self, here: Site) -> None:
         delegates: list[Issued] = []
         self.prepare(here, lambda _: self.response(here, responder=delegates[0]))
         delegates.append(issue("ocsp", issuer=here.ca, extensions=(), crl_urls=[here.web.dead()]))
@@ -427,7 +425,7 @@ class TestOcsp:
 
 
 class TestGenerations:
-    def test_a_newer_crl_replaces_for_the_present_and_the_older_stays_for_the_past(self, here: Site) -> None:
+    def test_a_newer_crl_counts_now_and_the_older_for_the_past(self, here: Site) -> None:
         here.sign()
         here.serve()
         here.web.put("/leaf.crl", here.crl(here.ca, number=1, this_update=AT - 20 * DAY, next_update=AT - 10 * DAY))
@@ -437,7 +435,7 @@ class TestGenerations:
         assert about(outcome, "builder").evidence[0].number == 2
         assert len(list((here.trust / "crls").glob("*.crl"))) == 3
 
-    def test_prune_removes_what_is_contained(self, here: Site) -> None:
+    def test_prune_removes_crls_that_a_newer_one_contains(self, here: Site) -> None:
         here.sign()
         here.serve()
         here.fetch()
@@ -486,7 +484,7 @@ class TestGenerations:
 
 class TestFromFiles:
     @pytest.mark.parametrize("folder", [True, False])
-    def test_evidence_that_was_brought_is_taken_in_the_same_way(self, here: Site, tmp_path: Path, folder: bool) -> None:
+    def test_offered_files_are_judged_like_downloads(self, here: Site, tmp_path: Path, folder: bool) -> None:
         here.sign()
         brought = tmp_path / "brought"
         (brought / "crls").mkdir(parents=True)
@@ -499,7 +497,7 @@ class TestFromFiles:
         assert here.verify().code == 0
 
     @pytest.mark.parametrize("name", ["2026/june/new.crl", "crls/old/new.crl", "new.crl.1", "NEW.CRL.pem"])
-    def test_nothing_that_was_brought_is_passed_over(self, here: Site, tmp_path: Path, name: str) -> None:
+    def test_reports_every_offered_file(self, here: Site, tmp_path: Path, name: str) -> None:
         """It was COMPLETE, and the file that revokes lay in a folder of the folder."""
         here.sign()
         here.serve()
@@ -523,7 +521,7 @@ class TestFromFiles:
         assert (gap.status, gap.reason) == (Status.GAP, "revocation.ocsp.unknown")
         assert here.verify().code == 15
 
-    def test_a_folder_without_evidence_is_told(self, here: Site, tmp_path: Path) -> None:
+    def test_reports_a_folder_without_evidence(self, here: Site, tmp_path: Path) -> None:
         here.sign()
         here.serve()
         (tmp_path / "brought").mkdir()
@@ -531,7 +529,7 @@ class TestFromFiles:
         (warning,) = here.fetch(offered=[tmp_path / "brought"]).warnings
         assert "no file that is named as evidence" in warning.message
 
-    def test_a_delta_is_taken_behind_its_base_whatever_the_order(self, here: Site, tmp_path: Path) -> None:
+    def test_takes_a_delta_after_its_base_in_any_order(self, here: Site, tmp_path: Path) -> None:
         here.sign()
         brought = tmp_path / "brought"
         brought.mkdir()
@@ -549,7 +547,7 @@ class TestFromFiles:
         ],
         ids=["forged", "of nobody that was asked about", "no CRL"],
     )
-    def test_what_is_not_wanted_is_said_and_left(
+    def test_reports_files_that_are_not_needed(
         self, here: Site, tmp_path: Path, content: Callable[[Site], bytes], reason: str
     ) -> None:
         here.sign()
@@ -558,7 +556,7 @@ class TestFromFiles:
         assert [attempt.reason for attempt in outcome.offered] == [reason]
         assert not list(here.trust.glob("crls/*.crl"))
 
-    def test_an_older_one_is_ignored(self, here: Site, tmp_path: Path) -> None:
+    def test_ignores_older_evidence(self, here: Site, tmp_path: Path) -> None:
         here.sign()
         here.serve()
         here.fetch()

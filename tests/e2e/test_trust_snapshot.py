@@ -67,7 +67,7 @@ class TestAccepted:
         assert (ground.site / "crls/a.crl").read_bytes() == (ground.packer / "crls/a.crl").read_bytes()
         TrustDirectory.open(ground.site).policy()
 
-    def test_what_belongs_to_the_machine_stays(self, ground: Ground) -> None:
+    def test_keeps_files_of_the_machine(self, ground: Ground) -> None:
         ground.pin()
         (ground.packer / "airgap.toml").write_text('[freshness]\ncrl = "900d"\n')
         ground.apply(ground.packed())
@@ -75,7 +75,7 @@ class TestAccepted:
         assert (ground.site / "signingkeys.json").read_text() == "{}"
         assert Pins.read(ground.site).entries
 
-    def test_local_evidence_is_never_lost_nor_made_older(self, ground: Ground) -> None:
+    def test_keeps_local_evidence_that_is_newer(self, ground: Ground) -> None:
         """A CRL of the same name that is newer here stays, and answers as well."""
         ground.pin()
         (ground.site / "crls").mkdir()
@@ -100,7 +100,7 @@ class TestAccepted:
         one, two = (ground.folder / name for name in ("one.tar", "two.tar"))
         assert one.read_bytes() == two.read_bytes()
 
-    def test_applied_again_it_changes_nothing_and_keeps_what_undo_goes_back_to(self, ground: Ground) -> None:
+    def test_applying_again_changes_nothing_and_keeps_the_undo(self, ground: Ground) -> None:
         ground.pin()
         target = ground.packed()
         ground.apply(target)
@@ -121,7 +121,7 @@ class TestAccepted:
         ground.pin(exact=True)
         assert ground.apply(ground.packed()).applied
 
-    def test_a_link_to_the_trust_directory_stays_a_link(self, ground: Ground) -> None:
+    def test_keeps_a_link_to_the_trust_directory(self, ground: Ground) -> None:
         real = ground.folder / "real"
         ground.site.rename(real)
         ground.site.symlink_to(real)
@@ -132,7 +132,7 @@ class TestAccepted:
 
 
 class TestEvidenceAlone:
-    def test_needs_no_pin_and_leaves_stores_and_policies_alone(self, ground: Ground) -> None:
+    def test_needs_no_pin_and_changes_no_stores_or_policies(self, ground: Ground) -> None:
         outcome = ground.apply(ground.packed(evidence_only=True, signed=False))
         assert outcome.applied
         assert ground.policy_name() == "site"
@@ -146,7 +146,7 @@ class TestEvidenceAlone:
         assert ground.apply(ground.packed(number=1)).applied
 
     @pytest.mark.parametrize("killed", [False, True], ids=["whole", "killed"])
-    def test_does_not_take_away_what_undo_goes_back_to(
+    def test_keeps_the_undo_of_a_full_snapshot(
         self, ground: Ground, killed: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Nobody has to sign it: a stick could make a mistake in a policy final."""
@@ -180,7 +180,7 @@ class TestEvidenceAlone:
         assert ground.apply(ground.packed("evidence", evidence_only=True, signed=False)).applied
         return ground, target
 
-    def test_a_forged_piece_that_came_unsigned_decides_nothing(self, tmp_path: Path) -> None:
+    def test_a_forged_piece_of_an_unsigned_snapshot_decides_nothing(self, tmp_path: Path) -> None:
         """Whoever carries media could keep a site undecided: it counts as one in a target, after an undo, too."""
         ground, target = self.forged(tmp_path)
         assert ground.verify(target).problems == ()
@@ -190,7 +190,7 @@ class TestEvidenceAlone:
         assert ground.verify(target).problems == ()
 
     @pytest.mark.parametrize("how", ["changed since", "put there by hand", "signed for later"])
-    def test_one_that_somebody_answers_for_counts_as_damaged(self, tmp_path: Path, how: str) -> None:
+    def test_a_forged_piece_of_a_signed_snapshot_counts_as_damaged(self, tmp_path: Path, how: str) -> None:
         """It may have been a good one, and beside a newer one it counts, too."""
         ground, target = self.forged(tmp_path)
         came = ground.site / "crls/forged.crl"
@@ -204,7 +204,7 @@ class TestEvidenceAlone:
         assert (problem.reason, problem.exit_code) == ("revocation.crl.signature", 15)
         assert ("mine.crl" if how == "put there by hand" else "forged.crl") in problem.message
 
-    def test_a_genuine_piece_that_came_unsigned_revokes(self, tmp_path: Path) -> None:
+    def test_a_genuine_piece_of_an_unsigned_snapshot_revokes(self, tmp_path: Path) -> None:
         ground, target = self.forged(tmp_path)
         (ground.packer / "crls/forged.crl").unlink()
         (ground.packer / "crls/new.crl").write_bytes(crl(ground.leaf.chain[1], number=9, revoked=[ground.leaf]))
@@ -212,23 +212,23 @@ class TestEvidenceAlone:
         (problem,) = ground.verify(target).problems
         assert problem.reason == "revocation.revoked"
 
-    def test_a_record_of_it_that_cannot_be_read_is_an_error(self, tmp_path: Path) -> None:
+    def test_an_unreadable_record_of_unsigned_evidence_is_an_error(self, tmp_path: Path) -> None:
         ground, target = self.forged(tmp_path)
         (ground.site / ".airgap/unsigned.json").write_text("{}")
         with pytest.raises(TrustMaterialError, match=r"unsigned\.json"):
             ground.verify(target)
 
-    def test_alone_there_is_nothing_to_undo(self, ground: Ground) -> None:
+    def test_evidence_alone_cannot_be_undone(self, ground: Ground) -> None:
         assert ground.apply(ground.packed(evidence_only=True, signed=False)).applied
         with pytest.raises(UsageError, match="no former state"):
             ground.undo()
 
-    def test_of_the_future_is_refused_where_nobody_signed_it(self, ground: Ground) -> None:
+    def test_an_unsigned_snapshot_of_the_future_is_refused(self, ground: Ground) -> None:
         """It would make every later verification say that the clock is wrong."""
         target = ground.packed(evidence_only=True, signed=False)
         assert reasons(ground.apply(target, at=AT - timedelta(days=3))) == ["revocation.crl.future"]
 
-    def test_a_config_that_says_more_than_the_evidence_is_malformed(
+    def test_a_config_that_lists_absent_evidence_is_malformed(
         self, ground: Ground, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from airgap.stages import snapshot as stage
@@ -238,14 +238,14 @@ class TestEvidenceAlone:
         target = ground.packed(evidence_only=True, signed=False)
         assert reasons(ground.apply(target)) == ["snapshot.malformed"]
 
-    def test_does_not_cover_up_a_lost_memory(self, ground: Ground) -> None:
+    def test_reports_a_lost_memory(self, ground: Ground) -> None:
         ground.pin()
         (ground.site / ".airgap/state.json").unlink()
         assert ground.apply(ground.packed("e", evidence_only=True, signed=False)).applied
         assert not (ground.site / ".airgap/state.json").exists()
         assert reasons(ground.apply(ground.packed())) == ["snapshot.state.lost"]
 
-    def test_what_is_no_evidence_is_refused(self, ground: Ground) -> None:
+    def test_refuses_files_that_are_not_evidence(self, ground: Ground) -> None:
         target = ground.packed(evidence_only=True, signed=False)
         with open_snapshot(target) as opened:
             blob = opened.snapshot.layers["crls/a.crl"].digest
@@ -254,7 +254,7 @@ class TestEvidenceAlone:
         path.write_bytes(b"x" * path.stat().st_size)
         assert reasons(ground.apply(target)) == ["content.digest"]
 
-    def test_what_comes_neither_replaces_nor_hides_what_is_there(self, ground: Ground) -> None:
+    def test_applied_evidence_neither_replaces_nor_hides_local_evidence(self, ground: Ground) -> None:
         """Whatever lies there, under any name and in any folder, and whatever the index that comes says of it."""
         folder = ground.site / "crls"
         (folder / "inner/more").mkdir(parents=True)
@@ -283,11 +283,11 @@ class TestRefused:
         ground.pin(stream="other")
         assert reasons(ground.apply(ground.packed())) == ["snapshot.unpinned"]
 
-    def test_unsigned(self, ground: Ground) -> None:
+    def test_an_unsigned_full_snapshot(self, ground: Ground) -> None:
         ground.pin()
         assert reasons(ground.apply(ground.packed(signed=False))) == ["signature.none"]
 
-    def test_signed_by_a_stranger_who_bears_the_same_names(self, ground: Ground) -> None:
+    def test_signed_by_another_chain_with_the_same_names(self, ground: Ground) -> None:
         """Foreign keys below a root of the same name."""
         ground.pin()
         stranger = Pki().code_chain("p384", root={"key": "p521"}, intermediate={"key": "p384"})
@@ -303,7 +303,7 @@ class TestRefused:
         twin = _leaf_below(ground, "C=US,ST=WA,O=Harbour Works,CN=builder")
         assert reasons(ground.apply(ground.packed(leaf=twin))) == ["authenticity.no_anchor"]
 
-    def test_the_certificate_pinned_exactly_below_issuers_of_a_stranger(self, ground: Ground) -> None:
+    def test_the_pinned_certificate_below_other_issuers(self, ground: Ground) -> None:
         """Anybody can certify the genuine issuer's key below a root of theirs, and then says what is revoked."""
         ground.pin(exact=True)
         genuine = ground.leaf.chain[1]
@@ -338,7 +338,7 @@ class TestRefused:
         Pins((replace(pin, issuers=None),)).write(ground.site)
         assert ground.apply(ground.packed(leaf=alone)).applied
 
-    def test_an_expired_signature_freezes_nothing(self, ground: Ground) -> None:
+    def test_a_snapshot_with_an_expired_signature(self, ground: Ground) -> None:
         """Freeze: to withhold newer snapshots helps no longer than the signature's expiry."""
         ground.pin()
         target = ground.packed(lifetime=timedelta(days=7))
@@ -366,7 +366,7 @@ class TestRefused:
                 (folder / "index.json").write_text(json.dumps(index))
             assert reasons(ground.apply(ground.packed())) == ["revocation.revoked"], where
 
-    def test_of_crls_of_one_moment_that_with_the_higher_number_counts(self, tmp_path: Path) -> None:
+    def test_of_two_crls_of_one_moment_the_higher_number_counts(self, tmp_path: Path) -> None:
         """CRL numbers only grow (RFC 5280, 5.2.3): what is available must not keep what comes from being used."""
         leaf = chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL)
         ground = Ground(tmp_path, leaf=leaf)
@@ -391,7 +391,7 @@ class TestRefused:
         assert reasons(ground.apply(ground.packed())) == ["policy.malformed"]
         assert tree_of(ground.site) == before
 
-    def test_a_look_says_what_apply_would_say_of_what_cannot_be_used(self, ground: Ground) -> None:
+    def test_show_refuses_what_apply_refuses(self, ground: Ground) -> None:
         """Of a policy, of a store, and of an index that brings evidence alone; no message names a folder of here."""
         ground.pin()
         store = ground.packer / "truststore/x509/ca/harbour"
@@ -410,18 +410,18 @@ class TestRefused:
                 assert "airgap-" not in outcome.problems[0].message
                 assert "site" not in outcome.problems[0].message
 
-    def test_a_policy_that_names_a_store_which_is_not_there(self, ground: Ground) -> None:
+    def test_a_policy_that_names_a_missing_store(self, ground: Ground) -> None:
         ground.pin()
         shutil.rmtree(ground.packer / "truststore")
         assert reasons(ground.apply(ground.packed())) == ["store.missing"]
         assert ground.policy_name() == "site"
 
-    def test_stores_without_a_policy_are_not_even_packed(self, ground: Ground) -> None:
+    def test_refuses_to_pack_stores_without_a_policy(self, ground: Ground) -> None:
         (ground.packer / "trustpolicy.oci.json").unlink()
         with pytest.raises(UsageError, match="no policy"):
             ground.packed()
 
-    def test_a_directory_of_notation_is_only_read(self, ground: Ground) -> None:
+    def test_refuses_to_write_into_a_directory_of_notation(self, ground: Ground) -> None:
         from airgap.stages.snapshot_apply import undo_snapshot
         from airgap.trust.location import Location
 
@@ -446,11 +446,11 @@ class TestTimestamps:
         root.write_bytes(tsa.root.pem)
         add_pin(ground.location, propose_pin(str(signer), stream="default", at=AT, tsa_roots=[root]), at=AT)
 
-    def test_without_one_it_is_refused(self, ground: Ground) -> None:
+    def test_refuses_a_snapshot_without_a_timestamp(self, ground: Ground) -> None:
         self._pin(ground, Pki().tsa_chain())
         assert reasons(ground.apply(ground.packed())) == ["timestamp.missing"]
 
-    def test_one_of_the_pinned_authority_lets_it_outlive_its_certificate(self, tmp_path: Path) -> None:
+    def test_a_timestamp_of_the_pinned_authority_proves_an_expired_signer(self, tmp_path: Path) -> None:
         leaf = Pki().code_chain(leaf={"not_after": AT + timedelta(days=1)})
         ground, tsa = Ground(tmp_path, leaf=leaf), Pki().tsa_chain()
         stamper = _Stamper(tsa)
@@ -460,7 +460,7 @@ class TestTimestamps:
         self._pin(ground, tsa)
         assert ground.apply(target, at=AT + timedelta(days=9)).applied
 
-    def test_one_of_another_authority_is_refused(self, ground: Ground) -> None:
+    def test_refuses_a_timestamp_of_another_authority(self, ground: Ground) -> None:
         self._pin(ground, Pki().tsa_chain("p384", root={"key": "p384"}))
         target = ground.packed(timestamper=_Stamper(Pki().tsa_chain()))
         assert reasons(ground.apply(target)) == ["timestamp.untrusted"]
@@ -478,7 +478,7 @@ class _Stamper:
 
 
 class TestRollback:
-    def test_an_older_one_is_refused_and_the_reason_to_go_back_is_kept(self, ground: Ground) -> None:
+    def test_refuses_an_older_number_and_records_the_reason_to_go_back(self, ground: Ground) -> None:
         ground.pin()
         first, second = ground.packed(), ground.packed()
         ground.apply(second)
@@ -488,7 +488,7 @@ class TestRollback:
         assert events["allow-rollback"] == "the new policy locks us out"
         assert ground.state().trust["default"].number == 2
 
-    def test_a_withheld_full_snapshot_is_applied_after_a_later_one_of_evidence_alone(self, ground: Ground) -> None:
+    def test_applies_a_full_snapshot_after_later_evidence_alone(self, ground: Ground) -> None:
         """Number 2 removes a root. Whoever keeps it back and lets number 3 through must not keep it out for ever."""
         ground.pin()
         first = ground.packed()
@@ -509,7 +509,7 @@ class TestRollback:
         assert (state.trust["default"].number, state.evidence["default"].number) == (2, 3)
         assert ground.undo() == f"default/1 {_digest(first)}"
 
-    def test_evidence_in_a_folder_of_its_own_does_not_make_the_same_another(self, ground: Ground) -> None:
+    def test_the_same_snapshot_with_other_local_evidence_stays_the_same(self, ground: Ground) -> None:
         """To exchange the same for the same would lose what undo goes back to."""
         ground.pin()
         target = ground.packed()
@@ -520,20 +520,20 @@ class TestRollback:
         ground.undo()
         assert ground.policy_name() == "site"
 
-    def test_the_memory_says_when_it_was_done_not_for_which_moment(self, ground: Ground) -> None:
+    def test_the_memory_holds_the_time_of_the_clock(self, ground: Ground) -> None:
         ground.pin()
         assert ground.apply(ground.packed(), clock=LATER + timedelta(days=3)).applied
         assert ground.state().trust["default"].accepted == LATER + timedelta(days=3)
         assert ground.state().history[-1].at == LATER + timedelta(days=3)
 
-    def test_another_one_with_the_same_number_is_refused_whatever_is_said(self, ground: Ground) -> None:
+    def test_always_refuses_another_snapshot_of_the_same_number(self, ground: Ground) -> None:
         ground.pin()
         ground.apply(ground.packed(number=5))
         fork = ground.packed("fork", number=5, created=AT + timedelta(minutes=1))
         assert reasons(ground.apply(fork)) == ["snapshot.fork"]
         assert reasons(ground.apply(fork, allow_rollback="please")) == ["snapshot.fork"]
 
-    def test_a_lost_memory_is_said_and_accepted_only_with_a_reason(self, ground: Ground) -> None:
+    def test_accepts_a_lost_memory_only_with_a_reason(self, ground: Ground) -> None:
         ground.pin()
         first, second = ground.packed(), ground.packed()
         ground.apply(second)
@@ -543,7 +543,7 @@ class TestRollback:
         assert ground.apply(second, accept_lost_state="disk died, number compared").applied
         assert "accept-lost-state" in [event.action for event in ground.state().history]
 
-    def test_a_memory_put_back_from_an_older_one_is_noticed(self, ground: Ground) -> None:
+    def test_detects_a_memory_restored_from_a_backup(self, ground: Ground) -> None:
         ground.pin()
         state = ground.site / ".airgap/state.json"
         begun = state.read_bytes()
@@ -552,7 +552,7 @@ class TestRollback:
         state.write_bytes(begun)
         assert reasons(ground.apply(ground.packed())) == ["snapshot.state.lost"]
 
-    def test_pins_cannot_begin_a_new_memory_silently(self, ground: Ground) -> None:
+    def test_adding_a_pin_does_not_replace_a_lost_memory(self, ground: Ground) -> None:
         ground.pin()
         ground.apply(ground.packed())
         shutil.rmtree(ground.site / ".airgap")
@@ -561,7 +561,7 @@ class TestRollback:
         assert caught.value.reason == "snapshot.state.lost"
         ground.pin(accept_lost_state="machine was reinstalled")
 
-    def test_undo_goes_back_and_forth_and_forgets_no_number(self, ground: Ground) -> None:
+    def test_undo_goes_back_and_forth_and_keeps_the_highest_number(self, ground: Ground) -> None:
         ground.pin()
         first, second = ground.packed(), ground.packed()
         ground.apply(first)
@@ -579,7 +579,7 @@ class TestRollback:
         assert extra.exists()
         assert [event.action for event in ground.state().history][-2:] == ["undo", "undo"]
 
-    def test_undo_keeps_evidence_that_has_come(self, ground: Ground) -> None:
+    def test_undo_keeps_new_evidence(self, ground: Ground) -> None:
         ground.pin()
         ground.apply(ground.packed())
         ground.undo()
@@ -641,7 +641,7 @@ class TestCommand:
         assert document["exit_code"] == ran.code
         return document
 
-    def test_the_whole_way_as_it_is_typed(self, ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_packs_pins_and_applies_as_documented(self, ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
         key, chain = ground.write_key()
         box = ground.folder / "trip.tar"
         trust = ["--trust", ground.site]
@@ -670,7 +670,7 @@ class TestCommand:
         assert self.run("pin", "delete", Pins.read(ground.site).entries[0].id[:5], *trust).code == 0
         assert Pins.read(ground.site).entries == ()
 
-    def test_less_than_what_was_asked_for_pins_nothing(self, ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_incomplete_answer_pins_nothing(self, ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
         box, digits = ground.packed(), groups(ground.leaf.root.fingerprint)
         for typed in ("0000 0000", digits[-9:], digits[-24:], digits[:24], ""):
             monkeypatch.setattr("sys.stdin", io.StringIO(typed + "\n"))
@@ -710,28 +710,28 @@ class TestCommand:
         assert (ran.code, document["problems"][0]["reason"]) == (code, reason)
         assert ground.policy_name() == ("packer" if reason == "snapshot.rollback" else "site")
 
-    def test_what_is_no_snapshot_is_malformed(self, ground: Ground) -> None:
+    def test_refuses_what_is_not_a_snapshot(self, ground: Ground) -> None:
         ran = self.run("snapshot", "show", ROOT / "layouts/good:v1", "--format", "json")
         assert (ran.code, self.checked(ran)["problems"][0]["reason"]) == (18, "snapshot.malformed")
 
-    def test_an_old_use_by_date_is_told(self, ground: Ground) -> None:
+    def test_reports_a_past_use_by_date(self, ground: Ground) -> None:
         ground.pin()
         outcome = ground.apply(ground.packed(), at=AT + timedelta(days=100))
         assert [warning.reason for warning in outcome.warnings] == ["snapshot.stale"]
         assert outcome.applied
 
-    def test_a_clock_before_the_snapshot_is_told(self, ground: Ground) -> None:
+    def test_reports_a_clock_before_the_snapshot(self, ground: Ground) -> None:
         ground.pin()
         outcome = ground.verify(ground.packed(), at=AT - timedelta(days=2))
         assert "clock.behind" in [warning.reason for warning in outcome.warnings]
 
 
-def test_a_foreign_signature_cannot_be_pinned_by_mistake(ground: Ground) -> None:
+def test_does_not_pin_the_signer_of_another_artifact(ground: Ground) -> None:
     with pytest.raises(UsageError, match="shows no signer"):
         propose_pin(ground.packed(signed=False), stream="default", at=AT)
 
 
-def test_a_file_that_changes_while_it_is_packed_is_noticed(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_detects_a_file_that_changes_while_it_is_packed(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     from airgap.stages import snapshot as stage
     from airgap.trust.snapshots.material import list_material as true_list
 
@@ -754,7 +754,7 @@ def test_the_moment_of_a_snapshot_is_the_callers(ground: Ground) -> None:
     assert isinstance(made.snapshot.descriptor.digest, Digest)
 
 
-def test_a_snapshot_that_cannot_be_packed_is_not_told_to_be_left_unapplied(tmp_path: Path) -> None:
+def test_a_snapshot_that_cannot_be_packed_has_a_fitting_remedy(tmp_path: Path) -> None:
     ran = run_here(["trust", "snapshot", "create", "--trust", str(tmp_path / "none"), "-o", str(tmp_path / "box")])
     assert ran.code
     assert "do not apply" not in ran.out + ran.err

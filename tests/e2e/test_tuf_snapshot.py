@@ -69,14 +69,14 @@ def reasons(outcome: SnapshotOutcome) -> list[str | None]:
     return [problem.reason for problem in outcome.problems]
 
 
-def test_metadata_of_the_pinned_root_are_accepted(ground: TufGround) -> None:
+def test_accepts_metadata_of_the_pinned_root(ground: TufGround) -> None:
     for name in ("one", "two.tar"):
         assert ground.tuf(ground.box(name)).applied
     assert ground.policy_name() == "packer"
     assert ground.state().trust["default"].number == 2
 
 
-def test_a_look_changes_no_memory(ground: TufGround) -> None:
+def test_show_changes_no_memory(ground: TufGround) -> None:
     target = ground.box("one")
     before = tree_of(ground.site)
     assert not ground.tuf(target, dry=True).problems
@@ -91,14 +91,14 @@ def test_older_metadata_are_a_rollback(ground: TufGround) -> None:
     assert "--allow-rollback does not change what TUF accepts" in problem.remedy
 
 
-def test_rollback_is_noticed_by_numbers_alone_where_tuf_forgot(ground: TufGround) -> None:
+def test_detects_a_rollback_by_number_where_the_tuf_memory_is_lost(ground: TufGround) -> None:
     old, new = ground.box("old"), ground.box("new", number=2)
     ground.tuf(new)
     shutil.rmtree(ground.site / ".airgap/tuf")
     assert reasons(ground.tuf(old)) == ["snapshot.rollback"]
 
 
-def test_what_was_verified_before_a_later_role_failed_is_remembered(ground: TufGround) -> None:
+def test_remembers_roles_verified_before_a_later_one_failed(ground: TufGround) -> None:
     """TUF 5.4.5: a timestamp is kept once it is verified, whatever the snapshot's metadata turn out to be."""
     assert ground.tuf(ground.box("one")).applied
     whole = ground.box("whole", number=3)
@@ -115,7 +115,7 @@ def test_what_was_verified_before_a_later_role_failed_is_remembered(ground: TufG
     assert ground.tuf(ground.box("newer", number=4)).applied
 
 
-def test_a_new_root_is_remembered_although_the_rest_is_refused(ground: TufGround) -> None:
+def test_remembers_a_new_root_where_the_rest_is_refused(ground: TufGround) -> None:
     """TUF 5.3.8: who was thrown out by the second root stays out, also where that root came with nothing else."""
     stolen = _rotated(ground)
     refused = ground.box("expired", at=NOW - timedelta(days=60))
@@ -138,13 +138,13 @@ def test_expired_metadata_are_a_freeze(ground: TufGround) -> None:
     assert ground.policy_name() == "site"
 
 
-def test_foreign_keys_sign_for_nobody(ground: TufGround) -> None:
+def test_refuses_signatures_of_foreign_keys(ground: TufGround) -> None:
     foreign = ground.folder / "foreign"
     prepare_tuf_keys(foreign, init=True, at=NOW)
     assert reasons(ground.tuf(ground.box("evil", foreign))) == ["snapshot.tuf.signature"]
 
 
-def test_another_snapshot_than_the_signed_one(ground: TufGround) -> None:
+def test_refuses_another_snapshot_than_the_signed_one(ground: TufGround) -> None:
     """Metadata are moved over to a snapshot that the keys never saw."""
     genuine = ground.box("box", number=3)
     policy = ground.packer / "trustpolicy.oci.json"
@@ -177,7 +177,7 @@ def _move_metadata(box: Path, genuine: str, other: str, *, without: str = "") ->
     assert box.exists()
 
 
-def test_without_metadata_nothing_is_proven(ground: TufGround) -> None:
+def test_refuses_a_snapshot_without_metadata(ground: TufGround) -> None:
     assert reasons(ground.tuf(ground.packed("plain", signed=False))) == ["snapshot.tuf.malformed"]
 
 
@@ -241,26 +241,26 @@ def test_keys_are_for_their_owner(ground: TufGround) -> None:
     assert {path.stat().st_mode & 0o077 for path in ground.keys.glob("*.pem")} == {0}
 
 
-def test_the_root_key_need_not_be_available(ground: TufGround) -> None:
+def test_signs_without_the_root_key(ground: TufGround) -> None:
     (ground.keys / "root.pem").unlink()
     assert ground.tuf(ground.box("box")).applied
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b'{"signed":{"_type":"root"}}'])
-def test_what_is_no_root_is_not_pinned(data: bytes) -> None:
+def test_refuses_to_pin_what_is_not_a_root(data: bytes) -> None:
     with pytest.raises(TrustMaterialError) as caught:
         check_root(data)
     assert caught.value.reason == "snapshot.tuf.malformed"
 
 
-def test_a_root_that_its_own_keys_did_not_sign(ground: TufGround) -> None:
+def test_refuses_a_root_that_its_own_keys_did_not_sign(ground: TufGround) -> None:
     document = json.loads(ground.root.read_text())
     document["signatures"] = []
     with pytest.raises(TrustMaterialError):
         check_root(json.dumps(document).encode())
 
 
-def test_as_it_is_typed(ground: TufGround, tmp_path: Path) -> None:
+def test_signs_pins_and_applies_as_documented(ground: TufGround, tmp_path: Path) -> None:
     keys = tmp_path / "more"
     box = str(tmp_path / "t.tar")
     create = ["trust", "snapshot", "create", "-o", box, "--trust", str(ground.packer), "--stream", "tuf"]

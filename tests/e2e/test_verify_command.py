@@ -86,13 +86,13 @@ class TestDocument:
         assert "report.json cannot be written" in ran.err
         assert f"mkdir -p {tmp_path / 'none'}" in ran.err
 
-    def test_names_what_goes_stale_first(self) -> None:
+    def test_names_the_evidence_that_ends_first(self) -> None:
         document = checked(verify(LAYOUTS / "good", *TRUST, *SCOPE, "--format", "json"))
         assert document["evidence_expires"]["at"] == "2076-01-01T00:00:00Z"
 
 
 class TestMoment:
-    def test_the_judged_moment_and_the_clock_are_told_apart(self) -> None:
+    def test_distinguishes_the_judged_moment_from_the_clock(self) -> None:
         document = checked(verify(LAYOUTS / "good", *TRUST, *SCOPE, "--at", "2030-05-06", "--format", "json"))
         assert document["time"]["judged"] == "2030-05-06T23:59:59Z"
         assert document["time"]["is_now"] is False
@@ -101,7 +101,7 @@ class TestMoment:
         document = checked(verify(LAYOUTS / "good", *TRUST, *SCOPE, "--at", "2076-02-01", "--format", "json"))
         assert (document["verdict"], document["exit_code"]) == ("indeterminate", 15)
 
-    def test_stale_evidence_is_accepted_where_allowed_and_said(self) -> None:
+    def test_accepts_and_reports_stale_evidence_where_allowed(self) -> None:
         arguments = [LAYOUTS / "good", *TRUST, *SCOPE, "--at", "2076-02-01", "--max-age", "60d"]
         document = checked(verify(*arguments, "--format", "json"))
         assert document["verdict"] == "pass"
@@ -111,12 +111,12 @@ class TestMoment:
         assert "evidence.stale.accepted" in {finding["reason"] for finding in findings}
         assert "stale evidence accepted" in verify(*arguments).out
 
-    def test_evidence_from_the_future_is_no_answer(self) -> None:
+    def test_evidence_of_the_future_does_not_answer(self) -> None:
         document = checked(verify(LAYOUTS / "good", *TRUST, *SCOPE, "--at", "2023-01-01", "--format", "json"))
         assert document["verdict"] != "pass"
 
     @pytest.mark.parametrize("at", ["tomorrow", "2026-13-01", "2026-01-01T00:00:00", ""])
-    def test_what_is_no_time_is_a_usage_error(self, at: str) -> None:
+    def test_a_malformed_time_is_a_usage_error(self, at: str) -> None:
         ran = verify(LAYOUTS / "good", *TRUST, "--at", at)
         assert ran.code == 2
         assert "Write " in ran.err
@@ -157,7 +157,7 @@ class TestUsage:
         assert ran.code == 13
         assert ran.reasons == {"metadata.missing"}
 
-    def test_more_signatures_than_wanted_are_named(self) -> None:
+    def test_reports_more_signatures_than_the_bound(self) -> None:
         ran = verify(LAYOUTS / "good", *TRUST, *SCOPE, "--max-signatures", "1")
         assert ran.code == 0
         assert "2 signatures are attached; only the first 1" in ran.out
@@ -183,7 +183,7 @@ class TestWords:
         assert "layers NOT checked" in out
         assert "content are good" not in out
 
-    def test_quiet_is_the_verdict_alone(self) -> None:
+    def test_quiet_prints_the_verdict_alone(self) -> None:
         assert verify(LAYOUTS / "good", *TRUST, *SCOPE, "-q").out.count("\n") == 1
 
     def test_verbose_names_every_check(self) -> None:
@@ -191,7 +191,7 @@ class TestWords:
         for check in ("integrity", "authenticity", "expiry", "authenticTimestamp", "revocation", "metadata"):
             assert check in out
 
-    def test_a_policy_that_skips_is_shouted(self, trust: Path) -> None:
+    def test_warns_about_a_policy_that_skips(self, trust: Path) -> None:
         statement = {"name": "all", "registryScopes": ["*"], "signatureVerification": {"level": "skip"}}
         (trust / "trustpolicy.oci.json").write_text(json.dumps({"version": "1.0", "trustPolicies": [statement]}))
         ran = verify(LAYOUTS / "unsigned", "--trust", trust)
@@ -240,7 +240,7 @@ class TestHostileTargets:
         ],
         ids=["empty-folder", "empty-file", "gzip", "truncated-tar", "pipe"],
     )
-    def test_are_one_clear_sentence(self, tmp_path: Path, make: Any, words: str) -> None:
+    def test_are_refused_in_one_sentence(self, tmp_path: Path, make: Any, words: str) -> None:
         make(tmp_path / "x")
         ran = verify(tmp_path / "x", *TRUST, "--format", "json")
         document = checked(ran)
@@ -249,7 +249,7 @@ class TestHostileTargets:
         assert document["problems"][0]["remedy"]
 
     @pytest.mark.skipif(os.name != "posix", reason="rights of another system")
-    def test_a_folder_without_rights_is_one_clear_sentence(self, tmp_path: Path) -> None:
+    def test_a_folder_without_rights_is_refused_in_one_sentence(self, tmp_path: Path) -> None:
         layout = shutil.copytree(LAYOUTS / "good", tmp_path / "good")
         blob = next((layout / "blobs/sha256").iterdir())
         blob.unlink()
@@ -263,7 +263,7 @@ class TestHostileTargets:
         assert "Traceback" not in result.stderr
 
 
-def test_metadata_is_demanded_of_the_artifact_and_not_of_what_is_attached(tmp_path: Path) -> None:
+def test_demands_metadata_of_the_artifact_and_not_of_attachments(tmp_path: Path) -> None:
     """An SBOM with a good signature counted as unsigned, and the report said that nothing proves who made it."""
     scene = Scene()
     scene.signature.payload = json.dumps(

@@ -52,7 +52,7 @@ def _fetch(layout: Path, evidence: Path, trust: Path, **where: Any) -> None:
 
 @pytest.mark.parametrize("where", ["box", "directory"])
 @pytest.mark.parametrize("name", NAMES)
-def test_evidence_that_was_fetched_leads_to_the_same_verdict(tmp_path: Path, name: str, where: str) -> None:
+def test_fetched_evidence_gives_the_same_verdict(tmp_path: Path, name: str, where: str) -> None:
     case = _case(name)
     layout = shutil.copytree(CASES / name / "layout", tmp_path / "layout")
     bare = shutil.copytree(CASES / name / "config", tmp_path / "trust", ignore=shutil.ignore_patterns("crls", "ocsp"))
@@ -66,5 +66,5 @@ def test_evidence_that_was_fetched_leads_to_the_same_verdict(tmp_path: Path, nam
     assert after.checks == before.checks
 
 
-def test_there_are_cases() -> None:
+def test_there_is_a_case() -> None:
     assert len(NAMES) > 30

@@ -57,7 +57,7 @@ def test_sbom_is_found_with_its_own_signature(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SAVED))
-def test_without_tag_or_digest_the_image_is_the_one_artifact(name: str) -> None:
+def test_an_unnamed_target_is_its_only_artifact(name: str) -> None:
     """Referrers and fallback tags are not artifacts of their own (decision 0025)."""
     ran = _verify(f"{SAVED[name]}:{PEERS / name}")
     assert ran.code == 0, ran
@@ -65,7 +65,7 @@ def test_without_tag_or_digest_the_image_is_the_one_artifact(name: str) -> None:
     assert not any(tag.startswith("sha256-") for item in ran.document["artifacts"] for tag in item.get("tags", ()))
 
 
-def test_skopeo_left_the_signatures_behind() -> None:
+def test_reports_that_skopeo_copied_no_signatures() -> None:
     ran = _verify(f"oci:{PEERS / 'skopeo-copy-api'}@{IMAGE}")
     ran.check_sound()
     assert ran.code == ExitCode.UNSIGNED
@@ -73,7 +73,7 @@ def test_skopeo_left_the_signatures_behind() -> None:
     assert ran.document["artifacts"][0]["content"]["verdict"] == "pass"
 
 
-def test_docker_archive_is_refused_by_name() -> None:
+def test_refuses_a_docker_archive_by_name() -> None:
     ran = _verify(f"oci-archive:{PEERS / 'docker-archive.tar'}")
     ran.check_sound()
     assert ran.code not in {ExitCode.OK, ExitCode.USAGE}

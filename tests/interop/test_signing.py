@@ -57,7 +57,7 @@ def verdicts(target: str, trust: Path) -> dict[str, str]:
     return {item["digest"]: item["verdict"] for item in artifact["signatures"]}
 
 
-def test_signatures_of_others_stay_good_beside_ours(saved: str) -> None:
+def test_other_signatures_stay_valid_beside_ours(saved: str) -> None:
     before = verdicts(saved, PEERS / "config")
     assert set(before.values()) == {"pass"}
     (made,) = sign(SignRequest(targets=[saved], signer=local(Pki().code_chain()), at=AT))
@@ -66,7 +66,7 @@ def test_signatures_of_others_stay_good_beside_ours(saved: str) -> None:
     assert after == {**before, str(made.signature.digest): "fail"}
 
 
-def test_signatures_of_others_are_stamped(saved: str) -> None:
+def test_adds_timestamps_to_other_signatures(saved: str) -> None:
     """SCHEME-9: the stamped copy is good under a policy that knows nothing of timestamps, as the original is."""
     before = verdicts(saved, PEERS / "config")
     stamped = add_timestamps(TimestampRequest(target=saved, timestamper=Authority()))

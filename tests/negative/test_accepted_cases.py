@@ -22,7 +22,7 @@ def _name(pair: tuple[Accepted, str]) -> str:
 
 
 @pytest.mark.parametrize(("case", "form"), PAIRS, ids=map(_name, PAIRS))
-def test_what_no_rule_refuses_is_accepted(case: Accepted, form: str, tmp_path: Path) -> None:
+def test_accepts_what_no_rule_refuses(case: Accepted, form: str, tmp_path: Path) -> None:
     scene = Scene(form=form)
     case.change(scene)
     ran = run_here(scene.write(tmp_path).arguments())
@@ -46,7 +46,7 @@ def test_everything_at_once_is_accepted(form: str, index: bool, archive: bool, t
     assert kinds == {("signing", "crl"), ("tsa", "crl")}
 
 
-def test_a_global_skip_is_said_aloud(tmp_path: Path) -> None:
+def test_warns_about_a_global_skip(tmp_path: Path) -> None:
     """NEG-141, decision D22: accepted as the reference does, and never called a pass."""
     case = next(case for case in CASES if case.verdict == "skipped")
     scene = Scene()
