@@ -101,6 +101,7 @@ POLICY_REFUSALS: Final = 1000
 """Refusals of one trust policy document that are told one by one; the others are counted."""
 
 CRL_BYTES: Final = 64 * MIB
+ANSWERS_NOTED: Final = 4  # answers of one kind about a certificate in a report; of the rest only the newest
 NEWER_SHOWN: Final = 3  # newer refused evidence that is shown; of the rest only the number is
 MISPLACED_DEPTH: Final = 16  # how deep misplaced evidence is looked for in a trust directory
 EVIDENCE_DEPTH: Final = 4  # how deep folders of evidence are read

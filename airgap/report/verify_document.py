@@ -227,11 +227,33 @@ def _for_recheck(facts: SignatureFacts | None) -> Json | None:
             }
             for said in rest.target_statements
         ],
+        "answers": [
+            {
+                "evidence": said.name,
+                "fingerprint": said.fingerprint,
+                "kind": said.kind,
+                "chain": said.chain,
+                "certificate": said.certificate,
+                "this_update": iso(said.this_update),
+                "next_update": moment(said.next_update),
+                "number": _hex(said.number),
+                "base_number": _hex(said.base_number),
+                "open": said.is_open,
+                "all_reasons": said.is_complete,
+                "and_older": said.stands_for_older,
+            }
+            for said in rest.answers
+        ],
         "newest_evidence": [
             {"evidence": made.name, "kind": made.kind, "chain": made.chain, "this_update": iso(made.this_update)}
             for made in rest.newest
         ],
     }
+
+
+def _hex(number: int | None) -> str | None:
+    """The number of a CRL in hex, as it may be larger than what others read in JSON."""
+    return None if number is None else format(number, "x")
 
 
 def _demand(plugin: PluginDemand) -> Json:

@@ -19,6 +19,7 @@ from airgap.revocation.clearing_ocsp import ClearingResponses, unknown
 from airgap.revocation.condemning import CondemningEvidence
 from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
 from airgap.revocation.freshness import DatedEvidence, Freshness
+from airgap.revocation.lost_answers import LostAnswers
 from airgap.revocation.query import RevocationQuery
 from airgap.revocation.use import ClearingAnswer, EvidenceUse, NewestInTargets
 from airgap.text import safe
@@ -37,9 +38,24 @@ class ClearingEvidence:
         self._makers = condemning.makers
         self._crls = ClearingCrls(evidence, condemning.makers, self._ages)
         self._responses = ClearingResponses(evidence, condemning, self._ages)
+        self.lost = LostAnswers(evidence, condemning.makers, self._crls, self._ages)
 
     def answer(self, query: RevocationQuery) -> ClearingAnswer:
-        """The answer that decides.
+        """The answer that decides, of what is available and of what was in a layout and is gone.
+
+        Raises as `_available`; Undecided (recheck.unproven) where what is gone would decide.
+        """
+        answer = self._available(query)
+        try:
+            self.lost.check(query, answer)
+        except Undecided:
+            if answer.crls or not query.certificate.names_crls:
+                raise
+            return self.answer_of_crls(query)  # as where a responder does not answer
+        return answer
+
+    def _available(self, query: RevocationQuery) -> ClearingAnswer:
+        """The answer that decides of what is available.
 
         Raises Undecided if no available evidence clears the certificate, Rejected (revocation.on_hold) if the deciding
         evidence has it on hold.
@@ -75,7 +91,9 @@ class ClearingEvidence:
 
     def answer_of_crls(self, query: RevocationQuery) -> ClearingAnswer:
         """The answer of CRLs alone. Raises as `answer`."""
-        return self._with_newer(query, self._crls.answer(query))
+        answer = self._with_newer(query, self._crls.answer(query))
+        self.lost.check(query, answer)
+        return answer
 
     def check_counts(self, query: RevocationQuery, file: CrlFile | OcspFile) -> None:
         """Checks whether this file alone would be an answer about the certificate. Raises Undecided if not."""

@@ -7,6 +7,7 @@ points of the certificate (D32; RFC 5280, 6.3.3).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -93,6 +94,10 @@ class ClearingCrls:
     def counting(self, query: RevocationQuery, file: CrlFile) -> CountingCrl:
         """The CRL with the reasons that it covers. Raises Undecided."""
         self._ages.check_made(query, file.dated)
+        return self.usable(query, file)
+
+    def usable(self, query: RevocationQuery, file: CrlFile) -> CountingCrl:
+        """The same, of whatever date. Raises Undecided."""
         try:
             crl = file.load()
             crl.verify_signed_by(query.issuer)
@@ -105,6 +110,19 @@ class ClearingCrls:
     def counting_delta(self, query: RevocationQuery, base: CrlFacts, file: CrlFile) -> Crl:
         """The delta CRL, if it may change the answer of `base`. Raises Undecided."""
         self._ages.check_made(query, file.dated)
+        return self._usable_delta(query, base, file)
+
+    def newest_delta(self, query: RevocationQuery, base: CrlFacts) -> CrlFile | None:
+        """The newest delta CRL that fits, of whatever date; None if there is none."""
+        for file in self._evidence.crls(query.issuer.subject):
+            if file.facts.is_delta:
+                with suppress(Undecided):
+                    self._usable_delta(query, base, file)
+                    return file
+        return None
+
+    def _usable_delta(self, query: RevocationQuery, base: CrlFacts, file: CrlFile) -> Crl:
+        """The same as `counting_delta`, of whatever date. Raises Undecided."""
         try:
             delta = file.load()
             delta.verify_signed_by(query.issuer)

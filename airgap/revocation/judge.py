@@ -27,7 +27,7 @@ from airgap.revocation.damage import DamagedEvidence
 from airgap.revocation.evidence_files import CrlFile, Evidence
 from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.query import RevocationQuery
-from airgap.revocation.use import ClearingAnswer, EvidenceUse, NewestInTargets, TargetStatement
+from airgap.revocation.use import ClearingAnswer, EvidenceUse, NewestInTargets, TargetAnswer, TargetStatement
 
 _Answered = tuple[EvidenceUse, ...] | Rejected | Undecided
 _Ask = Callable[[RevocationQuery], _Answered]
@@ -54,6 +54,7 @@ class RevocationJudge:
         self._clearing = ClearingEvidence(evidence, self._condemning, self._freshness, self._moment)
         self._answers: dict[RevocationQuery, _Answered] = {}
         self._said: dict[RevocationQuery, tuple[TargetStatement, ...]] = {}
+        self._noted: dict[RevocationQuery, tuple[TargetAnswer, ...]] = {}
 
     def using(self, more: Iterable[Evidence]) -> RevocationJudge:
         """A judge that uses `more` evidence of a target, too.
@@ -65,14 +66,21 @@ class RevocationJudge:
         return judge
 
     def check_chain(
-        self, chain: Sequence[Certificate], *, kind: ChainKind, signed_at: datetime | None
+        self,
+        chain: Sequence[Certificate],
+        *,
+        kind: ChainKind,
+        signed_at: datetime | None,
+        lost: Iterable[TargetAnswer] = (),
     ) -> tuple[EvidenceUse, ...]:
         """The evidence that clears every certificate of `chain` but the last, leaf first (REV-2, D38).
+
+        `lost`: answers that an earlier judgement found in a layout; older ones do not replace them.
 
         Raises Rejected (revocation.revoked, revocation.on_hold) if one is revoked, even if another one is unknown
         (REV-4); else Undecided if there is no answer for one of them.
         """
-        return self._of_chain(chain, kind, signed_at, self._answer)
+        return self._worst_of(self._queries(chain, kind, signed_at, lost), self._answer)
 
     def check_certificate(
         self, certificate: Certificate, issuer: Certificate, renewed: tuple[Certificate, ...], *, kind: ChainKind
@@ -92,7 +100,7 @@ class RevocationJudge:
         Raises Rejected (revocation.revoked) if that evidence has a final revocation of a certificate of `chain`,
         Rejected (revocation.on_hold) if it is on hold and no newer evidence clears it; Undecided if either may be true.
         """
-        self._of_chain(chain, kind, signed_at, self._condemned)
+        self._worst_of(self._queries(chain, kind, signed_at), self._condemned)
 
     def statements_in_targets(self, chain: Sequence[Certificate], *, kind: ChainKind) -> tuple[TargetStatement, ...]:
         """Evidence of a target against `chain`: a later judgement without the target must know it."""
@@ -108,6 +116,22 @@ class RevocationJudge:
     ) -> tuple[TargetStatement, ...]:
         """The same for certificates without a proven chain; a machine with their issuers can check it."""
         return _each_once(said for item in certificates for said in self._condemning.unproven_in_targets(item, kind))
+
+    def answers_in_targets(self, chain: Sequence[Certificate], *, kind: ChainKind) -> tuple[TargetAnswer, ...]:
+        """Evidence of a target that answers about `chain`: without it, a later judgement must not trust older one."""
+        found: list[TargetAnswer] = []
+        for query in self._queries(chain, kind, None):
+            if query not in self._noted:
+                self._noted[query] = self._clearing.lost.in_targets(query)
+            found += self._noted[query]
+        return tuple(found)
+
+    def unproven_answers_in_targets(
+        self, certificates: Iterable[Certificate], *, kind: ChainKind
+    ) -> tuple[TargetAnswer, ...]:
+        """The same for certificates without a proven chain."""
+        lost = self._clearing.lost
+        return tuple(answer for item in certificates for answer in lost.unproven_in_targets(item, kind))
 
     def newest_in_targets(self, chain: Sequence[Certificate], *, kind: ChainKind) -> NewestInTargets | None:
         """The newest evidence of a target that is compared with the clock for this chain."""
@@ -151,16 +175,22 @@ class RevocationJudge:
         """Whether what is available lifts a hold that is not available. Raises Rejected (revocation.on_hold)."""
         return self._lifting(query, hold, self._cleared(query)) is not None
 
-    def _of_chain(
-        self, chain: Sequence[Certificate], kind: ChainKind, signed_at: datetime | None, ask: _Ask
-    ) -> tuple[EvidenceUse, ...]:
-        return self._worst_of(self._queries(chain, kind, signed_at), ask)
-
     def _queries(
-        self, chain: Sequence[Certificate], kind: ChainKind, signed_at: datetime | None
+        self,
+        chain: Sequence[Certificate],
+        kind: ChainKind,
+        signed_at: datetime | None,
+        lost: Iterable[TargetAnswer] = (),
     ) -> list[RevocationQuery]:
+        noted: defaultdict[str, list[TargetAnswer]] = defaultdict(list)
+        for item in lost:
+            if item.chain == kind:
+                noted[item.certificate].append(item)
         return [
-            self._query(certificate, issuer, kind, signed_at, other_keys(chain, issuer))
+            replace(
+                self._query(certificate, issuer, kind, signed_at, other_keys(chain, issuer)),
+                lost=tuple(noted[certificate.fingerprint]),
+            )
             for certificate, issuer in pairwise(chain)
         ]
 
@@ -178,7 +208,7 @@ class RevocationJudge:
         """About one certificate; its issuer has the keys that the operator's stores give to its name, too."""
         stored = other_keys(self._named(issuer.subject), issuer)
         keys = tuple(dict.fromkeys((*renewed, *stored)))
-        return RevocationQuery(certificate, issuer, kind, self._moment, signed_at, keys)
+        return RevocationQuery(certificate, issuer, kind, self._moment, signed_at, keys, lost=())
 
     def _worst_of(self, queries: Iterable[RevocationQuery], ask: _Ask) -> tuple[EvidenceUse, ...]:
         """All answers together; the most severe error is raised. Raises Rejected, Undecided."""

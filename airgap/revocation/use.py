@@ -30,6 +30,41 @@ class TargetStatement:
     """The fingerprint of the delegated responder that it is against; empty for a certificate of the chain."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetAnswer:
+    """What a CRL or OCSP response of a target answers about a certificate, if it says nothing against it.
+
+    The newest one decides, also where it is stale or leaves the answer open.
+    """
+
+    name: str
+    """Its file, safe to show."""
+    fingerprint: str
+    kind: EvidenceKind
+    chain: ChainKind
+    certificate: str
+    """The fingerprint of the certificate of the chain that it is about."""
+    this_update: datetime
+    next_update: datetime | None
+    """Of a CRL with a delta CRL, the first of both; None where one of them states none."""
+    number: int | None
+    """Of a CRL."""
+    base_number: int | None
+    """The delta CRL indicator of a delta CRL; None for all else."""
+    is_open: bool
+    """Whether it leaves the answer open also while it is fresh: a responder that does not know the certificate, or a
+    CRL without the delta CRL that it, or the certificate, names."""
+    is_complete: bool
+    """Whether it covers all reasons for a revocation."""
+    stands_for_older: bool
+    """Whether there were more of its kind, made before it, which a report does not list one by one."""
+
+    @property
+    def issued(self) -> tuple[datetime, int]:
+        """When it was issued, as `CrlFacts.issued`."""
+        return self.this_update, -1 if self.number is None else self.number
+
+
 class NewestInTargets(NamedTuple):
     """The newest genuine piece that came with a target and is about a chain: no clock stands before it and is right."""
 

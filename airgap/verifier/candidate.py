@@ -15,6 +15,7 @@ from airgap.oci.store import Store, read_verified
 from airgap.signature.signature_manifest import envelope_descriptor
 
 if TYPE_CHECKING:
+    from airgap.revocation.use import TargetAnswer
     from airgap.verifier.facts import PluginUse
     from airgap.verifier.recorded import LostEvidence, RecordedSignatures
 
@@ -36,6 +37,11 @@ class Candidate:
     """The plugin result of an earlier judgement: undecided instead of refused if it may not be run now."""
     lost_with_layout: tuple[LostEvidence, ...] = ()
     """Evidence that a report says was in the layout then."""
+
+    @property
+    def lost_answers(self) -> tuple[TargetAnswer, ...]:
+        """What that evidence answered; each piece once."""
+        return tuple(dict.fromkeys(answer for lost in self.lost_with_layout for answer in lost.answers))
 
 
 def candidate_of(

@@ -319,7 +319,8 @@ class SignatureVerifier:
         """What the available evidence says; a recorded revocation for good stays (decision 0009)."""
         if not isinstance(state.signature, Candidate):
             state.signature.refuse_if_revoked(check)
-        uses = state.revocation.check_chain(chain, kind=kind, signed_at=signed_at)
+        gone = state.signature.lost_answers
+        uses = state.revocation.check_chain(chain, kind=kind, signed_at=signed_at, lost=gone)
         _refuse_lost(state, check, chain, uses, kind=kind, signed_at=signed_at)
         for lost in state.signature.lost_with_layout:
             lost.refuse_clock_behind(kind, self._clock)
@@ -436,8 +437,7 @@ class SignatureVerifier:
                 rest.signature_value, self._trust.anchors(state.statement, StoreType.TSA)
             )
         except (Rejected, TrustMaterialError):  # another policy may accept it
-            claimed = judge.unproven_in_targets(token.certificates, kind="tsa")
-            return replace(rest, target_statements=(*rest.target_statements, *claimed))
+            return _with_unproven_evidence(judge, rest, token.certificates, "tsa")
         return _with_evidence_of_chain(judge, rest, proven.chain, "tsa")
 
 
@@ -466,14 +466,25 @@ def _with_evidence_of_chain(
 ) -> LaterFacts:
     try:
         said = judge.statements_in_targets(chain, kind=kind)
+        answers = judge.answers_in_targets(chain, kind=kind)
         newest = judge.newest_in_targets(chain, kind=kind)
     except TrustMaterialError:  # the keys of the issuers are not known
-        said, newest = judge.unproven_in_targets(chain, kind=kind), None
+        return _with_unproven_evidence(judge, rest, chain, kind)
     return replace(
         rest,
         target_statements=(*rest.target_statements, *said),
+        answers=(*rest.answers, *answers),
         newest=(*rest.newest, *([newest] if newest else [])),
     )
+
+
+def _with_unproven_evidence(
+    judge: RevocationJudge, rest: LaterFacts, certificates: Iterable[Certificate], kind: ChainKind
+) -> LaterFacts:
+    claimed = tuple(certificates)
+    said = judge.unproven_in_targets(claimed, kind=kind)
+    answers = judge.unproven_answers_in_targets(claimed, kind=kind)
+    return replace(rest, target_statements=(*rest.target_statements, *said), answers=(*rest.answers, *answers))
 
 
 def _authentic_time_inside(facts: SignatureFacts) -> str:

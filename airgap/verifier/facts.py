@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from airgap.errors import Rejected, Undecided
 from airgap.pki.certificate import Certificate
-from airgap.revocation.use import NewestInTargets, TargetStatement
+from airgap.revocation.use import NewestInTargets, TargetAnswer, TargetStatement
 from airgap.signature.model import PluginDemand, Scheme
 from airgap.text import safe
 from airgap.trust.levels import Check
@@ -31,6 +31,8 @@ class LaterFacts:
     plugin: PluginDemand | None
     target_statements: tuple[TargetStatement, ...] = ()
     """Evidence of the layout, which is lost with it."""
+    answers: tuple[TargetAnswer, ...] = ()
+    """What the evidence of the layout answers: older evidence must not answer instead when it is lost."""
     newest: tuple[NewestInTargets, ...] = ()
     """What was in the layout and was made last, one for each chain: no clock before it is right."""
 

@@ -22,7 +22,7 @@ from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.revocation.freshness import CHAIN_KINDS, EVIDENCE_KINDS, ChainKind, EvidenceKind
-from airgap.revocation.use import NewestInTargets, TargetStatement
+from airgap.revocation.use import NewestInTargets, TargetAnswer, TargetStatement
 from airgap.signature.model import PluginDemand, Scheme
 from airgap.text import read_exact, safe
 from airgap.trust.choice import ScopeOrigin
@@ -62,6 +62,11 @@ class RecordedSignature:
         return (LostEvidence.of(self),)
 
     @property
+    def lost_answers(self) -> tuple[TargetAnswer, ...]:
+        """What the evidence in the layout answered; none where `lost_with_layout` raises."""
+        return self.facts.later.answers if self.holds_evidence and self.facts and self.facts.later else ()
+
+    @property
     def holds_evidence(self) -> bool:
         """Whether the report says which evidence of the layout there was; those of older versions do not."""
         is_intact = self._result(Check.INTEGRITY).verdict is Verdict.PASS
@@ -95,6 +100,8 @@ class LostEvidence(NamedTuple):
 
     statements: tuple[TargetStatement, ...]
     """What says something against its chains."""
+    answers: tuple[TargetAnswer, ...]
+    """What answers about its chains."""
     newest: tuple[NewestInTargets, ...]
     counted: frozenset[tuple[Check, str]]
     """The checks that it failed by revocation, each with the reason."""
@@ -105,7 +112,7 @@ class LostEvidence(NamedTuple):
         later = signature.proven().require_later()
         results = signature.findings.items()
         counted = frozenset((check, found.reason) for check, found in results if found.reason in _COUNTED)
-        return cls(later.target_statements, later.newest, counted)
+        return cls(later.target_statements, later.answers, later.newest, counted)
 
     def against(self, certificates: Container[str], chain: ChainKind) -> tuple[TargetStatement, ...]:
         """What was said against certificates with these fingerprints."""
@@ -324,6 +331,7 @@ def _later_facts(source: json.JsonObject) -> LaterFacts:
         metadata=_strings(source, "metadata"),
         plugin=None if plugin is None else _demand(plugin),
         target_statements=json.take_list(source, "said_against", _target_statement, limit=_SIGNATURES),
+        answers=json.take_list(source, "answers", _target_answer, limit=_SIGNATURES),
         newest=json.take_list(source, "newest_evidence", _newest, limit=len(CHAIN_KINDS)),
     )
 
@@ -340,6 +348,33 @@ def _target_statement(value: Any) -> TargetStatement:
         is_hold=json.take(source, "hold", bool),
         responder=_text(source, "responder") or "",
     )
+
+
+def _target_answer(value: Any) -> TargetAnswer:
+    source = json.as_object(value)
+    return TargetAnswer(
+        name=safe(json.take(source, "evidence", str)),
+        fingerprint=json.take(source, "fingerprint", str),
+        kind=_evidence_kind(source),
+        chain=_chain_kind(source),
+        certificate=json.take(source, "certificate", str),
+        this_update=_moment(source, "this_update"),
+        next_update=_maybe_moment(_with(source, "next_update"), "next_update"),
+        number=_hex(source, "number"),
+        base_number=_hex(source, "base_number"),
+        is_open=json.take(source, "open", bool),
+        is_complete=json.take(source, "all_reasons", bool),
+        stands_for_older=json.take(source, "and_older", bool),
+    )
+
+
+def _hex(source: json.JsonObject, member: str) -> int | None:
+    text = _text(_with(source, member), member)
+    if text is None:
+        return None
+    if not text or len(text) > 2 * limits.DER_INTEGER_BYTES or not set(text) <= set("0123456789abcdef"):
+        raise FormatError(f"is {safe(text, limit=64)!r}, which is no number in hex", where=member)
+    return int(text, 16)
 
 
 def _newest(value: Any) -> NewestInTargets:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,16 @@ from airgap.parse.time import iso
 from airgap.revocation.judge import RevocationJudge
 from tests.support.clock import set_clock
 from tests.support.command import Ran, run_here
-from tests.support.crls import crl, entry
+from tests.support.crls import crl, entry, scope
 from tests.support.evidence import evidence_artifact, rewrite_signature_manifests, take_evidence_out
 from tests.support.extensions import UNKNOWN_CRITICAL
-from tests.support.ocsp import ocsp_response
-from tests.support.pki import AT, Pki, issue
+from tests.support.ocsp import Status, ocsp_response
+from tests.support.pki import AT, Issued, Pki, issue
 from tests.support.scenario import SIGNING_CRL, Scene, Signature, Written, chain_with_crls, good_crls
 from tests.support.trust import REPOSITORY, oci_policy, statement
 
 DAY = timedelta(days=1)
+Piece = Callable[[Issued], bytes]
 LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
 GOOD = crl(LEAF.root, number=1)
 
@@ -381,6 +383,196 @@ def test_what_was_said_against_a_certificate_of_the_token_that_is_in_no_chain(tm
     trust = scene.write_trust(tmp_path / "later")
     shutil.rmtree(written.layout)
     assert run_here(["recheck", str(report), "--trust", str(trust), "--at", iso(AT)]).code == 0
+
+
+OCSP_URL = "http://ocsp.example"
+CRL_URL = "http://crl.example/leaf.crl"
+DELTA_URL = "http://crl.example/delta.crl"
+STRANGER = issue("root", slot=4).key
+LATER_ON = AT + 10 * DAY
+
+
+def ocsp(age: timedelta, until: datetime | None = AT + 30 * DAY, status: Status = "good", **options: Any) -> Piece:
+    """A response that was made `age` before AT."""
+    return lambda leaf: ocsp_response(leaf, status=status, this_update=AT - age, next_update=until, **options)
+
+
+def base(age: timedelta, until: datetime | None = AT + 30 * DAY, number: int = 1, **options: Any) -> Piece:
+    return lambda leaf: crl(leaf.root, this_update=AT - age, next_update=until, number=number, **options)
+
+
+def delta(age: timedelta, until: datetime | None = AT + 30 * DAY, **options: Any) -> Piece:
+    return base(age, until, **{"number": 2, "delta_base": 1, **options})
+
+
+REASONS = scope(uris=[CRL_URL], reasons=("keyCompromise", "cACompromise"))
+OTHER_REASONS = scope(
+    uris=[CRL_URL],
+    reasons=(
+        "affiliationChanged",
+        "superseded",
+        "cessationOfOperation",
+        "certificateHold",
+        "privilegeWithdrawn",
+        "aACompromise",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Pile:
+    """Evidence of the trust directory and of the layout, and the codes of verify with both: at once and later."""
+
+    trusted: Sequence[Piece]
+    carried: Sequence[Piece]
+    then: int
+    later: int
+    names: Sequence[str] = (CRL_URL,)
+
+
+PILES = {
+    "unknown": Pile([ocsp(2 * DAY)], [ocsp(DAY, status="unknown")], 15, 15, [OCSP_URL]),
+    "unknown of the same time": Pile([ocsp(DAY)], [ocsp(DAY, status="unknown")], 15, 15, [OCSP_URL]),
+    "unknown, and answered since": Pile([ocsp(DAY)], [ocsp(2 * DAY, status="unknown")], 0, 0, [OCSP_URL]),
+    "unknown, and a CRL answers": Pile(
+        [ocsp(2 * DAY), base(2 * DAY)], [ocsp(DAY, status="unknown")], 0, 0, [OCSP_URL, CRL_URL]
+    ),
+    "unknown, and a CRL that is stale later": Pile(
+        [ocsp(2 * DAY), base(2 * DAY, AT + DAY)], [ocsp(DAY, status="unknown")], 0, 15, [OCSP_URL, CRL_URL]
+    ),
+    "unknown from a stranger": Pile(
+        [ocsp(2 * DAY)], [ocsp(DAY, status="unknown", signed_by=STRANGER)], 0, 0, [OCSP_URL]
+    ),
+    "a response": Pile([ocsp(2 * DAY)], [ocsp(DAY)], 0, 0, [OCSP_URL]),
+    "a response that is stale": Pile([ocsp(2 * DAY)], [ocsp(DAY, AT - DAY / 2)], 15, 15, [OCSP_URL]),
+    "a response that is stale later": Pile([ocsp(2 * DAY)], [ocsp(DAY, AT + DAY)], 0, 15, [OCSP_URL]),
+    "a response without an end": Pile([ocsp(2 * DAY)], [ocsp(DAY, None)], 15, 15, [OCSP_URL]),
+    "a CRL": Pile([base(2 * DAY)], [base(DAY, number=2)], 0, 0),
+    "a CRL that is stale": Pile([base(2 * DAY)], [base(DAY, AT - DAY / 2, number=2)], 15, 15),
+    "a CRL that is stale later": Pile([base(2 * DAY)], [base(DAY, AT + DAY, number=2)], 0, 15),
+    "a CRL without an end": Pile([base(2 * DAY)], [base(DAY, None, number=2)], 15, 15),
+    "a CRL of the same time that is stale": Pile([base(DAY)], [base(DAY, AT - DAY / 2, number=2)], 15, 15),
+    "an older CRL that is stale": Pile([base(DAY, number=2)], [base(2 * DAY, AT - DAY / 2)], 0, 0),
+    "a stale CRL of another shard": Pile(
+        [base(2 * DAY)], [base(DAY, AT - DAY / 2, number=2, scope=scope(uris=["http://crl.example/other"]))], 0, 0
+    ),
+    "a stale CRL from a stranger": Pile(
+        [base(2 * DAY)], [base(DAY, AT - DAY / 2, number=2, signed_by=STRANGER)], 0, 0
+    ),
+    "a stale CRL of some reasons": Pile([base(2 * DAY)], [base(DAY, AT - DAY / 2, number=2, scope=REASONS)], 0, 0),
+    "a stale CRL of all reasons beside two of some": Pile(
+        [base(DAY, scope=REASONS), base(DAY, scope=OTHER_REASONS)], [base(2 * DAY, AT - DAY / 2, number=2)], 15, 15
+    ),
+    "a stale CRL of some reasons beside two of some": Pile(
+        [base(2 * DAY, scope=REASONS), base(2 * DAY, scope=OTHER_REASONS)],
+        [base(DAY, AT - DAY / 2, number=2, scope=REASONS)],
+        15,
+        15,
+    ),
+    "a CRL without its delta": Pile([base(2 * DAY)], [base(DAY, number=2, freshest=[DELTA_URL])], 15, 15),
+    "a CRL with its delta": Pile(
+        [base(2 * DAY)], [base(DAY, freshest=[DELTA_URL]), delta(DAY)], 0, 0
+    ),
+    "a CRL with a delta that is stale later": Pile(
+        [base(2 * DAY)], [base(DAY, freshest=[DELTA_URL]), delta(DAY, AT + DAY)], 0, 15
+    ),
+    "a delta that is stale later": Pile(
+        [base(3 * DAY, freshest=[DELTA_URL]), delta(2 * DAY)], [delta(DAY, AT + DAY, number=3)], 0, 15
+    ),
+    "a stale delta of another base": Pile(
+        [base(3 * DAY, freshest=[DELTA_URL]), delta(2 * DAY)],
+        [delta(DAY, AT - DAY / 2, number=9, delta_base=8)],
+        0,
+        0,
+    ),
+    "an older stale delta": Pile(
+        [base(3 * DAY, freshest=[DELTA_URL]), delta(DAY, number=3)], [delta(2 * DAY, AT - DAY / 2)], 0, 0
+    ),
+    "many CRLs": Pile(
+        [base(20 * DAY)], [base((19 - n) * DAY, AT + n * DAY, number=2 + n) for n in range(12)], 0, 0
+    ),
+}  # fmt: skip
+
+
+def certificate(names: Sequence[str]) -> Issued:
+    kinds = {"ocsp_urls" if name == OCSP_URL else "crl_urls": [name] for name in names}
+    return Pki().code_chain(depth=2, leaf=kinds)
+
+
+@GONE
+@pytest.mark.parametrize("pile", [pytest.param(pile, id=name) for name, pile in PILES.items()])
+def test_what_kept_the_answer_open(tmp_path: Path, pile: Pile, gone: str) -> None:
+    """Older evidence of the trust directory answered when newer evidence of the layout was gone: that was a pass."""
+    leaf = certificate(pile.names)
+    scene = Scene()
+    scene.sign_with(leaf)
+    pieces = {
+        f"{n}.{'ors' if OCSP_URL in pile.names and not n else 'crl'}": data(leaf) for n, data in enumerate(pile.trusted)
+    }
+    scene.crls = {name: data for name, data in pieces.items() if name.endswith("crl")}
+    scene.ocsp = {name: data for name, data in pieces.items() if name.endswith("ors")}
+    carried = [data(leaf) for data in pile.carried]
+    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, *carried)))]
+    written = scene.write(tmp_path)
+    report = tmp_path / "report.json"
+    assert run_here(written.arguments("--report", str(report))).code == pile.then
+    again = ["recheck", str(report), "--trust", str(written.trust), "--format", "json", "--at"]
+    assert run_here([*again, iso(LATER_ON)]).code == pile.later, "by the layout"
+    lose(written.layout, gone)
+    ran = run_here([*again, iso(AT)])
+    ran.check_sound()
+    assert ran.code == pile.then, ran
+    ran = run_here([*again, iso(LATER_ON)])
+    ran.check_sound()
+    assert ran.code == pile.later, ran
+
+
+def test_what_kept_the_answer_open_long_ago(tmp_path: Path) -> None:
+    """Of many pieces the newest are noted one by one; what older ones said at an older moment is not known."""
+    leaf = certificate([OCSP_URL])
+    scene = Scene()
+    scene.sign_with(leaf)
+    scene.ocsp = {"good.ors": ocsp(20 * DAY)(leaf)}
+    carried = [ocsp((10 - n) * DAY, status="unknown" if n < 2 else "good")(leaf) for n in range(9)]
+    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, *carried)))]
+    written = scene.write(tmp_path)
+    report = tmp_path / "report.json"
+    assert run_here(written.arguments("--report", str(report))).code == 0
+    again = ["recheck", str(report), "--trust", str(written.trust), "--at"]
+    long_ago = iso(AT - 9 * DAY + DAY / 2)
+    codes = [(iso(AT), 0), (long_ago, 15), (iso(AT - 11 * DAY), 15)]
+    assert run_here([*again, long_ago]).code == 15
+    shutil.rmtree(written.layout)
+    assert [(at, run_here([*again, at]).code) for at, _ in codes] == codes
+
+
+@pytest.mark.parametrize("kind", ["crl", "ocsp"])
+def test_what_kept_the_answer_open_about_a_timestamping_authority_that_is_trusted_later(
+    tmp_path: Path, kind: str
+) -> None:
+    tsa = Pki().tsa_chain(tsa={"crl_urls": [CRL_URL]} if kind == "crl" else {"ocsp_urls": [OCSP_URL]})
+    issuer = tsa.chain[1]
+    scene = Scene()
+    scene.sign_with(Pki().code_chain(depth=2, leaf={"not_after": AT + DAY}))
+    scene.timestamp(tsa, verify="afterCertExpiry")
+    right = scene.stores["tsa:harbour"]
+    scene.stores = {**scene.stores, "tsa:harbour": [issue("root", slot=3, subject="C=US,ST=WA,O=Elsewhere,CN=root")]}
+    if kind == "crl":
+        scene.crls = {"tsa.crl": crl(issuer, this_update=AT - 2 * DAY)}
+        newer = crl(issuer, number=2, this_update=AT - DAY, next_update=AT + DAY)
+    else:
+        scene.ocsp = {"tsa.ors": ocsp_response(tsa, this_update=AT - 2 * DAY, next_update=AT + 30 * DAY)}
+        newer = ocsp_response(tsa, status="unknown", this_update=AT - DAY)
+    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, newer)))]
+    written = scene.write(tmp_path)
+    report = tmp_path / "report.json"
+    assert run_here(written.arguments("--report", str(report))).code == 0
+    scene.stores = {**scene.stores, "tsa:harbour": right}
+    trust = scene.write_trust(tmp_path / "later")
+    arguments = ["recheck", str(report), "--trust", str(trust), "--at", iso(AT + 2 * DAY), "--format", "json"]
+    assert run_here(arguments).code == 15
+    shutil.rmtree(written.layout)
+    assert run_here(arguments).code == 15
 
 
 def test_what_was_said_against_a_responder(tmp_path: Path) -> None:
