@@ -13,7 +13,6 @@ from airgap.exports import on_demand
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from airgap.collection.coverage import FetchOutcome
     from airgap.errors import AirgapError
     from airgap.guard import no_network
     from airgap.net.credentials import Credential, Credentials
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from airgap.oci.digest import Digest
     from airgap.oci.lookup import Mechanism, ReferrersTag
     from airgap.plugin.plugin_directory import PluginDirectory
-    from airgap.signature.results import SignedArtifact, StampedSignature
     from airgap.stages.attach_files import AttachRequest, attach
     from airgap.stages.blob import BlobSignRequest, BlobVerifyRequest, inspect_blob, sign_blob, verify_blob
     from airgap.stages.copy import CopyRequest, copy
@@ -39,19 +37,15 @@ if TYPE_CHECKING:
     from airgap.stages.timestamp import TimestampRequest, add_timestamps
     from airgap.stages.verify import VerifyRequest, verify
     from airgap.transfer import events
-    from airgap.transfer.copied import CopyResult
     from airgap.transfer.plan import Selection
     from airgap.transfer.platforms import PlatformFilter
     from airgap.trust.directory import TrustDirectory
     from airgap.verdict import Verdict
-    from airgap.verifier.outcome import Outcome
-    from airgap.verifier.rechecked import RecheckOutcome
     from airgap.verifier.verification_plugins import AllowedPlugins
 
 __getattr__, __dir__ = on_demand(
     __name__,
     {
-        "airgap.collection.coverage": ("FetchOutcome",),
         "airgap.errors": ("AirgapError",),
         "airgap.guard": ("no_network",),
         "airgap.net.credentials": ("Credential", "Credentials"),
@@ -64,7 +58,6 @@ __getattr__, __dir__ = on_demand(
         "airgap.oci.digest": ("Digest",),
         "airgap.oci.lookup": ("Mechanism", "ReferrersTag"),
         "airgap.plugin.plugin_directory": ("PluginDirectory",),
-        "airgap.signature.results": ("SignedArtifact", "StampedSignature"),
         "airgap.stages.attach_files": ("AttachRequest", "attach"),
         "airgap.stages.blob": ("BlobSignRequest", "BlobVerifyRequest", "inspect_blob", "sign_blob", "verify_blob"),
         "airgap.stages.copy": ("CopyRequest", "copy"),
@@ -76,24 +69,20 @@ __getattr__, __dir__ = on_demand(
         "airgap.stages.sign": ("SignRequest", "sign"),
         "airgap.stages.timestamp": ("TimestampRequest", "add_timestamps"),
         "airgap.stages.verify": ("VerifyRequest", "verify"),
-        "airgap.transfer.copied": ("CopyResult",),
         "airgap.transfer.events": ("events",),
         "airgap.transfer.plan": ("Selection",),
         "airgap.transfer.platforms": ("PlatformFilter",),
         "airgap.trust.directory": ("TrustDirectory",),
         "airgap.verdict": ("Verdict",),
-        "airgap.verifier.outcome": ("Outcome",),
         "airgap.verifier.verification_plugins": ("AllowedPlugins",),
-        "airgap.verifier.rechecked": ("RecheckOutcome",),
     },
 )
 
 __all__ = [
     "AirgapError", "AllowedPlugins", "AttachRequest", "BlobSignRequest", "BlobVerifyRequest", "Content", "CopyRequest",
-    "CopyResult", "Credential", "Credentials", "Digest", "EvidenceOptions", "FetchOutcome", "FetchRequest", "HttpTsa",
-    "Mechanism", "Outcome", "PlatformFilter", "PluginDirectory", "RecheckOutcome", "RecheckRequest", "ReferrersTag",
-    "Selection", "SignRequest", "SignedArtifact", "StampedSignature", "TimestampRequest", "TransportOptions",
-    "TrustDirectory", "Verdict", "VerifyRequest", "__version__", "add_timestamps", "attach", "copy", "discover",
-    "events", "fetch", "from_oras", "inspect", "inspect_blob", "login", "logout", "ls", "no_network", "recheck",
-    "sign", "sign_blob", "verify", "verify_blob",
+    "Credential", "Credentials", "Digest", "EvidenceOptions", "FetchRequest", "HttpTsa", "Mechanism", "PlatformFilter",
+    "PluginDirectory", "RecheckRequest", "ReferrersTag", "Selection", "SignRequest", "TimestampRequest",
+    "TransportOptions", "TrustDirectory", "Verdict", "VerifyRequest", "__version__", "add_timestamps", "attach", "copy",
+    "discover", "events", "fetch", "from_oras", "inspect", "inspect_blob", "login", "logout", "ls", "no_network",
+    "recheck", "sign", "sign_blob", "verify", "verify_blob",
 ]  # fmt: skip

@@ -5,12 +5,13 @@ Unlike the other public modules this one loads what it names, so that programs i
 
 from __future__ import annotations
 
+from airgap.collection.coverage import FetchOutcome
 from airgap.guard import NetworkGuard
 from airgap.net.login import LoginResult
 from airgap.oci.artifact_tree import Discovered
 from airgap.oci.content import ContentReport
 from airgap.oci.descriptor import Descriptor
-from airgap.oci.listing import ListedArtifact, Listing
+from airgap.oci.listing import Listing
 from airgap.pki.algorithms import Algorithm
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
@@ -21,29 +22,30 @@ from airgap.problem import Problem
 from airgap.signature.inspected import InspectedArtifact, InspectedSignature
 from airgap.signature.key_config import LocalKey, TokenKey
 from airgap.signature.key_location import NamedKey
-from airgap.signature.results import SignedBlob
+from airgap.signature.results import SignedArtifact, SignedBlob, StampedSignature
 from airgap.stages.keys import GeneratedKey
 from airgap.stages.snapshot import Created, Difference
 from airgap.stages.snapshot_apply import SnapshotOutcome
 from airgap.transfer.attached_files import AttachedFiles
+from airgap.transfer.copied import CopyResult
 from airgap.trust.blob_policy import BlobPolicy
 from airgap.trust.edit import BrokenStore, StoredFile
 from airgap.trust.export import Exported
 from airgap.trust.policy import OciPolicy
-from airgap.trust.policy_edit import CheckedPolicy, PolicyAnswer
+from airgap.trust.policy_edit import CheckedPolicy
 from airgap.trust.snapshots.opened import OpenSnapshot
 from airgap.trust.snapshots.snapshot_document import Snapshot
-from airgap.trust.statement import Refusal
 from airgap.trust.status import TrustStatus
 from airgap.trust.stores import StoreRef
 from airgap.verifier.blob_outcome import BlobOutcome
-from airgap.verifier.outcome import SignatureOutcome
+from airgap.verifier.outcome import Outcome, SignatureOutcome
+from airgap.verifier.rechecked import RecheckOutcome
 
 __all__ = [
-    "Algorithm", "Anchors", "AttachedFiles", "BlobOutcome", "BlobPolicy", "BrokenStore", "Certificate",
-    "CheckedPolicy", "ContentReport", "Created", "Descriptor", "Difference", "Discovered", "Exported", "GeneratedKey",
-    "Host", "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "ListedArtifact", "Listing",
-    "LocalKey", "LoginResult", "NamedKey", "NetworkGuard", "OciPolicy", "OpenSnapshot", "Plugin", "PolicyAnswer",
-    "Problem", "Refusal", "SignatureOutcome", "SignedBlob", "Snapshot", "SnapshotOutcome", "StoreRef", "StoredFile",
-    "TokenKey", "TrustStatus",
+    "Algorithm", "Anchors", "AttachedFiles", "BlobOutcome", "BlobPolicy", "BrokenStore", "Certificate", "CheckedPolicy",
+    "ContentReport", "CopyResult", "Created", "Descriptor", "Difference", "Discovered", "Exported", "FetchOutcome",
+    "GeneratedKey", "Host", "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "Listing",
+    "LocalKey", "LoginResult", "NamedKey", "NetworkGuard", "OciPolicy", "OpenSnapshot", "Outcome", "Plugin", "Problem",
+    "RecheckOutcome", "SignatureOutcome", "SignedArtifact", "SignedBlob", "Snapshot", "SnapshotOutcome",
+    "StampedSignature", "StoreRef", "StoredFile", "TokenKey", "TrustStatus",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,9 @@ from airgap.cli.signing_options import (
     attach,
     lifetime,
 )
+
+if TYPE_CHECKING:
+    from airgap.values import SignedArtifact
 
 app = typer_app()
 
@@ -83,8 +86,8 @@ def sign(
         force=force,
     )
 
-    def run(tell: Callable[[airgap.SignedArtifact], None]) -> None:
-        def attached(item: airgap.SignedArtifact) -> None:
+    def run(tell: Callable[[SignedArtifact], None]) -> None:
+        def attached(item: SignedArtifact) -> None:
             for warning in item.warnings:
                 output.note(f"Warning: {warning}")
             tell(item)

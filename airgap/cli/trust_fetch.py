@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,9 @@ from airgap.cli.console import QuietOutput, VerboseOption, clock
 from airgap.cli.judging_options import TrustOption, location
 from airgap.cli.lazy import typer_app
 from airgap.errors import UsageError
+
+if TYPE_CHECKING:
+    from airgap.values import FetchOutcome
 
 app = typer_app()
 
@@ -57,7 +60,7 @@ class FetchOptions:
         connection: Connection,
         note: Callable[[str], None],
         credentials: airgap.Credentials | None = None,
-    ) -> airgap.FetchOutcome:
+    ) -> FetchOutcome:
         """What the command does, for `airgap copy --with-evidence` as well, which fetches into the copy.
 
         The trust directory is written if it is named, or if evidence has no other destination. Otherwise only its tsa

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -115,10 +116,11 @@ def check(
         checked = airgap.trust.check_policy(location(trust).path, _kind(blob=blob), file=file, about=reference)
     except airgap.trust.PolicyError as error:
         output.finish(airgap.report.RefusedPolicyReport(error))
-    for refusal in checked.refusals if file else ():
-        note(f"{refusal.located}\n  → {refusal.remedy}" if refusal.remedy else refusal.located)
-    broken = () if file else checked.refusals
-    output.finish(airgap.report.PolicyReport(checked.policy, checked.answer, broken))
+    if file:
+        for refusal in checked.refusals:
+            note(f"{refusal.located}\n  → {refusal.remedy}" if refusal.remedy else refusal.located)
+        checked = replace(checked, refusals=())
+    output.finish(airgap.report.PolicyReport(checked))
 
 
 def _kind(*, blob: bool) -> Literal["oci", "blob"]:
@@ -128,4 +130,4 @@ def _kind(*, blob: bool) -> Literal["oci", "blob"]:
 def _show_written(written: airgap.trust.PolicyWritten) -> None:
     for backup in written.backups:
         note(f"The policy that was there is kept as {safe(backup)}.")
-    write(airgap.report.PolicyReport(written.policy).text())
+    write(airgap.report.PolicyReport(written).text())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,7 @@ from airgap.report.report import Json, Report
 from airgap.report.style import Style
 from airgap.report.wording import count
 from airgap.text import safe
-from airgap.trust.policy_edit import Policy, PolicyAnswer
+from airgap.trust.policy_edit import CheckedPolicy, PolicyAnswer
 from airgap.trust.statement import PolicyError, Refusal
 
 POLICY_SCHEMA: Final = "airgap.policy/1"
@@ -19,23 +19,21 @@ POLICY_SCHEMA: Final = "airgap.policy/1"
 
 @dataclass(frozen=True, slots=True)
 class PolicyReport(Report):
-    """A valid policy and, where somebody asked, the statement that a repository gets: `airgap.policy/1`."""
+    """What `airgap.trust.check_policy` says of a valid policy, or one that was written: `airgap.policy/1`."""
 
-    policy: Policy
-    answer: PolicyAnswer | None = None
-    refusals: Sequence[Refusal] = ()
-    """The trust stores without which it cannot be used."""
+    checked: CheckedPolicy
 
     @property
     def exit_code(self) -> int:
         """18 where a trust store cannot be used, 13 where no statement applies."""
-        if self.refusals:
+        answer = self.checked.answer
+        if self.checked.refusals:
             return ExitCode.MALFORMED
-        return ExitCode.UNTRUSTED if self.answer is not None and self.answer.statement is None else ExitCode.OK
+        return ExitCode.UNTRUSTED if answer is not None and answer.statement is None else ExitCode.OK
 
     def document(self) -> Json:
         """Every statement, and the answer."""
-        policy, answer, refusals = self.policy, self.answer, self.refusals
+        policy, answer, refusals = self.checked.policy, self.checked.answer, self.checked.refusals
         return {
             "schema": POLICY_SCHEMA,
             "valid": not refusals,
@@ -68,13 +66,13 @@ class PolicyReport(Report):
 
     def lines(self, style: Style) -> Iterable[str]:
         """Its statements, its doubtful parts, and the statement for the repository."""
-        policy, refusals = self.policy, self.refusals
+        policy, refusals = self.checked.policy, self.checked.refusals
         headline = f"VALID: {safe(policy.source)} ({count(len(policy.statements), 'statement')})."
         if refusals:
             headline = f"BROKEN: {count(len(refusals), 'trust store')} that {safe(policy.source)} names cannot be used."
         lines = [style.paint("bad" if refusals else "good", headline)]
         for refusal in refusals:
-            lines += [f"  {style.paint('bad', 'problem')} {refusal.located}", *_remedy_line(refusal, " " * 10)]
+            lines += _refusal_lines(refusal, style)
         for statement in policy.statements:
             what = (
                 "global" if statement.is_global and not statement.scopes else ", ".join(map(safe, statement.scopes[:4]))
@@ -82,8 +80,8 @@ class PolicyReport(Report):
             more = f", and {len(statement.scopes) - 4} more" if len(statement.scopes) > 4 else ""  # noqa: PLR2004
             lines.append(f"  {safe(statement.name)}: level {statement.level} for {what or 'its name'}{more}")
         lines += [f"  {style.paint('unsure', 'note')} {notice.message}" for notice in policy.notices]
-        if self.answer is not None:
-            lines += _answer_lines(self.answer, style)
+        if self.checked.answer is not None:
+            lines += _answer_lines(self.checked.answer, style)
         return lines
 
 
@@ -120,8 +118,7 @@ class RefusedPolicyReport(Report):
             "bad", f"BROKEN: {count(error.total, 'mistake')} in {safe(error.source)}; no image can be judged."
         )
         for refusal in error.refusals:
-            yield f"  {style.paint('bad', 'problem')} {refusal.located}"
-            yield from _remedy_line(refusal, " " * 10)
+            yield from _refusal_lines(refusal, style)
         if more := error.total - len(error.refusals):
             yield f"  and {more} more"
 
@@ -142,8 +139,10 @@ def _answer_lines(answer: PolicyAnswer, style: Style) -> Iterator[str]:
         yield f"    {style.paint('unsure', 'note')} {problem}"
 
 
-def _remedy_line(refusal: Refusal, indent: str = "  ") -> tuple[str, ...]:
-    return (f"{indent}→ {refusal.remedy}",) if refusal.remedy else ()
+def _refusal_lines(refusal: Refusal, style: Style) -> Iterator[str]:
+    yield f"  {style.paint('bad', 'problem')} {refusal.located}"
+    if refusal.remedy:
+        yield f"          → {refusal.remedy}"
 
 
 def _refusal(refusal: Refusal) -> Json:

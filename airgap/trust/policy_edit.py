@@ -36,16 +36,6 @@ _SHORT = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyWritten:
-    """A policy that is in place now."""
-
-    path: Path
-    policy: Policy
-    backups: tuple[Path, ...]
-    """The new name of the former policy."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyAnswer:
     """Which statement applies to a repository, and why."""
 
@@ -56,14 +46,23 @@ class PolicyAnswer:
     """What would keep it from accepting anything: stores that cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedPolicy:
-    """A valid policy with notes."""
+    """A valid policy, and the statement that a repository gets, where somebody asked."""
 
     policy: Policy
-    refusals: tuple[Refusal, ...]
+    refusals: tuple[Refusal, ...] = ()
     """The trust stores that statements name and that cannot be used."""
     answer: PolicyAnswer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyWritten(CheckedPolicy):
+    """A policy that is in place now; its stores were not looked at."""
+
+    path: Path
+    backups: tuple[Path, ...]
+    """The new name of the former policy."""
 
 
 def strict_policy(
@@ -151,9 +150,8 @@ def check_policy(root: Path, kind: PolicyKind, *, file: Path | None = None, abou
     path, data = (file, read_source(file)) if file else find_policy(root, kind)
     policy = parse_policy(data, str(path), kind)
     refusals = _store_refusals(data, policy, root)
-    if about is None:
-        return CheckedPolicy(policy=policy, refusals=refusals)
-    return CheckedPolicy(policy, refusals, answer(policy, about if kind == "blob" else scope_of(about), root))
+    asked = None if about is None else answer(policy, about if kind == "blob" else scope_of(about), root)
+    return CheckedPolicy(policy=policy, refusals=refusals, answer=asked)
 
 
 def scope_of(reference: str) -> str:

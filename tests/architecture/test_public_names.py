@@ -125,6 +125,21 @@ def test_every_type_in_a_public_signature_is_public(name: str, function: Callabl
     assert [kind for kind in kinds if kind is not Ellipsis and not is_told(kind)] == [], name
 
 
+def test_every_type_for_annotations_stands_in_a_signature() -> None:
+    """Else nobody needs its name."""
+    kinds = {kind for _, function in callables() for hint in hints(function).values() for kind in parts(hint)}
+    assert [name for name in VALUES if GIVEN[name] not in kinds] == []
+
+
+def test_the_decision_says_how_many_names_are_public() -> None:
+    said = " ".join(
+        (ROOT / "docs/decisions/0034-public-names-are-in-a-few-modules.md").read_text(encoding="utf-8").split()
+    )
+    assert f"{len(GIVEN) - len(VALUES)} names are a contract" in said
+    assert f"the {len(VALUES)} types of `airgap.values`" in said
+    assert f"`airgap` itself has {len(import_module('airgap').__all__)}:" in said
+
+
 def uses(path: Path) -> Iterator[tuple[str, str]]:
     """What a module uses of `airgap`: (module, name) for imports and for attributes of imported modules."""
     tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -15,6 +15,7 @@ import pytest
 
 import airgap
 from airgap.locking import alone
+from airgap.values import SignedArtifact
 from tests.support.command import run_here, run_process
 from tests.support.layouts import LayoutBuilder
 from tests.support.pki import AT, Pki
@@ -77,7 +78,7 @@ def test_four_concurrent_runs_make_one_signature(tmp_path: Path, registry: Loopb
     reference = target(kind, tmp_path, registry)
     start = threading.Barrier(4)
 
-    def run(number: int) -> airgap.SignedArtifact:
+    def run(number: int) -> SignedArtifact:
         at = AT + timedelta(seconds=number)  # signatures differ
         (result,) = airgap.sign(airgap.SignRequest(targets=[reference], signer=TogetherSigner(start), at=at))
         return result

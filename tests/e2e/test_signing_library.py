@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 import airgap
 from airgap import signature
-from airgap.values import Anchors
+from airgap.values import Anchors, SignedArtifact
 from tests.support.command import run_here
 from tests.support.examples import example
 from tests.support.layouts import LayoutBuilder
@@ -122,7 +122,7 @@ def test_reports_each_attachment_as_it_happens(tmp_path: Path) -> None:
     image = box.write_directory(tmp_path / "layout")
     told: list[str] = []
 
-    def fail_after_one(item: airgap.SignedArtifact) -> None:
+    def fail_after_one(item: SignedArtifact) -> None:
         told.append(item.name)
         raise RuntimeError("somebody else's problem")
 

@@ -11,12 +11,13 @@ import pytest
 import airgap
 from airgap.errors import UsageError
 from airgap.net.transport_errors import AuthenticationError
+from airgap.values import CopyResult
 from tests.support.pki import AT
 from tests.support.registry import LoopbackRegistry
 from tests.support.tls import make_tls_files
 
 
-def _copy(source: str, target: str, registry: oras.provider.Registry) -> airgap.CopyResult:
+def _copy(source: str, target: str, registry: oras.provider.Registry) -> CopyResult:
     transport, credentials = airgap.from_oras(registry)
     request = airgap.CopyRequest(sources=[source], destination=target, at=AT)
     return airgap.copy(request, transport=transport, credentials=credentials)
