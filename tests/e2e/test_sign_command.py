@@ -516,7 +516,7 @@ def test_signing_in_a_layout_loads_no_network_code(tmp_path: Path) -> None:
 class TestTimestampAdd:
     @pytest.mark.parametrize("kind", ["directory", "tar", "registry with API", "registry without API"])
     @pytest.mark.parametrize("form", ["jws", "cose"])
-    def test_a_stamped_copy_is_attached_beside(
+    def test_attaches_a_copy_with_a_timestamp(
         self, tmp_path: Path, registry: LoopbackRegistry, tsa: LoopbackTsa, kind: str, form: str
     ) -> None:
         transport = prepared(kind, tmp_path, registry)
@@ -535,7 +535,7 @@ class TestTimestampAdd:
         assert by_digest[record["before"]["digest"]]["verdict"] == "fail"  # it has no timestamp: TS-3
         assert by_digest[record["after"]["digest"]]["metadata"] == {"a": "b"}
 
-    def test_twice_is_once(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
+    def test_adds_no_second_timestamp(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
         path = layout(tmp_path)
         signed(f"{path}:v1", *key_options(tmp_path / "k", LEAF))
         self.add(f"{path}:v1", *tsa_options(tmp_path, tsa))
@@ -545,7 +545,7 @@ class TestTimestampAdd:
         assert tree(path) == before
         assert len(tsa.queries) == 1
 
-    def test_only_the_named_one(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
+    def test_adds_a_timestamp_to_the_named_signature_only(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
         path = layout(tmp_path)
         keys = key_options(tmp_path / "k", LEAF)
         first = signed(f"{path}:v1", *keys)["signature"]["digest"]
@@ -553,13 +553,13 @@ class TestTimestampAdd:
         records = self.add(f"{path}:v1", "--signature", first, *tsa_options(tmp_path, tsa)).document["signatures"]
         assert [record["before"]["digest"] for record in records] == [first]
 
-    def test_no_signature_is_not_found(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
+    def test_an_unsigned_artifact_is_not_found(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
         path = layout(tmp_path)
         ran = run_here(["timestamp", "add", f"{path}:v1", *tsa_options(tmp_path, tsa)])
         assert ran.code == 11
         assert "no signature" in ran.err
 
-    def test_one_that_cannot_be_read_stops_all_but_what_is_named(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
+    def test_an_unreadable_signature_stops_unless_another_is_named(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
         path = layout(tmp_path)
         keys = key_options(tmp_path / "k", LEAF)
         bad = signed(f"{path}:v1", *keys)["envelope"]["digest"].removeprefix("sha256:")
@@ -574,14 +574,14 @@ class TestTimestampAdd:
         (record,) = self.add(*arguments, "--signature", good).document["signatures"]
         assert record["state"] == "stamped"
 
-    def test_one_whose_chain_may_not_sign_is_left_alone(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
+    def test_skips_a_signature_whose_chain_may_not_sign(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
         good, bad = Signature("jws", LEAF), Signature("jws", Pki().code_chain(leaf={"key_usage": None}))
         written = Scene(signatures=[good, bad]).write(tmp_path)
         records = self.add(written.target, *tsa_options(tmp_path, tsa)).document["signatures"]
         assert sorted(record["state"] for record in records) == ["does not verify", "stamped"]
         assert len(tsa.queries) == 1
 
-    def test_what_others_annotated_stays(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
+    def test_keeps_annotations_of_others(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
         """MAN-9."""
         annotations = {"com.example.ticket": "17", "org.opencontainers.image.created": "2020-01-01T00:00:00Z"}
         written = Scene(signatures=[Signature("cose", LEAF, manifest={"annotations": annotations})]).write(tmp_path)
@@ -592,9 +592,7 @@ class TestTimestampAdd:
         assert made["org.opencontainers.image.created"] != annotations["org.opencontainers.image.created"]
 
     @pytest.mark.parametrize("mischief", FAILURES)
-    def test_nothing_is_attached_where_the_authority_fails(
-        self, tmp_path: Path, tsa: LoopbackTsa, mischief: str
-    ) -> None:
+    def test_attaches_nothing_where_the_authority_fails(self, tmp_path: Path, tsa: LoopbackTsa, mischief: str) -> None:
         path = layout(tmp_path)
         signed(f"{path}:v1", *key_options(tmp_path / "k", LEAF))
         before = tree(path)
@@ -617,7 +615,7 @@ class TestTimestampAdd:
 
 
 class TestKey:
-    def test_from_nothing_to_a_verdict(self, tmp_path: Path) -> None:
+    def test_generates_a_key_signs_and_verifies(self, tmp_path: Path) -> None:
         """Make a test key, trust its root, sign, verify: each a process of its own."""
         path, keys = layout(tmp_path), ["--key-config", str(tmp_path / "keys")]
         directory = trust(tmp_path)
@@ -633,7 +631,7 @@ class TestKey:
         assert (tmp_path / "localkeys" / "demo.key").stat().st_mode & 0o777 == 0o600
         assert (tmp_path / "signingkeys.json").stat().st_mode & 0o777 == 0o600
 
-    def test_nothing_that_exists_is_replaced(self, tmp_path: Path) -> None:
+    def test_replaces_no_existing_file(self, tmp_path: Path) -> None:
         self.key("generate", "demo", folder=tmp_path)
         before = tree(tmp_path)
         assert self.key("generate", "demo", folder=tmp_path).code == 2
@@ -644,14 +642,14 @@ class TestKey:
             name: data for name, data in before.items() if name.startswith("localkeys")
         }
 
-    def test_a_root_that_cannot_be_trusted_makes_no_key(self, tmp_path: Path) -> None:
+    def test_refuses_to_generate_a_key_whose_root_cannot_be_trusted(self, tmp_path: Path) -> None:
         folder = tmp_path / "keys"
         ran = self.key("generate", "demo", "--trust", str(tmp_path / "none"), "--store", "s", folder=folder)
         assert ran.code == 11
         assert not folder.exists()
 
     @pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
-    def test_a_store_behind_a_link_gets_no_root(self, tmp_path: Path) -> None:
+    def test_refuses_a_store_that_is_a_link(self, tmp_path: Path) -> None:
         """STORE-4."""
         store = tmp_path / "trust" / "truststore" / "x509" / "ca" / "s"
         store.parent.mkdir(parents=True)
@@ -661,7 +659,7 @@ class TestKey:
         assert self.key("generate", "demo", *options, folder=tmp_path / "keys").code == 2
         assert not list((tmp_path / "elsewhere").iterdir())
 
-    def test_add_list_default_delete(self, tmp_path: Path) -> None:
+    def test_adds_lists_and_deletes_keys(self, tmp_path: Path) -> None:
         files = key_options(tmp_path / "files", LEAF)
         folder = tmp_path / "keys"
         assert self.key("add", "a", *files, folder=folder).code == 0
@@ -699,7 +697,7 @@ class TestKey:
         assert self.key("add", "a", *options, folder=tmp_path).code == 2
 
     @pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
-    def test_a_loose_key_file_does_not_sign(self, tmp_path: Path) -> None:
+    def test_refuses_a_key_file_that_others_may_read(self, tmp_path: Path) -> None:
         options = key_options(tmp_path / "k", LEAF)
         Path(options[1]).chmod(0o640)
         path = layout(tmp_path)
@@ -725,7 +723,7 @@ class TestKey:
         assert tree(notation) == before
 
     @pytest.mark.parametrize("way", ["file", "environment"])
-    def test_an_encrypted_key(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    def test_signs_with_an_encrypted_key(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
         word = tmp_path / "word"
         word.write_text("correct horse\n")
         word.chmod(0o600)

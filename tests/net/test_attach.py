@@ -27,7 +27,7 @@ def attached(registry: LoopbackRegistry, digest: str) -> list[AttachedManifest]:
         return list(place(opened, registry, digest).attached(NOTARY_SIGNATURE))
 
 
-def test_only_what_is_of_the_type_is_given(registry: LoopbackRegistry) -> None:
+def test_returns_only_referrers_of_the_type(registry: LoopbackRegistry) -> None:
     registry.filters = False
     subject = registry.put_image("app")
     wanted = registry.put_image("app", subject=subject, artifact_type=NOTARY_SIGNATURE, layers=(b"a",))
@@ -35,7 +35,7 @@ def test_only_what_is_of_the_type_is_given(registry: LoopbackRegistry) -> None:
     assert [str(found.descriptor.digest) for found in attached(registry, subject)] == [wanted]
 
 
-def test_a_list_that_lies_about_the_type_is_not_trusted(registry: LoopbackRegistry) -> None:
+def test_does_not_trust_types_in_a_list(registry: LoopbackRegistry) -> None:
     """D2."""
     subject = registry.put_image("app")
     other = registry.put_image("app", subject=subject, artifact_type="application/spdx+json", layers=(b"b",))
@@ -45,7 +45,7 @@ def test_a_list_that_lies_about_the_type_is_not_trusted(registry: LoopbackRegist
     assert attached(registry, subject) == []
 
 
-def test_what_is_listed_and_gone_may_be_what_is_looked_for(registry: LoopbackRegistry) -> None:
+def test_a_listed_referrer_that_is_missing_is_an_error(registry: LoopbackRegistry) -> None:
     subject = registry.put_image("app")
     wanted = registry.put_image("app", subject=subject, artifact_type=NOTARY_SIGNATURE)
     gone = {**registry.descriptor("app", wanted), "digest": f"sha256:{'0' * 64}", "artifactType": NOTARY_SIGNATURE}
@@ -57,7 +57,7 @@ def test_what_is_listed_and_gone_may_be_what_is_looked_for(registry: LoopbackReg
     assert caught.value.reason == "content.missing"
 
 
-def test_a_listing_may_leave_the_type_out(registry: LoopbackRegistry) -> None:
+def test_accepts_a_list_without_types(registry: LoopbackRegistry) -> None:
     """It was left out of what was asked for: then nothing was signed for whoever signed again."""
     subject = registry.put_image("app")
     signature = registry.put_image("app", subject=subject, artifact_type=NOTARY_SIGNATURE)
@@ -70,7 +70,7 @@ def test_a_listing_may_leave_the_type_out(registry: LoopbackRegistry) -> None:
 
 
 class TestReading:
-    def test_a_blob_is_proven(self, registry: LoopbackRegistry) -> None:
+    def test_verifies_a_blob(self, registry: LoopbackRegistry) -> None:
         subject = registry.put_image("app", layers=(b"an envelope",))
         with store(registry.host) as opened:
             found = place(opened, registry, subject)
@@ -80,7 +80,7 @@ class TestReading:
                 found.read(described(b"an envelope"), 100)
         assert caught.value.reason == "content.digest"
 
-    def test_more_than_is_accepted_is_not_fetched(self, registry: LoopbackRegistry) -> None:
+    def test_does_not_fetch_more_than_the_bound(self, registry: LoopbackRegistry) -> None:
         subject = registry.put_image("app", layers=(b"an envelope",))
         large = Descriptor(media_type="a/b", digest=Digest.of(b"an envelope"), size=101)
         with store(registry.host) as opened:

@@ -35,7 +35,7 @@ def bearer(registry: LoopbackRegistry) -> LoopbackRegistry:
     return registry
 
 
-def test_basic_credentials_are_shown_when_asked_for(basic: LoopbackRegistry) -> None:
+def test_sends_basic_credentials_on_a_challenge(basic: LoopbackRegistry) -> None:
     with store(basic.host, given=ALICE) as repository:
         repository.resolve("v1")
         repository.resolve("v1")
@@ -85,7 +85,7 @@ def test_an_anonymous_token_is_fetched_where_there_are_no_credentials(bearer: Lo
     assert bearer.requests("GET", "/token")[0].authorization is None
 
 
-def test_a_token_serves_until_it_expires(bearer: LoopbackRegistry) -> None:
+def test_uses_a_token_until_it_expires(bearer: LoopbackRegistry) -> None:
     with store(bearer.host, given=ALICE) as repository:
         for _ in range(5):
             repository.resolve("v1")
@@ -132,14 +132,14 @@ def test_an_expired_token_is_renewed_before_it_is_refused(
     assert [seen.status for seen in bearer.requests("GET", "/manifests/")] == [401, 200, 200, 200]
 
 
-def test_a_registry_that_refuses_every_token_is_given_up(bearer: LoopbackRegistry) -> None:
+def test_stops_after_a_registry_refuses_every_token(bearer: LoopbackRegistry) -> None:
     bearer.on("GET", "/manifests/", error(401, "UNAUTHORIZED", WWW_Authenticate=f'Bearer realm="{bearer.url}/token"'))
     with store(bearer.host, given=ALICE) as repository, pytest.raises(AuthenticationError):
         repository.resolve("v1")
     assert len(bearer.requests("GET", "/manifests/")) == 2
 
 
-def test_threads_share_one_token(bearer: LoopbackRegistry) -> None:
+def test_threads_use_one_token(bearer: LoopbackRegistry) -> None:
     """A challenge that all threads meet at once must not become a storm of token requests."""
     start = threading.Barrier(8)
 
@@ -161,7 +161,7 @@ def test_an_identity_token_is_exchanged(bearer: LoopbackRegistry) -> None:
     assert bearer.requests("GET", "/token") == []
 
 
-def test_a_wrong_identity_token_is_not_shown(bearer: LoopbackRegistry) -> None:
+def test_does_not_print_a_wrong_identity_token(bearer: LoopbackRegistry) -> None:
     with (
         store(bearer.host, given=Credential(identity_token="wrong-identity")) as repository,
         pytest.raises(AuthenticationError) as caught,
@@ -177,14 +177,14 @@ def test_a_registry_token_is_sent_as_it_is(bearer: LoopbackRegistry) -> None:
     assert bearer.requests("GET", "/token") == []
 
 
-def test_writing_asks_for_push(bearer: LoopbackRegistry) -> None:
+def test_writing_requests_push_access(bearer: LoopbackRegistry) -> None:
     with store(bearer.host, writable=True, given=ALICE) as repository:
         push(repository, described(b"blob"), source(b"blob"))
     assert bearer.requests("GET", "/token")[0].query["scope"] == ["repository:app:pull,push"]
     assert len(bearer.requests("GET", "/token")) == 1
 
 
-def test_mounting_asks_for_both_repositories(bearer: LoopbackRegistry) -> None:
+def test_mounting_requests_access_to_both_repositories(bearer: LoopbackRegistry) -> None:
     bearer.put_blob("other/app", b"shared")
     with store(bearer.host, writable=True, given=ALICE) as repository:
         push(repository, described(b"shared"), source(b"shared"), mount_from="other/app")
@@ -192,7 +192,7 @@ def test_mounting_asks_for_both_repositories(bearer: LoopbackRegistry) -> None:
     assert asked[-1].query["scope"] == ["repository:app:pull,push", "repository:other/app:pull"]
 
 
-def test_a_scope_of_the_challenge_is_asked_for_too(bearer: LoopbackRegistry) -> None:
+def test_requests_the_scope_of_the_challenge(bearer: LoopbackRegistry) -> None:
     challenge = f'Bearer realm="{bearer.url}/token",scope="repository:mapped/app:pull repository:app:pull"'
     bearer.on("GET", "/manifests/", error(401, "UNAUTHORIZED", WWW_Authenticate=challenge), times=1)
     with store(bearer.host, given=ALICE) as repository:
@@ -256,7 +256,7 @@ def test_redirects_of_a_token_service_are_not_followed(bearer: LoopbackRegistry,
     "body",
     [b'{"token":null,"access_token":"T","scale":1.5}', b'{"token":"T","expires_in":null,"x":{"y":1e400}}'],
 )
-def test_what_is_harmless_in_an_answer_is_read_over(bearer: LoopbackRegistry, body: bytes) -> None:
+def test_ignores_unknown_members_of_an_answer(bearer: LoopbackRegistry, body: bytes) -> None:
     bearer.on("GET", "/token", answer(200, body))
     with store(bearer.host, given=ALICE) as repository, pytest.raises(AuthenticationError, match="refused alice"):
         repository.resolve("v1")  # the token is shown, and is not the registry's
@@ -292,20 +292,20 @@ def test_access_token_is_a_token(bearer: LoopbackRegistry) -> None:
     assert bearer.seen[-1].authorization == "Bearer abc"
 
 
-def test_401_and_403_are_never_none(bearer: LoopbackRegistry) -> None:
+def test_401_and_403_are_errors(bearer: LoopbackRegistry) -> None:
     bearer.on("GET", "/referrers/", error(403, "DENIED"))
     with store(bearer.host, given=ALICE) as repository, pytest.raises(AuthenticationError):
         repository.finder.find(Digest.of(b"x"))
 
 
-def test_an_unknown_scheme_is_a_refusal(registry: LoopbackRegistry) -> None:
+def test_refuses_an_unknown_scheme(registry: LoopbackRegistry) -> None:
     registry.on("GET", "", error(401, "UNAUTHORIZED", WWW_Authenticate="Negotiate"))
     with store(registry.host, given=ALICE) as repository, pytest.raises(AuthenticationError):
         repository.resolve("v1")
     assert len(registry.seen) == 1
 
 
-def test_nothing_is_authorized_that_did_not_ask(registry: LoopbackRegistry) -> None:
+def test_sends_no_authorization_without_a_challenge(registry: LoopbackRegistry) -> None:
     registry.put_image("app", tag="v1")
     with store(registry.host, given=ALICE) as repository:
         repository.resolve("v1")
@@ -338,7 +338,7 @@ def test_no_notice_and_no_error_holds_a_secret(bearer: LoopbackRegistry) -> None
         ('Bearer realm="never closed', [("bearer", {})]),
     ],
 )
-def test_challenges(header: str, expected: list[tuple[str, dict[str, str]]]) -> None:
+def test_parses_challenges(header: str, expected: list[tuple[str, dict[str, str]]]) -> None:
     """RFC 9110, section 11.6.1"""
     found = [(item.scheme, dict(item.parameters)) for item in parse_challenges(header)]
     assert found[: len(expected)] == expected

@@ -30,9 +30,7 @@ TWO_CHUNKS = bytes(limits.UPLOAD_CHUNK_BYTES) + b"the second chunk"
 
 @pytest.mark.parametrize("retries", [0, 1, 2])
 @pytest.mark.parametrize("failing", [answer(503), reset], ids=["503", "reset"])
-def test_a_request_is_sent_once_and_then_as_often_as_is_said(
-    registry: LoopbackRegistry, retries: int, failing: Any
-) -> None:
+def test_repeats_a_request_up_to_the_bound(registry: LoopbackRegistry, retries: int, failing: Any) -> None:
     registry.on("GET", "/manifests/", failing)
     diary = Diary()
     with (
@@ -45,7 +43,7 @@ def test_a_request_is_sent_once_and_then_as_often_as_is_said(
 
 
 @pytest.mark.parametrize("retries", [0, 1, 2])
-def test_an_upload_is_begun_once_and_then_as_often_as_is_said(registry: LoopbackRegistry, retries: int) -> None:
+def test_restarts_an_upload_up_to_the_bound(registry: LoopbackRegistry, retries: int) -> None:
     registry.on("PUT", "", answer(503))
     with store(registry.host, writable=True, retries=retries) as repository, pytest.raises(RegistryError):
         push(repository, described(BLOB), source(BLOB))
@@ -53,7 +51,7 @@ def test_an_upload_is_begun_once_and_then_as_often_as_is_said(registry: Loopback
 
 
 @pytest.mark.parametrize("retries", [0, 1, 2])
-def test_a_chunk_is_sent_as_often_in_each_upload(registry: LoopbackRegistry, retries: int) -> None:
+def test_repeats_a_chunk_up_to_the_bound_in_each_upload(registry: LoopbackRegistry, retries: int) -> None:
     registry.on("PATCH", "", reset)
     with (
         store(registry.host, writable=True, chunked=True, retries=retries) as repository,
@@ -65,7 +63,7 @@ def test_a_chunk_is_sent_as_often_in_each_upload(registry: LoopbackRegistry, ret
 
 
 @pytest.mark.parametrize("retries", [0, 1, 2])
-def test_a_blob_that_is_cut_is_taken_up_as_often_as_is_said(registry: LoopbackRegistry, retries: int) -> None:
+def test_resumes_a_blob_up_to_the_bound(registry: LoopbackRegistry, retries: int) -> None:
     data = bytes(300_000)
     registry.put_blob("app", data)
     registry.on("GET", "/blobs/", cut(100))
@@ -104,9 +102,7 @@ def _lost_then(registry: LoopbackRegistry, number: int, offset: int) -> None:
         (2, limits.UPLOAD_CHUNK_BYTES - 1),
     ],
 )
-def test_an_offset_that_is_not_in_memory_begins_the_upload_again(
-    registry: LoopbackRegistry, number: int, offset: int
-) -> None:
+def test_restarts_an_upload_at_an_unknown_offset(registry: LoopbackRegistry, number: int, offset: int) -> None:
     _lost_then(registry, number, offset)
     with store(registry.host, writable=True, chunked=True) as repository:
         assert push(repository, described(TWO_CHUNKS), source(TWO_CHUNKS)) is TransferMethod.COPIED
@@ -116,7 +112,7 @@ def test_an_offset_that_is_not_in_memory_begins_the_upload_again(
     assert set(starts) == {0, limits.UPLOAD_CHUNK_BYTES}
 
 
-def test_the_whole_chunk_may_have_arrived(registry: LoopbackRegistry) -> None:
+def test_continues_after_a_chunk_that_arrived_whole(registry: LoopbackRegistry) -> None:
     """The last offset that counts: nothing of the chunk is sent again, and the upload is not begun again."""
 
     def lose(handler: Any) -> bool:
@@ -139,7 +135,7 @@ def test_the_whole_chunk_may_have_arrived(registry: LoopbackRegistry) -> None:
     ("stated", "offset"),
     [("0-0", 0), ("0-1", 2), ("0-1023", 1024), ("5-1023", None), ("", None), ("bytes=0-9", 10), ("0-", None)],
 )
-def test_what_a_registry_says_that_it_has(stated: str, offset: int | None) -> None:
+def test_reads_the_offset_that_a_registry_reports(stated: str, offset: int | None) -> None:
     """Range names the last byte, not the number of bytes (distribution-spec, Pushing a blob in chunks)."""
     assert upload_offset({"Range": stated}) == offset
 
@@ -178,7 +174,7 @@ HTTPS, HTTP, LOCAL = "https://registry.example", "http://registry.example", "htt
         (LOCAL, "http://tokens.example/token", False, True),
     ],
 )
-def test_which_token_service_is_asked(home: str, realm: str, secret: bool, asked: bool) -> None:
+def test_chooses_the_token_service(home: str, realm: str, secret: bool, asked: bool) -> None:
     http = _Asked()
     given = Credential(username="alice", password="secret-of-alice") if secret else None
     authorizer = Authorizer(

@@ -68,13 +68,13 @@ elif sys.argv[1] == "erase":
     return tmp_path / "store.json"
 
 
-def test_dockers_file_is_read(tmp_path: Path) -> None:
+def test_reads_dockers_file(tmp_path: Path) -> None:
     _write(tmp_path / ".docker/config.json", {"auths": {"registry.example": _auth("alice")}})
     assert _user(tmp_path, "registry.example") == "alice"
     assert _user(tmp_path, "other.example") is None
 
 
-def test_what_is_harmless_in_dockers_file_is_read_over(tmp_path: Path) -> None:
+def test_ignores_unknown_members_of_dockers_file(tmp_path: Path) -> None:
     """Go skips line ends in base64, takes null for absent, and does not look at members of others."""
     wrapped = base64.encodebytes(f"alice:{'p' * 200}".encode()).decode()
     entry = {"auth": wrapped, "identitytoken": None, "x-theirs": 1.5}
@@ -126,7 +126,7 @@ def test_an_explicit_file_is_the_only_one(tmp_path: Path) -> None:
     assert credentials.login("a.example") == f"airgap login a.example --registry-config {explicit}"
 
 
-def test_an_explicit_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_refuses_a_missing_explicit_file(tmp_path: Path) -> None:
     """It looked like a registry without an entry; a login as the message said it went into another file."""
     typo = tmp_path / "my typo.json"
     credentials = Credentials(environment={"HOME": str(tmp_path)}, explicit_file=typo)
@@ -135,7 +135,7 @@ def test_an_explicit_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert Credentials(environment={}).login("a.example") == "airgap login a.example"
 
 
-def test_the_longest_entry_counts(tmp_path: Path) -> None:
+def test_the_longest_matching_entry_counts(tmp_path: Path) -> None:
     entries = {"r.example": _auth("host"), "r.example/team": _auth("team"), "r.example/team/app": _auth("app")}
     _write(tmp_path / ".docker/config.json", {"auths": entries})
     assert _user(tmp_path, "r.example", "team/app") == "app"
@@ -186,7 +186,7 @@ def test_a_broken_entry_is_named_without_its_content(tmp_path: Path, auth: str) 
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"auths":[]}', b'{"auths":{"a":1}}', b"\xff"])
-def test_a_file_that_is_no_configuration_is_named(tmp_path: Path, content: bytes) -> None:
+def test_names_a_malformed_configuration(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / ".docker/config.json"
     path.parent.mkdir()
     path.write_bytes(content)
@@ -230,14 +230,14 @@ def test_a_helper_is_asked_once_for_a_registry(tmp_path: Path, helper: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/b", "-x", "a b", "x\n"])
-def test_the_name_of_a_helper_is_no_path(tmp_path: Path, name: str) -> None:
+def test_refuses_a_helper_name_that_is_a_path(tmp_path: Path, name: str) -> None:
     _write(tmp_path / ".docker/config.json", {"credsStore": name})
     found = Credentials(environment={"HOME": str(tmp_path), "PATH": ""}).lookup("r.example")
     assert found.credential is None
     assert "is not the name of a credential helper" in found.problems[0]
 
 
-def test_a_missing_helper_stops_nothing_but_is_named_when_refused(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_names_a_missing_helper_after_a_refusal(tmp_path: Path, registry: LoopbackRegistry) -> None:
     """Configurations that another machine's docker left behind name helpers that are not there."""
     _write(tmp_path / ".docker/config.json", {"credsStore": "desktop"})
     environment = {"HOME": str(tmp_path), "PATH": ""}
@@ -252,7 +252,7 @@ def test_a_missing_helper_stops_nothing_but_is_named_when_refused(tmp_path: Path
         repository.resolve("v1")
 
 
-def test_a_helper_that_babbles_is_not_repeated(tmp_path: Path, helper: Path) -> None:
+def test_does_not_print_the_output_of_a_helper(tmp_path: Path, helper: Path) -> None:
     (tmp_path / "bin/docker-credential-test").write_text("#!/bin/sh\necho '{\"Secret\": secret-of-alice'\n")
     _write(tmp_path / ".docker/config.json", {"credsStore": "test"})
     found = Credentials(environment={"HOME": str(tmp_path), "PATH": f"{tmp_path}/bin"}).lookup("r.example")
@@ -285,7 +285,7 @@ def test_login_writes_what_lookups_find(tmp_path: Path, demanding: LoopbackRegis
         repository.resolve("v1")
 
 
-def test_login_keeps_everything_else(tmp_path: Path, demanding: LoopbackRegistry) -> None:
+def test_login_keeps_other_members(tmp_path: Path, demanding: LoopbackRegistry) -> None:
     before = {"auths": {"other.example": _auth("bob")}, "HttpHeaders": {"X": "y"}, "plugins": {"a": {"b": "c"}}}
     path = _write(tmp_path / ".docker/config.json", before)
     path.chmod(0o644)
@@ -319,7 +319,7 @@ def test_login_uses_the_helper(tmp_path: Path, helper: Path, demanding: Loopback
     assert not logout(demanding.host, credentials)
 
 
-def test_a_linked_configuration_stays_a_link(tmp_path: Path, demanding: LoopbackRegistry) -> None:
+def test_keeps_a_link_to_the_configuration(tmp_path: Path, demanding: LoopbackRegistry) -> None:
     real = _write(tmp_path / "dotfiles/config.json", {})
     (tmp_path / ".docker").mkdir()
     (tmp_path / ".docker/config.json").symlink_to(real)
@@ -328,7 +328,7 @@ def test_a_linked_configuration_stays_a_link(tmp_path: Path, demanding: Loopback
     assert demanding.host in json.loads(real.read_text())["auths"]
 
 
-def test_an_identity_token_is_kept_as_one(tmp_path: Path, demanding: LoopbackRegistry) -> None:
+def test_stores_an_identity_token_as_such(tmp_path: Path, demanding: LoopbackRegistry) -> None:
     demanding.identity_tokens = {"identity"}
     credentials = Credentials(environment={"HOME": str(tmp_path)})
     login(demanding.host, Credential(identity_token="identity"), credentials, OPTIONS)
@@ -337,7 +337,7 @@ def test_an_identity_token_is_kept_as_one(tmp_path: Path, demanding: LoopbackReg
     assert found.identity_token == "identity"
 
 
-def test_logout_forgets(tmp_path: Path, demanding: LoopbackRegistry) -> None:
+def test_logout_removes_the_entry(tmp_path: Path, demanding: LoopbackRegistry) -> None:
     credentials = Credentials(environment={"HOME": str(tmp_path)})
     login(demanding.host, ALICE, credentials, OPTIONS)
     assert logout(demanding.host, credentials)
@@ -345,7 +345,7 @@ def test_logout_forgets(tmp_path: Path, demanding: LoopbackRegistry) -> None:
     assert not logout(demanding.host, credentials)
 
 
-def test_a_login_without_a_password_is_no_login(tmp_path: Path) -> None:
+def test_refuses_a_login_without_a_password(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         login("r.example", Credential(username="alice"), Credentials(environment={"HOME": str(tmp_path)}), OPTIONS)
 
@@ -356,12 +356,12 @@ def test_a_configuration_that_cannot_be_written_is_named(tmp_path: Path, demandi
         login(demanding.host, ALICE, Credentials(environment={"HOME": str(tmp_path)}), OPTIONS)
 
 
-def test_login_where_nobody_is_asked_says_so(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_login_reports_a_registry_without_authentication(tmp_path: Path, registry: LoopbackRegistry) -> None:
     """DIST-27: Nothing was tried, so nothing is known about the credentials."""
     assert not login(registry.host, ALICE, Credentials(environment={"HOME": str(tmp_path)}), OPTIONS).tried
 
 
-def test_login_at_a_web_page_keeps_nothing(tmp_path: Path, registry: LoopbackRegistry) -> None:
+def test_login_at_a_web_page_writes_nothing(tmp_path: Path, registry: LoopbackRegistry) -> None:
     """The web site of a forge, and not its registry."""
     registry.on("GET", "/v2/$", answer(302, Location="/users/sign_in"))
     registry.on("GET", "/users/", answer(200, b"<html>sign in</html>", Content_Type="text/html"))

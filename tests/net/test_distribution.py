@@ -55,7 +55,7 @@ def _push(host: str, name: str, number: int = 0) -> Descriptor:
     return descriptor
 
 
-def test_an_image_goes_in_and_comes_out(host: str) -> None:
+def test_pushes_and_pulls_an_image(host: str) -> None:
     descriptor = _push(host, "plain/app")
     with store(host, "plain/app") as repository:
         assert repository.resolve("v0") == descriptor
@@ -66,7 +66,7 @@ def test_an_image_goes_in_and_comes_out(host: str) -> None:
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_large_blob_goes_in_and_comes_out(host: str, *, chunked: bool) -> None:
+def test_pushes_and_pulls_a_large_blob(host: str, *, chunked: bool) -> None:
     name = f"large/{chunked}".lower()
     with store(host, name, writable=True, chunked=chunked) as repository:
         assert push(repository, described(LAYER), source(LAYER)) is TransferMethod.COPIED
@@ -101,7 +101,7 @@ def test_wrong_bytes_are_refused(host: str) -> None:
         push(repository, described(b"right"), source(b"wrong"))
 
 
-def test_referrers_go_into_the_tag(host: str) -> None:
+def test_lists_referrers_under_the_tag(host: str) -> None:
     """distribution 2.8 has no referrers API (404 text/plain) and answers no OCI-Subject."""
     subject = _push(host, "signed/app")
     with store(host, "signed/app", writable=True) as repository:
@@ -117,7 +117,7 @@ def test_referrers_go_into_the_tag(host: str) -> None:
     assert (after.lookup.mechanism, after.lookup.api_status, after.lookup.tag_status) == (Mechanism.TAG, 404, 200)
 
 
-def test_six_writers_at_once_lose_nothing(host: str) -> None:
+def test_six_concurrent_writers_lose_nothing(host: str) -> None:
     """It sends an ETag and ignores If-Match: one of six was lost in 5 of 12 rounds, and nobody said so."""
     for number in range(3):
         name = f"race/app{number}"
@@ -141,7 +141,7 @@ def test_six_writers_at_once_lose_nothing(host: str) -> None:
         assert listed == {descriptor.digest for descriptor in put}
 
 
-def test_cosigns_tags_are_found(host: str) -> None:
+def test_finds_cosign_tags(host: str) -> None:
     subject = _push(host, "cosigned/app")
     descriptor, raw = _image(9)
     with store(host, "cosigned/app", writable=True) as repository:
@@ -160,7 +160,7 @@ def test_a_sparse_index_is_refused(host: str) -> None:
     assert "Copy all platforms" in caught.value.remedy
 
 
-def test_what_is_not_there_is_not_found(host: str) -> None:
+def test_a_missing_manifest_is_not_found(host: str) -> None:
     with store(host, "nothing/here") as repository:
         with pytest.raises(NotFoundError):
             repository.resolve("v1")

@@ -50,7 +50,7 @@ def test_a_cut_blob_is_resumed_where_it_was_cut(registry: LoopbackRegistry) -> N
     assert "cut after 1000000 of 2097152 bytes" in diary.notices[0]
 
 
-def test_a_server_without_range_is_read_over(registry: LoopbackRegistry) -> None:
+def test_resumes_from_a_server_without_range(registry: LoopbackRegistry) -> None:
     registry.ranges = False
     registry.put_blob("app", BLOB)
     registry.on("GET", "/blobs/", cut(after=1_500_000), times=2)
@@ -73,7 +73,7 @@ def test_a_range_of_another_total_is_refused(registry: LoopbackRegistry) -> None
         _read(registry, BLOB)
 
 
-def test_a_blob_that_is_cut_without_progress_is_given_up(registry: LoopbackRegistry) -> None:
+def test_stops_after_cuts_without_progress(registry: LoopbackRegistry) -> None:
     registry.put_blob("app", BLOB)
     registry.on("GET", "/blobs/", cut(after=10))
     diary = Diary()
@@ -83,7 +83,7 @@ def test_a_blob_that_is_cut_without_progress_is_given_up(registry: LoopbackRegis
     assert len(diary.waits) == 3
 
 
-def test_progress_between_cuts_renews_the_patience(registry: LoopbackRegistry) -> None:
+def test_progress_between_cuts_renews_the_attempts(registry: LoopbackRegistry) -> None:
     data = BLOB * 4
     registry.put_blob("app", data)
     registry.on("GET", "/blobs/", cut(after=1_200_000), times=6)
@@ -97,7 +97,7 @@ def test_wrong_bytes_are_an_error_at_the_end(registry: LoopbackRegistry) -> None
     assert caught.value.reason == "content.digest"
 
 
-def test_of_a_stream_only_the_size_is_checked(registry: LoopbackRegistry) -> None:
+def test_checks_only_the_size_of_a_stream(registry: LoopbackRegistry) -> None:
     """Whoever reads it hashes."""
     registry.repositories["app"].blobs[digest_of(b"right")] = b"wrong"
     with store(registry.host) as repository, repository.open_from(described(b"right")) as blob:
@@ -121,7 +121,7 @@ def test_a_blob_of_another_size_is_refused_before_it_is_read(registry: LoopbackR
     assert caught.value.reason == "content.size"
 
 
-def test_more_bytes_than_announced_are_noticed(registry: LoopbackRegistry) -> None:
+def test_more_bytes_than_announced_are_an_error(registry: LoopbackRegistry) -> None:
     registry.repositories["app"].blobs[digest_of(b"right")] = b"right"
     chunked = answer(200, b"6\r\nright!\r\n0\r\n\r\n", Transfer_Encoding="chunked", Content_Length="0")
     registry.on("GET", "/blobs/", chunked)
@@ -130,7 +130,7 @@ def test_more_bytes_than_announced_are_noticed(registry: LoopbackRegistry) -> No
     assert caught.value.reason == "content.size"
 
 
-def test_a_missing_blob_is_said_when_it_is_opened(registry: LoopbackRegistry) -> None:
+def test_reports_a_missing_blob_on_opening(registry: LoopbackRegistry) -> None:
     registry.put_blob("app", b"else")
     with store(registry.host) as repository, pytest.raises(ContentError, match=r"is not in 127\.0\.0\.1") as caught:
         repository.open_from(described(BLOB))
@@ -176,7 +176,7 @@ def test_a_missing_tag_is_named(registry: LoopbackRegistry) -> None:
         repository.resolve("v2")
 
 
-def test_a_lying_content_digest_is_refused(registry: LoopbackRegistry) -> None:
+def test_a_wrong_content_digest_is_refused(registry: LoopbackRegistry) -> None:
     """Docker-Content-Digest must be verified where it is used (DIST-2)."""
     registry.put_image("app", tag="v1")
     raw = next(iter(registry.repositories["app"].manifests.values()))[1]
@@ -223,7 +223,7 @@ def test_a_huge_manifest_is_refused(registry: LoopbackRegistry) -> None:
     assert caught.value.reason == "content.limit"
 
 
-def test_a_login_page_is_no_manifest(registry: LoopbackRegistry) -> None:
+def test_refuses_a_login_page_as_manifest(registry: LoopbackRegistry) -> None:
     registry.on("GET", "/manifests/", answer(200, b"<html>", Content_Type="text/html"))
     with store(registry.host) as repository, pytest.raises(ContentError, match="not JSON"):
         repository.resolve("v1")
@@ -243,7 +243,7 @@ def test_read_manifest_compares_the_size(registry: LoopbackRegistry) -> None:
     assert absent.value.reason == "content.missing"
 
 
-def test_has_asks_by_head(registry: LoopbackRegistry) -> None:
+def test_has_sends_a_head_request(registry: LoopbackRegistry) -> None:
     registry.put_blob("app", BLOB)
     digest = registry.put_image("app")
     with store(registry.host) as repository:
@@ -255,7 +255,7 @@ def test_has_asks_by_head(registry: LoopbackRegistry) -> None:
     assert len(registry.requests("HEAD")) == 4
 
 
-def test_a_known_manifest_is_asked_for_once(registry: LoopbackRegistry) -> None:
+def test_requests_a_manifest_once(registry: LoopbackRegistry) -> None:
     digest = Digest.parse(registry.put_image("app"))
     with store(registry.host) as repository:
         assert repository.manifests.get(digest) is repository.manifests.get(digest)
@@ -263,14 +263,14 @@ def test_a_known_manifest_is_asked_for_once(registry: LoopbackRegistry) -> None:
 
 
 @pytest.mark.parametrize("tag", ["", "a/b", "../x", "a" * 129, "-a", "v1\n"])
-def test_what_is_no_tag_is_never_sent(registry: LoopbackRegistry, tag: str) -> None:
+def test_never_sends_a_malformed_tag(registry: LoopbackRegistry, tag: str) -> None:
     with store(registry.host) as repository, pytest.raises(UsageError):
         repository.resolve(tag)
     assert registry.seen == []
 
 
 @pytest.mark.parametrize("name", ["", "App", "a//b", "a/../b", "a b", "/a", "a/", "a?b"])
-def test_what_is_no_repository_is_refused(registry: LoopbackRegistry, name: str) -> None:
+def test_refuses_a_malformed_repository(registry: LoopbackRegistry, name: str) -> None:
     with pytest.raises(UsageError), store(registry.host, name):
         pass
 
@@ -297,7 +297,7 @@ def test_pages_of_another_host_are_not_followed(registry: LoopbackRegistry, othe
     assert other.seen == []
 
 
-def test_pages_that_turn_in_a_circle_end(registry: LoopbackRegistry) -> None:
+def test_a_cycle_of_pages_ends(registry: LoopbackRegistry) -> None:
     for number in range(3):
         registry.put_image("app", tag=f"v{number}")
     registry.page_size, registry.link = 1, lambda _: "/v2/app/tags/list?n=1000"
@@ -305,7 +305,7 @@ def test_pages_that_turn_in_a_circle_end(registry: LoopbackRegistry) -> None:
         list(repository.tags())
 
 
-def test_tags_that_are_no_text_are_refused(registry: LoopbackRegistry) -> None:
+def test_refuses_tags_that_are_not_strings(registry: LoopbackRegistry) -> None:
     registry.on("GET", "/tags/list", answer(200, b'{"name":"app","tags":["ok",5]}'))
     with store(registry.host) as repository, pytest.raises(RegistryError, match=r"tags\[1\]: is an integer"):
         list(repository.tags())
@@ -318,7 +318,7 @@ def test_a_repository_without_tags_has_none(registry: LoopbackRegistry) -> None:
         assert list(repository.tags()) == []
 
 
-def test_null_among_the_tags_is_none(registry: LoopbackRegistry) -> None:
+def test_ignores_null_in_a_list_of_tags(registry: LoopbackRegistry) -> None:
     registry.on("GET", "/tags/list", answer(200, b'{"name":"app","tags":[null,"ok",null]}'))
     with store(registry.host) as repository:
         assert list(repository.tags()) == ["ok"]
@@ -327,7 +327,7 @@ def test_null_among_the_tags_is_none(registry: LoopbackRegistry) -> None:
 @pytest.mark.parametrize(
     "errors", [b'[{"code":404,"message":"no such thing"}]', b'[null,{"code":null,"message":"no such thing"}]']
 )
-def test_what_an_error_says_is_told_in_whatever_form_its_code_is(registry: LoopbackRegistry, errors: bytes) -> None:
+def test_reports_an_error_message_with_any_form_of_code(registry: LoopbackRegistry, errors: bytes) -> None:
     registry.on("GET", "/tags/list", answer(400, b'{"errors":' + errors + b"}"))
     with store(registry.host) as repository, pytest.raises(RegistryError, match="no such thing"):
         list(repository.tags())
@@ -338,14 +338,14 @@ def test_an_unknown_repository_is_not_found(registry: LoopbackRegistry) -> None:
         list(repository.tags())
 
 
-def test_a_host_that_speaks_tls_and_was_asked_in_plain_http_is_told_so(registry: LoopbackRegistry) -> None:
+def test_explains_that_a_host_needs_tls(registry: LoopbackRegistry) -> None:
     registry.on("GET", "/manifests/", answer(400, b"Client sent an HTTP request to an HTTPS server.\n"))
     with store(registry.host) as repository, pytest.raises(RegistryError, match="answered 400") as caught:
         repository.resolve("v1")
     assert "--ca-file" in caught.value.remedy
 
 
-def test_the_registrys_own_words_are_shown_safely(registry: LoopbackRegistry) -> None:
+def test_escapes_messages_of_the_registry(registry: LoopbackRegistry) -> None:
     registry.on("GET", "/manifests/", error(400, "MANIFEST_INVALID", "bad \x1b[31mthing"))
     with store(registry.host) as repository, pytest.raises(RegistryError) as caught:
         repository.resolve("v1")
@@ -361,7 +361,7 @@ def test_the_registrys_own_words_are_shown_safely(registry: LoopbackRegistry) ->
         ("application/json", b'{"schemaVersion":1,"name":"app"}'),
     ],
 )
-def test_schema_1_is_called_by_its_name(registry: LoopbackRegistry, media_type: str, body: bytes) -> None:
+def test_names_docker_schema_1(registry: LoopbackRegistry, media_type: str, body: bytes) -> None:
     """Its digest is that of other bytes: nothing was changed on the way."""
     stated = str(Digest.of(b"without the signatures"))
     registry.on("GET", "/manifests/old", answer(200, body, Content_Type=media_type, Docker_Content_Digest=stated))
@@ -371,7 +371,7 @@ def test_schema_1_is_called_by_its_name(registry: LoopbackRegistry, media_type: 
     assert "v2s2" in caught.value.remedy
 
 
-def test_host_that_only_the_registry_named_is_told_apart(registry: LoopbackRegistry) -> None:
+def test_distinguishes_a_host_that_only_the_registry_named(registry: LoopbackRegistry) -> None:
     """A login page in front, or an address that is known inside alone."""
     registry.on("GET", "/manifests/v1", answer(302, Location="http://127.0.0.1:9/sso"))
     with store(registry.host, retries=0) as repository, pytest.raises(TransportError) as caught:
@@ -380,7 +380,7 @@ def test_host_that_only_the_registry_named_is_told_apart(registry: LoopbackRegis
     assert "Nobody typed that name" in caught.value.remedy
 
 
-def test_other_host_of_an_unknown_authority_has_the_remedy_of_that(registry: LoopbackRegistry, tls: TlsFiles) -> None:
+def test_an_unknown_authority_of_another_host_has_its_remedy(registry: LoopbackRegistry, tls: TlsFiles) -> None:
     """It said that nobody had typed the name, and not how its certificate becomes trusted."""
     with LoopbackRegistry(tls=tls.server_context()) as storage:
         registry.on("GET", "/manifests/v1", answer(302, Location=f"{storage.url}/elsewhere"))

@@ -98,7 +98,7 @@ def test_blobs_are_mounted_within_one_registry(registry: LoopbackRegistry, signe
     assert registry.requests("GET", "/blobs/") == []
 
 
-def test_a_lying_source_never_completes_an_upload(registry: LoopbackRegistry, other: LoopbackRegistry) -> None:
+def test_wrong_bytes_of_a_source_never_complete_an_upload(registry: LoopbackRegistry, other: LoopbackRegistry) -> None:
     """Even where the destination would take any bytes."""
     registry.repositories["app"].blobs[digest_of(b"right")] = b"wrong"
     with (
@@ -110,7 +110,7 @@ def test_a_lying_source_never_completes_an_upload(registry: LoopbackRegistry, ot
     assert other.repositories["app"].blobs == {}
 
 
-def test_embedded_data_stands_in_for_a_missing_blob(registry: LoopbackRegistry) -> None:
+def test_embedded_data_replaces_a_missing_blob(registry: LoopbackRegistry) -> None:
     registry.put_blob("app", b"else")
     wanted = described(b"{}")
     embedded = Descriptor(media_type=wanted.media_type, digest=wanted.digest, size=2, data=b"{}")
@@ -118,7 +118,7 @@ def test_embedded_data_stands_in_for_a_missing_blob(registry: LoopbackRegistry) 
         assert repository.open(embedded).read() == b"{}"
 
 
-def test_a_forgotten_blob_is_mended(registry: LoopbackRegistry, other: LoopbackRegistry, signed_index: str) -> None:
+def test_puts_a_lost_blob_again(registry: LoopbackRegistry, other: LoopbackRegistry, signed_index: str) -> None:
     """HEAD says that it is there, PUT of the manifest says that it is not."""
     lied = digest_of(b"signature")
     other.on("HEAD", f"/blobs/{lied}", answer(200, Content_Length="9"), times=1)
@@ -128,7 +128,7 @@ def test_a_forgotten_blob_is_mended(registry: LoopbackRegistry, other: LoopbackR
     assert signed_index in other.repositories["app"].manifests
 
 
-def test_tags_are_put_last_and_moved_ones_are_told(registry: LoopbackRegistry) -> None:
+def test_puts_tags_last_and_reports_moved_ones(registry: LoopbackRegistry) -> None:
     old, new = registry.put_image("app", tag="v1"), registry.put_image("app", layers=(b"new",))
     with store(registry.host, writable=True) as sink:
         image = sink.resolve(Digest.parse(new))
@@ -152,7 +152,7 @@ def test_bytes_in_memory_can_be_put(registry: LoopbackRegistry) -> None:
     assert sum(told) == 12
 
 
-def test_cosigns_tags_are_referrers_where_asked_for(registry: LoopbackRegistry) -> None:
+def test_cosign_tags_are_referrers_on_request(registry: LoopbackRegistry) -> None:
     digest = registry.put_image("app", tag="v1")
     tag = "sha256-" + digest.partition(":")[2] + ".sig"
     signature = registry.put_image("app", layers=(b"cosign",), tag=tag)
@@ -164,7 +164,7 @@ def test_cosigns_tags_are_referrers_where_asked_for(registry: LoopbackRegistry) 
     assert (found.lookup.mechanism, found.lookup.api_status) == ("v1.1-referrers-api", 200)
 
 
-def test_a_manifest_that_is_none_is_content(registry: LoopbackRegistry) -> None:
+def test_copies_a_malformed_manifest_as_content(registry: LoopbackRegistry) -> None:
     digest = registry.put_manifest(
         "app", {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json"}
     )
@@ -173,7 +173,7 @@ def test_a_manifest_that_is_none_is_content(registry: LoopbackRegistry) -> None:
     assert caught.value.reason == "content.malformed"
 
 
-def test_the_protocols_are_met(registry: LoopbackRegistry) -> None:
+def test_endpoints_implement_the_protocols(registry: LoopbackRegistry) -> None:
     from airgap.transfer.endpoint import Sink, Source
 
     with store(registry.host) as repository:

@@ -42,7 +42,7 @@ def refused(url: str, path: Path, **options: Any) -> Undecided:
 
 
 class TestCrl:
-    def test_comes_as_it_lies_there(self, web: Endpoints, tmp_path: Path) -> None:
+    def test_returns_the_bytes_as_served(self, web: Endpoints, tmp_path: Path) -> None:
         with client() as asking:
             assert asking.crl(web.put("/a.crl", b"content"), tmp_path / "x") == 7
         assert (tmp_path / "x").read_bytes() == b"content"
@@ -54,20 +54,20 @@ class TestCrl:
         with client() as asking:
             assert asking.crl(web.url("/4"), tmp_path / "x") == 7
 
-    def test_a_redirect_may_have_blanks_as_a_certificate_may(self, web: Endpoints, tmp_path: Path) -> None:
+    def test_follows_a_redirect_with_blanks(self, web: Endpoints, tmp_path: Path) -> None:
         web.put("/Cert%20Enroll/a.crl", b"content")
         web.redirect("/a.crl", web.url("/Cert Enroll/a.crl"))
         with client() as asking:
             assert asking.crl(web.url("/a.crl"), tmp_path / "x") == 7
 
-    def test_a_proxy_is_asked_for_it(self, web: Endpoints, tmp_path: Path) -> None:
+    def test_uses_a_proxy(self, web: Endpoints, tmp_path: Path) -> None:
         """A proxy is sent the whole URL."""
         web.prefixes["http://crl.example"] = lambda handler: handler.answer(200, b"through")
         with client(proxies={"http": web.url("")}) as asking:
             asking.crl("http://crl.example/a.crl", tmp_path / "x")
         assert (tmp_path / "x").read_bytes() == b"through"
 
-    def test_a_server_that_stumbles_once_is_asked_again(self, web: Endpoints, tmp_path: Path) -> None:
+    def test_requests_again_after_one_server_error(self, web: Endpoints, tmp_path: Path) -> None:
         answers = iter([(503, b""), (200, b"content")])
         web.pages["/a.crl"] = lambda handler: handler.answer(*next(answers))
         with client() as asking:
@@ -89,13 +89,13 @@ class TestRefused:
     def test_no_answer_in_time(self, web: Endpoints, tmp_path: Path) -> None:
         assert refused(web.silent("/a.crl"), tmp_path, crl_seconds=0.2).reason == "fetch.timeout"
 
-    def test_an_answer_that_drips(self, web: Endpoints, tmp_path: Path) -> None:
+    def test_a_slow_answer(self, web: Endpoints, tmp_path: Path) -> None:
         """Each byte comes in time, and the whole never would."""
         error = refused(web.drip("/a.crl"), tmp_path, crl_seconds=0.3)
         assert error.reason == "fetch.timeout"
         assert "too slow" in str(error)
 
-    def test_a_large_crl_has_longer_than_a_small_one(self, web: Endpoints, tmp_path: Path) -> None:
+    def test_a_large_crl_has_a_longer_deadline(self, web: Endpoints, tmp_path: Path) -> None:
         """The clock jumps far beyond the patience, and the server has been fast enough by then."""
         ticks = iter([0.0, *[40.0] * 1000])
         content = bytes(int(LEAST_RATE) * 20)
@@ -111,7 +111,7 @@ class TestRefused:
         assert len(web.seen) == 6
 
     @pytest.mark.parametrize("target", ["", "ftp://crl.example/a", "http://u:p@crl.example/a", "file:///etc/passwd"])
-    def test_a_redirect_to_where_nobody_goes(self, web: Endpoints, tmp_path: Path, target: str) -> None:
+    def test_a_redirect_to_a_forbidden_address(self, web: Endpoints, tmp_path: Path, target: str) -> None:
         assert refused(web.redirect("/a.crl", target), tmp_path).reason == "fetch.redirect"
 
     def test_a_redirect_from_https_to_http(self) -> None:
@@ -124,7 +124,7 @@ class TestRefused:
         with pytest.raises(Undecided, match="from https to http"):
             evidence._target(Reply(), "https://crl.example/a")  # type: ignore[arg-type]
 
-    def test_a_redirect_to_https_where_that_is_not_asked(self, web: Endpoints, tmp_path: Path) -> None:
+    def test_a_redirect_to_https_without_permission(self, web: Endpoints, tmp_path: Path) -> None:
         assert refused(web.redirect("/a.crl", "https://127.0.0.1:1/a"), tmp_path).reason == "fetch.scheme"
 
     @pytest.mark.parametrize("scheme", ["https", "ldap", "ftp", "file", "javascript"])
@@ -134,12 +134,12 @@ class TestRefused:
         assert error.reason == "fetch.scheme"
         assert ("--allow-https" in str(error)) is (scheme == "https")
 
-    def test_https_is_asked_where_it_was_asked_for(self, web: Endpoints, tmp_path: Path) -> None:
+    def test_https_is_used_where_permitted(self, web: Endpoints, tmp_path: Path) -> None:
         url = web.dead().replace("http:", "https:")
         assert refused(url, tmp_path, allow_https=True).reason == "fetch.unreachable"
 
     @pytest.mark.parametrize("url", ["http://", "http://crl.example:99999/", "http://a b/", "http://u@crl.example/x"])
-    def test_what_is_no_url(self, tmp_path: Path, url: str) -> None:
+    def test_a_malformed_url(self, tmp_path: Path, url: str) -> None:
         assert refused(url, tmp_path).reason == "fetch.scheme"
 
     @pytest.mark.parametrize("size", [None, limits.CRL_BYTES * 2], ids=["of unknown length", "of stated length"])
@@ -149,36 +149,36 @@ class TestRefused:
         monkeypatch.setattr("airgap.net.evidence._PEM_CRL_BYTES", 1 << 20)
         assert refused(web.endless("/a.crl", size), tmp_path).reason == "fetch.limit"
 
-    def test_an_answer_that_ends_early(self, web: Endpoints, tmp_path: Path) -> None:
+    def test_a_truncated_answer(self, web: Endpoints, tmp_path: Path) -> None:
         error = refused(web.cut("/a.crl", bytes(1000), after=10), tmp_path)
         assert (error.reason, error.facts["cause"]) == ("fetch.unreachable", "reset")
 
-    def test_what_a_query_holds_is_not_shown(self, web: Endpoints, tmp_path: Path) -> None:
+    def test_queries_are_not_printed(self, web: Endpoints, tmp_path: Path) -> None:
         assert "secret" not in str(refused(web.fail("/a?key=secret", 404), tmp_path))
 
 
 class TestOcsp:
-    def test_a_short_question_is_asked_by_get(self, web: Endpoints) -> None:
+    def test_sends_a_short_query_by_get(self, web: Endpoints) -> None:
         """OCSP-2."""
         url = web.ocsp("/ocsp", lambda question: b"answer to %d" % requested(question)[1])
         with client() as asking:
             assert asking.ocsp(url, QUESTION) == b"answer to %d" % LEAF.serial
         assert [method for method, _ in web.seen] == ["GET"]
 
-    def test_a_long_one_by_post(self, web: Endpoints) -> None:
+    def test_sends_a_long_query_by_post(self, web: Endpoints) -> None:
         url = web.ocsp("/ocsp", lambda question: b"%d" % len(question))
         with client() as asking:
             assert asking.ocsp(url, bytes(200)) == b"200"
         assert [method for method, _ in web.seen] == ["POST"]
 
-    def test_a_responder_that_refuses_get_is_asked_by_post(self, web: Endpoints) -> None:
+    def test_uses_post_where_get_is_refused(self, web: Endpoints) -> None:
         url = web.ocsp("/ocsp", lambda question: b"%d" % requested(question)[1], get=False)
         with client() as asking:
             assert asking.ocsp(url, QUESTION) == b"%d" % LEAF.serial
         assert [method for method, _ in web.seen] == ["GET", "POST"]
 
     @pytest.mark.parametrize("seconds", [0.2])
-    def test_a_silent_responder_is_given_up(self, web: Endpoints, seconds: float) -> None:
+    def test_stops_after_a_timeout(self, web: Endpoints, seconds: float) -> None:
         web.prefixes["/ocsp"] = lambda _: web.wait(60)
         with client(ocsp_seconds=seconds) as asking, pytest.raises(Undecided) as caught:
             asking.ocsp(web.url("/ocsp"), QUESTION)
@@ -190,7 +190,7 @@ class TestOcsp:
             asking.ocsp(url, QUESTION)
         assert caught.value.reason == "fetch.limit"
 
-    def test_ldap_is_not_asked(self) -> None:
+    def test_refuses_ldap(self) -> None:
         with client() as asking, pytest.raises(Undecided) as caught:
             asking.ocsp("ldap://ocsp.example", QUESTION)
         assert caught.value.reason == "fetch.scheme"

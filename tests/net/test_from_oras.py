@@ -24,7 +24,7 @@ def _copy(source: str, target: str, registry: oras.provider.Registry) -> CopyRes
 
 
 @pytest.mark.parametrize("scheme", ["basic", "bearer"])
-def test_its_login_and_its_hostname_count(tmp_path: Path, scheme: str) -> None:
+def test_uses_the_login_and_hostname_of_the_client(tmp_path: Path, scheme: str) -> None:
     with LoopbackRegistry() as server:
         digest = server.put_image("app", tag="v1")
         server.auth, server.users = scheme, {"ann": "p:w\u00e9"}
@@ -36,7 +36,7 @@ def test_its_login_and_its_hostname_count(tmp_path: Path, scheme: str) -> None:
     assert [str(copied.descriptor.digest) for copied in result.artifacts if copied.descriptor] == [digest]
 
 
-def test_its_token_counts(tmp_path: Path) -> None:
+def test_uses_the_token_of_the_client(tmp_path: Path) -> None:
     with LoopbackRegistry() as server:
         server.put_image("app", tag="v1")
         server.auth, server.users = "bearer", {"ann": "pw"}
@@ -47,7 +47,7 @@ def test_its_token_counts(tmp_path: Path) -> None:
         assert not server.requests("GET", "^/token")
 
 
-def test_its_login_is_shown_to_no_other_registry(tmp_path: Path) -> None:
+def test_sends_the_login_to_no_other_registry(tmp_path: Path) -> None:
     with LoopbackRegistry() as server, LoopbackRegistry() as other:
         other.put_image("app", tag="v1")
         other.auth, other.users = "basic", {"ann": "pw"}
@@ -58,7 +58,7 @@ def test_its_login_is_shown_to_no_other_registry(tmp_path: Path) -> None:
         assert not any(seen.authorization for seen in other.seen)
 
 
-def test_its_tls_settings_count(tmp_path: Path) -> None:
+def test_uses_the_tls_settings_of_the_client(tmp_path: Path) -> None:
     files = make_tls_files(tmp_path)
     with LoopbackRegistry(tls=files.server_context()) as server:
         server.put_image("app", tag="v1")
@@ -73,7 +73,7 @@ def test_its_tls_settings_count(tmp_path: Path) -> None:
         assert _copy(reference, str(tmp_path / "layout"), registry).exit_code == 0
 
 
-def test_its_client_certificate_and_proxies_are_taken_over() -> None:
+def test_uses_client_certificate_and_proxies_of_the_client() -> None:
     registry = oras.provider.Registry(hostname="registry.example")
     registry.session.cert = ("client.pem", "client.key")
     registry.session.proxies = {"https": "http://proxy.example:3128"}
@@ -84,7 +84,7 @@ def test_its_client_certificate_and_proxies_are_taken_over() -> None:
     assert airgap.from_oras(registry)[0].cert_file == Path("both.pem")
 
 
-def test_without_a_hostname_one_must_be_named() -> None:
+def test_needs_a_hostname() -> None:
     registry = oras.provider.Registry()
     registry.auth.set_basic_auth("ann", "pw")
     with pytest.raises(UsageError, match="no hostname"):
@@ -95,7 +95,7 @@ def test_without_a_hostname_one_must_be_named() -> None:
     assert (found.username, found.password) == ("ann", "pw")
 
 
-def test_a_login_that_cannot_be_taken_over_is_refused() -> None:
+def test_refuses_a_login_that_cannot_be_used() -> None:
     """What is not understood is never passed over: a copy without the login would fail where nobody understands it."""
     registry = oras.provider.Registry(hostname="registry.example", auth_backend="ecr")
     with pytest.raises(UsageError, match="EcrAuth"):

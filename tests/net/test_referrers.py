@@ -57,7 +57,7 @@ def test_the_api_lists_referrers(registry: LoopbackRegistry, subject: Digest) ->
     assert answered.lookup.listed == 1
 
 
-def test_the_api_says_none(registry: LoopbackRegistry, subject: Digest) -> None:
+def test_an_empty_list_of_the_api_is_an_answer(registry: LoopbackRegistry, subject: Digest) -> None:
     with store(registry.host) as repository:
         answered = repository.finder.find(subject)
     assert answered.all() == ()
@@ -74,7 +74,7 @@ def test_all_pages_are_read(registry: LoopbackRegistry, subject: Digest) -> None
     assert {str(entry.descriptor.digest) for entry in answered.all()} == signatures
 
 
-def test_an_entry_that_stands_on_two_pages_counts_once(registry: LoopbackRegistry, subject: Digest) -> None:
+def test_counts_an_entry_on_two_pages_once(registry: LoopbackRegistry, subject: Digest) -> None:
     signature = _sign(registry, subject)
     page = json.dumps(
         {"schemaVersion": 2, "mediaType": INDEX, "manifests": [registry.descriptor("app", signature)]}
@@ -87,7 +87,7 @@ def test_an_entry_that_stands_on_two_pages_counts_once(registry: LoopbackRegistr
     assert answered.lookup.listed == 2
 
 
-def test_a_broken_page_is_an_error_not_the_end(registry: LoopbackRegistry, subject: Digest) -> None:
+def test_a_broken_page_is_an_error(registry: LoopbackRegistry, subject: Digest) -> None:
     for number in range(4):
         _sign(registry, subject, number)
     registry.page_size = 2
@@ -108,7 +108,7 @@ def test_pages_of_another_host_are_not_followed(
 
 
 @pytest.mark.parametrize("filters", [True, False])
-def test_the_filter_is_applied_here_where_the_registry_does_not(
+def test_applies_a_filter_that_the_registry_ignores(
     registry: LoopbackRegistry, subject: Digest, *, filters: bool
 ) -> None:
     """DIST-6, MAN-20: OCI-Filters-Applied says who filtered."""
@@ -122,7 +122,7 @@ def test_the_filter_is_applied_here_where_the_registry_does_not(
     assert registry.requests("GET", "/referrers/")[0].query["artifactType"] == [NOTARY]
 
 
-def test_several_types_are_filtered_here(registry: LoopbackRegistry, subject: Digest) -> None:
+def test_filters_by_several_types(registry: LoopbackRegistry, subject: Digest) -> None:
     _sign(registry, subject)
     _sign(registry, subject, 1, SBOM)
     _sign(registry, subject, 2, "application/other")
@@ -136,7 +136,7 @@ def test_several_types_are_filtered_here(registry: LoopbackRegistry, subject: Di
 
 
 @pytest.mark.parametrize("status", [400, 409, 429, 500, 502, 503])
-def test_errors_are_never_none(registry: LoopbackRegistry, subject: Digest, status: int) -> None:
+def test_errors_are_never_an_empty_list(registry: LoopbackRegistry, subject: Digest, status: int) -> None:
     """DIST-9, MAN-21"""
     _tag(registry, subject, _sign(registry, subject))
     registry.on("GET", "/referrers/", answer(status))
@@ -146,13 +146,13 @@ def test_errors_are_never_none(registry: LoopbackRegistry, subject: Digest, stat
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_refusals_are_never_none(registry: LoopbackRegistry, subject: Digest, status: int) -> None:
+def test_refusals_are_never_an_empty_list(registry: LoopbackRegistry, subject: Digest, status: int) -> None:
     registry.on("GET", "/referrers/", answer(status))
     with store(registry.host) as repository, pytest.raises(AuthenticationError):
         repository.finder.find(subject)
 
 
-def test_a_cut_connection_is_never_none(registry: LoopbackRegistry, subject: Digest) -> None:
+def test_a_cut_connection_is_never_an_empty_list(registry: LoopbackRegistry, subject: Digest) -> None:
     registry.on("GET", "/referrers/", reset)
     with store(registry.host) as repository, pytest.raises(TransportError, match="cut the connection"):
         repository.finder.find(subject)
@@ -173,7 +173,7 @@ def test_a_list_that_cannot_be_read_is_an_error(registry: LoopbackRegistry, subj
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500])
-def test_a_tag_that_cannot_be_asked_for_is_an_error(registry: LoopbackRegistry, subject: Digest, status: int) -> None:
+def test_a_failed_request_for_the_tag_is_an_error(registry: LoopbackRegistry, subject: Digest, status: int) -> None:
     registry.referrers_api = False
     registry.on("GET", "/manifests/sha256-", answer(status))
     with store(registry.host) as repository, pytest.raises((RegistryError, AuthenticationError)):
@@ -200,7 +200,7 @@ def test_without_the_api_the_tag_is_read(registry: LoopbackRegistry, subject: Di
     )
 
 
-def test_no_api_and_no_tag_is_none(registry: LoopbackRegistry, subject: Digest) -> None:
+def test_without_api_and_tag_the_list_is_empty(registry: LoopbackRegistry, subject: Digest) -> None:
     """NEG-156"""
     registry.referrers_api = False
     with store(registry.host) as repository:
@@ -232,7 +232,7 @@ def test_a_registry_without_api_is_asked_once(registry: LoopbackRegistry, subjec
     assert len(registry.requests("GET", "/referrers/")) == 1
 
 
-def test_an_image_under_the_tag_is_no_list(registry: LoopbackRegistry, subject: Digest) -> None:
+def test_refuses_an_image_under_the_referrers_tag(registry: LoopbackRegistry, subject: Digest) -> None:
     """GitLab answers the referrers tag with an image (oras-go#1396)."""
     registry.referrers_api = False
     registry.put_image("app", layers=(b"else",), tag=referrers_tag(subject))
@@ -243,7 +243,7 @@ def test_an_image_under_the_tag_is_no_list(registry: LoopbackRegistry, subject: 
     assert "names no index" in answered.lookup.notes[0]
 
 
-def test_the_artifact_itself_under_the_tag_is_no_list(registry: LoopbackRegistry) -> None:
+def test_refuses_the_artifact_itself_under_the_referrers_tag(registry: LoopbackRegistry) -> None:
     registry.referrers_api = False
     child = registry.put_image("app", layers=(b"child",))
     index = Digest.parse(registry.put_index("app", (child,)))
@@ -267,7 +267,7 @@ def test_entries_of_another_subject_do_not_count(registry: LoopbackRegistry, sub
     assert [note.partition(" ")[0] for note in answered.lookup.notes] == [stranger, foreign]
 
 
-def test_a_listed_referrer_that_is_gone_is_a_problem(registry: LoopbackRegistry, subject: Digest) -> None:
+def test_a_listed_referrer_that_is_missing_is_a_problem(registry: LoopbackRegistry, subject: Digest) -> None:
     """One that is missing does not stop the others, but is not silent."""
     registry.referrers_api = False
     signature = _sign(registry, subject)
@@ -281,7 +281,7 @@ def test_a_listed_referrer_that_is_gone_is_a_problem(registry: LoopbackRegistry,
         answered.all()
 
 
-def test_the_type_of_tagged_entries_is_the_manifests(registry: LoopbackRegistry, subject: Digest) -> None:
+def test_the_manifest_decides_the_type_of_a_tagged_entry(registry: LoopbackRegistry, subject: Digest) -> None:
     """LAYOUT-13: what stands in the tag's index is anybody's word."""
     registry.referrers_api = False
     signature = _sign(registry, subject)
@@ -336,7 +336,7 @@ def test_the_tag_is_made_as_the_specification_says(digest: str, tag: str) -> Non
 # cosign's tags
 
 
-def test_cosigns_tags_are_found(registry: LoopbackRegistry, subject: Digest) -> None:
+def test_finds_cosign_tags(registry: LoopbackRegistry, subject: Digest) -> None:
     for suffix in ("sig", "sbom"):
         registry.put_image("app", layers=(suffix.encode(),), tag=f"sha256-{subject.encoded}.{suffix}")
     with store(registry.host) as repository:
@@ -347,9 +347,7 @@ def test_cosigns_tags_are_found(registry: LoopbackRegistry, subject: Digest) -> 
 
 
 @pytest.mark.parametrize("status", [403, 500])
-def test_cosigns_tags_that_cannot_be_asked_for_are_an_error(
-    registry: LoopbackRegistry, subject: Digest, status: int
-) -> None:
+def test_a_failed_request_for_cosign_tags_is_an_error(registry: LoopbackRegistry, subject: Digest, status: int) -> None:
     registry.on("HEAD", r"\.att$", answer(status))
     diary = Diary()
     with store(registry.host, diary=diary) as repository, pytest.raises((RegistryError, AuthenticationError)):
@@ -357,7 +355,7 @@ def test_cosigns_tags_that_cannot_be_asked_for_are_an_error(
 
 
 @pytest.mark.parametrize("status", [405, 406, 501])
-def test_other_answers_that_say_there_is_no_api(registry: LoopbackRegistry, subject: Digest, status: int) -> None:
+def test_recognises_other_answers_without_api(registry: LoopbackRegistry, subject: Digest, status: int) -> None:
     """Artifactory answers 406, others 405 or 501."""
     signature = _sign(registry, subject)
     _tag(registry, subject, signature)
@@ -368,20 +366,20 @@ def test_other_answers_that_say_there_is_no_api(registry: LoopbackRegistry, subj
     assert [str(entry.descriptor.digest) for entry in found.all()] == [signature]
 
 
-def test_bad_request_says_so_where_it_is_called_unsupported(registry: LoopbackRegistry, subject: Digest) -> None:
+def test_a_bad_request_called_unsupported_means_no_api(registry: LoopbackRegistry, subject: Digest) -> None:
     registry.on("GET", "/referrers/", error(400, "UNSUPPORTED"), times=9)
     with store(registry.host) as repository:
         assert _how(repository.finder.find(subject)) == (Mechanism.TAG, 400, 404)
 
 
-def test_any_other_bad_request_names_the_other_way(registry: LoopbackRegistry, subject: Digest) -> None:
+def test_another_bad_request_names_the_other_mechanism(registry: LoopbackRegistry, subject: Digest) -> None:
     registry.on("GET", "/referrers/", answer(400, b"no", Content_Type="text/plain"), times=9)
     with store(registry.host) as repository, pytest.raises(RegistryError, match="answered 400") as caught:
         repository.finder.find(subject)
     assert "--distribution-spec v1.1-referrers-tag" in caught.value.remedy
 
 
-def test_redirect_to_another_host_is_no_api(
+def test_a_redirect_to_another_host_means_no_api(
     registry: LoopbackRegistry, other: LoopbackRegistry, subject: Digest
 ) -> None:
     """ghcr.io sends to its web site, which answers 429: nobody is asked there."""
@@ -392,7 +390,7 @@ def test_redirect_to_another_host_is_no_api(
 
 
 @pytest.mark.parametrize("status", [302, 307])
-def test_redirect_to_the_same_list_on_another_host_is_followed(
+def test_follows_a_redirect_to_the_same_list_on_another_host(
     registry: LoopbackRegistry, other: LoopbackRegistry, subject: Digest, status: int
 ) -> None:
     """registry.k8s.io sends there; the signatures were taken for none."""
@@ -406,7 +404,7 @@ def test_redirect_to_the_same_list_on_another_host_is_followed(
     assert found.lookup.mechanism == Mechanism.API
 
 
-def test_redirect_to_another_host_that_fails_is_no_answer(
+def test_a_failed_redirect_to_another_host_is_an_error(
     registry: LoopbackRegistry, other: LoopbackRegistry, subject: Digest
 ) -> None:
     registry.on("GET", "/referrers/", answer(307, Location=f"{other.url}/v2/app/referrers/{subject}"), times=9)
@@ -415,7 +413,7 @@ def test_redirect_to_another_host_that_fails_is_no_answer(
         repository.finder.find(subject)
 
 
-def test_redirect_on_the_same_host_is_followed(registry: LoopbackRegistry, subject: Digest) -> None:
+def test_follows_a_redirect_on_the_same_host(registry: LoopbackRegistry, subject: Digest) -> None:
     signature = _sign(registry, subject)
     registry.on("GET", rf"/app/referrers/{subject}$", answer(307, Location=f"/v2/app/referrers/{subject}?moved=1"))
     with store(registry.host) as repository:
@@ -424,7 +422,7 @@ def test_redirect_on_the_same_host_is_followed(registry: LoopbackRegistry, subje
     assert found.lookup.mechanism == Mechanism.API
 
 
-def test_list_that_goes_on_nobody_knows_where_is_an_error(registry: LoopbackRegistry, subject: Digest) -> None:
+def test_a_next_page_without_an_address_is_an_error(registry: LoopbackRegistry, subject: Digest) -> None:
     body = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
     registry.on("GET", "/referrers/", answer(200, body, Content_Type=INDEX, Link="page two"), times=9)
     with store(registry.host) as repository, pytest.raises(RegistryError, match="does not say how a list goes on"):

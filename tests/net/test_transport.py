@@ -55,16 +55,14 @@ def test_an_unknown_host_fails_at_once() -> None:
     assert diary.waits == []
 
 
-def test_a_silent_server_is_given_up() -> None:
+def test_stops_after_a_timeout() -> None:
     with silent_port() as port, pytest.raises(TransportError, match="did not answer in time") as caught:
         _check(f"127.0.0.1:{port}", read_timeout=0.2, retries=1)
     assert caught.value.facts["cause"] == "timeout"
 
 
 @pytest.mark.parametrize(("patience", "waits"), [(0.0, 0), (3600.0, 3)])
-def test_a_host_that_never_answered_is_not_asked_for_minutes(
-    monkeypatch: pytest.MonkeyPatch, patience: float, waits: int
-) -> None:
+def test_stops_early_where_a_host_never_answered(monkeypatch: pytest.MonkeyPatch, patience: float, waits: int) -> None:
     """Six times a minute, while somebody waited."""
     monkeypatch.setattr("airgap.net.http._DEAD_SECONDS", patience)
     diary = Diary()
@@ -73,7 +71,7 @@ def test_a_host_that_never_answered_is_not_asked_for_minutes(
     assert len(diary.waits) == waits
 
 
-def test_a_registry_that_was_there_is_waited_for(registry: LoopbackRegistry) -> None:
+def test_waits_for_a_registry_that_answered_before(registry: LoopbackRegistry) -> None:
     """A restart in the middle of a copy is not a wrong address."""
     diary = Diary()
     with client(registry.host, diary=diary) as connected:
@@ -99,7 +97,7 @@ def test_an_unknown_authority_is_named(secure: LoopbackRegistry) -> None:
     assert "--ca-file" in caught.value.remedy
 
 
-def test_an_own_authority_is_enough(secure: LoopbackRegistry, tls: TlsFiles) -> None:
+def test_accepts_an_own_authority(secure: LoopbackRegistry, tls: TlsFiles) -> None:
     _check(secure.host, ca_file=tls.authority)
     assert secure.seen[0].status == 200
 
@@ -108,14 +106,14 @@ def test_insecure_skips_the_check(secure: LoopbackRegistry) -> None:
     _check(secure.host, insecure=True)
 
 
-def test_a_client_certificate_is_shown(tls: TlsFiles) -> None:
+def test_sends_a_client_certificate(tls: TlsFiles) -> None:
     with LoopbackRegistry(tls=tls.server_context(ask_client=True)) as registry:
         _check(registry.host, ca_file=tls.authority, cert_file=tls.client)
         with pytest.raises(TransportError):
             _check(registry.host, ca_file=tls.authority, retries=0)
 
 
-def test_a_client_certificate_is_not_shown_elsewhere(registry: LoopbackRegistry, tls: TlsFiles) -> None:
+def test_sends_a_client_certificate_to_no_other_host(registry: LoopbackRegistry, tls: TlsFiles) -> None:
     with (
         LoopbackRegistry(tls=tls.server_context(ask_client=True)) as storage,
         LoopbackRegistry(tls=tls.server_context()) as home,
@@ -153,13 +151,13 @@ def test_unusable_tls_files_are_named(tmp_path: Path, name: str) -> None:
         ("registry.example", {"plain_http": True}, "http"),
     ],
 )
-def test_plain_http_is_for_loopback_or_asked_for(host: str, options: dict[str, Any], scheme: str) -> None:
+def test_plain_http_needs_loopback_or_an_option(host: str, options: dict[str, Any], scheme: str) -> None:
     """CLI-11"""
     with client(host, **options) as connected:
         assert connected.origin.scheme == scheme
 
 
-def test_docker_hub_has_its_own_host() -> None:
+def test_uses_the_registry_host_of_docker_hub() -> None:
     with client("docker.io") as connected:
         assert connected.origin.url == "https://registry-1.docker.io"
 
@@ -167,7 +165,7 @@ def test_docker_hub_has_its_own_host() -> None:
 @pytest.mark.parametrize(
     "host", ["", "a b", "user@host", "host/path", "host:port", "host:99999", "http://host", "a\\b"]
 )
-def test_what_is_no_host_is_refused(host: str) -> None:
+def test_refuses_a_malformed_host(host: str) -> None:
     with pytest.raises(UsageError), client(host):
         pass
 
@@ -176,7 +174,7 @@ def test_what_is_no_host_is_refused(host: str) -> None:
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_what_passes_is_asked_again(registry: LoopbackRegistry, status: int) -> None:
+def test_repeats_after_temporary_errors(registry: LoopbackRegistry, status: int) -> None:
     """DIST-28"""
     registry.on("GET", "/v2/$", answer(status), times=2)
     diary = Diary()
@@ -187,14 +185,14 @@ def test_what_passes_is_asked_again(registry: LoopbackRegistry, status: int) -> 
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 501, 505])
-def test_what_stays_is_not_asked_again(registry: LoopbackRegistry, status: int) -> None:
+def test_does_not_repeat_after_permanent_errors(registry: LoopbackRegistry, status: int) -> None:
     registry.on("GET", "/v2/$", answer(status))
     with pytest.raises(RegistryError, match=f"answered {status}"):
         _check(registry.host)
     assert len(registry.seen) == 1
 
 
-def test_repetition_ends(registry: LoopbackRegistry) -> None:
+def test_repetition_is_bounded(registry: LoopbackRegistry) -> None:
     registry.on("GET", "/v2/$", error(503, "UNAVAILABLE", "down for maintenance"))
     with pytest.raises(RegistryError, match="down for maintenance") as caught:
         _check(registry.host)
@@ -274,7 +272,7 @@ def test_a_blob_on_other_storage_is_read_without_authorization(
     assert [seen.authorization for seen in other.seen] == [None]
 
 
-def test_a_challenge_of_the_storage_is_not_met(registry: LoopbackRegistry, other: LoopbackRegistry) -> None:
+def test_does_not_answer_a_challenge_of_the_storage(registry: LoopbackRegistry, other: LoopbackRegistry) -> None:
     registry.auth, registry.users = "basic", {"alice": "secret-of-alice"}
     registry.put_blob("app", b"blob")
     registry.redirect_blobs = other.url
@@ -287,7 +285,9 @@ def test_a_challenge_of_the_storage_is_not_met(registry: LoopbackRegistry, other
     assert [seen.authorization for seen in other.seen] == [None]
 
 
-def test_storage_cannot_send_us_back_with_credentials(registry: LoopbackRegistry, other: LoopbackRegistry) -> None:
+def test_a_redirect_back_from_storage_carries_no_credentials(
+    registry: LoopbackRegistry, other: LoopbackRegistry
+) -> None:
     registry.auth, registry.users = "basic", {"alice": "secret-of-alice"}
     registry.put_blob("app", b"blob")
     registry.redirect_blobs = other.url
@@ -318,7 +318,7 @@ def test_https_never_leads_to_http(secure: LoopbackRegistry, other: LoopbackRegi
     assert other.seen == []
 
 
-def test_a_registry_that_calls_itself_http_is_meant_over_https(secure: LoopbackRegistry, tls: TlsFiles) -> None:
+def test_keeps_https_where_a_registry_names_itself_with_http(secure: LoopbackRegistry, tls: TlsFiles) -> None:
     """A proxy that ends TLS in front of a registry that does not know it."""
     digest = secure.put_blob("app", b"blob")
     secure.put_blob("moved", b"blob")
@@ -330,7 +330,7 @@ def test_a_registry_that_calls_itself_http_is_meant_over_https(secure: LoopbackR
 @pytest.mark.parametrize(
     "location", ["", "ftp://127.0.0.1/x", "file:///etc/passwd", "http://user:pw@127.0.0.1/x", "http://a\\@b/"]
 )
-def test_strange_redirects_are_refused(registry: LoopbackRegistry, location: str) -> None:
+def test_malformed_redirects_are_refused(registry: LoopbackRegistry, location: str) -> None:
     registry.on("GET", "/blobs/", answer(307, Location=location))
     with store(registry.host) as repository, pytest.raises(RegistryError, match="cannot be followed") as caught:
         repository.open_from(described(b"blob"))
@@ -346,14 +346,14 @@ def test_the_last_redirect_may_lead_to_the_answer(registry: LoopbackRegistry) ->
     assert len(registry.seen) == 6
 
 
-def test_redirects_end(registry: LoopbackRegistry) -> None:
+def test_redirects_are_bounded(registry: LoopbackRegistry) -> None:
     registry.on("GET", "/blobs/", answer(307, Location=f"/v2/app/blobs/{digest_of(b'blob')}"))
     with store(registry.host) as repository, pytest.raises(RegistryError, match="more than 5 redirects"):
         repository.open_from(described(b"blob"))
     assert len(registry.seen) == 6
 
 
-def test_secrets_in_queries_are_in_no_message(registry: LoopbackRegistry, other: LoopbackRegistry) -> None:
+def test_messages_hold_no_secrets_of_queries(registry: LoopbackRegistry, other: LoopbackRegistry) -> None:
     registry.put_blob("app", b"blob")
     registry.redirect_blobs = other.url  # which does not have it and answers 404 to a presigned URL
     other.on("GET", "/blobs/", answer(403, b"<Error>denied</Error>"))
@@ -392,7 +392,7 @@ def test_no_proxy_is_obeyed(monkeypatch: pytest.MonkeyPatch, other: LoopbackRegi
     assert other.seen == []
 
 
-def test_loopback_needs_no_proxy(
+def test_uses_no_proxy_for_loopback(
     monkeypatch: pytest.MonkeyPatch, registry: LoopbackRegistry, other: LoopbackRegistry
 ) -> None:
     monkeypatch.setenv("http_proxy", other.url)
@@ -447,6 +447,6 @@ def test_a_forbidden_call_names_host_and_reason(registry: LoopbackRegistry) -> N
     assert len(registry.seen) == 1
 
 
-def test_options_say_nothing_secret() -> None:
+def test_the_text_of_options_holds_no_secret() -> None:
     assert "secret-of-alice" not in repr(ALICE)
     assert TransportOptions().retries == 5

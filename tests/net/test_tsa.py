@@ -41,7 +41,7 @@ def stamp(tsa: LoopbackTsa, hash_name: str = "sha256", policy: str | None = None
 
 class TestGood:
     @pytest.mark.parametrize("hash_name", ["sha256", "sha384", "sha512"])
-    def test_gives_a_verified_token(self, hash_name: str) -> None:
+    def test_returns_a_verified_token(self, hash_name: str) -> None:
         with LoopbackTsa() as tsa:
             assert stamp(tsa, hash_name)
             (query,) = tsa.queries
@@ -82,7 +82,7 @@ class TestGood:
 
 
 class TestTls:
-    def test_an_authority_of_ones_own(self, tls: TlsFiles) -> None:
+    def test_accepts_an_own_tls_authority(self, tls: TlsFiles) -> None:
         with LoopbackTsa(tls=tls.server_context()) as tsa:
             assert read_response(http(tsa.url, ca_file=tls.authority)(QUERY.der), QUERY)
 
@@ -97,7 +97,7 @@ class TestTls:
             http(tsa.url, ca_file=tls.authority, cert_file=tls.client)(QUERY.der)
         assert not tsa.queries
 
-    def test_there_is_no_way_from_https_to_http(self, tls: TlsFiles) -> None:
+    def test_refuses_a_redirect_from_https_to_http(self, tls: TlsFiles) -> None:
         with LoopbackTsa(tls=tls.server_context()) as tsa:
             tsa.mischief = "redirect_to_http"
             with pytest.raises(TimestampingError, match="from https to http"):
@@ -125,7 +125,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("mischief", "words"), REFUSED.items(), ids=REFUSED)
-def test_an_answer_that_is_none_is_refused(mischief: str, words: str) -> None:
+def test_refuses_a_malformed_answer(mischief: str, words: str) -> None:
     with LoopbackTsa() as tsa:
         tsa.mischief = mischief
         with pytest.raises(TimestampingError) as caught:
@@ -185,7 +185,7 @@ def test_an_imprint_of_another_hash_than_the_keys_is_refused() -> None:
 
 
 class TestWaiting:
-    def test_an_authority_that_says_nothing_is_given_up(self) -> None:
+    def test_stops_after_a_timeout(self) -> None:
         with LoopbackTsa() as tsa:
             tsa.mischief = "slow"
             start = time.monotonic()
@@ -195,7 +195,7 @@ class TestWaiting:
         assert time.monotonic() - start < 15
         assert len(tsa.queries) == 1  # what was slow once is not asked again
 
-    def test_one_that_says_it_byte_for_byte_too(self) -> None:
+    def test_stops_a_slow_answer(self) -> None:
         """LIM-12: the time is that of the whole answer."""
         with LoopbackTsa() as tsa:
             tsa.drip = 0.05
@@ -204,12 +204,12 @@ class TestWaiting:
                 http(tsa.url, seconds=0.3)(QUERY.der)
         assert time.monotonic() - start < 15
 
-    def test_nobody_there(self) -> None:
+    def test_reports_an_unreachable_authority(self) -> None:
         with pytest.raises(TransportError) as caught:
             http(f"http://127.0.0.1:{free_port()}/")(QUERY.der)
         assert caught.value.facts["cause"] == "refused"
 
-    def test_an_open_port_without_an_answer(self) -> None:
+    def test_reports_a_port_without_an_answer(self) -> None:
         with silent_port() as port, pytest.raises(TransportError) as caught:
             http(f"http://127.0.0.1:{port}/", seconds=0.2)(QUERY.der)
         assert caught.value.facts["cause"] == "timeout"
@@ -218,20 +218,20 @@ class TestWaiting:
 @pytest.mark.parametrize(
     "url", ["", "tsa.example", "ftp://tsa.example/", "http://user:word@tsa.example/", "http://a b/"]
 )
-def test_what_is_no_plain_url_is_a_usage_error(url: str) -> None:
+def test_a_malformed_url_is_a_usage_error(url: str) -> None:
     with pytest.raises(UsageError) as caught:
         HttpTsa(url)
     assert "word" not in str(caught.value)
 
 
-def test_no_secret_goes_to_the_authority() -> None:
+def test_sends_no_credentials_to_the_authority() -> None:
     """Neither credentials of a registry nor cookies, and no certificate."""
     with LoopbackTsa() as tsa:
         stamp(tsa)
         assert not tsa.queries[0].headers.keys() & {"authorization", "cookie", "proxy-authorization"}
 
 
-def test_every_error_is_ours() -> None:
+def test_raises_only_project_errors() -> None:
     with LoopbackTsa() as tsa:
         for mischief in ("garbage", "http_500", "redirect_file", "other_root"):
             tsa.mischief = mischief

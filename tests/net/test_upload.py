@@ -65,14 +65,14 @@ def test_an_empty_blob_is_sent(registry: LoopbackRegistry) -> None:
     assert _held(registry, b"")
 
 
-def test_what_is_there_is_not_sent(registry: LoopbackRegistry) -> None:
+def test_does_not_send_an_existing_blob(registry: LoopbackRegistry) -> None:
     """DIST-21: HEAD first."""
     registry.put_blob("app", BLOB)
     assert _push(registry, BLOB) is TransferMethod.EXISTED
     assert [seen.method for seen in registry.seen] == ["HEAD"]
 
 
-def test_what_is_there_with_another_size_is_an_error(registry: LoopbackRegistry) -> None:
+def test_an_existing_blob_of_another_size_is_an_error(registry: LoopbackRegistry) -> None:
     registry.repositories["app"].blobs[digest_of(BLOB)] = b"short"
     with pytest.raises(ContentError, match="has 5 bytes in"):
         _push(registry, BLOB)
@@ -86,7 +86,7 @@ def test_a_blob_is_mounted_from_another_repository(registry: LoopbackRegistry) -
     assert registry.requests("PUT") == []
 
 
-def test_a_mount_that_becomes_an_upload_goes_on_there(registry: LoopbackRegistry) -> None:
+def test_continues_a_mount_that_becomes_an_upload(registry: LoopbackRegistry) -> None:
     """DIST-21: 202 is a normal session."""
     registry.mounts = False
     with store(registry.host, writable=True) as repository:
@@ -102,7 +102,7 @@ def test_a_refused_mount_becomes_an_upload(registry: LoopbackRegistry, status: i
 
 
 @pytest.mark.parametrize("status", [400, 413, 416])
-def test_chunks_follow_where_one_piece_is_refused(registry: LoopbackRegistry, status: int) -> None:
+def test_sends_chunks_where_one_piece_is_refused(registry: LoopbackRegistry, status: int) -> None:
     registry.refuse_whole = status
     data = BLOB * 3
     assert _push(registry, data) is TransferMethod.COPIED
@@ -112,7 +112,7 @@ def test_chunks_follow_where_one_piece_is_refused(registry: LoopbackRegistry, st
     assert registry.requests("PUT")[-1].headers["content-length"] == "0"
 
 
-def test_chunks_shrink_where_they_are_too_large(registry: LoopbackRegistry) -> None:
+def test_sends_smaller_chunks_where_they_are_too_large(registry: LoopbackRegistry) -> None:
     registry.largest_body = limits.MIB
     assert _push(registry, BLOB) is TransferMethod.COPIED
     assert _held(registry, BLOB)
@@ -120,7 +120,7 @@ def test_chunks_shrink_where_they_are_too_large(registry: LoopbackRegistry) -> N
     assert max(sizes) <= limits.MIB
 
 
-def test_chunks_can_be_asked_for(registry: LoopbackRegistry) -> None:
+def test_sends_chunks_on_request(registry: LoopbackRegistry) -> None:
     assert _push(registry, BLOB, chunked=True) is TransferMethod.COPIED
     assert _held(registry, BLOB)
     assert len(registry.requests("PATCH")) == 1
@@ -154,7 +154,7 @@ def test_a_chunk_whose_answer_was_lost_is_not_sent_twice(registry: LoopbackRegis
     assert len(registry.requests("PATCH")) == 1
 
 
-def test_a_chunk_of_which_half_arrived_goes_on_in_the_middle(registry: LoopbackRegistry) -> None:
+def test_continues_a_chunk_that_half_arrived(registry: LoopbackRegistry) -> None:
     def keep_half(handler: Any) -> bool:
         upload = registry.repositories["app"].uploads[handler.parts.path.rpartition("/")[2]]
         upload += handler.drain()[:1_000_000]
@@ -166,14 +166,14 @@ def test_a_chunk_of_which_half_arrived_goes_on_in_the_middle(registry: LoopbackR
     assert registry.requests("PATCH")[1].headers["content-range"] == f"1000000-{len(BLOB) - 1}"
 
 
-def test_a_chunk_out_of_order_is_put_right(registry: LoopbackRegistry) -> None:
+def test_repeats_from_the_expected_offset(registry: LoopbackRegistry) -> None:
     registry.on("PATCH", "", error(416, "BLOB_UPLOAD_INVALID"), times=1)
     assert _push(registry, BLOB, chunked=True) is TransferMethod.COPIED
     assert _held(registry, BLOB)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_an_upload_is_begun_again(registry: LoopbackRegistry, status: int) -> None:
+def test_restarts_a_failed_upload(registry: LoopbackRegistry, status: int) -> None:
     registry.on("PUT", "", answer(status, Retry_After="3"), times=1)
     diary = Diary()
     assert _push(registry, BLOB, diary=diary) is TransferMethod.COPIED
@@ -181,13 +181,13 @@ def test_an_upload_is_begun_again(registry: LoopbackRegistry, status: int) -> No
     assert diary.waits == [3.0]
 
 
-def test_a_cut_upload_is_begun_again(registry: LoopbackRegistry) -> None:
+def test_restarts_a_cut_upload(registry: LoopbackRegistry) -> None:
     registry.on("PUT", "", reset, times=1)
     assert _push(registry, BLOB) is TransferMethod.COPIED
     assert _held(registry, BLOB)
 
 
-def test_an_upload_whose_answer_was_lost_is_found_to_be_there(registry: LoopbackRegistry) -> None:
+def test_finds_the_blob_of_an_upload_whose_answer_was_lost(registry: LoopbackRegistry) -> None:
     def lose(handler: Any) -> bool:
         registry.repositories["app"].blobs[digest_of(BLOB)] = handler.drain()
         return reset(handler)
@@ -197,13 +197,13 @@ def test_an_upload_whose_answer_was_lost_is_found_to_be_there(registry: Loopback
     assert len(registry.requests("PUT")) == 1
 
 
-def test_a_lost_session_is_begun_again(registry: LoopbackRegistry) -> None:
+def test_restarts_a_lost_session(registry: LoopbackRegistry) -> None:
     registry.on("PATCH", "", then(registry.repositories["app"].uploads.clear), times=1)
     assert _push(registry, BLOB, chunked=True) is TransferMethod.COPIED
     assert _held(registry, BLOB)
 
 
-def test_uploads_are_given_up(registry: LoopbackRegistry) -> None:
+def test_uploads_are_bounded(registry: LoopbackRegistry) -> None:
     registry.on("PUT", "", answer(503))
     with pytest.raises(RegistryError, match="answered 503"):
         _push(registry, BLOB)
@@ -226,7 +226,7 @@ def test_wrong_bytes_never_arrive(registry: LoopbackRegistry, *, chunked: bool) 
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_wrong_bytes_that_the_registry_got_are_said(registry: LoopbackRegistry, *, chunked: bool) -> None:
+def test_reports_wrong_bytes_that_reached_the_registry(registry: LoopbackRegistry, *, chunked: bool) -> None:
     registry.on("PUT", "", error(400, "DIGEST_INVALID"))
     with pytest.raises(ContentError, match="says that what it got has another digest") as caught:
         _push(registry, b"right", chunked=chunked)
@@ -234,7 +234,7 @@ def test_wrong_bytes_that_the_registry_got_are_said(registry: LoopbackRegistry, 
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_source_that_is_too_short_is_said(registry: LoopbackRegistry, *, chunked: bool) -> None:
+def test_reports_a_source_that_is_too_short(registry: LoopbackRegistry, *, chunked: bool) -> None:
     with store(registry.host, writable=True, chunked=chunked) as repository, pytest.raises(ContentError) as caught:
         push(repository, described(BLOB), source(BLOB[:-1]))
     assert caught.value.reason == "content.size"
@@ -242,7 +242,7 @@ def test_a_source_that_is_too_short_is_said(registry: LoopbackRegistry, *, chunk
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_vanished_stick_is_no_network_problem(registry: LoopbackRegistry, *, chunked: bool) -> None:
+def test_reports_a_read_error_of_the_source_as_such(registry: LoopbackRegistry, *, chunked: bool) -> None:
     class Stick(io.BytesIO):
         def read(self, size: int | None = -1, /) -> bytes:
             raise OSError(5, "Input/output error")
@@ -254,7 +254,7 @@ def test_a_vanished_stick_is_no_network_problem(registry: LoopbackRegistry, *, c
         push(repository, described(BLOB), Stick)
 
 
-def test_progress_is_told(registry: LoopbackRegistry) -> None:
+def test_reports_progress(registry: LoopbackRegistry) -> None:
     told: list[int] = []
     with store(registry.host, writable=True) as repository:
         push(repository, described(BLOB), source(BLOB), progress=told.append)
@@ -262,7 +262,7 @@ def test_progress_is_told(registry: LoopbackRegistry) -> None:
     assert len(told) <= 8
 
 
-def test_a_blob_goes_from_registry_to_registry(registry: LoopbackRegistry, other: LoopbackRegistry) -> None:
+def test_copies_a_blob_between_registries(registry: LoopbackRegistry, other: LoopbackRegistry) -> None:
     registry.put_blob("app", BLOB)
     with store(registry.host) as here, store(other.host, writable=True) as there:
         assert push(there, described(BLOB), lambda: here.open(described(BLOB))) is TransferMethod.COPIED
@@ -289,7 +289,7 @@ def test_a_relative_location_is_followed(registry: LoopbackRegistry) -> None:
 
 
 @pytest.mark.parametrize("location", ["", "file:///etc/passwd", "http://a b/", "gopher://127.0.0.1/"])
-def test_a_strange_location_is_refused(registry: LoopbackRegistry, location: str) -> None:
+def test_a_malformed_location_is_refused(registry: LoopbackRegistry, location: str) -> None:
     registry.location = lambda _: location
     with pytest.raises(RegistryError, match="wants the upload to go where it cannot"):
         _push(registry, BLOB)
@@ -332,14 +332,14 @@ def test_a_manifest_is_put_byte_for_byte(registry: LoopbackRegistry) -> None:
     ]
 
 
-def test_bytes_that_are_not_the_descriptors_are_not_sent(registry: LoopbackRegistry) -> None:
+def test_does_not_send_bytes_of_another_digest(registry: LoopbackRegistry) -> None:
     descriptor, raw = _manifest(registry)
     with store(registry.host, writable=True) as repository, pytest.raises(ContentError):
         repository.put_manifest(descriptor, raw + b" ")
     assert registry.requests("PUT") == []
 
 
-def test_a_registry_that_changes_manifests_is_found_out(registry: LoopbackRegistry) -> None:
+def test_detects_a_registry_that_changes_manifests(registry: LoopbackRegistry) -> None:
     descriptor, raw = _manifest(registry)
     registry.on("PUT", "/manifests/", answer(201, Docker_Content_Digest=digest_of(b"converted")))
     with store(registry.host, writable=True) as repository, pytest.raises(ContentError, match=r"stored .* as"):
@@ -379,7 +379,7 @@ def test_a_manifest_is_put_again_after_a_cut(registry: LoopbackRegistry) -> None
     assert str(descriptor.digest) in registry.repositories["app"].manifests
 
 
-def test_a_too_large_manifest_is_said(registry: LoopbackRegistry) -> None:
+def test_reports_a_manifest_that_is_too_large(registry: LoopbackRegistry) -> None:
     descriptor, raw = _manifest(registry)
     registry.on("PUT", "/manifests/", error(413, "SIZE_INVALID", "manifest too large"))
     with store(registry.host, writable=True) as repository, pytest.raises(RegistryError, match="manifest too large"):
@@ -407,7 +407,7 @@ def test_a_subject_that_the_registry_handles_needs_no_tag(registry: LoopbackRegi
     assert registry.repositories["app"].tags == {}
 
 
-def test_a_subject_that_is_not_handled_goes_into_the_tag(registry: LoopbackRegistry) -> None:
+def test_lists_a_subject_without_api_under_the_tag(registry: LoopbackRegistry) -> None:
     registry.referrers_api = False
     descriptor, raw = _manifest(registry, SUBJECT)
     with store(registry.host, writable=True) as repository:
@@ -426,7 +426,7 @@ def test_a_subject_that_is_not_handled_goes_into_the_tag(registry: LoopbackRegis
     assert [entry.descriptor.digest for entry in found.all()] == [descriptor.digest]
 
 
-def test_what_others_wrote_into_the_tag_stays(registry: LoopbackRegistry) -> None:
+def test_keeps_entries_of_others_under_the_tag(registry: LoopbackRegistry) -> None:
     registry.referrers_api = False
     theirs = {
         "schemaVersion": 2,
@@ -444,7 +444,7 @@ def test_what_others_wrote_into_the_tag_stays(registry: LoopbackRegistry) -> Non
     assert len(after["manifests"]) == 2
 
 
-def test_what_is_listed_is_not_listed_twice(registry: LoopbackRegistry) -> None:
+def test_lists_an_entry_once(registry: LoopbackRegistry) -> None:
     registry.referrers_api = False
     with store(registry.host, writable=True) as repository:
         repository.put_manifest(*_manifest(registry, SUBJECT))
@@ -453,7 +453,7 @@ def test_what_is_listed_is_not_listed_twice(registry: LoopbackRegistry) -> None:
     assert len(_listed(registry, SUBJECT)) == 1
 
 
-def test_a_tag_that_is_something_else_is_not_overwritten(registry: LoopbackRegistry) -> None:
+def test_does_not_overwrite_a_tag_that_is_not_an_index(registry: LoopbackRegistry) -> None:
     """DIST-25: not an index: report and stop."""
     registry.referrers_api = False
     image = registry.put_image("app", tag=referrers_tag(SUBJECT))
@@ -480,7 +480,7 @@ def _other_writer(registry: LoopbackRegistry, number: int) -> Callable[[], None]
     return write
 
 
-def test_another_writer_between_reading_and_writing_is_not_lost(registry: LoopbackRegistry) -> None:
+def test_keeps_the_entry_of_a_concurrent_writer(registry: LoopbackRegistry) -> None:
     registry.referrers_api = False
 
     def after_answer(handler: Any) -> bool:
@@ -521,7 +521,7 @@ def test_an_etag_is_not_relied_upon(registry: LoopbackRegistry) -> None:
     assert len(_listed(registry, SUBJECT)) == 3
 
 
-def test_the_look_that_decides_comes_a_while_after_the_write(registry: LoopbackRegistry) -> None:
+def test_checks_the_tag_again_some_time_after_the_write(registry: LoopbackRegistry) -> None:
     """A writer that read before us writes while we wait, and again after we have mended it."""
     registry.referrers_api, registry.etags, registry.conditions = False, True, False
     empty = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
@@ -545,7 +545,7 @@ def test_the_look_that_decides_comes_a_while_after_the_write(registry: LoopbackR
     assert len(_listed(registry, SUBJECT)) == 1
 
 
-def test_a_tag_that_is_overwritten_again_and_again_is_an_error(registry: LoopbackRegistry) -> None:
+def test_a_tag_that_is_always_overwritten_is_an_error(registry: LoopbackRegistry) -> None:
     """RULE-6: lost with a word, if it is lost."""
     registry.referrers_api = False
     empty = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
@@ -560,7 +560,7 @@ def test_a_tag_that_is_overwritten_again_and_again_is_an_error(registry: Loopbac
             repository.settle()
 
 
-def test_the_end_of_a_run_mends_all_repositories(registry: LoopbackRegistry) -> None:
+def test_the_end_of_a_run_repairs_all_repositories(registry: LoopbackRegistry) -> None:
     """One wait for all of them, and after a failure none."""
     registry.referrers_api = registry.verify_blobs = False
     waits: list[float] = []
@@ -582,7 +582,7 @@ def test_the_end_of_a_run_mends_all_repositories(registry: LoopbackRegistry) -> 
     assert (waits, referrers_tag(SUBJECT) in registry.repositories["one"].tags) == ([], False)
 
 
-def test_a_list_that_lags_is_asked_again_with_pauses(registry: LoopbackRegistry) -> None:
+def test_requests_a_delayed_list_again_with_pauses(registry: LoopbackRegistry) -> None:
     """What is only listed later is not lost, and the copy does not fail."""
     empty = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
     diary = Diary()
@@ -597,7 +597,7 @@ def test_a_list_that_lags_is_asked_again_with_pauses(registry: LoopbackRegistry)
     assert "does not list 1 referrers that it took" in diary.notices[0]
 
 
-def test_settle_mends_what_a_slow_writer_overwrote(registry: LoopbackRegistry) -> None:
+def test_settle_restores_an_entry_that_was_overwritten(registry: LoopbackRegistry) -> None:
     """A writer that read before us may write after we looked: the end of a copy looks once more."""
     registry.referrers_api = False
     with store(registry.host, writable=True) as repository:
@@ -621,7 +621,7 @@ def test_settle_puts_again_what_the_api_lost(registry: LoopbackRegistry) -> None
         assert repository.settle() == 0
 
 
-def test_a_referrer_that_stays_lost_is_an_error(registry: LoopbackRegistry) -> None:
+def test_a_referrer_that_is_never_listed_is_an_error(registry: LoopbackRegistry) -> None:
     """Signatures are never lost silently (RULE-6)."""
     with store(registry.host, writable=True) as repository:
         repository.put_manifest(*_manifest(registry, SUBJECT, 1))
@@ -640,7 +640,7 @@ def test_threads_do_not_lose_each_others_entries(registry: LoopbackRegistry) -> 
     assert len(_listed(registry, SUBJECT)) == 12
 
 
-def test_two_programs_settle(registry: LoopbackRegistry) -> None:
+def test_settle_ends_with_two_programs(registry: LoopbackRegistry) -> None:
     registry.referrers_api = False
     start, one_by_one = threading.Barrier(2), threading.Lock()
 
@@ -661,7 +661,7 @@ def test_two_programs_settle(registry: LoopbackRegistry) -> None:
         assert len(repository.finder.find(SUBJECT).all()) == 10
 
 
-def test_writers_that_never_stop_are_named(registry: LoopbackRegistry) -> None:
+def test_names_writers_that_never_stop(registry: LoopbackRegistry) -> None:
     registry.referrers_api, registry.etags = False, True
     _other_writer(registry, 0)()
     registry.on("PUT", "/manifests/sha256-", answer(412))
@@ -685,14 +685,14 @@ def taking(registry: LoopbackRegistry, status: int, most: int = len(BLOB)) -> Ca
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
-def test_every_answer_of_success_to_a_chunk_counts(registry: LoopbackRegistry, status: int) -> None:
+def test_accepts_every_success_status_for_a_chunk(registry: LoopbackRegistry, status: int) -> None:
     """ECR answers 201; without a Location the next bytes go where these went."""
     registry.on("PATCH", "", taking(registry, status), times=99)
     assert _push(registry, BLOB, chunked=True) is TransferMethod.COPIED
     assert _held(registry, BLOB)
 
 
-def test_chunk_that_was_taken_and_lost_in_part_is_sent_again(registry: LoopbackRegistry) -> None:
+def test_sends_a_partly_lost_chunk_again(registry: LoopbackRegistry) -> None:
     """The answer says success, and in Range that some of it is not there."""
     registry.on("PATCH", "", taking(registry, 201, most=1_000_000), times=1)
     assert _push(registry, BLOB, chunked=True) is TransferMethod.COPIED
@@ -700,7 +700,7 @@ def test_chunk_that_was_taken_and_lost_in_part_is_sent_again(registry: LoopbackR
     assert registry.requests("PATCH")[1].headers["content-range"] == f"1000000-{len(BLOB) - 1}"
 
 
-def test_single_byte_is_not_taken_for_lost(registry: LoopbackRegistry) -> None:
+def test_a_single_byte_is_not_sent_again(registry: LoopbackRegistry) -> None:
     """`0-0` is one byte, and what distribution says of none."""
     assert _push(registry, b"x", chunked=True) is TransferMethod.COPIED
     assert len(registry.requests("PATCH")) == 1

@@ -102,7 +102,7 @@ def _blobs(written: Written) -> list[Path]:
 
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
-def test_no_byte_of_any_blob_is_free(accepted: Written, data: st.DataObject) -> None:
+def test_every_byte_of_every_blob_counts(accepted: Written, data: st.DataObject) -> None:
     """RULE-4: manifests, configs, layers, signatures and their manifests, all of them."""
     path = data.draw(st.sampled_from(_blobs(accepted)))
     original = path.read_bytes()
@@ -114,7 +114,7 @@ def test_no_byte_of_any_blob_is_free(accepted: Written, data: st.DataObject) -> 
 
 @settings(max_examples=150, deadline=None)
 @given(name=st.sampled_from(sorted(UNCOVERED)), change=CHANGES)
-def test_what_nothing_covers_never_lets_another_artifact_pass(accepted: Written, name: str, change: Change) -> None:
+def test_uncovered_bytes_let_no_other_artifact_pass(accepted: Written, name: str, change: Change) -> None:
     path = accepted.layout / name
     with _changed(path, change.apply(path.read_bytes())):
         outcome = _verify(accepted)
@@ -132,7 +132,7 @@ def _stands(artifact: ArtifactOutcome) -> bool:
 
 @settings(max_examples=150, deadline=None)
 @given(change=CHANGES)
-def test_a_changed_archive_is_refused_or_says_the_same(archived: Written, change: Change) -> None:
+def test_a_changed_archive_is_refused_or_reads_the_same(archived: Written, change: Change) -> None:
     """A tar has bytes that mean nothing (padding, times, modes); none of them may change what is judged."""
     with _changed(archived.layout, change.apply(archived.layout.read_bytes())):
         outcome = _verify(archived)

@@ -31,7 +31,7 @@ def test_no_change_gains_a_pass(cases: dict[str, Case], tmp_path: Path, *, revok
     assert {"pass", "fail", "indeterminate"} <= {verdict for verdict, _ in found}
 
 
-def test_a_pass_that_was_gained_is_noticed(cases: dict[str, Case], tmp_path: Path) -> None:
+def test_reports_a_gained_pass(cases: dict[str, Case], tmp_path: Path) -> None:
     """The revoking CRL is taken away, and nobody says that this is an excuse."""
     case = dataclasses.replace(cases["revoked-crl-jws"], condemning=frozenset())
     bench, law = Bench(tmp_path), Law()
@@ -46,7 +46,7 @@ def test_a_pass_that_was_gained_is_noticed(cases: dict[str, Case], tmp_path: Pat
     assert law.broken(excused, outcome) is None
 
 
-def test_content_that_was_not_signed_is_noticed(cases: dict[str, Case], tmp_path: Path) -> None:
+def test_reports_unsigned_content(cases: dict[str, Case], tmp_path: Path) -> None:
     """The outcome of the case as it is, told of a mutant with another layer, breaks the law."""
     case = cases["ok-plain-jws"]
     bench, law = Bench(tmp_path), Law()
@@ -57,7 +57,7 @@ def test_content_that_was_not_signed_is_noticed(cases: dict[str, Case], tmp_path
     assert "not what was signed" in str(law.broken(Mutant(case, layout={layer: b"another"}), outcome))
 
 
-def test_resealing_reaches_the_signature(cases: dict[str, Case], tmp_path: Path) -> None:
+def test_resealed_changes_reach_the_signature_check(cases: dict[str, Case], tmp_path: Path) -> None:
     """Every digest fits again, so that it is the signature that refuses, and not a digest."""
     case = cases["ok-index"]
     layer = next(path for path, data in case.layout.items() if data.startswith(b"ok-index arm64 layer"))

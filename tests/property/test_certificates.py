@@ -40,7 +40,7 @@ def flipped(data: bytes, *flips: tuple[int, int]) -> bytes:
 
 
 @given(st.binary(max_size=200))
-def test_whatever_bytes_are_a_certificate_or_a_format_error(data: bytes) -> None:
+def test_any_bytes_are_a_certificate_or_a_format_error(data: bytes) -> None:
     for parse in (Certificate.parse, load_certificates):
         with pytest.raises(FormatError):
             parse(data)
@@ -70,7 +70,7 @@ def test_a_chain_with_one_changed_byte_is_never_accepted(flip: tuple[int, int]) 
 @given(st.lists(FLIPS, min_size=1, max_size=3))
 @example([(223, 1)])  # the curve's identifier
 @settings(max_examples=300)
-def test_what_two_readers_accept_they_read_alike(flips: list[tuple[int, int]]) -> None:
+def test_two_readers_agree_on_accepted_certificates(flips: list[tuple[int, int]]) -> None:
     """cryptography as second reader of damaged certificates."""
     data = flipped(LEAF.der, *flips)
     try:
@@ -141,7 +141,7 @@ def _authority(draw: st.DrawFn) -> dict[str, Any]:
     missing=st.sampled_from([None, None, None, 1, 2]),
 )
 @settings(max_examples=150, deadline=None)
-def test_paths_are_found_where_cryptography_finds_them(
+def test_finds_the_paths_that_cryptography_finds(
     *, depth: int, root: dict[str, Any], intermediate: dict[str, Any], tsa: dict[str, Any], missing: int | None
 ) -> None:
     """A differential test over validity, path lengths, unknown critical extensions and missing certificates."""

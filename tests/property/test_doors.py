@@ -19,7 +19,7 @@ def seeds() -> Mapping[str, tuple[bytes, ...]]:
 
 
 @pytest.mark.parametrize("name", sorted(DOORS))
-def test_a_door_holds(name: str, seeds: Mapping[str, tuple[bytes, ...]]) -> None:
+def test_hostile_bytes_give_only_project_errors(name: str, seeds: Mapping[str, tuple[bytes, ...]]) -> None:
     random = Random(name)  # noqa: S311 - to be repeated
     samples = seeds[name]
     for data in samples:

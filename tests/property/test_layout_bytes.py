@@ -105,7 +105,7 @@ def test_sample_is_good_in_both_carriers_and_all_of_it_is_reached() -> None:
 
 @SETTINGS
 @given(st.data())
-def test_no_byte_of_a_directory_changes_unseen(data: st.DataObject) -> None:
+def test_reports_any_changed_byte_of_a_directory(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(NAMES))
     changed = data.draw(change(FILES[name]))
     with temporary() as place:
@@ -115,7 +115,7 @@ def test_no_byte_of_a_directory_changes_unseen(data: st.DataObject) -> None:
 
 @SETTINGS
 @given(st.data())
-def test_no_byte_of_a_tar_changes_unseen(data: st.DataObject) -> None:
+def test_reports_any_changed_byte_of_a_tar(data: st.DataObject) -> None:
     with temporary() as place:
         (place / "x.tar").write_bytes(data.draw(change(TAR)))
         found = proven(place / "x.tar")
@@ -123,7 +123,7 @@ def test_no_byte_of_a_tar_changes_unseen(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("blobs/")])
-def test_every_lost_file_is_missed(tmp_path: Path, name: str) -> None:
+def test_reports_every_lost_file(tmp_path: Path, name: str) -> None:
     assert proven(write_tree(tmp_path, {key: value for key, value in FILES.items() if key != name})) is None
 
 
@@ -145,7 +145,7 @@ def test_no_bit_of_index_json_hides_content(tmp_path: Path, flip: int) -> None:
 
 @SETTINGS
 @given(st.binary(max_size=2000), st.sampled_from(sorted(MANIFEST_TYPES)))
-def test_any_bytes_as_manifest(raw: bytes, media_type: str) -> None:
+def test_any_bytes_as_manifest_give_only_project_errors(raw: bytes, media_type: str) -> None:
     only_ours(lambda: parse_manifest(raw, media_type))
     only_ours(lambda: parse_layout_index(raw))
     only_ours(lambda: check_layout_file(raw, "x"))
@@ -153,7 +153,7 @@ def test_any_bytes_as_manifest(raw: bytes, media_type: str) -> None:
 
 @SETTINGS
 @given(st.data(), st.sampled_from(sorted(MANIFEST_TYPES)))
-def test_any_change_of_a_manifest(data: st.DataObject, media_type: str) -> None:
+def test_any_change_of_a_manifest_gives_only_project_errors(data: st.DataObject, media_type: str) -> None:
     name = data.draw(st.sampled_from([name for name in NAMES if FILES[name].startswith(b"{")]))
     raw = data.draw(change(FILES[name]))
     only_ours(lambda: parse_manifest(raw, media_type))
@@ -162,7 +162,7 @@ def test_any_change_of_a_manifest(data: st.DataObject, media_type: str) -> None:
 
 @SETTINGS
 @given(st.text(max_size=200))
-def test_any_text_as_reference_or_digest(text: str) -> None:
+def test_any_text_as_reference_gives_only_project_errors(text: str) -> None:
     only_ours(lambda: parse_reference(text, lambda path: len(path) % 7 == 0))
     only_ours(lambda: Digest.parse(text))
 
@@ -189,7 +189,7 @@ def tar_bytes(draw: st.DrawFn) -> bytes:
 
 @SETTINGS
 @given(st.one_of(tar_bytes(), st.binary(max_size=3000)))
-def test_any_bytes_as_tar(data: bytes) -> None:
+def test_any_bytes_as_tar_give_only_project_errors(data: bytes) -> None:
     with temporary() as place:
         path = place / "x.tar"
         path.write_bytes(data)

@@ -51,7 +51,7 @@ URLISH = st.lists(
 
 
 @given(ANY_TEXT | URLISH)
-def test_a_location_leads_to_a_plain_url_or_nowhere(location: str) -> None:
+def test_a_location_is_a_plain_url_or_an_error(location: str) -> None:
     try:
         target = follow(BASE, location, home=HOME)
     except FormatError:
@@ -78,7 +78,7 @@ def test_an_origin_is_what_requests_connects_to(url: str) -> None:
 
 
 @given(ANY_TEXT)
-def test_challenges_never_fail(header: str) -> None:
+def test_any_challenge_is_parsed(header: str) -> None:
     for challenge in parse_challenges(header):
         assert challenge.scheme == challenge.scheme.lower()
 
@@ -90,7 +90,7 @@ def test_waiting_is_bounded(asked: str, date: str) -> None:
 
 
 @given(ANY_TEXT)
-def test_headers_never_fail(text: str) -> None:
+def test_any_header_is_parsed(text: str) -> None:
     headers = {"Link": text, "Content-Range": text, "Range": text}
     with suppress(FormatError):
         assert next_page(headers) is None or text
@@ -112,7 +112,7 @@ def test_headers_never_fail(text: str) -> None:
         ("", "", None),
     ],
 )
-def test_retry_after(asked: str, date: str, seconds: float | None) -> None:
+def test_parses_retry_after(asked: str, date: str, seconds: float | None) -> None:
     assert retry_after({"Retry-After": asked, "Date": date}) == seconds
 
 
@@ -133,7 +133,7 @@ def test_retry_after(asked: str, date: str, seconds: float | None) -> None:
         ("", None),
     ],
 )
-def test_links(header: str, target: str | None) -> None:
+def test_parses_links(header: str, target: str | None) -> None:
     """DIST-7"""
     assert next_page({"Link": header}) == target
 
@@ -150,13 +150,13 @@ def test_links(header: str, target: str | None) -> None:
         f"<{'a' * 20_000}>",
     ],
 )
-def test_links_that_are_not_understood_are_errors(header: str) -> None:
+def test_malformed_links_are_errors(header: str) -> None:
     """RULE-6: the list may go on."""
     with pytest.raises(FormatError, match="no link to a page"):
         next_page({"Link": header})
 
 
-def test_queries_are_kept_and_hidden() -> None:
+def test_sends_queries_and_does_not_print_them() -> None:
     assert with_query("https://h/u?_state=a%3D", "digest=x") == "https://h/u?_state=a%3D&digest=x"
     assert with_query("https://h/u", "digest=x") == "https://h/u?digest=x"
     assert without_query("https://user:pw@h/u?secret#x") == "https://h/u"
@@ -165,5 +165,5 @@ def test_queries_are_kept_and_hidden() -> None:
 @pytest.mark.parametrize(
     ("text", "offset"), [("0-1023", 1024), ("bytes=0-9", 10), ("0-0", 0), ("5-9", None), ("", None), ("x", None)]
 )
-def test_upload_offsets(text: str, offset: int | None) -> None:
+def test_parses_upload_offsets(text: str, offset: int | None) -> None:
     assert upload_offset({"Range": text}) == offset

@@ -112,12 +112,12 @@ def judge(pieces: list[Made], order: list[int] | None = None) -> str:
 
 
 @given(PILES)
-def test_revoked_is_what_any_piece_condemns_and_nothing_else(pile: list[Made]) -> None:
+def test_revoked_if_and_only_if_any_piece_revokes(pile: list[Made]) -> None:
     assert (judge(pile) == "revocation.revoked") == any(piece.condemns for piece in pile)
 
 
 @given(PILES)
-def test_what_is_in_doubt_never_passes(pile: list[Made]) -> None:
+def test_doubtful_evidence_never_passes(pile: list[Made]) -> None:
     if any(piece.doubts or piece.condemns for piece in pile):
         assert judge(pile) != "good"
 
@@ -132,7 +132,7 @@ def test_neither_order_nor_name_changes_the_answer(pile: list[Made], random: Any
 
 
 @given(PILES, st.sampled_from(PIECES))
-def test_one_piece_more_is_newer_or_more_severe_never_milder(pile: list[Made], more: Made) -> None:
+def test_more_evidence_is_newer_or_more_severe(pile: list[Made], more: Made) -> None:
     before, after = judge(pile), judge([*pile, more] if more not in pile else pile)
     if before == "revocation.revoked":
         assert after == before

@@ -55,7 +55,7 @@ def answering(answer: bytes) -> Plugin:
 
 
 @given(ANSWERS)
-def test_nothing_but_plugin_errors_comes_out(answer: bytes) -> None:
+def test_any_answer_gives_only_plugin_errors(answer: bytes) -> None:
     plugin = answering(answer)
     algorithm = ALGORITHMS[3]
     for ask in (
@@ -76,7 +76,7 @@ def test_nothing_but_plugin_errors_comes_out(answer: bytes) -> None:
 
 
 @given(ANSWERS)
-def test_metadata_that_is_taken_names_this_plugin_and_contract(answer: bytes) -> None:
+def test_accepted_metadata_names_this_plugin_and_contract(answer: bytes) -> None:
     try:
         metadata: Metadata = answering(answer).metadata()
     except PluginError:
@@ -93,7 +93,7 @@ def test_metadata_that_is_taken_names_this_plugin_and_contract(answer: bytes) ->
     ),
     st.lists(st.sampled_from(["a", "b", "c"]), max_size=3),
 )
-def test_an_answer_that_is_taken_is_about_what_was_asked(results: dict[str, Any], processed: list[str]) -> None:
+def test_an_accepted_answer_is_about_the_request(results: dict[str, Any], processed: list[str]) -> None:
     """D39."""
     answer = json.dumps({"verificationResults": results, "processedAttributes": processed}).encode()
     try:
@@ -111,7 +111,7 @@ def test_an_answer_that_is_taken_is_about_what_was_asked(results: dict[str, Any]
     VALUES,
     st.sampled_from(["describe-key", "generate-signature", "generate-envelope"]),
 )
-def test_a_signature_that_is_taken_verifies(capability: str, member: str, value: Any, command: str) -> None:
+def test_an_accepted_signature_verifies(capability: str, member: str, value: Any, command: str) -> None:
     """PLUGIN-23, PLUGIN-24: with any member of any answer replaced by anything."""
     from airgap.oci.descriptor import JWS_ENVELOPE
     from airgap.pki import algorithms

@@ -30,7 +30,7 @@ BESIDE = st.recursive(
 
 @both
 @given(token=st.binary(min_size=1, max_size=2000))
-def test_any_token_goes_in_and_nothing_else_changes(media_type: str, token: bytes) -> None:
+def test_any_token_is_added_and_nothing_else_changes(media_type: str, token: bytes) -> None:
     """SCHEME-9."""
     before = parse_envelope(media_type, RAW[media_type])
     made = with_timestamp(media_type, RAW[media_type], token)
@@ -41,14 +41,14 @@ def test_any_token_goes_in_and_nothing_else_changes(media_type: str, token: byte
 
 
 @given(beside=st.dictionaries(st.integers(100, 200), st.binary(max_size=9) | st.integers(0, 2**64 - 1), max_size=3))
-def test_what_stands_beside_stays_in_cose(beside: dict[int, Any]) -> None:
+def test_keeps_other_unprotected_members_in_cose(beside: dict[int, Any]) -> None:
     raw = envelopes.cose(LEAF, unprotected=beside)
     made = with_timestamp(COSE, raw, b"token")
     assert beside.items() <= cbor.load(made[1:])[1].items()
 
 
 @given(beside=BESIDE)
-def test_what_stands_beside_stays_in_jws(beside: Any) -> None:
+def test_keeps_other_unprotected_members_in_jws(beside: Any) -> None:
     raw = envelopes.jws(LEAF, header={"com.example": beside})
     try:
         before = json.load_object(raw, json.Reading.SIGNED)["header"]["com.example"]
@@ -60,7 +60,7 @@ def test_what_stands_beside_stays_in_jws(beside: Any) -> None:
 
 @both
 @given(at=st.integers(0, 10**6), flip=st.integers(1, 255))
-def test_damaged_envelopes_give_our_errors_alone(media_type: str, at: int, flip: int) -> None:
+def test_damaged_envelopes_give_only_project_errors(media_type: str, at: int, flip: int) -> None:
     raw = bytearray(RAW[media_type])
     raw[at % len(raw)] ^= flip
     try:
@@ -72,6 +72,6 @@ def test_damaged_envelopes_give_our_errors_alone(media_type: str, at: int, flip:
 
 @both
 @given(raw=st.binary(max_size=200))
-def test_rubbish_is_refused(media_type: str, raw: bytes) -> None:
+def test_random_bytes_are_refused(media_type: str, raw: bytes) -> None:
     with pytest.raises(Rejected):
         with_timestamp(media_type, raw, b"token")
