@@ -1,7 +1,8 @@
 """Locks on folders. A lock ends with the process that holds it.
 
 The folder itself is locked, so that no lock file stays behind in a layout. Where the system cannot lock folders
-(Windows, some network shares), a lock file that only one process can create is used instead.
+(Windows, some network shares), a lease is used instead: a hidden file in it that its holder renews. It ends with a
+process of this machine, and a while after the last renewal of any other.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from airgap.errors import AirgapError
 from airgap.text import safe
@@ -24,7 +25,11 @@ from airgap.text import safe
 if sys.platform != "win32":
     import fcntl
 
-_LOCK_FILE: Final = "airgap.lock"
+if TYPE_CHECKING:  # only where folders cannot be locked
+    from filelock import SoftFileLease
+
+LEASE_FILE: Final = ".airgap.lock"
+_LEASE_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.02
 _LOCKS: Final = 256
 """Names that share a lock wait for each other for no reason, but not for long."""
@@ -32,20 +37,61 @@ PATIENCE_SECONDS: Final = 60.0
 """How long another writer may hold the lock: it is held while one file is written."""
 
 
-def try_lock(folder: Path) -> int | None:
-    """An open descriptor that holds the lock on `folder` until it is closed, or None: it is taken, or cannot be."""
-    if sys.platform == "win32":
-        return None
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | getattr(os, "O_NOFOLLOW", 0))
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
+class FolderLock:
+    """The lock on one folder, for one holder: `take` it, then `release` it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder: Final = folder
+        self._descriptor: int | None = None
+        self._lease: SoftFileLease | None = None
+
+    def take(self) -> bool:
+        """Whether this has the lock now; False if another process or thread has it. Raises OSError.
+
+        To take over the lease of a dead process of another machine, ask again for as long as a lease lasts.
+        """
+        if sys.platform == "win32":
+            return self._take_lease()
+        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | getattr(os, "O_NOFOLLOW", 0))
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        except OSError:  # folders of this file system cannot be locked
+            os.close(descriptor)
+            return self._take_lease()
+        self._descriptor = descriptor
+        return True
+
+    def _take_lease(self) -> bool:
+        from filelock import SoftFileLease, Timeout
+
+        if self._lease is None:  # kept: it knows since when the lease of another has not been renewed
+            self._lease = SoftFileLease(self.folder / LEASE_FILE, lease_duration=_LEASE_SECONDS, thread_local=False)
+        try:
+            self._lease.acquire(timeout=0)
+        except Timeout:
+            return False
+        return True
+
+    def release(self) -> None:
+        """Gives the lock back. The folder may be gone by now."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        if self._lease is not None:
+            with suppress(OSError):
+                self._lease.release()
+
+
+def try_lock(folder: Path) -> FolderLock | None:
+    """The lock on `folder`, or None: it is taken, or cannot be."""
+    lock = FolderLock(folder)
+    with suppress(OSError):
+        if lock.take():
+            return lock
+    return None
 
 
 @contextmanager
@@ -54,26 +100,19 @@ def exclusive(folder: Path, *, patience: float = PATIENCE_SECONDS) -> Iterator[N
 
     For a link, the folder that it leads to is locked, so that writers that use its real name are kept out, too.
     """
-    folder = Path(os.path.realpath(folder))
+    lock = FolderLock(Path(os.path.realpath(folder)))
     deadline = time.monotonic() + patience
-    lock_file = folder / _LOCK_FILE
-    while True:
-        descriptor = try_lock(folder) if _can_lock(folder) else _create(lock_file)
-        if descriptor is not None:
-            break
+    while not lock.take():
         if time.monotonic() > deadline:
             raise AirgapError(
-                f"another process has been writing {safe(folder)} for {patience:.0f} seconds",
-                remedy=f"Wait for it to end. If there is none, remove {safe(lock_file)} if it is there.",
+                f"another process has been writing {safe(lock.folder)} for {patience:.0f} seconds",
+                remedy="Wait for it to end.",
             )
         time.sleep(_POLL_SECONDS)
     try:
         yield
     finally:
-        os.close(descriptor)
-        if not _can_lock(folder):
-            with suppress(OSError):
-                lock_file.unlink()
+        lock.release()
 
 
 @contextmanager
@@ -105,33 +144,3 @@ def _folder_of_locks() -> Path:
     if not stat.S_ISDIR(found.st_mode) or (sys.platform != "win32" and found.st_uid != os.getuid()):
         raise PermissionError(errno.EPERM, "is not a folder of this user", str(folder))
     return folder
-
-
-_lockable: dict[Path, bool] = {}
-
-
-def _can_lock(folder: Path) -> bool:
-    """Whether folders of this file system can be locked. Tested while nothing else can hold the lock."""
-    if sys.platform == "win32":
-        return False
-    known = _lockable.get(folder)
-    if known is None:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            known = True
-        except BlockingIOError:
-            known = True
-        except OSError:
-            known = False
-        finally:
-            os.close(descriptor)
-        _lockable[folder] = known
-    return known
-
-
-def _create(path: Path) -> int | None:
-    try:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-    except FileExistsError:
-        return None

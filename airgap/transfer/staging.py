@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from airgap.locking import exclusive, try_lock
+from airgap.locking import LEASE_FILE, FolderLock, exclusive, try_lock
 from airgap.transfer.checked_bytes import writing
 
 PREFIX: Final = ".airgap-"
@@ -43,7 +43,7 @@ class Staging:
                     path.replace(self.folder / name)
             for folder, lock in self._dead:
                 shutil.rmtree(folder, ignore_errors=True)
-                os.close(lock)
+                lock.release()
 
     @contextmanager
     def file(self) -> Iterator[tuple[int, Path]]:
@@ -92,12 +92,12 @@ class Staging:
         kept = set(_partial(self.folder)) if keep and self._lock is not None else set()
         if kept:
             for path in self.folder.iterdir():
-                if path not in kept:
+                if path not in kept and path.name != LEASE_FILE:
                     path.unlink(missing_ok=True)
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
 
 
 def kept_parts(layout: Path) -> dict[str, int]:
@@ -109,7 +109,7 @@ def kept_parts(layout: Path) -> dict[str, int]:
     return found
 
 
-def _dead(layout: Path) -> Iterator[tuple[Path, int]]:
+def _dead(layout: Path) -> Iterator[tuple[Path, FolderLock]]:
     """Locked folders of dead writers."""
     for folder in layout.glob(f"{PREFIX}*"):
         if folder.is_symlink() or not folder.is_dir():

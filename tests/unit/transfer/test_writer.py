@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import io
 import os
-import threading
-import time
 from pathlib import Path
 
 import pytest
 
-from airgap import locking
-from airgap.errors import AirgapError, ContentError, UsageError
-from airgap.locking import exclusive
+from airgap.errors import ContentError, UsageError
 from airgap.oci.descriptor import IMAGE_LAYER, Descriptor
 from airgap.oci.digest import Digest
 from airgap.transfer import writer
@@ -171,40 +167,6 @@ def test_a_file_where_a_folder_has_to_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(WriteError, match="file"):
         LayoutWriter(str(tmp_path / "file"))
-
-
-@posix
-@pytest.mark.parametrize("lockable", [True, False], ids=["folder lock", "lock file"])
-def test_only_one_is_inside_at_a_time(tmp_path: Path, lockable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locking, "_can_lock", lambda _: lockable)
-    inside, most = 0, 0
-    guard = threading.Lock()
-
-    def enter() -> None:
-        nonlocal inside, most
-        with exclusive(tmp_path):
-            with guard:
-                inside += 1
-                most = max(most, inside)
-            time.sleep(0.005)
-            with guard:
-                inside -= 1
-
-    threads = [threading.Thread(target=enter) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert most == 1
-    assert not list(tmp_path.iterdir())
-
-
-@posix
-@pytest.mark.parametrize("lockable", [True, False], ids=["folder lock", "lock file"])
-def test_patience_ends(tmp_path: Path, lockable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locking, "_can_lock", lambda _: lockable)
-    with exclusive(tmp_path), pytest.raises(AirgapError, match="another process"), exclusive(tmp_path, patience=0.05):
-        pass
 
 
 @pytest.mark.parametrize(
