@@ -68,12 +68,16 @@ class IndexEntry(NamedTuple):
 
 
 def read_entries(
-    index: Index, is_attachment: Callable[[Descriptor], bool], may_run: Callable[[Descriptor], bool]
+    index: Index,
+    is_attachment: Callable[[Descriptor], bool],
+    is_signature: Callable[[Descriptor], bool],
+    may_run: Callable[[Descriptor], bool],
 ) -> tuple[IndexEntry, ...]:
     """The entries of `index.json`.
 
-    `is_attachment` tells whether content is attached to something and cannot run itself, `may_run` whether it may be
-    an image. Files, charts and modules keep their names.
+    `is_attachment` tells whether content is attached to something and cannot run itself, `is_signature` whether it is
+    judged as a signature of that, `may_run` whether it may be an image. Files, charts and modules keep their names. So
+    does what is attached and comes before the image of its name: skopeo takes it by that name.
     """
     entries = [IndexEntry(descriptor, number) for number, descriptor in enumerate(index.manifests)]
     bearers: defaultdict[str, list[IndexEntry]] = defaultdict(list)
@@ -83,15 +87,21 @@ def read_entries(
     standing: set[str] = set()
     """Names of something that is no attachment which something else has, too."""
     attached: dict[int, IndexEntry] = {}
+    leading: set[int] = set()
     for name, group in bearers.items():
         if _is_one(group):
             continue
         apart = {entry.number: entry for entry in group if is_attachment(entry.descriptor)}
-        attached |= apart
         rest = [entry for entry in group if entry.number not in apart]
         if rest and all(may_run(entry.descriptor) for entry in rest):
             standing.add(name)
-    aside = {number for number, entry in attached.items() if standing.issuperset(entry.names)}
+            leading |= {
+                number
+                for number, entry in apart.items()
+                if number < rest[0].number and not is_signature(entry.descriptor)
+            }
+        attached |= apart
+    aside = {number for number, entry in attached.items() if standing.issuperset(entry.names)} - leading
     return tuple(entry._replace(aside=True) if entry.number in aside else entry for entry in entries)
 
 

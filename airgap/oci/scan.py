@@ -126,7 +126,7 @@ class _Scanner:
     def run(self) -> Scan:
         index = self._store.index()
         self._problems.extend(_unreadable_entries(index))
-        self._entries = read_entries(index, self._is_attachment, self._may_run)
+        self._entries = read_entries(index, self._is_attachment, self._is_signature, self._may_run)
         names = Names(self._entries, self._store.name)
         for entry, name in names.doubles():
             # LAYOUT-7: not forbidden, but tools differ in which of them they take
@@ -157,6 +157,10 @@ class _Scanner:
     def _is_attachment(self, descriptor: Descriptor) -> bool:
         manifest = self._try(descriptor) if descriptor.is_manifest else None
         return manifest is not None and is_attachment(self._store, descriptor, manifest)
+
+    def _is_signature(self, descriptor: Descriptor) -> bool:
+        manifest = self._try(descriptor) if descriptor.is_manifest else None
+        return manifest is not None and manifest.artifact_type == NOTARY_SIGNATURE
 
     def _may_run(self, descriptor: Descriptor) -> bool:
         """Whether it is an image, as far as it can be read."""

@@ -71,6 +71,18 @@ def test_judges_each_entry_of_a_doubled_tag_where_one_has_a_subject(tmp_path: Pa
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
 
 
+def test_first_entry_of_a_doubled_tag_was_not_judged_where_it_cannot_be_run(tmp_path: Path) -> None:
+    """skopeo copies it under the tag of the signed image; hauler puts images first."""
+    scene = Scene()
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        attached = box.add_referrer(target, b"{}", artifact_type="application/vnd.example.sbom", listed=False)
+        box.entries.insert(0, replace(attached, annotations={REF_NAME: "v1"}).to_json())
+
+    scene.packing.append(pack)
+    _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
+
+
 @pytest.mark.parametrize("config_type", ["application/vnd.cncf.notary.signature", "application/vnd.example.sbom+json"])
 def test_judges_each_entry_of_a_doubled_tag_where_one_has_another_config_type(tmp_path: Path, config_type: str) -> None:
     """containerd reads the config whatever its type, and unpacks the layers."""
