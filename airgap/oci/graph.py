@@ -378,6 +378,10 @@ class Graph:
         except ContentError:
             return ()
 
+    def children(self, descriptor: Descriptor) -> Iterator[Descriptor]:
+        """The manifests that an index lists; none where it cannot be read, which is reported elsewhere."""
+        return (below for _, below in self._successors(descriptor) if below.is_manifest)
+
     # --- referring ---
 
     def referrers(self, descriptor: Descriptor) -> Referrers:

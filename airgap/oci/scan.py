@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from airgap import limits
 from airgap.errors import ContentError
 from airgap.oci.attached import cosign_suffix, is_attachment, is_image_kind, is_runnable, stated_subject
-from airgap.oci.descriptor import ACQUISITION, INDEX_TYPES, NOTARY_SIGNATURE, Descriptor
+from airgap.oci.descriptor import ACQUISITION, ENVELOPE_TYPES, INDEX_TYPES, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.entry_names import IndexEntry, Names, read_entries
@@ -160,7 +160,9 @@ class _Scanner:
 
     def _is_signature(self, descriptor: Descriptor) -> bool:
         manifest = self._try(descriptor) if descriptor.is_manifest else None
-        return manifest is not None and manifest.artifact_type == NOTARY_SIGNATURE
+        if not isinstance(manifest, Manifest) or manifest.artifact_type != NOTARY_SIGNATURE:
+            return False
+        return ENVELOPE_TYPES.issuperset(layer.media_type for layer in manifest.layers)
 
     def _may_run(self, descriptor: Descriptor) -> bool:
         """Whether it is an image, as far as it can be read."""

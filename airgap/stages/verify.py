@@ -372,20 +372,26 @@ class _Verification:
     def _referrers(
         self, target: Target, artifact: Descriptor, statement: Statement, warnings: list[str]
     ) -> Iterator[ReferrerOutcome]:
-        """The referrers that are no signatures, with the results of their own signatures; each once."""
-        seen: set[Digest] = {artifact.digest}
-        queue = deque([artifact])
+        """The referrers that are no signatures, with the results of their own signatures; each once.
+
+        Also those of the images in an index: the SBOM of a platform is attached to the image of it.
+        """
+        seen: set[Digest] = set()
+        queue: deque[tuple[Descriptor, Referrer | None]] = deque([(artifact, None)])
         while queue:
-            for referrer in target.graph.referrers(queue.popleft()).readable(reported_elsewhere):
-                attached, kind = referrer.descriptor, referrer.artifact_type
-                if is_signature(referrer.manifest) or kind == ACQUISITION or attached.digest in seen:
-                    continue
-                if not target.graph.spend():
-                    warnings.append("more artifacts are attached than were judged")
-                    return
-                seen.add(attached.digest)
-                queue.append(attached)
-                yield self._attached(target, referrer, statement)
+            descriptor, attached = queue.popleft()
+            if descriptor.digest in seen:
+                continue
+            if not target.graph.spend():
+                warnings.append("more artifacts are attached than were judged")
+                return
+            seen.add(descriptor.digest)
+            if attached is not None:
+                yield self._attached(target, attached, statement)
+            queue.extend((child, None) for child in target.graph.children(descriptor))
+            for referrer in target.graph.referrers(descriptor).readable(reported_elsewhere):
+                if not is_signature(referrer.manifest) and referrer.artifact_type != ACQUISITION:
+                    queue.append((referrer.descriptor, referrer))
 
     def _attached(self, target: Target, referrer: Referrer, statement: Statement) -> ReferrerOutcome:
         """Judged once, also if cosign tags attach it to many artifacts. Metadata is demanded of the artifact alone."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from airgap.oci.descriptor import Descriptor
+from airgap.oci.manifest import parse_manifest
 from airgap.revocation.artifact import EVIDENCE_TYPE
 from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder
@@ -39,6 +40,22 @@ def test_counts_unsigned_attachments(tmp_path: Path, number: int) -> None:
     noun, verb = ("attachment", "has") if number == 1 else ("attachments", "have")
     assert f"note {number} {noun} of {number} {verb} no valid signature, so nothing proves who made" in text
     assert SBOM in text
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_counts_unsigned_attachments_of_platforms(tmp_path: Path, *, nested: bool) -> None:
+    """The SBOM of a platform is attached to the image in the index."""
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        for child in parse_manifest(box.blobs[target.digest], target.media_type).successors():
+            sbom = box.add_referrer(child[1], b"sbom", artifact_type=SBOM, layer_type=SBOM)
+            if nested:
+                box.add_referrer(sbom, b"licenses", artifact_type=SBOM)
+
+    counted, text = _verified(tmp_path, pack, Scene(index=True))
+    number = 4 if nested else 2
+    assert counted == {"count": number, "unsigned": number}
+    assert f"note {number} attachments of {number} have no valid signature" in text
 
 
 def test_does_not_count_an_attachment_with_a_valid_signature(tmp_path: Path) -> None:

@@ -71,12 +71,13 @@ def test_judges_each_entry_of_a_doubled_tag_where_one_has_a_subject(tmp_path: Pa
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
 
 
-def test_first_entry_of_a_doubled_tag_was_not_judged_where_it_cannot_be_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["application/vnd.example.sbom", NOTARY_SIGNATURE])
+def test_first_entry_of_a_doubled_tag_was_not_judged_where_it_cannot_be_run(tmp_path: Path, kind: str) -> None:
     """skopeo copies it under the tag of the signed image; hauler puts images first."""
     scene = Scene()
 
     def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        attached = box.add_referrer(target, b"{}", artifact_type="application/vnd.example.sbom", listed=False)
+        attached = box.add_referrer(target, b"{}", artifact_type=kind, layer_type="text/plain", listed=False)
         box.entries.insert(0, replace(attached, annotations={REF_NAME: "v1"}).to_json())
 
     scene.packing.append(pack)
