@@ -5,7 +5,7 @@ Searched in this order; the first file that knows the registry decides:
 1. the file named explicitly (`--registry-config`): then no other
 2. `$REGISTRY_AUTH_FILE`
 3. `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json`
-4. `$XDG_RUNTIME_DIR/containers/auth.json`
+4. `$XDG_RUNTIME_DIR/containers/auth.json`; on Linux without that variable `/run/containers/UID/auth.json`
 5. `$XDG_CONFIG_HOME/containers/auth.json`, else `~/.config/containers/auth.json`
 
 `airgap login` writes to the first of 1 to 3, so that the credentials just entered are those that are used. Within a
@@ -15,9 +15,11 @@ containers-auth.json(5)); credHelpers before auths before credsStore.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -32,6 +34,8 @@ from airgap.parse.base64 import decode_standard, encode_standard
 from airgap.parse.json import JsonObject, Reading, as_object, dump, load_object, take_optional
 from airgap.text import safe
 
+_RUN: Final = Path("/run/containers")
+"""Where skopeo and podman keep logins of users without $XDG_RUNTIME_DIR: root, services (containers-auth.json(5))."""
 _HELPER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _HELPER_SECONDS: Final = 60
 """Seconds for a helper, which may ask its user or a cloud service."""
@@ -74,16 +78,21 @@ def credential_files(explicit: Path | None, environment: Mapping[str, str]) -> t
         return (explicit,)
     home = _home(environment)
     docker = environment.get("DOCKER_CONFIG")
-    runtime = environment.get("XDG_RUNTIME_DIR")
     config = environment.get("XDG_CONFIG_HOME")
     named = environment.get("REGISTRY_AUTH_FILE")
     candidates = (
         Path(named) if named else None,
         Path(docker) / "config.json" if docker else home and home / ".docker/config.json",
-        Path(runtime) / "containers" / "auth.json" if runtime else None,
+        _runtime(environment),
         Path(config) / "containers/auth.json" if config else home and home / ".config/containers/auth.json",
     )
     return tuple(path for path in candidates if path is not None)
+
+
+def _runtime(environment: Mapping[str, str]) -> Path | None:
+    if named := environment.get("XDG_RUNTIME_DIR"):
+        return Path(named) / "containers/auth.json"
+    return _RUN / str(os.getuid()) / "auth.json" if sys.platform == "linux" else None
 
 
 def _home(environment: Mapping[str, str]) -> Path | None:

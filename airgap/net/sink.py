@@ -218,7 +218,7 @@ class RegistrySink(RegistrySource):
                 for fetched in lost:
                     self.manifests.put(fetched, fetched.descriptor.digest)
                     mended.add(fetched.descriptor.digest)
-            self.client.http.pause(look, f"{self.name} does not list {len(lost)} referrers that it took")
+            self.client.http.pause(look, f"{self.name} does not list {_some(lost)} it took")
         raise self.client.error(
             f"{self.name} takes referrers of {subject} and does not list them",
             remedy="Copy again with --referrers-tag always, so that the referrers tag lists them, too.",
@@ -228,3 +228,7 @@ class RegistrySink(RegistrySource):
         if self._referrers_tag == ReferrersTag.AUTO:
             return not handled
         return self._referrers_tag == ReferrersTag.ALWAYS
+
+
+def _some(lost: Sequence[Fetched]) -> str:
+    return "a referrer that" if len(lost) == 1 else f"{len(lost)} referrers that"

@@ -7,7 +7,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -55,6 +55,8 @@ _OTHER: Final = "other"
 _COSIGN: Final[Mapping[str, str]] = MappingProxyType({"sig": "cosign sig", "att": "att", "sbom": "sbom"})
 """By the suffix of cosign's tags."""
 _SBOM: Final = ("spdx", "cyclonedx", "syft", "sbom")
+_ZERO_TIME: Final = datetime(1, 1, 1, tzinfo=UTC)
+"""What programs in Go write where they have no date (crane, ko)."""
 _ATTESTATION: Final = ("in-toto", "dsse", "attestation", "provenance", "slsa")
 
 
@@ -256,9 +258,10 @@ def _created(config: bytes) -> datetime | None:
 def _time(text: str | None) -> datetime | None:
     """The date that somebody states; None where that is none."""
     try:
-        return rfc3339(text) if text else None
+        stated = rfc3339(text) if text else None
     except FormatError:
         return None
+    return stated if stated != _ZERO_TIME else None
 
 
 def _kinds(referrer: Referrer) -> Iterator[str]:

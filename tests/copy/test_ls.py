@@ -155,9 +155,11 @@ def test_other_artifacts_have_no_platform(tmp_path: Path) -> None:
     assert (one["platforms"], one["created"], one["licenses"]) == ([], "2025-01-02T00:00:00Z", "MIT")
 
 
-def test_ignores_a_malformed_date(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stated", ["yesterday", "0001-01-01T00:00:00Z"])
+def test_ignores_a_date_that_is_none(tmp_path: Path, stated: str) -> None:
+    """Programs in Go (crane, ko) write the year 1 where they have no date."""
     made = LayoutBuilder()
-    made.tag(made.add_image(b"layer", annotations={"org.opencontainers.image.created": "yesterday"}), "v1")
+    made.tag(made.add_image(b"layer", annotations={"org.opencontainers.image.created": stated}), "v1")
     (one,) = listed(str(made.write_directory(tmp_path / "box")))["artifacts"]
     assert one["created"] is None
 

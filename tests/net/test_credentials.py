@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import stat
 import sys
 from pathlib import Path
@@ -105,6 +106,15 @@ def test_containers_files_are_read(tmp_path: Path, variable: str, value: str, pa
     """containers-auth.json(5)"""
     _write(tmp_path / path, {"auths": {"registry.example": _auth("podman")}})
     assert _user(tmp_path, "registry.example", **{variable: str(tmp_path / value)}) == "podman"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the file is for Linux")
+def test_finds_a_login_of_root_by_skopeo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without $XDG_RUNTIME_DIR it is below /run; "there are none" was untrue after a login by skopeo or podman."""
+    monkeypatch.setattr("airgap.net.credentials._RUN", tmp_path / "run")
+    _write(tmp_path / f"run/{os.getuid()}/auth.json", {"auths": {"registry.example": _auth("skopeo")}})
+    assert _user(tmp_path, "registry.example") == "skopeo"
+    assert _user(tmp_path, "registry.example", XDG_RUNTIME_DIR=str(tmp_path / "other")) is None
 
 
 def test_the_first_file_that_knows_the_registry_decides(tmp_path: Path) -> None:

@@ -594,7 +594,7 @@ def test_requests_a_delayed_list_again_with_pauses(registry: LoopbackRegistry) -
     assert len(diary.waits) == 5
     assert sum(diary.waits) > 5
     assert sorted(diary.waits) == diary.waits, "longer each time"
-    assert "does not list 1 referrers that it took" in diary.notices[0]
+    assert "does not list a referrer that it took" in diary.notices[0]
 
 
 def test_settle_restores_an_entry_that_was_overwritten(registry: LoopbackRegistry) -> None:
