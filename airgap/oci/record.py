@@ -144,6 +144,8 @@ class Record:
     platforms: tuple[str, ...] = ()
     """The chosen platforms; empty means all."""
     absent: tuple[LeftOut, ...] = ()
+    elsewhere: tuple[Descriptor, ...] = ()
+    """Non-distributable layers that the source did not hold; the first of very many."""
 
     @classmethod
     def parse(cls, raw: bytes) -> Self:
@@ -172,6 +174,7 @@ class Record:
             lookups=take_list(referrers, "answers", RecordedLookup.from_json, limit=limits.REFERRERS),
             platforms=_texts(platforms, "chosen"),
             absent=take_list(platforms, "absent", LeftOut.from_json, limit=limits.INDEX_ENTRIES),
+            elsewhere=take_list(document, "elsewhere", Descriptor.from_json, limit=limits.LAYERS, required=False),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -185,6 +188,7 @@ class Record:
 
     def facts(self) -> dict[str, Any]:
         """Its members without the writer and the time."""
+        elsewhere = [item.to_json() for item in self.elsewhere]
         return {
             "source": _known({"kind": self.kind, "name": self.name, "reference": self.reference}),
             "artifact": bare(self.artifact).to_json(),
@@ -198,6 +202,7 @@ class Record:
                     "answers": [item.to_json() for item in self.lookups],
                 }
             ),
+            **({"elsewhere": elsewhere} if elsewhere else {}),
         }
 
     def says_the_same(self, other: Record) -> bool:

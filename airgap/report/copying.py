@@ -185,8 +185,8 @@ def _artifact_lines(artifact: CopiedArtifact, style: Style) -> Iterator[str]:
     if artifact.planned.left_out:
         names = ", ".join(sorted({str(item.platform or "of no platform") for item in artifact.planned.left_out}))
         yield f"         {style.paint('unsure', 'note')} left out, and recorded as left out: {names}"
-    for layer in artifact.elsewhere:
-        where = f", only at {safe(layer.urls[0], limit=160)}" if layer.urls else ""
+    for layer in artifact.planned.elsewhere:
+        where = f"; it is at {safe(layer.urls[0], limit=160)}" if layer.urls else ""
         text = f"a non-distributable layer did not come along: {layer.digest} ({size(layer.size)}){where}"
         yield f"         {style.paint('unsure', 'note')} {text}"
     for problem in artifact.planned.problems:
@@ -264,7 +264,7 @@ def _artifact(artifact: CopiedArtifact) -> Json:
         ],
         "elsewhere": [
             {"digest": str(layer.digest), "size": layer.size, "urls": [safe(url) for url in layer.urls]}
-            for layer in artifact.elsewhere
+            for layer in (planned.elsewhere if planned else ())
         ],
         "left_behind": [str(problem) for problem in (planned.problems if planned else ())],
         "notes": list(planned.notes if planned else ()),

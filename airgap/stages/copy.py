@@ -447,7 +447,6 @@ class _Copy:
                     planned=planned,
                     status=status_of(planned, error, moved, dry_run=self._request.dry_run),
                     error=error,
-                    elsewhere=tuple(plan.nodes[key].descriptor for key in sorted(done.skipped & planned.keys, key=str)),
                 )
             )
         self._totals = added(self._totals, plan, moved, done)

@@ -34,8 +34,6 @@ class CopiedArtifact:
     """`copied`, `current` (nothing was missing), `planned` (dry run), `partial` (referrers were left behind),
     `failed`."""
     error: AirgapError | None = None
-    elsewhere: tuple[Descriptor, ...] = ()
-    """Non-distributable layers that the source does not hold: they stay where their URLs are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,13 +120,13 @@ def added(
     moved: Mapping[Key, TransferMethod],
     done: TransferResult,
 ) -> Totals:
-    """The totals with those of one plan; what was skipped is not counted."""
+    """The totals with those of one plan."""
     by = dict(totals.by)
     nodes = {key: plan.nodes[key] for key in moved if key in plan.nodes}
     for key, node in nodes.items():
         by[moved[key].value] = by.get(moved[key].value, 0) + node.descriptor.size
     count = sum(node.descriptor.size for node in nodes.values())
-    lost = (done.skipped | done.failures.keys()) & done.survey.missing
+    lost = done.failures.keys() & done.survey.missing
     absent = sum(plan.nodes[key].descriptor.size for key in lost)
     everything = done.survey.bytes + done.survey.present_bytes - absent
     return Totals(

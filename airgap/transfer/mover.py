@@ -7,7 +7,7 @@ failed content are left out, and everything else is completed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,6 +15,7 @@ from typing import Final
 
 from airgap.errors import AirgapError, Cause, ContentError, TransferError, UnsignedError
 from airgap.oci.descriptor import Descriptor
+from airgap.oci.manifest import Index, Manifest
 from airgap.text import safe
 from airgap.transfer.endpoint import Blobs, Destination, NamingResult, Resumable, Sink, TransferMethod
 from airgap.transfer.events import (
@@ -77,8 +78,6 @@ class TransferResult:
     survey: Survey
     moved: Mapping[Key, TransferMethod]
     """The new content of the destination, and the method for each."""
-    skipped: frozenset[Key] = frozenset()
-    """External layers that the source does not have."""
     failures: Mapping[Key, AirgapError] = field(default_factory=dict)
     named: NamingResult = field(default_factory=NamingResult)
 
@@ -207,9 +206,7 @@ def transfer(
     named = sink.finish(entries)
     for artifact in complete:
         progress(ArtifactDone(reference=artifact.wanted.reference, digest=artifact.wanted.descriptor.digest))
-    return TransferResult(
-        survey=found, moved=run.moved, skipped=frozenset(run.skipped), failures=run.failures, named=named
-    )
+    return TransferResult(survey=found, moved=run.moved, failures=run.failures, named=named)
 
 
 class _Transfer:
@@ -220,7 +217,6 @@ class _Transfer:
         self._keep_going = keep_going
         self._workers = WorkerPool(executor)
         self.moved: dict[Key, TransferMethod] = {}
-        self.skipped: set[Key] = set()
         self.failures: dict[Key, AirgapError] = {}
         self._attached = {
             key_of(item.descriptor): (item, artifact) for artifact in plan.artifacts for item in artifact.attached
@@ -243,7 +239,7 @@ class _Transfer:
             else:
                 self.failures[key_of(node.descriptor)] = self.failures[failed]
 
-    def _collect(self, node: Node, future: Future[TransferMethod | None]) -> None:
+    def _collect(self, node: Node, future: Future[TransferMethod]) -> None:
         key = key_of(node.descriptor)
         try:
             how = future.result()
@@ -252,19 +248,12 @@ class _Transfer:
                 raise
             self.failures[key] = error
             return
-        if how is None:
-            self.skipped.add(key)
-        elif how is not TransferMethod.EXISTED:
+        if how is not TransferMethod.EXISTED:
             self.moved[key] = how
 
-    def _put_blob(self, node: Node) -> TransferMethod | None:
+    def _put_blob(self, node: Node) -> TransferMethod:
         self._workers.check()
-        try:
-            return put_blob(self._sink, node.descriptor, node.source, self._progress, check=self._workers.check)
-        except ContentError as error:
-            if node.optional and error.reason == "content.missing":
-                return None
-            raise
+        return put_blob(self._sink, node.descriptor, node.source, self._progress, check=self._workers.check)
 
     def _put_manifest(self, node: Node) -> TransferMethod:
         if node.manifest is None:
@@ -277,7 +266,7 @@ class _Transfer:
                 raise self._refused(node, error) from None
             # content that it claimed to have is missing: copy everything, then put the manifest again
             self._mend(node)
-            self._put_again(node.descriptor, node.manifest.raw, node.below)
+            self._put_again(node, node.manifest)
         self._progress(ManifestDone(digest=node.descriptor.digest))
         return TransferMethod.COPIED
 
@@ -293,14 +282,14 @@ class _Transfer:
             **error.facts,
         )
 
-    def _put_again(self, descriptor: Descriptor, raw: bytes, below: Collection[Key]) -> None:
+    def _put_again(self, node: Node, manifest: Manifest | Index) -> None:
         try:
-            self._sink.put_manifest(descriptor, raw)
+            self._sink.put_manifest(node.descriptor, manifest.raw)
         except AirgapError as error:
-            absent = [key for key in below if key in self.skipped]
+            absent = [item for _, item in manifest.successors() if item.is_external and key_of(item) not in node.below]
             if absent and self._sink.says_incomplete(error):
                 error.remedy = (
-                    f"Its layer {absent[0][0]} is non-distributable, and the source has it not. Allow such layers "
+                    f"Its layer {absent[0].digest} is non-distributable, and the source has it not. Allow such layers "
                     "in that registry, or bring the layer from its URL into the source first."
                 )
             raise

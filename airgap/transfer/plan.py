@@ -82,11 +82,6 @@ class Node:
     below: tuple[Key, ...] = ()
     subject: Key | None = None
 
-    @property
-    def optional(self) -> bool:
-        """Whether it may be missing: it is left out if the source does not have it."""
-        return self.descriptor.is_external
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedReferrer:
@@ -116,6 +111,8 @@ class PlannedArtifact:
     """Whether cosign's tags were looked up, or all tags are copied."""
     left_out: tuple[Descriptor, ...] = ()
     """Children of indexes that were not chosen, or that the source declares as left out."""
+    elsewhere: tuple[Descriptor, ...] = ()
+    """Non-distributable layers that the source does not hold: they stay where their URLs are."""
     problems: tuple[AirgapError, ...] = ()
     """Referrers that are not copied because they could not be looked up or read."""
     notes: tuple[str, ...] = ()

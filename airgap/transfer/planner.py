@@ -67,6 +67,8 @@ class _Visited:
     platform: Platform | None = None
     """The platform in the config of an image that no index lists."""
     left_out: list[Descriptor] = field(default_factory=list)
+    elsewhere: list[Descriptor] = field(default_factory=list)
+    """Non-distributable layers that the source does not have."""
     unknown: list[Descriptor] = field(default_factory=list)
     """Listed referrers of unknown media types."""
 
@@ -78,6 +80,7 @@ class _Answer(NamedTuple):
     """None for an artifact of an unknown type: it has referrers like others, and nothing below it."""
     found: FoundReferrers | None = None
     platform: Platform | None = None
+    elsewhere: frozenset[Descriptor] = frozenset()
 
 
 class _Planner:
@@ -139,8 +142,9 @@ class _Planner:
     def _ask(self, step: _Step, descriptor: Descriptor) -> _Answer:
         manifest = step.source.manifest(descriptor) if descriptor.is_manifest else None
         platform = self._platform(step, descriptor, manifest)
+        elsewhere = _elsewhere(step.source, manifest)
         if not self._looks_at(step):
-            return _Answer(manifest, platform=platform)
+            return _Answer(manifest, platform=platform, elsewhere=elsewhere)
         try:
             types = frozenset[str]() if step.inside else self._selection.artifact_types
             tags = self._selection.digest_tags
@@ -150,7 +154,7 @@ class _Planner:
                 raise
             lookup = ReferrersLookup(subject=descriptor.digest, mechanism=None)
             found = FoundReferrers(lookup=lookup, problems=(error,))
-        return _Answer(manifest, found, platform)
+        return _Answer(manifest, found, platform, elsewhere)
 
     def _platform(self, step: _Step, descriptor: Descriptor, manifest: Manifest | Index | None) -> Platform | None:
         """The platform of an image from its config, if platforms are chosen and no index names one."""
@@ -182,10 +186,10 @@ class _Planner:
                 raise outcome  # the source cannot be reached: all other requests will fail, too
             visited.error = outcome
             return
-        visited.manifest, visited.found, visited.platform = outcome
+        visited.manifest, visited.found, visited.platform = outcome.manifest, outcome.found, outcome.platform
         self._count(step, visited.manifest)
         try:
-            self._follow(step, visited, depth)
+            self._follow(step, visited, depth, outcome.elsewhere)
         except (LimitError, NotFoundError) as error:
             visited.error = error
 
@@ -199,8 +203,11 @@ class _Planner:
                     remedy="Copy in several runs, some artifacts at a time.",
                 )
 
-    def _follow(self, step: _Step, visited: _Visited, depth: int) -> None:
+    def _follow(self, step: _Step, visited: _Visited, depth: int, elsewhere: frozenset[Descriptor]) -> None:
         for descriptor in self._chosen(step, visited):
+            if descriptor in elsewhere:
+                visited.elsewhere.append(descriptor)
+                continue
             below = None
             if descriptor.is_manifest:
                 below = self._reach(step.source, descriptor, step.level, depth + 1, inside=step.inside)
@@ -261,6 +268,7 @@ class _Gathering:
         self._attached: dict[Digest, PlannedReferrer] = {}
         self._found: dict[Digest, FoundReferrers] = {}
         self._left_out: dict[Digest, Descriptor] = {}
+        self._elsewhere: dict[Digest, Descriptor] = {}
         self._indexes: list[_Visited] = []
         self._parents: dict[_Step, _Visited] = {}
         self._problems: list[AirgapError] = []
@@ -307,6 +315,8 @@ class _Gathering:
             self._indexes.append(visited)
         for entry in visited.left_out:
             self._left_out[entry.digest] = entry
+        for layer in visited.elsewhere:
+            self._elsewhere.setdefault(layer.digest, layer)
         for descriptor, below in visited.below:
             if below is not None:
                 self._parents.setdefault(below, visited)
@@ -453,6 +463,7 @@ class _Gathering:
             referrers=tuple(self._found.values()),
             digest_tags=self._selection.digest_tags,
             left_out=tuple(item for digest, item in sorted(self._left_out.items()) if digest not in digests),
+            elsewhere=tuple(item for digest, item in sorted(self._elsewhere.items()) if digest not in digests),
             problems=tuple(self._problems),
             notes=tuple(dict.fromkeys(self._notes)),
         )
@@ -461,6 +472,22 @@ class _Gathering:
 def _cosign_kind(descriptor: Descriptor, manifest: Manifest | Index) -> str | None:
     """Cosign's signatures look like images; content with an artifact type is named by it."""
     return cosign_suffix(descriptor, manifest) if manifest.artifact_type in {None, *IMAGE_CONFIGS} else None
+
+
+def _elsewhere(source: Source, manifest: Manifest | Index | None) -> frozenset[Descriptor]:
+    """The layers that need not be in a source and are not. Raises AirgapError where that cannot be told."""
+    layers = manifest.layers if isinstance(manifest, Manifest) else ()
+    return frozenset(layer for layer in layers if layer.is_external and not _has(source, layer))
+
+
+def _has(source: Source, layer: Descriptor) -> bool:
+    try:
+        source.open(layer).close()
+    except ContentError as error:
+        if error.reason == "content.missing":
+            return False
+        raise
+    return True
 
 
 def _read_small(source: Source, descriptor: Descriptor) -> bytes:

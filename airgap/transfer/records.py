@@ -70,7 +70,7 @@ class Records:
     def _record(self, planned: PlannedArtifact, found: FoundArtifact) -> Record | FoundRecord | None:
         mode = _mode(self.selection)
         before = found.record
-        if found.from_layout and mode == "all" and not planned.problems and not self._leaves_out(planned, before):
+        if found.from_layout and mode == "all" and not planned.problems and not _leaves_out(planned, before):
             return before
         old = before.record if before else None
         return Record(
@@ -90,12 +90,18 @@ class Records:
             ),
             platforms=tuple(str(item) for item in self.selection.platforms) or (old.platforms if old else ()),
             absent=tuple(LeftOut(digest=item.digest, platform=_platform(item)) for item in planned.left_out),
+            elsewhere=tuple(replace(bare(item), urls=item.urls) for item in planned.elsewhere[: limits.LAYERS]),
         )
 
-    @staticmethod
-    def _leaves_out(planned: PlannedArtifact, before: FoundRecord | None) -> bool:
-        declared = before.record.declared_absent() if before else frozenset[Digest]()
-        return bool({item.digest for item in planned.left_out} - declared)
+
+def _leaves_out(planned: PlannedArtifact, before: FoundRecord | None) -> bool:
+    """Whether something stays behind that the record of the source does not name."""
+    platforms = before.record.declared_absent() if before else frozenset[Digest]()
+    layers = {item.digest for item in before.record.elsewhere} if before else frozenset[Digest]()
+    return not (
+        {item.digest for item in planned.left_out} <= platforms
+        and {item.digest for item in planned.elsewhere[: limits.LAYERS]} <= layers
+    )
 
 
 def _sentences(problems: Sequence[AirgapError]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from airgap import limits
-from airgap.errors import ContentError, UsageError
+from airgap.errors import UsageError
 from airgap.files import complete_or_absent, is_there, sweep_leftovers
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX
@@ -83,21 +83,19 @@ class TarPlan:
         return -(-(self.end + 2 * BLOCK) // _RECORD) * _RECORD
 
 
-def lay_out(plan: CopyPlan, absent: frozenset[Key] = frozenset()) -> TarPlan:
-    """The offsets of all members. `absent`: external layers that the source does not have. Raises ContentError."""
+def lay_out(plan: CopyPlan) -> TarPlan:
+    """The offsets of all members. Raises ContentError."""
     entries = tuple(entry for artifact in plan.artifacts for entry in artifact.entries())
     contents: dict[str, tuple[int, bytes | None, Node | None]] = {
         LAYOUT_FILE: (len(LAYOUT_CONTENT), LAYOUT_CONTENT, None)
     }
     index = index_document(entries)
     contents[LAYOUT_INDEX] = (len(index), index, None)
-    for key, node in sorted(plan.nodes.items(), key=_order):
+    for _, node in sorted(plan.nodes.items(), key=_order):
         size = node.descriptor.size
         known = contents.setdefault(_name(node.descriptor), (size, node.manifest.raw if node.manifest else None, node))
         if known[0] != size:
             raise size_error(node.descriptor, known[0])
-        if key in absent:
-            contents.pop(_name(node.descriptor), None)
     slots: list[Slot] = []
     position = 0
     for name, (size, raw, content) in contents.items():
@@ -200,8 +198,7 @@ class _Writing:
         self._plan, self._progress = plan, progress
         self._executor: Final = executor
         self._workers: Final = WorkerPool(executor)
-        self._absent: Final = frozenset(key for key, node in plan.nodes.items() if node.optional and _is_absent(node))
-        self.tar: Final = lay_out(plan, self._absent)
+        self.tar: Final = lay_out(plan)
         self._blobs: Final = tuple(slot for slot in self.tar.slots if slot.raw is None)
         self._total: Final = sum(slot.size for slot in self.tar.slots if slot.node is not None)
         progress(
@@ -243,11 +240,10 @@ class _Writing:
     def result(self) -> TransferResult:
         for artifact in self._plan.artifacts:
             self._progress(ArtifactDone(reference=artifact.wanted.reference, digest=artifact.wanted.descriptor.digest))
-        moved = {key: TransferMethod.COPIED for key in self._plan.nodes if key not in self._absent}
+        moved = dict.fromkeys(self._plan.nodes, TransferMethod.COPIED)
         return TransferResult(
             survey=Survey(missing=frozenset(moved), bytes=self._total, present_bytes=0),
             moved=moved,
-            skipped=self._absent,
         )
 
     def _in_order(self, write: Callable[[memoryview], object]) -> None:
@@ -281,16 +277,6 @@ class _Writing:
 
 def _collect(_: Slot, future: Future[None]) -> None:
     future.result()
-
-
-def _is_absent(node: Node) -> bool:
-    try:
-        node.source.open(node.descriptor).close()
-    except ContentError as error:
-        if error.reason == "content.missing":
-            return True
-        raise
-    return False
 
 
 def _takes_gaps(file: int) -> bool:

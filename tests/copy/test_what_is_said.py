@@ -25,24 +25,43 @@ FOREIGN = Descriptor(
 COSIGN_LAYER = "application/vnd.dev.cosign.simplesigning.v1+json"
 
 
-def windows(folder: Path) -> Path:
+def windows(folder: Path, registry: LoopbackRegistry | None = None) -> Path:
+    """In a layout, and in the repository `app` of a registry that takes it so."""
     box = LayoutBuilder()
-    box.tag(box.add_image(FOREIGN, b"an application"), "v1")
+    image = box.tag(box.add_image(FOREIGN, b"an application"), "v1")
+    if registry:
+        for data in box.blobs.values():
+            registry.put_blob("app", data)
+        registry.put_manifest("app", box.blobs[image.digest], tag="v1")
     return box.write_directory(folder / "source")
 
 
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
 @pytest.mark.parametrize("name", ["to", "to.tar"])
-def test_reports_a_foreign_layer_without_counting_it(tmp_path: Path, name: str) -> None:
+def test_reports_a_foreign_layer_without_counting_it(tmp_path: Path, name: str, options: list[str]) -> None:
     source = windows(tmp_path)
     destination = str(tmp_path / name)
-    document = run_here(["copy", str(source), destination, "--format", "json"]).document
+    ran = run_here(["copy", str(source), destination, "--format", "json", *options])
+    assert options or "in 4 blobs and" in ran.err  # with two of the record; it was announced as one more
+    document = ran.document
     assert document["artifacts"][0]["elsewhere"] == [
         {"digest": str(FOREIGN.digest), "size": 19, "urls": ["https://layers.example/base"]}
     ]
-    assert document["totals"]["present_bytes"] == 0
-    ran = run_here(["copy", "--overwrite", str(source), destination])
+    assert (document["totals"]["blobs"], document["totals"]["present_bytes"]) == (4, 0)
+    ran = run_here(["copy", "--overwrite", str(source), destination, *options])
     assert ran.code == 0, ran
-    assert f"did not come along: {FOREIGN.digest} (19 B), only at https://layers.example/base" in ran.out
+    assert f"did not come along: {FOREIGN.digest} (19 B); it is at https://layers.example/base" in ran.out
+
+
+def test_records_a_foreign_layer(tmp_path: Path, target: LoopbackRegistry) -> None:
+    """Also in a copy between layouts, where the record of the source does not name it."""
+    for source in (str(windows(tmp_path, target)), f"{target.host}/app:v1"):
+        assert run_here(["copy", source, str(tmp_path / "to")]).code == 0
+    assert run_here(["copy", str(tmp_path / "to"), str(tmp_path / "again.tar")]).code == 0
+    for place in ("to", "again.tar"):
+        with open_layout(tmp_path / place) as layout:
+            (found,) = listed_records(layout).values()
+        assert {item.record.elsewhere for item in found} == {(FOREIGN,)}
 
 
 def test_explains_why_a_registry_refuses_a_foreign_layer(tmp_path: Path, target: LoopbackRegistry) -> None:

@@ -105,7 +105,7 @@ def test_external_layers_that_are_not_there_are_left_out(tmp_path: Path, pool: E
     box.drop(foreign)
     plan = plan_of(box.write_directory(tmp_path / "source"), pool)
     done = write_tar_file(tmp_path / "trip.tar", plan, pool)
-    assert {key[0] for key in done.skipped} == {foreign.digest}
+    assert foreign.digest not in {key[0] for key in done.moved}
     check_complete(tmp_path / "trip.tar", image)
 
 
