@@ -66,8 +66,6 @@ class CollectedChains:
     unread: tuple[UnreadableSignature, ...]
     problems: tuple[ContentProblem, ...] = ()
     """What cannot be read and is, or may be, a signature, so that its certificates are not among these."""
-    stamped: tuple[bytes, ...] = ()
-    """The CRLs and OCSP responses in the timestamp tokens (D51), not read."""
 
 
 def merged(collected: Iterable[CollectedChains]) -> CollectedChains:
@@ -78,7 +76,6 @@ def merged(collected: Iterable[CollectedChains]) -> CollectedChains:
         signatures=frozenset[Digest]().union(*(part.signatures for part in parts)),
         unread=_each_once(part.unread for part in parts),
         problems=_each_once(part.problems for part in parts),
-        stamped=_each_once(part.stamped for part in parts),
     )
 
 
@@ -104,7 +101,6 @@ def collect_chains(
     unread: list[UnreadableSignature] = []
     seen: set[Digest] = set()
     problems: dict[ContentProblem, None] = {}
-    stamped: dict[bytes, None] = {}
     for root in roots:
         closure = graph.closure(root)
         problems |= dict.fromkeys(problem for problem in closure.problems if not _left_out(problem, root))
@@ -128,7 +124,6 @@ def collect_chains(
             if envelope.timestamp_token is not None:
                 try:
                     token = TimestampToken.parse(envelope.timestamp_token)
-                    stamped |= dict.fromkeys(token.evidence)
                     asked |= dict.fromkeys(_timestamp(token, envelope, anchors, known))
                 except (FormatError, Rejected) as error:
                     message = f"its timestamp token cannot be read: {error}"
@@ -138,7 +133,6 @@ def collect_chains(
         signatures=frozenset(seen),
         unread=tuple(unread),
         problems=tuple(problems),
-        stamped=tuple(stamped),
     )
 
 

@@ -30,6 +30,18 @@ _VERSION: Final = 3
 _WHERE: Final = "signedData"
 
 
+def may_hold_evidence(token: bytes) -> bool:
+    """Whether a token may hold CRLs or OCSP responses: whether it has a place for them, or cannot be read so far."""
+    try:
+        signed = der.read(token).children()[1].only().fields(_WHERE)
+        for member in ("version", "digestAlgorithms", "encapContentInfo"):
+            signed.any(member)
+        signed.maybe(der.context(0))
+        return signed.maybe(der.context(1)) is not None or _REVOCATION_VALUES in token
+    except (FormatError, IndexError):
+        return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignerInfo:
     """One SignerInfo."""

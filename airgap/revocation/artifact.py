@@ -12,7 +12,7 @@ is ignored.
 from __future__ import annotations
 
 import json as writer
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import chain
@@ -121,18 +121,26 @@ def find_evidence_beside(store: Store, graph: Graph, subject: Descriptor, origin
     return TargetEvidence(store, dict(evidence_artifacts(graph, subject)).values(), origin, layout=None)
 
 
-def find_target_evidence(store: Store, graph: Graph, origin: str) -> TargetEvidence:
+def find_target_evidence(
+    store: Store, graph: Graph, origin: str, stamped: Iterable[tuple[Digest, int, EvidenceFile]] = ()
+) -> TargetEvidence:
     """All evidence in a target, whatever its subject is. Reads manifests only.
 
     Evidence is signed, so its place does not matter (decision 0020): a trust snapshot, an attachment of any tool, or a
     file in the layout that belongs to none of its manifests. Of these only such are read that are called evidence.
+    `stamped`: what is in the timestamp tokens of its signatures, which whoever judges uses as well.
     """
+    layout = store if isinstance(store, LayoutOnDisk) else None
+    return TargetEvidence(store, manifests_of(graph), origin, layout=layout, stamped=stamped)
+
+
+def manifests_of(graph: Graph) -> Collection[Manifest]:
+    """Every manifest of a target that can be read, once."""
     roots = (root.descriptor for root in graph.roots())
     manifests = dict.fromkeys(item for item in chain(roots, graph.known) if item.is_manifest)
     alone = ((item.digest, graph.manifest(item)) for item in manifests if _is_readable(graph, item))
     attached = ((item.descriptor.digest, item.manifest) for found in graph.attached.values() for item in found)
-    layout = store if isinstance(store, LayoutOnDisk) else None
-    return TargetEvidence(store, dict(_manifests_among(chain(attached, alone))).values(), origin, layout=layout)
+    return dict(_manifests_among(chain(attached, alone))).values()
 
 
 def _evidence_among(manifests: Iterable[tuple[Digest, Manifest | Index]]) -> Iterator[tuple[Digest, Manifest]]:
@@ -239,11 +247,17 @@ class TargetEvidence(EvidencePool):
     """The evidence in one target, read on demand. Empty if there is none."""
 
     def __init__(
-        self, store: Store, manifests: Iterable[Manifest], origin: str, *, layout: LayoutOnDisk | None
+        self,
+        store: Store,
+        manifests: Iterable[Manifest],
+        origin: str,
+        *,
+        layout: LayoutOnDisk | None,
+        stamped: Iterable[tuple[Digest, int, EvidenceFile]] = (),
     ) -> None:
         """`manifests` are manifests of `store` that may hold evidence; the same file in several of them counts once.
 
-        `layout`: where loose files are looked for, too.
+        `layout`: where loose files are looked for, too. `stamped`: what is in timestamp tokens.
         Never raises for what they hold: what is too large or no evidence is left out with a notice. Where there is too
         much, what is not used may be about anybody.
         """
@@ -251,6 +265,8 @@ class TargetEvidence(EvidencePool):
         known = tuple(manifests)
         for manifest in known:
             gathered.take(manifest)
+        for digest, size, piece in stamped:
+            gathered.take_piece((digest, size), piece)
         for manifest in known:  # last, so that it takes the room of nothing that is called evidence
             gathered.try_to_take(manifest)
         if layout is not None:
@@ -293,6 +309,11 @@ class _Gathered:
         for item in evidence_of(manifest):
             is_index = item.annotations.get(TITLE) == f"crls/{INDEX}"  # it decides nothing
             self._take(item, nothing_to_speak_of=is_index)
+
+    def take_piece(self, named: Named, piece: EvidenceFile) -> None:
+        """Takes a piece that is no layer."""
+        if named not in self.pieces and self._has_room(piece.name, named[1]):
+            self.pieces[named] = piece
 
     def try_to_take(self, manifest: Manifest) -> None:
         """What may be evidence, and is nothing to speak of where it is none."""
@@ -340,16 +361,22 @@ class _Gathered:
         self._keep(item, partial(_read, self._store, item), nothing_to_speak_of=nothing_to_speak_of)
 
     def _keep(self, item: Descriptor, read: Callable[[], bytes], *, nothing_to_speak_of: bool) -> None:
-        full = len(self.pieces) >= limits.BOX_EVIDENCE_FILES or self._bytes + item.size > limits.BOX_EVIDENCE_BYTES
-        self._is_full |= full
         title = item.annotations.get(TITLE, "")
-        if full or item.size > limits.CRL_FILE_BYTES:
-            self._leave_out(title, "the target holds more evidence than is read", _FEWER)
+        if not self._has_room(title, item.size):
             return
-        self._bytes += item.size
         name = title.rpartition("/")[2] or item.digest.encoded[:16]  # the content decides what a file is
         piece = EvidenceFile(name, self._origin, read, leftover=nothing_to_speak_of)
         self.pieces[item.digest, item.size] = piece
+
+    def _has_room(self, name: str, size: int) -> bool:
+        """Whether one more is read, of this size; if not, it is told."""
+        full = len(self.pieces) >= limits.BOX_EVIDENCE_FILES or self._bytes + size > limits.BOX_EVIDENCE_BYTES
+        self._is_full |= full
+        if full or size > limits.CRL_FILE_BYTES:
+            self._leave_out(name, "the target holds more evidence than is read", _FEWER)
+            return False
+        self._bytes += size
+        return True
 
     def _leave_out(self, name: str, problem: str, remedy: str) -> None:
         """The notice that evidence is not read; given once."""

@@ -211,7 +211,8 @@ def _of_response(
 def _folded(found: Iterable[TargetAnswer]) -> tuple[TargetAnswer, ...]:
     """The newest ones of each kind; of the rest, which counts for moments of long ago alone, nothing is known."""
     kinds: defaultdict[tuple[str, bool, bool], list[TargetAnswer]] = defaultdict(list)
-    for item in sorted(found, key=_order, reverse=True):
+    once = {(item.fingerprint, item.this_update, item.is_open): item for item in found}
+    for item in sorted(once.values(), key=_order, reverse=True):
         kinds[item.kind, item.base_number is None, item.is_complete].append(item)
     return tuple(item for items in kinds.values() for item in _newest(items))
 

@@ -40,7 +40,7 @@ from airgap.oci.target import Target, TargetOpener, open_target
 from airgap.pki.chain import Anchors
 from airgap.pki.crl_pem import split_pem
 from airgap.problem import Problem
-from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, find_evidence_beside, find_target_evidence
+from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, find_evidence_beside
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.revocation.evidence_files import EvidenceFile, UnreadableEvidence
@@ -58,6 +58,7 @@ from airgap.transfer.writer import LayoutWriter
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.separation import check_apart
 from airgap.trust.store_types import StoreType
+from airgap.verifier.layout_evidence import evidence_of
 
 _THREADS: Final = 8
 _ENDINGS: Final = frozenset({".crl", ".ors"})
@@ -179,7 +180,6 @@ class _Fetch:
                             raise problem.error()
                     self._problems += _problems(opened, chains.problems, name)
                     collected.append(chains)
-                    self._offered += [(f"{safe(name)}: a timestamp token", piece) for piece in chains.stamped]
                 except (AirgapError, OSError) as error:
                     if name == into:
                         raise
@@ -196,7 +196,7 @@ class _Fetch:
         return found, [found.root.descriptor]
 
     def _offer_evidence(self, store: Store, graph: Graph, name: str) -> None:
-        beside = find_target_evidence(store, graph, name)
+        beside = evidence_of(store, graph, name)
         for piece in beside.offered():
             try:
                 self._offered.append((f"{name}: {piece.name}", piece.read()))

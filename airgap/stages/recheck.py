@@ -23,6 +23,8 @@ from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.oci.target import open_target
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
+from airgap.revocation.evidence_files import Evidence, EvidenceFile
+from airgap.revocation.pool import EvidencePool
 from airgap.stages.verify import Earlier, VerifyRequest, verify_again
 from airgap.text import safe
 from airgap.trust.choice import (
@@ -33,10 +35,10 @@ from airgap.trust.choice import (
     repositories_of,
 )
 from airgap.trust.directory import TrustDirectory
-from airgap.trust.layout_evidence import LayoutEvidence, TrustBeside, evidence_of_layouts
 from airgap.trust.location import Location
 from airgap.trust.separation import check_apart, layout_paths
 from airgap.verifier.engine import SignatureVerifier
+from airgap.verifier.layout_evidence import LayoutEvidence, TrustBeside, evidence_of_layouts
 from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome
 from airgap.verifier.rechecked import Basis, Rechecked, RecheckOutcome
 from airgap.verifier.recorded import RecordedArtifact, RecordedReport, RecordedSignatures, parse_report
@@ -82,7 +84,7 @@ def recheck(request: RecheckRequest, trust: TrustDirectory | Location | Path) ->
     check_apart(directory.path, request.sources)
     directory.policy()
     reports = [(source, _report_or_problem(source)) for source in request.sources]
-    with evidence_of_layouts(_layouts(reports)) as layout_evidence:
+    with evidence_of_layouts(_layouts(reports), _evidence_in_tokens(reports)) as layout_evidence:
         return _Recheck(request, directory, layout_evidence).outcome(reports)
 
 
@@ -320,6 +322,17 @@ def _layouts(reports: Iterable[tuple[str, RecordedReport | Problem | None]]) -> 
             yield source
         elif isinstance(report, RecordedReport):
             yield from dict.fromkeys(place for item in report.artifacts if (place := _place(item)) is not None)
+
+
+def _evidence_in_tokens(reports: Iterable[tuple[str, RecordedReport | Problem | None]]) -> Iterator[Evidence]:
+    """The evidence in the timestamp tokens of reports: it is used for all of them."""
+    pieces: dict[bytes, EvidenceFile] = {}
+    for _, report in reports:
+        if isinstance(report, RecordedReport):
+            for signature in (signature for artifact in report.artifacts for signature in artifact.signatures):
+                pieces |= {piece.read(): piece for piece in signature.stamped_evidence()}
+    if pieces:
+        yield EvidencePool(tuple(pieces.values()), unread=())
 
 
 def _report(source: str) -> RecordedReport | None:

@@ -22,7 +22,6 @@ from airgap.oci.store import read_verified
 from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.reasons import REASONS
-from airgap.revocation.artifact import find_target_evidence
 from airgap.revocation.combined import CombinedEvidence
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
@@ -39,6 +38,7 @@ from airgap.trust.snapshots.snapshot_document import Snapshot
 from airgap.trust.snapshots.state import FILE, State, is_behind
 from airgap.trust.snapshots.swap import StagedSwap, swap_of
 from airgap.verdict import all_of
+from airgap.verifier.layout_evidence import evidence_of
 from airgap.verifier.outcome import SignatureOutcome
 from airgap.verifier.snapshot_signer import JudgedSnapshot, judge_signatures, snapshot_evidence
 
@@ -284,7 +284,7 @@ class _Judgement:
         pins = self.pins.of(self._snapshot.stream)
         x509 = [pin for pin in pins if pin.kind is not PinKind.TUF]
         directory = TrustDirectory.open(self._trust).accepting(self._request.max_age)
-        beside = find_target_evidence(self._store, self._graph, "layout")
+        beside = evidence_of(self._store, self._graph, "layout")
         evidence = CombinedEvidence((directory.evidence, self._evidence, beside))
         signatures, accepted = judge_signatures(
             self._store,

@@ -34,7 +34,13 @@ from airgap.signature.signature_manifest import is_signature
 from airgap.text import safe
 from airgap.trust.choice import Named, choose_statement, name_artifact
 from airgap.trust.directory import TrustDirectory
-from airgap.trust.layout_evidence import (
+from airgap.trust.location import Location
+from airgap.trust.policy import OciPolicy
+from airgap.trust.separation import check_apart, layout_paths
+from airgap.trust.statement import Statement
+from airgap.verifier.candidate import candidate_of
+from airgap.verifier.engine import SignatureVerifier
+from airgap.verifier.layout_evidence import (
     NOTHING_ELSE,
     LayoutEvidence,
     TrustBeside,
@@ -42,12 +48,6 @@ from airgap.trust.layout_evidence import (
     evidence_of_layouts,
     name_of,
 )
-from airgap.trust.location import Location
-from airgap.trust.policy import OciPolicy
-from airgap.trust.separation import check_apart, layout_paths
-from airgap.trust.statement import Statement
-from airgap.verifier.candidate import candidate_of
-from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.nearby import NearbySignatureFinder, NearbySignatures, foreign_kind
 from airgap.verifier.outcome import (
     AppliedPolicy,

@@ -21,9 +21,11 @@ from airgap.parse.time import iso, rfc3339
 from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
 from airgap.reasons import REASONS
+from airgap.revocation.evidence_files import EvidenceFile
 from airgap.revocation.freshness import CHAIN_KINDS, EVIDENCE_KINDS, ChainKind, EvidenceKind
 from airgap.revocation.use import NewestInTargets, TargetAnswer, TargetStatement
 from airgap.signature.model import PluginDemand, Scheme
+from airgap.signature.stamped_evidence import of_token
 from airgap.text import read_exact, safe
 from airgap.trust.choice import ScopeOrigin
 from airgap.trust.levels import Check
@@ -60,6 +62,14 @@ class RecordedSignature:
     def lost_with_layout(self) -> tuple[LostEvidence, ...]:
         """The evidence that was in the layout. Raises as `proven`; Undecided for a report that does not hold it."""
         return (LostEvidence.of(self),)
+
+    def stamped_evidence(self) -> tuple[EvidenceFile, ...]:
+        """What its timestamp token holds; nothing where it cannot be read, which judging it reports."""
+        token = self.facts.later.timestamp_token if self.facts and self.facts.later else None
+        try:
+            return of_token(token) if token is not None else ()
+        except FormatError:
+            return ()
 
     @property
     def lost_answers(self) -> tuple[TargetAnswer, ...]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from airgap.errors import Fact, FormatError, Rejected
 from airgap.oci.descriptor import Descriptor
-from airgap.revocation.evidence_files import EvidenceFile
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.pool import EvidencePool
 from airgap.revocation.use import EvidenceUse
@@ -78,7 +76,11 @@ class SignatureState:
             token = self.token()
         except FormatError:  # whoever needs it refuses it
             return None
-        return _evidence_in(token) if token is not None and token.evidence else None
+        if token is None or not token.evidence:
+            return None
+        from airgap.signature.stamped_evidence import evidence_files
+
+        return EvidencePool(evidence_files(token), unread=())
 
     def add_evidence(self, uses: Iterable[EvidenceUse]) -> None:
         """Adds the evidence of an answer, and its warnings."""
@@ -156,14 +158,3 @@ class SignatureState:
             version=None if isinstance(self.plugin, Rejected) else str(self.plugin.version),
             decided={check: said[check] for check in (*checks, Check.PLUGIN) if check in said},
         )
-
-
-def _evidence_in(token: TimestampToken) -> EvidencePool:
-    """The CRLs and OCSP responses that came in the token: they are used as all evidence of a target (decision 0009)."""
-    return EvidencePool(
-        [
-            EvidenceFile(f"evidence {number} of the timestamp token", "timestamp token", partial(bytes, piece))
-            for number, piece in enumerate(token.evidence, start=1)
-        ],
-        unread=(),
-    )

@@ -20,9 +20,9 @@ from tests.support.crls import crl, entry
 from tests.support.layouts import LayoutBuilder
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, END, Issued, Pki
-from tests.support.scenario import NOTARY, Scene, Signature
+from tests.support.scenario import NOTARY, Scene, Signature, Written
 from tests.support.snapshots import Ground
-from tests.support.trust import oci_policy, statement
+from tests.support.trust import REPOSITORY, oci_policy, statement
 from tests.support.tsa import attribute, token
 
 URL = "http://crl.example/tsa.crl"
@@ -112,6 +112,66 @@ def test_uses_evidence_in_the_token_of_another_signature(tmp_path: Path, gone: b
         shutil.rmtree(written.layout)
         ran = run_here(["recheck", str(report), "--trust", str(written.trust), "--at", iso(AT)])
         assert ran.code == 14, ran
+
+
+def two_images(folder: Path, *, apart: bool) -> tuple[list[str], Written]:
+    """Two images, in one layout or in two, and the references to them.
+
+    The token of the second one holds a CRL that revokes the signer of the first one. No policy needs the token.
+    """
+    signer, other = Pki().code_chain(), Pki().code_chain("p384", root={"slot": 4})
+    revoking = crl(signer.chain[1], revoked=[entry(signer.serial, reason="keyCompromise")])
+    made = Scene()
+    made.sign_with(signer)
+    made.timestamp(verify="afterCertExpiry")
+    made.signature.token = None
+    made.stores = {**made.stores, "ca:harbour": [signer.root, other.root]}
+    stamped = Signature("cose", other, token=lambda value: token(Pki().tsa_chain(), value, crls=[revoking]))
+    second = Scene(box=LayoutBuilder() if apart else made.box, signatures=[stamped])
+    second.target = second.box.add_image(b"another layer")
+    (folder / "a").mkdir()
+    (folder / "b").mkdir()
+    if apart:
+        first = made.write(folder / "a")
+        return [first.target, second.write(folder / "b").target], first
+    made.packing = [lambda box, _: box.list(stamped.attach(box, box.tag(second.target, "other"), listed=False))]
+    written = made.write(folder / "a")
+    return [written.target, f"oci:{written.layout}@{second.target.digest}"], written
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("apart", [False, True])
+def test_uses_evidence_in_the_token_of_another_image(tmp_path: Path, apart: bool, reverse: bool) -> None:
+    """It was used for the image with the token alone, and the image of the revoked signer passed beside it."""
+    targets, written = two_images(tmp_path, apart=apart)
+    ordered = targets[::-1] if reverse else targets
+    common = ["--trust", str(written.trust), "--at", iso(AT)]
+    scope = ["--scope", REPOSITORY]
+    report = tmp_path / "report.json"
+    ran = run_here(["verify", *ordered, *common, *scope, "--report", str(report)])
+    assert ran.code == 14, ran
+    assert run_here(["verify", targets[0], *common, *scope]).code == (0 if apart else 14)
+    again = run_here(["recheck", str(report), *common])
+    assert again.code == 14, again
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_recheck_uses_evidence_in_the_tokens_of_another_report(tmp_path: Path, reverse: bool) -> None:
+    """The layouts are gone, and each report is of one image."""
+    targets, written = two_images(tmp_path, apart=True)
+    common = ["--trust", str(written.trust), "--at", iso(AT)]
+    reports = [str(tmp_path / f"{number}.json") for number in range(2)]
+    for target, report in zip(targets, reports, strict=True):
+        assert run_here(["verify", target, *common, "--scope", REPOSITORY, "--report", report]).code == 0
+    layout = shutil.move(written.layout, tmp_path / "gone")
+    assert run_here(["recheck", reports[0], *common]).code == 0
+    ordered = reports[::-1] if reverse else reports
+    ran = run_here(["recheck", *ordered, *common])
+    assert ran.code == 14, ran
+    shutil.rmtree(tmp_path / "b")
+    assert run_here(["recheck", *ordered, *common]).code == 14
+    shutil.move(layout, written.layout)
+    assert run_here(["recheck", *ordered, *common]).code == 14
 
 
 def test_a_recheck_without_the_layout_uses_evidence_in_tokens(tmp_path: Path) -> None:

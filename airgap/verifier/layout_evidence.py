@@ -14,15 +14,18 @@ from typing import Self
 
 from airgap import limits
 from airgap.errors import AirgapError
+from airgap.oci.graph import Graph
 from airgap.oci.reference import parse_layout_reference
+from airgap.oci.store import Store
 from airgap.oci.target import Target, open_target
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.problem import Problem
-from airgap.revocation.artifact import Named, TargetEvidence, find_target_evidence
+from airgap.revocation.artifact import Named, TargetEvidence, find_target_evidence, manifests_of
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_files import Evidence
 from airgap.revocation.freshness import Freshness
+from airgap.signature.stamped_evidence import evidence_in_tokens
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.statement import Statement
@@ -33,6 +36,8 @@ class LayoutEvidence:
     """The evidence of open layouts, by path."""
 
     layouts: Mapping[str, TargetEvidence] = field(default_factory=lambda: MappingProxyType({}))
+    others: tuple[Evidence, ...] = ()
+    """Evidence that is in no layout: in the timestamp tokens of reports."""
     problems: tuple[Problem, ...] = ()
     """Evidence that could not be used for all layouts: it may revoke a signer in another layout."""
 
@@ -44,15 +49,15 @@ class LayoutEvidence:
     @property
     def bodies(self) -> tuple[Evidence, ...]:
         """Those that hold something."""
-        return tuple(evidence for evidence in self.layouts.values() if evidence.pieces)
+        return (*(evidence for evidence in self.layouts.values() if evidence.pieces), *self.others)
 
 
 NOTHING_ELSE = LayoutEvidence()
 
 
 @contextmanager
-def evidence_of_layouts(targets: Iterable[str]) -> Iterator[LayoutEvidence]:
-    """The evidence of every layout in `targets`. Layouts with new evidence stay open meanwhile.
+def evidence_of_layouts(targets: Iterable[str], others: Iterable[Evidence] = ()) -> Iterator[LayoutEvidence]:
+    """The evidence of every layout in `targets`, and `others`. Layouts with new evidence stay open meanwhile.
 
     Faults of the layouts do not raise here: judging reports them.
     """
@@ -80,12 +85,17 @@ def evidence_of_layouts(targets: Iterable[str]) -> Iterator[LayoutEvidence]:
                         problems.append(_too_many(path))
             except AirgapError:
                 continue
-        yield LayoutEvidence(found, tuple(problems))
+        yield LayoutEvidence(found, tuple(others), tuple(problems))
 
 
 def evidence_in(target: Target) -> TargetEvidence:
     """The evidence of an open layout."""
-    return find_target_evidence(target.store, target.graph, name_of(target))
+    return evidence_of(target.store, target.graph, name_of(target))
+
+
+def evidence_of(store: Store, graph: Graph, origin: str) -> TargetEvidence:
+    """All evidence of a target for a judgement: what lies in it, and what the timestamp tokens in it hold."""
+    return find_target_evidence(store, graph, origin, evidence_in_tokens(store, manifests_of(graph), origin))
 
 
 def name_of(target: Target) -> str:

@@ -1,0 +1,75 @@
+"""The CRLs and OCSP responses in timestamp tokens (D51): evidence of the target, whichever signature holds them.
+
+Few tokens hold any, so that only those are parsed as a whole which have a place for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from airgap import limits
+from airgap.errors import AirgapError, FormatError
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.manifest import Manifest
+from airgap.oci.store import Store, read_verified
+from airgap.revocation.evidence_files import EvidenceFile
+from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
+from airgap.signature.signature_manifest import envelope_descriptor, is_signature
+
+if TYPE_CHECKING:  # modules that few signatures need are imported for those: see docs/explanation/performance.md
+    from airgap.pki.timestamp_token import TimestampToken
+
+
+def evidence_in_tokens(
+    store: Store, manifests: Iterable[Manifest], origin: str
+) -> Iterator[tuple[Digest, int, EvidenceFile]]:
+    """What the tokens of these signatures hold, each with its digest and size; read again where it is needed.
+
+    What cannot be read is ignored here: where its signature is judged, it is reported.
+    """
+    for manifest in manifests:
+        if not is_signature(manifest) or manifest.subject is None:
+            continue
+        try:
+            layer = envelope_descriptor(manifest, manifest.subject)
+            token = _token(store, layer)
+            found = of_token(token) if token is not None else ()
+        except AirgapError:
+            continue
+        for number, piece in enumerate(found):
+            data = piece.read()
+            read = partial(_read_again, store, layer, number)
+            yield Digest.of(data), len(data), EvidenceFile(piece.name, origin, read)
+
+
+def of_token(token: bytes) -> tuple[EvidenceFile, ...]:
+    """The evidence in one token; none where it has none. Raises FormatError."""
+    from airgap.pki.cms import may_hold_evidence
+    from airgap.pki.timestamp_token import TimestampToken
+
+    return evidence_files(TimestampToken.parse(token)) if may_hold_evidence(token) else ()
+
+
+def evidence_files(token: TimestampToken) -> tuple[EvidenceFile, ...]:
+    """The same of a token that is parsed."""
+    return tuple(
+        EvidenceFile(f"evidence {number} of the timestamp token", "timestamp token", partial(bytes, piece))
+        for number, piece in enumerate(token.evidence, start=1)
+    )
+
+
+def _token(store: Store, layer: Descriptor) -> bytes | None:
+    """The token in an envelope; None if there is none. Raises AirgapError."""
+    raw = read_verified(store, layer, limits.ENVELOPE_BYTES)
+    return parse_envelope(layer.media_type, raw, plugins=ANY_PLUGIN).timestamp_token
+
+
+def _read_again(store: Store, layer: Descriptor, number: int) -> bytes:
+    """Raises FormatError."""
+    try:
+        return of_token(_token(store, layer) or b"")[number].read()
+    except (AirgapError, IndexError) as error:
+        raise FormatError(str(error)) from None
