@@ -6,6 +6,7 @@ One client serves all repositories of a registry, so that connections and tokens
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, Self
@@ -17,8 +18,9 @@ from airgap.net.auth import Access, Authorizer
 from airgap.net.credentials import Credentials
 from airgap.net.http import Body, Http, Reply, Request
 from airgap.net.options import TransportOptions
+from airgap.net.patience import span
 from airgap.net.transport_errors import RegistryError, TransportError
-from airgap.net.url import Origin, follow, is_loopback, origin_of
+from airgap.net.url import Origin, follow, is_loopback, origin_of, without_query
 from airgap.net.wire import ERROR_BYTES, WRONG_THERE, failure, next_page, said
 from airgap.oci.digest import Digest
 from airgap.oci.reference import DOCKER_HUB, DOCKER_HUB_API, is_host
@@ -102,7 +104,7 @@ class RegistryClient:
             return error
         text = f"{self.host} sends to {safe(error.host, limit=160)}, and that fails: {error}"
         remedy = _NOBODY_TYPED if error.cause in _NOT_REACHED else error.remedy
-        return TransportError(text, cause=error.cause, remedy=remedy, host=error.host)
+        return TransportError(text, cause=error.cause, remedy=remedy, host=error.host, is_final=error.is_final)
 
     def pages(
         self,
@@ -120,7 +122,9 @@ class RegistryClient:
         of a redirect, only the same list is looked for on another origin. Raises as `send` does.
         """
         url, seen = self.url(path), set[str]()
+        begun = time.monotonic()
         while True:
+            self._check_list(url, len(seen), time.monotonic() - begun)
             seen.add(url)
             accept = frozenset({200}) | (absent if len(seen) == 1 else frozenset())
             reply = self.send("GET", url, access=access, accept=accept, what=what, headers=headers, limit=limit)
@@ -132,6 +136,18 @@ class RegistryClient:
             if link is None:
                 return
             url = self._page_url(url, link, seen)
+
+    def _check_list(self, url: str, pages: int, seconds: float) -> None:
+        """Raise TransportError where the pages of a list take too long together; each of them may come in time."""
+        if self.options.deadline is None and seconds > self.options.list_seconds:
+            raise TransportError(
+                f"GET {safe(without_query(url), limit=256)}: {self.origin.netloc} sent {pages} pages of a list in "
+                f"{span(seconds)}, and there are more",
+                remedy="Ask again later, or give it longer with --timeout.",
+                cause=Cause.TIMEOUT,
+                host=self.origin.netloc,
+                is_final=True,
+            )
 
     def error(self, problem: str, *, remedy: str = "", status: int | None = None) -> RegistryError:
         """The error for an answer that breaks the specification."""

@@ -8,25 +8,33 @@ from __future__ import annotations
 
 import http.client
 import io
+import math
+import socket
 import ssl
 import time
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.request import getproxies
 
 from requests.adapters import HTTPAdapter
 from requests.utils import should_bypass_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import InsecureRequestWarning
+from urllib3.exceptions import ConnectTimeoutError, InsecureRequestWarning, NameResolutionError, NewConnectionError
+from urllib3.util.connection import allowed_gai_family, create_connection
 
 from airgap import limits
 from airgap.errors import AirgapError
+from airgap.net.patience import Patience
 from airgap.net.url import Origin, is_loopback, origin_of
 from airgap.text import safe
 
 if TYPE_CHECKING:
     from airgap.net.options import TransportOptions
+
+_PIECE: Final = 64 * limits.KIB
+_LEAST_SECONDS: Final = 0.5
+"""For one address of a host."""
 
 
 def home_adapter(home: Origin, options: TransportOptions) -> HTTPAdapter:
@@ -50,20 +58,35 @@ def proxies(url: str, options: TransportOptions) -> dict[str, str]:
 
 
 class _Timed(io.RawIOBase):
-    """The bytes of a socket with one deadline: the time-out of the socket starts again with each byte."""
+    """The bytes of a socket, waited for with patience, and those of a head with a deadline of their own."""
 
-    def __init__(self, raw: io.RawIOBase, deadline: float | None) -> None:
-        self._raw = raw
-        self.deadline = deadline
-        """Of time.monotonic, while a head is read."""
+    def __init__(self, sock: Any, raw: io.RawIOBase, patience: Patience) -> None:
+        self._sock, self._raw, self._patience = sock, raw, patience
+        self._longest = sock.gettimeout()
+        self._head: float | None = None
+
+    def begin_head(self) -> None:
+        # the same time until the first byte as for the rest of the head
+        self._head = None if self._longest is None else time.monotonic() + 2 * self._longest
+
+    def end_head(self) -> None:
+        self._head = None
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        if self.deadline is not None and time.monotonic() > self.deadline:
+        begun = time.monotonic()
+        if self._head is not None and begun > self._head:
             raise TimeoutError("the head of the answer did not end in time")
-        return self._raw.readinto(buffer)
+        self._sock.settimeout(self._patience.next_wait(self._longest))
+        try:
+            size = self._raw.readinto(buffer)
+        except TimeoutError:
+            raise self._patience.gave_up(time.monotonic() - begun) from None
+        if size:  # its end is an answer, too
+            self._patience.moved(size, time.monotonic() - begun)
+        return size
 
     def close(self) -> None:
         self._raw.close()
@@ -71,41 +94,86 @@ class _Timed(io.RawIOBase):
 
 
 class _Answer(http.client.HTTPResponse):
-    """An answer whose head must end in time, however many lines and interim answers it has."""
+    """An answer that is waited for with patience; its head must end in time, however many lines it has."""
 
-    def __init__(self, sock: Any, *arguments: Any, **more: Any) -> None:
+    def __init__(self, sock: Any, *arguments: Any, options: TransportOptions, **more: Any) -> None:
         super().__init__(sock, *arguments, **more)
         raw = sock.makefile("rb", buffering=0)
         self.fp.close()
-        self._timed = _Timed(raw, None)
-        # the same time until the first byte as for the rest of the head
-        self._seconds = None if sock.gettimeout() is None else 2 * sock.gettimeout()
+        self._timed = _Timed(sock, raw, Patience(options, "sent"))
         self.fp = io.BufferedReader(self._timed)
 
     def begin(self) -> None:
-        if self._seconds is not None:
-            self._timed.deadline = time.monotonic() + self._seconds
+        self._timed.begin_head()
         super().begin()
-        self._timed.deadline = None
+        self._timed.end_head()
 
 
-class _Plain(HTTPConnection):
-    response_class = _Answer
+class _Connection(HTTPConnection):
+    """A connection that is opened, written and read with patience."""
+
+    options: TransportOptions
+    """Set by the subclass of an adapter."""
+
+    def _new_conn(self) -> socket.socket:
+        """As that of urllib3, but with one time for all addresses of a host: some have a dozen."""
+        end = time.monotonic() + (self.timeout or math.inf)
+        try:
+            found = socket.getaddrinfo(self._dns_host.strip("[]"), self.port, allowed_gai_family(), socket.SOCK_STREAM)
+        except (socket.gaierror, UnicodeError) as error:
+            raise NameResolutionError(self.host, self, error) from error  # type: ignore[arg-type]
+        failed: OSError | None = None
+        address: Any
+        for number, (*_, address) in enumerate(found):
+            share = max((end - time.monotonic()) / (len(found) - number), _LEAST_SECONDS)
+            try:
+                sock = create_connection(address[:2], share, socket_options=self.socket_options)
+            except OSError as error:
+                failed = error
+            else:
+                sock.settimeout(self.timeout)
+                return sock
+        if isinstance(failed, TimeoutError):
+            raise ConnectTimeoutError(self, f"no connection to {self.host}") from failed
+        raise NewConnectionError(self, f"no connection to {self.host}: {failed}") from failed
+
+    def request(self, *arguments: Any, **more: Any) -> None:
+        self._patience = Patience(self.options, "took")
+        super().request(*arguments, **more)
+
+    def send(self, data: Any) -> None:
+        """Send bytes in pieces: one time-out for a mebibyte would be a floor of rate of its own."""
+        if self.sock is None:
+            self.connect()
+        view = memoryview(data).cast("B")
+        patience = getattr(self, "_patience", None) or Patience(self.options, "took")
+        while view:
+            begun = time.monotonic()
+            self.sock.settimeout(patience.next_wait(self.options.read_timeout))
+            try:
+                size = self.sock.send(view[:_PIECE])
+            except TimeoutError:
+                raise patience.gave_up(time.monotonic() - begun) from None
+            patience.moved(size, time.monotonic() - begun)
+            view = view[size:]
 
 
-class _Secure(HTTPSConnection):
-    response_class = _Answer
+class _SecureConnection(_Connection, HTTPSConnection):
+    pass
 
 
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _Plain
+def _pools(options: TransportOptions) -> dict[str, type[HTTPConnectionPool]]:
+    """The kinds of pools whose connections have these options."""
 
+    def answer(*arguments: Any, **more: Any) -> _Answer:
+        return _Answer(*arguments, options=options, **more)
 
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _Secure
-
-
-_POOLS = {"http": _PlainPool, "https": _SecurePool}
+    members = {"options": options, "response_class": staticmethod(answer)}
+    plain, secure = type("Plain", (_Connection,), members), type("Secure", (_SecureConnection,), members)
+    return {
+        "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+        "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
+    }
 
 
 class _Adapter(HTTPAdapter):
@@ -113,15 +181,16 @@ class _Adapter(HTTPAdapter):
 
     def __init__(self, context: ssl.SSLContext | None, options: TransportOptions) -> None:
         self._context = context
+        self._pools = _pools(options)
         super().__init__(pool_connections=8, pool_maxsize=max(options.connections, 1), max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:  # noqa: FBT001, FBT002 - requests' signature
         super().init_poolmanager(connections, maxsize, block, **kwargs, **self._arguments())
-        self.poolmanager.pool_classes_by_scheme = _POOLS
+        self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **kwargs, **self._arguments())
-        manager.pool_classes_by_scheme = _POOLS
+        manager.pool_classes_by_scheme = self._pools
         return manager
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:  # noqa: ARG002

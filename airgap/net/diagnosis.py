@@ -14,6 +14,7 @@ import urllib3.exceptions
 from requests import exceptions
 
 from airgap.errors import Cause
+from airgap.net.patience import WaitedTooLongError, span
 from airgap.net.transport_errors import TransportError
 from airgap.net.url import origin_of, without_query
 from airgap.text import safe
@@ -21,12 +22,18 @@ from airgap.text import safe
 _PLAIN_HTTP_SIGNS: Final = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
 
 
-def diagnosed(request: str, url: str, error: BaseException, *, proxy: str | None = None) -> TransportError:
-    """The error for what a library raised on `request` (safe to show), which went to `url`."""
-    cause, words, remedy = _diagnose(_causes(error))
+def diagnosed(
+    request: str, url: str, error: BaseException, *, proxy: str | None = None, seconds: float = 0.0
+) -> TransportError:
+    """The error for what a library raised on `request` (safe to show), which went to `url`, after so many seconds."""
+    chain = _causes(error)
+    waited = next((item for item in chain if isinstance(item, WaitedTooLongError)), None)
+    cause, words, remedy = (Cause.TIMEOUT, waited.words, waited.remedy) if waited else _diagnose(chain)
     via = f" through the proxy {safe(without_query(proxy), limit=128)}" if proxy else ""
     host = origin_of(url).netloc
-    return TransportError(f"{request}: {words.format(host=host)}{via}", remedy=remedy, cause=cause, host=host)
+    problem = words.format(host=host, span=span(seconds))
+    is_final = waited is not None and waited.is_final
+    return TransportError(f"{request}: {problem}{via}", remedy=remedy, cause=cause, host=host, is_final=is_final)
 
 
 def _diagnose(chain: list[BaseException]) -> tuple[Cause, str, str]:
@@ -75,7 +82,7 @@ _DIAGNOSES: Final[tuple[tuple[tuple[type[BaseException], ...], tuple[Cause, str,
     ),
     (
         (urllib3.exceptions.TimeoutError, exceptions.Timeout, TimeoutError),
-        (Cause.TIMEOUT, "{host} did not answer in time", "Check the network connection and the address."),
+        (Cause.TIMEOUT, "{host} did not answer within {span}", "Check the network connection and the address."),
     ),
     (
         (ConnectionError, urllib3.exceptions.ProtocolError, urllib3.exceptions.IncompleteRead),

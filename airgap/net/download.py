@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from typing import Final
 
 from airgap import limits
-from airgap.errors import ContentError
+from airgap.errors import Cause, ContentError
 from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
-from airgap.net.http import ChunkReader, Reply
+from airgap.net.http import STALLED_SECONDS, ChunkReader, Reply
 from airgap.net.transport_errors import RegistryError, TransportError
 from airgap.net.wire import WRONG_THERE, content_range
 from airgap.oci.descriptor import Descriptor
@@ -37,7 +38,7 @@ class BlobReader(ChunkReader):
         super().__init__()
         self._client, self._access, self._descriptor = client, access, descriptor
         self._offset = start
-        self._cuts, self._cut_at = 0, start
+        self._cuts, self._cut_at, self._since = 0, start, time.monotonic()
         self._finished = False
         self._reply: Reply | None = None  # so that it can be closed if the first request fails
         self._reply = self._resume() if start else self._begin(self._fetch())
@@ -79,8 +80,11 @@ class BlobReader(ChunkReader):
             self._reply.close()
             self._reply = None
         if self._offset - self._cut_at >= _PROGRESS_BYTES:
-            self._cuts = 0
-        if self._cuts >= self._client.options.retries:
+            self._cuts, self._since = 0, time.monotonic()
+        elif cut.is_final:
+            raise cut
+        stalled = cut.cause is Cause.TIMEOUT and time.monotonic() - self._since > STALLED_SECONDS
+        if self._cuts >= self._client.options.retries or stalled:
             raise cut
         self._cut_at = self._offset
         problem = f"{self._descriptor.digest}: cut after {self._offset} of {self._descriptor.size} bytes"

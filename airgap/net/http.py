@@ -8,6 +8,7 @@ registry that restarts during a copy is waited for.
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from airgap.errors import AirgapError, Cause, ContentError, LimitError
 from airgap.net.connections import foreign_adapter, home_adapter, proxies
 from airgap.net.diagnosis import diagnosed
 from airgap.net.options import TransportOptions, backoff
+from airgap.net.patience import span
 from airgap.net.transport_errors import TransportError
 from airgap.net.url import Origin, origin_of, without_query
 from airgap.oci.digest import Digest
@@ -41,9 +43,8 @@ _SERVER_ERROR: Final = 500
 _DISCARDED_CHUNKS: Final = 4
 _DEAD_SECONDS: Final = 15.0
 """After this time a host that has never answered is not asked again: somebody waits for the command."""
-_GRACE_SECONDS: Final = 60.0
-_LEAST_RATE: Final = limits.KIB
-"""Bytes a second that a whole answer must reach on average after its minimum time."""
+STALLED_SECONDS: Final = 90.0
+"""After this time without anything new, a host that answers nothing is not asked again, either."""
 
 
 class Body(NamedTuple):
@@ -113,12 +114,8 @@ class Reply:
             self.close()
             raise LimitError(f"the answer to {self.request} has {stated} bytes, more than {limit}")
         data = bytearray()
-        started = time.monotonic()
         while len(data) <= limit and (chunk := self.read_some(limit + 1 - len(data))):
             data += chunk
-            if time.monotonic() - started > _GRACE_SECONDS + len(data) / _LEAST_RATE:
-                self.close()
-                raise diagnosed(str(self.request), self.request.url, TimeoutError())
         self.close()
         if len(data) > limit:
             raise LimitError(f"the answer to {self.request} has more than {limit} bytes")
@@ -137,11 +134,14 @@ class Reply:
         return self._take(self._response.raw.read1, size)
 
     def _take(self, read: Callable[..., bytes], size: int) -> bytes:
+        begun = time.monotonic()
         try:
             return read(size, decode_content=False)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             self.close()
-            raise diagnosed(str(self.request), self.request.url, error) from None
+            raise diagnosed(
+                str(self.request), self.request.url, error, seconds=time.monotonic() - begun
+            ) from None
 
     def discard(self) -> None:
         """Skip a short body, so that the connection can be used again; close the connection if the body is long."""
@@ -196,8 +196,13 @@ class Http:
             attempt += 1
 
     def pause(self, attempt: int, reason: str, asked: float | None = None) -> None:
-        """Wait before the next attempt, and report that."""
+        """Wait before the next attempt, and report that. Raises TransportError where the deadline comes first."""
         seconds = backoff(attempt, asked)
+        deadline = self.options.deadline
+        if deadline is not None and time.monotonic() + seconds >= deadline.end:
+            passed = deadline.passed()
+            problem = f"{reason}; there is no time to try again in the {span(deadline.seconds)} for the whole operation"
+            raise TransportError(problem, cause=Cause.TIMEOUT, remedy=passed.remedy, is_final=True)
         self.options.notice(f"{reason}; trying again in {seconds:.1f} s")
         self.options.sleep(seconds)
 
@@ -211,11 +216,12 @@ class Http:
         """One request without repetition and redirects."""
         origin = origin_of(request.url)
         adapter = self._to_home if origin == self._home else self._elsewhere
-        timeout = (self.options.connect_timeout, self.options.read_timeout)
         through = proxies(request.url, self.options)
         headers = {"User-Agent": f"airgap/{__version__}", "Accept-Encoding": "identity", **request.headers}
         outgoing = None if request.body is None else Outgoing(request.body, str(request))
+        begun = time.monotonic()
         try:
+            timeout = self._timeout(origin)
             prepared = requests.PreparedRequest()
             prepared.prepare(method=request.method, url=request.url, headers=headers, hooks={})
             if request.body is not None:
@@ -223,7 +229,8 @@ class Http:
                 prepared.headers["Content-Length"] = str(request.body.size)
             response = adapter.send(prepared, stream=True, timeout=timeout, proxies=through)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise diagnosed(str(request), request.url, error, proxy=select_proxy(request.url, through)) from None
+            proxy, seconds = select_proxy(request.url, through), time.monotonic() - begun
+            raise diagnosed(str(request), request.url, error, proxy=proxy, seconds=seconds) from None
         finally:
             if outgoing is not None:
                 outgoing.close()
@@ -235,12 +242,22 @@ class Http:
             reply.read(request.limit)
         return reply
 
+    def _timeout(self, origin: Origin) -> tuple[float, float]:
+        """Seconds to connect, and until the next byte. Raises WaitedTooLongError at the deadline."""
+        options = self.options
+        silent = options.read_timeout if origin in self._reached else min(options.read_timeout, options.first_timeout)
+        left = math.inf if options.deadline is None else options.deadline.left()
+        return min(options.connect_timeout, left), min(silent, left)
+
     def _worth_repeating(self, request: Request, error: TransportError, started: float) -> bool:
         """`started`: when the first attempt began, by the monotonic clock."""
+        if error.is_final:
+            return False
         is_reached = origin_of(request.url) in self._reached
         if error.cause in {Cause.REFUSED, Cause.DNS, Cause.UNREACHABLE}:
             return is_reached  # nothing was sent, so any method may be repeated
-        if not is_reached and time.monotonic() - started > _DEAD_SECONDS:
+        patience = STALLED_SECONDS if is_reached else _DEAD_SECONDS
+        if (error.cause is Cause.TIMEOUT or not is_reached) and time.monotonic() - started > patience:
             return False
         return request.may_repeat and error.cause in {Cause.RESET, Cause.TIMEOUT}
 

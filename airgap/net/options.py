@@ -7,7 +7,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from airgap import limits
+
+if TYPE_CHECKING:
+    from airgap.net.patience import Deadline
 
 RETRY_AFTER_SECONDS: Final = 60.0
 """Longest wait that a registry can ask for. Some ask for 3600 seconds; they are asked again after this time."""
@@ -48,6 +53,21 @@ class TransportOptions:
 
     read_timeout: float = 60.0
     """Seconds without a byte."""
+
+    first_timeout: float = 20.0
+    """Seconds without a byte from a host that has not answered before: the address may be wrong, and a person waits."""
+
+    least_rate: int = limits.KIB
+    """Bytes a second that every answer, and every request that is sent, must reach ..."""
+
+    slow_seconds: float = 60.0
+    """... on the average of each time of so many seconds."""
+
+    list_seconds: float = 600.0
+    """Seconds for all pages of one list, where there is no deadline."""
+
+    deadline: Deadline | None = None
+    """When the operation ends: all requests, repetitions and pauses (`--timeout`). One value for one operation."""
 
     retries: int = 5
     """Repetitions of a call that may be repeated, and of a blob without progress."""

@@ -24,9 +24,19 @@ from airgap.errors import AirgapError, Cause, Fact, TransferError
 class TransportError(TransferError):
     """The host gave no answer, or only a part of one. `host`, where it is known, is a fact as well."""
 
-    def __init__(self, message: str, *, cause: Cause = Cause.OTHER, remedy: str = "", host: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        cause: Cause = Cause.OTHER,
+        remedy: str = "",
+        host: str | None = None,
+        is_final: bool = False,
+    ) -> None:
         super().__init__(message, cause=cause, remedy=remedy, **({} if host is None else {"host": host}))
         self.host: str | None = host
+        self.is_final: bool = is_final
+        """Whether the host was waited for long enough, so that it is not asked again."""
 
 
 class AuthenticationError(AirgapError):

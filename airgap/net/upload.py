@@ -276,7 +276,7 @@ def _lost_some(reply: Reply, sent: int) -> bool:
 def _worth_repeating(error: TransportError | RegistryError) -> bool:
     """Whether the whole upload may be repeated; content-addressed uploads are safe to repeat."""
     if isinstance(error, TransportError):
-        return error.cause in {Cause.RESET, Cause.TIMEOUT}
+        return error.cause in {Cause.RESET, Cause.TIMEOUT} and not error.is_final
     # an unknown upload: the registry was restarted and lost the session
     return "BLOB_UPLOAD_UNKNOWN" in error.codes or (error.status is not None and is_transient(error.status))
 
