@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from airgap.net.from_oras import from_oras
     from airgap.net.login import login, logout
     from airgap.net.options import TransportOptions
+    from airgap.net.patience import Deadline
     from airgap.net.tsa import HttpTsa
     from airgap.oci.content_mode import Content
     from airgap.oci.digest import Digest
@@ -53,6 +54,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.net.from_oras": ("from_oras",),
         "airgap.net.login": ("login", "logout"),
         "airgap.net.options": ("TransportOptions",),
+        "airgap.net.patience": ("Deadline",),
         "airgap.net.tsa": ("HttpTsa",),
         "airgap.oci.content_mode": ("Content",),
         "airgap.oci.digest": ("Digest",),
@@ -80,9 +82,9 @@ __getattr__, __dir__ = on_demand(
 
 __all__ = [
     "AirgapError", "AllowedPlugins", "AttachRequest", "BlobSignRequest", "BlobVerifyRequest", "Content", "CopyRequest",
-    "Credential", "Credentials", "Digest", "EvidenceOptions", "FetchRequest", "HttpTsa", "Mechanism", "PlatformFilter",
-    "PluginDirectory", "RecheckRequest", "ReferrersTag", "Selection", "SignRequest", "TimestampRequest",
-    "TransportOptions", "TrustDirectory", "Verdict", "VerifyRequest", "__version__", "add_timestamps", "attach", "copy",
-    "discover", "events", "fetch", "from_oras", "inspect", "inspect_blob", "login", "logout", "ls", "no_network",
-    "recheck", "sign", "sign_blob", "verify", "verify_blob",
+    "Credential", "Credentials", "Deadline", "Digest", "EvidenceOptions", "FetchRequest", "HttpTsa", "Mechanism",
+    "PlatformFilter", "PluginDirectory", "RecheckRequest", "ReferrersTag", "Selection", "SignRequest",
+    "TimestampRequest", "TransportOptions", "TrustDirectory", "Verdict", "VerifyRequest", "__version__",
+    "add_timestamps", "attach", "copy", "discover", "events", "fetch", "from_oras", "inspect", "inspect_blob", "login",
+    "logout", "ls", "no_network", "recheck", "sign", "sign_blob", "verify", "verify_blob",
 ]  # fmt: skip

@@ -222,7 +222,7 @@ _ROWS: Final = (
     ("fetch.unreachable", 15, "The host that a certificate names could not be reached.",
      "Check network and proxy; fetch again later, or take the file from elsewhere with --from."),
     ("fetch.timeout", 15, "The host that a certificate names did not answer in time, or too slowly.",
-     "Fetch again later, or give it more time with --timeout."),
+     "Fetch again later, or give it more time with --url-timeout, and the whole fetch with --timeout."),
     ("fetch.status", 15, "The host that a certificate names answered with an error.",
      "Fetch again later; if it persists, tell the issuer, and take the file from elsewhere with --from."),
     ("fetch.redirect", 15, "The host led on too often, or to where it cannot be followed.",

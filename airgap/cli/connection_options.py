@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import Annotated
 import typer
 
 import airgap
+import airgap.parse
 from airgap.cli.passwords import ask_password, secret_from_stdin
-from airgap.errors import UsageError
+from airgap.errors import FormatError, UsageError
 from airgap.text import safe
 
 RegistryConfigOption = Annotated[
@@ -25,6 +27,14 @@ RegistryConfigOption = Annotated[
     ),
 ]
 USERNAME, PASSWORD = "NOTATION_USERNAME", "NOTATION_PASSWORD"
+
+
+def seconds_of(option: str, text: str) -> float:
+    """How long an option lets the network take. Raises UsageError."""
+    try:
+        return airgap.parse.parse_wait(text).total_seconds()
+    except FormatError as error:
+        raise UsageError(f"{option}: {error}", remedy="Write hours, minutes and seconds: 30s, 5m, 1h30m.") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +99,20 @@ class Connection(Endpoint):
     retries: Annotated[
         int, typer.Option(min=0, max=100, metavar="N", help="Repeat what a registry or the network fails so often.")
     ] = 5
+    timeout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="End when the network has not done all of it in this time: 30s, 5m, 2h. Default: as long as it moves.",
+        ),
+    ] = None
     insecure_registry: Annotated[
         bool, typer.Option("--insecure-registry", hidden=True, help="As --plain-http (for notation's users).")
     ] = False
     connections: int = 8
     """Idle connections kept for each host."""
+    begun: float = field(default_factory=time.monotonic, repr=False, compare=False)
+    """When the command began, which `timeout` counts from."""
     side: str = ""
     """`from-` or `to-` before the names of options, where they are about one side of a copy."""
 
@@ -134,8 +153,14 @@ class Connection(Endpoint):
             key_file=self.key_file,
             retries=self.retries,
             connections=self.connections,
+            deadline=self._deadline(),
             notice=notice,
         )
+
+    def _deadline(self) -> airgap.Deadline | None:
+        if self.timeout is None:
+            return None
+        return airgap.Deadline.after(seconds_of("--timeout", self.timeout), begun=self.begun)
 
     def credentials(self, warn: Callable[[str], None]) -> airgap.Credentials:
         """The given user name and password, else what docker's configuration says.

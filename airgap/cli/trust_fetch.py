@@ -12,7 +12,7 @@ import typer
 import airgap.report
 import airgap.trust
 from airgap.cli.command import command
-from airgap.cli.connection_options import Connection
+from airgap.cli.connection_options import Connection, seconds_of
 from airgap.cli.console import QuietOutput, VerboseOption, clock
 from airgap.cli.judging_options import TrustOption, location
 from airgap.cli.lazy import typer_app
@@ -43,8 +43,8 @@ class FetchOptions:
     allow_https: Annotated[
         bool, typer.Option("--allow-https", help="Ask https URLs, too (http alone is usual for evidence).")
     ] = False
-    timeout: Annotated[
-        float | None, typer.Option(min=0.1, metavar="SECONDS", help="Patience with a URL. Default: CRL 30, OCSP 10.")
+    url_timeout: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Patience with one URL. Default: CRL 30s, OCSP 10s.")
     ] = None
     prune: Annotated[bool, typer.Option("--prune", help="Remove older generations of which nothing would be lost.")] = (
         False
@@ -72,10 +72,7 @@ class FetchOptions:
 
         if not targets and self.into is None:
             raise UsageError("no target is named", remedy="Name layouts, tars or references: trust fetch trip.tar.")
-        if self.timeout is not None and not self.timeout <= _LONGEST_SECONDS:  # nan is none, either
-            raise UsageError(
-                f"--timeout {self.timeout:g} is no patience of at most {_LONGEST_SECONDS} seconds", remedy="Write 60."
-            )
+        patience = None if self.url_timeout is None else seconds_of("--url-timeout", self.url_timeout)
         connection = replace(connection, connections=self.concurrency)
         where = location(self.trust)
         keep = airgap.trust.writable(where) if self.trust is not None or self.into is None else None
@@ -90,8 +87,8 @@ class FetchOptions:
             download=not self.no_download,
         )
         evidence = airgap.EvidenceOptions(transport=_for_evidence(connection, note), allow_https=self.allow_https)
-        if self.timeout:
-            evidence = replace(evidence, crl_seconds=self.timeout, ocsp_seconds=self.timeout)
+        if patience is not None:
+            evidence = replace(evidence, crl_seconds=patience, ocsp_seconds=patience)
         with ThreadPoolExecutor(self.concurrency) as pool:
             return airgap.fetch(
                 request,
@@ -128,8 +125,6 @@ def fetch(
     output.finish(airgap.report.FetchReport(outcome, verbose))
 
 
-_LONGEST_SECONDS = 86_400
-"""No system call takes just any number."""
 _EVIDENCE_RETRIES = 1
 """At most: a chain names several points, and hosts that never answer would take minutes each."""
 

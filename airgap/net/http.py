@@ -139,9 +139,7 @@ class Reply:
             return read(size, decode_content=False)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             self.close()
-            raise diagnosed(
-                str(self.request), self.request.url, error, seconds=time.monotonic() - begun
-            ) from None
+            raise diagnosed(str(self.request), self.request.url, error, seconds=time.monotonic() - begun) from None
 
     def discard(self) -> None:
         """Skip a short body, so that the connection can be used again; close the connection if the body is long."""

@@ -91,7 +91,9 @@ class TransportOptions:
 
     def within(self, seconds: float) -> TransportOptions:
         """The same for a server that has at most `seconds` until a connection stands, and between two pieces."""
-        return replace(self, connect_timeout=min(self.connect_timeout, seconds), read_timeout=seconds)
+        return replace(
+            self, connect_timeout=min(self.connect_timeout, seconds), read_timeout=seconds, first_timeout=seconds
+        )
 
 
 def backoff(attempt: int, asked: float | None = None) -> float:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +22,8 @@ from airgap.net.source import RegistrySource
 from airgap.net.transport_errors import TransportError
 from airgap.net.url import origin_of
 from airgap.transfer.endpoint import TransferMethod
-from tests.support.net import Diary, client, described, source, store
+from tests.support.command import run_here
+from tests.support.net import Diary, client, described, push, source, store
 from tests.support.registry import EMPTY, MANIFEST, LoopbackRegistry, digest_of, silent_port
 
 BLOB = bytes(200_000)
@@ -80,9 +82,12 @@ def test_a_blob_of_one_byte_at_a_time_ends_with_its_rate(registry: LoopbackRegis
     registry.put_blob("app", BLOB)
     registry.on("GET", "/blobs/", drip())
     diary = Diary()
-    with soon(), store(registry.host, slow_seconds=0.4, diary=diary) as repository:
-        with pytest.raises(TransportError, match=r"sent \d+ bytes in 0\.\d s, less than 1024 a second") as caught:
-            repository.open_from(described(BLOB)).read()
+    with (
+        soon(),
+        store(registry.host, slow_seconds=0.4, diary=diary) as repository,
+        pytest.raises(TransportError, match=r"sent \d+ bytes in 0\.\d s, less than 1024 a second") as caught,
+    ):
+        repository.open_from(described(BLOB)).read()
     assert (caught.value.facts["cause"], diary.waits) == ("timeout", [])
     assert caught.value.remedy
 
@@ -103,9 +108,12 @@ def test_every_other_answer_has_the_same_floor(registry: LoopbackRegistry, path:
         registry.auth = "bearer"
     _publish(registry)
     registry.on("GET", path, drip())
-    with soon(), store(registry.host, slow_seconds=0.3) as repository:
-        with pytest.raises(TransportError, match="less than 1024 a second"):
-            _ask(repository, path)
+    with (
+        soon(),
+        store(registry.host, slow_seconds=0.3) as repository,
+        pytest.raises(TransportError, match="less than 1024 a second"),
+    ):
+        _ask(repository, path)
 
 
 def _ask(repository: RegistrySource, path: str) -> None:
@@ -146,7 +154,7 @@ def test_an_upload_over_a_slow_line_is_not_cut(registry: LoopbackRegistry) -> No
 
     registry.on("PUT", "/uploads/", take)
     with store(registry.host, writable=True, connect_timeout=0.3, retries=0) as repository:
-        assert repository.uploads.push(described(blob), source(blob)) is TransferMethod.COPIED
+        assert push(repository, described(blob), source(blob)) is TransferMethod.COPIED
 
 
 @contextmanager
@@ -184,9 +192,12 @@ def _sipping(sip: int) -> Iterator[str]:
 )
 def test_a_deadline_ends_whatever_a_registry_does(registry: LoopbackRegistry, hostile: Callable[[Any], bool]) -> None:
     registry.on("GET", "", hostile)
-    with soon(), client(registry.host, deadline=Deadline.after(1.0), sleep=time.sleep, retries=100) as connected:
-        with pytest.raises(TransportError, match=r"1\.0 s for the whole operation") as caught:
-            RegistrySource(connected, "app").resolve("v1")
+    with (
+        soon(),
+        client(registry.host, deadline=Deadline.after(1.0), sleep=time.sleep, retries=100) as connected,
+        pytest.raises(TransportError, match=r"1\.0 s for the whole operation") as caught,
+    ):
+        RegistrySource(connected, "app").resolve("v1")
     assert caught.value.is_final
     assert "--timeout" in caught.value.remedy
 
@@ -194,17 +205,23 @@ def test_a_deadline_ends_whatever_a_registry_does(registry: LoopbackRegistry, ho
 def test_pages_count_together(registry: LoopbackRegistry) -> None:
     """Each page came in time, and a thousand of them would have taken hours."""
     _endless_tags(registry)
-    with soon(), store(registry.host, deadline=Deadline.after(1.0)) as repository:
-        with pytest.raises(TransportError, match=r"1\.0 s for the whole operation"):
-            list(repository.tags())
+    with (
+        soon(),
+        store(registry.host, deadline=Deadline.after(1.0)) as repository,
+        pytest.raises(TransportError, match=r"1\.0 s for the whole operation"),
+    ):
+        list(repository.tags())
     assert len(registry.requests("GET", "/tags/list")) > 1
 
 
 def test_a_list_has_a_time_of_its_own_without_a_deadline(registry: LoopbackRegistry) -> None:
     _endless_tags(registry)
-    with soon(), store(registry.host, list_seconds=0.5) as repository:
-        with pytest.raises(TransportError, match=r"sent \d+ pages of a list in 0\.\d s") as caught:
-            list(repository.tags())
+    with (
+        soon(),
+        store(registry.host, list_seconds=0.5) as repository,
+        pytest.raises(TransportError, match=r"sent \d+ pages of a list in 0\.\d s") as caught,
+    ):
+        list(repository.tags())
     assert "--timeout" in caught.value.remedy
 
 
@@ -225,7 +242,10 @@ def _endless_tags(registry: LoopbackRegistry) -> None:
 def test_a_deadline_that_is_over_asks_nobody(registry: LoopbackRegistry) -> None:
     _publish(registry)
     over = Deadline(end=time.monotonic() - 1, seconds=5.0)
-    with store(registry.host, deadline=over) as repository, pytest.raises(TransportError, match=r"5\.0 s for the whole"):
+    with (
+        store(registry.host, deadline=over) as repository,
+        pytest.raises(TransportError, match=r"5\.0 s for the whole"),
+    ):
         repository.resolve("v1")
     assert registry.seen == []
 
@@ -238,9 +258,11 @@ def test_a_pause_beyond_the_deadline_is_not_made(registry: LoopbackRegistry) -> 
 
     registry.on("GET", "", busy)
     diary = Diary()
-    with store(registry.host, deadline=Deadline.after(20.0), diary=diary) as repository:
-        with pytest.raises(TransportError, match="the answer is 503; there is no time to try again in the 20 s"):
-            repository.resolve("v1")
+    with (
+        store(registry.host, deadline=Deadline.after(20.0), diary=diary) as repository,
+        pytest.raises(TransportError, match="the answer is 503; there is no time to try again in the 20 s"),
+    ):
+        repository.resolve("v1")
     assert diary.waits == []
 
 
@@ -255,9 +277,13 @@ def test_within_its_deadline_everything_is_as_ever(registry: LoopbackRegistry) -
 
 def test_a_host_that_never_answered_has_a_shorter_time() -> None:
     diary = Diary()
-    with soon(), silent_port() as port, client(f"127.0.0.1:{port}", first_timeout=0.3, diary=diary) as connected:
-        with pytest.raises(TransportError, match=r"sent nothing for 0\.\d s"):
-            connected.check()
+    with (
+        soon(),
+        silent_port() as port,
+        client(f"127.0.0.1:{port}", first_timeout=0.3, diary=diary) as connected,
+        pytest.raises(TransportError, match=r"sent nothing for 0\.\d s"),
+    ):
+        connected.check()
 
 
 def test_the_defaults_end_a_dead_host_within_half_a_minute() -> None:
@@ -278,9 +304,11 @@ def test_all_addresses_of_a_host_share_the_time_to_connect(monkeypatch: pytest.M
     monkeypatch.setattr("airgap.net.connections.socket.getaddrinfo", lambda *_, **__: addresses)
     monkeypatch.setattr("airgap.net.connections.create_connection", connect)
     monkeypatch.setattr("airgap.net.connections._LEAST_SECONDS", 0.01)
-    with client("registry.example", connect_timeout=0.4, retries=0) as connected:
-        with pytest.raises(TransportError, match=r"registry\.example did not answer within 0\.\d s"):
-            connected.check()
+    with (
+        client("registry.example", connect_timeout=0.4, retries=0) as connected,
+        pytest.raises(TransportError, match=r"registry\.example did not answer within 0\.\d s"),
+    ):
+        connected.check()
     assert len(asked) == 4
     assert sum(asked) < 0.6
 
@@ -316,11 +344,38 @@ def test_the_floor_counts_from_one_time_to_the_next() -> None:
     """A gigabyte at first would allow twelve days of drops."""
     patience = Patience(TransportOptions(slow_seconds=10.0, least_rate=100), "sent")
     patience.moved(2**30, 10.0)
+    for _ in range(9):
+        patience.moved(1, 1.0)
     with pytest.raises(WaitedTooLongError, match="sent 10 bytes"):
-        for _ in range(10):
-            patience.moved(1, 1.0)
+        patience.moved(1, 1.0)
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.25, "0.2 s"), (10, "10 s"), (599, "599 s"), (3600, "60 min")])
 def test_times_in_sentences(seconds: float, words: str) -> None:
     assert span(seconds) == words
+
+
+# --- the option of the commands ---
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("ls", "{host}/app"),
+        ("discover", "{host}/app:v1"),
+        ("inspect", "{host}/app:v1"),
+        ("copy", "{host}/app:v1", "{folder}/stick"),
+        ("attach", "{folder}/a.txt", "{host}/app:v1", "--artifact-type", "text/plain"),
+        ("login", "{host}", "-u", "alice", "-p", "secret"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_every_command_has_the_deadline(registry: LoopbackRegistry, tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "a.txt").write_text("a file")
+    registry.on("GET", "", drip(size=30_000))
+    arguments = [word.format(host=registry.host, folder=tmp_path) for word in command]
+    with soon():
+        ran = run_here([*arguments, "--timeout", "0.5s"])
+    assert (ran.code, "0.5 s for the whole operation were over" in ran.err) == (1, True), ran.err
+    assert "Give it longer with --timeout" in ran.err
+    assert list(tmp_path.glob("stick*")) == []

@@ -109,11 +109,12 @@ def test_the_remedy_for_a_layout_without_artifacts(written: Written) -> None:
     )
 
 
-@pytest.mark.parametrize("seconds", ["nan", "inf", "1e11"])
+@pytest.mark.parametrize("seconds", ["nan", "inf", "1e11", "60", "0s", "999999h"])
 def test_refuses_a_timeout_beyond_what_the_system_takes(written: Written, seconds: str) -> None:
     """It was an unexpected OverflowError, as soon as somebody was asked."""
-    ran = run_here(["trust", "fetch", written.target, "--trust", str(written.trust), "--timeout", seconds])
-    assert (ran.code, "--timeout" in ran.err, "Write 60." in ran.err) == (2, True, True)
+    for option in ("--timeout", "--url-timeout"):
+        ran = run_here(["trust", "fetch", written.target, "--trust", str(written.trust), option, seconds])
+        assert (ran.code, option in ran.err, "30s, 5m, 1h30m" in ran.err) == (2, True, True)
 
 
 def test_an_unreadable_entry_is_reported_with_its_facts(written: Written) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airgap.errors import FormatError
-from airgap.parse.duration import format_duration, parse_duration
+from airgap.parse.duration import format_duration, parse_duration, parse_wait
 
 DAY = timedelta(days=1)
 
@@ -61,3 +61,22 @@ def test_durations_are_written_as_they_are_read(hours: int) -> None:
 @pytest.mark.parametrize(("hours", "text"), [(0, "0d"), (24 * 7, "7d"), (36, "1d12h"), (5, "5h")])
 def test_days_before_hours(hours: int, text: str) -> None:
     assert format_duration(timedelta(hours=hours)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30s", 30), ("5m", 300), ("1h30m", 5400), ("2h", 7200), ("0.5s", 0.5), ("1m0s", 60)]
+)
+def test_how_long_one_waits(text: str, seconds: float) -> None:
+    assert parse_wait(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "30", "s", "-1s", "5 m", "5M", "30s5m", "1e3s", "1.5m", "\u0667s", "nan", "1d"])
+def test_refuses_what_is_no_time_to_wait(text: str) -> None:
+    with pytest.raises(FormatError, match="no time such as"):
+        parse_wait(text)
+
+
+@pytest.mark.parametrize("text", ["0s", "0.000s", "0h0m", "8761h", "99999h"])
+def test_refuses_no_time_and_more_than_a_year(text: str) -> None:
+    with pytest.raises(FormatError, match="between a moment and a year"):
+        parse_wait(text)
