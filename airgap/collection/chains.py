@@ -7,7 +7,7 @@ chain that cannot be read is reported and does not stop the others.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from airgap.oci.store import Store, read_verified
 from airgap.pki.certificate import Certificate, Offered, verify_issued
 from airgap.pki.chain import Anchors, other_keys
 from airgap.pki.timestamp_token import TimestampToken
+from airgap.revocation.evidence_files import Evidence
 from airgap.revocation.freshness import ChainKind
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.signature.model import Envelope
@@ -46,6 +47,12 @@ class CertificateToCheck:
     def issuers(self) -> tuple[Certificate, ...]:
         """All certificates of the issuer that are available."""
         return () if self.issuer is None else (self.issuer, *self.renewed)
+
+    def responders(self, evidence: Evidence) -> Iterator[CertificateToCheck]:
+        """The delegated responders of all responses about it, not verified: what stands against them counts (D37)."""
+        files = evidence.ocsp(self.certificate.serial)
+        for delegate in dict.fromkeys(item for file in files for item in file.response.delegates):
+            yield replace(self, certificate=delegate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -200,8 +200,8 @@ def cover(
 ) -> tuple[CertificateCoverage, ...]:
     """The coverage of every certificate by `evidence`, in their order, as a verifier would judge it at `at`.
 
-    `known`: all available evidence, including `evidence` and what a verifier finds in the targets. The rest of it can
-    only prove revocations. `stored`: the certificates of all trust stores, for who made evidence. `freshness`: what the
+    `known`: all available evidence, including `evidence` and what a verifier finds in the targets. An answer must hold
+    by all of it, too. `stored`: the certificates of all trust stores, for who made evidence. `freshness`: what the
     operator accepts. It counts only for evidence without nextUpdate, as a fetch is for fresh evidence.
     """
     moment = Moment(judged=at, clock=at)
@@ -249,7 +249,7 @@ def _status(
         text = f"the certificate of its issuer {safe(certificate.issuer_text)!r} is not available"
         return Status.GAP, (), "fetch.issuer", text
     try:
-        strict.refuse_condemned_certificate(certificate, issuer, asked.renewed, kind=asked.chain)
+        strict.check_certificate(certificate, issuer, asked.renewed, kind=asked.chain)
         uses = judge.check_certificate(certificate, issuer, asked.renewed, kind=asked.chain)
     except Rejected as error:
         return Status.REVOKED, (), error.reason, str(error)

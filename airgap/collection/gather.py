@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from airgap import limits
 from airgap.collection.chains import CertificateToCheck
@@ -30,8 +30,11 @@ from airgap.pki.extensions import DistributionPoint
 from airgap.pki.ocsp import OcspResponse, SingleResponse
 from airgap.pki.ocsp_request import ocsp_request
 from airgap.pki.wrong_files import NeededFile, needed_in, problem_of_download, problem_of_evidence
-from airgap.revocation.evidence_directory import CRLS, OCSP
+from airgap.revocation.combined import CombinedEvidence
+from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
+from airgap.revocation.evidence_files import Evidence, EvidenceFile
 from airgap.revocation.makers import EvidenceMakers
+from airgap.revocation.pool import EvidencePool
 from airgap.scratch import scratch_folder
 from airgap.text import safe
 
@@ -58,16 +61,27 @@ class _Place:
     asked: list[CertificateToCheck] = field(default_factory=list, compare=False)
 
 
-class Gatherer:
-    """Collects evidence in one folder. Use one object for one run."""
+class _Response(NamedTuple):
+    """An OCSP response that came and is not kept."""
 
-    def __init__(self, writer: EvidenceWriter, makers: EvidenceMakers, *, at: datetime, unproven: bool = False) -> None:
-        """`makers`: know the responders of the available evidence. `at`: now.
+    data: bytes
+    source: str
+    asked: CertificateToCheck
+    issuer: Certificate
+    attempt: Attempt
+
+
+class Gatherer:
+    """Collects evidence in one folder. Use one object for one run, and `finish` it when all has come."""
+
+    def __init__(self, writer: EvidenceWriter, known: Evidence, *, at: datetime, unproven: bool = False) -> None:
+        """`known`: the available evidence, whose responders may have made what comes. `at`: now.
 
         `unproven`: also keep CRLs whose issuer's certificate is not available.
         """
         self._writer: Final = writer
-        self._makers: Final = makers
+        self._known: Final = known
+        self._makers = EvidenceMakers(known)
         self._unproven: Final = unproven
         self._at: Final = at
         self._lock: Final = threading.Lock()
@@ -79,13 +93,40 @@ class Gatherer:
         self.sources: Final[dict[str, str]] = {}
         self.unanswered: Final[dict[CertificateToCheck, None]] = {}
         """Certificates for which some place answered, and its newest answer was refused."""
+        self._in_turn: Final[list[tuple[Sequence[CertificateToCheck], Sequence[Attempt]]]] = []
+        """The attempts at places that should all have the same answer."""
+        self._left: Final[list[_Response]] = []
+        self._left_bytes = 0
+        self._again: Final[dict[Attempt, Attempt]] = {}
 
-    def keep_responders(self) -> None:
-        """Keeps what proves the responses that were taken: another response may hold their responder's certificate.
+    def finish(self) -> None:
+        """Proves what could not be proven when it came, now that all has come, and keeps what proves it.
 
-        Raises LimitError, OSError.
+        Any response may hold the certificate of the responder of another one, whichever of them came first. Raises
+        LimitError, TrustMaterialError, OSError.
         """
+        self._prove_again()
         self._writer.keep_responders(self._holders)
+        for asked, attempts in self._in_turn:
+            if _is_newest_refused([self.latest(attempt) for attempt in attempts]):
+                self.unanswered.update(dict.fromkeys(asked))
+
+    def latest(self, attempt: Attempt) -> Attempt:
+        """What became of an attempt after `finish`."""
+        return self._again.get(attempt, attempt)
+
+    def _prove_again(self) -> None:
+        refused = [left for left in self._left if left.attempt.outcome is AttemptResult.REFUSED]
+        if not refused:
+            return
+        came = [EvidenceFile(left.source, "", partial(bytes, left.data)) for left in self._left]
+        kept = EvidenceDirectory.open(self._writer.root)
+        self._makers = EvidenceMakers(CombinedEvidence([self._known, kept, EvidencePool(came, unread=())]))
+        for data, source, asked, issuer, attempt in refused:
+            again = self._take_ocsp(data, source, asked, issuer)
+            if again != attempt:
+                self._again[attempt] = again
+                self.attempts[asked] = [self.latest(item) for item in self.attempts[asked]]
 
     # --- from URLs ---
 
@@ -148,7 +189,7 @@ class Gatherer:
             except Undecided as error:
                 return self._note([asked], _failure(url, "ocsp", AttemptResult.FAILED, error))
             with self._lock:
-                return self._note([asked], self._take_ocsp(data, url, asked, issuer))
+                return self._note([asked], self._keep_ocsp(data, url, asked, issuer))
 
         self._ask_in_turn(asked.certificate.ocsp_urls, [asked], ask)
 
@@ -204,24 +245,15 @@ class Gatherer:
     def _ask_in_turn(
         self, uris: Iterable[str], asked: Sequence[CertificateToCheck], ask: Callable[[str], Attempt]
     ) -> None:
-        """Ask places that should all have the same answer, until one has a fresh one.
-
-        If their newest answer was refused, the available evidence may be older than theirs; that is noted.
-        """
-        refused: list[Attempt] = []
-        answers: list[Attempt] = []
+        """Ask places that should all have the same answer, until one has a fresh one."""
+        attempts: list[Attempt] = []
         for uri in uris:
             attempt = ask(uri)
-            if attempt.outcome is AttemptResult.REFUSED:
-                refused.append(attempt)
-            elif attempt.outcome is not AttemptResult.FAILED:
-                answers.append(attempt)
-                if attempt.next_update is not None and attempt.next_update >= self._at:
-                    break
-        newest = max((made for item in answers if (made := item.this_update)), default=None)
-        if any(newest is None or (item.this_update is not None and item.this_update > newest) for item in refused):
-            with self._lock:
-                self.unanswered.update(dict.fromkeys(asked))
+            attempts.append(attempt)
+            if _is_answer(attempt) and attempt.next_update is not None and attempt.next_update >= self._at:
+                break
+        with self._lock:
+            self._in_turn.append((asked, attempts))
 
     # --- from files ---
 
@@ -233,7 +265,7 @@ class Gatherer:
             issuer = item.issuer
             attempt: Attempt | None = None
             if issuer and response is not None and response.statements(item.certificate, *item.issuers):
-                attempt = self._take_ocsp(data, source, item, issuer)
+                attempt = self._keep_ocsp(data, source, item, issuer)
             elif (issuer or self._unproven) and crl is not None and same_name(crl.issuer, item.certificate.issuer):
                 urls = (
                     ()
@@ -319,6 +351,17 @@ class Gatherer:
             text = f"it was made at {iso(made)}, and the clock says {iso(self._at)}"
             raise Undecided(f"revocation.{kind}.future", text)
 
+    def _keep_ocsp(self, data: bytes, source: str, asked: CertificateToCheck, issuer: Certificate) -> Attempt:
+        """Take a response. One that is not kept may be proven later, or prove another one."""
+        attempt = self._take_ocsp(data, source, asked, issuer)
+        is_on_disk = attempt.file is not None and attempt.outcome is not AttemptResult.OLDER
+        if not is_on_disk and attempt.reason != MALFORMED[NeededFile.OCSP]:
+            self._left_bytes += len(data)
+            if self._left_bytes > limits.BOX_EVIDENCE_BYTES:
+                raise LimitError(f"responders gave more than {limits.BOX_EVIDENCE_BYTES} bytes that are not proven")
+            self._left.append(_Response(data, source, asked, issuer, attempt))
+        return attempt
+
     def _take_ocsp(self, data: bytes, source: str, asked: CertificateToCheck, issuer: Certificate) -> Attempt:
         certificate = asked.certificate
         try:
@@ -388,6 +431,20 @@ class Gatherer:
         return attempt
 
 
+def _is_answer(attempt: Attempt) -> bool:
+    return attempt.outcome not in {AttemptResult.REFUSED, AttemptResult.FAILED}
+
+
+def _is_newest_refused(attempts: Sequence[Attempt]) -> bool:
+    """Whether the available evidence may be older than what one of the places has, whose answer was refused."""
+    newest = max((made for item in attempts if _is_answer(item) and (made := item.this_update)), default=None)
+    return any(
+        newest is None or (item.this_update is not None and item.this_update > newest)
+        for item in attempts
+        if item.outcome is AttemptResult.REFUSED
+    )
+
+
 def _check_count(urls: Sequence[str], points: Sequence[DistributionPoint]) -> None:
     """Bounds how many URLs one certificate can make us ask. Raises Undecided(fetch.limit)."""
     count = len(urls) + sum(len(point.uris) for point in points)
@@ -424,6 +481,7 @@ def _no_evidence(data: bytes, wanted: NeededFile) -> Undecided:
     return Undecided(MALFORMED[wanted], f"{problem}. {problem.remedy}".rstrip(". "))
 
 
+UNNEEDED: Final = "evidence.unneeded"
 MALFORMED: Final = {
     NeededFile.CRL: "revocation.crl.malformed",
     NeededFile.OCSP: "revocation.ocsp.malformed",
@@ -457,7 +515,7 @@ def _unneeded(crl: Crl | None, asked: Iterable[CertificateToCheck]) -> Undecided
         item.issuer is None and same_name(crl.issuer, item.certificate.issuer) for item in asked
     ):
         return Undecided("fetch.issuer", "the certificate of its issuer is not available, so that it cannot be checked")
-    return Undecided("evidence.unneeded", "it is about no certificate of the targets")
+    return Undecided(UNNEEDED, "it is about no certificate of the targets")
 
 
 def _failure(source: str, kind: str, outcome: AttemptResult, error: Undecided | FormatError | None) -> Attempt:

@@ -24,7 +24,8 @@ def pack_evidence(
     All available generations, scopes and deltas are taken: the newest answers for today, older ones for
     certificates that have expired since, and any of them may prove a revocation (decision 0009). Only evidence that
     the issuers signed is taken, if their certificates are available. Without those, evidence that names them and is
-    `beside` the image already is taken: the receiving site may be able to prove it.
+    `beside` the image already is taken: the receiving site may be able to prove it. Responses about delegated
+    responders are taken, too: a revoked one clears nothing.
     """
     crls: dict[str, bytes] = {}
     ocsp: dict[str, bytes] = {}
@@ -32,7 +33,8 @@ def pack_evidence(
     makers = EvidenceMakers(evidence)
     for item in asked:
         known = CombinedEvidence((evidence, beside)) if item.issuer is None else evidence
-        ocsp |= dict(_responses(item, known, makers))
+        for each in (item, *item.responders(known)):
+            ocsp |= dict(_responses(each, known, makers))
         for file in known.crls(item.certificate.issuer):
             if (crl := _proven(file, item.issuers)) is None:
                 continue

@@ -88,12 +88,6 @@ class RevocationJudge:
         """The same for one certificate, whose issuer also has the keys of `renewed`, without a signing time."""
         return self._worst_of([self._query(certificate, issuer, kind, None, renewed)], self._answer)
 
-    def refuse_condemned_certificate(
-        self, certificate: Certificate, issuer: Certificate, renewed: tuple[Certificate, ...], *, kind: ChainKind
-    ) -> None:
-        """`refuse_condemned` for one certificate; see `check_certificate`."""
-        self._worst_of([self._query(certificate, issuer, kind, None, renewed)], self._condemned)
-
     def refuse_condemned(self, chain: Sequence[Certificate], *, kind: ChainKind, signed_at: datetime | None) -> None:
         """For chains that a plugin clears: available evidence that condemns still counts.
 

@@ -19,7 +19,7 @@ from airgap import limits
 from airgap.collection.chains import CollectedChains, collect_chains, merged
 from airgap.collection.coverage import Attempt, AttemptResult, EvidenceWritten, FetchOutcome, cover
 from airgap.collection.evidence_writer import EvidenceWriter
-from airgap.collection.gather import MALFORMED, Gatherer
+from airgap.collection.gather import MALFORMED, UNNEEDED, Gatherer
 from airgap.collection.packing import pack_evidence
 from airgap.errors import AirgapError, FormatError, UsageError
 from airgap.files import read_regular, reading_problem
@@ -45,7 +45,6 @@ from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.revocation.evidence_files import EvidenceFile, UnreadableEvidence
 from airgap.revocation.freshness import Freshness
-from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.misplaced import POSSIBLE, says_evidence
 from airgap.revocation.pool import EvidencePool
 from airgap.scratch import scratch_folder
@@ -120,7 +119,7 @@ def fetch(
         if request.download:
             downloads = stack.enter_context(EvidenceClient(evidence or EvidenceOptions()))
             run.gatherer.download(run.chains.asked, downloads, pool)
-        run.gatherer.keep_responders()
+        run.finish()
         pruned = run.prune() if request.prune else ()
         return run.outcome(pruned, run.write_evidence() if request.into is not None else ())
 
@@ -136,9 +135,7 @@ class _Fetch:
         self._problems: list[Problem] = []
         self._warnings: list[Problem] = []
         self._offered: list[tuple[str, bytes]] = []
-        self._took: list[Attempt] = []
-        self._refused: list[EvidenceFile] = []
-        """Offered evidence that is not kept: a verifier uses it where the targets are."""
+        self._took: list[tuple[Attempt, EvidenceFile]] = []
         self._unread: list[UnreadableEvidence] = []
         self._unreadable: tuple[str, ...] = ()
         self._anchors = self._tsa_anchors(trust)
@@ -149,10 +146,10 @@ class _Fetch:
     def _gatherer(self, offered: Sequence[EvidenceFile]) -> Gatherer:
         """Knows the responders of the offered evidence, too: a verifier finds them where the targets are."""
         bodies = [self._trust.evidence] if self._trust else []
-        makers = EvidenceMakers(CombinedEvidence([*bodies, EvidencePool(offered, unread=())]))
+        known = CombinedEvidence([*bodies, EvidencePool(offered, unread=())])
         # evidence that only the receiving site can prove is attached to images, but not kept in a trust directory
         unproven = self._request.directory is None
-        return Gatherer(EvidenceWriter(self._root), makers, at=self._request.at, unproven=unproven)
+        return Gatherer(EvidenceWriter(self._root), known, at=self._request.at, unproven=unproven)
 
     def _tsa_anchors(self, trust: TrustDirectory | None) -> Anchors:
         """The certificates of every tsa store: to complete chains any store may be used."""
@@ -221,12 +218,23 @@ class _Fetch:
         self.gatherer = self._gatherer([_offered_file(source, data) for source, data in single])
         for source, data in sorted(single, key=lambda item: _age(item[1])):
             attempt = self.gatherer.take(data, source, self.chains.asked)
-            self._took.append(attempt)
-            if attempt.outcome is AttemptResult.REFUSED:
-                self._refused.append(_offered_file(source, data))
+            self._took.append((attempt, _offered_file(source, data)))
         self._offered.clear()
-        malformed = [item.source for item in self._took if item.reason in MALFORMED.values()]
+        malformed = [item.source for item, _ in self._took if item.reason in MALFORMED.values()]
         self._unreadable = tuple(dict.fromkeys(source for source in malformed if source in by_hand))
+
+    def finish(self) -> None:
+        """What could only be done when all had come: prove the rest, and take what is about delegated responders.
+
+        Raises LimitError, TrustMaterialError, OSError.
+        """
+        kept = EvidenceDirectory.open(self._root)
+        responders = tuple(dict.fromkeys(found for item in self.chains.asked for found in item.responders(kept)))
+        for number, (attempt, file) in enumerate(self._took):
+            if responders and (attempt.kind, attempt.reason) == ("ocsp", UNNEEDED):
+                self._took[number] = self.gatherer.take(file.read(), file.name, responders), file
+        self.gatherer.finish()
+        self._took = [(self.gatherer.latest(attempt), file) for attempt, file in self._took]
 
     def prune(self) -> tuple[str, ...]:
         """Removes superseded files; returns their names."""
@@ -290,7 +298,9 @@ class _Fetch:
         responders = [item for item in self.gatherer.responders if item not in set(self.chains.asked)]
         # if evidence is only attached to images, the trust directory is used for revocations only
         others = [self._trust.evidence] if self._trust and not request.directory else []
-        refused = EvidencePool(self._refused, unread=self._unread)
+        # a verifier uses what is not kept where the targets are
+        left = [file for attempt, file in self._took if attempt.outcome is AttemptResult.REFUSED]
+        refused = EvidencePool(left, unread=self._unread)
         certificates = cover(
             self.chains.asked,
             responders,
@@ -308,7 +318,7 @@ class _Fetch:
             signatures=len(self.chains.signatures),
             certificates=certificates,
             unread=self.chains.unread,
-            offered=tuple(self._took),
+            offered=tuple(attempt for attempt, _ in self._took),
             unreadable=self._unreadable,
             pruned=pruned,
             written=written,
