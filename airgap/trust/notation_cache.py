@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
 from airgap import limits
 from airgap.errors import FormatError, Undecided
@@ -36,7 +37,11 @@ from airgap.revocation.index import EvidenceIndex
 from airgap.revocation.query import HOLD, REMOVED
 from airgap.text import safe
 
+if TYPE_CHECKING:  # imported only when there is a CRL with entries
+    from cryptography import x509
+
 _VERSION = 2
+_PASSING = frozenset({HOLD, REMOVED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +83,80 @@ def notation_cache(
     return _Cache(evidence, index, tuple(dict.fromkeys(known)), at).made()
 
 
+class _Listing(NamedTuple):
+    """What is said against a serial number."""
+
+    serial: int
+    is_final: bool
+    """Whether it is revoked for good; else on hold."""
+    since: datetime | None
+    """Since when its key is invalid (CRL-12): what was signed before is good. None where that is not stated."""
+
+    def covers(self, other: _Listing) -> bool:
+        """Whether it is as grave as `other`, about the same serial number."""
+        if self.is_final < other.is_final:
+            return False
+        return self.since is None or (other.since is not None and self.since <= other.since)
+
+
+class _Entry(NamedTuple):
+    """An entry of a CRL."""
+
+    serial: int
+    reason: str | None
+    revoked_at: datetime
+    since: datetime | None
+
+    @property
+    def listing(self) -> _Listing:
+        return _Listing(self.serial, self.reason != HOLD, self.since)
+
+
+class _Learned(NamedTuple):
+    """What notation learns from the CRLs for one URL."""
+
+    revoked: frozenset[int]
+    """Serial numbers that are revoked for good, whenever something was signed."""
+    others: Mapping[int, Sequence[_Listing]]
+    lifts: bool
+    """Whether a hold in them is lifted."""
+
+    def has(self, item: _Listing) -> bool:
+        """Whether notation learns of it."""
+        return item.serial in self.revoked or any(known.covers(item) for known in self.others.get(item.serial, ()))
+
+    def has_answer(self, single: SingleResponse) -> bool:
+        """Whether notation learns of what a response says against a certificate."""
+        return self.has(_Listing(single.serial, is_final=True, since=single.invalidity_date))
+
+    @classmethod
+    def of(cls, crls: Iterable[Crl]) -> _Learned:
+        """`crls` are the base CRL and its delta.
+
+        Raises _MilderError where notation would not look at all entries: it stops at one whose key became invalid after
+        the signature (CRL-12). Raises FormatError.
+        """
+        revoked: set[int] = set()
+        rest: defaultdict[int, list[_Entry]] = defaultdict(list)
+        for entry in (entry for crl in crls for entry in _entries(crl)):
+            if entry.since or entry.reason in _PASSING:
+                rest[entry.serial].append(entry)
+            else:
+                revoked.add(entry.serial)
+        others: dict[int, Sequence[_Listing]] = {}
+        lifts = False
+        for serial, entries in rest.items():
+            stop = max((entry.since for entry in entries if entry.since), default=None)
+            against = [entry for entry in entries if entry.reason != REMOVED]
+            if stop and (serial in revoked or any(entry.since is None or entry.since < stop for entry in against)):
+                raise _MilderError(f"lists the serial number {serial:x} twice, and notation may stop at the first")
+            passing = [entry for entry in entries if entry.reason in _PASSING]
+            latest = max(passing, key=lambda entry: entry.revoked_at, default=None)
+            lifts |= latest is not None and latest.reason == REMOVED
+            others[serial] = [entry.listing for entry in against if entry.reason != HOLD or entry is latest]
+        return cls(frozenset(revoked), others, lifts)
+
+
 @dataclass(frozen=True, slots=True)
 class _Chosen:
     """What notation gets for one URL."""
@@ -99,7 +178,7 @@ class _Cache:
     at: datetime
     omissions: list[Omission] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    _listed: dict[str, frozenset[tuple[int, bool]]] = field(default_factory=dict)
+    _listed: dict[str, frozenset[_Listing]] = field(default_factory=dict)
 
     def made(self) -> NotationCache:
         chosen = [found for url, files in sorted(self._by_url().items()) if (found := self._choose(url, files))]
@@ -172,7 +251,7 @@ class _Cache:
             raise _MilderError(
                 f"has a critical extension that is not understood ({error.facts['extension']})"
             ) from None
-        if any(serial < 0 for serial, _ in self._said(crl)):  # the sign is missing: here it may be the other number
+        if any(item.serial < 0 for item in self._said(crl)):  # the sign is missing: here it may be the other number
             raise _MilderError("lists a negative serial number, which notation takes for that of no certificate")
         if problem := _scope_problem(crl, url):  # CRL-8: scopes count
             raise _MilderError(f"{problem}, which notation does not look at")
@@ -195,27 +274,25 @@ class _Cache:
     # --- revocations of the issuer ---
 
     def _check_says_all(self, found: _Chosen) -> None:
-        """Checks that the exported CRLs have every known revocation of this issuer."""
+        """Checks that notation learns of every known revocation of this issuer from the exported CRLs."""
         issuer = found.base[1].issuer
+        learned = _Learned.of(found.crls)
         for file in self.evidence.crls(issuer):
-            missing = [item for item in self._not_in(found, file) if item[1] or not _is_lifted(file, found.base[0])]
+            crl = file.load()
+            if crl in found.crls or (not learned.lifts and any(own.lists_all_of(crl) for own in found.crls)):
+                continue
+            missing = [
+                item
+                for item in self._said(crl)
+                if not learned.has(item) and (item.is_final or not _is_lifted(file, found.base[0]))
+            ]
             if missing:
                 raise _MilderError(f"lists {_serials(missing)}, of which notation would not learn", file.name)
         for ocsp, single in self._against():
-            listed = any((single.serial, True) in self._said(crl) for crl in found.crls)
-            if not listed and self._may_be_of(single, issuer):
+            if not learned.has_answer(single) and self._may_be_of(single, issuer):
                 raise _MilderError(
                     f"revokes the serial number {single.serial:x}, and notation cannot read it", ocsp.name
                 )
-
-    def _not_in(self, found: _Chosen, file: CrlFile) -> list[tuple[int, bool]]:
-        """What a CRL of the same issuer says and those for notation do not say as gravely."""
-        crl = file.load()
-        if crl in found.crls or any(own.lists_all_of(crl) for own in found.crls):
-            return []
-        said = self._said(crl)
-        known = frozenset[tuple[int, bool]]().union(*map(self._said, found.crls)) if said else frozenset()
-        return [item for item in said if item not in known and (item[0], True) not in known]
 
     def _omit_unused(self, chosen: Sequence[_Chosen]) -> None:
         """Revocations that no exported file has."""
@@ -230,9 +307,9 @@ class _Cache:
                 self.notes.append(
                     f"{file.name} was left out: no URL is known for it, and notation looks CRLs up by URL"
                 )
+        learned = [_Learned.of(found.crls) for found in (chosen if self.evidence.all_ocsp() else ())]
         for ocsp, single in self._against():
-            used = any((single.serial, True) in self._said(crl) for found in chosen for crl in found.crls)
-            if not used and ocsp.name not in told:
+            if ocsp.name not in told and not any(item.has_answer(single) for item in learned):
                 self._omit(ocsp, "", f"revokes the serial number {single.serial:x}, and notation cannot read it")
         for path, problem in self._doubtful():
             if path not in told:
@@ -248,10 +325,12 @@ class _Cache:
     def _has_url(self, file: CrlFile) -> bool:
         return file.name in self.index.claimed or bool(_own_urls(file))
 
-    def _said(self, crl: Crl) -> frozenset[tuple[int, bool]]:
-        """Serial numbers that a CRL lists, each with whether it is revoked for good; removals left out."""
+    def _said(self, crl: Crl) -> frozenset[_Listing]:
+        """What a CRL says against serial numbers; removals left out."""
         if crl.fingerprint not in self._listed:
-            self._listed[crl.fingerprint] = frozenset(_entries(crl))
+            self._listed[crl.fingerprint] = frozenset(
+                entry.listing for entry in _entries(crl) if entry.reason != REMOVED
+            )
         return self._listed[crl.fingerprint]
 
     def _against(self) -> Iterator[tuple[OcspFile, SingleResponse]]:
@@ -327,29 +406,35 @@ def _scope_problem(crl: Crl, url: str) -> str | None:
     return None
 
 
-def _entries(crl: Crl) -> Iterator[tuple[int, bool]]:
-    """Serial number, and whether for good, of each entry. Raises FormatError."""
+def _entries(crl: Crl) -> Iterator[_Entry]:
+    """The entries of a CRL. Raises FormatError."""
     from cryptography import x509
 
     try:
         for entry in x509.load_der_x509_crl(crl.der):
-            reason = _reason(entry)
-            if reason != REMOVED:
-                yield entry.serial_number, reason != HOLD
+            yield _Entry(entry.serial_number, _reason(entry), entry.revocation_date_utc, _invalid_since(entry))
     except (ValueError, TypeError) as error:
         raise FormatError(f"the list of revoked certificates is malformed ({safe(error, limit=200)})") from None
 
 
-def _reason(entry: object) -> str | None:
+def _reason(entry: x509.RevokedCertificate) -> str | None:
     from cryptography import x509
 
-    assert isinstance(entry, x509.RevokedCertificate)  # noqa: S101
     try:
         return entry.extensions.get_extension_for_class(x509.CRLReason).value.reason.value
     except x509.ExtensionNotFound:
         return None
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         return None  # an unreadable entry counts as the worst case
+
+
+def _invalid_since(entry: x509.RevokedCertificate) -> datetime | None:
+    from cryptography import x509
+
+    try:
+        return entry.extensions.get_extension_for_class(x509.InvalidityDate).value.invalidity_date_utc
+    except (x509.ExtensionNotFound, ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        return None
 
 
 def _is_lifted(hold: CrlFile, base: CrlFile) -> bool:
@@ -371,8 +456,8 @@ def _own_urls(file: CrlFile) -> tuple[str, ...]:
     return scope.name.uris if scope and scope.name else ()
 
 
-def _serials(found: Iterable[tuple[int, bool]]) -> str:
-    serials = sorted({serial for serial, _ in found})
+def _serials(found: Iterable[_Listing]) -> str:
+    serials = sorted({item.serial for item in found})
     more = f" and {len(serials) - 1} more" if len(serials) > 1 else ""
     return f"the serial number {serials[0]:x}{more}"
 

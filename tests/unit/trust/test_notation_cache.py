@@ -41,6 +41,8 @@ DAY = timedelta(days=1)
 LEAF = Pki().code_chain(leaf={"crl_urls": [URL]})
 CA = LEAF.chain[1]
 NEAR = CA.subject[:-1] + b"x"
+HELD = entry(7, reason="certificateHold", at=AT - 3 * DAY)
+SINCE = entry(7, invalidity=AT - 2 * DAY)
 STRANGER = issue("root", key="p384", subject="C=US,ST=WA,O=Stranger,CN=root")
 
 
@@ -75,6 +77,15 @@ def test_a_crl_without_faults_is_exported(tmp_path: Path) -> None:
             {"a.crl": made(number=6, revoked=[7]), "old.crl": made(number=4, revoked=[7], this_update=AT - 5 * DAY)},
             {"a.crl": made(), "held.crl": made(number=4, revoked=[entry(7, reason="certificateHold")])},
             {"a.crl": made(revoked=[LEAF]), "r.ors": ocsp_response(LEAF, status="revoked")},
+            {
+                "a.crl": made(revoked=[SINCE]),
+                "old.crl": made(number=4, revoked=[entry(7, invalidity=AT - DAY)], this_update=AT - 3 * DAY),
+            },
+            {
+                "a.crl": made(freshest=[DELTA_URL], revoked=[HELD]),
+                "d.crl": made(number=6, delta_base=5, revoked=[entry(7, reason="removeFromCRL", at=AT - 2 * DAY)]),
+                "old.crl": made(number=4, this_update=AT - 5 * DAY, revoked=[HELD]),
+            },
             {"a.crl": GOOD, "b.crl": made(STRANGER, revoked=[7])},
         ]
     ):
@@ -126,6 +137,28 @@ MILDER: dict[str, dict[str, bytes]] = {
     "an OCSP response revokes, of an issuer that is not known": {
         "a.crl": GOOD,
         "r.ors": ocsp_response(LEAF, status="revoked", name_hash=b"x" * 20),
+    },
+    "an older one revokes without an invalidity date": {
+        "a.crl": made(revoked=[SINCE]),
+        "b.crl": made(number=4, revoked=[7], this_update=AT - 3 * DAY),
+    },
+    "an older one states an earlier invalidity date": {
+        "a.crl": made(revoked=[SINCE]),
+        "b.crl": made(number=4, revoked=[entry(7, invalidity=AT - 9 * DAY)], this_update=AT - 3 * DAY),
+    },
+    "an OCSP response revokes without an invalidity date": {
+        "a.crl": made(revoked=[entry(LEAF.serial, invalidity=AT - 2 * DAY)]),
+        "r.ors": ocsp_response(LEAF, status="revoked"),
+    },
+    "its delta revokes without an invalidity date, and notation stops before": {
+        "a.crl": made(freshest=[DELTA_URL], revoked=[SINCE]),
+        "d.crl": made(number=6, delta_base=5, revoked=[7]),
+    },
+    "it lists a number twice, and notation stops at the first": {"a.crl": made(revoked=[SINCE, 7])},
+    "a newer one holds what its delta removes": {
+        "a.crl": made(freshest=[DELTA_URL], revoked=[HELD]),
+        "d.crl": made(number=6, delta_base=5, revoked=[entry(7, reason="removeFromCRL", at=AT - 2 * DAY)]),
+        "b.crl": made(number=9, this_update=AT - DAY / 2, revoked=[HELD], scope=scope(only_user=True)),
     },
     "another file cannot be read": {"a.crl": GOOD, "b.crl": made(revoked=[7])[:-10]},
     "a CRL is damaged in its issuer's name": {"a.crl": GOOD, "b.crl": made(number=6).replace(CA.subject, NEAR)},
