@@ -318,12 +318,13 @@ def read_material(path: Path, limit: int, reason: str, *, what: str = "", **fact
 def parse_if_there(path: Path, limit: int, parse: Callable[[bytes], T], reason: str, *, remedy: str = "") -> T | None:
     """What `parse` makes of a file of a trust directory; None where there is none.
 
-    `parse` raises FormatError. Raises TrustMaterialError(`reason`), which names the file.
+    `parse` raises FormatError; `remedy` is for that. Raises TrustMaterialError(`reason`), which names the file.
     """
     if not is_there(path):
         return None
+    data = read_material(path, limit, reason)
     try:
-        return parse(read_regular(path, limit))
+        return parse(data)
     except FormatError as error:
         raise TrustMaterialError.of_file(reason, safe(path), error, remedy=remedy) from None
 

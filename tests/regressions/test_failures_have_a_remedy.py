@@ -128,3 +128,12 @@ def test_an_unreadable_entry_is_reported_with_its_facts(written: Written) -> Non
     (problem,) = json.loads(ran.out)["problems"]
     assert (ran.code, problem["exit_code"], problem["reason"]) == (16, 16, "content.unreadable")
     assert problem["facts"] == {"digest": digest}
+
+
+def test_the_remedy_for_a_file_that_cannot_be_read_is_not_to_remove_it(written: Written) -> None:
+    (written.trust / ".airgap").mkdir()
+    (written.trust / ".airgap/unsigned.json").symlink_to(written.trust / "elsewhere")
+    ran = run_here(["trust", "status", "--trust", str(written.trust)])
+    assert ran.code == 18
+    assert "cp -L" in ran.err
+    assert "Remove it" not in ran.err
