@@ -112,7 +112,7 @@ class Gatherer:
                 self.unanswered.update(dict.fromkeys(asked))
 
     def latest(self, attempt: Attempt) -> Attempt:
-        """What became of an attempt after `finish`."""
+        """The attempt as it is after `finish`."""
         return self._again.get(attempt, attempt)
 
     def _prove_again(self) -> None:

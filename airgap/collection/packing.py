@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from airgap.collection.chains import CertificateToCheck
 from airgap.collection.evidence_writer import crl_name
@@ -14,18 +14,27 @@ from airgap.revocation.artifact import EvidenceArtifact, pack
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
 from airgap.revocation.makers import EvidenceMakers
+from airgap.revocation.pool import EvidencePool
 
 
 def pack_evidence(
-    subject: Descriptor, asked: Iterable[CertificateToCheck], evidence: Evidence, beside: Evidence
+    subject: Descriptor,
+    asked: Iterable[CertificateToCheck],
+    evidence: Evidence,
+    beside: EvidencePool,
+    *,
+    replaced: Collection[str],
 ) -> EvidenceArtifact | None:
     """The artifact about `subject`; None where there is no evidence for any of its certificates.
 
     All available generations, scopes and deltas are taken: the newest answers for today, older ones for
     certificates that have expired since, and any of them may prove a revocation (decision 0009). Only evidence that
     the issuers signed is taken, if their certificates are available. Without those, evidence that names them and is
-    `beside` the image already is taken: the receiving site may be able to prove it. Responses about delegated
-    responders are taken, too: a revoked one clears nothing.
+    `beside` the image already is taken. Responses about delegated responders are taken, too: a revoked one clears
+    nothing.
+
+    All that is `beside` the image stays, except what has a fingerprint in `replaced`: newer evidence with all that it
+    says is here. The receiving site may be able to prove what is not proven here, or need it for other images.
     """
     crls: dict[str, bytes] = {}
     ocsp: dict[str, bytes] = {}
@@ -42,6 +51,11 @@ def pack_evidence(
             for point in item.certificate.distribution_points if not crl.is_delta else ():
                 for url in point.uris:
                     index.setdefault(url, {})[crl_name(crl)] = None
+    for file in beside.all_crls():
+        if file.fingerprint not in replaced:
+            crl = file.load()
+            crls.setdefault(crl_name(crl), crl.der)
+    ocsp |= {_name(file): file.response.der for file in beside.all_ocsp() if file.fingerprint not in replaced}
     if not crls and not ocsp:
         return None
     return pack(subject, crls=crls, ocsp=ocsp, crl_index={url: sorted(names) for url, names in index.items()})
@@ -73,4 +87,8 @@ def _responses(item: CertificateToCheck, evidence: Evidence, makers: EvidenceMak
             except Undecided:
                 continue
         for needed in (file, holder) if holder else (file,):
-            yield f"{needed.response.fingerprint[:24]}.ors", needed.response.der
+            yield _name(needed), needed.response.der
+
+
+def _name(file: OcspFile) -> str:
+    return f"{file.fingerprint[:24]}.ors"

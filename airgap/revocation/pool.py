@@ -92,6 +92,11 @@ class EvidencePool:
         """Every OCSP response, in the order of names."""
         return self._sorted().responses
 
+    def fingerprints(self) -> frozenset[str]:
+        """Of every CRL and every OCSP response."""
+        found = self._sorted()
+        return frozenset((*(file.fingerprint for file in found.crls), *(file.fingerprint for file in found.responses)))
+
     def all_unread(self) -> tuple[UnreadableEvidence, ...]:
         """Every file that cannot be read, in the order of names."""
         return self._sorted().unread

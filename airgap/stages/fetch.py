@@ -250,8 +250,12 @@ class _Fetch:
     # --- evidence beside the images ---
 
     def write_evidence(self) -> tuple[EvidenceWritten, ...]:
-        """Attach the evidence to each artifact of `into`, replacing older evidence artifacts."""
+        """Attach the evidence to each artifact of `into`, replacing older evidence artifacts.
+
+        Those that hold more than is read stay as they are, as that would be lost.
+        """
         evidence = EvidenceDirectory.open(self._root)
+        replaced = self._replaced(evidence)
         written: list[EvidenceWritten] = []
         new: list[EvidenceArtifact] = []
         tags: list[Relisted] = []
@@ -259,7 +263,7 @@ class _Fetch:
         with open_target(self._request.into or "") as target:
             listed = LayoutReferrersTags(target.store)
             for root in target.roots():
-                artifact = self._artifact(target, root, evidence)
+                artifact = self._artifact(target, root, evidence, replaced)
                 if artifact is None:
                     continue
                 old = [found for found, _ in evidence_artifacts(target.graph, root.descriptor)]
@@ -284,12 +288,21 @@ class _Fetch:
             _write(path, new, tags, drop, is_archive=is_archive)
         return tuple(written)
 
-    def _artifact(self, target: Target, root: Root, evidence: EvidenceDirectory) -> EvidenceArtifact | None:
+    def _replaced(self, evidence: EvidenceDirectory) -> frozenset[str]:
+        """The fingerprints of offered evidence that was proven, and for which newer evidence is kept."""
+        proven = EvidencePool([file for attempt, file in self._took if attempt.file is not None], unread=())
+        return proven.fingerprints() - evidence.fingerprints()
+
+    def _artifact(
+        self, target: Target, root: Root, evidence: EvidenceDirectory, replaced: frozenset[str]
+    ) -> EvidenceArtifact | None:
         if not root.descriptor.is_manifest:
             return None
         chains = collect_chains(target.store, target.graph, [root.descriptor], self._anchors, stored=self._stored)
         beside = find_evidence_beside(target.store, target.graph, root.descriptor, target.name(root))
-        return pack_evidence(root.descriptor, chains.asked, evidence, beside)
+        if beside.beyond_bounds:
+            return None
+        return pack_evidence(root.descriptor, chains.asked, evidence, beside, replaced=replaced)
 
     def outcome(self, pruned: tuple[str, ...], written: tuple[EvidenceWritten, ...]) -> FetchOutcome:
         """The outcome, judged with the evidence that is on disk now."""

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from airgap import limits
+from airgap.oci.descriptor import Descriptor
 from airgap.parse.time import iso
+from airgap.revocation.artifact import EVIDENCE_TYPE
 from tests.support.command import run_here
+from tests.support.crls import crl, entry, scope
+from tests.support.evidence import evidence_artifact
 from tests.support.fetching import DAY, about, site
+from tests.support.layouts import LayoutBuilder
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, END, Issued, Pki, issue
 from tests.support.scenario import Scene
@@ -116,3 +123,76 @@ def test_an_answer_for_the_far_side_must_hold_by_what_is_known_here(
     options = ["--from", str(tmp_path / "good.ors"), "--no-download", "--require-complete"]
     ran = run_here(["trust", "fetch", "--into", str(written.layout), *options])
     assert (ran.code, ran.out.split(":")[0]) == (15, "INCOMPLETE"), ran
+
+
+def _renewed(made: Scene, chain: Issued) -> bytes:
+    """A CRL of another key of the CA, which only the far side has in a store."""
+    renewed = issue("root", slot=4, subject=chain.root.subject)
+    made.stores = {**made.stores, "ca:renewed": [renewed]}
+    return crl(renewed, revoked=[chain], next_update=END)
+
+
+def _indirect(made: Scene, chain: Issued) -> bytes:
+    """A CRL of another CA, which only the far side has in a store."""
+    other = issue("root", key="p384", subject="C=US,ST=WA,O=Other,CN=root")
+    made.stores = {**made.stores, "ca:other": [other]}
+    listed = entry(chain.serial, certificate_issuer=chain.root.subject)
+    return crl(other, scope=scope(indirect=True), revoked=[listed], next_update=END)
+
+
+def _bare(made: Scene, chain: Issued) -> bytes:
+    """A response whose responder only the far side knows."""
+    delegate, other = issue("ocsp", issuer=chain.root), issue("leaf", issuer=chain.root)
+    made.ocsp = {"other.ors": ocsp_response(other, responder=delegate)}
+    return ocsp_response(chain, responder=delegate, embed=[], status="revoked")
+
+
+def _other_image(made: Scene, chain: Issued) -> bytes:
+    """About an image of another layout, which is judged along with this one."""
+    other = Pki().code_chain(depth=2, root={"slot": 4, "subject": "C=US,O=Other,CN=root"})
+    made.stores = {**made.stores, "ca:renewed": [other.root]}
+    made.sign_with(other)
+    assert chain.root is not other.root
+    return crl(other.root, revoked=[other], next_update=END)
+
+
+@pytest.mark.parametrize(("further", "code"), [(_renewed, 14), (_indirect, 15), (_bare, 14), (_other_image, 14)])
+def test_what_is_beside_an_image_and_not_proven_here_stays(
+    tmp_path: Path, further: Callable[[Scene, Issued], bytes], code: int
+) -> None:
+    """Fetching into a layout replaced it: COMPLETE, and the far side, which had refused the image, passed it."""
+    chain = Pki().code_chain(depth=2, leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
+    made, far = Scene(), Scene()
+    for scene in (made, far):
+        scene.sign_with(chain)
+        scene.crls = {"good.crl": crl(chain.root, next_update=END)}
+    piece = further(far, chain)
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        box.list(box.add_manifest(evidence_artifact(box, target, piece), artifact_type=EVIDENCE_TYPE))
+
+    made.packing.append(pack)
+    near, there = made.write(tmp_path / "near"), far.write(tmp_path / "far")
+    arguments = ["verify", str(there.layout), str(near.layout), "--trust", str(there.trust), "--at", iso(AT)]
+    assert run_here([*arguments, "--scope", REPOSITORY]).code == code
+    fetch = ["trust", "fetch", "--into", str(near.layout), "--no-download", "--trust", str(near.trust)]
+    assert run_here(fetch).out.startswith("COMPLETE")
+    assert run_here([*arguments, "--scope", REPOSITORY]).code == code
+    before = (near.layout / "index.json").read_bytes()
+    assert run_here(fetch).out.startswith("COMPLETE")
+    assert (near.layout / "index.json").read_bytes() == before
+
+
+def test_evidence_that_is_more_than_is_read_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, good, against = _delegated()
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        box.list(box.add_manifest(evidence_artifact(box, target, good, against), artifact_type=EVIDENCE_TYPE))
+
+    made.packing.append(pack)
+    written = made.write(tmp_path)
+    monkeypatch.setattr(limits, "BOX_EVIDENCE_FILES", 1)
+    assert run_here(written.arguments()).code == 15
+    options = ["--no-download", "--trust", str(written.trust), "--require-complete"]
+    assert run_here(["trust", "fetch", "--into", str(written.layout), *options]).code == 15
+    assert run_here(written.arguments()).code == 15
