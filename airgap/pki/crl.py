@@ -254,8 +254,13 @@ class Crl(CrlFacts):
             )
 
     def check_clears(self) -> None:
-        """Checks that the absence of an entry is an answer for every certificate in its scope. Raises Undecided."""
+        """Checks that the absence of an entry is an answer for every certificate in its scope, if there are any.
+
+        Raises Undecided.
+        """
         self.check_understood()
+        if self.scope and (problem := self.scope.covers_none):
+            self._refuse("revocation.crl.scope", f"covers no certificate: {problem}", MADE_SO)
         if self._names_issuers():
             self._refuse("revocation.crl.extension", "lists certificates of another issuer (certificateIssuer)")
 

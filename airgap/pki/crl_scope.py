@@ -55,6 +55,13 @@ class Scope:
         names = frozenset(_keys(self.name, issuer)) if self.name else None
         return names, self.only_user, self.only_ca, self.only_attribute, self.indirect, self.reasons
 
+    @property
+    def covers_none(self) -> str:
+        """Why a CRL of this scope covers no certificate; empty if it may cover some."""
+        if self.indirect:
+            return "it is an indirect CRL, which is not supported"
+        return "it only covers attribute certificates" if self.only_attribute else ""
+
     def problem(self, *, is_ca: bool, points: Iterable[DistributionPoint], issuer: bytes) -> str | None:
         """Why a CRL of this scope does not cover a certificate with these distribution points; None if it does.
 
@@ -62,10 +69,8 @@ class Scope:
         that the CRL covers.
         """
         points = tuple(points)
-        if self.indirect:
-            return "it is an indirect CRL, which is not supported"
-        if self.only_attribute:
-            return "it only covers attribute certificates"
+        if self.covers_none:
+            return self.covers_none
         if self.only_ca and not is_ca:
             return "it only covers CA certificates"
         if self.only_user and is_ca:

@@ -14,11 +14,12 @@ from enum import StrEnum
 from typing import Final
 
 from airgap import limits
-from airgap.errors import FormatError, TrustMaterialError, Undecided
+from airgap.errors import FormatError, Rejected, TrustMaterialError, Undecided
 from airgap.files import is_there
+from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_text, parse_name
-from airgap.pki.ocsp import SingleResponse
+from airgap.pki.ocsp import OcspResponse, SingleResponse
 from airgap.problem import Problem
 from airgap.reasons import MADE_SO, REASONS
 from airgap.revocation.damage import Contradictions, is_damaged
@@ -26,6 +27,7 @@ from airgap.revocation.evidence_directory import CRLS, OCSP, read_index
 from airgap.revocation.evidence_files import CrlFile, MisplacedEvidence, OcspFile, UnreadableEvidence
 from airgap.revocation.freshness import CHAIN_KINDS, EvidenceKind, Freshness, by_age
 from airgap.revocation.index import EvidenceIndex
+from airgap.revocation.judge import RevocationJudge
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
@@ -254,13 +256,13 @@ def _lack(look: _Look, others: Iterable[_Look]) -> str:
 def _responses(directory: TrustDirectory, known: Sequence[Certificate], at: datetime) -> list[PieceStatus]:
     index = read_index(directory.path / OCSP)
     files = directory.evidence.all_ocsp()
-    problems = {file: _unproven(file, known) for file in files}
-    newest: dict[tuple[bytes, int], tuple[object, ...]] = {}
-    for file in files:
-        for single in file.response.responses:
-            if single.this_update <= at + limits.CLOCK_SKEW and not single.doubt and not problems[file][0]:
-                key, age = (single.issuer_key_hash, single.serial), file.response.age_of(single)
-                newest[key] = max(newest.get(key, age), age)
+    moment = Moment(judged=at, clock=at)
+    judge = RevocationJudge(directory.evidence, directory.freshness, moment, stored=lambda: known)
+    issuers = _Issuers(known)
+    problems = {file: _unproven(file, issuers) for file in files}
+    refusals = {file: _refusal(file, issuers, judge) for file in files}
+    may_replace = [file.response for file in files if not problems[file][0] and not refusals[file][0]]
+    newest = _newest(may_replace, issuers, at)
     pieces: list[PieceStatus] = []
     for file in files:
         response = file.response
@@ -271,7 +273,7 @@ def _responses(directory: TrustDirectory, known: Sequence[Certificate], at: date
         ended = response.signer_end
         state, use_by = _state(first.this_update, first.next_update, ended, directory.freshness, "ocsp", at)
         replaced = all(
-            newest.get((item.issuer_key_hash, item.serial), response.age_of(item)) > response.age_of(item)
+            newest.get(issuers.about(item), response.age_of(item)) > response.age_of(item)
             for item in response.responses
         )
         problem, remedy = problems[file]
@@ -281,6 +283,8 @@ def _responses(directory: TrustDirectory, known: Sequence[Certificate], at: date
             state = PieceState.SUPERSEDED
         elif unanswered := next(filter(None, map(_no_answer, response.responses)), None):
             state, (problem, remedy) = PieceState.UNUSABLE, unanswered
+        elif refusals[file][0]:
+            state, (problem, remedy) = PieceState.UNUSABLE, refusals[file]
         elif state is PieceState.STALE:
             remedy = _renewal("ocsp", use_by)
         pieces.append(
@@ -300,6 +304,52 @@ def _responses(directory: TrustDirectory, known: Sequence[Certificate], at: date
     return pieces
 
 
+@dataclass(frozen=True, slots=True)
+class _Issuers:
+    """The available certificates of issuers, for the answers of responses."""
+
+    known: Sequence[Certificate]
+    _found: dict[tuple[str, bytes, bytes], tuple[Certificate, ...]] = field(default_factory=dict)
+
+    def of(self, single: SingleResponse) -> tuple[Certificate, ...]:
+        """Those that an answer names."""
+        key = single.hash_name, single.issuer_name_hash, single.issuer_key_hash
+        if key not in self._found:
+            self._found[key] = tuple(item for item in self.known if single.names(item))
+        return self._found[key]
+
+    def about(self, single: SingleResponse) -> tuple[bytes, int]:
+        """Equal for answers about one certificate, by whatever hash they name its issuer if that is available."""
+        named = next((item.public_key_bits for item in self.of(single)), single.issuer_key_hash)
+        return named, single.serial
+
+
+def _newest(
+    responses: Iterable[OcspResponse], issuers: _Issuers, at: datetime
+) -> dict[tuple[bytes, int], tuple[object, ...]]:
+    """The age of the newest answer about each certificate."""
+    newest: dict[tuple[bytes, int], tuple[object, ...]] = {}
+    for response in responses:
+        for single in response.responses:
+            if single.this_update <= at + limits.CLOCK_SKEW and not single.doubt:
+                key, age = issuers.about(single), response.age_of(single)
+                newest[key] = max(newest.get(key, age), age)
+    return newest
+
+
+def _refusal(file: OcspFile, issuers: _Issuers, judge: RevocationJudge) -> tuple[str, str]:
+    """Why a response that says "good" clears no certificate, and the remedy; empty where it may clear one."""
+    good = [single for single in file.response.responses if single.status == "good"]
+    for single, issuer in [(said, item) for said in good for item in issuers.of(said)]:
+        try:
+            responder = file.response.verify_signed_for(issuer, at=single.this_update)
+            if responder.delegated:
+                judge.refuse_condemned((responder.certificate, issuer), kind="signing", signed_at=None)
+        except (Undecided, Rejected) as error:
+            return f"it clears no certificate: {error}", error.remedy
+    return "", ""
+
+
 def _renewal(kind: EvidenceKind, use_by: datetime | None) -> str:
     """The remedy for stale evidence if it can never be fresh; empty where a newer one helps."""
     return "" if use_by else by_age(kind, *CHAIN_KINDS)
@@ -314,15 +364,15 @@ def _no_answer(single: SingleResponse) -> tuple[str, str] | None:
     return None
 
 
-def _unproven(file: OcspFile, known: Sequence[Certificate]) -> tuple[str, str]:
+def _unproven(file: OcspFile, known: _Issuers) -> tuple[str, str]:
     """Why the responder is not authorized, and the remedy; empty if it is, or if its issuer is not available."""
-    issuers = [item for item in known if any(single.names(item) for single in file.response.responses)]
+    issuers = dict.fromkeys(item for single in file.response.responses for item in known.of(single))
     try:
         for issuer in issuers:
             file.response.verify_made_for(issuer)
     except Undecided as error:
         return str(error), error.remedy
-    return _DAMAGED if not issuers and is_damaged(file, known) else "", ""
+    return _DAMAGED if not issuers and is_damaged(file, known.known) else "", ""
 
 
 _DAMAGED: Final = "it is damaged, or from another CA of the same name"

@@ -13,7 +13,7 @@ import pytest
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.status import TrustStatus, trust_status
 from tests.support.crls import crl, scope
-from tests.support.extensions import UNKNOWN_CRITICAL
+from tests.support.extensions import UNKNOWN_CRITICAL, KeyUsage
 from tests.support.keyring import key
 from tests.support.ocsp import key_bits, ocsp_response
 from tests.support.pki import AT, Pki, issue, key_identifier
@@ -23,6 +23,7 @@ DAY = timedelta(days=1)
 LEAF = Pki().code_chain()
 ROOT = LEAF.root
 CA = LEAF.chain[1]
+DIRECT = issue("leaf", issuer=ROOT)
 RENEWED = issue("root", slot=4, subject=CA.subject)
 DELTA = "http://crl.example/delta.crl"
 OLD: dict[str, Any] = {"this_update": AT - 9 * DAY, "next_update": AT - 8 * DAY}
@@ -96,6 +97,8 @@ def test_a_base_and_its_delta(tmp_path: Path, crls: Mapping[str, bytes], expecte
         pytest.param(crl(ROOT, version=1, **NEW), id="version 1"),
         pytest.param(crl(ROOT, extra=[UNKNOWN_CRITICAL], **NEW), id="not understood"),
         pytest.param(crl(ROOT, number=-1, **NEW), id="a number that cannot be read"),
+        pytest.param(crl(ROOT, scope=scope(indirect=True), **NEW), id="indirect"),
+        pytest.param(crl(ROOT, scope=scope(only_attribute=True), **NEW), id="for attribute certificates"),
     ],
 )
 def test_what_clears_nobody_is_not_good(tmp_path: Path, data: bytes) -> None:
@@ -124,6 +127,34 @@ def test_a_forged_response_replaces_nothing(tmp_path: Path) -> None:
 def test_a_response_that_answers_nothing_is_not_good(tmp_path: Path, data: bytes) -> None:
     found = status(tmp_path, ocsp={"a.ors": data})
     assert (states(found), found.is_good) == (["unusable"], False)
+
+
+@pytest.mark.parametrize("against", ["crl", "response"])
+def test_the_answer_of_a_responder_that_is_revoked_is_not_good(tmp_path: Path, against: str) -> None:
+    """The status was good: all pieces count."""
+    delegate = issue("ocsp", issuer=ROOT)
+    answer, older = ocsp_response(DIRECT, responder=delegate, **NEW), ocsp_response(DIRECT, **OLD)
+    crls = {"c.crl": crl(ROOT, revoked=[delegate], **NEW)} if against == "crl" else {}
+    ocsp = {"r.ors": ocsp_response(delegate, status="revoked", **NEW)} if against == "response" else {}
+    found = status(tmp_path, crls, {"a.ors": answer, "b.ors": older, **ocsp})
+    by_name = {piece.file: piece.state for piece in found.pieces}
+    assert (by_name["ocsp/a.ors"], by_name["ocsp/b.ors"]) == ("unusable", "stale")
+    assert not found.is_good
+
+
+@pytest.mark.parametrize(
+    "changes", [{"hash_name": "sha1"}, {"responder": issue("ocsp", issuer=ROOT, key_usage=KeyUsage(("keyCertSign",)))}]
+)
+def test_a_response_that_clears_nobody_is_not_good(tmp_path: Path, changes: dict[str, Any]) -> None:
+    found = status(tmp_path, ocsp={"a.ors": ocsp_response(DIRECT, **changes, **NEW)})
+    assert (states(found), found.is_good) == (["unusable"], False)
+
+
+def test_a_response_replaces_one_that_names_the_issuer_by_another_hash(tmp_path: Path) -> None:
+    """The older one stayed stale for ever, though verify has an answer."""
+    ocsp = {"a.ors": ocsp_response(DIRECT, **OLD), "b.ors": ocsp_response(DIRECT, cert_hash="sha256", **NEW)}
+    found = status(tmp_path, ocsp=ocsp)
+    assert (states(found), found.is_good) == (["superseded", "fresh"], True)
 
 
 def flipped(piece: bytes, part: bytes) -> bytes:
