@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CRLS: Final = "crls"
 OCSP: Final = "ocsp"
+_ENDINGS: Final = (".crl", ".ors")
 MAKE_ROOM: Final = "Remove what is superseded: airgap trust fetch --prune."
 
 
@@ -39,8 +40,8 @@ class EvidenceDirectory(EvidencePool):
         evidence is malformed.
         """
         found = _EvidenceFiles(origin, UnsignedEvidence.read(root))
-        found.folder(root / CRLS, ".crl", limits.CRL_FILE_BYTES)
-        found.folder(root / OCSP, ".ors", limits.CRL_FILE_BYTES)
+        found.folder(root / CRLS, limits.CRL_FILE_BYTES)
+        found.folder(root / OCSP, limits.CRL_FILE_BYTES)
         misplaced = find_misplaced(root, origin, (CRLS, OCSP))
         return cls(
             [*found.pieces, *misplaced.pieces],
@@ -56,8 +57,8 @@ def hidden_evidence(root: Path) -> tuple[str, ...]:
     Includes such folders that cannot be searched.
     """
     found = _EvidenceFiles("trust directory", UnsignedEvidence())
-    found.hidden(root / CRLS, ".crl")
-    found.hidden(root / OCSP, ".ors")
+    found.hidden(root / CRLS)
+    found.hidden(root / OCSP)
     held = [item.path for item in found.unread]
     for piece in found.pieces:
         pool = EvidencePool([piece] if piece.leftover else [], unread=())
@@ -77,21 +78,21 @@ class _EvidenceFiles:
         self.unread: list[UnreadableEvidence] = []
         self.index: dict[str, tuple[str, ...]] = {}
 
-    def folder(self, folder: Path, ending: str, limit: int) -> None:
+    def folder(self, folder: Path, limit: int) -> None:
         self._folder = folder.name
         names = _list(folder)
         index = _read_index(folder / INDEX) if INDEX in names else EvidenceIndex()
-        self._files(folder, "", {n: names[n] for n in names if n != INDEX}, index.claimed, ending, limit)
+        self._files(folder, "", {n: names[n] for n in names if n != INDEX}, index.claimed, limit)
         for url, claimed in sorted(index.files.items()):
             self.index[url] = claimed
             for name in claimed:
                 if name not in names:
                     self._not_there(name, names, url)
 
-    def hidden(self, folder: Path, ending: str) -> None:
+    def hidden(self, folder: Path) -> None:
         self._folder = folder.name
         names = {name: is_folder for name, is_folder in _list(folder).items() if name.startswith(".")}
-        self._files(folder, "", names, frozenset(), ending, limits.CRL_FILE_BYTES)
+        self._files(folder, "", names, frozenset(), limits.CRL_FILE_BYTES)
 
     def _not_there(self, name: str, names: Iterable[str], url: str) -> None:
         twin = next((other for other in names if other.casefold() == name.casefold()), None)
@@ -99,22 +100,19 @@ class _EvidenceFiles:
         remedy = f"Put it there, or correct {self._folder}/{INDEX}, which names it for {safe(url, limit=128)}."
         self._cannot_read(name, f"the index names it, and it is not there{near}", urls=frozenset({url}), remedy=remedy)
 
-    def _files(
-        self, folder: Path, below: str, names: dict[str, bool], claimed: frozenset[str], ending: str, limit: int
-    ) -> None:
+    def _files(self, folder: Path, below: str, names: dict[str, bool], claimed: frozenset[str], limit: int) -> None:
         for name, is_folder in names.items():
             path, shown = folder / name, f"{below}{name}"
-            if leads_to_evidence(path, [folder], (ending,)):  # `openssl rehash` makes such links (`3ad48a91.r0`)
+            if leads_to_evidence(path, [folder], _ENDINGS):  # `openssl rehash` makes such links (`3ad48a91.r0`)
                 continue
             if is_folder:
-                self._inner(path, shown, ending, limit)
+                self._inner(path, shown, limit)
             elif len(self.pieces) >= limits.EVIDENCE_FILES:
                 raise _malformed(folder, f"has more than {limits.EVIDENCE_FILES} entries, with the folders in it")
             else:
-                leftover = name not in claimed and any(
-                    is_left_behind(part, (ending,)) for part in shown.lower().split("/")
-                )
-                is_named = name in claimed or ending in name.lower()
+                parts = shown.lower().split("/")
+                leftover = name not in claimed and any(is_left_behind(part, _ENDINGS) for part in parts)
+                is_named = name in claimed or any(named in name.lower() for named in _ENDINGS)
                 is_possible = name.lower().endswith(POSSIBLE)
                 read = partial(read_regular, path, limit)
                 self.pieces.append(
@@ -131,7 +129,7 @@ class _EvidenceFiles:
                     )
                 )
 
-    def _inner(self, folder: Path, shown: str, ending: str, limit: int) -> None:
+    def _inner(self, folder: Path, shown: str, limit: int) -> None:
         if shown.count("/") >= limits.EVIDENCE_DEPTH:
             problem = f"it is a folder more than {limits.EVIDENCE_DEPTH} levels below {self._folder}/"
             self._cannot_read(shown, problem, remedy=f"Move the files in it into {self._folder}/ itself.")
@@ -141,7 +139,7 @@ class _EvidenceFiles:
         except TrustMaterialError as error:
             self._cannot_read(shown, f"it {error.facts['problem']}", remedy=error.remedy)
             return
-        self._files(folder, f"{shown}/", names, frozenset(), ending, limit)
+        self._files(folder, f"{shown}/", names, frozenset(), limit)
 
     def _cannot_read(self, name: str, problem: str, *, urls: frozenset[str] = frozenset(), remedy: str = "") -> None:
         self.unread.append(
