@@ -5,6 +5,7 @@ More evidence can only make an answer newer or more severe, because every piece 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -42,9 +43,13 @@ class CombinedEvidence:
             sorted(found, key=lambda file: (file.response.produced_at, file.response.fingerprint), reverse=True)
         )
 
-    def responders(self) -> Mapping[Certificate, OcspFile]:
+    def responders(self) -> Mapping[Certificate, Sequence[OcspFile]]:
         """See `Evidence`."""
-        return {item: file for body in self._bodies for item, file in body.responders().items()}
+        found: defaultdict[Certificate, list[OcspFile]] = defaultdict(list)
+        for body in self._bodies:
+            for item, files in body.responders().items():
+                found[item] += files
+        return found
 
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:
         """See `Evidence`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -236,8 +236,8 @@ class Evidence(Protocol):
         """Every response about a certificate with this serial number, newest first."""
         ...
 
-    def responders(self) -> Mapping[Certificate, OcspFile]:
-        """The certificates of delegated responders in OCSP responses, not verified, each with one of these."""
+    def responders(self) -> Mapping[Certificate, Sequence[OcspFile]]:
+        """The certificates of delegated responders in OCSP responses, not verified, each with these responses."""
         ...
 
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:

@@ -6,7 +6,7 @@ its certificate may be in another available response: no signature covers in whi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from airgap.errors import FormatError, Rejected, Undecided
@@ -23,14 +23,15 @@ class EvidenceMakers:
 
     def __init__(self, evidence: Evidence) -> None:
         self._evidence: Final = evidence
-        self._found: Final[dict[Certificate, Mapping[Certificate, OcspFile]]] = {}
+        self._found: Final[dict[Certificate, Mapping[Certificate, Sequence[OcspFile]]]] = {}
+        self._chosen: Final[dict[tuple[Certificate, tuple[Certificate, ...]], OcspFile]] = {}
         self._holders: Final[dict[tuple[str, tuple[Certificate, ...]], OcspFile | None]] = {}
 
     def verify(self, response: OcspResponse, issuers: tuple[Certificate, ...]) -> OcspFile | None:
         """Checks that the CA with these certificates, or a delegate that was valid then, made it.
 
-        Returns the response that holds the certificate of the delegate; None where no other one is needed. Raises
-        Undecided.
+        Returns the response that holds the certificate of the delegate, a genuine one if there is one; None where no
+        other one is needed. Raises Undecided.
         """
         try:
             response.verify_made_for(*issuers)
@@ -45,12 +46,19 @@ class EvidenceMakers:
 
     def _find_holder(self, response: OcspResponse, issuers: tuple[Certificate, ...]) -> OcspFile | None:
         """Compares names and dates first, as signatures take time, and a target may hold thousands of responses."""
-        for delegate, holder in (found for issuer in issuers for found in self._delegates(issuer).items()):
+        for delegate, holders in (found for issuer in issuers for found in self._delegates(issuer).items()):
             made = response.produced_at
             is_valid = not (delegate.begins_after(made) or delegate.ended_before(made))
             if is_valid and response.lacks(delegate) and response.is_signed_by(delegate):
-                return holder
+                return self._choose(delegate, holders, issuers)
         return None
+
+    def _choose(self, delegate: Certificate, holders: Sequence[OcspFile], issuers: tuple[Certificate, ...]) -> OcspFile:
+        """A genuine holder, if there is one: another may be forged, whatever it holds."""
+        key = delegate, issuers
+        if key not in self._chosen:
+            self._chosen[key] = next((holder for holder in holders if _is_made_for(holder, issuers)), holders[0])
+        return self._chosen[key]
 
     def is_genuine(self, query: RevocationQuery, file: CrlFile | OcspFile) -> bool:
         """Whether the issuer made it, or a delegate of the issuer: of what is newer and not genuine nothing follows."""
@@ -63,11 +71,20 @@ class EvidenceMakers:
             return False
         return True
 
-    def _delegates(self, issuer: Certificate) -> Mapping[Certificate, OcspFile]:
+    def _delegates(self, issuer: Certificate) -> Mapping[Certificate, Sequence[OcspFile]]:
         if issuer not in self._found:
             found = self._evidence.responders().items()
-            self._found[issuer] = {item: file for item, file in found if _is_issued(item, issuer)}
+            self._found[issuer] = {item: files for item, files in found if _is_issued(item, issuer)}
         return self._found[issuer]
+
+
+def _is_made_for(holder: OcspFile, issuers: tuple[Certificate, ...]) -> bool:
+    """Whether it is proven by what it holds."""
+    try:
+        holder.response.verify_made_for(*issuers)
+    except Undecided:
+        return False
+    return True
 
 
 def _is_issued(certificate: Certificate, issuer: Certificate) -> bool:

@@ -62,10 +62,14 @@ class EvidencePool:
         """See `Evidence`."""
         return self._sorted().by_serial.get(serial, ())
 
-    def responders(self) -> Mapping[Certificate, OcspFile]:
+    def responders(self) -> Mapping[Certificate, Sequence[OcspFile]]:
         """See `Evidence`."""
-        files = self._sorted().responses
-        return {item: file for file in files for item in file.response.certificates if file.response.may_sign(item)}
+        found: defaultdict[Certificate, list[OcspFile]] = defaultdict(list)
+        for file in self._sorted().responses:
+            for item in file.response.certificates:
+                if file.response.may_sign(item):
+                    found[item].append(file)
+        return found
 
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:
         """See `Evidence`."""

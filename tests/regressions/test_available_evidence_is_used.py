@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,11 @@ def _cut_beside_another(folder: Path, data: bytes) -> None:
     (folder / "all.crl").write_bytes(pem((folder / "old.crl").read_bytes()) + pem(data)[:-80])
 
 
+def _emptied_in_ocsp(folder: Path, _: bytes) -> None:
+    (folder.parent / "ocsp").mkdir()
+    (folder.parent / "ocsp/new.crl").write_bytes(b"")
+
+
 HIDDEN: dict[str, tuple[Callable[[Path, bytes], object], int]] = {
     "cut by ten bytes": (lambda folder, data: (folder / "new.crl").write_bytes(data[:-10]), 15),
     "one bit changed": (lambda folder, data: (folder / "new.crl").write_bytes(data[:-1] + bytes([data[-1] ^ 1])), 15),
@@ -57,6 +63,8 @@ HIDDEN: dict[str, tuple[Callable[[Path, bytes], object], int]] = {
     "of another URL, says the index": (_mapped, 14),
     "called .new.crl.pem": (lambda folder, data: (folder / ".new.crl.pem").write_bytes(pem(data)), 14),
     "cut, in a file with others": (_cut_beside_another, 15),
+    "cut to nothing": (lambda folder, data: (folder / "new.crl").write_bytes(b""), 15),
+    "cut to nothing, in the folder of responses": (_emptied_in_ocsp, 15),
 }
 
 
@@ -219,3 +227,27 @@ def test_does_not_keep_a_forged_response_that_holds_a_responders_certificate(tmp
     ran = run_here(["trust", "fetch", "--no-download", "--trust", str(written.trust), str(written.layout)])
     assert ran.code == 0, ran
     assert [path.read_bytes() for path in (written.trust / "ocsp").iterdir()] == [bare]
+
+
+@pytest.mark.parametrize("order", list(permutations(["forged", "holder", "bare"])), ids="-".join)
+@pytest.mark.parametrize("into", [False, True], ids=["into the trust directory", "into the layout"])
+def test_a_forged_response_hides_no_genuine_one_with_the_same_certificate(
+    tmp_path: Path, order: tuple[str, ...], *, into: bool
+) -> None:
+    """The last one by name was taken, and where that was forged, none was kept: the revocation was not proven."""
+    made, chain = scene(ocsp_urls=["http://ocsp.example/"])
+    delegate, other = issue("ocsp", issuer=chain.root), issue("leaf", issuer=chain.root)
+    pieces = {
+        "forged": ocsp_response(other, responder=delegate, signed_by=other.key),
+        "holder": ocsp_response(other, responder=delegate),
+        "bare": ocsp_response(chain, responder=delegate, embed=[], status="revoked"),
+    }
+    written = made.write(tmp_path)
+    offered = tmp_path / "offered"
+    offered.mkdir()
+    for number, name in enumerate(order):
+        (offered / f"{number}.ors").write_bytes(pieces[name])
+    place = ["--into", str(written.layout)] if into else ["--trust", str(written.trust), str(written.layout)]
+    ran = run_here(["trust", "fetch", "--no-download", "--from", str(offered), *place])
+    assert ran.out.startswith("REVOKED"), ran
+    assert run_here(written.arguments()).code == 14
