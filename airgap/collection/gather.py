@@ -315,7 +315,10 @@ class Gatherer:
                 text = f"it is from {safe(crl.issuer_text)!r}, not from the certificate's issuer"
                 return _failure(source, kind, AttemptResult.REFUSED, Undecided("revocation.crl.issuer", text)), None
         except Undecided as error:
-            return _failure(source, kind, AttemptResult.REFUSED, error), None
+            attempt = _failure(source, kind, AttemptResult.REFUSED, error)
+            if any(same_name(crl.issuer, issuer.subject) for issuer in issuers):  # it may be of a new key of the issuer
+                attempt = replace(attempt, number=crl.number, this_update=crl.this_update, next_update=crl.next_update)
+            return attempt, None
         kept = self._writer.keep_crl(crl, maker, urls)
         attempt = self._kept_crl(crl, source, kind, kept)
         try:
@@ -366,13 +369,17 @@ class Gatherer:
         certificate = asked.certificate
         try:
             response, statements = _statements(data, asked)
-            holder = self._makers.verify(response, asked.issuers)
         except Undecided as error:
             return _failure(source, "ocsp", AttemptResult.REFUSED, error)
+        single = statements[0]
+        try:
+            holder = self._makers.verify(response, asked.issuers)
+        except Undecided as error:
+            attempt = _failure(source, "ocsp", AttemptResult.REFUSED, error)
+            return replace(attempt, this_update=single.this_update, next_update=single.next_update)
         if holder is not None and _is_made_for(holder.response, asked):
             self._holders[holder.fingerprint] = holder.response
         kept = self._writer.keep_ocsp(data, response, certificate, issuer, asked.renewed)
-        single = statements[0]
         attempt = self._kept(source, "ocsp", kept, f"{OCSP}/{kept.name}", None, single.this_update, single.next_update)
         try:
             self._check_response(response, issuer, asked)

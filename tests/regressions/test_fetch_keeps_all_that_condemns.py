@@ -15,6 +15,7 @@ from airgap.revocation.artifact import EVIDENCE_TYPE
 from tests.support.command import run_here
 from tests.support.crls import crl, entry, scope
 from tests.support.evidence import evidence_artifact
+from tests.support.extensions import Point
 from tests.support.fetching import DAY, about, site
 from tests.support.layouts import LayoutBuilder
 from tests.support.ocsp import ocsp_response
@@ -196,3 +197,23 @@ def test_evidence_that_is_more_than_is_read_stays(tmp_path: Path, monkeypatch: p
     options = ["--no-download", "--trust", str(written.trust), "--require-complete"]
     assert run_here(["trust", "fetch", "--into", str(written.layout), *options]).code == 15
     assert run_here(written.arguments()).code == 15
+
+
+@pytest.mark.parametrize("kind", ["crl", "ocsp"])
+@pytest.mark.parametrize("newer", [True, False])
+def test_a_newer_answer_that_is_not_proven_leaves_a_fetch_incomplete(tmp_path: Path, kind: str, *, newer: bool) -> None:
+    """It may be of a new key of the CA. Where another place had an older answer, the fetch was COMPLETE."""
+    with site(tmp_path) as here:
+        urls = [here.web.url("/first"), here.web.url("/second")]
+        leaf = here.sign(**({"points": [Point(tuple(urls))]} if kind == "crl" else {"ocsp_urls": urls}))
+        here.serve()
+        made = AT - DAY if newer else AT - 5 * DAY
+        if kind == "crl":
+            renewed = issue("root", slot=4, subject=here.ca.subject)
+            here.web.put("/first", crl(renewed, this_update=made, revoked=[leaf]))
+            here.web.put("/second", here.crl(here.ca, this_update=AT - 3 * DAY))
+        else:
+            bare = ocsp_response(leaf, responder=issue("ocsp", issuer=here.ca), embed=[], this_update=made)
+            here.web.ocsp("/first", lambda _: bare)
+            here.web.ocsp("/second", lambda _: ocsp_response(leaf, this_update=AT - 3 * DAY))
+        assert here.fetch().complete is not newer
