@@ -154,6 +154,11 @@ def is_contrived(public_key: PublicKeyTypes) -> bool:
     return isinstance(public_key, rsa.RSAPublicKey) and public_key.public_numbers().e > RSA_EXPONENT
 
 
+def signs_certificates(public_key: PublicKey) -> bool:
+    """Whether keys of this kind make signatures that are accepted in certificates: RSA and ECDSA."""
+    return isinstance(public_key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)
+
+
 def strong_enough_for_ca(public_key: PublicKey) -> bool:
     """Whether a CA may have this key: RSA of 2048 bits or more, or a curve of table ALG (D17)."""
     if isinstance(public_key, rsa.RSAPublicKey):

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple, NoReturn, Self
 from airgap import limits
 from airgap.errors import FormatError, LimitError, TrustMaterialError
 from airgap.files import list_folder, read_regular, reading_problem
+from airgap.pki.algorithms import signs_certificates
 from airgap.pki.certificate import Certificate, load_certificates
 from airgap.problem import Problem
 from airgap.text import safe
@@ -135,7 +136,8 @@ def load_store(root: Path, ref: StoreRef) -> LoadedStore:
     found: dict[Certificate, None] = {}
     for name in files:
         for certificate in _load_file(folder, ref, name):
-            if not certificate.unusable_key and (problem := certificate_problem(ref.type, certificate)):
+            usable = signs_certificates(certificate.public_key)  # of another kind, it spoils nothing beside it
+            if usable and (problem := certificate_problem(ref.type, certificate)):
                 other = certificate.self_issued and not certificate.self_signed
                 _refuse(
                     folder, ref, problem, name, remedy=_OTHER_ROOT if other else _NO_ANCHOR[ref.type is StoreType.TSA]
@@ -271,9 +273,9 @@ def certificate_problem(kind: StoreType, certificate: Certificate) -> str | None
 
 def _doubt(ref: StoreRef, name: str, certificate: Certificate) -> Problem | None:
     """A warning about a certificate in a store that is hardly useful there."""
-    if certificate.unusable_key:
+    if not signs_certificates(certificate.public_key):
         reason = "store.unusable"
-        what = f"with a key of no kind that is known here ({certificate.key_name}): nothing is verified with it"
+        what = f"with a key of no kind that is accepted here ({certificate.key_name}): nothing is verified with it"
     elif certificate.self_signed:
         return None
     elif certificate.self_issued:

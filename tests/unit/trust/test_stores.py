@@ -272,6 +272,17 @@ SHA_1 = issue("root", key="rsa2048", hash_name="sha1", subject="C=US,ST=WA,O=Old
 GOST = issue("root", public=foreign_info("1.2.643.7.1.1.1.1"), subject="C=RU,O=GOST root")
 
 
+@pytest.mark.parametrize("kind", ["ed25519", "dsa2048"])
+@pytest.mark.parametrize("ref", ["ca:harbour", "signingAuthority:harbour", "tsa:harbour"])
+def test_a_root_of_a_kind_that_is_known_and_not_accepted_spoils_no_store(tmp_path: Path, ref: str, kind: str) -> None:
+    odd = issue("root", key=kind, subject="C=US,O=Other root")
+    loaded = store(tmp_path, {"a.pem": odd.pem, "b.pem": ROOT.pem}, ref)
+    assert [item.der for item in loaded.certificates] == [odd.der, ROOT.der]
+    (notice,) = loaded.notices
+    assert notice.reason == "store.unusable"
+    assert str(notice.facts["key"]) in notice.message
+
+
 @pytest.mark.parametrize("ref", ["ca:harbour", "signingAuthority:harbour", "tsa:harbour"])
 def test_a_certificate_with_a_key_of_an_unknown_kind_spoils_no_store(tmp_path: Path, ref: str) -> None:
     loaded = store(tmp_path, {"a.pem": GOST.pem + ROOT.pem, "b.pem": GOST.pem}, ref)
