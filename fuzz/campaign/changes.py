@@ -24,6 +24,7 @@ _TAGS: Final = ("v1", "v2", "latest", "sha256-" + "5c" * 32, "registry.example/n
 _TYPES: Final = ("application/vnd.cncf.notary.signature", "application/vnd.airgap.evidence.v1", "text/plain",
                  "application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.index.v1+json",
                  "application/jose+json", "application/cose")  # fmt: skip
+_POINTER: Final = ("mediaType", "digest", "size")
 _DER: Final = b"\x30"
 _COSE: Final = b"\xd2"
 
@@ -292,12 +293,38 @@ def referrer(random: Random, mutant: Mutant, donors: Donors) -> None:
             "artifactType": _TYPES[0],
             "config": empty,
             "layers": [{"mediaType": kind, "digest": f"sha256:{place_of(envelope)[-64:]}", "size": len(envelope)}],
-            "subject": {name: subject.get(name) for name in ("mediaType", "digest", "size")},
+            "subject": {name: subject.get(name) for name in _POINTER},
         }
     )
     entry = {"mediaType": IMAGE_MANIFEST, "digest": f"sha256:{place_of(manifest)[-64:]}", "size": len(manifest)}
     mutant.take("one more signature", {place_of(item): item for item in (envelope, manifest, b"{}")})
     mutant.layout[INDEX] = with_entries(tree, [*entries(tree), {**entry, "artifactType": _TYPES[0]}])
+
+
+def disguise(random: Random, mutant: Mutant, donors: Donors) -> None:
+    """An image of another case that says it is about this one, under a name of its own, or under this one's."""
+    tree, other = mutant.tree, random.choice(donors.cases)
+    subjects = [item for item in entries(tree) if REF_NAME in item.get("annotations", {})]
+    images = [item for item in entries(other.layout) if "artifactType" not in item]
+    if not subjects or not images:
+        return
+    subject, image = random.choice(subjects), random.choice(images)
+    found = other.layout.get(BLOBS + image["digest"].removeprefix("sha256:"))
+    if found is None or not found.startswith(b"{"):
+        return
+    manifest = dump({**json.loads(found), "subject": {name: subject.get(name) for name in _POINTER}})
+    name = random.choice((*_TAGS, subject["annotations"][REF_NAME], *_like_referrers(subject["digest"])))
+    entry = {
+        "mediaType": image.get("mediaType", IMAGE_MANIFEST),
+        "digest": f"sha256:{place_of(manifest)[-64:]}",
+        "size": len(manifest),
+        "annotations": {REF_NAME: name},
+    }
+    if random.random() < 0.5:  # noqa: PLR2004
+        entry["artifactType"] = random.choice(_TYPES)
+    blobs: Changes = {path: data for path, data in other.layout.items() if path.startswith(BLOBS)}
+    mutant.take(f"disguise of {other.name}", blobs | {place_of(manifest): manifest})
+    mutant.layout[INDEX] = with_entries(tree, random.choice(([entry, *entries(tree)], [*entries(tree), entry])))
 
 
 def evidence_in_the_target(random: Random, mutant: Mutant, donors: Donors) -> None:
@@ -364,11 +391,12 @@ ACTS: Final[Sequence[tuple[Act, int]]] = (
     (bytes_of_a_file, 12),
     (loss, 4),
     (members_of_the_tar, 6),
-    (resealed, 22),
+    (resealed, 18),
     (inside_an_envelope, 18),
     (another_envelope, 4),
     (entries_of_the_index, 12),
     (graft, 4),
+    (disguise, 4),
     (referrer, 6),
     (evidence_in_the_target, 10),
     (evidence_in_the_trust_directory, 8),

@@ -24,7 +24,7 @@ from fuzz.bounds import bounded_time
 from fuzz.campaign.case import Case, write_tree
 from fuzz.campaign.changes import REF_NAME, Mutant
 from fuzz.campaign.tars import as_python_reads_it
-from fuzz.campaign.tree import BLOBS, Changes, apply, closure, entries
+from fuzz.campaign.tree import BLOBS, Changes, apply, closure, entries, is_attached
 
 _REFERRERS_TAG: Final = re.compile(r"sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?")
 _NO_ANSWER: Final = {ExitCode.ERROR, ExitCode.USAGE}
@@ -152,24 +152,33 @@ class Law:
         """Which law the outcome breaks, as a sentence; None where all hold."""
         if outcome.exit_code in _NO_ANSWER:
             return f"exit code {outcome.exit_code}, where bytes are judged: {outcome.problems[:1]}"
-        if excused(mutant, self._pieces):
-            return None
-        for artifact in outcome.artifacts:
-            if artifact.verdict in {Verdict.PASS, Verdict.SKIPPED} and (problem := self._pass(mutant, artifact)):
+        passing = [item for item in outcome.artifacts if item.verdict in {Verdict.PASS, Verdict.SKIPPED}]
+        if passing and not excused(mutant, self._pieces) and (problem := self._refused_here(mutant, passing)):
+            return problem
+        for artifact in passing:
+            if problem := self._pass(mutant, artifact):
                 return problem
         if outcome.exit_code == 0 or outcome.verdict in {Verdict.PASS, Verdict.SKIPPED}:
             return _run(outcome)
         return None
 
+    def _refused_here(self, mutant: Mutant, passing: Iterable[ArtifactOutcome]) -> str | None:
+        """The second law."""
+        name = mutant.case.name
+        for artifact in passing:
+            digest = str(artifact.descriptor.digest)
+            said = {_mark(item) for item in _said(_passing(artifact))}
+            if digest in self._own.get(name, set()) and (digest not in self._passing or said & self._refused[name]):
+                return f"PASS gained: {digest}, which is refused in this case"
+        return None
+
     def _pass(self, mutant: Mutant, artifact: ArtifactOutcome) -> str | None:
+        """The first law."""
         digest = str(artifact.descriptor.digest)
         known = self._said.get(digest)
         if known is None:
             return f"PASS gained: {digest}, about which nobody who is trusted has signed anything"
         said = set(_said(_passing(artifact)))
-        own = digest in self._own.get(mutant.case.name, set())
-        if own and (digest not in self._passing or {_mark(item) for item in said} & self._refused[mutant.case.name]):
-            return f"PASS gained: {digest}, which is refused in this case"
         if not said <= known:
             return f"PASS for {digest} by other words than were signed: {said - known}"
         tree = _seen(mutant)
@@ -197,7 +206,7 @@ def hidden(mutant: Mutant, outcome: Outcome) -> str | None:
         found = _REFERRERS_TAG.fullmatch(str(name))
         if found and BLOBS + found[1] in below:
             continue  # what refers to something that was judged, by the names that tools give it
-        if path in tree and b'"subject"' not in tree[path]:
+        if path in tree and not is_attached(tree[path]):
             return f"PASS of a whole layout in which {digest} has a name and was not judged"
     return None
 

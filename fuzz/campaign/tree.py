@@ -7,8 +7,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from airgap.oci.descriptor import DOCKER_CONFIG, IMAGE_CONFIG
+
 BLOBS: Final = "blobs/sha256/"
 INDEX: Final = "index.json"
+_IMAGE_CONFIGS: Final = frozenset({IMAGE_CONFIG, DOCKER_CONFIG})
 _STEPS: Final = 40
 """Documents that name each other in a circle would never fit."""
 Changes = dict[str, bytes | None]
@@ -88,6 +91,14 @@ def closure(tree: Mapping[str, bytes], digest: str) -> dict[str, bytes]:
         if document.keys() & {"manifests", "layers", "config"}:
             pending += [item["digest"] for item in descriptors(document)]
     return found
+
+
+def is_attached(data: bytes) -> bool:
+    """Whether a manifest is about something else, and nothing that a tool would run: no image, and no index of such."""
+    document = _document(data)
+    config = document.get("config")
+    runs = "manifests" in document or (isinstance(config, dict) and config.get("mediaType") in _IMAGE_CONFIGS)
+    return "subject" in document and not runs
 
 
 def _document(data: bytes) -> dict[str, Any]:

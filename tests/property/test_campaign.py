@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
 
+from airgap.oci.descriptor import EMPTY, IMAGE_CONFIG, REF_NAME
 from airgap.verdict import Verdict
 from fuzz.campaign.case import Case
 from fuzz.campaign.changes import Mutant
 from fuzz.campaign.forge import make_cases
-from fuzz.campaign.judge import Bench, Law
+from fuzz.campaign.judge import Bench, Law, hidden
 from fuzz.campaign.run import Campaign
-from fuzz.campaign.tree import apply, closure, entries, reseal
+from fuzz.campaign.tree import Changes, apply, closure, entries, place_of, reseal, with_entries
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,31 @@ def test_reports_unsigned_content(cases: dict[str, Case], tmp_path: Path) -> Non
     assert law.broken(Mutant(case), outcome) is None
     layer = next(path for path, data in case.layout.items() if data.startswith(b"ok-plain-jws amd64 layer"))
     assert "not what was signed" in str(law.broken(Mutant(case, layout={layer: b"another"}), outcome))
+
+
+def test_reports_unsigned_content_behind_an_excuse(cases: dict[str, Case], tmp_path: Path) -> None:
+    case, clean = cases["revoked-crl-jws"], cases["ok-everything-jws"]
+    bench, law = Bench(tmp_path), Law()
+    for each in (case, clean):
+        law.learn(each, bench.whole(each))
+    without: Changes = {name: clean.trust[name] for name in case.trust if name.startswith("crls/")}
+    outcome = bench.outcome(Mutant(case, trust=without), "")
+    layer = next(path for path, data in case.layout.items() if b" layer " in data)
+    mutant = Mutant(case, trust=without, layout={layer: b"another"})
+    assert "not what was signed" in str(law.broken(mutant, outcome))
+
+
+@pytest.mark.parametrize("config", [IMAGE_CONFIG, EMPTY])
+def test_reports_a_hidden_image_that_refers_to_another(cases: dict[str, Case], tmp_path: Path, config: str) -> None:
+    """Only what no tool would run may have a name and not be judged."""
+    case = cases["ok-plain-jws"]
+    outcome = Bench(tmp_path).whole(case)
+    data = json.dumps({"config": {"mediaType": config}, "layers": [], "subject": {}}).encode()
+    place = place_of(data)
+    entry = {"digest": f"sha256:{place[-64:]}", "annotations": {REF_NAME: "evil"}}
+    index = with_entries(case.layout, [*entries(case.layout), entry])
+    found = hidden(Mutant(case, layout={place: data, "index.json": index}), outcome)
+    assert (found is not None) == (config == IMAGE_CONFIG)
 
 
 def test_resealed_changes_reach_the_signature_check(cases: dict[str, Case], tmp_path: Path) -> None:
