@@ -11,7 +11,7 @@ from airgap.errors import FormatError, Rejected
 from airgap.pki.certificate import Certificate
 from airgap.text import safe
 from airgap.trust.identity_names import is_known, parse_name, read_subject, render_name
-from airgap.trust.policy_members import Notes, each
+from airgap.trust.policy_members import Notes
 
 ANY: Final = "*"
 """The identity that every signer has whose chain ends in the statement's trust stores (ID-1)."""
@@ -64,14 +64,19 @@ def parse_identity(text: str) -> Identity:
         raise FormatError(f"{safe(text, limit=128)!r} {error.problem}{_respelt(text)}") from None
 
 
-def check_together(identities: Sequence[Identity]) -> None:
-    """Checks the entries of one statement against each other. Raises FormatError with the index of each later one."""
+def _check_together(identities: Mapping[int, Identity], *, count: int) -> None:
+    """Checks those of the `count` entries of one statement that can be read against each other, by their places.
+
+    Raises FormatErrors with the place of each later one.
+    """
     notes = Notes()
-    for number, identity in enumerate(identities):
-        if identity.kind == ANY and len(identities) > 1:  # ID-1: the wildcard stands alone
+    for number, identity in identities.items():
+        if identity.kind == ANY and count > 1:  # ID-1: the wildcard stands alone
             notes.add(FormatError(_NOT_ALONE, where=f"[{number}]"))
     seen: list[tuple[int, Identity]] = []
-    for second, other in _subjects(identities):
+    for second, other in identities.items():
+        if other.kind != X509_SUBJECT:
+            continue
         twin = next((item for item in seen if _overlap(item[1], other)), None)
         if twin:  # ID-13: identities do not overlap
             notes.add(
@@ -248,10 +253,16 @@ def suggest(attributes: Mapping[str, str]) -> str:
 
 
 def parse_identities(items: Sequence[Any]) -> tuple[Identity, ...]:
-    """A whole `trustedIdentities` list. Raises FormatError with the entry's index."""
-    identities = each(items, _entry)
-    check_together(identities)
-    return identities
+    """A whole `trustedIdentities` list. Raises FormatErrors with the place of every entry that is wrong."""
+    notes = Notes()
+    identities: dict[int, Identity] = {}
+    for number, item in enumerate(items):
+        with notes.keep(f"[{number}]"):
+            identities[number] = _entry(item)
+    with notes.keep():
+        _check_together(identities, count=len(items))
+    notes.check()
+    return tuple(identities.values())
 
 
 def _entry(item: Any) -> Identity:

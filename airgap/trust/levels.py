@@ -126,6 +126,14 @@ def parse_verification(value: Any) -> SignatureVerification:
     )
 
 
+def stated_level(value: Any) -> Level | None:
+    """The level alone, of a member `signatureVerification` that may be wrong otherwise; None if it cannot be read."""
+    try:
+        return _level(json.as_object(value))
+    except FormatError:
+        return None
+
+
 def _level(source: json.JsonObject) -> Level:
     level = json.take(source, "level", str)
     as_choice(level, tuple(Level), "level")

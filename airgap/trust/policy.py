@@ -11,7 +11,7 @@ from airgap.errors import FormatError, Rejected
 from airgap.parse import json
 from airgap.parse.json import JsonObject
 from airgap.text import safe
-from airgap.trust.policy_members import Notes, take_each
+from airgap.trust.policy_members import Notes, each, take_items
 from airgap.trust.scopes import EVERY, near_scopes, parse_scope
 from airgap.trust.statement import (
     Policy,
@@ -82,11 +82,17 @@ def _statement(source: JsonObject) -> Statement:
 
 
 def _scopes(source: JsonObject) -> tuple[str, ...]:
-    scopes = take_each(source, _SCOPES, _scope, limit=limits.POLICY_SCOPES)
-    if not scopes:
+    items = take_items(source, _SCOPES, limit=limits.POLICY_SCOPES)
+    if not items:
         raise FormatError("is empty; name repositories, or '*' for all", where=_SCOPES)
-    if EVERY in scopes and set(scopes) != {EVERY}:
-        raise FormatError("has '*' beside repositories; it must stand alone", where=f"{_SCOPES}[{scopes.index(EVERY)}]")
+    notes = Notes()
+    scopes: tuple[str, ...] = ()
+    with notes.keep():
+        scopes = each(items, _scope, where=_SCOPES)
+    if EVERY in items and any(item != EVERY for item in items):
+        place = f"{_SCOPES}[{items.index(EVERY)}]"
+        notes.add(FormatError("has '*' beside repositories; it must stand alone", where=place))
+    notes.check()
     return scopes
 
 

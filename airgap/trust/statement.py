@@ -18,7 +18,15 @@ from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.text import safe
 from airgap.trust.identities import Identity, doubts, parse_identities
-from airgap.trust.levels import Action, Check, Level, SignatureVerification, VerifyTimestamp, parse_verification
+from airgap.trust.levels import (
+    Action,
+    Check,
+    Level,
+    SignatureVerification,
+    VerifyTimestamp,
+    parse_verification,
+    stated_level,
+)
 from airgap.trust.policy_members import (
     Fault,
     FormatErrors,
@@ -303,10 +311,10 @@ def parse_statement(
         entries = take_items(source, "trustedIdentities", limit=limits.POLICY_IDENTITIES, required=False)
         with notes.keep("trustedIdentities"):
             identities = parse_identities(entries)
-    if verification is not None:
+    if (level := stated_level(source.get("signatureVerification"))) is not None:
         for member in ("trustStores", "trustedIdentities"):
             with notes.keep():
-                _check_presence(verification, member, source.get(member, []))
+                _check_presence(level, member, source.get(member, []))
     notes.check()
     return _made(source, verification, stores=stores, identities=identities, scopes=scopes, is_global=is_global)
 
@@ -416,12 +424,12 @@ def _store(value: Any) -> StoreRef:
     return StoreRef.parse(json.text(value))
 
 
-def _check_presence(verification: SignatureVerification, member: str, values: object) -> None:
+def _check_presence(level: Level, member: str, values: object) -> None:
     """Stores and identities stand in every statement but a skip (POLICY-10)."""
-    if verification.base is Level.SKIP and values:
+    if level is Level.SKIP and values:
         raise FormatError("must be empty under level skip, which looks at no signature", where=member)
-    if verification.base is not Level.SKIP and not values:
-        raise FormatError(f"is missing or empty; level {verification.base} needs at least one", where=member)
+    if level is not Level.SKIP and not values:
+        raise FormatError(f"is missing or empty; level {level} needs at least one", where=member)
 
 
 def _doubts(statement: Statement) -> tuple[str, ...]:

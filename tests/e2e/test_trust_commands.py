@@ -345,6 +345,7 @@ class TestPolicy:
             f"{first}.signatureVerification.override.expiry",
             f"{first}.trustStores[1]",
             f"{first}.trustStores[2]",
+            f"{first}.trustedIdentities[0]",
             f"{first}.trustedIdentities[1]",
             f"{first}.colour",
             "trustPolicies[1]",
@@ -368,9 +369,9 @@ class TestPolicy:
         ran = trust(root, "policy", "check")
         assert ran.code == 18
         assert all(member in ran.out for member in expected)
-        assert ran.out.startswith("BROKEN: 15 mistakes in ")
+        assert ran.out.startswith("BROKEN: 16 mistakes in ")
         assert not ran.err
-        assert "tells all 15 refusals" in trust(root, "policy", "show").err
+        assert "tells all 16 refusals" in trust(root, "policy", "show").err
 
     def test_check_reports_every_unusable_store(self, root: Path) -> None:
         policy = oci_policy(

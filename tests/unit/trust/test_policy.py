@@ -12,7 +12,7 @@ from airgap.errors import Rejected, TrustMaterialError, UsageError
 from airgap.trust.levels import Action, Check, Level, VerifyTimestamp
 from airgap.trust.policy import OciPolicy
 from airgap.trust.scopes import check_scope
-from airgap.trust.statement import Statement
+from airgap.trust.statement import PolicyError, Statement
 from airgap.trust.store_types import StoreType
 from airgap.trust.stores import StoreRef
 from tests.support.trust import oci_policy, statement
@@ -224,6 +224,29 @@ def test_a_statement_that_is_no_object_is_named_by_its_place() -> None:
     error = refused({"version": "1.0", "trustPolicies": [statement(), "strict"]})
     assert error.facts["statement"] == "trustPolicies[1]"
     assert error.facts["member"] == "trustPolicies[1]"
+
+
+@pytest.mark.parametrize(
+    ("changes", "members"),
+    [
+        pytest.param({"registryScopes": ["x", "*"]}, ["registryScopes[0]", "registryScopes[1]"], id="scopes"),
+        pytest.param(
+            {"trustedIdentities": ["bad", "*", ACME, ACME]},
+            ["trustedIdentities[0]", "trustedIdentities[1]", "trustedIdentities[3]"],
+            id="identities",
+        ),
+        pytest.param(
+            {**level("strict", override={"expiry": "no"}), "trustStores": []},
+            ["signatureVerification.override.expiry", "trustStores"],
+            id="stores",
+        ),
+    ],
+)
+def test_reports_every_mistake_of_a_statement(changes: dict[str, Any], members: list[str]) -> None:
+    """What stands together wrongly was told only after each entry was right."""
+    error = refused(oci_policy(statement(**changes)))
+    assert isinstance(error, PolicyError)
+    assert sorted(refusal.member for refusal in error.refusals) == [f"{FIRST}.{member}" for member in members]
 
 
 def test_neg_129_a_name_stands_once() -> None:
