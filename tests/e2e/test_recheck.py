@@ -251,6 +251,9 @@ class TestNeverAPassByOmission:
             lambda document: document["artifacts"][0].update(verdict="good"),
             lambda document: document["certificates"].update({"00" * 32: "AAAA"}),
             lambda document: document["certificates"].clear(),
+            lambda document: document["certificates"].update(
+                dict(zip(document["certificates"], reversed(document["certificates"].values()), strict=True))
+            ),
             lambda document: document["time"].update(judged="then"),
         ],
     )

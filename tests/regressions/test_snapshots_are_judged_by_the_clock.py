@@ -60,6 +60,18 @@ def test_no_clock_brings_a_revoked_signer_back(
     assert ground.policy_name() == "site"
 
 
+def test_evidence_from_between_the_judged_moment_and_the_clock_is_not_known_yet(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issuer = ground.leaf.chain[1]
+    newer = crl(issuer, number=2, this_update=REVOKED_SINCE, next_update=AT + timedelta(days=90))
+    (ground.site / "crls/new.crl").write_bytes(newer)
+    set_clock(monkeypatch, REVOKED_SINCE + timedelta(days=1))
+    at = iso(AT + timedelta(hours=1))
+    ran = run_here(["trust", "snapshot", "verify", ground.packed(), "--trust", str(ground.site), "--at", at])
+    assert ran.code == 0, ran
+
+
 def test_undo_writes_the_time_of_the_clock_down(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     """It judges nothing, as what it goes back to was in force before."""
     (ground.site / "crls/new.crl").unlink()
