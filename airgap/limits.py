@@ -46,6 +46,10 @@ REPEATS_SHOWN: Final = 10_000
 REFERRERS: Final = 10_000
 """Referrers of one subject that are looked at."""
 
+REFERRERS_BELOW: Final = 10_000
+"""Referrers of an artifact, of its children and of its referrers together, as a registry lists them: each costs two
+requests, and a list of ten thousand that each list ten thousand would cost all memory."""
+
 SIGNATURES: Final = 100
 """Signatures judged per artifact by default (LIM-5)."""
 

@@ -137,8 +137,8 @@ def outline(registry: RegistrySource, reference: str | Digest, wanted: Wanted) -
             if child.digest in seen:
                 continue
             seen.add(child.digest)
-            if len(seen) > limits.REFERRERS:
-                raise LimitError(f"{registry.name} has more than {limits.REFERRERS} manifests below {reference}")
+            if len(seen) > limits.REFERRERS_BELOW:
+                raise LimitError(f"{registry.name} has more than {limits.REFERRERS_BELOW} manifests below {reference}")
             queue.append((child, depth + 1))
     return store, fetched.descriptor
 

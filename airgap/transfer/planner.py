@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
@@ -55,6 +55,15 @@ class _Step:
     """Whether it is below a referrer: then platforms and types are not chosen any more."""
 
 
+class _Visit(NamedTuple):
+    """A step that is to be made."""
+
+    step: _Step
+    depth: int
+    root: _Step
+    """The artifact of the copy from which it was reached first."""
+
+
 @dataclass(slots=True)
 class _Visited:
     descriptor: Descriptor
@@ -90,52 +99,66 @@ class _Planner:
         self._keep_going: Final = keep_going
         self._visited: Final[dict[_Step, _Visited]] = {}
         self._roots: Final[set[_Step]] = set()
-        self._queue: Final[deque[tuple[_Step, int]]] = deque()
+        self._queue: Final[deque[_Visit]] = deque()
+        self._listed: Final[Counter[_Step]] = Counter()
+        """How many referrers are listed below each artifact of the copy."""
+        self._over: Final[dict[_Step, LimitError]] = {}
+        """The artifacts that reach more than is looked at: nothing more is read of them."""
         self._bytes = 0
         self._known: Final[set[Key]] = set()
 
     # --- walking ---
 
     def start(self, wanted: CopyRoot) -> None:
-        self._roots.add(self._reach(wanted.source, wanted.descriptor, 0, 0, inside=False))
+        step = self._step(wanted.source, wanted.descriptor, 0, inside=False)
+        self._roots.add(step)
+        self._schedule(_Visit(step, 0, step), wanted.descriptor)
 
-    def _reach(self, source: Source, descriptor: Descriptor, level: int, depth: int, *, inside: bool) -> _Step:
-        """The step of a manifest; schedules its visit once. Raises LimitError."""
-        step = _Step(source, key_of(descriptor), level if self._selection.depth is not None else 0, inside)
+    def _step(self, source: Source, descriptor: Descriptor, level: int, *, inside: bool) -> _Step:
+        return _Step(source, key_of(descriptor), level if self._selection.depth is not None else 0, inside)
+
+    def _schedule(self, visit: _Visit, descriptor: Descriptor) -> _Step:
+        """Schedule the visit of a manifest once. Raises LimitError where it is too deep."""
+        step = visit.step
         if step not in self._visited:
-            if depth > limits.GRAPH_DEPTH or len(self._visited) >= limits.GRAPH_NODES:
-                raise LimitError(
-                    f"{descriptor.digest}: the artifact is nested more than {limits.GRAPH_DEPTH} deep or reaches more "
-                    f"than {limits.GRAPH_NODES} manifests"
-                )
+            if visit.depth > limits.GRAPH_DEPTH:
+                raise LimitError(f"{descriptor.digest}: the artifact is nested more than {limits.GRAPH_DEPTH} deep")
+            if len(self._visited) >= limits.GRAPH_NODES:
+                self._stop(visit.root, f"what is copied reaches more than {limits.GRAPH_NODES} manifests")
             self._visited[step] = _Visited(descriptor)
-            self._queue.append((step, depth))
+            self._queue.append(visit)
         return step
+
+    def _stop(self, root: _Step, problem: str) -> None:
+        """Let nothing more be read of an artifact of the copy. What is listed beyond a bound may have no end."""
+        remedy = "If so many are meant, copy in several runs, some at a time."
+        self._over.setdefault(root, LimitError(f"{root.key[0]}: {problem}", remedy=remedy))
 
     def run(self) -> None:
         """Visits everything that is reached; in this thread if the source is not safe for threads."""
-        running: dict[Future[_Answer | AirgapError], tuple[_Step, int]] = {}
+        running: dict[Future[_Answer | AirgapError], _Visit] = {}
         try:
             while self._queue or running:
                 while self._queue:
-                    step, depth = self._queue.popleft()
-                    descriptor = self._visited[step].descriptor
-                    if step.source.concurrent:
-                        running[self._executor.submit(self._read, step, descriptor)] = (step, depth)
+                    visit = self._queue.popleft()
+                    descriptor = self._visited[visit.step].descriptor
+                    if visit.step.source.concurrent:
+                        running[self._executor.submit(self._read, visit, descriptor)] = visit
                     else:
-                        self._take(step, depth, self._read(step, descriptor))
+                        self._take(visit, self._read(visit, descriptor))
                 if running:
                     done, _ = wait(running, return_when=FIRST_COMPLETED)
                     for future in done:
-                        step, depth = running.pop(future)
-                        self._take(step, depth, future.result())
+                        self._take(running.pop(future), future.result())
         finally:
             for future in running:
                 future.cancel()
 
-    def _read(self, step: _Step, descriptor: Descriptor) -> _Answer | AirgapError:
+    def _read(self, visit: _Visit, descriptor: Descriptor) -> _Answer | AirgapError:
+        if visit.root in self._over:
+            return self._over[visit.root]
         try:
-            return self._ask(step, descriptor)
+            return self._ask(visit.step, descriptor)
         except AirgapError as error:
             return error
 
@@ -179,8 +202,9 @@ class _Planner:
         selection = self._selection
         return selection.referrers and (selection.depth is None or step.level < selection.depth)
 
-    def _take(self, step: _Step, depth: int, outcome: _Answer | AirgapError) -> None:
-        visited = self._visited[step]
+    def _take(self, visit: _Visit, outcome: _Answer | AirgapError) -> None:
+        step, visited = visit.step, self._visited[visit.step]
+        outcome = self._over.get(visit.root, outcome)
         if isinstance(outcome, AirgapError):
             if not self._keep_going and not isinstance(outcome, (ContentError, NotFoundError)):
                 raise outcome  # the source cannot be reached: all other requests will fail, too
@@ -189,7 +213,7 @@ class _Planner:
         visited.manifest, visited.found, visited.platform = outcome.manifest, outcome.found, outcome.platform
         self._count(step, visited.manifest)
         try:
-            self._follow(step, visited, depth, outcome.elsewhere)
+            self._follow(visit, visited, outcome.elsewhere)
         except (LimitError, NotFoundError) as error:
             visited.error = error
 
@@ -203,22 +227,32 @@ class _Planner:
                     remedy="Copy in several runs, some artifacts at a time.",
                 )
 
-    def _follow(self, step: _Step, visited: _Visited, depth: int, elsewhere: frozenset[Descriptor]) -> None:
+    def _follow(self, visit: _Visit, visited: _Visited, elsewhere: frozenset[Descriptor]) -> None:
+        step = visit.step
         for descriptor in self._chosen(step, visited):
             if descriptor in elsewhere:
                 visited.elsewhere.append(descriptor)
                 continue
             below = None
             if descriptor.is_manifest:
-                below = self._reach(step.source, descriptor, step.level, depth + 1, inside=step.inside)
+                following = self._step(step.source, descriptor, step.level, inside=step.inside)
+                below = self._schedule(_Visit(following, visit.depth + 1, visit.root), descriptor)
             visited.below.append((descriptor, below))
-        for referral in visited.found.readable(_reported_later) if visited.found else ():
+        referrals = tuple(visited.found.readable(_reported_later)) if visited.found else ()
+        self._listed[visit.root] += len(referrals)
+        if self._listed[visit.root] > limits.REFERRERS_BELOW:
+            where = "it, its children and its referrers together"
+            self._stop(visit.root, f"more than {limits.REFERRERS_BELOW} referrers are listed for {where}")
+            visited.error = self._over[visit.root]
+            return
+        for referral in referrals:
             descriptor, kind = referral.descriptor, referral.artifact_type
             # a listing may lack the type: then the manifest decides
             if kind and not self._selection.takes(kind, inside=step.inside):
                 continue
             if descriptor.is_manifest:
-                above = self._reach(step.source, descriptor, step.level + 1, depth + 1, inside=True)
+                following = self._step(step.source, descriptor, step.level + 1, inside=True)
+                above = self._schedule(_Visit(following, visit.depth + 1, visit.root), descriptor)
                 visited.referrers.append((referral, above))
             else:
                 visited.unknown.append(descriptor)
@@ -234,12 +268,19 @@ class _Planner:
 
     # --- gathering ---
 
+    def _check_bounds(self, wanted: CopyRoot) -> None:
+        """Raises LimitError where not all of an artifact was looked at."""
+        over = self._over.get(self._step(wanted.source, wanted.descriptor, 0, inside=False))
+        if over is not None:
+            raise over
+
     def plan(self, wanted: Sequence[CopyRoot]) -> CopyPlan:
         nodes: dict[Key, Node] = {}
         artifacts: list[PlannedArtifact] = []
         reached = 0
         for item in wanted:
             try:
+                self._check_bounds(item)
                 if reached > limits.GRAPH_REACHED:
                     raise LimitError(
                         f"the artifacts to copy reach more than {limits.GRAPH_REACHED} contents together, each counted "

@@ -205,6 +205,58 @@ def test_referrers_of_referrers_without_end_are_bounded(pool: Executor) -> None:
         plan(Claims(box, listed), image, pool)
 
 
+def _branching(box: LayoutBuilder, subject: Descriptor, branches: int, depth: int) -> dict[Digest, list[Referral]]:
+    """Each manifest below the subject has so many referrers, and each of them as many."""
+    listed: dict[Digest, list[Referral]] = {}
+    level = [subject]
+    for _ in range(depth):
+        following = []
+        for item in level:
+            above = [box.add_referrer(item, f"{item.digest} {number}".encode()) for number in range(branches)]
+            listed[item.digest] = [referral(one) for one in above]
+            following += above
+        level = following
+    return listed
+
+
+@pytest.mark.parametrize("name", ["REFERRERS_BELOW", "GRAPH_NODES"])
+def test_referrers_that_branch_end_at_the_bound(pool: Executor, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Everything was read all the same, with all the lists, and then refused: 1.5 GB and seven minutes."""
+    box = LayoutBuilder()
+    image = box.add_image()
+    source = Claims(box, _branching(box, image, branches=3, depth=5))
+    monkeypatch.setattr(limits, name, 20)
+    with pytest.raises(LimitError, match=r"more than 20 (referrers|manifests)") as caught:
+        plan(source, image, pool)
+    assert "copy in several runs" in caught.value.remedy
+    assert sum(source.read.values()) <= 30
+
+
+@pytest.mark.parametrize("count", [19, 20])
+def test_as_many_referrers_as_are_looked_at_are_copied(
+    pool: Executor, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    box = LayoutBuilder()
+    image = box.add_image()
+    above = [box.add_referrer(image, f"{number}".encode()) for number in range(count)]
+    monkeypatch.setattr(limits, "REFERRERS_BELOW", 20)
+    made = plan(Claims(box, {image.digest: [referral(one) for one in above]}), image, pool)
+    assert len(made.artifacts[0].attached) == count
+
+
+def test_an_artifact_beyond_the_bound_stops_no_other_one(pool: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+    box = LayoutBuilder()
+    image, other = box.add_image(), box.add_image(b"another one")
+    listed = _branching(box, image, branches=3, depth=4)
+    listed[other.digest] = [referral(box.add_referrer(other, b"one"))]
+    monkeypatch.setattr(limits, "REFERRERS_BELOW", 20)
+    source = Claims(box, listed)
+    wanted = [CopyRoot(source=source, descriptor=item, reference="x") for item in (image, other)]
+    made = make_plan(wanted, Selection(), pool, keep_going=True)
+    assert [type(item.error) for item in made.artifacts] == [LimitError, type(None)]
+    assert len(made.artifacts[1].attached) == 1
+
+
 def test_bytes_of_manifests_are_bounded(pool: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
     made = family()
     monkeypatch.setattr("airgap.limits.GRAPH_BYTES", 1000)
