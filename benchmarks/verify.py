@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import airgap
+from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.stages.verify import VerifyRequest
@@ -50,6 +51,7 @@ def main() -> None:
         thousand(Path(folder) / "plain", "P-256", signed_images)
         thousand(Path(folder) / "rsa", "RSA, timestamps, CRLs", partial(signed_images, full=True))
         memory(Path(folder) / "memory")
+        memory_of_reports(Path(folder) / "reports")
         revocation_list()
 
 
@@ -116,6 +118,23 @@ def memory(folder: Path) -> None:
     }
     for megabytes, peak in peaks.items():
         print(f"{f'peak memory with a blob of {megabytes} MiB':<58} {peak:10.1f} MiB {peak / peaks[1]:7.2f}x")
+
+
+def memory_of_reports(folder: Path, counts: tuple[int, int] = (500, 5000)) -> None:
+    """Peak memory for each further image, as text and as JSON with a report: documents are written in pieces."""
+    written = {count: signed_images(count).write(folder / str(count)) for count in counts}
+    report = ["--format", "json", "--report", str(folder / "report.json")]
+    for kind, more, bound in (("text", [], 16.0), ("JSON with a report", report, 17.0)):
+        peaks = [
+            peak_memory(
+                *("-m", "airgap", "verify", f"oci:{made.layout}", "--trust", str(made.trust), "--scope", made.scope),
+                *("--at", iso(made.at), *more),
+            )
+            for made in written.values()
+        ]
+        each = (peaks[1] - peaks[0]) * 1024 / (counts[1] - counts[0])
+        kept = f"(at most {bound:g}: {'ok' if each <= bound else 'MISSED'})"
+        print(f"{f'peak memory of one image more, {kind}':<58} {each:10.1f} KiB  {kept}")
 
 
 def revocation_list(entries: int = 1_000_000) -> None:

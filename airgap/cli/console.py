@@ -53,10 +53,15 @@ def home() -> Path | None:
         return None
 
 
-def write(text: str) -> None:
+def write(*pieces: str) -> None:
     """The result, on standard output. Raises OSError that names it."""
+    write_all(pieces)
+
+
+def write_all(pieces: Iterable[str]) -> None:
+    """The same for what is made piece by piece."""
     try:
-        sys.stdout.write(text)
+        sys.stdout.writelines(pieces)
         sys.stdout.flush()
     except OSError as error:
         raise named(error) from None
@@ -117,7 +122,7 @@ class Output:
     def show(self, report: airgap.report.Report) -> None:
         """The result, on standard output."""
         self._shown.append(report)
-        write(airgap.report.to_json(report.document()) if self.is_json else drawn(report.text(self.style)))
+        write_all(report.pieces() if self.is_json else (drawn(report.text(self.style)),))
 
     def finish(
         self, report: airgap.report.Report, *, file: Path | None = None, apart_from: Iterable[Path] = ()
@@ -129,7 +134,7 @@ class Output:
         try:
             if file is not None:
                 airgap.trust.check_output(file, apart_from)
-                airgap.report.write_report(file, report.document())
+                airgap.report.write_report(file, report)
         finally:  # the verdict is shown even if the report cannot be written
             self.show(report)
         raise typer.Exit(report.exit_code)

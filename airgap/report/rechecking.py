@@ -11,7 +11,7 @@ from airgap.errors import AirgapError
 from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.report.failure import problem_of
-from airgap.report.report import Json, OutcomeReport
+from airgap.report.report import Json, OutcomeReport, Rows, streamed, whole
 from airgap.report.style import PLAIN, Style
 from airgap.report.verify_document import heading, problem_document, signature_document
 from airgap.report.verify_text import has_reservations, problem_and_warning_lines, problem_line, soft_lines
@@ -34,12 +34,19 @@ class RecheckReport(OutcomeReport[RecheckOutcome]):
 
     def document(self) -> Json:
         """The whole outcome (schema in docs/reference/recheck.schema.json)."""
+        return whole(self._members())
+
+    def pieces(self) -> Iterator[str]:
+        """See `Report`."""
+        return streamed(self._members())
+
+    def _members(self) -> Json:
         outcome = self.outcome
         return {
             **heading(SCHEMA, outcome),
             "trust": dict(outcome.trust),
             "worse": sum(artifact.change is Change.WORSE for artifact in outcome.artifacts),
-            "artifacts": [_artifact(artifact) for artifact in outcome.artifacts],
+            "artifacts": Rows(lambda: map(_artifact, outcome.artifacts)),
             "problems": [problem_document(problem) for problem in outcome.problems],
             "warnings": [problem_document(warning) for warning in outcome.warnings],
         }

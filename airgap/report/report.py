@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from airgap import __version__, limits
 from airgap.errors import LimitError, UsageError
-from airgap.files import check_writable, unwritable, write_file
+from airgap.files import check_writable, complete_or_absent, unwritable
 from airgap.report.style import PLAIN, Style
 from airgap.text import safe
 
@@ -32,6 +32,10 @@ class Report(ABC):
     @abstractmethod
     def document(self) -> Json:
         """The whole result, ready for JSON; complete on failure, too."""
+
+    def pieces(self) -> Iterator[str]:
+        """The document as JSON (`to_json`), in pieces; of the reports that may be long, an artifact at a time."""
+        yield to_json(self.document())
 
     @abstractmethod
     def lines(self, style: Style) -> Iterable[str]:
@@ -85,16 +89,57 @@ def to_json(document: Json) -> str:
     return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
 
 
-def write_report(path: Path, document: Json) -> None:
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A list of a document whose items are made while they are written, so that they are never there all at once."""
+
+    make: Callable[[], Iterable[Json]]
+
+
+def whole(members: Mapping[str, Any]) -> Json:
+    """The document of these members, with all items of its lists."""
+    return {name: list(value.make()) if isinstance(value, Rows) else value for name, value in members.items()}
+
+
+def streamed(members: Mapping[str, Any]) -> Iterator[str]:
+    """What `to_json` makes of the same document, in pieces. There is one member at least."""
+    before = "{"
+    for name, value in members.items():
+        yield f"{before}\n  {json.dumps(name)}: "
+        if isinstance(value, Rows):
+            yield from _listed(value.make())
+        else:
+            yield _indented(value, "  ")
+        before = ","
+    yield "\n}\n"
+
+
+def _listed(items: Iterable[Json]) -> Iterator[str]:
+    before = "["
+    for item in items:
+        yield f"{before}\n    {_indented(item, '    ')}"
+        before = ","
+    yield "[]" if before == "[" else "\n  ]"
+
+
+def _indented(value: Any, indent: str) -> str:
+    # JSON has no line ends inside of its strings
+    return json.dumps(value, indent=2, ensure_ascii=True).replace("\n", f"\n{indent}")
+
+
+def write_report(path: Path, report: Report) -> None:
     """The document as a file, complete or not at all. Raises AirgapError, LimitError for what recheck would refuse."""
-    data = to_json(document).encode()
-    if len(data) > limits.REPORT_BYTES:
-        raise LimitError(
-            f"{safe(path)} was not written: the report would have {len(data)} bytes, more than {limits.REPORT_BYTES}",
-            remedy="Verify some artifacts at a time, with a report each.",
-        )
+    left = limits.REPORT_BYTES
     try:
-        write_file(path, data)
+        with complete_or_absent(path) as file:
+            for piece in report.pieces():
+                left -= len(piece)  # ASCII
+                if left < 0:
+                    raise LimitError(
+                        f"{safe(path)} was not written: the report would have more than {limits.REPORT_BYTES} bytes",
+                        remedy="Verify some artifacts at a time, with a report each.",
+                    )
+                file.write(piece.encode())
     except OSError as error:
         raise unwritable(path, _WHAT, error) from None
 

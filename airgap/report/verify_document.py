@@ -10,7 +10,7 @@ from airgap.oci.problems import ContentProblem
 from airgap.parse.base64 import encode_standard
 from airgap.parse.time import iso
 from airgap.problem import Problem
-from airgap.report.report import TOOL, Json
+from airgap.report.report import TOOL, Json, Rows
 from airgap.report.wording import described, moment
 from airgap.revocation.use import EvidenceUse
 from airgap.text import exact, safe
@@ -49,8 +49,8 @@ def heading(schema: str, outcome: RunOutcome) -> Json:
     }
 
 
-def verify_document(outcome: Outcome, attempts: int | None) -> Json:
-    """The whole outcome. `attempts` is what the no-network guard counted, None where no guard was up."""
+def verify_members(outcome: Outcome, attempts: int | None) -> Json:
+    """The whole outcome, its artifacts as `Rows`. `attempts` is what the no-network guard counted, None without one."""
     expiry, first = outcome.earliest_expiry, outcome.expires_first
     return {
         **heading(VERIFY_SCHEMA, outcome),
@@ -59,7 +59,7 @@ def verify_document(outcome: Outcome, attempts: int | None) -> Json:
         "trust": dict(outcome.trust),
         "evidence_expires": {"at": iso(expiry[0]), "evidence": expiry[1]} if expiry else None,
         "expires_first": {"at": iso(first[0]), "what": first[1]} if first else None,
-        "artifacts": [_artifact(artifact) for artifact in outcome.artifacts],
+        "artifacts": Rows(lambda: map(_artifact, outcome.artifacts)),
         "certificates": certificates_document(
             signature
             for artifact in outcome.artifacts

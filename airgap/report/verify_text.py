@@ -15,7 +15,7 @@ from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.reasons import remedy_of
 from airgap.report.failure import problem_of
-from airgap.report.report import Json, VerdictReport
+from airgap.report.report import Json, VerdictReport, streamed, whole
 from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, size
 from airgap.text import safe
@@ -55,9 +55,16 @@ class VerifyReport(VerdictReport[Outcome]):
 
     def document(self) -> Json:
         """The whole outcome (schema in docs/reference/verify.schema.json)."""
-        from airgap.report.verify_document import verify_document
+        return whole(self._members())
 
-        return verify_document(self.outcome, self.attempts)
+    def pieces(self) -> Iterator[str]:
+        """See `Report`."""
+        return streamed(self._members())
+
+    def _members(self) -> Json:
+        from airgap.report.verify_document import verify_members
+
+        return verify_members(self.outcome, self.attempts)
 
     def lines(self, style: Style) -> Iterable[str]:
         """The verdict first, then one line an artifact, then what to do about failures."""

@@ -49,8 +49,9 @@ def test_a_report_is_what_the_command_prints(tmp_path: Path) -> None:
 
 
 def test_a_report_that_cannot_be_written_has_a_remedy(tmp_path: Path) -> None:
+    report = airgap.report.ErrorReport(AirgapError("an error"))
     with pytest.raises(AirgapError, match=r"the report .* cannot be written") as caught:
-        airgap.report.write_report(tmp_path / "nowhere" / "report.json", {})
+        airgap.report.write_report(tmp_path / "nowhere" / "report.json", report)
     assert caught.value.remedy.startswith("Make the folder first")
 
 
