@@ -307,9 +307,7 @@ def test_reports_that_referrers_were_not_looked_for(command: str, registry: Loop
 
 @pytest.mark.parametrize("command", ["ls", "discover", "inspect"])
 @pytest.mark.parametrize("body", [b"<html>", b'{"mediaType":"a/b"}', b"{}"])
-def test_does_not_speak_of_arrived_content_for_a_registry(
-    command: str, body: bytes, registry: LoopbackRegistry
-) -> None:
+def test_does_not_mention_arrived_content_for_a_registry(command: str, body: bytes, registry: LoopbackRegistry) -> None:
     registry.put_image("app", tag="v1")
     registry.on("GET", r"/manifests/v1", answer(200, body, Content_Type="application/json"))
     ran = run_here([command, f"{registry.host}/app:v1"])

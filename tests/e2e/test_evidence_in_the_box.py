@@ -113,7 +113,7 @@ class TestInto:
         assert box(here).complete
         assert here.verify().code == 0
 
-    def test_a_tar_is_written_anew(self, here: Site) -> None:
+    def test_rewrites_a_tar(self, here: Site) -> None:
         here.sign(archive=True)
         here.serve()
         before = here.written.layout.read_bytes()

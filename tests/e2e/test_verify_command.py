@@ -257,7 +257,7 @@ class TestHostileTargets:
         document = checked(verify(layout, *TRUST, *SCOPE, "--format", "json"))
         assert document["exit_code"] == 16
 
-    def test_a_closed_pipe_is_no_traceback(self) -> None:
+    def test_a_closed_pipe_gives_no_traceback(self) -> None:
         command = f"{sys.executable} -m airgap verify layouts/good --trust layouts/trust -v | head -c 1"
         result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, cwd=ROOT)
         assert "Traceback" not in result.stderr

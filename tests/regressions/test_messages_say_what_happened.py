@@ -23,7 +23,7 @@ def test_does_not_claim_to_keep_anything_in_a_missing_directory(tmp_path: Path) 
     assert "kept in" not in ran.out
 
 
-def test_refused_snapshot_show_does_not_speak_of_changes(tmp_path: Path) -> None:
+def test_refused_snapshot_show_does_not_mention_changes(tmp_path: Path) -> None:
     written = Scene().write(tmp_path)
     for command in (["show"], ["diff", "--trust", str(written.trust)]):
         ran = run_here(["trust", "snapshot", *command, written.target])

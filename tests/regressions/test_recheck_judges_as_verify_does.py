@@ -76,7 +76,7 @@ class TestContent:
     """The default read manifests alone, whatever the report had read."""
 
     @pytest.mark.parametrize("name", ["manifest.json", "repositories"])
-    def test_what_verify_says_beside_the_artifact(self, tmp_path: Path, name: str) -> None:
+    def test_reports_the_problems_that_verify_reports(self, tmp_path: Path, name: str) -> None:
         """Problems of the layout that verify tells of an artifact that it judged were dropped."""
         kept = Kept(tmp_path, Scene())
         (kept.written.layout / name).write_text("{{")
@@ -92,19 +92,19 @@ class TestContent:
             pytest.param(lambda layer: layer.write_bytes(b""), "content.size", id="cut"),
         ],
     )
-    def test_a_layer_that_changed_since(self, tmp_path: Path, spoil: Callable[[Path], Any], reason: str) -> None:
+    def test_a_changed_layer_fails(self, tmp_path: Path, spoil: Callable[[Path], Any], reason: str) -> None:
         kept = Kept(tmp_path, Scene())
         spoil(a_layer(kept))
         ran = kept.again()
         assert (ran.code, ran.document["verdict"], said(ran)) == (16, "fail", {reason})
 
-    def test_the_manifest_itself_is_missing(self, tmp_path: Path) -> None:
+    def test_a_missing_manifest_fails(self, tmp_path: Path) -> None:
         kept = Kept(tmp_path, Scene())
         blob(kept, kept.written.digest).unlink()
         ran = kept.again()
         assert (ran.code, ran.document["verdict"]) == (16, "fail")
 
-    def test_a_layout_that_cannot_be_read_is_not_gone(self, tmp_path: Path) -> None:
+    def test_an_unreadable_layout_fails(self, tmp_path: Path) -> None:
         kept = Kept(tmp_path, Scene())
         (kept.written.layout / "index.json").write_text("{")
         ran = kept.again()
@@ -112,7 +112,9 @@ class TestContent:
 
 
 class TestNames:
-    def test_a_report_is_followed_from_another_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_finds_the_layout_from_another_working_directory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """A relative path led nowhere from elsewhere, so that the changed layout was "gone" and the image good."""
         scene = Scene(refer=lambda _: "layout:v1")
         (tmp_path / "else").mkdir()
@@ -123,7 +125,7 @@ class TestNames:
         assert kept.again().code == 16
 
     @pytest.mark.parametrize("stays", [True, False], ids=["digest-stays", "digest-gone"])
-    def test_a_name_that_leads_to_other_bytes(self, tmp_path: Path, *, stays: bool) -> None:
+    def test_a_name_with_other_content_fails(self, tmp_path: Path, *, stays: bool) -> None:
         scene = Scene(refer=lambda written: f"oci:{written.layout}:v1")
         kept = Kept(tmp_path, scene)
         shutil.rmtree(kept.written.layout)
@@ -141,7 +143,7 @@ class TestNames:
         else:
             assert (ran.code, ran.document["verdict"], said(ran)) == (15, "indeterminate", {"recheck.replaced"}), ran
 
-    def test_a_name_that_only_containerd_knows(self, tmp_path: Path) -> None:
+    def test_a_containerd_name_with_other_content_fails(self, tmp_path: Path) -> None:
         """Reports held the other name alone, so that nobody saw that this one leads elsewhere."""
         name = "registry.example/net-monitor:v1"
         scene = Scene(refer=lambda written: f"oci:{written.layout}:{name}", scope=None)
@@ -159,7 +161,7 @@ class TestNames:
         assert (ran.code, said(ran)) == (15, {"recheck.replaced"}), ran
 
     @pytest.mark.parametrize("tag", ["v\u202e1", "a\tb", "x" * 3000], ids=["bidi", "tab", "long"])
-    def test_a_name_that_reports_do_not_show_as_it_is(self, tmp_path: Path, tag: str) -> None:
+    def test_finds_a_name_that_reports_show_escaped(self, tmp_path: Path, tag: str) -> None:
         """It was looked for as the report shows it, and found to lead to nothing."""
         scene = Scene(refer=lambda written: f"oci:{written.layout}")
 
@@ -176,7 +178,7 @@ class TestNames:
         assert (ran.code, said(ran)) == (15, {"recheck.replaced"}), ran
 
     @pytest.mark.parametrize("first", [True, False])
-    def test_a_name_that_leads_to_two_things_now(self, tmp_path: Path, *, first: bool) -> None:
+    def test_an_ambiguous_name_fails(self, tmp_path: Path, *, first: bool) -> None:
         """Another entry got the name, too: tools differ in which of them they take."""
         kept = Kept(tmp_path, Scene(refer=lambda written: f"oci:{written.layout}:v1"))
         other = LayoutBuilder()
@@ -189,7 +191,7 @@ class TestNames:
         assert "recheck.replaced" in {warning["reason"] for warning in ran.document["warnings"]}, ran
 
     @pytest.mark.parametrize("change", [{"mediaType": "application/x"}, {"size": 5}], ids=["type", "size"])
-    def test_a_digest_that_appears_twice_is_not_gone(self, tmp_path: Path, change: dict[str, Any]) -> None:
+    def test_an_ambiguous_digest_is_not_absent(self, tmp_path: Path, change: dict[str, Any]) -> None:
         """Verify refused the digest as ambiguous (11), which a recheck took for "gone", and trusted the report."""
         kept = Kept(tmp_path, Scene())
         path = kept.written.layout / "index.json"
@@ -201,7 +203,7 @@ class TestNames:
         ran = kept.again()
         assert (ran.code, ran.document["verdict"]) == (11, "fail"), ran
 
-    def test_an_entry_that_cannot_be_read_is_not_gone(self, tmp_path: Path) -> None:
+    def test_an_unreadable_entry_is_not_absent(self, tmp_path: Path) -> None:
         kept = Kept(tmp_path, Scene())
         path = kept.written.layout / "index.json"
         index = json.loads(path.read_bytes())
@@ -209,7 +211,7 @@ class TestNames:
         ran = kept.again()
         assert (ran.code, ran.document["verdict"]) == (16, "fail"), ran
 
-    def test_a_medium_that_is_not_in_is_gone(self, tmp_path: Path) -> None:
+    def test_an_empty_mount_point_is_an_absent_layout(self, tmp_path: Path) -> None:
         """An empty folder is where a stick is mounted."""
         kept = Kept(tmp_path, Scene())
         shutil.rmtree(kept.written.layout)
@@ -236,7 +238,7 @@ class TestDemands:
 
     @FORMS
     @pytest.mark.parametrize("says", [True, False], ids=["a finding tells", "no finding tells"])
-    def test_a_demand_that_an_older_report_does_not_hold(self, tmp_path: Path, *, says: bool, gone: bool) -> None:
+    def test_metadata_is_unproven_by_an_older_report(self, tmp_path: Path, *, says: bool, gone: bool) -> None:
         scene = Scene()
         scene.signature.target = {"annotations": {"build": "7"}}
         kept = Kept(tmp_path, scene, "-m", "build=7")
@@ -252,7 +254,7 @@ class TestDemands:
         assert (ran.code, said(ran)) == (15, {"recheck.unproven"})
 
     @FORMS
-    def test_a_record_chose_no_weaker_statement(self, tmp_path: Path, *, gone: bool) -> None:
+    def test_a_record_does_not_select_a_weaker_statement(self, tmp_path: Path, *, gone: bool) -> None:
         """A statement of level skip that the layout's record selects, since the policy has one."""
         scene = Scene(scope=None, policy=oci_policy(statement()))
         scene.packing.append(lambda box, target: declare(box, target, [], name="registry.example/lab"))
@@ -267,7 +269,7 @@ class TestDemands:
         assert kept.again("--scope", "registry.example/lab", gone=gone).document["verdict"] == "skipped"
 
     @FORMS
-    def test_names_that_disagree_still_disagree(self, tmp_path: Path, *, gone: bool) -> None:
+    def test_conflicting_names_fail_again(self, tmp_path: Path, *, gone: bool) -> None:
         scene = Scene(scope=None)
 
         def pack(box: LayoutBuilder, target: Descriptor) -> None:
@@ -280,7 +282,7 @@ class TestDemands:
         ran = kept.again(gone=gone)
         assert (ran.code, said(ran)) == (13, {"policy.name_conflict"}), ran
 
-    def test_no_more_signatures_are_judged_than_then(self, tmp_path: Path) -> None:
+    def test_judges_no_more_signatures_than_the_report(self, tmp_path: Path) -> None:
         """Which one is the first follows from digests, so it is made until that is the one that nobody trusts."""
         for number in range(20):
             scene = Scene()
@@ -296,7 +298,7 @@ class TestDemands:
             return
         pytest.fail("the good signature came first each time")
 
-    def test_what_was_skipped_then_is_not_known_now(self, tmp_path: Path) -> None:
+    def test_a_skipped_artifact_is_unproven(self, tmp_path: Path) -> None:
         """Nobody had judged the signature; that is no missing signature, and no good one."""
         skipping = statement(signatureVerification={"level": "skip"}, trustStores=None, trustedIdentities=None)
         kept = Kept(tmp_path, Scene(policy=oci_policy(skipping)))
@@ -309,7 +311,7 @@ class TestDemands:
 class TestTimes:
     @FORMS
     @pytest.mark.parametrize(("seconds", "code"), [(-1, 0), (0, 13), (1, 13)])
-    def test_the_moment_of_expiry_is_expired(self, tmp_path: Path, seconds: int, code: int, *, gone: bool) -> None:
+    def test_a_signature_is_expired_at_its_expiry(self, tmp_path: Path, seconds: int, code: int, *, gone: bool) -> None:
         """D24."""
         scene = Scene()
         scene.signature.expiry = AT + timedelta(days=1)
@@ -337,7 +339,7 @@ class TestTimes:
         ran = kept.again(gone=gone)
         assert (ran.code, said(ran)) == (code, {"time.authentic"} if code else set())
 
-    def test_a_timestamp_that_was_not_looked_at_is_judged_when_it_is_needed(self, tmp_path: Path) -> None:
+    def test_verifies_an_unused_timestamp_when_it_is_needed(self, tmp_path: Path) -> None:
         """The report holds the token, so that nobody has to guess when certificates have expired since."""
         scene = Scene()
         scene.sign_with(Pki().code_chain(leaf={"not_after": AT + timedelta(days=3)}))
@@ -352,7 +354,9 @@ class TestTimes:
 class TestRevocation:
     @FORMS
     @pytest.mark.parametrize(("scheme", "code"), [(envelopes.X509, 14), (envelopes.AUTHORITY, 0)])
-    def test_a_claimed_time_softens_nothing(self, tmp_path: Path, scheme: str, code: int, *, gone: bool) -> None:
+    def test_a_claimed_time_does_not_predate_a_revocation(
+        self, tmp_path: Path, scheme: str, code: int, *, gone: bool
+    ) -> None:
         """SCHEME-2, D31: only what a signing authority states, or a timestamp proves, comes before a compromise."""
         leaf = Pki().code_chain(leaf={"crl_urls": [SIGNING_CRL.format(0)]})
         scene = Scene()
@@ -363,7 +367,7 @@ class TestRevocation:
         scene.put_crls({SIGNING_CRL.format(0): crl(leaf.chain[1], revoked=[later])})
         assert Kept(tmp_path, scene, code=code).again(gone=gone).code == code
 
-    def test_what_the_layout_itself_proved_revoked_stays_so(self, tmp_path: Path) -> None:
+    def test_a_revocation_proven_by_the_layout_stays(self, tmp_path: Path) -> None:
         """Evidence in the layout revoked the signer; the layout is gone, and only an older CRL is available."""
         scene = Scene()
         leaf = Pki().code_chain(leaf={"crl_urls": [SIGNING_CRL.format(0)]})
@@ -377,7 +381,7 @@ class TestRevocation:
         assert (ran.code, said(ran)) == (14, {"revocation.revoked"})
 
 
-def test_a_check_that_a_report_names_twice_is_no_report(tmp_path: Path) -> None:
+def test_refuses_a_report_that_names_a_check_twice(tmp_path: Path) -> None:
     kept = Kept(tmp_path, Scene())
 
     def twice(document: dict[str, Any]) -> None:
@@ -403,7 +407,7 @@ def test_the_rules_on_chains_are_checked_again(tmp_path: Path) -> None:
 
 
 @FORMS
-def test_a_hold_that_was_lifted_is_over(tmp_path: Path, *, gone: bool) -> None:
+def test_a_lifted_hold_no_longer_counts(tmp_path: Path, *, gone: bool) -> None:
     """Only what is revoked for good stays so."""
     leaf = Pki().code_chain(leaf={"crl_urls": [SIGNING_CRL.format(0)]})
     scene = Scene()
@@ -437,7 +441,7 @@ class TestPlugins:
         scene.signature.options["protected"] = {"crit": crit, envelopes.PLUGIN: "good", "com.example.job": "7"}
         return Kept(folder, scene, "--allow-plugin", "good", code=code)
 
-    def test_with_the_plugin_and_the_layout_it_is_asked_again(self, tmp_path: Path) -> None:
+    def test_asks_the_plugin_again_with_the_layout(self, tmp_path: Path) -> None:
         kept = self._kept(tmp_path, Behaviour())
         assert kept.again("--allow-plugin", "good").code == 0
         write_plugin(tmp_path / "libexec", Behaviour(refuse={REVOCATION: "revoked"}))
@@ -449,13 +453,15 @@ class TestPlugins:
         [((), False), ((), True), (("--allow-plugin", "good"), True)],
         ids=["not-allowed", "not-allowed-gone", "gone"],
     )
-    def test_else_what_it_accepted_is_open(self, tmp_path: Path, options: tuple[str, ...], *, gone: bool) -> None:
+    def test_an_answer_of_the_plugin_is_unproven_without_it(
+        self, tmp_path: Path, options: tuple[str, ...], *, gone: bool
+    ) -> None:
         kept = self._kept(tmp_path, Behaviour())
         ran = kept.again(*options, gone=gone)
         assert (ran.code, ran.document["verdict"], said(ran)) == (15, "indeterminate", {"recheck.unproven"}), ran
 
     @FORMS
-    def test_what_was_revoked_since_is_revoked_without_the_plugin(self, tmp_path: Path, *, gone: bool) -> None:
+    def test_a_later_revocation_counts_without_the_plugin(self, tmp_path: Path, *, gone: bool) -> None:
         """What it would say now is open; that the certificate is listed is not."""
         kept = self._kept(tmp_path, Behaviour())
         leaf = kept.leaf
@@ -468,9 +474,7 @@ class TestPlugins:
     @pytest.mark.parametrize(
         ("offers", "reason"), [("keyCompromise", "revocation.revoked"), ("certificateHold", "revocation.on_hold")]
     )
-    def test_what_the_layout_said_against_it_counts_when_somebody_took_that_out(
-        self, tmp_path: Path, offers: str, reason: str
-    ) -> None:
+    def test_removed_revoking_evidence_of_the_layout_counts(self, tmp_path: Path, offers: str, reason: str) -> None:
         """The plugin clears; evidence of then that condemned was forgotten."""
         kept = self._kept(tmp_path, Behaviour(), 14, offers=offers)
         take_evidence_out(kept.written.layout)
@@ -479,7 +483,7 @@ class TestPlugins:
         assert (ran.code, said(ran)) == (14, {reason}), ran
 
     @FORMS
-    def test_an_older_report_does_not_say_what_it_decided(self, tmp_path: Path, *, gone: bool) -> None:
+    def test_an_older_report_does_not_name_the_checks_of_a_plugin(self, tmp_path: Path, *, gone: bool) -> None:
         """So it may have been all that a plugin can decide: open, and no false alarm."""
         kept = self._kept(tmp_path, Behaviour())
         kept.edit(lambda document: document["artifacts"][0]["signatures"][0].pop("plugin_use"))
@@ -497,14 +501,14 @@ class TestPlugins:
         ],
         ids=["identity", "revocation", "fails", "does-not-process"],
     )
-    def test_what_it_refused_stays_refused(
+    def test_a_refusal_of_the_plugin_stays(
         self, tmp_path: Path, behaviour: Behaviour, code: int, *, gone: bool
     ) -> None:
         kept = self._kept(tmp_path, behaviour, code=code)
         ran = kept.again(gone=gone)
         assert (ran.code, ran.document["verdict"]) == (code, "fail"), ran
 
-    def test_the_report_says_what_it_decided(self, tmp_path: Path) -> None:
+    def test_the_report_names_the_checks_of_a_plugin(self, tmp_path: Path) -> None:
         kept = self._kept(tmp_path, Behaviour(capabilities=[IDENTITY]))
         (signature,) = json.loads(kept.report.read_text())["artifacts"][0]["signatures"]
         assert signature["plugin_use"] == {"version": "1.2.3", "decided": ["authenticity", "plugin"]}
@@ -516,29 +520,29 @@ class TestNothing:
     def _recheck(self, source: Path, written: Written) -> Ran:
         return run_here(["recheck", str(source), "--trust", str(written.trust), "--format", "json"])
 
-    def test_a_report_about_no_artifact(self, tmp_path: Path) -> None:
+    def test_a_report_without_artifacts_is_not_good(self, tmp_path: Path) -> None:
         kept = Kept(tmp_path, Scene())
         kept.edit(lambda document: document.update(artifacts=[]))
         ran = kept.again()
         assert (ran.code, ran.document["verdict"], said(ran)) == (15, "indeterminate", {"recheck.nothing"})
 
-    def test_an_empty_folder(self, tmp_path: Path) -> None:
+    def test_an_empty_folder_is_not_good(self, tmp_path: Path) -> None:
         written = Scene().write(tmp_path)
         (tmp_path / "empty").mkdir()
         ran = self._recheck(tmp_path / "empty", written)
         assert (ran.code, ran.document["verdict"], said(ran)) == (15, "indeterminate", {"recheck.nothing"})
 
-    def test_no_signature(self, tmp_path: Path) -> None:
+    def test_an_unsigned_artifact_fails_again(self, tmp_path: Path) -> None:
         kept = Kept(tmp_path, Scene())
         kept.edit(lambda document: document["artifacts"][0].update(signatures=[]))
         assert kept.again(gone=True).document["verdict"] == "fail"
 
-    def test_nothing_beside_something_good_is_not_good(self, tmp_path: Path) -> None:
+    def test_an_empty_folder_beside_a_good_report_is_not_good(self, tmp_path: Path) -> None:
         kept = Kept(tmp_path, Scene())
         (tmp_path / "empty").mkdir()
         assert kept.again(str(tmp_path / "empty")).code == 15
 
-    def test_what_could_not_be_judged_then_is_not_forgotten(self, tmp_path: Path) -> None:
+    def test_an_unjudged_target_of_the_report_fails(self, tmp_path: Path) -> None:
         written = Scene().write(tmp_path)
         report = tmp_path / "report.json"
         missing = f"oci:{written.layout}:v9"
@@ -548,7 +552,7 @@ class TestNothing:
         assert (ran.code, ran.document["verdict"]) == (11, "fail")
 
 
-def test_the_shipped_form_of_older_reports_is_read_and_never_passes(tmp_path: Path) -> None:
+def test_reports_of_older_versions_are_read_and_never_pass(tmp_path: Path) -> None:
     """Reports of version 0.1 hold chain and times; a CRL that revokes is used, and nothing else is more than open."""
     scene = Scene()
     leaf = Pki().code_chain(leaf={"crl_urls": [SIGNING_CRL.format(0)]})
@@ -586,7 +590,7 @@ class TestFirstLine:
             ("strict", "strict", "UNCHANGED: all 1 are still good."),
         ],
     )
-    def test_it_agrees_with_the_exit_code(self, tmp_path: Path, then: str, now: str, line: str) -> None:
+    def test_the_first_line_agrees_with_the_exit_code(self, tmp_path: Path, then: str, now: str, line: str) -> None:
         scene = Scene(policy=self._policy(then))
         kept = Kept(tmp_path, scene)
         path = next(kept.written.trust.glob("trustpolicy*.json"))
@@ -595,7 +599,7 @@ class TestFirstLine:
         ran = run_here(arguments)
         assert (ran.code, ran.out.startswith(line)) == (0, True), ran
 
-    def test_of_a_layout_alone_nobody_says_still(self, tmp_path: Path) -> None:
+    def test_the_first_line_for_a_layout_without_a_report(self, tmp_path: Path) -> None:
         kept = Kept(tmp_path, Scene())
         ran = run_here(["recheck", str(kept.written.layout), "--trust", str(kept.written.trust), "--at", iso(AT)])
         assert (ran.code, ran.out.splitlines()[0]) == (0, "GOOD: all 1 are good now."), ran
@@ -606,7 +610,7 @@ class TestFirstLine:
         return oci_policy(statement())
 
 
-def test_each_artifact_of_a_report_read_the_whole_layout_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reads_the_layout_once_for_all_artifacts_of_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two hundred images took half a minute, a thousand a quarter of an hour."""
     scans: list[Store] = []
 

@@ -38,7 +38,7 @@ def _below(member: str) -> Missing:
         pytest.param(True, _below("manifests"), id="all its platforms"),
     ],
 )
-def test_record_excused_what_no_choice_of_platforms_leaves_out(
+def test_a_record_does_not_excuse_content_that_is_not_a_platform(
     tmp_path: Path, *, index: bool, missing: Missing
 ) -> None:
     scene = Scene(index=index)
@@ -67,7 +67,7 @@ def _attestation(box: LayoutBuilder, form: str) -> Descriptor:
 @pytest.mark.parametrize("form", ["platform", "annotation", "layers"])
 @pytest.mark.parametrize("depth", [0, 1, 3])
 @pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside another image"])
-def test_record_excused_every_image_of_an_index_but_its_attestation(
+def test_a_record_does_not_excuse_all_images_beside_an_attestation(
     tmp_path: Path, form: str, depth: int, *, beside: bool
 ) -> None:
     """BuildKit lists attestations as children: one that is here is no image."""
@@ -106,7 +106,7 @@ ABOUT_ONE: dict[str, Callable[[LayoutBuilder, Descriptor], Descriptor]] = {
 
 
 @pytest.mark.parametrize("form", ABOUT_ONE)
-def test_record_excused_every_image_of_an_index_but_what_is_about_one(tmp_path: Path, form: str) -> None:
+def test_a_record_does_not_excuse_all_images_beside_another_attachment(tmp_path: Path, form: str) -> None:
     """Only attestations of one form were told from images."""
     scene = Scene()
     image = add_image(scene.box)
@@ -121,7 +121,7 @@ def test_record_excused_every_image_of_an_index_but_what_is_about_one(tmp_path: 
     assert (ran.code, set(ran.reasons)) == (16, {"content.missing"}), ran
 
 
-def test_record_excuses_platforms_beside_an_image_that_is_here(tmp_path: Path) -> None:
+def test_a_record_excuses_platforms_beside_a_present_image(tmp_path: Path) -> None:
     scene = Scene()
     here, gone = (add_image(scene.box, name) for name in ("amd64", "arm64"))
     inner = scene.box.add_index(here, gone, _attestation(scene.box, "platform"))
@@ -137,7 +137,7 @@ def test_record_excuses_platforms_beside_an_image_that_is_here(tmp_path: Path) -
     assert run_here(["copy", written.target, str(tmp_path / "copy")]).code == 0
 
 
-def test_record_chose_the_statement_that_verifies_nothing(tmp_path: Path) -> None:
+def test_a_record_does_not_select_a_statement_that_skips(tmp_path: Path) -> None:
     """The scope may come from the record (decision 0023), but whoever wrote it must not turn verification off by it."""
     lenient = statement(
         name="lab",
@@ -154,7 +154,7 @@ def test_record_chose_the_statement_that_verifies_nothing(tmp_path: Path) -> Non
     assert run_here(written.arguments("--scope", "registry.example/lab")).document["verdict"] == "skipped"
 
 
-def test_record_of_one_repository_spoke_for_another_with_the_same_content(tmp_path: Path) -> None:
+def test_a_record_of_another_repository_does_not_decide(tmp_path: Path) -> None:
     """Content of two repositories has two records: the tag that is meant decides, or nothing does."""
     own, other = "registry.example/net-monitor", "registry.example/other"
     scene = Scene(scope=None, policy=oci_policy(statement(registryScopes=[own])))

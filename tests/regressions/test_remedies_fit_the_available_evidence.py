@@ -37,7 +37,7 @@ def judged(written: Written, *options: str) -> tuple[int, str]:
     return ran.code, ran.out
 
 
-def test_where_there_is_only_a_delta_its_base_is_named(tmp_path: Path) -> None:
+def test_names_the_missing_base_of_a_delta(tmp_path: Path) -> None:
     scene = scene_with(crl_urls=[CRL])
     root = scene.signature.leaf.root
     scene.crls["d.crl"] = crl(root, number=14, delta_base=13)
@@ -50,7 +50,7 @@ def test_where_there_is_only_a_delta_its_base_is_named(tmp_path: Path) -> None:
     assert "no CRL for" not in text
 
 
-def test_a_delta_of_somebody_else_is_not_named(tmp_path: Path) -> None:
+def test_does_not_name_a_delta_of_another_issuer(tmp_path: Path) -> None:
     scene = scene_with(crl_urls=[CRL])
     stranger = issue("root", slot=5)
     scene.crls["d.crl"] = crl(stranger, issuer_name=scene.signature.leaf.root.subject, number=14, delta_base=13)
@@ -59,7 +59,7 @@ def test_a_delta_of_somebody_else_is_not_named(tmp_path: Path) -> None:
     assert "delta CRL" not in text.partition("[revocation")[0]
 
 
-def test_where_the_delta_is_missing_its_place_is_named(tmp_path: Path) -> None:
+def test_names_the_source_of_a_missing_delta(tmp_path: Path) -> None:
     scene = scene_with(crl_urls=[CRL])
     scene.crls["base.crl"] = crl(scene.signature.leaf.root, number=13, freshest=[DELTA])
     code, text = judged(scene.write(tmp_path))
@@ -108,7 +108,7 @@ def _has_a_responder_without_its_usage() -> Scene:
         _has_a_responder_without_its_usage,
     ],
 )
-def test_what_a_ca_always_makes_so_is_not_to_be_fetched_again(tmp_path: Path, made: Callable[[], Scene]) -> None:
+def test_does_not_advise_to_fetch_unusable_evidence_again(tmp_path: Path, made: Callable[[], Scene]) -> None:
     """The advice was to fetch the current one."""
     code, text = judged(made().write(tmp_path))
     assert code == 15
@@ -117,7 +117,7 @@ def test_what_a_ca_always_makes_so_is_not_to_be_fetched_again(tmp_path: Path, ma
 
 
 @pytest.mark.parametrize("kind", ["crl", "ocsp"])
-def test_what_names_no_end_is_accepted_by_its_age_and_the_remedy_says_so(tmp_path: Path, kind: str) -> None:
+def test_explains_how_evidence_without_next_update_is_accepted(tmp_path: Path, kind: str) -> None:
     scene = scene_with(**({"crl_urls": [CRL]} if kind == "crl" else {"ocsp_urls": [OCSP]}))
     leaf, made = scene.signature.leaf, AT - timedelta(days=3)
     if kind == "crl":
@@ -139,7 +139,7 @@ def test_what_names_no_end_is_accepted_by_its_age_and_the_remedy_says_so(tmp_pat
     assert judged(written)[0] == 0
 
 
-def test_both_ways_out_are_told_where_ocsp_and_crl_leave_it_open(tmp_path: Path) -> None:
+def test_names_both_remedies_where_ocsp_and_crl_are_open(tmp_path: Path) -> None:
     scene = scene_with(crl_urls=[CRL], ocsp_urls=[OCSP])
     leaf = scene.signature.leaf
     scene.ocsp = {"a.ors": ocsp_response(leaf, next_update=None)}
@@ -162,7 +162,7 @@ def test_a_timestamping_chain_has_an_option_of_its_own(tmp_path: Path) -> None:
     assert iso(AT) in text
 
 
-def test_a_certificate_that_names_delta_crls_alone_is_asked_about(tmp_path: Path) -> None:
+def test_checks_a_certificate_that_names_only_delta_crls(tmp_path: Path) -> None:
     """RFC 5280, 6.3.3: any complete CRL of the issuer is asked, with a delta CRL. It was taken as good, unasked."""
     scene = scene_with(extensions=[points(FRESHEST_CRL, [Point((DELTA,))])])
     root = scene.signature.leaf.root
@@ -193,7 +193,7 @@ class TestWithoutNextUpdate:
         made.freshness = scene.get("freshness")
         return made.write(folder)
 
-    def test_recheck(self, tmp_path: Path) -> None:
+    def test_recheck_names_the_fitting_remedy(self, tmp_path: Path) -> None:
         written, report = self.written(tmp_path), str(tmp_path / "report.json")
         assert run_here(written.arguments("--max-age", "7d", "--report", report)).code == 0
         ran = run_here(["recheck", report, "--trust", str(written.trust), "--at", iso(AT)])
@@ -201,7 +201,7 @@ class TestWithoutNextUpdate:
         assert self.WAY in ran.out
         assert "Fetch a current response" not in ran.out
 
-    def test_status(self, tmp_path: Path) -> None:
+    def test_status_names_the_fitting_remedy(self, tmp_path: Path) -> None:
         code, text = _trust_command(self.written(tmp_path), "status", "--at", iso(AT))
         assert code == 15
         assert self.WAY in text
@@ -209,7 +209,7 @@ class TestWithoutNextUpdate:
         assert "Fetch the current one" not in text
 
     @pytest.mark.parametrize("accepted", [False, True])
-    def test_fetch(self, tmp_path: Path, *, accepted: bool) -> None:
+    def test_fetch_accepts_stale_evidence_as_configured(self, tmp_path: Path, *, accepted: bool) -> None:
         """What it says to write into airgap.toml counts for it, too."""
         made = scene_with(ocsp_urls=[OCSP])
         made.freshness = '[freshness]\nocsp = "36500d"\n' if accepted else None
@@ -230,7 +230,7 @@ class TestWithoutNextUpdate:
         assert (code, text.partition(":")[0]) == (0, "INCOMPLETE")
 
 
-def test_a_piece_that_is_whole_and_clears_nobody_needs_no_repair(tmp_path: Path) -> None:
+def test_does_not_advise_to_repair_intact_evidence(tmp_path: Path) -> None:
     scene = scene_with(crl_urls=[CRL], ocsp_urls=[OCSP])
     leaf = scene.signature.leaf
     scene.crls["a.crl"] = crl(leaf.root, extra=[UNKNOWN_CRITICAL])

@@ -104,12 +104,14 @@ GONE = pytest.mark.parametrize("gone", ["layout", "evidence", "evidence, and man
         pytest.param(crl(LEAF.root, number=5, this_update=AT), 0, 0, id="nothing"),
     ],
 )
-def test_what_was_said_against_it(tmp_path: Path, data: bytes, then: int, now: int, gone: str) -> None:
+def test_a_revocation_by_evidence_of_the_layout_stays(
+    tmp_path: Path, data: bytes, then: int, now: int, gone: str
+) -> None:
     kept = Kept(tmp_path, data, gone=gone)
     assert (kept.then, kept.again().code) == (then, now)
 
 
-def test_evidence_that_many_signatures_share_is_asked_about_once_for_each(tmp_path: Path) -> None:
+def test_compares_shared_evidence_in_linear_time(tmp_path: Path) -> None:
     """Each signature was compared with the report of every other one: 200 took two minutes."""
     scene = Scene()
     scene.sign_with(LEAF)
@@ -126,14 +128,14 @@ def test_evidence_that_many_signatures_share_is_asked_about_once_for_each(tmp_pa
     assert asked.call_count == len(scene.signatures)
 
 
-def test_a_hold_that_newer_evidence_lifts(tmp_path: Path) -> None:
+def test_newer_evidence_lifts_a_hold(tmp_path: Path) -> None:
     kept = Kept(tmp_path, OLD_HOLD, trusted=False)
     assert (kept.then, kept.again().code) == (14, 15)
     kept.put("good.crl", GOOD)
     assert kept.again().code == 0
 
 
-def test_a_hold_that_newer_evidence_lifts_though_other_evidence_is_older(tmp_path: Path) -> None:
+def test_newer_evidence_lifts_a_hold_beside_older_evidence(tmp_path: Path) -> None:
     """It stayed in doubt for the CRL of another certificate of the chain, which was older than the hold."""
     leaf = chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL)
     scene = Scene()
@@ -147,7 +149,7 @@ def test_a_hold_that_newer_evidence_lifts_though_other_evidence_is_older(tmp_pat
     assert recheck_without(tmp_path, scene, held) == 0
 
 
-def test_a_hold_that_newer_evidence_lifts_though_nothing_is_asked_for(tmp_path: Path) -> None:
+def test_newer_evidence_lifts_a_hold_of_a_certificate_without_a_source(tmp_path: Path) -> None:
     """The certificate names no way to ask: while the hold was there, a newer CRL lifted it, and then no more."""
     leaf = Pki().code_chain(depth=2)
     scene = Scene()
@@ -157,7 +159,7 @@ def test_a_hold_that_newer_evidence_lifts_though_nothing_is_asked_for(tmp_path: 
     assert recheck_without(tmp_path, scene, held) == 0
 
 
-def test_a_hold_that_newer_evidence_lifts_because_of_the_proven_time(tmp_path: Path) -> None:
+def test_newer_evidence_lifts_a_hold_for_the_proven_time(tmp_path: Path) -> None:
     """The newer CRL holds the certificate, too, and says that its key was good when the signature was made."""
     scene = Scene()
     scene.sign_with(LEAF)
@@ -178,7 +180,7 @@ def recheck_without(folder: Path, scene: Scene, piece: bytes) -> int:
 
 
 @pytest.mark.parametrize("kind", ["crl", "ocsp"])
-def test_evidence_that_proved_the_clock_wrong(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evidence_that_proves_a_wrong_clock_stays(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock stands back. The layout said so, and under the same clock the report alone was good."""
     later = AT + 3 * DAY
     url = {f"{kind}_urls": ["http://evidence.example/"]}
@@ -203,7 +205,7 @@ def test_evidence_that_proved_the_clock_wrong(tmp_path: Path, kind: str, monkeyp
     assert run_here(["recheck", str(report), *trust]).code == 0
 
 
-def test_more_evidence_than_is_read_of_a_layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_evidence_than_the_bound_stays_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody knew what the rest of it said, and when the layout was gone the report alone was good."""
     monkeypatch.setattr(limits, "BOX_EVIDENCE_FILES", 1)
     kept = Kept(tmp_path, GOOD, crl(LEAF.root, number=3))
@@ -215,13 +217,13 @@ def test_more_evidence_than_is_read_of_a_layout(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("data", [LATER, OLD_HOLD, listing(reason="keyCompromise", extra=[UNKNOWN_CRITICAL])])
-def test_what_is_still_in_the_layout_is_judged_by_what_it_says(tmp_path: Path, data: bytes) -> None:
+def test_present_evidence_of_the_layout_is_judged_again(tmp_path: Path, data: bytes) -> None:
     kept = Kept(tmp_path, data, gone="nothing")
     assert kept.again().code == kept.then
 
 
 @GONE
-def test_what_was_only_revoked_later(tmp_path: Path, gone: str) -> None:
+def test_a_later_revocation_counts(tmp_path: Path, gone: str) -> None:
     """It was good at that moment, and is not now."""
     kept = Kept(tmp_path, LATER, gone=gone)
     assert kept.then == 0
@@ -240,7 +242,7 @@ def test_what_was_only_revoked_later(tmp_path: Path, gone: str) -> None:
         pytest.param(ocsp_response(LEAF, status="revoked", reason="removeFromCRL"), id="ocsp"),
     ],
 )
-def test_what_the_policy_did_not_ask_then(tmp_path: Path, data: bytes, gone: str) -> None:
+def test_evidence_that_the_former_policy_did_not_need_counts(tmp_path: Path, data: bytes, gone: str) -> None:
     kept = Kept(tmp_path, data, skip=True, gone=gone)
     assert (kept.then, kept.again().code) == (0, 0)
     policy = oci_policy(statement())
@@ -253,9 +255,7 @@ def test_what_the_policy_did_not_ask_then(tmp_path: Path, data: bytes, gone: str
 
 
 @pytest.mark.parametrize("has_chain", [True, False])
-def test_a_report_of_an_older_version_says_nothing_of_evidence_and_the_bytes_are_there(
-    tmp_path: Path, *, has_chain: bool
-) -> None:
+def test_an_older_report_is_open_where_the_layout_has_evidence(tmp_path: Path, *, has_chain: bool) -> None:
     kept = Kept(tmp_path, HOLD, gone="evidence")
     document = json.loads(kept.report.read_text())
     (signature,) = document["artifacts"][0]["signatures"]
@@ -269,7 +269,7 @@ def test_a_report_of_an_older_version_says_nothing_of_evidence_and_the_bytes_are
 
 
 @pytest.mark.parametrize("change", [lambda rest: rest.pop("said_against"), lambda rest: rest.update(said_against=None)])
-def test_a_report_that_does_not_say_does_not_say_nothing(tmp_path: Path, change: Callable[[Any], Any]) -> None:
+def test_a_report_without_the_evidence_member_is_refused(tmp_path: Path, change: Callable[[Any], Any]) -> None:
     kept = Kept(tmp_path, HOLD)
     document = json.loads(kept.report.read_text())
     change(document["artifacts"][0]["signatures"][0]["for_recheck"])
@@ -285,7 +285,7 @@ def test_a_report_that_does_not_say_does_not_say_nothing(tmp_path: Path, change:
         pytest.param("afterCertExpiry", "keyCompromise", 0, {15}, id="revoked, and not asked then"),
     ],
 )
-def test_what_was_said_against_the_timestamping_certificate(
+def test_a_revocation_of_the_timestamping_certificate_stays(
     tmp_path: Path, verify: str, reason: str, then: int, codes: set[int]
 ) -> None:
     """When the signer has expired, the timestamp is asked for, and the evidence about it is gone."""
@@ -310,7 +310,7 @@ def test_what_was_said_against_the_timestamping_certificate(
 
 @pytest.mark.parametrize("is_there", [False, True], ids=["no store", "a store that no statement names"])
 @pytest.mark.parametrize("kind", ["crl", "ocsp"])
-def test_a_timestamping_authority_that_is_trusted_later(tmp_path: Path, kind: str, is_there: bool) -> None:
+def test_keeps_evidence_about_a_timestamping_authority_trusted_later(tmp_path: Path, kind: str, is_there: bool) -> None:
     """Nothing was remembered about a chain that the policy did not name when the layout was there."""
     tsa = Pki().tsa_chain(tsa={"crl_urls": ["http://crl.example/tsa.crl"]})
     scene = Scene()
@@ -341,7 +341,7 @@ def test_a_timestamping_authority_that_is_trusted_later(tmp_path: Path, kind: st
 
 
 @GONE
-def test_a_timestamp_that_was_refused_for_another_reason_and_is_trusted_later(tmp_path: Path, gone: str) -> None:
+def test_keeps_evidence_about_a_timestamp_refused_for_another_reason(tmp_path: Path, gone: str) -> None:
     """The report says that it failed, and not that its certificate was revoked or on hold."""
     leaf = Pki().code_chain(depth=2)
     tsa = Pki().tsa_chain(tsa={"crl_urls": ["http://crl.example/tsa.crl"]})
@@ -365,7 +365,7 @@ def test_a_timestamp_that_was_refused_for_another_reason_and_is_trusted_later(tm
     assert (ran.code, because["reason"]) == (15, "recheck.unproven"), ran
 
 
-def test_what_was_said_against_a_certificate_of_the_token_that_is_in_no_chain(tmp_path: Path) -> None:
+def test_keeps_evidence_about_certificates_of_a_token_outside_of_its_chain(tmp_path: Path) -> None:
     """Nobody could tell when the authority was not trusted. Now it is, and the certificate is not in its chain."""
     tsa, other = Pki().tsa_chain(), Pki().tsa_chain(root={"slot": 4})
     scene = Scene()
@@ -501,7 +501,7 @@ def certificate(names: Sequence[str]) -> Issued:
 
 @GONE
 @pytest.mark.parametrize("pile", [pytest.param(pile, id=name) for name, pile in PILES.items()])
-def test_what_kept_the_answer_open(tmp_path: Path, pile: Pile, gone: str) -> None:
+def test_an_open_answer_stays_open(tmp_path: Path, pile: Pile, gone: str) -> None:
     """Older evidence of the trust directory answered when newer evidence of the layout was gone: that was a pass."""
     leaf = certificate(pile.names)
     scene = Scene()
@@ -527,7 +527,7 @@ def test_what_kept_the_answer_open(tmp_path: Path, pile: Pile, gone: str) -> Non
     assert ran.code == pile.later, ran
 
 
-def test_what_kept_the_answer_open_long_ago(tmp_path: Path) -> None:
+def test_an_open_answer_of_older_evidence_stays_open(tmp_path: Path) -> None:
     """Of many pieces the newest are noted one by one; what older ones said at an older moment is not known."""
     leaf = certificate([OCSP_URL])
     scene = Scene()
@@ -547,9 +547,7 @@ def test_what_kept_the_answer_open_long_ago(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["crl", "ocsp"])
-def test_what_kept_the_answer_open_about_a_timestamping_authority_that_is_trusted_later(
-    tmp_path: Path, kind: str
-) -> None:
+def test_an_open_answer_about_a_later_trusted_authority_stays_open(tmp_path: Path, kind: str) -> None:
     tsa = Pki().tsa_chain(tsa={"crl_urls": [CRL_URL]} if kind == "crl" else {"ocsp_urls": [OCSP_URL]})
     issuer = tsa.chain[1]
     scene = Scene()
@@ -575,7 +573,7 @@ def test_what_kept_the_answer_open_about_a_timestamping_authority_that_is_truste
     assert run_here(arguments).code == 15
 
 
-def test_what_was_said_against_a_responder(tmp_path: Path) -> None:
+def test_a_revocation_of_a_responder_stays(tmp_path: Path) -> None:
     """The layout's CRL revokes the delegate whose answer lies in the trust directory: without it that answer passed."""
     leaf = Pki().code_chain(depth=2, leaf={"ocsp_urls": ["http://ocsp.example"]})
     delegate = issue("ocsp", issuer=leaf.root)

@@ -55,7 +55,7 @@ class Trip:
         return run_here([first, f"oci:{self.folder / 'filtered'}:v2", *options])
 
 
-def test_what_is_here_was_said_to_be_lost(tmp_path: Path) -> None:
+def test_does_not_report_present_content_as_lost(tmp_path: Path) -> None:
     trip = Trip(tmp_path, signed=False)
     trip.record()
     ran = trip.verify()
@@ -64,7 +64,7 @@ def test_what_is_here_was_said_to_be_lost(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["sbom", "cosign"])
-def test_what_is_lost_and_no_signature_is_named_as_what_it_is(tmp_path: Path, name: str) -> None:
+def test_names_lost_content_that_is_not_a_signature(tmp_path: Path, name: str) -> None:
     trip = Trip(tmp_path, signed=False)
     trip.record()
     trip.lose(name)
@@ -76,7 +76,7 @@ def test_what_is_lost_and_no_signature_is_named_as_what_it_is(tmp_path: Path, na
     assert all(str(trip.attached[other].digest) not in warning for other in {"sbom", "cosign"} - {name})
 
 
-def test_a_signature_that_is_lost_is_named(tmp_path: Path) -> None:
+def test_names_a_lost_signature(tmp_path: Path) -> None:
     trip = Trip(tmp_path, signed=True)
     trip.record()
     assert trip.verify().code == 0

@@ -27,7 +27,7 @@ def told(scene: Scene, folder: Path, reason: str) -> str:
 
 
 @pytest.mark.parametrize("other", ["ca:other", "tsa:other", "signingAuthority:other"])
-def test_a_root_in_a_store_that_the_statement_does_not_name(tmp_path: Path, other: str) -> None:
+def test_names_the_store_that_holds_the_root(tmp_path: Path, other: str) -> None:
     scene = Scene()
     scene.stores = {"ca:harbour": [STRANGER], other: [scene.signature.leaf.root]}
     out = told(scene, tmp_path, "authenticity.no_anchor")
@@ -57,14 +57,14 @@ def test_a_ca_store_is_not_trusted_for_a_signing_authority(tmp_path: Path, named
         ("tsa:other", "the root of that chain is in the trust store tsa:other, which the statement"),
     ],
 )
-def test_the_root_of_a_timestamping_authority(tmp_path: Path, store: str, words: str) -> None:
+def test_names_the_store_that_holds_the_root_of_an_authority(tmp_path: Path, store: str, words: str) -> None:
     scene = Scene()
     tsa = scene.timestamp(Pki().tsa_chain())
     scene.stores = {**scene.stores, "tsa:harbour": [STRANGER], store: [tsa.root]}
     assert words in told(scene, tmp_path, "timestamp.untrusted")
 
 
-def test_a_root_that_lies_nowhere_and_a_store_that_cannot_be_read(tmp_path: Path) -> None:
+def test_advises_to_add_a_root_that_is_in_no_readable_store(tmp_path: Path) -> None:
     scene = Scene()
     scene.stores = {"ca:harbour": [STRANGER], "ca:other": {"x.pem": b"garbage"}}
     out = told(scene, tmp_path, "authenticity.no_anchor")

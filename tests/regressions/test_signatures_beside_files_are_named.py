@@ -48,7 +48,7 @@ def verified(scene: BlobScene, *more: str) -> Ran:
         "firmware.bin.{}.sig.txt",
     ],
 )
-def test_a_signature_under_another_name_is_told_with_how_to_name_it(tmp_path: Path, form: str, name: str) -> None:
+def test_names_a_signature_under_another_name_and_its_option(tmp_path: Path, form: str, name: str) -> None:
     scene = BlobScene(tmp_path, form=form).write()
     moved = scene.signature.rename(tmp_path / name.format(form))
     ran = verified(scene)
@@ -59,7 +59,7 @@ def test_a_signature_under_another_name_is_told_with_how_to_name_it(tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["FIRMWARE.BIN", "FIRMWARE.BIN;1", "FIRMWA~1.BIN", "firmware (1).bin", "firmware.b"])
-def test_a_file_whose_name_a_medium_changed_is_told(tmp_path: Path, name: str) -> None:
+def test_names_a_file_whose_name_a_medium_changed(tmp_path: Path, name: str) -> None:
     scene = BlobScene(tmp_path).write()
     scene.path.rename(tmp_path / name)
     ran = verified(scene)
@@ -71,7 +71,7 @@ def test_a_file_whose_name_a_medium_changed_is_told(tmp_path: Path, name: str) -
 
 @pytest.mark.parametrize("name", ["TRIP.TAR;1", "Copy of trip.tar", "trip (2).tar", None])
 @pytest.mark.parametrize("asked", ["./trip.tar", "trip.tar", "trip.tar:v1"])
-def test_a_layout_whose_name_a_medium_changed_is_told(
+def test_names_a_layout_whose_name_a_medium_changed(
     tmp_path: Path, name: str | None, asked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -83,7 +83,7 @@ def test_a_layout_whose_name_a_medium_changed_is_told(
     assert name is None or repr(name) in ran.out
 
 
-def test_what_lies_beside_is_never_judged_unasked(tmp_path: Path) -> None:
+def test_never_judges_another_file_beside_it(tmp_path: Path) -> None:
     scene = BlobScene(tmp_path).write()
     scene.signature.rename(tmp_path / "firmware.bin.sig")
     (tmp_path / "firmware.bin.txt").write_text("read me")
@@ -91,7 +91,7 @@ def test_what_lies_beside_is_never_judged_unasked(tmp_path: Path) -> None:
     assert "there is 'firmware.bin.sig' (a JWS envelope) [signature.none]" in verified(scene).out
 
 
-def test_a_name_that_says_no_form_is_told_what_the_bytes_look_like(tmp_path: Path) -> None:
+def test_names_the_format_of_a_signature_with_another_name(tmp_path: Path) -> None:
     scene = BlobScene(tmp_path, form="cose").write()
     moved = scene.signature.rename(tmp_path / "s.sig")
     ran = verified(scene, "--signature", str(moved))
@@ -103,7 +103,7 @@ def test_a_name_that_says_no_form_is_told_what_the_bytes_look_like(tmp_path: Pat
     assert (ran.code, "s.sig is empty" in ran.out) == (12, True)
 
 
-def test_the_signature_or_a_layout_in_place_of_the_file(tmp_path: Path) -> None:
+def test_explains_a_signature_or_layout_given_as_file(tmp_path: Path) -> None:
     scene = BlobScene(tmp_path).write()
     trust = ["--trust", str(scene.trust)]
     ran = run_here(["blob", "verify", str(scene.signature), *trust])
@@ -124,7 +124,7 @@ def test_the_signature_or_a_layout_in_place_of_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["jws", "cose"])
-def test_verify_of_a_file_or_of_its_signature(tmp_path: Path, form: str) -> None:
+def test_verify_explains_a_file_or_its_signature(tmp_path: Path, form: str) -> None:
     scene = BlobScene(tmp_path, form=form).write()
     for path, words in (
         (scene.signature, "is a signature, not a layout"),
@@ -136,13 +136,13 @@ def test_verify_of_a_file_or_of_its_signature(tmp_path: Path, form: str) -> None
         assert "airgap blob verify" in ran.out
 
 
-def test_a_layout_tar_that_has_a_signature_beside_it_is_read(tmp_path: Path) -> None:
+def test_reads_a_layout_tar_with_a_signature_beside_it(tmp_path: Path) -> None:
     written = Scene(archive=True).write(tmp_path)
     written.layout.with_name(f"{written.layout.name}.jws.sig").write_bytes(b"{}")
     assert run_here(written.arguments()).code == 0
 
 
-def test_the_signature_of_an_image_is_no_signature_of_a_file(tmp_path: Path) -> None:
+def test_refuses_the_signature_of_an_image_for_a_file(tmp_path: Path) -> None:
     image, scene = Scene(), BlobScene(tmp_path).write()
     scene.signature.write_bytes(image.signature.envelope(image.target))
     ran = verified(scene)
@@ -151,7 +151,7 @@ def test_the_signature_of_an_image_is_no_signature_of_a_file(tmp_path: Path) -> 
     assert "by airgap verify LAYOUT" in ran.out
 
 
-def test_the_signature_of_a_file_is_no_signature_of_an_image(tmp_path: Path) -> None:
+def test_refuses_the_signature_of_a_file_for_an_image(tmp_path: Path) -> None:
     scene = Scene()
     scene.signature.payload = json.dumps(
         {"targetArtifact": {"mediaType": "application/octet-stream", "digest": "sha256:" + "a" * 64, "size": 3}}
@@ -162,7 +162,7 @@ def test_the_signature_of_a_file_is_no_signature_of_an_image(tmp_path: Path) -> 
     assert "airgap blob verify FILE" in ran.out
 
 
-def test_statements_that_exist_are_told_the_nearest_first(tmp_path: Path) -> None:
+def test_names_existing_statements_the_most_similar_first(tmp_path: Path) -> None:
     names = ["drivers", "firmware", "manuals", "other", "texts", "videos"]
     scene = BlobScene(tmp_path)
     scene.policy = oci_policy(*(blob_statement(name=name, globalPolicy=None) for name in names))
@@ -216,7 +216,7 @@ OTHERS: Final = [
 
 
 @pytest.mark.parametrize(("raw", "words"), OTHERS)
-def test_a_signature_of_another_tool_is_named(tmp_path: Path, raw: bytes, words: str) -> None:
+def test_names_the_signature_of_another_tool(tmp_path: Path, raw: bytes, words: str) -> None:
     scene = BlobScene(tmp_path).write()
     scene.signature.write_bytes(raw)
     ran = verified(scene)
@@ -232,7 +232,7 @@ def test_a_signature_of_another_tool_is_named(tmp_path: Path, raw: bytes, words:
 
 @pytest.mark.parametrize("media_type", [JWS_ENVELOPE, COSE_ENVELOPE])
 @pytest.mark.parametrize("raw", [b"rubbish", b"{}", b"\xd2\x84", b"[1]", b'{"payload":"a"}'])
-def test_what_is_no_signature_of_a_known_tool_is_refused_as_before(raw: bytes, media_type: str) -> None:
+def test_does_not_name_a_tool_for_other_bytes(raw: bytes, media_type: str) -> None:
     assert foreign_signature(raw) is None
     with pytest.raises(Rejected) as caught:
         parse_envelope(media_type, raw)
@@ -241,7 +241,7 @@ def test_what_is_no_signature_of_a_known_tool_is_refused_as_before(raw: bytes, m
 
 
 @pytest.mark.parametrize("form", ["jws", "cose"])
-def test_envelopes_are_no_signatures_of_other_tools(tmp_path: Path, form: str) -> None:
+def test_distinguishes_envelopes_from_signatures_of_other_tools(tmp_path: Path, form: str) -> None:
     raw = BlobScene(tmp_path, form=form).envelope()
     assert foreign_signature(raw) is None
     assert form_of(raw) == form
@@ -261,7 +261,7 @@ def test_envelopes_are_no_signatures_of_other_tools(tmp_path: Path, form: str) -
         (lambda raw: raw[:9], "this copy may be damaged"),
     ],
 )
-def test_a_signature_whose_file_was_damaged_on_the_way_is_not_called_hopeless(
+def test_advises_to_get_a_damaged_detached_signature_again(
     tmp_path: Path, change: Callable[[bytes], bytes], words: str
 ) -> None:
     """No digest fixes the bytes of a detached signature: what the publisher made may be another file."""
@@ -273,7 +273,7 @@ def test_a_signature_whose_file_was_damaged_on_the_way_is_not_called_hopeless(
     assert "cannot become valid" not in ran.out
 
 
-def test_an_attached_signature_that_is_damaged_stays_hopeless(tmp_path: Path) -> None:
+def test_does_not_advise_to_get_a_damaged_attached_signature_again(tmp_path: Path) -> None:
     """Its digest is right, so that a copy will never bring other bytes."""
     scene = Scene()
     scene.signature.edit = lambda raw: raw[:-30]

@@ -51,7 +51,7 @@ def _trickling(start: bytes, drop: bytes) -> Iterator[str]:
     [(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x"), (b"", b"HTTP/1.1 100 Continue\r\n\r\n")],
     ids=["one line", "interim answers"],
 )
-def test_a_head_that_does_not_end_held_a_fetch_for_ever(tmp_path: Path, start: bytes, drop: bytes) -> None:
+def test_headers_that_do_not_end_stop_a_fetch(tmp_path: Path, start: bytes, drop: bytes) -> None:
     options = EvidenceOptions(transport=TransportOptions(retries=0, proxies={}), crl_seconds=0.3)
     began = time.monotonic()
     with _trickling(start, drop) as url, EvidenceClient(options) as client, pytest.raises(Undecided) as caught:
@@ -59,7 +59,7 @@ def test_a_head_that_does_not_end_held_a_fetch_for_ever(tmp_path: Path, start: b
     assert (caught.value.reason, time.monotonic() - began < 10) == ("fetch.timeout", True)
 
 
-def test_a_short_answer_that_does_not_end_held_a_copy_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_answer_that_does_not_end_stops_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = itertools.count(step=30)
     monkeypatch.setattr(time, "monotonic", lambda: next(seconds))
     with _trickling(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"x") as url:

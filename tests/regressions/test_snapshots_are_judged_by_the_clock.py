@@ -50,7 +50,7 @@ def _run(ground: Ground, monkeypatch: pytest.MonkeyPatch, clock: datetime, comma
     [(REVOKED_SINCE + timedelta(days=1), {14}), (AT + timedelta(hours=1), {14, 15})],
     ids=["true", "set-back"],
 )
-def test_no_clock_brings_a_revoked_signer_back(
+def test_refuses_a_revoked_signer_under_any_clock(
     ground: Ground, monkeypatch: pytest.MonkeyPatch, command: str, clock: datetime, codes: set[int]
 ) -> None:
     ran = _run(ground, monkeypatch, clock, command, ground.packed())
@@ -72,7 +72,7 @@ def test_evidence_from_between_the_judged_moment_and_the_clock_is_not_known_yet(
     assert ran.code == 0, ran
 
 
-def test_undo_writes_the_time_of_the_clock_down(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_undo_records_the_time_of_the_clock(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     """It judges nothing, as what it goes back to was in force before."""
     (ground.site / "crls/new.crl").unlink()
     (ground.site / "crls/index.json").write_text(json.dumps({URL: ["old.crl"]}))

@@ -27,7 +27,7 @@ def _swapped() -> Scene:
 
 
 @pytest.mark.parametrize("how", [[], ["-q"], ["--format", "json"]], ids=["text", "quiet", "json"])
-def test_certificates_that_were_swapped_passed_in_silence(tmp_path: Path, how: list[str]) -> None:
+def test_reports_swapped_certificates(tmp_path: Path, how: list[str]) -> None:
     scene = _swapped()
     written = scene.write(tmp_path)
     arguments = [item for item in written.arguments() if item not in {"--format", "json"}]
@@ -40,7 +40,7 @@ def test_certificates_that_were_swapped_passed_in_silence(tmp_path: Path, how: l
     assert "are not those of the envelope's chain" in ran.out
 
 
-def test_without_a_swap_quiet_is_one_line(tmp_path: Path) -> None:
+def test_reports_nothing_without_a_swap(tmp_path: Path) -> None:
     written = Scene().write(tmp_path)
     arguments = [item for item in written.arguments() if item not in {"--format", "json"}]
     assert len(run_here([*arguments, "-q"]).out.splitlines()) == 1

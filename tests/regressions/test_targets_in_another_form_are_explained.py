@@ -27,7 +27,7 @@ def verified(written: Written, target: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("target", ["-", "alpine", "alpine:3", "registry.example/app:v1", "https://a.example/x.tar"])
-def test_verify_never_sends_anybody_to_a_registry(written: Written, target: str) -> None:
+def test_never_advises_verify_of_a_registry(written: Written, target: str) -> None:
     code, text = verified(written, target)
     assert code == 2
     assert "Name a registry's repository in full" not in text
@@ -40,7 +40,7 @@ def test_verify_never_sends_anybody_to_a_registry(written: Written, target: str)
         ("HTTPS://a.example/x.tar", "Name a registry's repository without https://"),
     ],
 )
-def test_urls_are_told_as_urls(written: Written, target: str, words: str) -> None:
+def test_names_a_url_as_such(written: Written, target: str, words: str) -> None:
     code, text = verified(written, target)
     assert code == 2
     assert "is a URL, and no name of a layout or repository" in text
@@ -57,9 +57,7 @@ def test_urls_are_told_as_urls(written: Written, target: str, words: str) -> Non
         ("./stick:", "ends in ':' without a tag", "Leave the ':' out"),
     ],
 )
-def test_what_is_nearly_a_layout_is_told_as_it_is_written(
-    written: Written, target: str, words: str, remedy: str
-) -> None:
+def test_explains_how_a_layout_is_written(written: Written, target: str, words: str, remedy: str) -> None:
     code, text = verified(written, target)
     assert (code, words in text, remedy in text) == (2, True, True), text
     ran = run_here(["copy", target, "new"])
@@ -76,16 +74,14 @@ def test_what_is_nearly_a_layout_is_told_as_it_is_written(
         (lambda _: "", "Write the whole digest"),
     ],
 )
-def test_what_stands_for_a_digest_is_told_as_it_was_probably_meant(
-    written: Written, change: Callable[[str], str], words: str
-) -> None:
+def test_explains_how_a_digest_is_written(written: Written, change: Callable[[str], str], words: str) -> None:
     code, text = verified(written, f"oci:{written.layout}@{change(written.digest)}")
     assert code == 2
     assert words.format(written.digest, layout=written.layout) in text
     assert "alpine" not in text
 
 
-def test_a_part_of_an_artifact_is_told_with_the_artifact(written: Written) -> None:
+def test_names_the_artifact_that_a_named_part_belongs_to(written: Written) -> None:
     """The image ID that `docker images` shows is the digest of the config."""
     manifest = json.loads((written.layout / "blobs/sha256" / written.digest.removeprefix("sha256:")).read_bytes())
     for digest, part in (
@@ -99,7 +95,7 @@ def test_a_part_of_an_artifact_is_told_with_the_artifact(written: Written) -> No
         assert "leads to it" not in text
 
 
-def test_a_signature_in_place_of_what_it_signs_is_told(tmp_path: Path) -> None:
+def test_names_the_artifact_that_a_named_signature_signs(tmp_path: Path) -> None:
     scene = Scene()
     found: list[Descriptor] = []
     signature = scene.signatures.pop()

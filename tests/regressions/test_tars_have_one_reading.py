@@ -262,7 +262,7 @@ TRICKS: Final = (
 
 
 @pytest.mark.parametrize("trick", TRICKS, ids=lambda trick: trick.id)
-def test_tar_that_readers_read_differently_was_accepted(tmp_path: Path, trick: Trick) -> None:
+def test_refuses_a_tar_that_readers_read_differently(tmp_path: Path, trick: Trick) -> None:
     path = tmp_path / "x.tar"
     path.write_bytes(trick.tar())
     with pytest.raises(ContentError, match=f"(?s){trick.words}") as in_place, open_layout(path):
@@ -280,7 +280,7 @@ def test_tar_that_readers_read_differently_was_accepted(tmp_path: Path, trick: T
 @pytest.mark.parametrize(
     "number", [0, next(number for number, trick in enumerate(TRICKS) if trick.id == "link beside")]
 )
-def test_the_command_says_the_member_and_the_remedy(tmp_path: Path, number: int) -> None:
+def test_names_the_member_and_the_remedy(tmp_path: Path, number: int) -> None:
     trick = TRICKS[number]
     path = tmp_path / "x.tar"
     path.write_bytes(trick.tar())
@@ -342,7 +342,7 @@ HONEST: Final[dict[str, Callable[[], bytes]]] = {
 
 
 @pytest.mark.parametrize("name", HONEST)
-def test_honest_tar_is_still_read(tmp_path: Path, name: str) -> None:
+def test_reads_a_valid_tar(tmp_path: Path, name: str) -> None:
     path = tmp_path / "x.tar"
     path.write_bytes(HONEST[name]())
     with open_layout(path) as layout:

@@ -50,7 +50,9 @@ def leave_between(trust: Path) -> None:
     ],
     ids=lambda command: " ".join(command[1:3]),
 )
-def test_whoever_reads_says_the_same(killed: Written, command: list[str], tmp_path: Path) -> None:
+def test_every_reading_command_reports_an_interrupted_exchange(
+    killed: Written, command: list[str], tmp_path: Path
+) -> None:
     arguments = [str(tmp_path / "out") if item == "OUT" else item for item in command]
     ran = run_here([*arguments, "--trust", str(killed.trust)])
     assert ran.code == 18, ran
@@ -60,7 +62,7 @@ def test_whoever_reads_says_the_same(killed: Written, command: list[str], tmp_pa
     assert not (tmp_path / "out").exists()
 
 
-def test_verify_says_it_too(killed: Written) -> None:
+def test_verify_reports_an_interrupted_exchange(killed: Written) -> None:
     ran = run_here(killed.arguments())
     assert (ran.code, ran.reasons) == (18, frozenset({"trust.exchanged"}))
 
@@ -76,7 +78,9 @@ def test_verify_says_it_too(killed: Written) -> None:
     ],
     ids=lambda command: " ".join(command[:3]),
 )
-def test_whoever_writes_finishes_the_exchange_first(killed: Written, command: list[str], tmp_path: Path) -> None:
+def test_every_writing_command_completes_an_interrupted_exchange(
+    killed: Written, command: list[str], tmp_path: Path
+) -> None:
     """A new directory of that name would keep the exchange from ever being finished."""
     old = StagedSwap(killed.trust).side / "old"
     shutil.copy(old / "truststore/x509/ca/harbour/0.pem", tmp_path / "0.pem")
@@ -95,7 +99,7 @@ def test_whoever_writes_finishes_the_exchange_first(killed: Written, command: li
     assert not (side / "journal.json").exists()
 
 
-def test_no_other_directory_is_taken_meanwhile(tmp_path: Path) -> None:
+def test_uses_no_other_directory_during_an_exchange(tmp_path: Path) -> None:
     """Notation's would be judged by another policy."""
     ours, theirs = tmp_path / ".config" / "airgap", tmp_path / ".config" / "notation"
     ours.mkdir(parents=True)
@@ -104,7 +108,7 @@ def test_no_other_directory_is_taken_meanwhile(tmp_path: Path) -> None:
     assert locate(None, {}, tmp_path, platform="linux").path == ours
 
 
-def test_a_directory_that_was_never_there_is_not_waited_for(tmp_path: Path) -> None:
+def test_does_not_wait_for_a_missing_directory(tmp_path: Path) -> None:
     assert settled(tmp_path / "none") == tmp_path / "none"
     for command in (["trust", "cert", "list"], ["trust", "snapshot", "create", "-o", str(tmp_path / "out")]):
         ran = run_here([*command, "--trust", str(tmp_path / "none")])
@@ -112,7 +116,7 @@ def test_a_directory_that_was_never_there_is_not_waited_for(tmp_path: Path) -> N
         assert "there is no trust directory at" in ran.out + ran.err
 
 
-def test_a_directory_that_stays_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waits_a_bounded_time_for_an_exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
     monkeypatch.setattr("time.sleep", waited.append)
     (tmp_path / "trust").mkdir()

@@ -120,7 +120,7 @@ CASES: dict[str, tuple[Callable[[Path], object], int, str, str]] = {
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in this system's folders")
 @pytest.mark.parametrize("name", CASES)
-def test_it_is_told_with_its_place_and_the_remedy(tmp_path: Path, name: str) -> None:
+def test_reports_an_unreadable_file_with_place_and_remedy(tmp_path: Path, name: str) -> None:
     spoil, code, words, remedy = CASES[name]
     written = write(tmp_path)
     assert run_here(written.arguments()).code == 0
@@ -131,7 +131,7 @@ def test_it_is_told_with_its_place_and_the_remedy(tmp_path: Path, name: str) -> 
     assert remedy in ran.out.split("→")[1]
 
 
-def test_a_medium_that_is_away_is_no_empty_folder(tmp_path: Path) -> None:
+def test_an_absent_medium_is_not_an_empty_folder(tmp_path: Path) -> None:
     """For a certificate that names no CRL a missing one is no gap: it was a pass, whatever lies on the medium."""
     scene = Scene()
     written = scene.write(tmp_path)
@@ -141,7 +141,7 @@ def test_a_medium_that_is_away_is_no_empty_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["Airgap.toml", "airgap.toml.txt", "AIRGAP.TOML"])
-def test_a_misspelt_file_of_freshness_is_told(tmp_path: Path, name: str) -> None:
+def test_reports_a_misspelt_freshness_file(tmp_path: Path, name: str) -> None:
     written = write(tmp_path)
     (written.trust / name).write_text('[freshness]\ncrl = "90d"\n')
     ran = run_here([item for item in written.arguments() if item not in {"--format", "json"}])
@@ -151,7 +151,7 @@ def test_a_misspelt_file_of_freshness_is_told(tmp_path: Path, name: str) -> None
     assert "is not read" not in run_here(written.arguments()).out
 
 
-def test_a_packed_file_in_an_offered_folder_is_named(tmp_path: Path) -> None:
+def test_names_a_packed_file_in_an_offered_folder(tmp_path: Path) -> None:
     """It was passed over for its name."""
     (tmp_path / "brought").mkdir()
     (tmp_path / "brought/r.crl.gz").write_bytes(b"\x1f\x8brest")

@@ -60,7 +60,7 @@ COMMANDS = ("verify", "recheck", "fetch", "snapshot verify", "snapshot apply")
 @pytest.mark.parametrize(
     ("command", "place"), [*((command, place) for command in COMMANDS for place in PLACES), ("blob verify", "around")]
 )
-def test_a_trust_directory_stands_apart_from_what_it_judges(tmp_path: Path, command: str, place: str) -> None:
+def test_refuses_a_trust_directory_inside_a_target(tmp_path: Path, command: str, place: str) -> None:
     written = Scene().write(tmp_path / "medium")
     trust, target = PLACES[place](written, tmp_path)
     if command == "blob verify":
@@ -80,7 +80,7 @@ def test_a_trust_directory_stands_apart_from_what_it_judges(tmp_path: Path, comm
     [("--trust=t.tar", "t.tar", "*.tar"), ("--trust=.t.tar", ".t.tar", "*.tar"), ("--trust", "a", "*")],
     ids=["target", "hidden", "two-files"],
 )
-def test_a_name_that_a_shell_makes_an_option_of(
+def test_refuses_a_file_name_that_is_an_option(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, option: str, trust: str, pattern: str
 ) -> None:
     """`airgap verify *.tar`: a folder that is hidden, or taken as the value, is no target and lies in none."""
@@ -96,7 +96,7 @@ def test_a_name_that_a_shell_makes_an_option_of(
     assert "Write ./*.tar" in ran.err
 
 
-def test_other_options_are_no_names_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refuses_file_names_that_are_other_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What makes a verdict milder is never the medium's to choose."""
     monkeypatch.chdir(tmp_path)
     for option in ("--max-age=3650d", "--at=2024-01-01", "--scope=lab", "-q"):
@@ -106,7 +106,7 @@ def test_other_options_are_no_names_of_files(tmp_path: Path, monkeypatch: pytest
     assert run_here(["verify", "-v", "x.tar"]).code == 18
 
 
-def test_beside_is_apart(tmp_path: Path) -> None:
+def test_accepts_a_trust_directory_beside_a_target(tmp_path: Path) -> None:
     written = Scene().write(tmp_path)
     assert run_here(written.arguments()).code == 0
     check_apart(written.trust, [f"{written.layout}:v1", "registry.example/app:v1", str(tmp_path / "nothing"), "oci:"])
@@ -117,7 +117,7 @@ def test_beside_is_apart(tmp_path: Path) -> None:
         check_apart(tmp_path / "layout-2", [str(written.layout)])
 
 
-def test_a_report_that_names_such_a_layout_stops_no_other(tmp_path: Path) -> None:
+def test_rechecks_the_others_beside_such_a_layout(tmp_path: Path) -> None:
     written = Scene().write(tmp_path / "one")
     report, other = tmp_path / "report.json", tmp_path / "other.json"
     for path in (report, other):
@@ -131,7 +131,7 @@ def test_a_report_that_names_such_a_layout_stops_no_other(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("command", ["verify", "recheck", "blob verify"])
-def test_a_report_took_the_place_of_what_was_read(tmp_path: Path, command: str) -> None:
+def test_refuses_an_input_as_report(tmp_path: Path, command: str) -> None:
     """The layout's index.json, the trust policy, the report that was rechecked: gone, and the verdict was PASS."""
     written = Scene().write(tmp_path)
     report = tmp_path / "report.json"

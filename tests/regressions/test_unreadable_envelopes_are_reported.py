@@ -30,7 +30,7 @@ def _envelope(written: Written) -> Path:
 
 
 @pytest.mark.parametrize("harm", HARMS)
-def test_every_command_that_needs_the_envelope_says_that_it_could_not_look(tmp_path: Path, harm: str) -> None:
+def test_every_command_reports_an_unreadable_envelope(tmp_path: Path, harm: str) -> None:
     scene = Scene()
     written = scene.write(tmp_path)
     HARMS[harm](_envelope(written))
@@ -54,7 +54,7 @@ def test_every_command_that_needs_the_envelope_says_that_it_could_not_look(tmp_p
     assert (written.layout / "index.json").read_bytes() == index
 
 
-def test_inspect_names_an_artifact_whose_own_manifest_is_not_here(tmp_path: Path) -> None:
+def test_inspect_names_an_artifact_with_a_missing_manifest(tmp_path: Path) -> None:
     written = Scene().write(tmp_path)
     _blob(written, written.digest).unlink()
     ran = run_here(["inspect", f"oci:{written.layout}:v1", "--format", "json"])

@@ -130,7 +130,7 @@ FORMS = ["entry", "fallback-entry", "fallback-index", "nested", "nested-index", 
 @pytest.mark.parametrize(
     ("form", "harm"), [*(("entry", harm) for harm in HARMS), *((form, "gone") for form in FORMS[1:])]
 )
-def test_every_command_says_that_it_could_not_look(
+def test_every_command_reports_unreadable_referrers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, harm: str
 ) -> None:
     stick = Stick(tmp_path, form)
@@ -168,7 +168,7 @@ def test_every_command_says_that_it_could_not_look(
         assert lost in ran.err
 
 
-def test_what_a_copy_leaves_behind_stands_in_its_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_record_names_what_a_copy_leaves_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A record that was carried on said that the signature came along; the new layout had none."""
     stick = Stick(tmp_path)
     stick.run("copy", f"oci:{stick.layout}:v2", tmp_path / "first")
@@ -181,7 +181,7 @@ def test_what_a_copy_leaves_behind_stands_in_its_record(tmp_path: Path, monkeypa
     assert (ran.code, ran.document["artifacts"][0]["unsigned"]["reason"]) == (10, "signature.left_behind")
 
 
-def test_another_image_that_cannot_be_read_stops_none_that_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_judges_readable_images_beside_an_unreadable_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """D27, MAN-34: what has a name is an image of its own, and so is a platform of an index."""
     stick = Stick(tmp_path)
     _gone(_blob(stick.layout, stick.image.digest), monkeypatch)
@@ -192,7 +192,7 @@ def test_another_image_that_cannot_be_read_stops_none_that_can(tmp_path: Path, m
     assert stick.verify(f"oci:{stick.layout}").code == 16
 
 
-def test_what_hauler_keeps_under_the_name_of_the_image(tmp_path: Path) -> None:
+def test_an_unreadable_entry_under_the_name_of_an_image_may_be_its_signature(tmp_path: Path) -> None:
     """One name for two entries: the one that cannot be read may be what is attached to the other."""
     box = LayoutBuilder()
     image = box.tag(add_image(box), "reg.example/app:v1")
@@ -203,7 +203,7 @@ def test_what_hauler_keeps_under_the_name_of_the_image(tmp_path: Path) -> None:
     assert (ran.code, str(lost.digest) in ran.out) == (16, True), ran
 
 
-def test_thousands_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
+def test_counts_many_unreadable_entries(tmp_path: Path) -> None:
     box = LayoutBuilder()
     image = box.tag(add_image(box), "v1")
     for number in range(200):
@@ -215,7 +215,7 @@ def test_thousands_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     assert "150 more cannot be read" in ran.out
 
 
-def test_blobs_that_may_not_be_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_a_blobs_folder_without_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever runs as root may enter everything, so the system's answer is made here."""
     stick = Stick(tmp_path)
 
@@ -233,7 +233,7 @@ def test_blobs_that_may_not_be_entered(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("lost", [b"", None], ids=["cut", "missing"])
-def test_fetch_was_complete_though_the_manifest_of_the_image_is_not_here(tmp_path: Path, lost: bytes | None) -> None:
+def test_fetch_is_incomplete_without_the_manifest_of_the_image(tmp_path: Path, lost: bytes | None) -> None:
     """Its entry states a platform, and was taken for a platform of an index that was left out."""
     scene = Scene()
     scene.packing.append(lambda box, target: box.drop(target) if lost is None else box.damage(target, lost))
@@ -251,9 +251,7 @@ ENTRIES = {
 
 
 @pytest.mark.parametrize("change", ENTRIES.values(), ids=ENTRIES)
-def test_an_entry_that_describes_nothing_was_an_artifact_that_is_not_there(
-    tmp_path: Path, change: dict[str, object]
-) -> None:
+def test_reports_a_malformed_entry(tmp_path: Path, change: dict[str, object]) -> None:
     """It may be what was asked for: `discover`, `inspect` and `trust fetch` of the whole said nothing, with exit 0."""
     written = Scene().write(tmp_path)
     path = written.layout / "index.json"
@@ -263,7 +261,7 @@ def test_an_entry_that_describes_nothing_was_an_artifact_that_is_not_there(
         _check_all(target, written, 16)
 
 
-def test_an_index_that_cannot_be_read_may_list_what_was_asked_for(tmp_path: Path) -> None:
+def test_an_unreadable_index_may_list_the_named_artifact(tmp_path: Path) -> None:
     scene = Scene(index=True)
     written = scene.write(tmp_path)
     child = json.loads(scene.box.blobs[scene.target.digest])["manifests"][0]["digest"]
@@ -278,7 +276,7 @@ def test_an_index_that_cannot_be_read_may_list_what_was_asked_for(tmp_path: Path
     [(IMAGE_MANIFEST, {"platform": {"os": "linux", "architecture": "arm64"}}), (IMAGE_INDEX, {"annotations": {}})],
     ids=["platform", "referrers-tag"],
 )
-def test_an_entry_that_belongs_to_nothing_is_told_by_whoever_is_asked_about_the_whole(
+def test_reports_an_unreadable_entry_for_the_whole_layout(
     tmp_path: Path, kind: str, members: dict[str, object]
 ) -> None:
     scene = Scene()
@@ -291,7 +289,7 @@ def test_an_entry_that_belongs_to_nothing_is_told_by_whoever_is_asked_about_the_
     _check_all(f"oci:{written.layout}", written, 16)
 
 
-def test_a_lost_signature_that_states_a_platform_is_no_platform_to_fetch(tmp_path: Path) -> None:
+def test_a_lost_signature_with_a_platform_is_not_a_left_out_platform(tmp_path: Path) -> None:
     scene = Scene()
     written = scene.write(tmp_path)
     path = written.layout / "index.json"

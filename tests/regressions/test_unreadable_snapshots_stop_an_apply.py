@@ -36,7 +36,7 @@ def _harm(box: Path, reference: str, harm: str) -> None:
 
 
 @pytest.mark.parametrize("harm", ["gone", "flipped", "no-descriptor"])
-def test_the_older_of_two_snapshots_was_taken_where_the_newer_cannot_be_read(tmp_path: Path, harm: str) -> None:
+def test_refuses_the_older_of_two_snapshots_where_the_newer_is_unreadable(tmp_path: Path, harm: str) -> None:
     ground = Ground(tmp_path)
     older = ground.packed("box")
     ground.pin()
@@ -54,7 +54,7 @@ def test_the_older_of_two_snapshots_was_taken_where_the_newer_cannot_be_read(tmp
 
 
 @pytest.mark.parametrize("harm", ["gone", "flipped", "no-config", "no-descriptor"])
-def test_number_was_chosen_where_a_higher_one_may_be_there(tmp_path: Path, harm: str) -> None:
+def test_chooses_no_number_beside_an_unreadable_snapshot(tmp_path: Path, harm: str) -> None:
     """Sites would refuse it as old, or as a second one of its number."""
     ground = Ground(tmp_path)
     newest = ground.packed("box", number=7, remember=False)
@@ -67,7 +67,7 @@ def test_number_was_chosen_where_a_higher_one_may_be_there(tmp_path: Path, harm:
     assert (ran.code, "default-8" in ran.out) == (0, True), ran
 
 
-def test_number_is_chosen_beside_other_artifacts(tmp_path: Path) -> None:
+def test_chooses_a_number_beside_other_artifacts(tmp_path: Path) -> None:
     ground = Ground(tmp_path)
     box = LayoutBuilder()
     box.tag(box.add_image(), "v1")

@@ -75,9 +75,7 @@ def test_an_unreadable_store_is_18_everywhere(
 
 
 @pytest.mark.parametrize("place", ["truststore/x509/tsa", "truststore/x509"])
-def test_fetch_does_not_pass_over_a_store_that_it_cannot_read(
-    written: Written, place: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fetch_reports_an_unreadable_store(written: Written, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with forbidden(monkeypatch, written.trust / place):
         ran = run_here(["trust", "fetch", str(written.layout), "--no-download", "--trust", str(written.trust)])
     assert ran.code == 18
@@ -85,7 +83,7 @@ def test_fetch_does_not_pass_over_a_store_that_it_cannot_read(
     assert "may be read and entered" in ran.err
 
 
-def test_a_file_in_place_of_a_folder_of_stores(tmp_path: Path) -> None:
+def test_reports_a_file_in_place_of_the_folder_of_stores(tmp_path: Path) -> None:
     (tmp_path / "truststore" / "x509").mkdir(parents=True)
     assert list_stores(tmp_path) == ()
     (tmp_path / "truststore" / "x509" / "ca").write_text("")
@@ -95,9 +93,7 @@ def test_a_file_in_place_of_a_folder_of_stores(tmp_path: Path) -> None:
     assert list_stores(tmp_path, StoreType.TSA) == ()
 
 
-def test_what_may_not_be_looked_at_keeps_no_missing_policy_from_being_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reports_a_missing_policy_beside_an_unreadable_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "truststore").mkdir()
     (tmp_path / "policy.json").write_text("{}")
     with forbidden(monkeypatch, tmp_path / "truststore"):

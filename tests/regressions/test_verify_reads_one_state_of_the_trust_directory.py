@@ -96,7 +96,9 @@ def test_each_tree_refuses_the_image(written: Written) -> None:
     assert reason(written) == "authenticity.no_anchor"
 
 
-def test_an_exchange_while_trust_is_exported(written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_reads_one_state_during_an_exchange(
+    written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """notation was given the policy of one tree and the stores of another."""
     trees = [beliefs(written.trust), beliefs(StagedSwap(written.trust).previous)]
     reading, exchanges = exporting._stores, Counter[str]()
@@ -113,7 +115,7 @@ def test_an_exchange_while_trust_is_exported(written: Written, tmp_path: Path, m
     assert beliefs(tmp_path / "out" / "config") in trees
 
 
-def test_an_exchange_while_a_snapshot_is_made(
+def test_a_snapshot_holds_one_state_during_an_exchange(
     written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trees = [beliefs(written.trust), beliefs(StagedSwap(written.trust).previous)]
@@ -137,7 +139,7 @@ def test_an_exchange_while_a_snapshot_is_made(
 
 
 @pytest.mark.parametrize("what", ["certificate", "policy"])
-def test_what_is_written_during_an_exchange_is_not_lost(
+def test_evidence_written_during_an_exchange_is_kept(
     written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """It went into the tree that had been copied already, and away with it."""
@@ -187,7 +189,7 @@ def put(tree: Path, trust: Path) -> None:
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])
-def test_an_exchange_between_policy_and_stores(written: Written, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reads_policy_and_stores_of_one_state(written: Written, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one back and forth, after which the directory is the one of before, and its generation is not."""
     exchange(written.trust)  # "any signer below another root" is in force
     left = [times]
@@ -203,7 +205,7 @@ def test_an_exchange_between_policy_and_stores(written: Written, times: int, mon
     assert left == [0]
 
 
-def test_a_directory_that_is_never_twice_the_same(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stops_where_the_directory_always_changes(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     def load_late(*arguments: Any) -> Any:
         (written.trust / ".airgap/generation").write_bytes(os.urandom(8))
         return load_store(*arguments)
@@ -212,7 +214,7 @@ def test_a_directory_that_is_never_twice_the_same(written: Written, monkeypatch:
     assert reason(written) == "trust.exchanged"
 
 
-def test_a_directory_that_somebody_left_between_two_names(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_an_exchange_that_was_interrupted(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kill between two renames: readers wait for a moment, then say so; where nothing is begun they do not wait."""
     waited: list[float] = []
     monkeypatch.setattr("time.sleep", waited.append)
@@ -227,7 +229,7 @@ def test_a_directory_that_somebody_left_between_two_names(written: Written, monk
     assert 0.5 < sum(waited) < 5
 
 
-def test_a_store_that_goes_after_the_directory_was_opened(tmp_path: Path) -> None:
+def test_uses_a_store_that_is_removed_after_opening(tmp_path: Path) -> None:
     """No policy names it, and it proves that the issuer made a CRL with its new key. It was read when it was gone."""
     leaf = Pki().code_chain(depth=2)
     renewed = issue("root", slot=3, subject=leaf.root.subject)
@@ -244,7 +246,7 @@ def test_a_store_that_goes_after_the_directory_was_opened(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("way", ["exchange", "renames"])
-def test_a_verify_beside_a_process_that_exchanges(written: Written, way: str) -> None:
+def test_a_concurrent_exchange_never_gives_a_pass(written: Written, way: str) -> None:
     """Real processes: one exchanges as fast as it can, the other verifies. Never a mixture, never a pass."""
     seen: Counter[str] = Counter()
     child = subprocess.Popen(

@@ -28,7 +28,7 @@ def entries(count: int) -> list[Entry]:
 
 
 @pytest.mark.parametrize("bound", ["INDEX_ENTRIES", "LAYOUT_INDEX_BYTES"])
-def test_index_of_a_layout_or_tar(monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
+def test_refuses_to_write_an_index_over_the_bound(monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
     raw = index_document(entries(5))
     monkeypatch.setattr(limits, bound, 5 if bound == "INDEX_ENTRIES" else len(raw))
     assert len(parse_layout_index(index_document(entries(5))).manifests) == 5
@@ -38,7 +38,7 @@ def test_index_of_a_layout_or_tar(monkeypatch: pytest.MonkeyPatch, bound: str) -
 
 
 @pytest.mark.parametrize("more", [0, 1])
-def test_files_of_a_trust_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int) -> None:
+def test_refuses_to_add_store_files_over_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int) -> None:
     monkeypatch.setattr(limits, "STORE_FILES", 3)
     files = []
     for number in range(3 + more):
@@ -55,7 +55,7 @@ def test_files_of_a_trust_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert run_here(["trust", "cert", "list", "--trust", str(trust)]).code == 0
 
 
-def test_named_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refuses_to_add_keys_over_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "SIGNING_KEYS", 2)
     given = key_options(tmp_path / "k", Pki().code_chain("p256"))
     config = ["--key-config", str(tmp_path / "keys")]
@@ -65,7 +65,7 @@ def test_named_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (listed.code, "k1" in listed.out, "k2" in listed.out) == (0, True, False)
 
 
-def test_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refuses_to_write_a_report_over_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "REPORT_BYTES", 100)
     scene = Scene()
     scene.sign_with(Pki().code_chain(depth=2))

@@ -52,7 +52,7 @@ def index(root: Path) -> dict[str, object]:
 
 
 class TestCrls:
-    def test_the_first_is_kept_and_mapped(self, tmp_path: Path) -> None:
+    def test_writes_and_maps_the_first_crl(self, tmp_path: Path) -> None:
         kept = EvidenceWriter(tmp_path).keep_crl(made(5), ISSUER, [URL])
         assert kept.state is KeepResult.NEW
         assert index(tmp_path) == {URL: kept.name}
@@ -102,7 +102,7 @@ class TestCrls:
             pytest.param(None, -1, id="a date alone"),
         ],
     )
-    def test_nothing_gets_older(self, tmp_path: Path, number: int | None, days: int) -> None:
+    def test_never_replaces_evidence_with_older_evidence(self, tmp_path: Path, number: int | None, days: int) -> None:
         keeper = EvidenceWriter(tmp_path)
         first = keeper.keep_crl(made(5), ISSUER, [URL])
         kept = keeper.keep_crl(made(number, days), ISSUER, [URL])
@@ -116,14 +116,14 @@ class TestCrls:
         assert keeper.keep_crl(made(4, 1), ISSUER, [URL]).state is KeepResult.NEW
         assert candidates(tmp_path) == [4, 5]
 
-    def test_an_older_one_that_lists_somebody_more_is_kept(self, tmp_path: Path) -> None:
+    def test_keeps_an_older_crl_that_lists_another_certificate(self, tmp_path: Path) -> None:
         """Decision 0009: any available CRL condemns, so that none that says more may be passed over."""
         keeper = EvidenceWriter(tmp_path)
         keeper.keep_crl(made(5, 1, revoked=[8]), ISSUER, [URL])
         assert keeper.keep_crl(made(4, revoked=[7]), ISSUER, [URL]).state is KeepResult.NEW
         assert keeper.keep_crl(made(3, -1, revoked=[8]), ISSUER, [URL]).state is KeepResult.OLDER
 
-    def test_a_forged_newer_file_keeps_nothing_out(self, tmp_path: Path) -> None:
+    def test_a_forged_newer_file_does_not_prevent_writing(self, tmp_path: Path) -> None:
         """What could not be verified is not in the way of what was."""
         (tmp_path / "crls").mkdir()
         (tmp_path / "crls/forged.crl").write_bytes(crl(CA, number=99, signed_by=key("p256", 4)))
@@ -131,27 +131,27 @@ class TestCrls:
         assert EvidenceWriter(tmp_path).keep_crl(made(5), ISSUER, [URL]).state is KeepResult.NEW
         assert 5 in candidates(tmp_path)
 
-    def test_a_damaged_file_keeps_nothing_out(self, tmp_path: Path) -> None:
+    def test_a_damaged_file_does_not_prevent_writing(self, tmp_path: Path) -> None:
         keeper = EvidenceWriter(tmp_path)
         kept = keeper.keep_crl(made(9, 1), ISSUER, [URL])
         (tmp_path / "crls" / kept.name).write_bytes(b"0")
         assert keeper.keep_crl(made(5), ISSUER, [URL]).state is KeepResult.NEW
 
-    def test_parts_of_a_whole_that_name_no_scope_do_not_hide_each_other(self, tmp_path: Path) -> None:
+    def test_keeps_partial_crls_without_a_scope(self, tmp_path: Path) -> None:
         """Some authorities split their list by URL and do not say so in the CRL."""
         keeper = EvidenceWriter(tmp_path)
         keeper.keep_crl(made(9, 1, revoked=[7]), ISSUER, [URL])
         assert keeper.keep_crl(made(5, revoked=[8]), ISSUER, [OTHER]).state is KeepResult.NEW
         assert candidates(tmp_path) == [9, 5]
 
-    def test_what_was_put_by_hand_and_is_newer_is_not_replaced(self, tmp_path: Path) -> None:
+    def test_keeps_a_newer_file_that_was_copied_by_hand(self, tmp_path: Path) -> None:
         (tmp_path / "crls").mkdir()
         (tmp_path / "crls/by-hand.crl").write_bytes(made(6, 1).der)
         kept = EvidenceWriter(tmp_path).keep_crl(made(5), ISSUER, [URL])
         assert (kept.state, kept.name) == (KeepResult.OLDER, "by-hand.crl")
         assert candidates(tmp_path) == [6]
 
-    def test_a_delta_is_a_stream_of_its_own(self, tmp_path: Path) -> None:
+    def test_keeps_deltas_apart_from_bases(self, tmp_path: Path) -> None:
         keeper = EvidenceWriter(tmp_path)
         keeper.keep_crl(made(5), ISSUER, [URL])
         kept = keeper.keep_crl(made(6, delta_base=5), ISSUER, [OTHER])
@@ -164,7 +164,7 @@ class TestCrls:
         keeper.keep_crl(made(5), ISSUER, [OTHER])
         assert set(index(tmp_path)) == {URL, OTHER}
 
-    def test_an_index_that_cannot_be_read_is_not_written_over(self, tmp_path: Path) -> None:
+    def test_does_not_replace_an_unreadable_index(self, tmp_path: Path) -> None:
         (tmp_path / "crls").mkdir()
         (tmp_path / "crls/index.json").write_text("[")
         with pytest.raises(TrustMaterialError, match="not JSON"):
@@ -176,7 +176,7 @@ class TestCrls:
         EvidenceWriter(tmp_path / "new").keep_crl(made(5), ISSUER, [URL])
         assert {path.stat().st_mode & 0o777 for path in (tmp_path / "new", tmp_path / "new/crls")} == {0o700}
 
-    def test_a_kill_between_file_and_index_takes_no_answer_away(
+    def test_a_kill_between_file_and_index_loses_no_evidence(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         keeper = EvidenceWriter(tmp_path)
@@ -195,14 +195,14 @@ class TestCrls:
         assert keeper.keep_crl(newer, ISSUER, [URL]).state is KeepResult.UNCHANGED
         assert candidates(tmp_path) == [6, 5]
 
-    def test_many_writers_lose_nothing_of_each_other(self, tmp_path: Path) -> None:
+    def test_concurrent_writers_lose_nothing(self, tmp_path: Path) -> None:
         urls = [f"http://crl.example/{number}.crl" for number in range(24)]
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda url: EvidenceWriter(tmp_path).keep_crl(made(5), ISSUER, [url]), urls))
         assert set(index(tmp_path)) == set(urls)
 
     @pytest.mark.parametrize("bound", ["EVIDENCE_FILES", "EVIDENCE_INDEX_BYTES"])
-    def test_a_full_folder_takes_no_more_and_stays_readable(
+    def test_a_full_folder_refuses_more_and_stays_readable(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str
     ) -> None:
         """A reader refuses a folder beyond its bounds as a whole."""
@@ -213,7 +213,7 @@ class TestCrls:
             keeper.keep_crl(made(6, 1), ISSUER, [URL])
         assert 5 in candidates(tmp_path)
 
-    def test_nothing_temporary_stays_behind(self, tmp_path: Path) -> None:
+    def test_leaves_no_temporary_file(self, tmp_path: Path) -> None:
         EvidenceWriter(tmp_path).keep_crl(made(5), ISSUER, [URL])
         assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
 
@@ -225,32 +225,32 @@ class TestPrune:
             keeper.keep_crl(item, ISSUER, [URL])
         return keeper
 
-    def test_a_generation_that_the_newest_contains_goes(self, tmp_path: Path) -> None:
+    def test_prunes_a_crl_that_the_newest_contains(self, tmp_path: Path) -> None:
         keeper = self.kept(tmp_path, made(1, 1, revoked=[7]), made(2, 2, revoked=[7, 8]), made(3, 3, revoked=[8, 7]))
         assert len(keeper.prune(ISSUER)) == 2
         assert candidates(tmp_path) == [3]
         assert len(list((tmp_path / "crls").glob("*.crl"))) == 1
 
-    def test_a_generation_that_alone_lists_somebody_stays(self, tmp_path: Path) -> None:
+    def test_keeps_a_crl_that_alone_lists_a_certificate(self, tmp_path: Path) -> None:
         """RFC 5280, 3.3: the newer list may have dropped a certificate because it expired."""
         keeper = self.kept(tmp_path, made(1, 1, revoked=[7]), made(2, 2, revoked=[8]))
         assert keeper.prune(ISSUER) == ()
         assert candidates(tmp_path) == [2, 1]
 
-    def test_an_entry_that_says_something_else_counts_as_another(self, tmp_path: Path) -> None:
+    def test_an_entry_with_another_reason_counts_as_another(self, tmp_path: Path) -> None:
         keeper = self.kept(tmp_path, made(1, 1, revoked=[entry(7, reason="keyCompromise")]), made(2, 2, revoked=[7]))
         assert keeper.prune(ISSUER) == ()
 
-    def test_an_older_one_without_entries_goes(self, tmp_path: Path) -> None:
+    def test_prunes_an_older_empty_crl(self, tmp_path: Path) -> None:
         keeper = self.kept(tmp_path, made(1, 1), made(2, 2))
         assert len(keeper.prune(ISSUER)) == 1
 
-    def test_a_forged_newer_one_removes_nothing(self, tmp_path: Path) -> None:
+    def test_a_forged_newer_crl_prunes_nothing(self, tmp_path: Path) -> None:
         keeper = self.kept(tmp_path, made(1, 1))
         (tmp_path / "crls/forged.crl").write_bytes(crl(CA, number=9, signed_by=key("p256", 4)))
         assert keeper.prune(ISSUER) == ()
 
-    def test_deltas_go_when_their_base_has_caught_up(self, tmp_path: Path) -> None:
+    def test_prunes_deltas_that_a_newer_base_contains(self, tmp_path: Path) -> None:
         deltas = (made(2, 1, delta_base=1, revoked=[7]), made(3, 2, delta_base=1, revoked=[7]))
         keeper = self.kept(tmp_path, made(1), *deltas)
         assert len(keeper.prune(ISSUER)) == 1
@@ -260,24 +260,24 @@ class TestPrune:
         keeper.prune(ISSUER)
         assert candidates(tmp_path) == [4]
 
-    def test_a_delta_of_a_later_base_removes_none_of_an_earlier_one(self, tmp_path: Path) -> None:
+    def test_a_delta_of_a_later_base_prunes_none_of_an_earlier_one(self, tmp_path: Path) -> None:
         keeper = self.kept(tmp_path, made(3, 1, delta_base=1), made(4, 2, delta_base=2))
         assert keeper.prune(ISSUER) == ()
         keeper.keep_crl(made(5, 3, delta_base=1), ISSUER, [URL])
         assert len(keeper.prune(ISSUER)) == 2
 
-    def test_one_that_lists_certificates_of_others_removes_nothing(self, tmp_path: Path) -> None:
+    def test_an_indirect_crl_prunes_nothing(self, tmp_path: Path) -> None:
         """It is no answer for a certificate of the same number, and the older one is."""
         stranger = entry(LEAF.serial, certificate_issuer=names.parse("CN=Stranger"))
         keeper = self.kept(tmp_path, made(1, 1), made(2, 2, revoked=[stranger]))
         assert keeper.prune(ISSUER) == ()
 
-    def test_a_list_that_is_broken_removes_nothing(self, tmp_path: Path) -> None:
+    def test_a_malformed_crl_prunes_nothing(self, tmp_path: Path) -> None:
         """What cannot be read cannot be compared."""
         keeper = self.kept(tmp_path, made(1, 1, entries=b"\x30\x03\x02\x01"), made(2, 2, revoked=[7]))
         assert keeper.prune(ISSUER) == ()
 
-    def test_an_unlisted_stranger_among_many_keeps_its_list(self, tmp_path: Path) -> None:
+    def test_keeps_a_crl_of_which_one_entry_is_not_in_the_newest(self, tmp_path: Path) -> None:
         older = made(1, 1, entries=many(2000) + entry(5))
         keeper = self.kept(tmp_path, older, made(2, 2, entries=many(3000)))
         assert keeper.prune(ISSUER) == ()
@@ -295,24 +295,24 @@ class TestOcsp:
         singles = (file.response.find(certificate(LEAF), ISSUER) for file in found)
         return [single.status for single in singles if single]
 
-    def test_is_kept_and_found(self, tmp_path: Path) -> None:
+    def test_writes_and_finds_an_ocsp_response(self, tmp_path: Path) -> None:
         assert self.put(tmp_path) is KeepResult.NEW
         assert self.answers(tmp_path) == ["good"]
         assert not (tmp_path / "ocsp/index.json").exists()
 
-    def test_newer_ones_join_and_older_ones_do_not(self, tmp_path: Path) -> None:
+    def test_adds_newer_responses_and_no_older_ones(self, tmp_path: Path) -> None:
         self.put(tmp_path)
         assert self.put(tmp_path, this_update=ANSWERED + DAY) is KeepResult.NEW
         assert self.put(tmp_path, this_update=ANSWERED - DAY) is KeepResult.OLDER
         assert len(self.answers(tmp_path)) == 2
 
-    def test_an_older_one_that_revokes_another_certificate_joins(self, tmp_path: Path) -> None:
+    def test_adds_an_older_response_that_revokes_another_certificate(self, tmp_path: Path) -> None:
         self.put(tmp_path)
         old = ANSWERED - DAY
         other = single(LEAF, serial=LEAF.serial + 1, status="revoked", this_update=old)
         assert self.put(tmp_path, singles=[single(LEAF, this_update=old), other]) is KeepResult.NEW
 
-    def test_a_forged_newer_one_keeps_nothing_out(self, tmp_path: Path) -> None:
+    def test_a_forged_newer_response_does_not_prevent_writing(self, tmp_path: Path) -> None:
         (tmp_path / "ocsp").mkdir()
         forged = ocsp_response(LEAF, this_update=ANSWERED + DAY, signed_by=key("p256", 4))
         (tmp_path / "ocsp/forged.ors").write_bytes(forged)
@@ -323,7 +323,7 @@ class TestOcsp:
         [{"responder": issue("ocsp", issuer=CA)}, {"extra": [UNKNOWN_CRITICAL]}],
         ids=["of a delegate, which may end or be revoked", "that nobody understands"],
     )
-    def test_a_newer_one_that_may_count_for_less_replaces_nothing(
+    def test_a_newer_response_that_may_count_less_replaces_nothing(
         self, tmp_path: Path, newer: dict[str, object]
     ) -> None:
         self.put(tmp_path, this_update=ANSWERED - DAY)
@@ -333,19 +333,19 @@ class TestOcsp:
         assert self.put(tmp_path / "b", **newer) is KeepResult.NEW
         assert self.put(tmp_path / "b", this_update=ANSWERED - DAY) is KeepResult.NEW
 
-    def test_one_that_knows_nothing_goes_as_one_that_says_good(self, tmp_path: Path) -> None:
+    def test_prunes_unknown_responses_as_good_ones(self, tmp_path: Path) -> None:
         self.put(tmp_path, this_update=ANSWERED - DAY, status="unknown")
         self.put(tmp_path)
         assert len(EvidenceWriter(tmp_path).prune_ocsp(certificate(LEAF), ISSUER)) == 1
         assert self.answers(tmp_path) == ["good"]
 
-    def test_one_delegate_replaces_its_own_answers(self, tmp_path: Path) -> None:
+    def test_a_delegate_replaces_only_its_own_responses(self, tmp_path: Path) -> None:
         delegate = issue("ocsp", issuer=CA)
         self.put(tmp_path, this_update=ANSWERED - DAY, responder=delegate)
         self.put(tmp_path, responder=delegate)
         assert len(EvidenceWriter(tmp_path).prune_ocsp(certificate(LEAF), ISSUER)) == 1
 
-    def test_joins_an_index_that_names_the_responder(self, tmp_path: Path) -> None:
+    def test_adds_a_response_to_an_index_that_names_the_responder(self, tmp_path: Path) -> None:
         """An index tells where files are from, so a new one has to be in it."""
         (tmp_path / "ocsp").mkdir()
         (tmp_path / "ocsp/old.ors").write_bytes(ocsp_response(LEAF))
@@ -353,7 +353,7 @@ class TestOcsp:
         self.put(tmp_path, this_update=ANSWERED + DAY)
         assert len(self.answers(tmp_path)) == 2
 
-    def test_prune_keeps_the_newest_and_all_that_revokes(self, tmp_path: Path) -> None:
+    def test_prune_keeps_the_newest_and_all_revoking_responses(self, tmp_path: Path) -> None:
         self.put(tmp_path, this_update=ANSWERED - 2 * DAY)
         self.put(tmp_path, this_update=ANSWERED - DAY, status="revoked", reason="keyCompromise")
         self.put(tmp_path)

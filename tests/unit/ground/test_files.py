@@ -51,7 +51,7 @@ def test_a_missing_folder_is_an_error_of_the_system(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".", "/"])
-def test_what_has_no_name_is_an_error_of_the_system(name: str) -> None:
+def test_an_empty_name_is_an_error_of_the_system(name: str) -> None:
     with pytest.raises(IsADirectoryError):
         write_file(Path(name), b"data")
 
@@ -90,12 +90,12 @@ class TestLeftovers:
         write_file(tmp_path / "trip.tar", b"whole")
         assert [path.name for path in tmp_path.iterdir()] == ["trip.tar"]
 
-    def test_of_a_dead_writer_are_removed(self, tmp_path: Path) -> None:
+    def test_removes_temporary_files_of_a_dead_writer(self, tmp_path: Path) -> None:
         (tmp_path / LEFT).write_bytes(b"half")
         sweep_leftovers(tmp_path / "trip.tar")
         assert list(tmp_path.iterdir()) == []
 
-    def test_of_a_living_writer_stay(self, tmp_path: Path) -> None:
+    def test_keeps_temporary_files_of_a_living_writer(self, tmp_path: Path) -> None:
         with complete_or_absent(tmp_path / "trip.tar") as file:
             file.write(b"half")
             sweep_leftovers(tmp_path / "trip.tar")
@@ -105,12 +105,12 @@ class TestLeftovers:
     @pytest.mark.parametrize(
         "name", [".other.tar.0123456789ab.tmp", ".trip.tar.0123.tmp", "trip.tar.0123456789ab.tmp", ".trip.tar.tmp"]
     )
-    def test_what_is_called_otherwise_stays(self, tmp_path: Path, name: str) -> None:
+    def test_keeps_files_of_other_names(self, tmp_path: Path, name: str) -> None:
         (tmp_path / name).write_bytes(b"mine")
         sweep_leftovers(tmp_path / "trip.tar")
         assert (tmp_path / name).read_bytes() == b"mine"
 
-    def test_links_and_folders_stay(self, tmp_path: Path) -> None:
+    def test_keeps_links_and_folders(self, tmp_path: Path) -> None:
         (tmp_path / "mine").write_bytes(b"mine")
         (tmp_path / LEFT).symlink_to("mine")
         os.link(tmp_path / "mine", tmp_path / ".trip.tar.0123456789ac.tmp")
@@ -119,7 +119,7 @@ class TestLeftovers:
         assert len(list(tmp_path.iterdir())) == 4
 
     @pytest.mark.parametrize(("age", "stays"), [(3600, True), (90_000, False)])
-    def test_without_locks_only_old_ones_are_removed(
+    def test_removes_only_old_files_without_locks(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: float, *, stays: bool
     ) -> None:
         def refused(*_: object) -> None:
@@ -132,7 +132,7 @@ class TestLeftovers:
         sweep_leftovers(tmp_path / "trip.tar")
         assert (tmp_path / LEFT).exists() == stays
 
-    def test_file_that_was_swept_before_its_lock_is_made_again(
+    def test_creates_a_file_again_that_was_removed_before_its_lock(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         lock = fcntl.flock

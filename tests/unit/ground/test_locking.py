@@ -39,7 +39,7 @@ def lockable(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @posix
-def test_only_one_is_inside_at_a_time(tmp_path: Path, lockable: bool) -> None:
+def test_only_one_writer_holds_the_lock(tmp_path: Path, lockable: bool) -> None:
     inside, most = 0, 0
     guard = threading.Lock()
 
@@ -63,7 +63,7 @@ def test_only_one_is_inside_at_a_time(tmp_path: Path, lockable: bool) -> None:
 
 
 @posix
-def test_patience_ends(tmp_path: Path, lockable: bool) -> None:
+def test_waiting_for_the_lock_is_bounded(tmp_path: Path, lockable: bool) -> None:
     with exclusive(tmp_path), pytest.raises(AirgapError, match="another process"), exclusive(tmp_path, patience=0.05):
         pass
 

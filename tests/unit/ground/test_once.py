@@ -57,7 +57,7 @@ def test_none_is_a_value() -> None:
     assert len(calls) == 1
 
 
-def test_an_error_that_is_no_limit_stays_what_it_is() -> None:
+def test_keeps_errors_that_are_not_about_limits() -> None:
     def make() -> None:
         raise FormatError("is wrong")
 

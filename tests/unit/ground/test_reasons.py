@@ -21,7 +21,7 @@ def test_every_exit_code_has_a_rank() -> None:
     assert {row.exit_code for row in REASONS.values()} <= {*SEVERITY, ExitCode.OK}
 
 
-def test_every_row_says_what_to_do() -> None:
+def test_every_row_has_a_remedy() -> None:
     for row in REASONS.values():
         assert row.meaning.endswith("."), row
         assert row.remedy.endswith("."), row

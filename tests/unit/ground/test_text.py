@@ -27,15 +27,15 @@ from airgap.text import exact, read_exact, safe
         ("[red]markup[/red]", "[red]markup[/red]"),
     ],
 )
-def test_escapes(text: str, shown: str) -> None:
+def test_escapes_control_characters(text: str, shown: str) -> None:
     assert safe(text) == shown
 
 
-def test_cuts_long_text_and_says_so() -> None:
+def test_marks_text_that_was_cut() -> None:
     assert safe("x" * 1000, limit=10) == "xxxxxxxxxx… (1000 characters)"
 
 
-def test_whole_texts_are_judged_as_their_characters_are() -> None:
+def test_a_text_is_safe_if_all_its_characters_are() -> None:
     """`safe` looks at a text as a whole first: Python's idea of printable has to be the same as ours, everywhere."""
     for code in range(sys.maxunicode + 1):
         character = chr(code)
@@ -59,5 +59,5 @@ def test_exact_text_is_printable_and_comes_back(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["\\q", "\\", "\n", "é", "\\x41", "\\N{DIGIT ONE}", "\\101", "\\uZZZZ"])
-def test_what_exact_never_makes_is_not_read(text: str) -> None:
+def test_refuses_text_that_exact_never_writes(text: str) -> None:
     assert read_exact(text) is None

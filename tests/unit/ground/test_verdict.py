@@ -30,13 +30,13 @@ RULINGS = st.lists(st.sampled_from([GOOD, BAD, OPEN, SKIPPED]))
         ([Ruling(Verdict.FAIL, frozenset({0}))], Verdict.FAIL, 1),
     ],
 )
-def test_what_must_all_hold_is_as_good_as_its_worst(parts: list[Ruling], verdict: Verdict, code: int) -> None:
+def test_a_conjunction_is_as_good_as_its_worst_part(parts: list[Ruling], verdict: Verdict, code: int) -> None:
     ruling = all_of(parts)
     assert (ruling.verdict, ruling.exit_code) == (verdict, code)
 
 
 @given(parts=RULINGS, more=st.sampled_from([GOOD, BAD, OPEN, SKIPPED]))
-def test_one_more_part_makes_nothing_better_but_a_pass_of_what_was_skipped(parts: list[Ruling], more: Ruling) -> None:
+def test_one_more_part_never_makes_a_verdict_better_except_skipped(parts: list[Ruling], more: Ruling) -> None:
     before, after = all_of(parts), all_of([*parts, more])
     if parts and before.verdict is not Verdict.SKIPPED:
         assert after.verdict.rank >= before.verdict.rank
@@ -44,7 +44,7 @@ def test_one_more_part_makes_nothing_better_but_a_pass_of_what_was_skipped(parts
     assert (after.exit_code == ExitCode.OK) == (after.verdict in {Verdict.PASS, Verdict.SKIPPED})
 
 
-def test_of_alternatives_the_best_counts() -> None:
+def test_the_best_alternative_counts() -> None:
     """D27."""
     assert best_of([]) is None
     assert best_of([Verdict.FAIL, Verdict.INDETERMINATE]) is Verdict.INDETERMINATE

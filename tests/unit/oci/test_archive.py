@@ -87,7 +87,7 @@ def test_another_process_can_open_it_again(tmp_path: Path) -> None:
         assert again.open(Digest.of(BLOB)).read() == BLOB
 
 
-def test_foreign_members_are_passed_over(tmp_path: Path) -> None:
+def test_ignores_other_members(tmp_path: Path) -> None:
     """LAYOUT-8; docker save of today writes a layout with its own files beside it, macOS files of its own."""
     path = tmp_path / "x.tar"
     extra = tar_member("manifest.json", b"[]") + tar_member("repositories", b"{}")
@@ -124,7 +124,7 @@ def test_duplicate_under_another_spelling_is_refused(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("name", [NAME, "index.json", "oci-layout", "blobs", "blobs/sha256", "./blobs/x", "foreign"])
-def test_nothing_but_plain_files_stands_anywhere(tmp_path: Path, kind: bytes, words: str, name: str) -> None:
+def test_refuses_members_that_are_not_plain_files(tmp_path: Path, kind: bytes, words: str, name: str) -> None:
     """LAYOUT-9."""
     link = "/etc/passwd" if kind in b"12" else ""
     error = refused(tmp_path, tar_header(name, 0, kind=kind, link=link) + START + END)
@@ -154,7 +154,7 @@ def test_sparse_blob_of_pax_is_refused_by_name(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("form", ["ustar", "pax"])
-def test_name_that_leaves_the_directory_condemns_the_tar(tmp_path: Path, name: str, form: TarFormat) -> None:
+def test_refuses_a_name_outside_of_the_directory(tmp_path: Path, name: str, form: TarFormat) -> None:
     """LAYOUT-9: traversal."""
     error = refused(tmp_path, START + tar_member(name, b"x", form) + END)
     assert "leaves the directory" in str(error)
@@ -188,7 +188,7 @@ def test_endless_directories_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
         open_archive(str(path))
 
 
-def test_links_of_a_docker_save_archive_do_not_hide_what_it_is(tmp_path: Path) -> None:
+def test_recognises_a_docker_archive_with_links(tmp_path: Path) -> None:
     data = tar_member("a/layer.tar", b"x") + tar_header("b/layer.tar", 0, kind=b"2", link="../a/layer.tar")
     assert "is a docker save archive" in str(refused(tmp_path, data + tar_member("manifest.json", b"[]") + END))
 
@@ -200,7 +200,7 @@ def test_file_where_the_blobs_directory_belongs_is_refused(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("cut", [1, 511, 513, 1024, 1025, 1536, 2000])
-def test_tar_that_is_cut_short_says_so(tmp_path: Path, cut: int) -> None:
+def test_reports_a_truncated_tar(tmp_path: Path, cut: int) -> None:
     assert "cut short" in str(refused(tmp_path, (START + tar_member(NAME, BLOB) + END)[:-cut]))
 
 
@@ -226,7 +226,7 @@ def test_file_is_closed_when_it_is_refused(tmp_path: Path, recwarn: pytest.Warni
     assert not recwarn.list
 
 
-def test_link_that_the_operator_names_is_followed(tmp_path: Path) -> None:
+def test_follows_a_link_that_the_user_names(tmp_path: Path) -> None:
     path = tmp_path / "x.tar"
     path.write_bytes(START + END)
     (tmp_path / "link.tar").symlink_to(path)

@@ -115,7 +115,7 @@ def test_bad_layer_is_named(
         assert problem.facts["found_digest"] == str(Digest.of(builder.blobs[bad.digest]))
 
 
-def test_every_bad_blob_is_told(builder: LayoutBuilder, tmp_path: Path, executor: Executor | None) -> None:
+def test_reports_every_bad_blob(builder: LayoutBuilder, tmp_path: Path, executor: Executor | None) -> None:
     layers = [builder.add_blob(bytes([number]) * BIG) for number in range(4)]
     image = builder.tag(builder.add_image(*layers), "v1")
     for layer in layers[1:3]:
@@ -159,7 +159,7 @@ def test_unknown_algorithm_is_a_problem(builder: LayoutBuilder, tmp_path: Path) 
     assert [problem.reason for problem in check(builder, image, tmp_path).problems] == ["content.algorithm"]
 
 
-def test_wrong_size_of_one_descriptor_is_told_beside_good_ones(builder: LayoutBuilder, tmp_path: Path) -> None:
+def test_reports_a_descriptor_of_wrong_size_beside_good_ones(builder: LayoutBuilder, tmp_path: Path) -> None:
     layer = builder.add_blob(b"layer")
     image = builder.tag(builder.add_image(layer, replace(layer, size=4)), "v1")
     assert [(problem.reason, problem.path) for problem in check(builder, image, tmp_path).problems] == [
@@ -167,7 +167,7 @@ def test_wrong_size_of_one_descriptor_is_told_beside_good_ones(builder: LayoutBu
     ]
 
 
-def test_embedded_data_is_checked_and_stands_in(builder: LayoutBuilder, tmp_path: Path) -> None:
+def test_checks_embedded_data_and_uses_it_for_a_missing_blob(builder: LayoutBuilder, tmp_path: Path) -> None:
     """LAYOUT-5."""
     layer = builder.add_blob(b"layer", embed=True)
     image = builder.tag(builder.add_image(layer), "v1")
@@ -189,7 +189,7 @@ def test_data_embedded_in_the_second_of_two_equal_descriptors_are_checked(
 
 
 @pytest.mark.parametrize("media_type", [FOREIGN, NONDISTRIBUTABLE])
-def test_foreign_layer_may_be_elsewhere(builder: LayoutBuilder, tmp_path: Path, media_type: str) -> None:
+def test_accepts_a_missing_foreign_layer(builder: LayoutBuilder, tmp_path: Path, media_type: str) -> None:
     layer = builder.add_blob(b"windows", media_type, urls=("https://example.test/x",))
     image = builder.tag(builder.add_image(layer), "v1")
     assert check(builder, image, tmp_path).external == ()
@@ -202,7 +202,7 @@ def test_foreign_layer_may_be_elsewhere(builder: LayoutBuilder, tmp_path: Path, 
 
 @pytest.mark.parametrize("media_type", [FOREIGN, NONDISTRIBUTABLE])
 @pytest.mark.parametrize("harm", ["folder", "link", "size"])
-def test_foreign_layer_that_is_here_and_cannot_be_read_is_not_elsewhere(
+def test_an_unreadable_foreign_layer_is_a_problem(
     builder: LayoutBuilder, tmp_path: Path, media_type: str, harm: str
 ) -> None:
     """Only what is missing may be elsewhere: what lies there and cannot be read is a fault of this layout."""
@@ -287,7 +287,7 @@ def test_mode_manifests_looks_at_configs_and_envelopes(builder: LayoutBuilder, t
 
 
 @pytest.mark.parametrize("prepared", [False, True])
-def test_shared_blob_is_hashed_once_and_told_everywhere(
+def test_hashes_a_shared_blob_once_and_reports_it_everywhere(
     builder: LayoutBuilder,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

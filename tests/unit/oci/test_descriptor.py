@@ -82,7 +82,7 @@ def test_missing_member_is_named(member: str) -> None:
 
 
 @pytest.mark.parametrize("value", [None, [], "text", 1])
-def test_what_is_no_object_is_no_descriptor(value: Any) -> None:
+def test_refuses_what_is_not_an_object(value: Any) -> None:
     with pytest.raises(FormatError):
         Descriptor.from_json(value)
 
@@ -96,7 +96,7 @@ def test_same_content_compares_media_type_digest_and_size_and_nothing_else() -> 
     assert not one.same_content(Descriptor.from_json(GOOD | {"digest": str(Digest.of(b"x"))}))
 
 
-def test_empty_artifact_type_is_none() -> None:
+def test_treats_an_empty_artifact_type_as_absent() -> None:
     assert Descriptor.from_json(GOOD | {"artifactType": ""}).artifact_type is None
 
 

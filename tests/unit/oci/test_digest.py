@@ -37,7 +37,7 @@ def test_registered_digest_is_its_own_text(text: str) -> None:
         pytest.param("a:b\0c", id="nul"),
     ],
 )
-def test_what_is_no_digest_is_refused(text: str) -> None:
+def test_refuses_malformed_digests(text: str) -> None:
     with pytest.raises(FormatError, match="is not a digest"):
         Digest.parse(text)
 

@@ -52,7 +52,7 @@ class TestRoots:
 
     @pytest.mark.parametrize("children_first", [False, True])
     @pytest.mark.parametrize("tagged", [False, True])
-    def test_children_that_stand_beside_their_index_are_not_artifacts(
+    def test_children_listed_beside_their_index_are_not_artifacts(
         self, builder: LayoutBuilder, place: Path, children_first: bool, tagged: bool
     ) -> None:
         """oras writes them so, untagged and with their platform."""
@@ -106,9 +106,7 @@ class TestRoots:
         builder.list(other)
         assert {digest for digest, _ in roots(graph_of(builder, place))} == {image.digest, index}
 
-    def test_two_artifacts_that_list_each_other_in_referrers_do_not_both_vanish(
-        self, builder: LayoutBuilder, place: Path
-    ) -> None:
+    def test_two_artifacts_that_list_each_other_as_referrers_stay(self, builder: LayoutBuilder, place: Path) -> None:
         one, two = builder.add_image(b"one"), builder.add_image(b"two")
         subject_one = Descriptor(media_type=one.media_type, digest=one.digest, size=one.size).to_json()
         subject_two = Descriptor(media_type=two.media_type, digest=two.digest, size=two.size).to_json()
@@ -208,7 +206,7 @@ class TestResolve:
         assert graph.resolve("reg.example:5000/app:v1").descriptor.digest == image.digest
         assert graph.resolve("v1").descriptor.digest == image.digest
 
-    def test_exact_name_goes_before_the_tag_part(self, builder: LayoutBuilder, place: Path) -> None:
+    def test_an_exact_name_counts_before_a_tag(self, builder: LayoutBuilder, place: Path) -> None:
         builder.tag(builder.add_image(b"other"), "reg.example/app:v1")
         image = builder.tag(builder.add_image(), "v1")
         assert graph_of(builder, place).resolve("v1").descriptor.digest == image.digest
@@ -219,7 +217,7 @@ class TestResolve:
         with pytest.raises(NotFoundError, match=r"ambiguous .*'reg.example/a:v1' \(sha256:.* and 'reg.example/b:v1'"):
             graph_of(builder, place).resolve("v1")
 
-    def test_missing_tag_names_those_there_are_but_not_all(self, builder: LayoutBuilder, place: Path) -> None:
+    def test_a_missing_tag_is_reported_with_some_existing_ones(self, builder: LayoutBuilder, place: Path) -> None:
         builder.tag(builder.add_image(), *(f"t{number}\x1b[2J" for number in range(15)))
         with pytest.raises(NotFoundError) as caught:
             graph_of(builder, place).resolve("gone")
@@ -227,7 +225,7 @@ class TestResolve:
         assert str(caught.value).endswith("and 5 more")
         assert "\x1b" not in str(caught.value)
 
-    def test_layout_without_tags_says_so(self, builder: LayoutBuilder, place: Path) -> None:
+    def test_reports_a_layout_without_tags(self, builder: LayoutBuilder, place: Path) -> None:
         with pytest.raises(NotFoundError, match="it has no tags"):
             graph_of(builder, place).resolve("v1")
 
@@ -322,21 +320,21 @@ class TestReferrers:
         assert graph.problems == ()
         assert any("refers to" in note.message for note in graph.notes)
 
-    def test_in_the_order_of_digests(self, builder: LayoutBuilder, place: Path) -> None:
+    def test_sorts_referrers_by_digest(self, builder: LayoutBuilder, place: Path) -> None:
         """D27."""
         image = builder.tag(builder.add_image(), "v1")
         digests = [builder.add_referrer(image, bytes([number])).digest for number in range(9)]
         referrers = graph_of(builder, place).referrers(image).all()
         assert [referrer.descriptor.digest for referrer in referrers] == sorted(digests)
 
-    def test_nested_in_an_index_of_the_layout(self, builder: LayoutBuilder, place: Path) -> None:
+    def test_finds_a_referrer_in_a_nested_index(self, builder: LayoutBuilder, place: Path) -> None:
         """MAN-30, MAN-33: reachable through an index is enough."""
         image = builder.tag(builder.add_image(), "v1")
         signature = builder.add_referrer(image, b"sig", listed=False)
         builder.tag(builder.add_index(signature), "box")
         assert found(graph_of(builder, place), image) == {(signature.digest, LayoutMechanism.ENTRY)}
 
-    def test_that_nothing_leads_to_is_not_found(self, builder: LayoutBuilder, place: Path) -> None:
+    def test_does_not_find_an_unreachable_referrer(self, builder: LayoutBuilder, place: Path) -> None:
         """MAN-30, NEG-150."""
         image = builder.tag(builder.add_image(), "v1")
         builder.add_referrer(image, b"sig", listed=False)
@@ -353,7 +351,7 @@ class TestReferrers:
         assert found(graph, image) == {(signature.digest, LayoutMechanism.FALLBACK)}
         assert found(graph, signature) == {(nested.digest, LayoutMechanism.FALLBACK)}
 
-    def test_in_both_forms_counts_once(self, builder: LayoutBuilder, place: Path) -> None:
+    def test_counts_a_referrer_in_both_forms_once(self, builder: LayoutBuilder, place: Path) -> None:
         image = builder.tag(builder.add_image(), "v1")
         signature = builder.add_referrer(image, b"sig", listed=False)
         builder.tag_fallback(image, signature)
@@ -383,7 +381,7 @@ class TestReferrers:
         assert found(graph, image) == {(signature.digest, LayoutMechanism.FALLBACK)}
         assert roots(graph) == [(image.digest, ("v1",))]
 
-    def test_empty_fallback_index_means_none(self, builder: LayoutBuilder, place: Path) -> None:
+    def test_an_empty_fallback_index_is_an_empty_list(self, builder: LayoutBuilder, place: Path) -> None:
         image = builder.tag(builder.add_image(), "v1")
         builder.tag_fallback(image)
         graph = graph_of(builder, place)
@@ -547,7 +545,7 @@ class TestClosure:
         root = graph.resolve("v1").descriptor
         assert [problem.reason for problem in graph.closure(root).problems] == ["content.digest"]
 
-    def test_manifest_that_is_not_what_its_descriptor_says(self, builder: LayoutBuilder, place: Path) -> None:
+    def test_reports_a_manifest_that_differs_from_its_descriptor(self, builder: LayoutBuilder, place: Path) -> None:
         image = builder.add_image()
         index = builder.tag(builder.add_index(replace(image, media_type=IMAGE_INDEX)), "v1")
         (problem,) = graph_of(builder, place).closure(index).problems

@@ -81,7 +81,7 @@ def test_symbolic_link_as_blob_is_refused(layout: Path, tmp_path: Path) -> None:
     assert "is a symbolic link, not a file" in unreadable(layout)
 
 
-def test_link_swapped_in_after_the_look_is_refused_by_the_system(
+def test_refuses_a_link_that_replaces_a_checked_file(
     layout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """O_NOFOLLOW."""
@@ -102,7 +102,7 @@ def test_pipe_as_blob_is_refused_without_waiting(layout: Path) -> None:
     assert "is a pipe, not a file" in unreadable(layout)
 
 
-def test_pipe_swapped_in_after_the_look_does_not_make_us_wait(layout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_does_not_wait_for_a_pipe_that_replaces_a_checked_file(layout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """O_NONBLOCK, and a second look at what was opened."""
     regular = os.lstat(blob(layout))
     blob(layout).unlink()
@@ -120,7 +120,7 @@ def test_directory_as_blob_is_refused(layout: Path) -> None:
     assert "is a directory, not a file" in unreadable(layout)
 
 
-def test_read_error_of_the_medium_is_told(layout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_a_read_error_of_the_medium(layout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> int:
         raise OSError(5, "Input/output error")
 
@@ -150,7 +150,7 @@ def test_linked_folder_is_refused(layout: Path, tmp_path: Path, inner: str) -> N
         store.size(DIGEST)
 
 
-def test_layout_named_by_a_link_is_opened(layout: Path, tmp_path: Path) -> None:
+def test_opens_a_layout_behind_a_link(layout: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(layout)
     with open_layout(tmp_path / "link") as store:
         assert store.size(DIGEST) == len(BLOB)
@@ -172,7 +172,7 @@ def test_malformed_layout_file_is_refused(layout: Path, content: bytes) -> None:
     assert "oci-layout" in str(refused(layout))
 
 
-def test_endless_index_is_refused_unread(layout: Path) -> None:
+def test_refuses_an_index_over_the_bound_unread(layout: Path) -> None:
     with (layout / "index.json").open("wb") as file:
         file.truncate(limits.LAYOUT_INDEX_BYTES + 1)
     assert f"more than {limits.LAYOUT_INDEX_BYTES}" in str(refused(layout))

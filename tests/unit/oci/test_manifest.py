@@ -93,7 +93,7 @@ def test_bytes_are_kept_as_received() -> None:
         pytest.param({"artifactType": ""}, IMAGE_CONFIG, id="empty-is-absent"),
     ],
 )
-def test_effective_type_is_the_own_or_else_the_config_s(members: Json, expected: str) -> None:
+def test_the_effective_type_is_its_own_or_that_of_the_config(members: Json, expected: str) -> None:
     """LAYOUT-13."""
     assert parse(image(**members), IMAGE_MANIFEST).artifact_type == expected
 
@@ -139,7 +139,7 @@ def test_docker_types_have_no_subject(media_type: str) -> None:
         pytest.param(index(manifests=[5]), IMAGE_INDEX, "manifests[0]", id="entry-number"),
     ],
 )
-def test_malformed_manifest_says_where(document: Json, media_type: str, where: str) -> None:
+def test_names_the_place_in_a_malformed_manifest(document: Json, media_type: str, where: str) -> None:
     with pytest.raises(FormatError) as caught:
         parse(document, media_type)
     assert caught.value.where == where
@@ -176,7 +176,7 @@ def test_type_without_meaning_is_refused() -> None:
         pytest.param(b'{"schemaVersion":2,"schemaVersion":2}', id="LAYOUT-11-duplicate-name"),
     ],
 )
-def test_what_is_no_json_object_is_refused(raw: bytes) -> None:
+def test_refuses_what_is_not_a_json_object(raw: bytes) -> None:
     with pytest.raises(FormatError):
         parse_manifest(raw, IMAGE_MANIFEST)
 
@@ -214,7 +214,7 @@ def test_index_json_of_another_type_is_refused() -> None:
 
 
 @pytest.mark.parametrize("media_type", sorted(DOCKER_SCHEMA_1))
-def test_docker_schema_1_is_refused_not_passed_over(media_type: str) -> None:
+def test_refuses_docker_schema_1(media_type: str) -> None:
     """Its layers would go unchecked if it were an opaque blob."""
     assert Descriptor(media_type=media_type, digest=Digest.of(b"{}"), size=2).is_manifest
     with pytest.raises(FormatError, match="schema 1"):
@@ -259,7 +259,7 @@ def test_null_in_an_index_is_an_absent_member() -> None:
     assert found.annotations == {}
 
 
-def test_a_platform_without_names_is_read_over() -> None:
+def test_ignores_a_platform_without_names() -> None:
     entry = {**descriptor(IMAGE_MANIFEST), "platform": {"architecture": None}}
     ((place, found),) = parse(index(manifests=[entry]), IMAGE_INDEX).successors()
     assert place == "manifests[0]"
@@ -267,7 +267,7 @@ def test_a_platform_without_names_is_read_over() -> None:
 
 
 @pytest.mark.parametrize("theirs", [1.5, 1e300, 10**40, {"a": [{"b": [[[1.5]]]}]}])
-def test_unknown_members_hold_what_they_will(theirs: object) -> None:
+def test_unknown_members_may_hold_anything(theirs: object) -> None:
     document = image(config={**descriptor(IMAGE_CONFIG), "x-theirs": theirs}) | {"x-theirs": theirs}
     assert parse(document, IMAGE_MANIFEST).successors()
 
@@ -280,7 +280,7 @@ def test_a_manifest_with_entries_in_other_case_can_be_read_in_two_ways(name: str
 
 
 @pytest.mark.parametrize("name", ["Layers", "Config", "Subject", "MediaType", "SchemaVersion", "Annotations"])
-def test_a_member_in_other_case_is_refused_alone_and_beside_its_twin(name: str) -> None:
+def test_refuses_a_member_in_other_case(name: str) -> None:
     exact = name[0].lower() + name[1:]
     whole = image(subject=descriptor(IMAGE_MANIFEST), annotations={})
     alone = {name if key == exact else key: value for key, value in whole.items()}
@@ -289,7 +289,7 @@ def test_a_member_in_other_case_is_refused_alone_and_beside_its_twin(name: str) 
             parse(document, IMAGE_MANIFEST)
 
 
-def test_an_index_whose_entries_stand_in_other_case_is_not_empty() -> None:
+def test_an_index_with_manifests_in_other_case_is_not_empty() -> None:
     entry = {**descriptor(IMAGE_MANIFEST)}
     with pytest.raises(FormatError, match="manifests: appears in another case"):
         parse_layout_index(json.dumps({"schemaVersion": 2, "Manifests": [entry]}).encode())

@@ -79,7 +79,7 @@ def zipped() -> bytes:
         pytest.param(tar_member("d/", b"", kind=b"5") + END, "is an empty tar", "airgap copy", id="only-directories"),
     ],
 )
-def test_file_that_is_no_layout(tmp_path: Path, data: bytes, what: str, todo: str) -> None:
+def test_names_a_file_that_is_not_a_layout(tmp_path: Path, data: bytes, what: str, todo: str) -> None:
     path = tmp_path / "thing"
     path.write_bytes(data)
     error = explained(path)
@@ -129,7 +129,9 @@ def test_file_that_is_no_layout(tmp_path: Path, data: bytes, what: str, todo: st
         pytest.param({"trip.tar": b"", "c.tar/x": b""}, "holds the tar 'trip.tar'", "thing/trip.tar", id="medium-tar"),
     ],
 )
-def test_directory_that_is_no_layout(tmp_path: Path, files: Mapping[str, bytes], what: str, todo: str) -> None:
+def test_names_a_directory_that_is_not_a_layout(
+    tmp_path: Path, files: Mapping[str, bytes], what: str, todo: str
+) -> None:
     path = tmp_path / "thing"
     path.mkdir()
     write_tree(path, files)
@@ -143,18 +145,18 @@ def test_blobs_directory_is_recognised_by_its_name(tmp_path: Path) -> None:
     assert "is the blobs/ directory" in str(explained(path))
 
 
-def test_pipe_is_not_waited_for(tmp_path: Path) -> None:
+def test_does_not_wait_for_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     error = explained(tmp_path / "pipe")
     assert "is a pipe, not a layout" in str(error)
     assert "to a file first" in error.remedy
 
 
-def test_device_is_named(tmp_path: Path) -> None:
+def test_names_a_device(tmp_path: Path) -> None:
     assert "is a character device" in str(explained(Path("/dev/zero")))
 
 
-def test_socket_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # a socket's path must be short
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("s")
@@ -162,14 +164,14 @@ def test_socket_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("name", ["trip.tar.part2", "trip.tar.002", "trip.tar.ab"])
-def test_a_piece_of_a_tar_is_told_by_its_name(tmp_path: Path, name: str) -> None:
+def test_recognises_a_piece_of_a_tar_by_its_name(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"\x17" * 2000)
     error = explained(tmp_path / name)
     assert "may be a piece of one" in str(error)
     assert "cat PIECES" in error.remedy
 
 
-def test_a_piece_of_a_packed_file_is_joined_first(tmp_path: Path) -> None:
+def test_advises_to_join_pieces_of_a_packed_file(tmp_path: Path) -> None:
     (tmp_path / "haul.tar.zst.001").write_bytes(b"\x28\xb5\x2f\xfd" * 500)
     error = explained(tmp_path / "haul.tar.zst.001")
     assert "a zstd file, and by its name a piece of one" in str(error)
@@ -177,7 +179,7 @@ def test_a_piece_of_a_packed_file_is_joined_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["thing.tar", "thing"])
-def test_what_may_not_be_read_is_told(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_a_file_without_read_permission(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / name
     if name == "thing":
         write_tree(path, {"oci-layout": LAYOUT_FILE, "index.json": INDEX, "blobs/x": b""})
@@ -193,7 +195,7 @@ def test_what_may_not_be_read_is_told(tmp_path: Path, name: str, monkeypatch: py
     assert "permissions" in error.remedy
 
 
-def test_name_in_the_sentence_is_safe(tmp_path: Path) -> None:
+def test_escapes_the_name_in_the_message(tmp_path: Path) -> None:
     path = tmp_path / "\x1b[2Jx"
     path.write_bytes(b"")
     with pytest.raises(ContentError) as caught:

@@ -57,7 +57,7 @@ def put(box: LayoutBuilder, made: Record) -> Descriptor:
     return descriptor
 
 
-def test_what_is_written_is_read_again(image: Descriptor) -> None:
+def test_reads_what_it_writes(image: Descriptor) -> None:
     full = record(
         image,
         mode="filtered",
@@ -99,12 +99,12 @@ def test_what_is_written_is_read_again(image: Descriptor) -> None:
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_what_is_no_record_is_refused(image: Descriptor, change: dict[str, Any]) -> None:
+def test_refuses_malformed_records(image: Descriptor, change: dict[str, Any]) -> None:
     with pytest.raises(FormatError):
         Record.parse(json.dumps({**record(image).to_json(), **change}).encode())
 
 
-def test_the_newest_counts(tmp_path: Path, box: LayoutBuilder, image: Descriptor) -> None:
+def test_the_newest_record_counts(tmp_path: Path, box: LayoutBuilder, image: Descriptor) -> None:
     for days in (1, 3, 2):
         put(box, record(image, time=AT + timedelta(days=days)))
     with open_layout(box.write_directory(tmp_path / "layout")) as store:
@@ -116,7 +116,7 @@ def test_the_newest_counts(tmp_path: Path, box: LayoutBuilder, image: Descriptor
         assert [item.record for item in listed_records(store)[image.digest]] == [item.record for item in found]
 
 
-def test_what_is_about_something_else_or_cannot_be_read_is_passed_over(
+def test_ignores_unreadable_records_and_those_of_other_artifacts(
     tmp_path: Path, box: LayoutBuilder, image: Descriptor
 ) -> None:
     other = box.add_image(b"other")
@@ -134,7 +134,7 @@ def test_what_is_about_something_else_or_cannot_be_read_is_passed_over(
         assert image.digest not in listed_records(store)
 
 
-def test_the_record_is_no_artifact_of_its_own(tmp_path: Path, box: LayoutBuilder, image: Descriptor) -> None:
+def test_a_record_is_not_an_artifact(tmp_path: Path, box: LayoutBuilder, image: Descriptor) -> None:
     put(box, record(image))
     with open_layout(box.write_directory(tmp_path / "layout")) as store:
         assert [root.descriptor.digest for root in Graph(store).roots()] == [image.digest]
@@ -151,7 +151,7 @@ def test_the_record_is_no_artifact_of_its_own(tmp_path: Path, box: LayoutBuilder
         ({}, None),
     ],
 )
-def test_what_may_have_been_left_behind(image: Descriptor, changes: dict[str, Any], word: str | None) -> None:
+def test_lists_what_may_have_been_left_behind(image: Descriptor, changes: dict[str, Any], word: str | None) -> None:
     said = record(image, **changes).left_behind(frozenset())
     assert said is None if word is None else word in (said or "")
 
@@ -170,7 +170,7 @@ def test_what_may_have_been_left_behind(image: Descriptor, changes: dict[str, An
         ({}, None),
     ],
 )
-def test_what_the_answers_about_the_artifact_say(image: Descriptor, answer: dict[str, Any], word: str | None) -> None:
+def test_summarises_the_lookups_of_the_artifact(image: Descriptor, answer: dict[str, Any], word: str | None) -> None:
     made = record(image)
     facts = {name: answer.pop(name) for name in ("mechanism", "listed") if name in (answer := dict(answer))}
     (before,) = made.lookups
@@ -181,7 +181,7 @@ def test_what_the_answers_about_the_artifact_say(image: Descriptor, answer: dict
     assert changed.found_none() == (not changed.lookups[0].lookup.listed or types == {"a/sbom"})
 
 
-def test_what_is_here_is_not_lost(image: Descriptor) -> None:
+def test_present_content_is_not_lost(image: Descriptor) -> None:
     """What the record says came is compared with what lies in the layout; old records state a number alone."""
     lookup = ReferrersLookup(subject=image.digest, mechanism="layout", listed=2)
     recorded = RecordedLookup(lookup=lookup, copied=2)
@@ -199,6 +199,6 @@ def test_what_is_here_is_not_lost(image: Descriptor) -> None:
     assert str(SIGNED) in str(new.left_behind({Digest.of(b"sbom")}))
 
 
-def test_nobody_asked_is_not_none_there(image: Descriptor) -> None:
+def test_not_looked_for_is_not_absent(image: Descriptor) -> None:
     assert not record(image, lookups=()).found_none()
     assert not record(image, kind="layout").found_none()

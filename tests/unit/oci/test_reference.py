@@ -66,20 +66,20 @@ def test_layout_that_does_not_exist_yet(text: str, path: str, tag: str | None, d
         ("oci:dir", ["oci", "dir"], "dir", None),
     ],
 )
-def test_part_that_is_on_disk_is_the_path(text: str, disk: list[str], path: str, tag: str | None) -> None:
+def test_an_existing_path_counts_before_a_tag(text: str, disk: list[str], path: str, tag: str | None) -> None:
     reference = parse_reference(text, on_disk(*disk))
     assert isinstance(reference, LayoutReference)
     assert (reference.path, reference.tag) == (path, tag)
     assert str(reference) == text
 
 
-def test_colon_of_a_drive_never_ends_a_path() -> None:
+def test_the_colon_of_a_drive_does_not_end_a_path() -> None:
     reference = parse_reference(r"C:\gone:v1", on_disk("C"))
     assert isinstance(reference, LayoutReference)
     assert (reference.path, reference.tag) == (r"C:\gone", "v1")
 
 
-def test_digest_decides_over_a_tag() -> None:
+def test_a_digest_counts_before_a_tag() -> None:
     """NEG-155: a pinned digest must not be ignored for the tag beside it."""
     reference = parse_reference(f"oci:layout:v1@{DIGEST}", NOTHING)
     assert isinstance(reference, LayoutReference)
@@ -125,7 +125,7 @@ def test_official_images_of_docker_hub(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["docker.io/me/app:3", "registry.example/alpine:3"])
-def test_other_images_are_called_as_they_are(text: str) -> None:
+def test_keeps_the_names_of_other_images(text: str) -> None:
     assert str(parse_reference(text, NOTHING)) == text
 
 
@@ -136,7 +136,7 @@ def test_scheme_of_a_registry_is_dropped(scheme: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["docker://", "oci://"])
-def test_a_name_with_a_scheme_is_no_name_in_a_layout(scheme: str) -> None:
+def test_refuses_a_name_with_a_scheme_in_a_layout(scheme: str) -> None:
     with pytest.raises(UsageError):
         parse_registry_reference(f"{scheme}registry.example/repo:1")
 
@@ -172,13 +172,13 @@ def test_three_slashes_are_a_path() -> None:
         pytest.param("x" * 10000, id="endless"),
     ],
 )
-def test_what_names_nothing_is_refused_with_the_forms_there_are(text: str) -> None:
+def test_refuses_malformed_references_with_the_known_forms(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_reference(text, NOTHING)
     assert caught.value.remedy
 
 
-def test_docker_archive_is_sent_to_skopeo() -> None:
+def test_advises_skopeo_for_a_docker_archive() -> None:
     with pytest.raises(UsageError, match="docker-archive: source") as caught:
         parse_reference("docker-archive:x.tar", NOTHING)
     assert "skopeo" in caught.value.remedy
@@ -200,16 +200,14 @@ def test_message_shows_no_control_characters() -> None:
         ("oci:layout:v1", ("reg.example/app:v1",), "oci:layout:reg.example/app:v1"),
     ],
 )
-def test_one_artifact_of_a_layout_is_named_so_that_it_can_be_typed(
-    text: str, tags: tuple[str, ...], expected: str
-) -> None:
+def test_writes_a_reference_that_can_be_typed(text: str, tags: tuple[str, ...], expected: str) -> None:
     reference = parse_reference(text, NOTHING)
     assert isinstance(reference, LayoutReference)
     assert reference.naming(tags, DIGEST) == expected
 
 
 @pytest.mark.parametrize("text", ["oci:stick:v1@sha256:" + "a" * 64, "oci-archive:a:b.tar@sha256256:c5c5"])
-def test_a_tag_with_a_digest_is_written_as_it_was_typed(text: str) -> None:
+def test_writes_a_tag_with_a_digest_as_typed(text: str) -> None:
     """It may be the whole name of an entry: who reads it again has to hold it against that, too."""
     found = parse_reference(text, lambda _: False)
     assert str(found) == text

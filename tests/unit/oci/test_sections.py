@@ -60,7 +60,7 @@ def test_closed_section_is_not_read(shared: SharedFile) -> None:
         section.readinto(bytearray(1))
 
 
-def test_threads_do_not_disturb_each_other(shared: SharedFile) -> None:
+def test_threads_read_independently(shared: SharedFile) -> None:
     whole = bytes(range(256)) * 100
 
     def one(start: int) -> bool:
@@ -71,6 +71,6 @@ def test_threads_do_not_disturb_each_other(shared: SharedFile) -> None:
         assert all(pool.map(one, range(0, 20000, 1000)))
 
 
-def test_read_at_an_offset_ends_with_the_file(shared: SharedFile) -> None:
+def test_a_read_at_an_offset_ends_with_the_file(shared: SharedFile) -> None:
     assert shared.read(shared.size - 2, 10) == b"\xfe\xff"
     assert shared.read(shared.size + 5, 10) == b""

@@ -59,7 +59,7 @@ def test_good_content_is_given(store_of: Build, algorithm: str, data: bytes) -> 
     hash_blob(store, blob)
 
 
-def test_missing_blob(store_of: Build) -> None:
+def test_reports_a_missing_blob(store_of: Build) -> None:
     builder = LayoutBuilder()
     blob = builder.add_blob(DATA)
     builder.drop(blob)
@@ -80,7 +80,7 @@ def test_size_is_checked_before_the_digest(store_of: Build, found: bytes) -> Non
     assert (error.facts["expected_size"], error.facts["found_size"]) == (len(DATA), len(found))
 
 
-def test_other_bytes_of_the_same_size(store_of: Build) -> None:
+def test_refuses_other_bytes_of_the_same_size(store_of: Build) -> None:
     """LAYOUT-3, NEG-153."""
     builder = LayoutBuilder()
     blob = builder.add_blob(DATA)
@@ -90,7 +90,7 @@ def test_other_bytes_of_the_same_size(store_of: Build) -> None:
     assert error.facts["found_digest"] == str(Digest.of(DATA.swapcase()))
 
 
-def test_algorithm_that_cannot_be_checked(store_of: Build) -> None:
+def test_refuses_an_unsupported_algorithm(store_of: Build) -> None:
     blob = Descriptor(media_type="a/b", digest=Digest.parse("blake3:" + "0" * 64), size=1)
     assert both_refuse(store_of(LayoutBuilder()), blob).reason == "content.algorithm"
 
@@ -103,7 +103,7 @@ def test_more_than_the_limit_is_not_read(store_of: Build) -> None:
     assert caught.value.reason == "content.limit"
 
 
-def test_embedded_data_stands_in_for_a_blob_that_is_not_there(store_of: Build) -> None:
+def test_uses_embedded_data_for_a_missing_blob(store_of: Build) -> None:
     """LAYOUT-5."""
     builder = LayoutBuilder()
     blob = builder.add_blob(DATA, embed=True)
@@ -114,7 +114,7 @@ def test_embedded_data_stands_in_for_a_blob_that_is_not_there(store_of: Build) -
 
 
 @pytest.mark.parametrize("data", [DATA[:-1], DATA.swapcase()], ids=["size", "digest"])
-def test_embedded_data_that_is_not_the_content(store_of: Build, data: bytes) -> None:
+def test_refuses_wrong_embedded_data(store_of: Build, data: bytes) -> None:
     """LAYOUT-5: though the blob itself is good."""
     builder = LayoutBuilder()
     blob = replace(builder.add_blob(DATA), data=data)
@@ -136,7 +136,7 @@ class Failing(io.RawIOBase):
         raise OSError(5, "Input/output error")
 
 
-def test_read_error_in_the_middle_is_told(store_of: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_a_read_error_in_the_middle(store_of: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     builder = LayoutBuilder()
     blob = builder.add_blob(DATA)
     store = store_of(builder)
@@ -144,7 +144,7 @@ def test_read_error_in_the_middle_is_told(store_of: Build, monkeypatch: pytest.M
     assert both_refuse(store, blob).reason == "content.unreadable"
 
 
-def test_blob_that_grew_after_the_look_is_refused(store_of: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refuses_a_blob_that_grew_after_the_check(store_of: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     builder = LayoutBuilder()
     blob = builder.add_blob(DATA)
     store = store_of(builder)

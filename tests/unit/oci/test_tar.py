@@ -90,7 +90,7 @@ def test_prefix_of_ustar_is_part_of_the_name(tmp_path: Path) -> None:
     assert found.name == "a/b/name"
 
 
-def test_global_header_with_a_comment_is_passed_over(tmp_path: Path) -> None:
+def test_ignores_a_global_header_with_a_comment(tmp_path: Path) -> None:
     """`git archive` writes one."""
     (found,) = read(tmp_path, tar_pax({"comment": "0" * 40}, kind=b"g") + tar_member("a", b"") + END)
     assert found.name == "a"
@@ -101,7 +101,7 @@ def test_zeros_up_to_a_whole_record_may_follow(tmp_path: Path) -> None:
     assert len(read(tmp_path, tar_member("a", b"1") + END + bytes(100))) == 1
 
 
-def test_member_starts_where_its_first_header_stands(tmp_path: Path) -> None:
+def test_a_member_starts_at_its_first_header(tmp_path: Path) -> None:
     data = tar_pax({"comment": "x"}, kind=b"g") + tar_member("a", b"1", "pax") + tar_member("b", b"", "gnu")
     found = read(tmp_path, data + END)
     assert [(member.start, member.offset, member.stop) for member in found] == [
@@ -192,7 +192,7 @@ def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
         (b"\0", MemberKind.FILE),
     ],
 )
-def test_kinds_are_told_apart(tmp_path: Path, kind: bytes, expected: MemberKind) -> None:
+def test_distinguishes_kinds_of_members(tmp_path: Path, kind: bytes, expected: MemberKind) -> None:
     (found,) = read(tmp_path, tar_header("a", 0, kind=kind) + END)
     assert found.kind is expected
 

@@ -11,7 +11,7 @@ from airgap.parse import base64
 
 
 @given(st.binary(max_size=100))
-def test_round_trip(data: bytes) -> None:
+def test_encoded_bytes_are_decoded(data: bytes) -> None:
     assert base64.decode_url(base64.encode_url(data)) == data
     assert base64.decode_standard(base64.encode_standard(data)) == data
 
@@ -29,7 +29,7 @@ def test_standard_refuses_every_other_spelling(text: str) -> None:
 
 
 @given(st.text(max_size=40))
-def test_whatever_is_accepted_is_the_encoders_own_spelling(text: str) -> None:
+def test_accepts_only_the_canonical_spelling(text: str) -> None:
     for decode, encode in (
         (base64.decode_url, base64.encode_url),
         (base64.decode_standard, base64.encode_standard),

@@ -140,7 +140,7 @@ def test_a_time_is_read_where_times_are_allowed(text: str, seconds: float) -> No
 
 
 @pytest.mark.parametrize("text", ["c1f97e00", "c1fb7ff8000000000000"])
-def test_a_time_that_is_not_a_number_reaches_the_caller_as_it_is(text: str) -> None:
+def test_hands_on_a_time_that_is_not_a_number(text: str) -> None:
     assert math.isnan(cbor.load(bytes.fromhex(text), times=True).seconds)
 
 

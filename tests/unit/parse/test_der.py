@@ -82,7 +82,7 @@ def test_a_primitive_element_has_no_children() -> None:
 
 
 @pytest.mark.parametrize("value", [0, 1, -1, 127, 128, -128, -129, 255, 256, 2**159, -(2**159), 2**503])
-def test_integers(value: int) -> None:
+def test_reads_integers(value: int) -> None:
     assert der.read(der.integer(value)).integer() == value
     assert der.integer(value) == core.Integer(value).dump()
 
@@ -105,7 +105,7 @@ def test_bad_integers_are_refused(data: bytes, says: str) -> None:
 @pytest.mark.parametrize(
     "dotted", ["1.2.840.113549.1.7.2", "2.5.29.20", "0.4.0.2023.1.1", "2.999.3", "0.0", "1.39.128"]
 )
-def test_object_identifiers(dotted: str) -> None:
+def test_reads_object_identifiers(dotted: str) -> None:
     assert der.read(der.oid(dotted)).oid() == dotted
     assert der.oid(dotted) == core.ObjectIdentifier(dotted).dump()
 
@@ -118,21 +118,21 @@ def test_bad_object_identifiers_are_refused(data: bytes) -> None:
         der.read(data).oid()
 
 
-def test_booleans_have_two_spellings_only() -> None:
+def test_booleans_have_two_encodings_only() -> None:
     assert der.read(der.boolean(True)).boolean() is True
     assert der.read(der.boolean(False)).boolean() is False
     with pytest.raises(FormatError, match="neither 00 nor FF"):
         der.read(b"\x01\x01\x01").boolean()
 
 
-def test_bit_strings_of_whole_octets() -> None:
+def test_reads_bit_strings_of_whole_octets() -> None:
     assert der.read(asn1.bit_string(b"ab")).bits() == b"ab"
     for data in (b"\x03\x00", b"\x03\x02\x01\x02"):
         with pytest.raises(FormatError, match="whole octets"):
             der.read(data).bits()
 
 
-def test_named_bits() -> None:
+def test_reads_named_bits() -> None:
     assert der.read(b"\x03\x02\x05\xa0").flags() == {0, 2}
     assert der.read(b"\x03\x01\x00").flags() == frozenset()
     assert der.read(b"\x03\x03\x07\x06\x80").flags() == {5, 6, 8}
@@ -146,7 +146,7 @@ def test_bad_named_bits_are_refused(data: bytes) -> None:
         der.read(data).flags()
 
 
-def test_times() -> None:
+def test_reads_times() -> None:
     assert der.read(b"\x17\x0d500102030405Z").time() == datetime(1950, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert der.read(b"\x17\x0d490102030405Z").time() == datetime(2049, 1, 2, 3, 4, 5, tzinfo=UTC)
     moment = datetime(2051, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -159,7 +159,7 @@ def test_times() -> None:
 @pytest.mark.parametrize(
     ("text", "microsecond"), [("", 0), (".5", 500_000), (".000001", 1), (".123456789", 123_456), (".0000009", 0)]
 )
-def test_generalized_time_with_fraction(text: str, microsecond: int) -> None:
+def test_reads_a_generalized_time_with_fraction(text: str, microsecond: int) -> None:
     data = der.tlv(der.GENERALIZED_TIME, b"20260102030405", text.encode(), b"Z")
     expected = datetime(2026, 1, 2, 3, 4, 5, microsecond, tzinfo=UTC)
     assert der.read(data).generalized_time(fractions=True) == expected

@@ -36,13 +36,13 @@ def test_weeks_days_and_hours(text: str, span: timedelta) -> None:
     ["", "7", "d", "-1d", "+1h", "1.5d", "7 d", "1h ", "7D", "12h1d", "1d1d", "7d\n", "\u0667d", "9" * 99 + "d", "inf",
      "1e3h", "1:30", "90s", "1h30", "1500ms", "1y"],
 )  # fmt: skip
-def test_refuses_the_rest(text: str) -> None:
+def test_refuses_other_forms(text: str) -> None:
     with pytest.raises(FormatError, match="no duration such as"):
         parse_duration(text)
 
 
 @pytest.mark.parametrize("text", ["90m", "1h30m", "1h30m10s", "1d5m"])
-def test_says_that_m_could_be_two_units(text: str) -> None:
+def test_refuses_m_as_ambiguous(text: str) -> None:
     with pytest.raises(FormatError, match="minutes or months"):
         parse_duration(text)
 
@@ -59,7 +59,7 @@ def test_durations_are_written_as_they_are_read(hours: int) -> None:
 
 
 @pytest.mark.parametrize(("hours", "text"), [(0, "0d"), (24 * 7, "7d"), (36, "1d12h"), (5, "5h")])
-def test_days_before_hours(hours: int, text: str) -> None:
+def test_writes_days_before_hours(hours: int, text: str) -> None:
     assert format_duration(timedelta(hours=hours)) == text
 
 

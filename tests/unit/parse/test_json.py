@@ -37,7 +37,7 @@ OWN, SIGNED, OPEN = Reading.OWN, Reading.SIGNED, Reading.OPEN
         (b'{"\\udfff":1}', "surrogate"),
     ],
 )
-def test_refuses(document: bytes, problem: str) -> None:
+def test_refuses_malformed_json(document: bytes, problem: str) -> None:
     with pytest.raises(FormatError, match=problem):
         json.load(document, OWN)
 
@@ -61,7 +61,7 @@ def test_bounds_bytes() -> None:
         json.load(b'"0123456789"', OWN, limit=10)
 
 
-def test_brackets_inside_strings_are_no_depth() -> None:
+def test_brackets_inside_strings_do_not_count_as_depth() -> None:
     text = "[" * 500 + '\\"{'
     assert json.load(reference.dumps([text]).encode(), OWN) == [text]
 
@@ -87,7 +87,7 @@ class TestNamesThatDifferInCase:
         with pytest.raises(FormatError, match="DIGEST: appears in another case, as 'digest'"):
             json.take_optional(self.document, "DIGEST", str)
 
-    def test_do_not_hinder_other_names(self) -> None:
+    def test_do_not_affect_other_names(self) -> None:
         assert json.take(self.document, "other", int) == 1
 
     def test_are_refused_where_every_name_has_a_meaning(self) -> None:
@@ -190,7 +190,7 @@ class TestOpenDocuments:
     @pytest.mark.parametrize(
         "number", [b"1.5", b"1e3", b"-1E-7", b"1e400", b"1.50000000000000000000001", b"-0", b"9" * 400, b"-0.0"]
     )
-    def test_any_number_is_read_over_and_written_again_as_it_stands(self, number: bytes) -> None:
+    def test_keeps_the_spelling_of_unknown_numbers(self, number: bytes) -> None:
         raw = b'{"theirs":{"x":[' + number + b']},"size":' + number + b"}"
         document = json.load_object(raw, OPEN)
         assert json.dump(document) == raw
@@ -210,7 +210,7 @@ class TestOpenDocuments:
     @pytest.mark.parametrize(
         "raw", [b'{"a":1,"a":null}', b'{"a":null,"a":1}', b'{"a":null,"a":null}', b'{"x":{"a":1,"a":1}}']
     )
-    def test_a_name_that_stands_twice_is_refused_also_with_null(self, raw: bytes) -> None:
+    def test_a_doubled_name_is_refused_also_with_null(self, raw: bytes) -> None:
         with pytest.raises(FormatError, match="appears twice"):
             json.load(raw, OPEN)
 
@@ -234,12 +234,12 @@ class TestOpenDocuments:
     @pytest.mark.parametrize(
         "raw", [b"\xef\xbb\xbf{}", b"{}\xff", b'{"a":NaN}', b'{"a":"\\ud800"}', b'{"a":01}', b"{} {}"]
     )
-    def test_what_is_no_json_stays_refused(self, raw: bytes) -> None:
+    def test_refuses_what_is_not_json(self, raw: bytes) -> None:
         with pytest.raises(FormatError):
             json.load(raw, OPEN)
 
     @given(_values)
-    def test_writing_again_changes_nothing_but_nulls(self, value: object) -> None:
+    def test_writing_changes_only_nulls(self, value: object) -> None:
         raw = json.dump(json.load(reference.dumps(value).encode(), OPEN))
         assert json.load(raw, OPEN) == json.load(reference.dumps(value).encode(), OPEN)
 

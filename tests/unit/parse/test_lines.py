@@ -43,25 +43,25 @@ def test_a_member_is_found_on_its_line(path: str, line: int) -> None:
 @pytest.mark.parametrize(
     ("path", "line"), [("trustPolicies[1].trustStores", 7), ("missing", 1), ("trustPolicies[1].name[3].x", 8)]
 )
-def test_a_missing_member_has_the_line_of_what_it_is_missing_from(path: str, line: int) -> None:
+def test_a_missing_member_has_the_line_of_its_object(path: str, line: int) -> None:
     assert Lines(TEXT).of(path) == line
 
 
-def test_no_path_has_no_line() -> None:
+def test_an_absent_path_has_no_line() -> None:
     assert Lines(TEXT).of("") is None
 
 
-def test_the_first_of_doubled_members_counts() -> None:
+def test_the_first_of_two_equal_members_counts() -> None:
     assert Lines(b'{"a": 1,\n"a": 2}').of("a") == 1
 
 
 @given(st.binary(max_size=80), st.text(max_size=10))
-def test_no_text_makes_it_fail(data: bytes, path: str) -> None:
+def test_any_text_is_read(data: bytes, path: str) -> None:
     line = Lines(data).of(path)
     assert line is None or 1 <= line <= data.count(b"\n") + 1
 
 
-def test_what_is_nested_without_end_costs_no_memory() -> None:
+def test_deep_nesting_takes_bounded_memory() -> None:
     """A file of 100,000 brackets took a minute, and gigabytes."""
     lines = Lines(b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b',\n"b": [[[[[[[[[1],\n2]]]]]]]],\n"c": 1}')
     assert (lines.of("a"), lines.of("b"), lines.of("c")) == (1, 2, 4)

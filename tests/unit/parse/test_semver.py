@@ -19,7 +19,7 @@ ORDER = (
 
 
 @pytest.mark.parametrize(("lower", "higher"), list(pairwise(ORDER)))
-def test_versions_stand_in_order(lower: str, higher: str) -> None:
+def test_compares_versions(lower: str, higher: str) -> None:
     """semver.org 2.0.0, clause 11; a pre-release sorts lower than its release (PLUGIN-29)."""
     assert SemVer.parse(lower) < SemVer.parse(higher)
     assert SemVer.parse(higher) > SemVer.parse(lower)
@@ -31,12 +31,12 @@ def test_versions_stand_in_order(lower: str, higher: str) -> None:
     ["", "1", "1.0", "v1.0.0", "1.0.0.0", "01.0.0", "1.00.0", "1.0.0-", "1.0.0-01", "1.0.0-a..b", "1.0.0+", " 1.0.0",
      "1.0.0\n", "1.0.0-ä", "\u0661.0.0", "1.0.0+a_b", "1.0.0-" + "1" * 300],
 )  # fmt: skip
-def test_what_is_no_version_is_refused(text: str) -> None:
+def test_refuses_malformed_versions(text: str) -> None:
     with pytest.raises(FormatError, match="no semantic version"):
         SemVer.parse(text)
 
 
-def test_build_metadata_says_nothing() -> None:
+def test_ignores_build_metadata() -> None:
     one, other = SemVer.parse("1.2.3+001"), SemVer.parse("1.2.3+exp.sha-5114f85")
     assert one == other
     assert hash(one) == hash(other)

@@ -45,7 +45,7 @@ def test_reads_offsets_and_fractions(text: str, moment: datetime) -> None:
         "",
     ],
 )
-def test_refuses_all_else(text: str) -> None:
+def test_refuses_other_forms(text: str) -> None:
     with pytest.raises(FormatError):
         rfc3339(text)
 
@@ -54,5 +54,5 @@ _moments = st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12
 
 
 @given(_moments)
-def test_round_trip(moment: datetime) -> None:
+def test_written_times_are_read(moment: datetime) -> None:
     assert abs(rfc3339(iso(moment)) - moment) < timedelta(microseconds=1)

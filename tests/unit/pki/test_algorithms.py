@@ -91,7 +91,7 @@ def test_every_other_key_has_no_algorithm(kind: str) -> None:
         ("dsa2048", "DSA"),
     ],
 )
-def test_keys_are_named_for_people(kind: str, name: str) -> None:
+def test_describes_keys(kind: str, name: str) -> None:
     assert algorithms.key_name(key(kind).public_key()) == name
 
 
@@ -117,7 +117,7 @@ def test_a_flipped_bit_does_not_verify(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["rsa2048", "p256"])
 @pytest.mark.parametrize("signature", [b"", b"\x00", b"\x00" * 64, b"\xff" * 64, b"\xff" * 256], ids=len)
-def test_rubbish_is_refused_and_not_an_accident(kind: str, signature: bytes) -> None:
+def test_malformed_signatures_are_refused(kind: str, signature: bytes) -> None:
     refused(demanded(kind), kind, signature)
 
 

@@ -412,7 +412,7 @@ def test_other_times_are_refused(moment: bytes) -> None:
     refused(replaced(4, asn1.sequence(asn1.tlv(asn1.UTC_TIME, moment), asn1.time(END))), "validity.notBefore")
 
 
-def test_a_key_that_is_none_is_refused() -> None:
+def test_a_malformed_key_is_refused() -> None:
     point = asn1.bit_string(b"\x04" + b"\1" * 64)
     curve = asn1.sequence(asn1.oid("1.2.840.10045.2.1"), asn1.oid("1.2.840.10045.3.1.7"))
     refused(replaced(6, asn1.sequence(curve, point)), "holds no valid key")
@@ -489,7 +489,7 @@ def test_self_signed_is_more_than_self_issued() -> None:
     assert not parse(LEAF).self_signed
 
 
-def test_a_self_signature_with_sha1_is_none() -> None:
+def test_a_self_signature_with_sha1_does_not_count() -> None:
     """D16."""
     certificate = parse(issue("root", key="rsa2048", hash_name="sha1"))
     assert certificate.signature_hash == "sha1"
@@ -540,12 +540,12 @@ def test_pem_headers_are_skipped() -> None:
     assert load_certificates(data) == (parse(ROOT),)
 
 
-def test_der_certificates_one_behind_the_other() -> None:
+def test_reads_several_der_certificates() -> None:
     """STORE-6."""
     assert load_certificates(LEAF.der + ROOT.der) == (parse(LEAF), parse(ROOT))
 
 
-def test_a_pem_block_that_is_no_certificate_is_refused() -> None:
+def test_refuses_a_pem_block_of_something_else() -> None:
     """STORE-6: a key or a CRL beside the certificate fails the file."""
     pem = key("p256").private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -579,5 +579,5 @@ def test_too_many_certificates_are_refused(monkeypatch: pytest.MonkeyPatch) -> N
         load_certificates(ROOT.der * 3)
 
 
-def test_the_support_defaults_hold() -> None:
+def test_the_forged_default_certificate_is_valid() -> None:
     assert (parse(LEAF).not_before, parse(LEAF).not_after) == (START, END)

@@ -53,13 +53,13 @@ def undecided(data: bytes, of: Issued = LEAF) -> Undecided:
     return caught.value
 
 
-def test_not_listed_and_listed() -> None:
+def test_finds_listed_and_unlisted_certificates() -> None:
     assert judged(crl(CA, revoked=[7])) == ()
     (found,) = judged(crl(CA, revoked=[7, LEAF]))
     assert (found.reason, found.revocation_date, found.invalidity_date) == (None, REVOKED_AT, None)
 
 
-def test_facts() -> None:
+def test_reads_the_facts_of_a_crl() -> None:
     data = crl(CA, number=9, freshest=[URL])
     parsed = Crl.parse(data)
     assert (parsed.this_update, parsed.next_update, parsed.number) == (THIS_UPDATE, NEXT_UPDATE, 9)
@@ -70,7 +70,7 @@ def test_facts() -> None:
     assert parsed != Crl.parse(crl(CA))
 
 
-def test_next_update_may_be_absent_and_is_then_none() -> None:
+def test_next_update_may_be_absent() -> None:
     """CRL-5."""
     assert Crl.parse(crl(CA, next_update=None)).next_update is None
 
@@ -146,7 +146,7 @@ def test_malformed_is_a_format_error(data: bytes, says: str) -> None:
         (crl(CA, extra=[Extension("2.5.29.27", asn1.null())]), "has a delta CRL indicator that cannot be read"),
     ],
 )
-def test_what_cannot_be_read_beside_the_list_only_clears_nobody(data: bytes, says: str) -> None:
+def test_unreadable_parts_beside_the_list_only_prevent_clearing(data: bytes, says: str) -> None:
     """Decision 0009: the list was not used, though it needs none of these extensions."""
     parsed = Crl.parse(data)
     assert says in parsed.flaw
@@ -158,7 +158,7 @@ def test_what_cannot_be_read_beside_the_list_only_clears_nobody(data: bytes, say
     assert not parsed.facts.may_replace(older.facts)
 
 
-def test_no_extensions_at_all() -> None:
+def test_accepts_a_crl_without_extensions() -> None:
     """CRL-3, CRL-13."""
     algorithm = algorithm_identifier(CA.key)
     body = asn1.sequence(asn1.integer(1), algorithm, CA.subject, asn1.time(AT))
@@ -199,14 +199,14 @@ def test_signatures_with_sha_2(kind: str, hash_name: str) -> None:
         assert judged(crl(root, hash_name=hash_name, pss=True), leaf) == ()
 
 
-def test_another_key() -> None:
+def test_refuses_a_signature_of_another_key() -> None:
     """CRL-4, NEG-105."""
     error = undecided(crl(CA, signed_by=ROOT.key))
     assert error.reason == "revocation.crl.signature"
     assert "its signature does not verify as ECDSA with SHA-256" in str(error)
 
 
-def test_sha_1() -> None:
+def test_refuses_sha_1() -> None:
     """CRL-4: the reference takes it; the specification wants SHA-2."""
     root = issue("root", key="rsa2048")
     error = undecided(crl(root, hash_name="sha1"), issue("leaf", issuer=root))
@@ -214,7 +214,7 @@ def test_sha_1() -> None:
     assert "SHA-1 with RSA, which is not accepted" in str(error)
 
 
-def test_another_issuer_name_with_the_same_key() -> None:
+def test_refuses_another_issuer_name_with_the_same_key() -> None:
     """NEG-107: the reference does not compare names."""
     error = undecided(crl(CA, issuer_name=names.harbour("Somebody")))
     assert error.reason == "revocation.crl.issuer"
@@ -228,7 +228,7 @@ def test_another_issuer_name_with_the_same_key() -> None:
     assert caught.value.reason == "revocation.crl.issuer"
 
 
-def test_issuer_without_crl_sign() -> None:
+def test_refuses_an_issuer_without_crl_sign() -> None:
     """CRL-4, NEG-106."""
     root = issue("root", key_usage=KeyUsage(("keyCertSign",)))
     error = undecided(crl(root), issue("leaf", issuer=root))
@@ -236,14 +236,14 @@ def test_issuer_without_crl_sign() -> None:
     assert "key usage does not allow it to sign CRLs" in str(error)
 
 
-def test_issuer_without_key_usage() -> None:
+def test_accepts_an_issuer_without_key_usage() -> None:
     """CRL-4: the bit counts only where there is a key usage."""
     root = issue("root", key_usage=None)
     assert judged(crl(root), issue("leaf", issuer=root)) == ()
 
 
 @pytest.mark.parametrize("constraints", [None, BasicConstraints(ca=False)])
-def test_issuer_that_is_no_ca(constraints: BasicConstraints | None) -> None:
+def test_refuses_an_issuer_that_is_not_a_ca(constraints: BasicConstraints | None) -> None:
     """CRL-4."""
     root = issue("root", basic_constraints=constraints)
     error = undecided(crl(root), issue("leaf", issuer=root))
@@ -264,7 +264,7 @@ def test_a_verified_signature_is_remembered_per_issuer() -> None:
 
 
 @pytest.mark.parametrize("extension", [UNKNOWN_CRITICAL, Extension("2.5.29.20", asn1.integer(1), critical=True)])
-def test_critical_extension_that_is_not_understood(extension: Extension) -> None:
+def test_a_critical_unknown_extension_prevents_clearing(extension: Extension) -> None:
     """CRL-7, NEG-109: nothing may be concluded from absence."""
     parsed = Crl.parse(crl(CA, number=None, extra=[extension]))
     with pytest.raises(Undecided) as caught:
@@ -278,13 +278,13 @@ def test_critical_extension_that_is_not_understood(extension: Extension) -> None
     [(UNKNOWN_CRITICAL, True), (Extension("2.5.29.20", asn1.integer(1), critical=True), False)],
     ids=["unknown", "CRL number"],
 )
-def test_what_an_entry_means_beside_a_critical_extension(extension: Extension, is_doubtful: bool) -> None:
+def test_an_entry_counts_beside_a_critical_unknown_extension(extension: Extension, is_doubtful: bool) -> None:
     """Decision 0009: an entry is in doubt where an extension could change its meaning; a number cannot."""
     (found,) = Crl.parse(crl(CA, number=None, extra=[extension], revoked=[LEAF])).entries(certificate(LEAF))
     assert bool(found.doubt) is is_doubtful
 
 
-def test_critical_freshest_crl() -> None:
+def test_accepts_a_critical_freshest_crl() -> None:
     """CRL-7."""
     error = undecided(crl(CA, freshest=[URL], freshest_critical=True))
     assert error.reason == "revocation.crl.extension"
@@ -388,7 +388,7 @@ def test_point_with_its_own_crl_issuer() -> None:
     ["unspecified", "keyCompromise", "cACompromise", "affiliationChanged", "superseded", "cessationOfOperation",
      "certificateHold", "removeFromCRL", "privilegeWithdrawn", "aACompromise"],
 )  # fmt: skip
-def test_reasons(reason: str) -> None:
+def test_reads_reasons(reason: str) -> None:
     """CRL-10, NEG-102."""
     (found,) = judged(crl(CA, revoked=[entry(LEAF.serial, reason=reason)]))
     assert found.reason == reason
@@ -411,7 +411,7 @@ def test_every_entry_for_a_serial_is_found_in_order() -> None:
     ]
 
 
-def test_invalidity_date() -> None:
+def test_reads_an_invalidity_date() -> None:
     """CRL-12."""
     (found,) = judged(crl(CA, revoked=[entry(LEAF.serial, reason="keyCompromise", invalidity=AT)]))
     assert found.invalidity_date == AT
@@ -466,7 +466,7 @@ def test_the_last_certificate_issuer_says_whose_an_entry_is() -> None:
     assert len(parsed.entries_for(5, foreign)) == 1
 
 
-def test_a_certificate_issuer_that_cannot_be_read_may_be_anybody() -> None:
+def test_an_unreadable_certificate_issuer_may_be_any() -> None:
     universal = names.name(names.Attribute("CN", "CA".encode("utf-32-be"), 0x1C))
     for value in (asn1.null(), asn1.sequence(extensions.directory_name(universal))):
         broken = Extension("2.5.29.29", value, critical=True)
@@ -475,18 +475,18 @@ def test_a_certificate_issuer_that_cannot_be_read_may_be_anybody() -> None:
             assert "certificateIssuer" in found.doubt
 
 
-def test_entries_of_another_issuer_do_not_spoil_an_absence() -> None:
+def test_entries_of_another_issuer_do_not_affect_an_absence() -> None:
     """CRL-9: whoever they belong to, the serial is not among them."""
     assert judged(crl(CA, revoked=[entry(5, certificate_issuer=names.harbour("Other CA"))])) == ()
 
 
 @pytest.mark.parametrize("size", [60, 70, 80, 90, 100, 120, 250, 300])
-def test_entries_of_any_length_are_passed_over(size: int) -> None:
+def test_skips_entries_of_any_length(size: int) -> None:
     big = entry(5, extra=[Extension("1.3.6.1.4.1.55555.9", asn1.octet_string(bytes(size)))])
     assert len(judged(crl(CA, revoked=[big, big, LEAF, big]))) == 1
 
 
-def test_bytes_of_certificate_issuer_by_chance() -> None:
+def test_ignores_bytes_that_look_like_a_certificate_issuer() -> None:
     decoy = Extension("1.3.6.1.4.1.55555.9", asn1.oid("2.5.29.29"))
     assert len(judged(crl(CA, revoked=[entry(5, extra=[decoy]), LEAF]))) == 1
 
@@ -505,7 +505,7 @@ def test_a_certificate_issuer_that_cannot_be_read_leaves_all_open() -> None:
         asn1.sequence(asn1.integer(LEAF.serial), asn1.tlv(asn1.UTC_TIME, b"260230000000Z")),
     ],
 )
-def test_malformed_match(item: bytes) -> None:
+def test_a_malformed_matching_entry_is_in_doubt(item: bytes) -> None:
     """CRL-3."""
     assert undecided(crl(CA, revoked=[item])).reason == "revocation.crl.malformed"
 
@@ -536,13 +536,13 @@ def test_an_entry_with_an_extension_that_cannot_be_read_is_in_doubt() -> None:
         entry(5)[:-1],
     ],
 )
-def test_malformed_entry_elsewhere_spoils_the_list(item: bytes) -> None:
+def test_a_malformed_entry_leaves_the_list_in_doubt(item: bytes) -> None:
     """A list that is not strict DER could hide a serial number from a search for its bytes (LEAF's, in the first)."""
     for entries in (item, entry(4) + item + entry(6)):
         assert undecided(crl(CA, entries=entries)).reason == "revocation.crl.malformed"
 
 
-def test_chance_hits_are_no_entries() -> None:
+def test_ignores_serial_bytes_outside_of_entries() -> None:
     """The serial's bytes inside an extension, a date and across two entries."""
     serial = 0x0201
     needle = asn1.integer(serial)
@@ -555,12 +555,12 @@ def test_chance_hits_are_no_entries() -> None:
     assert len(judged(crl(CA, revoked=[inside, across, leaf, inside]), leaf)) == 1
 
 
-def test_empty_list_and_no_list() -> None:
+def test_accepts_an_empty_and_an_absent_list() -> None:
     assert judged(crl(CA)) == ()
     assert judged(crl(CA, entries=b"")) == ()
 
 
-def test_long_lists() -> None:
+def test_searches_long_lists() -> None:
     first = 1 << 126
     entries = many(50_000, first=first)
     parsed = Crl.parse(crl(CA, entries=entries))
@@ -571,7 +571,7 @@ def test_long_lists() -> None:
         assert parsed.entries_for(serial, parsed.issuer) == ()
 
 
-def test_every_entry_of_a_long_list_is_found_wherever_it_stands() -> None:
+def test_finds_every_entry_of_a_long_list() -> None:
     """Entries of many lengths, long ones among them: the places that are remembered of a list are true."""
     long = Extension("1.3.6.1.4.1.55555.9", bytes(300))
     serials = [(number * 0x9E3779B97F4A7C15) % (1 << 8 * (1 + number % 19)) + 300 for number in range(400)]
@@ -596,14 +596,14 @@ def test_lookup_agrees_with_a_walk_by_another_parser(serials: list[int], asked: 
 # Delta CRLs (CRL-13 to CRL-16)
 
 
-def test_delta_is_known_as_such() -> None:
+def test_recognises_a_delta() -> None:
     """CRL-14, CRL-16, NEG-114: the verifier refuses it as a base."""
     parsed = Crl.parse(crl(CA, number=6, delta_base=5))
     assert (parsed.number, parsed.base_number) == (6, 5)
     assert read_facts(parsed.der).is_delta
 
 
-def test_base_without_number() -> None:
+def test_a_delta_needs_a_base_with_a_number() -> None:
     """CRL-13, D50, NEG-113: the reference crashes."""
     assert Crl.parse(crl(CA, number=None)).number is None
 
@@ -618,7 +618,7 @@ def test_delta_of_the_same_scope_fits() -> None:
     _fits(crl(CA, number=2, delta_base=1, scope=HERE), crl(CA, scope=HERE))
 
 
-def test_delta_whose_scope_is_written_otherwise_fits() -> None:
+def test_accepts_a_delta_with_another_spelling_of_its_scope() -> None:
     """RFC 5280, 6.3.3 (c) and 7.1: "matching" is not "of the same bytes"."""
     point = names.Attribute("CN", "CRL1")
     full = asn1.sequence(*(item.raw for item in der.read(CA.subject).children()), asn1.set_of(point.der()))
@@ -642,14 +642,14 @@ def test_delta_whose_scope_is_written_otherwise_fits() -> None:
         (crl(ROOT, number=2, delta_base=1, scope=HERE), "another issuer"),
     ],
 )
-def test_delta_that_does_not_fit(delta: bytes, says: str) -> None:
+def test_refuses_a_delta_of_another_base(delta: bytes, says: str) -> None:
     """CRL-14; RFC 5280, 6.3.3 (c)."""
     with pytest.raises(Undecided, match=says) as caught:
         _fits(delta, crl(CA, scope=HERE))
     assert caught.value.reason == "revocation.crl.delta"
 
 
-def test_delta_with_an_unknown_critical_extension() -> None:
+def test_refuses_a_delta_with_an_unknown_critical_extension() -> None:
     """CRL-7, CRL-14."""
     with pytest.raises(Undecided) as caught:
         _fits(crl(CA, number=2, delta_base=1, extra=[UNKNOWN_CRITICAL]), crl(CA))
@@ -671,7 +671,7 @@ def test_panic_of_the_library_is_a_format_error() -> None:
 
 
 @pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt])
-def test_other_exceptions_pass_the_guard(kind: type[BaseException]) -> None:
+def test_does_not_catch_other_exceptions(kind: type[BaseException]) -> None:
     def raises() -> None:
         raise kind
 

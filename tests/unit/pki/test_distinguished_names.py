@@ -28,6 +28,6 @@ def test_special_characters_are_escaped(text: str, written: str) -> None:
     assert name_text(parse_name(names.name(("CN", text)))) == f"CN={written}"
 
 
-def test_bytes_behind_a_name_are_refused() -> None:
+def test_trailing_data_after_a_name_is_refused() -> None:
     with pytest.raises(FormatError, match="issuer: has 1 bytes of trailing data"):
         parse_name(names.harbour("x") + b"\0", where="issuer")

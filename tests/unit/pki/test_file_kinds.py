@@ -74,7 +74,7 @@ FILES = [
 
 
 @pytest.mark.parametrize(("data", "words", "remedy"), FILES)
-def test_a_file_that_holds_no_certificate_is_named_as_what_it_is(data: bytes, words: str, remedy: str) -> None:
+def test_names_the_kind_of_a_file_without_certificates(data: bytes, words: str, remedy: str) -> None:
     """STORE-5, D19."""
     with pytest.raises(FormatError) as caught:
         load_certificates(data)
@@ -82,7 +82,7 @@ def test_a_file_that_holds_no_certificate_is_named_as_what_it_is(data: bytes, wo
     assert remedy in caught.value.remedy
 
 
-def test_a_list_in_brackets_is_json_and_a_section_of_an_ini_file_is_not() -> None:
+def test_distinguishes_a_json_list_from_a_section_of_an_ini_file() -> None:
     """Windows leaves `r.pem:Zone.Identifier` beside a download: it was said to be JSON, and to get it again."""
     for data, is_json in ((b"[ZoneTransfer]\r\nZoneId=3\r\n", False), (b' [{"a": 1}]', True), (b"[ 1, 2]", True)):
         with pytest.raises(FormatError) as caught:
@@ -97,7 +97,7 @@ def test_store_6_a_certificate_counts_whatever_its_label(label: str) -> None:
 
 
 @pytest.mark.parametrize("label", ["EC PARAMETERS", "DH PARAMETERS", "EVIDENCE RECORD"])
-def test_a_block_of_another_label_is_named_by_it(label: str) -> None:
+def test_names_a_pem_block_by_its_label(label: str) -> None:
     """It was "certificate 2 of 2.certificate: is OBJECT IDENTIFIER, not SEQUENCE"."""
     block = f"-----BEGIN {label}-----\nBggqhkjOPQMBBw==\n-----END {label}-----\n".encode()
     with pytest.raises(FormatError, match=f"PEM block 2: is no certificate but a PEM block labelled {label}") as caught:
@@ -105,7 +105,7 @@ def test_a_block_of_another_label_is_named_by_it(label: str) -> None:
     assert "Take it out of the file" in caught.value.remedy
 
 
-def test_the_block_that_is_none_is_named_beside_good_ones() -> None:
+def test_names_the_malformed_block_beside_good_ones() -> None:
     with pytest.raises(FormatError, match="PEM block 2: is no certificate but a private key, labelled PRIVATE KEY"):
         load_certificates(ROOT.pem + EC.private_bytes(PEM, PKCS8, PLAIN) + ROOT.pem)
     mislabelled = EC.private_bytes(PEM, PKCS8, PLAIN).replace(b"PRIVATE KEY", b"CERTIFICATE")
@@ -113,7 +113,7 @@ def test_the_block_that_is_none_is_named_beside_good_ones() -> None:
         load_certificates(ROOT.pem + mislabelled)
 
 
-def test_a_certificate_that_is_cut_is_none_of_these() -> None:
+def test_a_truncated_certificate_is_no_other_kind() -> None:
     for size in range(1, len(ROOT.der) - 1, 7):
         with pytest.raises(FormatError) as caught:
             load_certificates(ROOT.der[:size])
@@ -121,7 +121,7 @@ def test_a_certificate_that_is_cut_is_none_of_these() -> None:
 
 
 @given(st.binary(max_size=80))
-def test_any_bytes_are_recognised_or_not(data: bytes) -> None:
+def test_any_bytes_give_a_kind_or_none(data: bytes) -> None:
     for shaped in (data, b"0\x82" + len(data).to_bytes(2, "big") + data):
         der_problem(shaped)
         with pytest.raises(FormatError):
@@ -132,7 +132,7 @@ BEGINNINGS = [b"", b"\xef\xbb\xbf", b"-----BEGIN ", b"\x30\x03\x0a\x01", b"MI", 
 
 
 @given(st.binary(max_size=80), st.sampled_from(BEGINNINGS))
-def test_any_bytes_in_the_place_of_evidence_have_a_sentence(data: bytes, begin: bytes) -> None:
+def test_any_bytes_given_as_evidence_are_explained(data: bytes, begin: bytes) -> None:
     armoured = b"-----BEGIN X-----\n" + base64.b64encode(data) + b"\n-----END X-----\n"
     for shaped in (begin + data, armoured, base64.b64encode(begin + data)):
         for wanted in (NeededFile.CRL, NeededFile.OCSP):
@@ -143,7 +143,7 @@ def test_any_bytes_in_the_place_of_evidence_have_a_sentence(data: bytes, begin: 
 
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("wanted", NeededFile)
-def test_every_kind_has_a_remedy_for_whoever_asks(kind: Kind, wanted: NeededFile) -> None:
+def test_every_kind_has_a_remedy(kind: Kind, wanted: NeededFile) -> None:
     remedy = remedy_for(kind, wanted)
     assert remedy
     assert not set("{}").intersection(remedy)

@@ -48,7 +48,7 @@ def refused(data: bytes, *, at: Any = AT) -> Undecided:
 # What it says
 
 
-def test_good() -> None:
+def test_reads_a_good_response() -> None:
     """OCSP-3."""
     found = answer(ocsp_response(LEAF))
     assert found is not None
@@ -57,7 +57,7 @@ def test_good() -> None:
     assert OcspResponse.parse(ocsp_response(LEAF)).produced_at == THIS_UPDATE
 
 
-def test_revoked() -> None:
+def test_reads_a_revoked_response() -> None:
     """NEG-118, OCSP-7."""
     data = ocsp_response(LEAF, status="revoked", reason="keyCompromise", revoked_at=START, invalidity=AT)
     found = answer(data)
@@ -66,20 +66,20 @@ def test_revoked() -> None:
     assert (found.revocation_time, found.invalidity_date) == (START, AT)
 
 
-def test_revoked_without_reason() -> None:
+def test_reads_a_revoked_response_without_reason() -> None:
     found = answer(ocsp_response(LEAF, status="revoked"))
     assert found is not None
     assert (found.status, found.reason, found.invalidity_date) == ("revoked", None, None)
 
 
-def test_unreadable_invalidity_date_softens_nothing() -> None:
+def test_an_unreadable_invalidity_date_is_ignored() -> None:
     """OCSP-7."""
     found = answer(ocsp_response(LEAF, status="revoked", extra=[Extension("2.5.29.24", asn1.null())]))
     assert found is not None
     assert (found.status, found.invalidity_date) == ("revoked", None)
 
 
-def test_unknown() -> None:
+def test_reads_an_unknown_response() -> None:
     """OCSP-8."""
     found = answer(ocsp_response(LEAF, status="unknown"))
     assert found is not None
@@ -104,18 +104,18 @@ def test_certificate_is_named_under_any_known_hash(hash_name: str) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"serial": LEAF.serial + 1}, {"name_hash": bytes(20)}, {"key_hash": bytes(20)}, {"cert_hash": "md5"}]
 )
-def test_another_certificate(wrong: dict[str, Any]) -> None:
+def test_refuses_a_response_about_another_certificate(wrong: dict[str, Any]) -> None:
     """OCSP-3, NEG-119: the reference compares the serial number only."""
     assert answer(ocsp_response(LEAF, **wrong)) is None
 
 
-def test_same_serial_of_another_ca() -> None:
+def test_refuses_the_same_serial_number_of_another_ca() -> None:
     """OCSP-3."""
     other = issue("leaf", issuer=ROOT, serial=LEAF.serial)
     assert answer(ocsp_response(other)) is None
 
 
-def test_the_right_answer_among_several() -> None:
+def test_finds_the_right_response_among_several() -> None:
     singles = [single(LEAF, serial=1, status="revoked"), single(LEAF, status="good"), single(LEAF, serial=2)]
     found = answer(ocsp_response(LEAF, singles=singles))
     assert found is not None
@@ -141,14 +141,14 @@ def test_the_newest_of_equal_answers_counts() -> None:
 
 
 @pytest.mark.parametrize("by_key", [True, False])
-def test_the_issuer_itself(by_key: bool) -> None:
+def test_accepts_the_issuer_as_responder(by_key: bool) -> None:
     """OCSP-4."""
     responder = accepted(ocsp_response(LEAF, by_key=by_key))
     assert (responder.certificate.der, responder.delegated, responder.no_check) == (CA.der, False, False)
 
 
 @pytest.mark.parametrize("by_key", [True, False])
-def test_a_delegate(by_key: bool) -> None:
+def test_accepts_a_delegate(by_key: bool) -> None:
     """OCSP-4, D35, D37."""
     responder = accepted(ocsp_response(LEAF, responder=DELEGATE, by_key=by_key))
     assert (responder.certificate.der, responder.delegated, responder.no_check) == (DELEGATE.der, True, True)
@@ -163,7 +163,7 @@ def test_signatures_with_sha_2(kind: str, hash_name: str) -> None:
     assert accepted(ocsp_response(LEAF, responder=delegate, hash_name=hash_name, pss=kind == "rsa2048")).delegated
 
 
-def test_sha_1_signature() -> None:
+def test_refuses_a_sha_1_signature() -> None:
     delegate = issue("ocsp", issuer=CA, key="rsa2048")
     error = refused(ocsp_response(LEAF, responder=delegate, hash_name="sha1"))
     assert error.reason == "revocation.ocsp.signature"
@@ -171,7 +171,7 @@ def test_sha_1_signature() -> None:
 
 
 @pytest.mark.parametrize("by_key", [True, False])
-def test_another_key_than_the_named_responder(by_key: bool) -> None:
+def test_refuses_another_key_than_that_of_the_named_responder(by_key: bool) -> None:
     """NEG-120."""
     for responder in (None, DELEGATE):
         error = refused(ocsp_response(LEAF, responder=responder, signed_by=ROOT.key, by_key=by_key))
@@ -179,31 +179,31 @@ def test_another_key_than_the_named_responder(by_key: bool) -> None:
 
 
 @pytest.mark.parametrize("by_key", [True, False])
-def test_responder_that_is_not_in_the_response(by_key: bool) -> None:
+def test_refuses_a_responder_that_is_not_in_the_response(by_key: bool) -> None:
     """NEG-120."""
     error = refused(ocsp_response(LEAF, responder=DELEGATE, embed=[], by_key=by_key))
     assert error.reason == "revocation.ocsp.responder"
     assert "neither the issuer" in str(error)
 
 
-def test_embedded_certificate_that_is_not_the_named_responder() -> None:
+def test_ignores_an_embedded_certificate_of_another_responder() -> None:
     """OCSP-4: the reference takes the first embedded certificate, whatever the response names."""
     error = refused(ocsp_response(LEAF, responder=DELEGATE, responder_id=asn1.explicit(1, names.harbour("Nobody"))))
     assert error.reason == "revocation.ocsp.responder"
     assert "CN=Nobody" in str(error)
 
 
-def test_the_responder_among_several_certificates() -> None:
+def test_finds_the_responder_among_several_certificates() -> None:
     assert accepted(ocsp_response(LEAF, responder=DELEGATE, embed=[LEAF, ROOT, DELEGATE])).delegated
 
 
-def test_a_delegate_with_the_name_of_the_ca() -> None:
+def test_accepts_a_delegate_with_the_name_of_the_ca() -> None:
     twin = issue("ocsp", issuer=CA, subject=CA.subject)
     responder = accepted(ocsp_response(LEAF, responder=twin))
     assert responder.certificate.der == twin.der
 
 
-def test_delegate_of_another_ca() -> None:
+def test_refuses_a_delegate_of_another_ca() -> None:
     """OCSP-4, NEG-120."""
     for other in (issue("ocsp", issuer=ROOT), issue("ocsp", issuer=issue("root", subject=CA.subject, key="p384"))):
         error = refused(ocsp_response(LEAF, responder=other))
@@ -211,7 +211,7 @@ def test_delegate_of_another_ca() -> None:
         assert "not issued by the certificate's issuer" in str(error)
 
 
-def test_delegate_of_a_delegate() -> None:
+def test_refuses_a_delegate_of_a_delegate() -> None:
     """RFC 6960, 4.2.2.2: directly."""
     below = issue("ocsp", issuer=DELEGATE, slot=7, subject="CN=below")
     assert refused(ocsp_response(LEAF, responder=below, embed=[below, DELEGATE])).reason == "revocation.ocsp.responder"
@@ -225,7 +225,7 @@ def test_delegate_of_a_delegate() -> None:
         ExtendedKeyUsage((extensions.ANY_USAGE,)),
     ],
 )
-def test_delegate_without_ocsp_signing(usage: ExtendedKeyUsage | None) -> None:
+def test_refuses_a_delegate_without_ocsp_signing(usage: ExtendedKeyUsage | None) -> None:
     """D35, NEG-121."""
     error = refused(ocsp_response(LEAF, responder=issue("ocsp", issuer=CA, extended_key_usage=usage)))
     assert error.reason == "revocation.ocsp.responder"
@@ -294,12 +294,12 @@ def test_errors_of_the_responder(status: int) -> None:
         OcspResponse.parse(ocsp_error(status))
 
 
-def test_success_without_a_response() -> None:
+def test_refuses_success_without_a_response() -> None:
     with pytest.raises(FormatError, match="successful but empty"):
         OcspResponse.parse(ocsp_error(0))
 
 
-def test_response_of_another_type() -> None:
+def test_refuses_a_response_of_another_type() -> None:
     """OCSP-3."""
     with pytest.raises(FormatError, match=r"1\.2\.3, not a basic OCSP response"):
         OcspResponse.parse(ocsp_response(LEAF, response_type="1.2.3"))
@@ -343,14 +343,14 @@ def test_malformed_is_a_format_error(data: bytes, says: str) -> None:
 
 
 @pytest.mark.parametrize("member", ["extra", "response_extensions"])
-def test_extensions_that_cannot_be_read_are_a_doubt(member: str) -> None:
+def test_unreadable_extensions_leave_a_doubt(member: str) -> None:
     """OCSP-6."""
     twice: dict[str, Any] = {member: [NON_CRITICAL, NON_CRITICAL]}
     (found,) = OcspResponse.parse(ocsp_response(LEAF, **twice)).responses
     assert "appears twice" in found.doubt
 
 
-def test_a_certificate_that_cannot_be_read_spoils_no_other() -> None:
+def test_ignores_an_unreadable_certificate_beside_others() -> None:
     """Nobody signed which certificates lie in a response: whoever carries it could stop its use with one more."""
     junk = asn1.sequence(asn1.null())
     assert accepted(ocsp_response(LEAF, embed=[junk])).certificate.der == CA.der
@@ -362,7 +362,7 @@ def test_a_certificate_that_cannot_be_read_spoils_no_other() -> None:
 
 
 @pytest.mark.parametrize("status", [asn1.implicit(3, b""), asn1.implicit(0, b"x"), asn1.implicit(2, b"x"), asn1.null()])
-def test_status_that_does_not_exist(status: bytes) -> None:
+def test_refuses_an_unknown_status(status: bytes) -> None:
     good = asn1.implicit(0, b"")
     members = der.read(single(LEAF)).children()
     assert members[1].raw == good
@@ -371,7 +371,7 @@ def test_status_that_does_not_exist(status: bytes) -> None:
         OcspResponse.parse(ocsp_response(LEAF, singles=[strange]))
 
 
-def test_version() -> None:
+def test_refuses_other_versions() -> None:
     """1 is the default; written out it is accepted all the same."""
     assert OcspResponse.parse(ocsp_response(LEAF, version=1)).produced_at == THIS_UPDATE
     with pytest.raises(FormatError, match=r"ocsp.version: is not 1"):
@@ -386,7 +386,7 @@ def test_critical_invalidity_date_is_understood() -> None:
     assert found.invalidity_date == AT
 
 
-def test_responder_in_words() -> None:
+def test_describes_the_responder() -> None:
     named, keyed = ocsp_response(LEAF), ocsp_response(LEAF, by_key=True)
     assert OcspResponse.parse(named).responder == "CN=Intermediate 1,O=Harbour Works,ST=WA,C=US"
     assert OcspResponse.parse(keyed).responder == f"key {key_identifier(CA.key).hex()}"
@@ -439,7 +439,7 @@ def test_openssl_accepts_what_is_accepted(tmp_path: Path) -> None:
         assert accepted(data).delegated is (responder is not None)
 
 
-def test_the_end_of_whoever_signed_is_not_that_of_another_of_the_name() -> None:
+def test_uses_the_validity_of_the_certificate_that_signed() -> None:
     """A responder that got a new key sends both certificates; what it signed with the old one ends with that."""
     old = issue("ocsp", issuer=CA, not_after=AT + timedelta(days=2))
     new = issue("ocsp", issuer=CA, subject=old.subject, key="p384", not_after=AT + timedelta(days=90))

@@ -61,7 +61,7 @@ def refused(data: bytes, reason: str, says: str = ".", *, trusted: Anchors = TRU
     return caught.value
 
 
-def test_a_good_token() -> None:
+def test_accepts_a_valid_token() -> None:
     found = verified(token(TSA, VALUE, serial=2**159, accuracy=(1, 500, 250)))
     assert (found.gen_time, found.policy, found.serial, found.imprint_hash) == (AT, POLICY, 2**159, "sha256")
     assert found.earliest == AT - timedelta(seconds=1, milliseconds=500, microseconds=250)
@@ -69,7 +69,7 @@ def test_a_good_token() -> None:
     assert [item.der for item in found.chain] == [item.der for item in TSA.chain]
 
 
-def test_facts_before_any_check() -> None:
+def test_reads_facts_before_any_check() -> None:
     parsed = TimestampToken.parse(token(TSA, VALUE, corrupt_signature=True, accuracy=(2, None, None)))
     assert (parsed.gen_time, parsed.accuracy, parsed.policy, parsed.serial) == (AT, timedelta(seconds=2), POLICY, 1)
     assert [item.der for item in parsed.certificates] == [TSA.der, INTERMEDIATE.der]
@@ -78,7 +78,7 @@ def test_facts_before_any_check() -> None:
 # Form (TS-10, TS-15, TS-16, TS-17)
 
 
-def test_a_whole_response_is_named_as_such() -> None:
+def test_names_a_whole_response() -> None:
     """TS-10, NEG-88."""
     with pytest.raises(FormatError, match="a whole TimeStampResp, the authority's answer, instead of the token"):
         TimestampToken.parse(response(token(TSA, VALUE)))
@@ -96,20 +96,20 @@ def test_a_whole_response_is_named_as_such() -> None:
         (asn1.sequence(asn1.oid(SIGNED_DATA)), "content: is missing"),
     ],
 )
-def test_garbage_truncated_or_trailing(data: bytes, says: str) -> None:
+def test_refuses_malformed_truncated_or_trailing_data(data: bytes, says: str) -> None:
     """TS-15, NEG-87."""
     with pytest.raises(FormatError, match=says):
         TimestampToken.parse(data)
 
 
-def test_indefinite_length() -> None:
+def test_refuses_an_indefinite_length() -> None:
     """TS-15, LIM-14."""
     data = token(TSA, VALUE)
     with pytest.raises(FormatError, match="indefinite length, which is BER"):
         TimestampToken.parse(b"\x30\x80" + data[4:] + b"\x00\x00")
 
 
-def test_longer_form_of_a_length() -> None:
+def test_refuses_a_longer_form_of_a_length() -> None:
     """TS-15: the reference would convert it; it is refused by name."""
     data = token(TSA, VALUE)
     assert data[1] == 0x82
@@ -118,13 +118,13 @@ def test_longer_form_of_a_length() -> None:
 
 
 @pytest.mark.parametrize("version", [1, 2, 4, 5])
-def test_signed_data_of_another_version(version: int) -> None:
+def test_refuses_signed_data_of_another_version(version: int) -> None:
     """TS-16, NEG-101."""
     with pytest.raises(FormatError, match=rf"signedData.version: is {version}, not 3"):
         TimestampToken.parse(token(TSA, VALUE, version=version))
 
 
-def test_embedded_evidence_is_legal_and_handed_on() -> None:
+def test_hands_on_embedded_evidence() -> None:
     """TS-16, D51, NEG-101: the reference cannot parse such a token."""
     revoking, answer = crl(INTERMEDIATE, revoked=[TSA]), ocsp_response(TSA)
     other = asn1.explicit(1, asn1.oid("1.3.6.1.5.5.7.16.2"), answer)
@@ -139,33 +139,33 @@ def test_embedded_evidence_is_bounded() -> None:
         TimestampToken.parse(token(TSA, VALUE, crls=[b"\x30\x00"] * 65))
 
 
-def test_something_else_among_the_certificates() -> None:
+def test_refuses_other_objects_among_the_certificates() -> None:
     """TS-16."""
     for choice in (asn1.explicit(1, asn1.null()), asn1.explicit(3, asn1.null())):
         with pytest.raises(FormatError, match=r"something that is no X\.509 certificate"):
             TimestampToken.parse(token(TSA, VALUE, embed=[TSA, choice]))
 
 
-def test_certificate_that_cannot_be_parsed() -> None:
+def test_refuses_an_unparsable_certificate() -> None:
     """TS-16."""
     with pytest.raises(FormatError, match=r"signedData.certificates\[1\]"):
         TimestampToken.parse(token(TSA, VALUE, embed=[TSA, asn1.sequence(asn1.null())]))
 
 
 @pytest.mark.parametrize("sort", [True, False])
-def test_certificates_in_any_order(sort: bool) -> None:
+def test_accepts_certificates_in_any_order(sort: bool) -> None:
     """Real authorities write the SET unsorted, which CMS allows."""
     for embed in ([TSA, INTERMEDIATE, ROOT], [ROOT, INTERMEDIATE, TSA], [STRANGER, TSA, INTERMEDIATE]):
         assert verified(token(TSA, VALUE, embed=embed, sort_certificates=sort)).gen_time == AT
 
 
-def test_content_of_another_type() -> None:
+def test_refuses_content_of_another_type() -> None:
     """TS-17."""
     with pytest.raises(FormatError, match="not TSTInfo"):
         TimestampToken.parse(token(TSA, VALUE, e_content_type="1.2.840.113549.1.7.1"))
 
 
-def test_tst_info_of_another_version() -> None:
+def test_refuses_tst_info_of_another_version() -> None:
     """TS-17."""
     with pytest.raises(FormatError, match=r"tstInfo.version: is 2, not 1"):
         TimestampToken.parse(token(TSA, VALUE, tst_version=2))
@@ -188,7 +188,7 @@ def test_numbers_of_certificates_and_signers_are_bounded(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("text", "microsecond"), [(b"20260601120000.5Z", 500_000), (b"20260601120000.123456789Z", 123_456)]
 )
-def test_fractions_of_a_second(text: bytes, microsecond: int) -> None:
+def test_reads_fractions_of_a_second(text: bytes, microsecond: int) -> None:
     """TS-18."""
     found = verified(token(TSA, VALUE, gen_time=text))
     assert found.gen_time == datetime(2026, 6, 1, 12, 0, 0, microsecond, tzinfo=UTC)
@@ -197,7 +197,7 @@ def test_fractions_of_a_second(text: bytes, microsecond: int) -> None:
 @pytest.mark.parametrize(
     "text", [b"20260601120000", b"20260601120000.50Z", b"20260601120000.Z", b"20260601120000+0000", b"202606011200Z"]
 )
-def test_times_that_are_not_der(text: bytes) -> None:
+def test_refuses_times_that_are_not_der(text: bytes) -> None:
     """TS-18; RFC 3161, 2.4.2."""
     with pytest.raises(FormatError, match="genTime"):
         TimestampToken.parse(token(TSA, VALUE, gen_time=text))
@@ -215,26 +215,28 @@ def test_times_that_are_not_der(text: bytes) -> None:
         ((60, None, None), BASELINE_POLICY, 60.0),
     ],
 )
-def test_accuracy(accuracy: tuple[int | None, int | None, int | None] | None, policy: str, seconds: float) -> None:
+def test_reads_the_accuracy(
+    accuracy: tuple[int | None, int | None, int | None] | None, policy: str, seconds: float
+) -> None:
     """TS-25."""
     found = verified(token(TSA, VALUE, accuracy=accuracy, policy=policy))
     assert (found.latest - AT, AT - found.earliest) == (timedelta(seconds=seconds),) * 2
 
 
 @pytest.mark.parametrize("accuracy", [(-1, None, None), (None, 1000, None), (None, None, -5), (2**40, None, None)])
-def test_accuracy_that_makes_no_sense(accuracy: tuple[int | None, int | None, int | None]) -> None:
+def test_refuses_a_malformed_accuracy(accuracy: tuple[int | None, int | None, int | None]) -> None:
     """TS-25."""
     with pytest.raises(FormatError, match=r"tstInfo.accuracy"):
         TimestampToken.parse(token(TSA, VALUE, accuracy=accuracy))
 
 
-def test_accuracy_that_reaches_beyond_time() -> None:
+def test_refuses_an_accuracy_beyond_the_calendar() -> None:
     """TS-25."""
     with pytest.raises(LimitError, match="beyond the years"):
         TimestampToken.parse(token(TSA, VALUE, gen_time=b"99991231235959Z", accuracy=(5, None, None)))
 
 
-def test_what_only_the_requester_needs_is_not_looked_at() -> None:
+def test_ignores_members_for_the_requester() -> None:
     """TS-18."""
     data = token(
         TSA, VALUE, nonce=None, ordering=True, tsa_name=STRANGER.subject, serial=0, tst_extensions=[NON_CRITICAL]
@@ -242,7 +244,7 @@ def test_what_only_the_requester_needs_is_not_looked_at() -> None:
     assert verified(data).serial == 0
 
 
-def test_critical_extension_of_tst_info() -> None:
+def test_refuses_a_critical_extension_of_tst_info() -> None:
     """RFC 3161, 2.4.2, by X.509's rule for critical extensions; the reference does not look (TS-18)."""
     with pytest.raises(FormatError, match="critical extension that is not understood"):
         TimestampToken.parse(token(TSA, VALUE, tst_extensions=[UNKNOWN_CRITICAL]))
@@ -252,19 +254,19 @@ def test_critical_extension_of_tst_info() -> None:
 
 
 @pytest.mark.parametrize("name", ["sha256", "sha384", "sha512"])
-def test_any_sha_2_imprint(name: str) -> None:
+def test_accepts_any_sha_2_imprint(name: str) -> None:
     """TS-12, D30: which one it was is stated, so that the verifier can warn."""
     assert verified(token(TSA, VALUE, imprint_hash=name)).imprint_hash == name
 
 
 @pytest.mark.parametrize("name", ["sha1", "md5"])
-def test_weak_imprint(name: str) -> None:
+def test_refuses_a_weak_imprint(name: str) -> None:
     """TS-12, NEG-90."""
     refused(token(TSA, VALUE, imprint_hash=name), "timestamp.hash", "imprint hash is")
 
 
 @pytest.mark.parametrize("imprint", [None, b"", bytes(32), bytes(31)])
-def test_imprint_of_other_bytes(imprint: bytes | None) -> None:
+def test_refuses_an_imprint_of_other_bytes(imprint: bytes | None) -> None:
     """TS-11, NEG-89."""
     refused(token(TSA, b"other bytes", imprint=imprint), "timestamp.imprint")
 
@@ -278,7 +280,7 @@ def test_signer_digests(name: str) -> None:
     assert verified(token(TSA, VALUE, digest=name)).gen_time == AT
 
 
-def test_weak_signer_digest() -> None:
+def test_refuses_a_weak_signer_digest() -> None:
     """TS-19, NEG-90."""
     refused(token(TSA, VALUE, digest="sha1", signature_hash="sha256"), "timestamp.hash", "signer's digest hash is sha1")
 
@@ -299,21 +301,21 @@ def test_signed_attributes(changes: dict[str, Any], says: str) -> None:
     refused(token(TSA, VALUE, **changes), "timestamp.attributes", says)
 
 
-def test_attribute_that_appears_twice() -> None:
+def test_refuses_an_attribute_that_appears_twice() -> None:
     """TS-19; RFC 5652, 11."""
     again = attribute(MESSAGE_DIGEST, asn1.octet_string(bytes(32)))
     with pytest.raises(FormatError, match="twice"):
         TimestampToken.parse(token(TSA, VALUE, extra_attributes=[again]))
 
 
-def test_attribute_with_two_values() -> None:
+def test_refuses_an_attribute_with_two_values() -> None:
     """TS-19; RFC 5652, 11."""
     two = attribute(MESSAGE_DIGEST, asn1.octet_string(bytes(32)), asn1.octet_string(bytes(31)))
     data = token(TSA, VALUE, drop=[MESSAGE_DIGEST], extra_attributes=[two])
     refused(data, "timestamp.malformed", "messageDigest: holds 2 elements")
 
 
-def test_attributes_are_hashed_as_they_stand() -> None:
+def test_hashes_attributes_as_encoded() -> None:
     """An order that is not DER's is kept: what was signed is what was received."""
     later = attribute("1.2.3", asn1.octet_string(bytes(300)))
     data = token(TSA, VALUE, sorted_attributes=False, extra_attributes=[later, attribute("1.2.4", asn1.null())])
@@ -355,12 +357,12 @@ def test_both_versions_of_signing_certificate() -> None:
         ({"signers": []}, "has no signer"),
     ],
 )
-def test_signing_certificate_that_cannot_be_established(changes: dict[str, Any], says: str) -> None:
+def test_refuses_an_unknown_signing_certificate(changes: dict[str, Any], says: str) -> None:
     """TS-19, TS-20, NEG-91, NEG-92."""
     refused(token(TSA, VALUE, **changes), "timestamp.signer", says)
 
 
-def test_signing_certificate_of_somebody_else() -> None:
+def test_refuses_another_signing_certificate() -> None:
     """TS-20, NEG-91: the certificate that the attribute names is in the token and is not the signer's."""
     other = issue("tsa", issuer=INTERMEDIATE, key="p384")
     data = token(TSA, VALUE, ess_certificate=other, embed=[TSA, other, INTERMEDIATE])
@@ -370,12 +372,12 @@ def test_signing_certificate_of_somebody_else() -> None:
     )
 
 
-def test_weak_hash_in_signing_certificate_v2() -> None:
+def test_refuses_a_weak_hash_in_signing_certificate_v2() -> None:
     """TS-20."""
     refused(token(TSA, VALUE, ess_hash="sha1"), "timestamp.hash", "signing-certificate-v2 hash is sha1")
 
 
-def test_malformed_signing_certificate_v2() -> None:
+def test_refuses_a_malformed_signing_certificate_v2() -> None:
     """TS-20."""
     for value in (asn1.null(), asn1.sequence(asn1.sequence()), asn1.sequence(asn1.sequence(asn1.sequence()))):
         broken = attribute("1.2.840.113549.1.9.16.2.47", value)
@@ -396,7 +398,7 @@ _BROKEN = asn1.tlv(asn1.SET, b"\x30\x05\x00")
     ],
     ids=lambda options: next(iter(options)),
 )
-def test_what_nobody_reads_is_der_too(options: Mapping[str, Any]) -> None:
+def test_unused_members_must_be_der(options: Mapping[str, Any]) -> None:
     """The reference implementation refuses a token that is damaged anywhere."""
     with pytest.raises(FormatError, match="DER"):
         TimestampToken.parse(token(TSA, VALUE, **options))
@@ -426,27 +428,27 @@ def test_signature_algorithms(kind: str, hash_name: str) -> None:
         assert verified(token(tsa, VALUE, digest=hash_name, bare_rsa=True), trusted=trusted).gen_time == AT
 
 
-def test_pss_with_another_hash_than_the_signer_states() -> None:
+def test_refuses_pss_with_another_hash_than_stated() -> None:
     """RFC 4056, 3: the parameters and digestAlgorithm name one hash; the reference implementation uses the latter."""
     tsa = Pki().tsa_chain("rsa2048")
     wrong = token(tsa, VALUE, digest="sha256", signature_hash="sha512", pss=True)
     refused(wrong, "timestamp.signature", "SHA-512.*digest sha256", trusted=anchors(tsa.root))
 
 
-def test_sha_1_signature() -> None:
+def test_refuses_a_sha_1_signature() -> None:
     """TS-21."""
     tsa = Pki().tsa_chain("rsa2048")
     data = token(tsa, VALUE, signature_hash="sha1")
     refused(data, "timestamp.signature", "SHA-1 with RSA", trusted=anchors(tsa.root))
 
 
-def test_tampered_signature() -> None:
+def test_refuses_a_changed_signature() -> None:
     """NEG-96."""
     refused(token(TSA, VALUE, corrupt_signature=True), "timestamp.signature", "does not verify")
     refused(token(TSA, VALUE, signed_by=key("p256", 4)), "timestamp.signature", "does not verify")
 
 
-def test_several_signers() -> None:
+def test_the_first_of_several_signers_that_passes_counts() -> None:
     """TS-24: the first that passes counts; where none does, the first one's flaw is named."""
     content = tst_info(VALUE)
     bad = signer(TSA, content, corrupt_signature=True)
@@ -465,7 +467,7 @@ def test_a_root_inside_the_token_is_not_trusted() -> None:
     refused(token(STRANGER, VALUE, embed=list(STRANGER.chain)), "timestamp.untrusted")
 
 
-def test_no_trust_store() -> None:
+def test_refuses_a_token_without_a_trust_store() -> None:
     """TS-22: nothing is trusted by default."""
     refused(token(TSA, VALUE, embed=list(TSA.chain)), "timestamp.untrusted", trusted=anchors())
 
@@ -475,7 +477,7 @@ def test_the_root_need_not_be_in_the_token() -> None:
     assert verified(token(TSA, VALUE, embed=[TSA, INTERMEDIATE])).chain[-1].der == ROOT.der
 
 
-def test_missing_intermediate() -> None:
+def test_refuses_a_missing_intermediate() -> None:
     """TS-22, NEG-93."""
     refused(token(TSA, VALUE, embed=[TSA]), "timestamp.untrusted", "neither in the trust stores nor in the token")
     with pytest.raises(Rejected) as caught:
@@ -506,7 +508,7 @@ def test_certificates_are_judged_at_the_stated_time() -> None:
     refused(token(tsa, VALUE, gen_time=AT - timedelta(days=9, seconds=1)), "timestamp.validity")
 
 
-def test_signing_time_must_lie_inside_the_chain() -> None:
+def test_signing_time_must_be_within_the_validity_of_the_chain() -> None:
     """TS-23."""
     tsa = issue("tsa", issuer=INTERMEDIATE, not_before=AT - timedelta(days=9), not_after=AT + timedelta(days=9))
     assert verified(token(tsa, VALUE, signing_time=AT + timedelta(days=9))).gen_time == AT
@@ -514,7 +516,7 @@ def test_signing_time_must_lie_inside_the_chain() -> None:
     refused(late, "timestamp.validity", "was signed at 2026-06-10T12:00:01Z, by its own account")
 
 
-def test_hostile_text_is_made_safe() -> None:
+def test_escapes_hostile_text() -> None:
     tsa = issue("tsa", issuer=issue("root", subject="CN=\x1b[2Jroot"), subject="CN=\x1b[31mtsa")
     error = refused(token(tsa, VALUE, corrupt_signature=True), "timestamp.signature")
     assert "\x1b" not in str(error) + str(dict(error.facts))
@@ -568,7 +570,7 @@ ess_cert_id_alg = {hash}
 
 @pytest.mark.parametrize(("ess_hash", "chain"), [("sha256", "no"), ("sha512", "yes"), ("sha1", "no")])
 @pytest.mark.parametrize("kind", ["rsa2048", "p384"])
-def test_tokens_that_openssl_makes(tmp_path: Path, kind: str, ess_hash: str, chain: str) -> None:
+def test_accepts_tokens_of_openssl(tmp_path: Path, kind: str, ess_hash: str, chain: str) -> None:
     """TS-20, TS-21: real tokens of another implementation, rsaEncryption and an unsorted SET included."""
     tsa = Pki().tsa_chain(kind)
     (tmp_path / "tsa.cnf").write_text(CONFIGURATION.format(hash=ess_hash, chain=chain))

@@ -48,7 +48,7 @@ class TestRequest:
 
 
 class TestAnswer:
-    def test_gives_the_token_as_it_came(self) -> None:
+    def test_returns_the_token_unchanged(self) -> None:
         assert read_response(response(GOOD), QUERY) == GOOD
 
     def test_granted_with_modifications_is_granted(self) -> None:
@@ -63,7 +63,7 @@ class TestAnswer:
         assert words in str(error)
         assert error.facts["status"] == status
 
-    def test_a_refusal_counts_even_beside_a_token(self) -> None:
+    def test_a_refusal_counts_beside_a_token(self) -> None:
         assert refused(response(GOOD, status=2)).facts["status"] == 2
 
     def test_names_the_failures_and_what_the_authority_says(self) -> None:
@@ -83,7 +83,7 @@ class TestAnswer:
         data = response(token(TSA, VALUE, imprint_hash="sha512", imprint=QUERY.imprint))
         assert "other bytes" in str(refused(data))
 
-    def test_of_a_mebibyte_and_more_is_not_even_looked_at(self) -> None:
+    def test_over_the_bound_is_refused_unread(self) -> None:
         """LIM-8."""
         assert "more than 1048576" in str(refused(bytes(1024 * 1024 + 1)))
 

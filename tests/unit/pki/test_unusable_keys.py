@@ -49,7 +49,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize(("public", "name"), KINDS)
-def test_such_a_certificate_is_read_and_nothing_is_verified_with_it(public: bytes, name: str) -> None:
+def test_reads_a_certificate_with_an_unusable_key_and_verifies_nothing_with_it(public: bytes, name: str) -> None:
     root = issue("root", public=public)
     leaf = issue("leaf", issuer=root)
     parsed = Certificate.parse(root.der)
@@ -63,7 +63,7 @@ def test_such_a_certificate_is_read_and_nothing_is_verified_with_it(public: byte
 
 
 @pytest.mark.parametrize(("public", "name"), KINDS)
-def test_a_chain_that_needs_it_fails(public: bytes, name: str) -> None:
+def test_refuses_a_chain_with_an_unusable_key(public: bytes, name: str) -> None:
     root, good = issue("root", public=public), issue("root")
     below = issue("leaf", issuer=root)
     leaf = issue("leaf", issuer=good, public=public)
@@ -80,7 +80,7 @@ def test_a_chain_that_needs_it_fails(public: bytes, name: str) -> None:
 
 
 @pytest.mark.parametrize(("public", "name"), KINDS)
-def test_such_an_anchor_matches_nothing(public: bytes, name: str) -> None:
+def test_an_anchor_with_an_unusable_key_matches_nothing(public: bytes, name: str) -> None:
     root, good = (Certificate.parse(item.der) for item in (issue("root", public=public), issue("root")))
     anchors = Anchors.of({"ca:harbour": (root, good)})
     assert list(anchors) == [good]
@@ -90,7 +90,7 @@ def test_such_an_anchor_matches_nothing(public: bytes, name: str) -> None:
 
 
 @pytest.mark.parametrize(("public", "name"), KINDS)
-def test_it_spoils_neither_a_token_nor_an_ocsp_response(public: bytes, name: str) -> None:
+def test_accepts_tokens_and_responses_with_such_a_certificate_beside(public: bytes, name: str) -> None:
     root = issue("root")
     stranger = issue("intermediate", issuer=root, public=public, subject="C=RU,O=Stranger")
     tsa, leaf = issue("tsa", issuer=root), issue("leaf", issuer=root)
@@ -115,7 +115,7 @@ def test_a_broken_key_of_a_known_kind_is_no_certificate() -> None:
             Certificate.parse(issue("root", public=foreign_info(dotted, *parameters)).der)
 
 
-def test_a_store_file_with_such_a_certificate_is_read_whole() -> None:
+def test_reads_a_store_file_with_such_a_certificate_whole() -> None:
     odd, good = issue("root", public=foreign_info("1.2.643.7.1.1.1.1")), issue("root")
     assert [item.der for item in load_certificates(odd.pem + good.pem)] == [odd.der, good.der]
 

@@ -20,12 +20,12 @@ ONE = b"http://crl.example/a%20b.crl"
         b"http://crl.example/a b.crl",
     ],
 )
-def test_the_same(other: bytes) -> None:
+def test_accepts_equal_uris(other: bytes) -> None:
     """RFC 5280, 7.4: scheme and host without case, default port, escapes (RFC 3986, 6.2.2, 6.2.3)."""
     assert uri_key(other) == uri_key(ONE)
 
 
-def test_escapes_and_empty_paths() -> None:
+def test_compares_escapes_and_empty_paths() -> None:
     assert uri_key(b"http://crl.example/a%2fb") == uri_key(b"http://crl.example/a%2Fb")
     assert uri_key(b"http://crl.example") == uri_key(b"http://crl.example/")
 
@@ -46,5 +46,5 @@ def test_escapes_and_empty_paths() -> None:
         (b"urn:A", b"urn:a"),
     ],
 )
-def test_others(one: bytes, other: bytes) -> None:
+def test_distinguishes_other_uris(one: bytes, other: bytes) -> None:
     assert uri_key(one) != uri_key(other)

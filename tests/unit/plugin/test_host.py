@@ -60,7 +60,7 @@ def test_a_good_plugin_is_used(command: str) -> None:
     assert ask(changed(command), command)
 
 
-def test_metadata_is_all_there() -> None:
+def test_reads_all_members_of_metadata() -> None:
     metadata = fake(Behaviour()).metadata()
     assert (metadata.name, str(metadata.version), metadata.contracts) == ("good", "1.2.3", ("1.0",))
     assert metadata.offers(Capability.RAW)
@@ -93,7 +93,7 @@ def test_metadata_of_another_plugin_or_contract_is_refused(member: str, value: A
         changed(METADATA, **{member: value}).metadata()
 
 
-def test_further_contract_versions_and_unknown_capabilities_are_fine() -> None:
+def test_accepts_further_contract_versions_and_unknown_capabilities() -> None:
     """PLUGIN-13: one version per major; D42: a capability that we do not know."""
     plugin = changed(METADATA, supportedContractVersions=["2.0", "1.0"], capabilities=["SIGNATURE_GENERATOR.ELSE"])
     assert plugin.metadata().capabilities == {"SIGNATURE_GENERATOR.ELSE"}
@@ -172,7 +172,7 @@ def test_every_request_carries_the_contract_version_and_the_configuration(comman
     assert (request["contractVersion"], request["pluginConfig"]) == ("1.0", {})
 
 
-def test_a_request_for_a_signature_says_what_the_key_is() -> None:
+def test_a_request_for_a_signature_describes_the_key() -> None:
     """PLUGIN-23: bytes are standard base64, and not hashed."""
     request = seen("generate-signature")
     assert (request["keySpec"], request["hashAlgorithm"], request["payload"]) == ("EC-256", "SHA-256", "YWJj")

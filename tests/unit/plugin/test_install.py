@@ -85,11 +85,11 @@ def test_an_archive_is_installed_with_the_files_beside_the_executable(tmp_path: 
     assert modes == {"notation-good": 0o755, "LICENSE": 0o644}
 
 
-def test_a_name_that_begins_with_dot_slash_is_at_the_top(tmp_path: Path) -> None:
+def test_accepts_names_that_begin_with_dot_slash(tmp_path: Path) -> None:
     assert put(tmp_path, "p.tar.gz", make_tar({"./notation-good": GOOD})).metadata.name == "good"
 
 
-def test_without_a_checksum_nothing_is_installed_and_nothing_run(tmp_path: Path) -> None:
+def test_installs_and_runs_nothing_without_a_checksum(tmp_path: Path) -> None:
     log = tmp_path / "log"
     path = tmp_path / "notation-good"
     path.write_bytes(executable(Behaviour(log=str(log))).encode())
@@ -127,14 +127,14 @@ def test_an_archive_needs_exactly_one_executable(
 @pytest.mark.parametrize(
     "bad", ["../evil", "a/../../evil", "..", "/etc/evil", "a..b", "..\\evil", "C:\\evil", "\\evil"]
 )
-def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str, make: Make, bad: str) -> None:
+def test_names_outside_of_the_folder_are_refused(tmp_path: Path, name: str, make: Make, bad: str) -> None:
     """PLUGIN-3."""
     with pytest.raises(FormatError, match="leads elsewhere"):
         put(tmp_path, name, make({"notation-good": GOOD, bad: b"x"}))
     assert nothing_is_there(tmp_path)
 
 
-def test_links_and_devices_are_no_executables(tmp_path: Path) -> None:
+def test_refuses_links_and_devices_as_executables(tmp_path: Path) -> None:
     for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE):
         with pytest.raises(FormatError, match="exactly one executable"):
             put(tmp_path, "p.tar.gz", make_tar({"notation-good": b""}, kind))
@@ -143,7 +143,7 @@ def test_links_and_devices_are_no_executables(tmp_path: Path) -> None:
 
 
 @ARCHIVES
-def test_a_member_that_is_there_twice_is_refused(tmp_path: Path, name: str, make: Make) -> None:
+def test_a_doubled_member_is_refused(tmp_path: Path, name: str, make: Make) -> None:
     data = make({"notation-good": GOOD, "notation-goo2": b"x"})
     if name.endswith("gz"):
         data = gzip.compress(double_in_tar(gzip.decompress(data)))
@@ -178,7 +178,7 @@ def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
         put(tmp_path, "p.zip", bytes(data))
 
 
-def test_what_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """LIM-10, of a bound that a test can reach."""
     monkeypatch.setattr(limits, "PLUGIN_PACKAGE_BYTES", 300_000)
     bomb = {"notation-good": GOOD, "a": bytes(150_000), "b": bytes(150_000)}
@@ -229,21 +229,21 @@ def test_a_broken_plugin_may_be_replaced_by_any_version(tmp_path: Path) -> None:
     assert put(tmp_path, "notation-good", versioned("0.0.1")).replaced is None
 
 
-def test_a_package_whose_plugin_says_another_name_is_refused(tmp_path: Path) -> None:
+def test_a_package_whose_plugin_has_another_name_is_refused(tmp_path: Path) -> None:
     """PLUGIN-20."""
     with pytest.raises(PluginError, match="its name is 'good'"):
         put(tmp_path, "notation-other", GOOD)
     assert nothing_is_there(tmp_path)
 
 
-def test_a_package_that_does_not_run_is_refused_and_the_old_one_stays(tmp_path: Path) -> None:
+def test_refuses_a_package_that_does_not_run_and_keeps_the_old_one(tmp_path: Path) -> None:
     put(tmp_path, "notation-good", GOOD)
     with pytest.raises(PluginError):
         put(tmp_path, "notation-good", b"#!/bin/false\n", force=True)
     assert directory(tmp_path).find("good").metadata().version.text == "1.2.3"
 
 
-def test_where_the_exchange_fails_the_old_plugin_is_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_restores_the_old_plugin_after_a_failed_exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "notation-good", GOOD)
     real = Path.rename
 
@@ -269,7 +269,7 @@ def test_uninstall_removes_broken_plugins_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["..", "../x", ""])
-def test_uninstall_goes_nowhere_else(tmp_path: Path, name: str) -> None:
+def test_uninstall_removes_nothing_outside_of_the_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(AirgapError, match="no name of a plugin"):
         uninstall(directory(tmp_path), name)
 

@@ -23,14 +23,14 @@ def refused(libexec: Path, name: str = "good") -> str:
     return str(caught.value)
 
 
-def test_a_plugin_is_found_and_not_run(tmp_path: Path) -> None:
+def test_finds_a_plugin_without_running_it(tmp_path: Path) -> None:
     path = write_plugin(tmp_path, Behaviour(log=str(tmp_path / "log")))
     assert directory(tmp_path).locate("good") == path
     assert directory(tmp_path).find("good").name == "good"
     assert calls(tmp_path / "log") == []
 
 
-def test_its_metadata_is_asked_for_each_time(tmp_path: Path) -> None:
+def test_requests_metadata_each_time(tmp_path: Path) -> None:
     """PLUGIN-14."""
     write_plugin(tmp_path, Behaviour(log=str(tmp_path / "log")))
     plugin = directory(tmp_path).find("good")
@@ -58,16 +58,16 @@ def test_its_metadata_is_asked_for_each_time(tmp_path: Path) -> None:
         "~",
     ],
 )
-def test_what_is_no_name_is_refused_before_any_path_is_made(tmp_path: Path, name: str) -> None:
+def test_refuses_malformed_names_before_a_path_is_made(tmp_path: Path, name: str) -> None:
     assert "no name of a plugin" in refused(tmp_path, name)
 
 
 @pytest.mark.parametrize("name", ["good", "com.example.nv2-plugin_1", "a" * 128, "_", "7zip"])
-def test_names_of_plugins(name: str) -> None:
+def test_accepts_names_of_plugins(name: str) -> None:
     assert check_name(name) == name
 
 
-def test_a_plugin_that_is_not_there(tmp_path: Path) -> None:
+def test_reports_a_missing_plugin(tmp_path: Path) -> None:
     """NEG-122."""
     assert "is not installed" in refused(tmp_path)
 
@@ -100,18 +100,18 @@ def test_a_file_that_is_not_executable_is_refused(tmp_path: Path) -> None:
     assert "is not executable" in refused(tmp_path)
 
 
-def test_a_file_that_everybody_may_write_is_refused(tmp_path: Path) -> None:
+def test_a_world_writable_file_is_refused(tmp_path: Path) -> None:
     write_plugin(tmp_path, Behaviour()).chmod(0o757)
     assert "everybody may write" in refused(tmp_path)
 
 
-def test_another_name_is_another_file(tmp_path: Path) -> None:
+def test_each_name_has_its_own_file(tmp_path: Path) -> None:
     path = write_plugin(tmp_path, Behaviour())
     path.rename(path.with_name("notation-other"))
     assert "is not installed" in refused(tmp_path)
 
 
-def test_the_list_has_the_broken_ones_too(tmp_path: Path) -> None:
+def test_lists_broken_plugins(tmp_path: Path) -> None:
     write_plugin(tmp_path, Behaviour())
     write_plugin(tmp_path, Behaviour(name="liar"), name="honest")
     (tmp_path / "plugins" / "empty").mkdir()
@@ -129,7 +129,7 @@ def test_the_list_has_the_broken_ones_too(tmp_path: Path) -> None:
     assert directory(tmp_path).installed() == ()
 
 
-def test_notations_plugins_count_where_there_are_none_of_ours(tmp_path: Path) -> None:
+def test_uses_notations_plugins_without_a_folder_of_its_own(tmp_path: Path) -> None:
     own, borrowed = tmp_path / "airgap", tmp_path / "notation"
     assert PluginDirectory.default(own, borrowed, {}).path == own / "plugins"
     (borrowed / "plugins").mkdir(parents=True)

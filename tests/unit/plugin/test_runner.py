@@ -37,17 +37,17 @@ def refused(folder: Path, body: str, *, request: bytes = b"{}", seconds: float =
     return caught.value
 
 
-def test_a_request_goes_in_and_an_answer_comes_out(tmp_path: Path) -> None:
+def test_sends_a_request_and_reads_an_answer(tmp_path: Path) -> None:
     """PLUGIN-10: the command is the only argument, the request is stdin to its end."""
     body = "import sys; sys.stdout.write(repr(sys.argv[1:]) + sys.stdin.read())"
     assert go(tmp_path, body, request=b'{"a":1}') == b"['a-command']{\"a\":1}"
 
 
-def test_a_large_request_that_nobody_reads_is_no_problem(tmp_path: Path) -> None:
+def test_accepts_an_answer_to_a_large_unread_request(tmp_path: Path) -> None:
     assert go(tmp_path, "print('{}')", request=b"x" * 4_000_000) == b"{}\n"
 
 
-def test_stderr_is_ignored_on_success_however_much_it_is(tmp_path: Path) -> None:
+def test_ignores_any_amount_of_stderr_on_success(tmp_path: Path) -> None:
     """PLUGIN-11."""
     assert go(tmp_path, "import sys; sys.stderr.write('x' * 1_000_000); print('{}')") == b"{}\n"
 
@@ -68,19 +68,19 @@ def test_a_plugin_runs_in_its_own_folder(tmp_path: Path) -> None:
     assert go(tmp_path, "import os; print(os.getcwd())").decode().strip() == str(tmp_path.resolve())
 
 
-def test_no_shell_looks_at_the_command(tmp_path: Path) -> None:
+def test_runs_no_shell(tmp_path: Path) -> None:
     path = script(tmp_path, "import sys; print(sys.argv[1])")
     assert run("test", path, "$(touch x); `y`", b"", environment=ENVIRONMENT, seconds=20) == b"$(touch x); `y`\n"
 
 
-def test_no_descriptor_of_ours_is_inherited(tmp_path: Path) -> None:
+def test_a_plugin_inherits_no_file_descriptor(tmp_path: Path) -> None:
     with (tmp_path / "secret").open("wb") as file:
         os.set_inheritable(file.fileno(), True)
         body = f"import os\ntry:\n    os.fstat({file.fileno()}); print('open')\nexcept OSError:\n    print('closed')"
         assert go(tmp_path, body) == b"closed\n"
 
 
-def test_a_plugin_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+def test_ends_a_plugin_and_its_children_after_a_timeout(tmp_path: Path) -> None:
     started = time.monotonic()
     marker = tmp_path / "child"
     body = (
@@ -96,11 +96,11 @@ def test_a_plugin_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -
     assert is_gone(int(marker.read_text()))
 
 
-def test_a_plugin_that_does_not_read_and_hangs_is_ended(tmp_path: Path) -> None:
+def test_ends_a_plugin_that_does_not_read_after_a_timeout(tmp_path: Path) -> None:
     assert "did not end" in str(refused(tmp_path, "import time; time.sleep(60)", request=b"x" * 1_000_000, seconds=0.5))
 
 
-def test_a_plugin_that_ends_and_leaves_a_child_holding_its_output_is_refused(tmp_path: Path) -> None:
+def test_refuses_a_plugin_whose_child_holds_its_output(tmp_path: Path) -> None:
     marker = tmp_path / "child"
     body = (
         "import subprocess, sys\n"
@@ -127,7 +127,7 @@ def is_gone(pid: int) -> bool:
     return False
 
 
-def test_a_plugin_that_says_too_much_is_ended(tmp_path: Path) -> None:
+def test_ends_a_plugin_that_writes_too_much(tmp_path: Path) -> None:
     """LIM-9, with a bound of our own."""
     body = f"import sys, time\nprint('x' * {limits.PLUGIN_OUTPUT_BYTES}, flush=True)\ntime.sleep(60)"
     started = time.monotonic()
@@ -135,7 +135,7 @@ def test_a_plugin_that_says_too_much_is_ended(tmp_path: Path) -> None:
     assert time.monotonic() - started < 15
 
 
-def test_as_much_as_is_allowed_gets_through(tmp_path: Path) -> None:
+def test_accepts_output_at_the_bound(tmp_path: Path) -> None:
     body = f"import sys\nsys.stdout.write('x' * {limits.PLUGIN_OUTPUT_BYTES})"
     assert len(go(tmp_path, body)) == limits.PLUGIN_OUTPUT_BYTES
 
@@ -157,7 +157,7 @@ ERROR = '{"errorCode":"ACCESS_DENIED","errorMessage":"no\\u001b[31m way","errorM
         ('{"errorCode":"THROTTLED"}', 1, r"no reason given \(THROTTLED\)", "THROTTLED"),
     ],
 )
-def test_a_failure_says_what_the_plugin_says(
+def test_a_failure_holds_the_message_of_the_plugin(
     tmp_path: Path, stderr: str, code: int, says: str, own: str | None
 ) -> None:
     """PLUGIN-11, PLUGIN-12, NEG-127: stdout counts for nothing then."""
@@ -167,11 +167,11 @@ def test_a_failure_says_what_the_plugin_says(
     assert caught.value.code == own
 
 
-def test_a_plugin_that_crashes_is_said_to(tmp_path: Path) -> None:
+def test_reports_a_crash_of_a_plugin(tmp_path: Path) -> None:
     assert "(signal 9)" in str(refused(tmp_path, "import os; os.kill(os.getpid(), 9)"))
 
 
-def test_what_cannot_be_started_is_said_to(tmp_path: Path) -> None:
+def test_reports_a_plugin_that_cannot_be_started(tmp_path: Path) -> None:
     path = tmp_path / "notation-test"
     path.write_bytes(b"\x00\x01")
     path.chmod(0o755)

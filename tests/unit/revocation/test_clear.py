@@ -93,7 +93,7 @@ class TestPoints:
         """An empty onlySomeReasons is not all of them."""
         assert reason(LEAF, {"a": crl(ca(LEAF), scope=scope(reasons=()))}) == "revocation.crl.scope"
 
-    def test_a_point_of_no_reasons_is_asked_for_none(self) -> None:
+    def test_a_point_of_no_reasons_answers_for_none(self) -> None:
         """Nor are empty reasons of a distribution point all of them."""
         for reasons, answer in (
             ((), "revocation.crl.scope"),
@@ -103,7 +103,7 @@ class TestPoints:
             leaf = chain(crl_urls=[], points=[Point((URL,), reasons=reasons)])
             assert reason(leaf, {"a": crl(ca(leaf))}) == answer
 
-    def test_a_stale_part_of_the_reasons_is_no_answer(self) -> None:
+    def test_a_stale_part_of_the_reasons_does_not_answer(self) -> None:
         some = ("keyCompromise", "cACompromise", "affiliationChanged", "superseded")
         rest = ("cessationOfOperation", "certificateHold", "privilegeWithdrawn", "aACompromise")
         parts = {
@@ -144,7 +144,7 @@ class TestPoints:
         other = scope(names=[_directory(_appended(root.subject, names.Attribute("CN", "CRL 2").der()))])
         assert reason(leaf, {"a": crl(ca(leaf), scope=other)}) == "revocation.crl.scope"
 
-    def test_the_name_of_a_point_in_another_string_type(self) -> None:
+    def test_accepts_the_name_of_a_point_in_another_string_type(self) -> None:
         name = names.harbour("Point")
         leaf = chain(crl_urls=[], points=[Point(names=(_directory(name),))])
         assert reason(leaf, {"a": crl(ca(leaf), scope=scope(names=[_directory(names.respelt(name))]))}) == "good"
@@ -166,7 +166,7 @@ class TestNames:
     def test_a_crl_in_another_string_type_answers(self) -> None:
         assert reason(LEAF, {"a": crl(ca(LEAF), issuer_name=names.respelt(ca(LEAF).subject))}) == "good"
 
-    def test_a_delegate_that_spells_its_issuer_otherwise(self) -> None:
+    def test_accepts_a_delegate_with_another_spelling_of_its_issuer(self) -> None:
         """RFC 5280, 7.1: the key proves who issued it; the reference does not compare these names at all."""
         delegate = issue("ocsp", issuer=ca(ONLY_OCSP), issuer_name=names.respelt(ca(ONLY_OCSP).subject))
         assert reason(ONLY_OCSP, {}, {"a": ocsp_response(ONLY_OCSP, responder=delegate)}) == "good"
@@ -185,7 +185,7 @@ class TestNames:
 
 class TestAge:
     @pytest.mark.parametrize(("seconds", "expected"), [(0, "good"), (1, "future")])
-    def test_a_clock_may_be_five_minutes_off_and_no_more(self, seconds: int, expected: str) -> None:
+    def test_a_clock_may_differ_by_five_minutes(self, seconds: int, expected: str) -> None:
         """D36, D52."""
         made: dict[str, Any] = {"this_update": AT + limits.CLOCK_SKEW + timedelta(seconds=seconds)}
         assert reason(LEAF, {"a": crl(ca(LEAF), **made)}).split(".")[-1] == expected
@@ -216,7 +216,7 @@ class TestAge:
         assert reason(ONLY_OCSP, None, answer, at=end) == "good"
         assert reason(ONLY_OCSP, None, answer, at=end + timedelta(seconds=1)) == "revocation.ocsp.responder"
 
-    def test_past_its_next_update_a_delegate_need_not_be_valid_any_more(self) -> None:
+    def test_a_delegate_need_not_be_valid_after_next_update(self) -> None:
         """Whoever accepts stale answers asks whether the delegate was valid until then."""
         delegate = issue("ocsp", issuer=ca(ONLY_OCSP), not_after=AT + DAY)
         answer = {"o": ocsp_response(ONLY_OCSP, responder=delegate, next_update=AT + DAY)}
@@ -225,7 +225,7 @@ class TestAge:
 
 class TestDelegates:
     @pytest.mark.parametrize("no_check", [False, True])
-    def test_one_that_any_evidence_revokes_clears_nothing(self, no_check: bool) -> None:
+    def test_a_revoked_delegate_does_not_clear(self, no_check: bool) -> None:
         """Whatever its certificate says of distribution points, and although its issuer waives the check (D37)."""
         changes: dict[str, Any] = {} if no_check else {"extensions": ()}
         delegate = issue("ocsp", issuer=ca(ONLY_OCSP), **changes)
@@ -237,13 +237,13 @@ class TestDelegates:
 
 class TestDeltas:
     @pytest.mark.parametrize("wrong", [{"signed_by": key("p256", 6)}, {"hash_name": "sha1"}])
-    def test_one_that_the_issuer_did_not_sign_as_it_should_clears_nobody(self, wrong: dict[str, Any]) -> None:
+    def test_a_delta_with_a_weak_signature_does_not_clear(self, wrong: dict[str, Any]) -> None:
         base = {"a": crl(ca(LEAF), freshest=[OTHER])}
         assert reason(LEAF, {**base, "b": crl(ca(LEAF), number=2, delta_base=1)}) == "good"
         forged = {**base, "b": crl(ca(LEAF), number=2, delta_base=1, **wrong)}
         assert reason(LEAF, forged) == "revocation.crl.signature"
 
-    def test_the_newest_that_fits_decides(self) -> None:
+    def test_the_newest_fitting_delta_decides(self) -> None:
         stale: dict[str, Any] = {"this_update": AT - 2 * DAY, "next_update": AT - DAY}
         files = {
             "a": crl(ca(LEAF), freshest=[OTHER], this_update=AT - 9 * DAY),
@@ -255,12 +255,12 @@ class TestDeltas:
 
 
 class TestOcsp:
-    def test_of_two_answers_of_one_moment_the_graver_counts(self) -> None:
+    def test_the_graver_of_two_responses_of_one_moment_counts(self) -> None:
         for names_in_order in (("o", "p"), ("p", "o")):
             answers = dict(zip(names_in_order, (ocsp_response(ONLY_OCSP), _unknown()), strict=True))
             assert reason(ONLY_OCSP, None, answers) == "revocation.ocsp.unknown"
 
-    def test_an_older_unknown_is_over(self) -> None:
+    def test_a_newer_response_replaces_an_older_unknown(self) -> None:
         older = ocsp_response(ONLY_OCSP, status="unknown", this_update=AT - 5 * DAY)
         assert reason(ONLY_OCSP, None, {"o": older, "p": ocsp_response(ONLY_OCSP)}) == "good"
 
@@ -290,13 +290,13 @@ class TestNewerThatDoesNotCount:
             ({"hash_name": "sha1"}, "SHA-1"),
         ],
     )
-    def test_a_crl(self, newer: dict[str, Any], says: str) -> None:
+    def test_reports_a_newer_crl_that_does_not_count(self, newer: dict[str, Any], says: str) -> None:
         files = {"a.crl": crl(ca(LEAF), this_update=AT - 5 * DAY), "b.crl": crl(ca(LEAF), number=2, **newer)}
         (note,) = self.notes(LEAF, files)
         assert "b.crl" in note
         assert says in note
 
-    def test_a_delta_that_does_not_fit(self) -> None:
+    def test_reports_a_newer_delta_that_does_not_fit(self) -> None:
         files = {
             "base": crl(ca(LEAF), number=10, freshest=[OTHER], this_update=AT - 5 * DAY),
             "fits": crl(ca(LEAF), number=11, delta_base=10, this_update=AT - 4 * DAY),
@@ -306,7 +306,7 @@ class TestNewerThatDoesNotCount:
         assert "later" in note
         assert "builds on base number 13" in note
 
-    def test_an_answer(self) -> None:
+    def test_reports_a_newer_response_that_does_not_count(self) -> None:
         delegate = issue("ocsp", issuer=ca(ONLY_OCSP), not_before=AT - 30 * DAY, not_after=AT - DAY / 2)
         older = ocsp_response(ONLY_OCSP, this_update=AT - 5 * DAY)
         newer = ocsp_response(ONLY_OCSP, responder=delegate, produced_at=AT - DAY)
@@ -314,7 +314,7 @@ class TestNewerThatDoesNotCount:
         assert "p: " in note
         assert "expired" in note
 
-    def test_nothing_is_said_of_what_is_older_or_not_genuine(self) -> None:
+    def test_does_not_report_older_or_forged_evidence(self) -> None:
         files = {
             "a": crl(ca(LEAF), number=5),
             "older": crl(ca(LEAF), this_update=AT - 9 * DAY, scope=scope(only_ca=True)),
@@ -322,21 +322,21 @@ class TestNewerThatDoesNotCount:
         }
         assert self.notes(LEAF, files) == []
 
-    def test_many_are_folded(self) -> None:
+    def test_summarises_many_pieces(self) -> None:
         shards = {f"s{n}": crl(ca(LEAF), number=n, scope=scope(uris=[f"{OTHER}/{n}"])) for n in range(2, 12)}
         notes = self.notes(LEAF, {"a": crl(ca(LEAF), this_update=AT - 5 * DAY), **shards})
         assert len(notes) == 4
         assert notes[-1].startswith("7 more")
 
     @pytest.mark.parametrize(("days", "count"), [(0, 0), (1, 1)])
-    def test_a_crl_that_was_made_after_the_certificate_ended(self, days: int, count: int) -> None:
+    def test_reports_a_crl_made_after_the_certificate_ended(self, days: int, count: int) -> None:
         """RFC 5280, 3.3: an issuer may drop entries of expired certificates."""
         leaf = chain(not_after=AT - 5 * DAY)
         notes = self.notes(leaf, {"a": crl(ca(leaf), this_update=AT - 5 * DAY + days * timedelta(seconds=1))})
         assert len(notes) == count
 
 
-def test_a_delta_that_is_used_is_not_told_as_one_that_does_not_count() -> None:
+def test_does_not_report_a_used_delta() -> None:
     """Two CRLs of some reasons each, and a delta CRL of each: the second delta was compared with the first base."""
     crls: dict[str, bytes] = {}
     for place, reasons in enumerate((REASON_FLAGS[1:5], REASON_FLAGS[5:])):
@@ -364,7 +364,7 @@ _UNUSABLE: dict[str, tuple[dict[str, bytes], dict[str, bytes]]] = {
 
 
 @pytest.mark.parametrize("name", _UNUSABLE)
-def test_what_is_newer_and_of_the_other_kind_is_told_where_it_is_not_usable(name: str) -> None:
+def test_reports_newer_unusable_evidence_of_the_other_kind(name: str) -> None:
     """Decision 0009: beside a CRL no newer response was told, and beside a response no newer CRL."""
     crls, ocsp = _UNUSABLE[name]
     (use,) = ask(BOTH, {"c": crl(BOTH.root), **crls}, ocsp) if ocsp else ask(BOTH, crls, {"o": ocsp_response(BOTH)})
@@ -374,7 +374,7 @@ def test_what_is_newer_and_of_the_other_kind_is_told_where_it_is_not_usable(name
 
 
 @pytest.mark.parametrize("name", _UNUSABLE)
-def test_what_is_as_old_is_not_newer(name: str) -> None:
+def test_evidence_of_the_same_time_is_not_newer(name: str) -> None:
     crls, ocsp = _UNUSABLE[name]
     (use,) = (
         ask(BOTH, {"c": crl(BOTH.root, **_NEWER), **crls}, ocsp)
@@ -384,7 +384,7 @@ def test_what_is_as_old_is_not_newer(name: str) -> None:
     assert use.notes == ()
 
 
-def test_what_is_newer_and_agrees_is_not_told() -> None:
+def test_does_not_report_newer_evidence_that_agrees() -> None:
     crls, ocsp = {"c": crl(BOTH.root, **_NEWER)}, {"o": ocsp_response(BOTH)}
     assert [use.notes for use in ask(BOTH, crls, ocsp)] == [()]
     assert [use.notes for use in ask(LEAF, {"c": crl(LEAF.root)}, {"o": ocsp_response(LEAF, **_NEWER)})] == [()]

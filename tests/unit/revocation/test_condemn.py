@@ -285,7 +285,7 @@ def _revoked_delegate(**answer: Any) -> Pile:
 
 
 @pytest.mark.parametrize("name", CONDEMNED)
-def test_it_is_revoked(name: str) -> None:
+def test_any_available_revocation_condemns(name: str) -> None:
     assert CONDEMNED[name]().reason() == "revocation.revoked"
 
 
@@ -428,7 +428,7 @@ DOUBTFUL: dict[str, Callable[[], Pile]] = {
 
 
 @pytest.mark.parametrize("name", DOUBTFUL)
-def test_what_is_not_understood_is_never_a_pass(name: str) -> None:
+def test_unknown_extensions_never_pass(name: str) -> None:
     pile = DOUBTFUL[name]()
     with pytest.raises(Undecided):
         pile.ask()
@@ -437,7 +437,7 @@ def test_what_is_not_understood_is_never_a_pass(name: str) -> None:
 @pytest.mark.parametrize(
     "damage", [lambda data: data[:-10], lambda data: data[:-1] + bytes([data[-1] ^ 1]), lambda _: b"x"]
 )
-def test_damage_in_the_trust_directory_is_never_a_pass(damage: Callable[[bytes], bytes]) -> None:
+def test_damaged_evidence_in_the_trust_directory_never_passes(damage: Callable[[bytes], bytes]) -> None:
     """Decision 0009: the newer, revoking CRL is cut by ten bytes, or one of its bits has flipped."""
     pile = Pile(LEAF, {"a": clean(number=1), "b.crl": damage(revoking(number=2))}, trusted=True)
     with pytest.raises(Undecided, match=r"b\.crl"):
@@ -462,7 +462,7 @@ def test_a_response_need_not_hold_the_certificate_of_its_responder() -> None:
     assert replace(pile, ocsp={**pile.ocsp, "other": foreign}).reason() == "good"
 
 
-def test_the_responders_of_other_responses_are_compared_by_name_and_date_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compares_responders_by_name_and_date_before_signatures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every signature was checked under every delegate's key: a target with some thousand of each took an hour."""
     other, week = issue("leaf", issuer=ca(BOTH)), timedelta(days=7)
     past = [_delegate(BOTH, not_before=AT - (n + 2) * week, not_after=AT - (n + 1) * week) for n in range(20)]
@@ -479,7 +479,7 @@ def test_the_responders_of_other_responses_are_compared_by_name_and_date_first(m
     assert len(checked) <= len(junk)
 
 
-def test_a_responder_that_goes_on_after_its_certificate_has_ended_is_in_doubt() -> None:
+def test_a_response_made_after_its_responder_ended_is_in_doubt() -> None:
     """Nobody renewed its certificate in time: what it says is not proven, and is not passed over either."""
     delegate = _delegate(BOTH, not_after=AT - 30 * DAY)
     response = ocsp_response(BOTH, responder=delegate, status="revoked")
@@ -490,7 +490,7 @@ def test_a_responder_that_goes_on_after_its_certificate_has_ended_is_in_doubt() 
     assert replace(pile, ocsp={"o": ocsp_response(BOTH, responder=delegate)}).reason() == "good"
 
 
-def test_a_crl_of_another_key_of_the_same_name_is_no_damage() -> None:
+def test_a_crl_of_another_key_of_the_same_name_is_not_damaged() -> None:
     """A CA that renewed its key: its CRLs name the key (authorityKeyIdentifier), and are somebody else's here."""
     twin = issue("intermediate", issuer=LEAF.root, subject=ca(LEAF).subject, slot=7)
     assert Pile(LEAF, {"a": clean(), "b": crl(twin, number=2)}, trusted=True).reason() == "good"
@@ -504,7 +504,7 @@ def test_a_crl_of_another_key_of_the_same_name_that_lists_the_certificate_is_in_
     assert replace(pile, trusted=False).reason() == "good"  # whoever packed the target could have made it
 
 
-def test_revoked_in_one_certificate_wins_over_a_hold_in_another() -> None:
+def test_a_revocation_counts_before_a_hold() -> None:
     """REV-4."""
     leaf = Pki().code_chain(depth=3, leaf={"crl_urls": [URL]})
     middle = leaf.chain[1]
@@ -700,7 +700,7 @@ def _held_by_ended_delegate(leaf: Issued) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["ocsp", "no-way-to-ask"])
-def test_an_answer_rests_on_what_lifts_a_hold(*, named: bool) -> None:
+def test_an_answer_is_as_fresh_as_what_lifts_a_hold(*, named: bool) -> None:
     """When that goes stale, nothing lifts the hold any more: until then the answer is promised, and no longer."""
     leaf = BOTH if named else SILENT
     ends = AT + 2 * DAY
@@ -714,7 +714,7 @@ def test_an_answer_rests_on_what_lifts_a_hold(*, named: bool) -> None:
 
 
 @pytest.mark.parametrize("name", HOLDS)
-def test_a_hold(name: str) -> None:
+def test_a_hold_condemns_until_newer_evidence_lifts_it(name: str) -> None:
     make, expected = HOLDS[name]
     assert make().reason() == expected
 

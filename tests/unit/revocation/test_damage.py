@@ -44,7 +44,7 @@ def damaged(piece: bytes) -> Iterator[tuple[int, bytes]]:
             yield place, piece[:place] + bytes([piece[place] ^ change]) + piece[place + 1 :]
 
 
-def test_a_good_response_whose_signature_is_damaged_leaves_it_open() -> None:
+def test_a_good_response_with_a_damaged_signature_leaves_it_open() -> None:
     """It may have said "revoked" before; in a target it is left out."""
     good = ocsp_response(LEAF, embed=())
     piece = good[:-3] + bytes([good[-3] ^ 1]) + good[-2:]
@@ -104,7 +104,7 @@ class TestWhatIsWholeIsNotDamaged:
     def test_crl_of_a_ca_of_nearly_the_same_name(self) -> None:
         assert verdict(crl(other_ca(RENAMED), revoked=REVOKED), "crl") == "good"
 
-    def test_crl_of_such_a_ca_without_key_identifiers_that_lists_another(self) -> None:
+    def test_crl_of_a_similar_ca_without_key_identifiers_that_lists_another(self) -> None:
         listed = [entry(LEAF.serial + 1)]
         assert verdict(crl(other_ca(RENAMED), revoked=listed, version=None), "crl") == "good"
 
@@ -119,12 +119,12 @@ class TestWhatIsWholeIsNotDamaged:
         about = ocsp_response(LEAF, serial=LEAF.serial + 1, status="revoked", responder=DELEGATE)
         assert verdict(about, "ocsp") == "good"
 
-    def test_response_of_a_stranger_about_another_certificate(self) -> None:
+    def test_response_of_an_unknown_ca_about_another_certificate(self) -> None:
         """Its responder is nobody that is known."""
         about = ocsp_response(LEAF, serial=LEAF.serial + 1, status="revoked", responder=DELEGATE, embed=())
         assert verdict(about, "ocsp") == "good"
 
-    def test_good_response_of_somebody_who_may_not_answer(self) -> None:
+    def test_good_response_of_an_unauthorised_responder(self) -> None:
         stranger = issue("ocsp", issuer=other_ca(RENAMED))
         assert verdict(ocsp_response(LEAF, responder=stranger), "ocsp") == "good"
 
@@ -134,7 +134,7 @@ class TestWhatIsWholeIsNotDamaged:
         about = issue("leaf", issuer=other_ca(CA.subject))
         assert verdict(ocsp_response(about, by_key=by_key), "ocsp") == "good"
 
-    def test_response_of_such_a_key_by_a_delegate_of_the_same_name(self) -> None:
+    def test_response_of_another_key_by_a_delegate_of_the_same_name(self) -> None:
         new = other_ca(CA.subject)
         delegate = issue("ocsp", issuer=new, subject=CA.subject)
         assert verdict(ocsp_response(issue("leaf", issuer=new), responder=delegate), "ocsp") == "good"
@@ -167,7 +167,7 @@ class TestWhatMayBeAboutIt:
         (b"ab", b"xy", False),
     ],
 )
-def test_nearly_same(one: bytes, other: bytes, nearly: bool) -> None:
+def test_compares_names_that_differ_in_few_bytes(one: bytes, other: bytes, nearly: bool) -> None:
     assert nearly_same(one, other) is nearly
 
 
@@ -182,7 +182,7 @@ def test_nearly_same(one: bytes, other: bytes, nearly: bool) -> None:
         pytest.param(None, None, id="none"),
     ],
 )
-def test_nearly_the_same_key(other: bytes | None, nearly: bool | None) -> None:
+def test_compares_keys_that_differ_in_few_bytes(other: bytes | None, nearly: bool | None) -> None:
     assert nearly_same_key(bytes(range(20)), other) is nearly
 
 
@@ -219,12 +219,12 @@ def test_evidence_of_more_targets_searches_the_trust_directory_no_more() -> None
     judge.check_chain(chain, kind="signing", signed_at=None)
 
 
-def test_what_is_damaged_in_its_name_and_cut_too() -> None:
+def test_a_damaged_name_in_a_truncated_file_leaves_it_open() -> None:
     piece = crl(CA, revoked=REVOKED)
     assert verdict(piece.replace(CA.subject, RENAMED)[:-20], "crl") == "evidence.unread"
 
 
-def test_what_is_damaged_in_its_key_identifier_and_in_its_list() -> None:
+def test_a_damaged_key_identifier_and_list_leave_it_open() -> None:
     """Of its name nothing was asked, as it was the issuer's, and it seemed to be of another key: it passed."""
     piece = crl(CA, revoked=[entry(LEAF.serial ^ 1)])
     identifier = key_identifier(CA.key)
@@ -266,25 +266,25 @@ class TestOneDamagedCrlAmongManyCasOfOneCompany:
             return error.reason
         return "good"
 
-    def test_it_names_another_key(self) -> None:
+    def test_a_damaged_crl_that_names_another_key_is_not_about_it(self) -> None:
         assert self.verdict(self.WHOLE[:-20]) == "good"
 
-    def test_another_crl_of_its_ca_is_there(self) -> None:
+    def test_a_damaged_crl_of_a_ca_with_another_crl_is_not_about_it(self) -> None:
         cut = self.WHOLE[: len(self.WHOLE) // 2]
         assert self.verdict(cut, older=crl(other_ca(RENAMED), number=3)) == "good"
 
-    def test_nothing_says_that_its_name_is_whole(self) -> None:
+    def test_a_damaged_crl_without_a_confirmed_name_leaves_it_open(self) -> None:
         assert self.verdict(self.WHOLE[: len(self.WHOLE) // 2]) == "evidence.unread"
 
     @pytest.mark.parametrize("lost", [10, 20], ids=["half of its key", "all of its key"])
-    def test_zeros_are_no_other_key(self, lost: int) -> None:
+    def test_zeros_are_not_another_key(self, lost: int) -> None:
         identifier = key_identifier(CA.key)
         piece = crl(CA, revoked=REVOKED).replace(CA.subject, RENAMED)
         piece = piece.replace(identifier, identifier[lost:].rjust(20, b"\0"))
         assert self.verdict(piece[:-20]) == "evidence.unread"
         assert self.verdict(piece) == "evidence.unread"
 
-    def test_of_a_key_that_lost_more_than_a_few_bytes(self) -> None:
+    def test_a_key_that_lost_many_bytes_leaves_it_open(self) -> None:
         identifier = key_identifier(CA.key)
         piece = crl(CA, revoked=REVOKED).replace(CA.subject, RENAMED)
         piece = piece.replace(identifier, bytes(range(10)) + identifier[10:])

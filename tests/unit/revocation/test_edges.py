@@ -35,14 +35,14 @@ def _answer(evidence: MemoryEvidence, moment: Moment, leaf: Issued = LEAF) -> st
 
 
 @pytest.mark.parametrize("trusted", [True, False])
-def test_a_damaged_response_is_a_doubt_in_the_trust_directory_and_nothing_in_a_target(*, trusted: bool) -> None:
+def test_a_damaged_response_leaves_a_doubt_only_in_the_trust_directory(*, trusted: bool) -> None:
     """Decision 0009: what its operator has, and cannot be read, may be what revokes. In a target anybody may put it."""
     damaged = ocsp_response(LEAF, status="revoked", signed_by=key("p256", 7))
     evidence = MemoryEvidence({"a.crl": crl(ISSUER)}, {"a.ors": damaged}, trusted=trusted)
     assert (_answer(evidence, Moment(judged=AT, clock=AT)) == "good") is not trusted
 
 
-def test_a_strangers_word_is_no_damage_even_in_the_trust_directory() -> None:
+def test_a_response_of_an_unknown_ca_is_not_damage() -> None:
     """Its signature is whole; only nobody has asked who made it."""
     said = ocsp_response(LEAF, status="revoked", responder=issue("ocsp", issuer=STRANGER, slot=7))
     evidence = MemoryEvidence({"a.crl": crl(ISSUER)}, {"a.ors": said}, trusted=True)
@@ -50,7 +50,7 @@ def test_a_strangers_word_is_no_damage_even_in_the_trust_directory() -> None:
 
 
 @pytest.mark.parametrize(("before", "answer"), [(SECOND, "good"), (timedelta(0), "revocation.revoked")])
-def test_the_past_ends_at_the_second_of_the_revocation(before: timedelta, answer: str) -> None:
+def test_a_revocation_counts_from_its_second(before: timedelta, answer: str) -> None:
     """A later CRL says since when: until then it was good, and from that very second it was not (CRL-11)."""
     later = crl(ISSUER, number=2, this_update=AT + 2 * DAY, revoked=[entry(LEAF.serial, reason="superseded", at=AT)])
     evidence = MemoryEvidence({"a.crl": crl(ISSUER), "b.crl": later}, {}, trusted=True)

@@ -100,7 +100,7 @@ HIDING = [
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_it_is_never_passed_over_and_is_named_as_what_it_is(tmp_path: Path, name: str) -> None:
+def test_names_a_file_of_another_kind_and_leaves_the_answer_open(tmp_path: Path, name: str) -> None:
     folder, data, words, remedy = CASES[name]
     scene = Scene()
     scene.sign_with(LEAF)
@@ -121,7 +121,7 @@ def test_it_is_never_passed_over_and_is_named_as_what_it_is(tmp_path: Path, name
 
 
 @pytest.mark.parametrize("name", HIDING)
-def test_what_may_hide_evidence_is_used_under_any_name(tmp_path: Path, name: str) -> None:
+def test_a_file_that_may_hold_evidence_counts_under_any_name(tmp_path: Path, name: str) -> None:
     """A revoking CRL that was packed and called `june` was a line of text beside a pass."""
     folder, data, words, _ = CASES[name]
     write_trust(tmp_path, crls={}, ocsp={})
@@ -132,20 +132,20 @@ def test_what_may_hide_evidence_is_used_under_any_name(tmp_path: Path, name: str
 
 
 @pytest.mark.parametrize("data", [b"our notes\n", b"MISSING: see the other stick\n", b"# index\n", HTML, b"{}", b""])
-def test_other_files_of_other_names_are_told_and_left_alone(tmp_path: Path, data: bytes) -> None:
+def test_reports_and_ignores_other_files_of_other_names(tmp_path: Path, data: bytes) -> None:
     evidence = EvidenceDirectory.open(write_trust(tmp_path, crls={"notes": data}))
     assert evidence.all_unread() == ()
     (notice,) = evidence.notices()
     assert "crls/notes" in notice.message
 
 
-def test_in_a_target_it_is_left_out_and_named() -> None:
+def test_names_and_ignores_a_file_of_another_kind_in_a_target() -> None:
     (notice,) = MemoryEvidence({"r.crl": HTML}).notices()
     assert "a web page" in notice.message
     assert "get the CRL again" in notice.remedy
 
 
-def test_the_status_says_it_too(tmp_path: Path) -> None:
+def test_the_status_reports_files_of_another_kind(tmp_path: Path) -> None:
     trust = write_trust(tmp_path, crls={"r.crl": HTML, "good.crl": GOOD})
     ran = run_here(["trust", "status", "--trust", str(trust)])
     assert "crls/r.crl" in ran.out
@@ -169,7 +169,7 @@ def void(_: object) -> None:
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_a_download_that_is_something_else(tmp_path: Path, name: str) -> None:
+def test_names_a_download_of_another_kind(tmp_path: Path, name: str) -> None:
     answer, words = ANSWERS[name]
     with site(tmp_path) as here:
         here.sign()
@@ -182,7 +182,7 @@ def test_a_download_that_is_something_else(tmp_path: Path, name: str) -> None:
     assert not outcome.complete
 
 
-def test_a_responder_that_says_try_later(tmp_path: Path) -> None:
+def test_reports_a_responder_that_answers_try_later(tmp_path: Path) -> None:
     with site(tmp_path) as here:
         here.sign(ocsp_urls=[here.web.url("/ocsp")])
         here.serve()
@@ -193,7 +193,7 @@ def test_a_responder_that_says_try_later(tmp_path: Path) -> None:
     assert attempt.reason == "revocation.ocsp.malformed"
 
 
-def test_an_offered_file_that_is_something_else(tmp_path: Path) -> None:
+def test_names_an_offered_file_of_another_kind(tmp_path: Path) -> None:
     (tmp_path / "page.crl").write_bytes(HTML)
     with site(tmp_path / "site") as here:
         here.sign()

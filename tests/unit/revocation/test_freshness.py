@@ -20,7 +20,7 @@ def test_by_default_nothing_stale_is_accepted() -> None:
     assert Freshness.parse(b"", "airgap.toml").allowed("crl", "signing") == timedelta(0)
 
 
-def test_every_limit_is_its_own() -> None:
+def test_every_limit_is_separate() -> None:
     text = b'[freshness]\ncrl = "1d"\nocsp = "2d"\ntsa-crl = "3d"\ntsa-ocsp = "4d"\n'
     found = Freshness.parse(text, "airgap.toml")
     assert found.allowed("crl", "signing") == DAY
@@ -70,12 +70,12 @@ def test_max_age_for_all_evidence_and_for_one_kind() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "7", "crl=", "crl=x", "=7d", "CRL=7d", "x=7d", "crl=ocsp=7d"])
-def test_max_age_that_says_nothing_is_usage(text: str) -> None:
+def test_an_empty_max_age_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError):
         parse_ages([text])
 
 
-def test_max_age_stands_in_place_of_the_files_limit_also_where_it_is_stricter() -> None:
+def test_max_age_replaces_the_limit_of_the_file_also_where_stricter() -> None:
     found = Freshness.parse(b'[freshness]\ncrl = "7d"\nocsp = "7d"\n', "airgap.toml").accepting(parse_ages(["crl=1d"]))
     assert found.allowed("crl", "signing") == DAY
     assert found.allowed("ocsp", "signing") == 7 * DAY

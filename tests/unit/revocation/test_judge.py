@@ -46,14 +46,14 @@ def revoking(made: datetime, number: int = 1, *, reason: str | None = "keyCompro
     return clean(made, number, revoked=[entry(LEAF.x509.serial_number, reason=reason, at=made)])
 
 
-def test_the_newest_decides_whatever_it_is_called() -> None:
+def test_the_newest_decides_under_any_name() -> None:
     for names in (("a.crl", "b.crl"), ("b.crl", "a.crl")):
         assert ask({names[0]: clean(OLD), names[1]: clean(NEW, 2)})
         with pytest.raises(Rejected, match="was revoked"):
             ask({names[0]: clean(OLD), names[1]: revoking(NEW, 2)})
 
 
-def test_of_two_equally_new_ones_any_may_revoke() -> None:
+def test_any_of_two_equally_new_pieces_may_revoke() -> None:
     """A file's name must not decide: two lists of one moment and number contradict each other."""
     for names in (("a.crl", "b.crl"), ("b.crl", "a.crl")):
         with pytest.raises(Rejected, match="was revoked"):
@@ -68,7 +68,7 @@ def test_an_older_list_decides_about_the_past() -> None:
     assert caught.value.reason == "revocation.crl.future"
 
 
-def test_a_clock_that_is_set_back_brings_nobody_back() -> None:
+def test_a_clock_that_is_set_back_lifts_no_revocation() -> None:
     """Judged for now, a proven list from after now says that the clock is wrong; an older one must not answer."""
     past = OLD + timedelta(days=1)
     with pytest.raises(Undecided) as caught:
@@ -78,7 +78,7 @@ def test_a_clock_that_is_set_back_brings_nobody_back() -> None:
         ask({"old.crl": clean(OLD), "new.crl": revoking(NEW, 2)}, at=past, is_now=True)
 
 
-def test_a_delta_from_after_the_clock_lets_no_older_one_answer() -> None:
+def test_a_delta_of_the_future_prevents_older_answers() -> None:
     past = OLD + timedelta(days=3)
     base = clean(OLD, 10, freshest=[URL])
     older, newer = clean(OLD + timedelta(days=1), 11, delta_base=10), clean(NEW, 12, delta_base=10)
@@ -122,7 +122,7 @@ def test_a_hold_in_force_is_a_rejection() -> None:
     assert caught.value.reason == "revocation.on_hold"
 
 
-def test_an_answer_that_is_given_again_does_not_grow() -> None:
+def test_repeated_questions_give_equal_answers() -> None:
     """Answers are remembered over thousands of artifacts: a traceback must not hold on to each of them."""
     chain = [Certificate.parse(issued.der) for issued in LEAF.chain]
     judge = RevocationJudge(

@@ -76,7 +76,7 @@ def test_the_issuer_is_compared_as_a_name_and_not_as_bytes(tmp_path: Path) -> No
     assert found(evidence, OTHER) == []
 
 
-def test_a_file_tells_its_name_and_its_origin(tmp_path: Path) -> None:
+def test_a_file_has_its_name_and_origin(tmp_path: Path) -> None:
     (file,) = folder(tmp_path, crls={"a\x1b.crl": NEW}).crls(ROOT.subject)
     assert (file.name, file.origin, file.trusted) == ("a\\x1b.crl", "trust directory", True)
     assert file.facts.this_update == crls.THIS_UPDATE
@@ -105,7 +105,7 @@ BROKEN: list[tuple[str, Callable[[Path], object]]] = [
 
 @pytest.mark.parametrize("name", ["a.crl", "a.crl.pem", "A.CRL", "old/a.crl"])
 @pytest.mark.parametrize(("kind", "make"), BROKEN, ids=[kind for kind, _ in BROKEN])
-def test_a_file_that_cannot_be_read_may_concern_everybody_whom_it_may_list(
+def test_an_unreadable_file_concerns_all_that_it_may_list(
     tmp_path: Path, kind: str, make: Callable[[Path], object], name: str
 ) -> None:
     """Decision 0009: never passed over with a line of text."""
@@ -120,19 +120,19 @@ def test_a_file_that_cannot_be_read_may_concern_everybody_whom_it_may_list(
     assert notice.facts["problem"]
 
 
-def test_a_damaged_crl_that_still_names_its_issuer_concerns_nobody_else(tmp_path: Path) -> None:
+def test_a_damaged_crl_with_a_readable_issuer_concerns_only_that_issuer(tmp_path: Path) -> None:
     evidence = folder(tmp_path, crls={"a.crl": NEW[:-20], "b.crl": crls.pem(FOREIGN)[:-80]})
     assert unread(evidence) == ["a.crl"]
     assert unread(evidence, issue("leaf", issuer=OTHER)) == ["b.crl"]
 
 
-def test_in_a_target_it_is_left_out_and_told() -> None:
+def test_reports_and_ignores_an_unreadable_file_in_a_target() -> None:
     evidence = MemoryEvidence({"a.crl": b"garbage", "b.crl": NEW})
     assert (found(evidence), unread(evidence)) == (["b.crl"], [])
     assert [notice.facts["name"] for notice in evidence.notices()] == ["a.crl"]
 
 
-def test_a_mapped_response_that_is_not_there_concerns_the_certificates_of_its_responder(tmp_path: Path) -> None:
+def test_a_missing_mapped_response_concerns_the_certificates_of_its_responder(tmp_path: Path) -> None:
     leaf = issue("leaf", issuer=ROOT, ocsp_urls=[URL])
 
     def check(name: str, url: str) -> None:
@@ -147,7 +147,7 @@ def test_a_mapped_response_that_is_not_there_concerns_the_certificates_of_its_re
     assert caught.value.reason == "evidence.unread"
 
 
-def test_a_mapped_file_that_is_not_there_concerns_whoever_is_asked_about_at_its_url(tmp_path: Path) -> None:
+def test_a_missing_mapped_file_concerns_the_certificates_with_its_url(tmp_path: Path) -> None:
     evidence = folder(tmp_path, crls={"b.crl": NEW}, crl_index={URL: "a.crl"})
     assert unread(evidence) == []
     assert unread(evidence, urls=[URL]) == ["a.crl"]
@@ -162,7 +162,7 @@ def test_a_file_over_its_bound_cannot_be_read(tmp_path: Path, monkeypatch: pytes
     assert "more than" in evidence.notices()[0].message
 
 
-def test_a_wrong_name_or_place_is_used(tmp_path: Path) -> None:
+def test_uses_a_file_with_a_wrong_name_or_place(tmp_path: Path) -> None:
     write_trust(
         tmp_path,
         crls={"a.crl.pem": crls.pem(NEW), "b": OLD, "README.txt": b"ours", ".DS_Store": b"\x30", "._a.crl": b"\0"},
@@ -178,7 +178,7 @@ def test_a_wrong_name_or_place_is_used(tmp_path: Path) -> None:
     assert [notice.facts["name"] for notice in evidence.notices()] == ["README.txt"]
 
 
-def test_a_folder_too_deep_to_be_looked_into_is_not_taken_for_empty(tmp_path: Path) -> None:
+def test_a_folder_too_deep_to_read_is_not_treated_as_empty(tmp_path: Path) -> None:
     deep = tmp_path.joinpath("crls", *"abcdefg")
     deep.mkdir(parents=True)
     (deep / "a.crl").write_bytes(NEW)
@@ -205,9 +205,7 @@ def test_several_crls_in_one_file_are_several_crls(tmp_path: Path) -> None:
     ids=["cut", "without its first line", "another label", "UTF-16", "DER"],
 )
 @pytest.mark.parametrize("behind", [True, False])
-def test_a_damaged_crl_beside_a_whole_one_in_one_file_is_not_passed_over(
-    tmp_path: Path, damaged: bytes, behind: bool
-) -> None:
+def test_a_damaged_crl_beside_a_whole_one_in_one_file_counts(tmp_path: Path, damaged: bytes, behind: bool) -> None:
     parts = (crls.pem(OLD), damaged) if behind or damaged[:1] == b"\x30" else (damaged, b"\n", crls.pem(OLD))
     evidence = folder(tmp_path, crls={"all.pem": b"".join(parts)})
     assert found(evidence) == ["all.pem, CRL 1"]
@@ -215,7 +213,7 @@ def test_a_damaged_crl_beside_a_whole_one_in_one_file_is_not_passed_over(
     assert evidence.crls(ROOT.subject)[0].load() == Crl.parse(OLD)
 
 
-def test_words_and_certificates_beside_a_crl_hide_nothing(tmp_path: Path) -> None:
+def test_text_and_certificates_beside_a_crl_are_ignored(tmp_path: Path) -> None:
     certificate = crls.pem(ROOT.der).replace(b"X509 CRL", b"CERTIFICATE")
     evidence = folder(tmp_path, crls={"all.pem": b"Certificate Revocation List:\n" + crls.pem(OLD) + certificate})
     assert found(evidence) == ["all.pem"]
@@ -223,7 +221,7 @@ def test_words_and_certificates_beside_a_crl_hide_nothing(tmp_path: Path) -> Non
     assert evidence.notices() == ()
 
 
-def test_hidden_evidence_is_used_and_what_others_leave_behind_is_nothing(tmp_path: Path) -> None:
+def test_uses_hidden_evidence_and_ignores_files_of_other_tools(tmp_path: Path) -> None:
     write_trust(tmp_path, crls={".a.crl.1f.tmp": OLD, ".b.crl.pem": crls.pem(NEW)[:-80], "._c.crl": b"\0\5\x16\7"})
     (tmp_path / "crls/.AppleDouble").mkdir()
     (tmp_path / "crls/.AppleDouble/b.crl").write_bytes(b"\0\5\x16\7")
@@ -234,7 +232,7 @@ def test_hidden_evidence_is_used_and_what_others_leave_behind_is_nothing(tmp_pat
     assert unread(evidence) == [".b.crl.pem"]
 
 
-def test_a_file_that_is_exchanged_between_two_readings_cannot_be_read() -> None:
+def test_a_file_that_changes_between_two_readings_is_unreadable() -> None:
     contents = [NEW, OLD]
     (file,) = EvidencePool([EvidenceFile("a.crl", "test", lambda: contents.pop(0))], unread=()).crls(ROOT.subject)
     with pytest.raises(FormatError, match="exchanged"):
@@ -348,7 +346,7 @@ def test_the_newest_piece_and_the_counts(tmp_path: Path) -> None:
     assert summary.oldest == crls.THIS_UPDATE - 30 * DAY
 
 
-def test_files_are_read_when_they_are_asked_for_and_bodies_once_by_any_number_of_threads() -> None:
+def test_reads_files_when_needed_and_once_for_all_threads() -> None:
     reads: list[str] = []
 
     def read() -> bytes:
@@ -366,13 +364,13 @@ def test_files_are_read_when_they_are_asked_for_and_bodies_once_by_any_number_of
 
 
 @pytest.mark.parametrize("is_as_it_came", [True, False])
-def test_what_came_unsigned_is_trusted_once_somebody_replaced_it(*, is_as_it_came: bool) -> None:
+def test_unsigned_evidence_counts_fully_once_it_is_replaced(*, is_as_it_came: bool) -> None:
     brought = NEW if is_as_it_came else OLD
     piece = EvidenceFile("a.crl", "trust directory", lambda: NEW, trusted=True, unsigned=Digest.of(brought))
     assert [file.trusted for file in EvidencePool([piece], unread=()).all_crls()] == [not is_as_it_came]
 
 
-def test_the_record_of_what_came_unsigned_goes_with_the_last_file(tmp_path: Path) -> None:
+def test_the_record_of_unsigned_evidence_ends_with_its_last_file(tmp_path: Path) -> None:
     UnsignedEvidence({"crls/a.crl": Digest.of(NEW)}).write(tmp_path)
     assert UnsignedEvidence.read(tmp_path).files
     (record,) = (tmp_path / ".airgap").iterdir()

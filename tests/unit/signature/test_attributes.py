@@ -146,7 +146,7 @@ def test_crit_may_not_name_an_absent_header(media_type: str, absent: str) -> Non
 
 @both
 @pytest.mark.parametrize("item", [None, True, [SCHEME], {"a": 1}])
-def test_crit_may_hold_nothing_but_labels(media_type: str, item: Any) -> None:
+def test_crit_may_hold_only_labels(media_type: str, item: Any) -> None:
     """JWS-12, COSE-11."""
     assert "no name of a header" in refused(media_type, "envelope.critical", protected={"crit": [SCHEME, item]})
 
@@ -253,7 +253,7 @@ def test_the_expiry_must_be_later_than_the_signing_time(media_type: str, scheme:
 
 @both
 @pytest.mark.parametrize("label", [SIGNING_TIME, EXPIRY])
-def test_the_year_1_stands_for_no_time(media_type: str, label: str) -> None:
+def test_the_year_1_means_no_time(media_type: str, label: str) -> None:
     """JWS-16, COSE-15: what the reference writes for an absent time."""
     zero = datetime(1, 1, 1, tzinfo=UTC)
     text = "0001-01-01T00:00:00Z" if media_type == JWS else zero

@@ -65,7 +65,7 @@ def test_a_changed_protected_header_of_a_jws_is_found() -> None:
     refused(JWS, json.dumps(document).encode(), "envelope.signature")
 
 
-def test_a_protected_header_written_anew_is_found() -> None:
+def test_a_rewritten_protected_header_is_found() -> None:
     """NEG-03, JWS-4: the same members in other bytes are not what was signed."""
     document = json.loads(jws(LEAF))
     document["protected"] = envelopes.b64url(json.dumps(envelopes.jws_header(LEAF), indent=1).encode())

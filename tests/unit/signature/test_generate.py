@@ -51,7 +51,7 @@ def test_the_chain_may_sign(kind: str) -> None:
     assert load_certificates(made.root) == chain[1:]
 
 
-def test_everything_says_test() -> None:
+def test_every_name_contains_test() -> None:
     for certificate in load_certificates(generate_throwaway("demo", kind="EC-256", at=AT, days=1).chain):
         assert certificate.subject_text.count("TEST") >= 3
         assert certificate.issuer_text.count("TEST") >= 3
@@ -72,7 +72,7 @@ def test_the_key_is_encrypted_where_a_pass_phrase_is_given() -> None:
     assert b"PRIVATE" not in repr(made).encode()
 
 
-def test_two_are_never_the_same() -> None:
+def test_generated_keys_differ() -> None:
     made = {generate_throwaway("demo", kind="EC-256", at=AT, days=1).key for _ in range(3)}
     assert len(made) == 3
 
@@ -84,6 +84,6 @@ def test_another_kind_is_refused(kind: str) -> None:
 
 
 @pytest.mark.parametrize("days", [0, -1, 3651])
-def test_it_is_not_for_ever(days: int) -> None:
+def test_the_validity_is_bounded(days: int) -> None:
     with pytest.raises(UsageError):
         generate_throwaway("demo", kind="EC-256", at=AT, days=days)

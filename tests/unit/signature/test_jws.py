@@ -39,7 +39,7 @@ def test_the_signing_input_is_what_was_transmitted() -> None:
     assert accepted(GOOD).signing_input == f"{document['protected']}.{document['payload']}".encode()
 
 
-def test_json_white_space_and_order_mean_nothing() -> None:
+def test_ignores_white_space_and_order() -> None:
     document = json.loads(GOOD)
     accepted(b"\n " + json.dumps(dict(reversed(document.items())), indent=3).encode() + b"\r\n\t")
 
@@ -66,7 +66,7 @@ def test_the_compact_serialisation_is_refused() -> None:
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"null", b"{", b"\xff", b'"x"', b"{}" * 2, b"[" * 100_000])
-def test_what_is_no_json_object_is_refused(raw: bytes) -> None:
+def test_refuses_what_is_not_a_json_object(raw: bytes) -> None:
     """JWS-5."""
     refused(raw)
 
@@ -199,7 +199,7 @@ def test_b64_in_the_protected_header_is_refused(b64_value: bool) -> None:
 
 
 @pytest.mark.parametrize("name", ["crit", "b64"])
-def test_what_must_be_protected_may_not_stand_outside(name: str) -> None:
+def test_protected_parameters_may_not_be_unprotected(name: str) -> None:
     """RFC 7515 4.1.11, RFC 7797 6."""
     assert name in refused(jws(LEAF, header={name: [SCHEME]}, protected={name: REMOVED}))
 
@@ -225,7 +225,7 @@ def test_a_missing_or_empty_chain_is_refused(chain: Any) -> None:
 
 
 @pytest.mark.parametrize("chain", [[1], [None], [b64(LEAF.der), {}]])
-def test_a_chain_of_something_else_is_refused(chain: Any) -> None:
+def test_a_chain_that_is_not_a_list_of_strings_is_refused(chain: Any) -> None:
     assert "x5c[" in refused(jws(LEAF, header={"x5c": chain}))
 
 
@@ -244,7 +244,7 @@ def test_x5c_is_standard_base64(text: str) -> None:
 
 
 @pytest.mark.parametrize("token", ["!", "a", "YQ", "YQ==\n", None, 1, []])
-def test_a_timestamp_that_is_no_base64_is_refused(token: Any) -> None:
+def test_a_timestamp_that_is_not_base64_is_refused(token: Any) -> None:
     """NEG-45, JWS-31: whether or not a timestamp is asked for."""
     assert TIMESTAMP in refused(jws(LEAF, header={TIMESTAMP: token}))
 
@@ -260,7 +260,7 @@ def test_the_signing_agent_is_kept() -> None:
 
 
 @pytest.mark.parametrize("agent", [1, None, ["a"], {}, True])
-def test_a_signing_agent_of_another_type_is_no_agent(agent: Any) -> None:
+def test_ignores_a_signing_agent_of_another_type(agent: Any) -> None:
     """D59; the reference fails to parse."""
     assert accepted(jws(LEAF, header={AGENT: agent})).signing_agent is None
 

@@ -37,7 +37,7 @@ def write(folder: Path, document: Any, name: str = "signingkeys.json") -> Path:
 
 
 class TestReading:
-    def test_both_kinds_of_keys(self) -> None:
+    def test_reads_both_kinds_of_keys(self) -> None:
         keys = parsed(BOTH)
         assert keys.default == "files"
         assert keys.keys == (
@@ -51,18 +51,18 @@ class TestReading:
             name="v", id="1", plugin="p"
         )
 
-    def test_the_older_form_in_config_json(self, tmp_path: Path) -> None:
+    def test_reads_the_older_form_in_config_json(self, tmp_path: Path) -> None:
         """D43."""
         write(tmp_path, {"insecureRegistries": [], "signingKeys": BOTH}, "config.json")
         assert load_signing_keys(tmp_path) == parsed(BOTH)
 
-    def test_the_newer_file_wins(self, tmp_path: Path) -> None:
+    def test_the_newer_file_counts(self, tmp_path: Path) -> None:
         write(tmp_path, {"signingKeys": BOTH}, "config.json")
         write(tmp_path, {"keys": []})
         assert load_signing_keys(tmp_path) == SigningKeys()
 
     @pytest.mark.parametrize("name", [None, "config.json"])
-    def test_nothing_there_is_no_configuration(self, tmp_path: Path, name: str | None) -> None:
+    def test_an_absent_file_is_an_empty_configuration(self, tmp_path: Path, name: str | None) -> None:
         if name:
             write(tmp_path, {"credsStore": "pass"}, name)
         assert load_signing_keys(tmp_path) is None
@@ -86,7 +86,7 @@ class TestReading:
             {"keys": ["a"]},
         ],
     )
-    def test_what_is_malformed_is_said_with_the_files_name(self, document: Any) -> None:
+    def test_names_the_malformed_file(self, document: Any) -> None:
         """CLI-10: names unique and not empty, the default is one of them."""
         with pytest.raises(AirgapError, match=r"signingkeys\.json cannot be used"):
             parsed(document)
@@ -109,22 +109,22 @@ class TestChanging:
         assert keys.adding(LocalKey(name="b", key_path="k", certificate_path="c"), default=True).default == "b"
 
     @pytest.mark.parametrize("name", ["", " a", "a\n", "a\x1b[31m", "a" * 256, "files"])
-    def test_a_name_that_is_none_or_is_taken_is_refused(self, name: str) -> None:
+    def test_a_malformed_or_existing_name_is_refused(self, name: str) -> None:
         with pytest.raises(UsageError):
             parsed(BOTH).adding(LocalKey(name=name, key_path="k", certificate_path="c"))
 
-    def test_the_default_goes_with_its_key(self) -> None:
+    def test_deleting_the_default_key_removes_the_default(self) -> None:
         assert parsed(BOTH).without("files") == parsed({"keys": [REMOTE]})
         assert parsed(BOTH).without("vault").default == "files"
 
-    def test_what_is_not_there_is_named_with_what_is(self) -> None:
+    def test_a_missing_key_is_reported_with_the_existing_ones(self) -> None:
         for change in (parsed(BOTH).without, parsed(BOTH).choosing):
             with pytest.raises(NotFoundError, match="files, vault"):
                 change("other")
 
 
 class TestWriting:
-    def test_what_was_read_is_written(self, tmp_path: Path) -> None:
+    def test_keeps_unknown_members_on_writing(self, tmp_path: Path) -> None:
         strange = {**LOCAL, "name": "more", "comment": {"of": ["somebody"]}}
         document = {"default": "files", "keys": [LOCAL, REMOTE, strange, {"name": "new", "tpm": 1}]}
         path = save_signing_keys(tmp_path / "new" / "folder", parsed(document))
@@ -132,7 +132,7 @@ class TestWriting:
         assert load_signing_keys(path.parent) == parsed(document)
 
     @pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
-    def test_nobody_else_can_read_it(self, tmp_path: Path) -> None:
+    def test_writes_a_file_for_its_owner_alone(self, tmp_path: Path) -> None:
         assert save_signing_keys(tmp_path, parsed(BOTH)).stat().st_mode & 0o777 == 0o600
 
     @pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
@@ -148,7 +148,7 @@ class TestWriting:
 class TestLocation:
     HOME = Path("/home/ana")
 
-    def test_the_order(self) -> None:
+    def test_searches_folders_in_order(self) -> None:
         def locate(env: dict[str, str], explicit: Path | None = None) -> KeyFolders:
             return locate_keys(explicit, env, self.HOME, platform="linux")
 
@@ -173,7 +173,7 @@ class TestLocation:
             locate_keys(None, {}, None, platform="linux")
         assert "AIRGAP_KEYS" in caught.value.remedy
 
-    def test_ours_hides_notations_of_the_same_name(self, tmp_path: Path) -> None:
+    def test_our_key_hides_notations_of_the_same_name(self, tmp_path: Path) -> None:
         ours = write(tmp_path / "ours", {"keys": [LOCAL]})
         theirs = write(tmp_path / "theirs", {"default": "vault", "keys": [{**LOCAL, "keyPath": "/other"}, REMOTE]})
         folders = KeyFolders(own=ours, borrowed=theirs)
@@ -184,13 +184,15 @@ class TestLocation:
         assert find_key(folders, None).entry.name == "vault"
         assert find_key(folders, "files").folder == ours
 
-    def test_ours_decides_about_the_default(self, tmp_path: Path) -> None:
+    def test_our_file_decides_about_the_default(self, tmp_path: Path) -> None:
         ours = write(tmp_path / "ours", {"default": "files", "keys": [LOCAL]})
         theirs = write(tmp_path / "theirs", {"default": "vault", "keys": [REMOTE]})
         assert find_key(KeyFolders(own=ours, borrowed=theirs), None).entry.name == "files"
 
     @pytest.mark.parametrize(("name", "words"), [(None, "no default signing key"), ("x", "no signing key 'x'")])
-    def test_what_is_not_there_is_said_with_what_is(self, tmp_path: Path, name: str | None, words: str) -> None:
+    def test_a_missing_name_is_reported_with_the_existing_ones(
+        self, tmp_path: Path, name: str | None, words: str
+    ) -> None:
         ours = write(tmp_path / "ours", {"keys": [LOCAL]})
         with pytest.raises(NotFoundError, match=f"{words}; there are files"):
             find_key(KeyFolders(own=ours), name)

@@ -50,7 +50,7 @@ class TestJwk:
         found = read_private_key(secret(tmp_path, jwk(kind, kid="x", alg="whatever", use="sig", key_ops=["sign"])))
         assert found.private_numbers() == cast("PrivateKey", key(kind)).private_numbers()
 
-    def test_members_that_are_not_known_are_no_matter(self, tmp_path: Path) -> None:
+    def test_ignores_unknown_members(self, tmp_path: Path) -> None:
         """Some are options of the library that reads it: none makes a key that is not in the file."""
         found = read_private_key(secret(tmp_path, jwk("p256", generate="RSA", size=2048, ext=True, pid=1.5)))
         assert found.private_numbers() == cast("PrivateKey", key("p256")).private_numbers()
@@ -74,14 +74,14 @@ class TestJwk:
             (jwk("ed25519"), "neither RSA nor of an elliptic curve"),
         ],
     )
-    def test_what_is_no_signing_key_is_refused(self, tmp_path: Path, data: bytes, problem: str) -> None:
+    def test_refuses_what_is_not_a_signing_key(self, tmp_path: Path, data: bytes, problem: str) -> None:
         with pytest.raises(KeyFileError, match=problem) as caught:
             read_private_key(secret(tmp_path, data))
         secrets = [value for value in json.loads(jwk("p256")).values() if len(value) > 20]
         assert not any(value in str(caught.value) for value in secrets)
 
     @posix
-    def test_nobody_else_may_read_it(self, tmp_path: Path) -> None:
+    def test_refuses_a_file_that_others_may_read(self, tmp_path: Path) -> None:
         with pytest.raises(KeyFileError, match="may be read or written by others"):
             read_private_key(secret(tmp_path, jwk("p256"), 0o644))
 
@@ -95,13 +95,13 @@ class TestForms:
         found = read_private_key(path, lambda _: word)
         assert found.private_numbers() == cast("PrivateKey", key(kind)).private_numbers()
 
-    def test_parameters_and_text_around_it_are_no_matter(self, tmp_path: Path) -> None:
+    def test_ignores_parameters_and_text_around_a_key(self, tmp_path: Path) -> None:
         """OpenSSL writes the curve's name before an elliptic curve key."""
         parameters = b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
         path = secret(tmp_path, b"my key\n" + parameters + written("p256", PrivateFormat.TraditionalOpenSSL))
         assert read_private_key(path).key_size
 
-    def test_windows_line_ends_are_no_matter(self, tmp_path: Path) -> None:
+    def test_accepts_windows_line_ends(self, tmp_path: Path) -> None:
         assert read_private_key(secret(tmp_path, written("p256").replace(b"\n", b"\r\n"))).key_size
 
     @pytest.mark.parametrize("kind", ["ed25519", "dsa2048"])
@@ -115,7 +115,7 @@ class TestForms:
             read_private_key(secret(tmp_path, written("p256") + bytes(65536)))
 
     @pytest.mark.parametrize("count", [0, 2])
-    def test_one_key_a_file(self, tmp_path: Path, count: int) -> None:
+    def test_refuses_several_keys_in_a_file(self, tmp_path: Path, count: int) -> None:
         with pytest.raises(KeyFileError):
             read_private_key(secret(tmp_path, Pki().code_chain().pem + written("p256") * count))
 
@@ -134,12 +134,12 @@ class TestPassPhrase:
         read_private_key(path, ask)
         assert asked == [str(path)]
 
-    def test_none_is_said_with_the_ways_to_give_one(self, tmp_path: Path) -> None:
+    def test_a_missing_one_is_reported_with_the_ways_to_give_it(self, tmp_path: Path) -> None:
         with pytest.raises(KeyFileError, match="is encrypted") as caught:
             read_private_key(secret(tmp_path, written("p256", word=WORD)))
         assert "AIRGAP_KEY_PASSPHRASE" in caught.value.remedy
 
-    def test_a_wrong_one_is_said(self, tmp_path: Path) -> None:
+    def test_a_wrong_one_is_reported(self, tmp_path: Path) -> None:
         with pytest.raises(KeyFileError, match="pass phrase is wrong"):
             read_private_key(secret(tmp_path, written("p256", word=WORD)), lambda _: b"wrong")
 
@@ -147,17 +147,17 @@ class TestPassPhrase:
     def test_is_the_first_line_of_its_file(self, tmp_path: Path, end: bytes) -> None:
         assert read_pass_phrase(secret(tmp_path, WORD + end)) == WORD
 
-    def test_an_empty_file_has_none(self, tmp_path: Path) -> None:
+    def test_an_empty_file_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(KeyFileError):
             read_pass_phrase(secret(tmp_path, b"\n"))
 
     @posix
-    def test_its_file_is_a_secret_too(self, tmp_path: Path) -> None:
+    def test_its_file_must_not_be_readable_by_others(self, tmp_path: Path) -> None:
         with pytest.raises(KeyFileError, match="0644"):
             read_pass_phrase(secret(tmp_path, WORD, 0o644))
 
     @posix
-    def test_a_pipe_does(self, tmp_path: Path) -> None:
+    def test_may_come_from_a_pipe(self, tmp_path: Path) -> None:
         """Process substitution of the shell, and systemd's credentials."""
         reader, writer = os.pipe()
         try:
@@ -171,14 +171,14 @@ class TestPassPhrase:
 class TestModes:
     @posix
     @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o602, 0o660, 0o610])
-    def test_what_others_may_touch_is_refused(self, tmp_path: Path, mode: int) -> None:
+    def test_refuses_files_that_others_may_read_or_write(self, tmp_path: Path, mode: int) -> None:
         with pytest.raises(KeyFileError, match=f"mode {mode:04o}") as caught:
             read_private_key(secret(tmp_path, written("p256"), mode))
         assert caught.value.remedy.startswith("chmod 600")
 
     @posix
     @pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
-    def test_what_only_the_owner_may_touch_is_read(self, tmp_path: Path, mode: int) -> None:
+    def test_reads_files_of_the_owner_alone(self, tmp_path: Path, mode: int) -> None:
         assert read_private_key(secret(tmp_path, written("p256"), mode)).key_size
 
     @posix
@@ -195,7 +195,7 @@ class TestModes:
 class TestSilence:
     @pytest.mark.parametrize("cut", [0.3, 0.6, 0.95])
     @pytest.mark.parametrize("word", [None, WORD], ids=["plain", "encrypted"])
-    def test_nothing_of_a_damaged_key_is_said(self, tmp_path: Path, cut: float, word: bytes | None) -> None:
+    def test_prints_nothing_of_a_damaged_key(self, tmp_path: Path, cut: float, word: bytes | None) -> None:
         whole = written("rsa2048", word=word)
         at = int(len(whole) * cut)
         path = secret(tmp_path, whole[:at] + (b"A" if whole[at : at + 1] != b"A" else b"B") * 3 + whole[at + 3 :])
@@ -203,7 +203,7 @@ class TestSilence:
             read_private_key(path, lambda _: word)
         self.check(caught.value, whole)
 
-    def test_nothing_of_a_wrong_pass_phrase_is_said(self, tmp_path: Path) -> None:
+    def test_prints_nothing_of_a_wrong_pass_phrase(self, tmp_path: Path) -> None:
         with pytest.raises(KeyFileError) as caught:
             read_private_key(secret(tmp_path, written("p256", word=WORD)), lambda _: b"hunter2-hunter2")
         assert "hunter2" not in str(caught.value) + caught.value.remedy
@@ -242,13 +242,13 @@ class TestChain:
     @pytest.mark.parametrize(
         "data", [b"", b"nothing", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"]
     )
-    def test_what_is_no_chain_is_refused(self, tmp_path: Path, data: bytes) -> None:
+    def test_refuses_what_is_not_a_chain(self, tmp_path: Path, data: bytes) -> None:
         path = tmp_path / "chain.pem"
         path.write_bytes(data)
         with pytest.raises(KeyFileError, match=r"chain\.pem"):
             read_chain(path)
 
-    def test_what_is_not_there_is_said(self, tmp_path: Path) -> None:
+    def test_reports_a_missing_file(self, tmp_path: Path) -> None:
         with pytest.raises(KeyFileError, match="No such file"):
             read_chain(tmp_path / "none")
         with pytest.raises(KeyFileError, match="No such file"):

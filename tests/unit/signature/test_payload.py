@@ -33,7 +33,7 @@ def of(target: Any, **others: Any) -> bytes:
 
 
 @both
-def test_the_payload_says_what_is_signed(media_type: str) -> None:
+def test_reads_the_payload(media_type: str) -> None:
     """PAY-2; what NEG-48 compares with the target."""
     payload = parsed(of({**TARGET, "annotations": {"team": "blue", "": ""}}), media_type)
     assert payload.media_type == TARGET["mediaType"]
@@ -74,7 +74,7 @@ def test_absent_annotations_are_none() -> None:
 
 @both
 @pytest.mark.parametrize("payload", [b"[]", b"1", b'"x"', b"null", b"\xff", b"{", b" "])
-def test_a_payload_that_is_no_object_is_refused(media_type: str, payload: bytes) -> None:
+def test_a_payload_that_is_not_an_object_is_refused(media_type: str, payload: bytes) -> None:
     """NEG-46, JWS-6."""
     refused(payload, media_type)
 
@@ -92,7 +92,7 @@ def test_trailing_bytes_are_refused(media_type: str, tail: bytes) -> None:
 
 
 @pytest.mark.parametrize("size", ["16724.0", "1e3", "-1", "9223372036854775808", "true", '"411"', "null", "0x10"])
-def test_a_size_that_is_no_int64_is_refused(size: str) -> None:
+def test_a_size_outside_of_int64_is_refused(size: str) -> None:
     """NEG-47, PAY-2, PAY-11."""
     refused(PAYLOAD.replace(b"411", size.encode()))
 
@@ -103,7 +103,7 @@ def test_the_extreme_sizes_are_read(size: int) -> None:
 
 
 @pytest.mark.parametrize("target", [None, [], "x", 1])
-def test_a_target_that_is_no_object_is_refused(target: Any) -> None:
+def test_a_target_that_is_not_an_object_is_refused(target: Any) -> None:
     """PAY-11."""
     assert "targetArtifact: is" in refused(of(target))
 
@@ -120,7 +120,7 @@ def test_a_target_that_is_no_object_is_refused(target: Any) -> None:
         ("platform", {"os": 1}),
     ],
 )
-def test_members_that_mean_nothing_are_what_a_descriptor_has(name: str, value: Any) -> None:
+def test_ignored_members_are_those_of_a_descriptor(name: str, value: Any) -> None:
     """D4: they decide nothing; the reference implementation refuses them where their type is wrong."""
     assert f"targetArtifact.{name}" in refused(of({**TARGET, name: value}))
 
@@ -138,7 +138,7 @@ def test_every_member_of_the_target_is_needed(name: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("digest", ["", "sha256:", "sha256:" + "5C" * 32, "sha256:../../etc", "5c" * 32, "sha256:5c"])
-def test_a_digest_that_is_none_is_refused(digest: str) -> None:
+def test_a_malformed_digest_is_refused(digest: str) -> None:
     """PAY-2."""
     assert "targetArtifact.digest: " in refused(of({**TARGET, "digest": digest}))
 
@@ -178,7 +178,7 @@ def test_unknown_members_are_tolerated() -> None:
 
 @both
 @pytest.mark.parametrize("name", [EXPIRY, SCHEME, PLUGIN])
-def test_what_signed_attributes_say_means_nothing_in_the_payload(media_type: str, name: str) -> None:
+def test_names_of_signed_attributes_mean_nothing_in_the_payload(media_type: str, name: str) -> None:
     """PAY-12."""
     said = {name: "2020-01-01T00:00:00Z"}
     payload = of({**TARGET, **said, "annotations": said}, **said)

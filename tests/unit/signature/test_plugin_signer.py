@@ -76,7 +76,7 @@ def test_a_plugin_makes_envelopes(media_type: str) -> None:
     assert sealed.payload.annotations == {"team": "blue", "build": "7"}
 
 
-def test_signing_bytes_comes_before_making_envelopes() -> None:
+def test_prefers_signing_bytes_to_making_envelopes() -> None:
     """PLUGIN-25."""
     assert isinstance(open_plugin_signer(fake(signing(LEAF, capabilities=[ENVELOPE, RAW])), KEY), PluginSigner)
 
@@ -127,7 +127,7 @@ RAW_LIES = {
 
 
 @pytest.mark.parametrize(("lie", "says"), RAW_LIES.values(), ids=RAW_LIES)
-def test_a_plugin_that_signs_bytes_and_lies_is_found_out(lie: dict[str, Any], says: str) -> None:
+def test_refuses_a_wrong_answer_of_a_plugin_that_signs_bytes(lie: dict[str, Any], says: str) -> None:
     """PLUGIN-22, PLUGIN-23."""
     with pytest.raises(PluginError, match=says):
         raw(**lie).sign(b"message")
@@ -139,7 +139,7 @@ def test_a_chain_that_breaks_a_rule_is_refused() -> None:
         raw(Pki().code_chain(leaf={"key_usage": None})).sign(b"message")
 
 
-def test_a_plugin_that_changes_its_chain_is_found_out() -> None:
+def test_refuses_a_changed_chain() -> None:
     behaviours = [signing(LEAF), signing(Pki().code_chain(leaf={"subject": "C=US,ST=WA,O=Else"}))]
     plugin = fake(behaviours[0])
     signer = PluginSigner(plugin, KEY, next(row for row in algorithms.ALGORITHMS if row.key_spec == "EC-256"))
@@ -174,7 +174,7 @@ ENVELOPE_LIES = {
 
 
 @pytest.mark.parametrize(("lie", "says"), ENVELOPE_LIES.values(), ids=ENVELOPE_LIES)
-def test_a_plugin_that_makes_envelopes_and_lies_is_found_out(lie: dict[str, Any], says: str) -> None:
+def test_refuses_a_wrong_answer_of_a_plugin_that_makes_envelopes(lie: dict[str, Any], says: str) -> None:
     """PLUGIN-24."""
     with pytest.raises(PluginError, match=says):
         enveloper(**lie).make_envelope(DRAFT, JWS_ENVELOPE)
@@ -206,19 +206,19 @@ def test_annotations_may_be_added_to_the_payload() -> None:
 
 
 @TYPES
-def test_the_expiry_that_is_asked_for_is_there(media_type: str) -> None:
+def test_the_requested_expiry_is_signed(media_type: str) -> None:
     draft = replace(DRAFT, expiry=DRAFT.signing_time + timedelta(days=7))
     sealed = seal(draft, enveloper(), media_type=media_type)
     assert sealed.envelope.expiry == SIGNED_AT + timedelta(days=7)
 
 
-def test_an_expiry_that_is_dropped_is_found_out() -> None:
+def test_refuses_a_dropped_expiry() -> None:
     draft = replace(DRAFT, expiry=DRAFT.signing_time + timedelta(days=7))
     with pytest.raises(SigningError, match="expires never"):
         seal(draft, enveloper(envelope={"expiry": None}), media_type=JWS_ENVELOPE)
 
 
-def test_another_scheme_is_found_out() -> None:
+def test_refuses_another_scheme() -> None:
     with pytest.raises(SigningError, match="signing scheme"):
         seal(DRAFT, enveloper(envelope={"scheme": Scheme.SIGNING_AUTHORITY.value}), media_type=JWS_ENVELOPE)
 

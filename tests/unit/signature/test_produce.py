@@ -38,7 +38,7 @@ def local(leaf: Issued) -> LocalSigner:
 @both
 @pytest.mark.parametrize("kind", ["rsa2048", "rsa3072", "rsa4096", "p256", "p384", "p521"])
 @pytest.mark.parametrize("scheme", Scheme)
-def test_what_is_written_is_read_back(media_type: str, kind: str, scheme: Scheme) -> None:
+def test_reads_what_it_writes(media_type: str, kind: str, scheme: Scheme) -> None:
     draft = Draft(
         payload=DRAFT.payload,
         signing_time=SIGNED_AT,
@@ -67,7 +67,7 @@ def test_what_is_written_is_read_back(media_type: str, kind: str, scheme: Scheme
 
 
 @both
-def test_what_is_not_said_is_not_written(media_type: str) -> None:
+def test_writes_no_absent_attributes(media_type: str) -> None:
     envelope = parse_envelope(media_type, ENCODERS[media_type](DRAFT, local(LEAF)))
     assert (envelope.expiry, envelope.plugin, envelope.signing_agent, envelope.timestamp_token) == (None,) * 4
     assert envelope.extended == {}
@@ -134,7 +134,7 @@ def test_an_expiry_that_is_not_later_is_refused(later: timedelta) -> None:
 @pytest.mark.parametrize(
     "label", ["alg", "crit", "cty", "b64", "x5c", "io.cncf.notary.expiry", "io.cncf.notary.signingAgent"]
 )
-def test_an_extended_attribute_may_not_be_a_defined_one(label: str) -> None:
+def test_refuses_defined_names_as_extended_attributes(label: str) -> None:
     with pytest.raises(UsageError, match="defined by the format"):
         replace(DRAFT, extended={label: ExtendedAttribute("x", critical=False)})
 

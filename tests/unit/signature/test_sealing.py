@@ -150,19 +150,19 @@ CHAINS: dict[str, tuple[dict[str, Any], str]] = {
 class TestChain:
     @both
     @pytest.mark.parametrize("name", CHAINS)
-    def test_that_may_not_sign_does_not_sign(self, media_type: str, name: str) -> None:
+    def test_is_refused_where_it_may_not_sign(self, media_type: str, name: str) -> None:
         """CHAIN-17 and the verifier's own rules, before anything is signed."""
         deviation, reason = CHAINS[name]
         spy = Spy(Pki().code_chain(**deviation))
         assert refused(spy, media_type=media_type).reason == reason
         assert spy.calls == 0
 
-    def test_without_its_root_does_not_sign(self) -> None:
+    def test_is_refused_without_its_root(self) -> None:
         spy = Spy(chain=chain_of(LEAF)[:-1])
         assert refused(spy).reason == "chain.root"
         assert spy.calls == 0
 
-    def test_that_is_known_only_afterwards_is_judged_then(self) -> None:
+    def test_is_judged_after_signing_where_known_only_then(self) -> None:
         class Late(Spy):
             def sign(self, message: bytes) -> bytes:
                 self.chain = chain_of(LEAF)[:-1]
@@ -171,7 +171,7 @@ class TestChain:
         assert refused(Late(chain=())).reason == "chain.root"
 
     @both
-    def test_valid_to_the_second(self, media_type: str) -> None:
+    def test_is_valid_to_the_second(self, media_type: str) -> None:
         """SCHEME-7: both ends count."""
         leaf = Pki().code_chain(leaf={"not_before": AT, "not_after": AT})
         draft = replace(DRAFT, expiry=None)
@@ -189,7 +189,7 @@ class TestLies:
 
     @both
     @pytest.mark.parametrize("value", [b"", b"\0" * 64, b"rubbish", b"\xff" * 64])
-    def test_a_value_that_is_none(self, media_type: str, value: bytes) -> None:
+    def test_a_malformed_signature_value(self, media_type: str, value: bytes) -> None:
         error = refused(Spy(sign=lambda _: value), media_type=media_type)
         assert error.reason in {"envelope.signature", "envelope.malformed"}
 
@@ -220,7 +220,7 @@ class TestLies:
         ],
         ids=["digest", "size", "type", "no-metadata", "metadata", "payload", "scheme", "no-expiry", "expiry"],
     )
-    def test_something_else_than_was_asked_for(self, media_type: str, change: dict[str, Any], words: str) -> None:
+    def test_an_envelope_about_another_payload(self, media_type: str, change: dict[str, Any], words: str) -> None:
         assert words in str(refused(Maker(lambda draft: replace(draft, **change)), media_type=media_type))
 
     @both
@@ -243,7 +243,7 @@ class TestLies:
 
 class TestAttachment:
     @pytest.mark.parametrize("target", [OTHER, replace(TARGET, size=2), replace(TARGET, media_type=IMAGE_INDEX)])
-    def test_of_a_signature_about_something_else_is_not_made(self, target: Descriptor) -> None:
+    def test_is_refused_for_a_signature_of_another_artifact(self, target: Descriptor) -> None:
         """PAY-6, for a signature that was made here."""
         sealed = seal(DRAFT, local(LEAF), media_type=JWS_ENVELOPE)
         with pytest.raises(SigningError) as caught:
@@ -251,7 +251,7 @@ class TestAttachment:
         assert caught.value.reason == "payload.mismatch"
 
     @pytest.mark.parametrize("form", ["artifactType", "config"])
-    def test_has_all_that_the_specification_wants(self, form: Any) -> None:
+    def test_has_all_required_members(self, form: Any) -> None:
         """MAN-1 to MAN-9, MAN-13."""
         maker = Maker(annotations={"by": "it", "org.opencontainers.image.created": "never"})
         sealed = seal(DRAFT, maker, media_type=COSE_ENVELOPE)
@@ -283,17 +283,15 @@ class TestTimestamp:
         ],
         ids=["imprint", "signature", "time", "hash"],
     )
-    def test_that_no_verifier_takes_is_not_embedded(
-        self, media_type: str, options: dict[str, Any], reason: str
-    ) -> None:
+    def test_an_invalid_token_is_not_embedded(self, media_type: str, options: dict[str, Any], reason: str) -> None:
         assert refused(local(LEAF), media_type=media_type, timestamper=Authority(**options)).reason == reason
 
-    def test_of_an_authority_below_another_root_is_not_embedded(self) -> None:
+    def test_a_token_below_another_root_is_not_embedded(self) -> None:
         authority = Authority()
         authority.anchors = Anchors.of({"root": [Certificate.parse(LEAF.root.der)]})
         assert refused(local(LEAF), timestamper=authority).reason == "timestamp.untrusted"
 
-    def test_that_is_no_token_is_not_embedded(self) -> None:
+    def test_a_malformed_token_is_not_embedded(self) -> None:
         class Rubbish(Authority):
             def timestamp(self, signature_value: bytes, hash_name: str) -> bytes:
                 return b"rubbish"
@@ -342,7 +340,7 @@ class TestStamping:
             stamp(media_type, raw, Authority())
         assert caught.value.reason == "chain.leaf.key_usage"
 
-    def test_keeps_what_others_put_beside(self) -> None:
+    def test_keeps_unsigned_attributes_of_others(self) -> None:
         """JWS-34: members that are not known are ignored, and stay."""
         document = json.loads(self.sealed(JWS_ENVELOPE).raw)
         document["header"]["kid"] = "somebody's"
@@ -356,7 +354,7 @@ class TestStamping:
         return seal(DRAFT, local(LEAF), media_type=media_type)
 
 
-def test_a_reserved_key_is_no_metadata() -> None:
+def test_refuses_a_reserved_metadata_key() -> None:
     """PAY-5."""
     with pytest.raises(UsageError):
         encode_payload(TARGET, {"io.cncf.notary.x": "y"})

@@ -28,14 +28,14 @@ DRAFT = Draft(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_accepts_what_we_sign(kind: str) -> None:
+def test_jwcrypto_accepts_our_signatures(kind: str) -> None:
     """JWS-40 to JWS-42, with every key that may sign."""
     raw = encode_jws(DRAFT, local(Pki().code_chain(kind)))
     verify_with_second_engine(raw, parse_envelope(JWS_ENVELOPE, raw))
 
 
 @pytest.mark.parametrize("scheme", list(Scheme))
-def test_it_accepts_critical_headers_that_we_know_or_write(scheme: Scheme) -> None:
+def test_jwcrypto_accepts_our_critical_headers(scheme: Scheme) -> None:
     """JWS-12, JWS-20: it refuses critical headers that nobody told it of."""
     extended = {"io.example.critical": ExtendedAttribute("x", critical=True)}
     draft = replace(DRAFT, scheme=scheme, plugin=PluginDemand("com.example.plugin", "1.0.0"), extended=extended)
@@ -46,7 +46,7 @@ def test_it_accepts_critical_headers_that_we_know_or_write(scheme: Scheme) -> No
         verify_with_second_engine(raw, replace(envelope, extended={}))
 
 
-def test_it_refuses_another_payload_and_another_key() -> None:
+def test_jwcrypto_refuses_another_payload_or_key() -> None:
     raw = encode_jws(DRAFT, local(Pki().code_chain()))
     envelope = parse_envelope(JWS_ENVELOPE, raw)
     with pytest.raises(Rejected, match="another payload"):
@@ -56,7 +56,7 @@ def test_it_refuses_another_payload_and_another_key() -> None:
         verify_with_second_engine(raw, replace(envelope, certificates=other.certificates))
 
 
-def test_its_refusal_ends_the_signing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_of_jwcrypto_stops_signing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where our own reader is wrong, the other one still stands between a bad envelope and the registry."""
     bad = local(Pki().code_chain())
     wrong = raw_signer(Pki().code_chain("rsa3072").key)

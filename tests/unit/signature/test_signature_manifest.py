@@ -94,7 +94,7 @@ def test_an_artifact_type_beside_another_config_is_refused() -> None:
     ],
     ids=["other type", "other config", "other type beside notary config", "artifact without type", "upper case"],
 )
-def test_another_type_is_no_signature(manifest: Manifest) -> None:
+def test_another_artifact_type_is_not_a_signature(manifest: Manifest) -> None:
     """MAN-32."""
     assert not is_signature(manifest)
     assert "artifact type" in refused(manifest)
@@ -156,7 +156,7 @@ def test_the_size_of_the_envelope_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("spell", [str.lower, str.upper], ids=["lower", "upper"])
-def test_fitting_thumbprints_are_no_warning(spell: Any) -> None:
+def test_matching_thumbprints_give_no_warning(spell: Any) -> None:
     """MAN-7: compared without regard to case."""
     value = json.dumps([spell(certificate.fingerprint) for certificate in CHAIN])
     assert thumbprint_warning(_annotated(value), CHAIN) is None
@@ -207,14 +207,14 @@ def test_a_written_manifest_has_the_legacy_form_on_demand() -> None:
     _check_written(raw)
 
 
-def test_only_what_names_the_content_of_the_subject_is_written() -> None:
+def test_writes_only_the_content_members_of_the_subject() -> None:
     """MAN-6."""
     subject = Descriptor.from_json({**SUBJECT.to_json(), "annotations": {"a": "b"}, "urls": ["http://x"]})
     raw = signature_manifest(subject=subject, envelope=ENVELOPE, chain=CHAIN, signing_time=SIGNED_AT)
     assert json.loads(raw)["subject"] == SUBJECT.to_json()
 
 
-def test_the_config_is_what_its_descriptor_says() -> None:
+def test_the_config_has_the_digest_of_its_descriptor() -> None:
     """MAN-4."""
     for descriptor in (config_descriptor("artifactType"), config_descriptor("config")):
         assert str(descriptor.digest) == "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"

@@ -17,7 +17,7 @@ def local(leaf: Issued) -> LocalSigner:
 
 
 @pytest.mark.parametrize("kind", ["rsa2048", "rsa3072", "rsa4096", "p256", "p384", "p521"])
-def test_what_it_signs_verifies(kind: str) -> None:
+def test_its_signatures_verify(kind: str) -> None:
     """Table ALG, JWS-41, JWS-42."""
     signer = local(Pki().code_chain(kind))
     for _ in range(4):  # r and s are sometimes short, and must be padded

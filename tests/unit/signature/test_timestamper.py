@@ -20,7 +20,7 @@ def refused(**files: bytes) -> str:
     return str(caught.value)
 
 
-def test_a_root_in_each_file() -> None:
+def test_accepts_one_root_in_each_file() -> None:
     other = Pki().tsa_chain(root={"slot": 3}).root
     anchors = timestamp_anchors({"a": TSA.root.pem, "b": other.der})
     assert {certificate.fingerprint for certificate in anchors} == {TSA.root.fingerprint, other.fingerprint}
@@ -34,13 +34,13 @@ def test_an_intermediate_is_refused() -> None:
     assert "not self-signed" in refused(a=TSA.chain[1].pem)
 
 
-def test_what_is_no_authority_is_refused() -> None:
+def test_refuses_other_certificates() -> None:
     """TSACH-5: no chain can end in it."""
     assert "no CA certificate" in refused(a=issue("tsa").pem)
 
 
 @pytest.mark.parametrize("data", [b"", b"rubbish", TSA.root.pem[:-60]])
-def test_what_cannot_be_read_is_refused_by_name(data: bytes) -> None:
+def test_names_an_unreadable_file(data: bytes) -> None:
     assert refused(**{"the-file": data}).startswith("the-file")
 
 

@@ -82,7 +82,7 @@ def test_the_pin_comes_from_the_file_that_the_uri_names(token: Token, tmp_path: 
     assert open_token_signer(uri, chain_file(tmp_path, leaf_of("p256")), lambda _: None).sign(b"abc")
 
 
-def test_the_library_may_be_named_apart(token: Token, tmp_path: Path) -> None:
+def test_accepts_the_library_as_an_option(token: Token, tmp_path: Path) -> None:
     chain = chain_file(tmp_path, leaf_of("p256"))
     uri = "pkcs11:token=site;object=p256"
     assert open_token_signer(uri, chain, pin, module=token.library).sign(b"abc")
@@ -95,7 +95,7 @@ def test_without_a_pin_the_token_is_not_touched(token: Token, tmp_path: Path) ->
         open_token_signer(token.uri("p256"), chain_file(tmp_path, leaf_of("p256")), lambda _: None)
 
 
-def test_a_wrong_pin_is_said_and_not_repeated(token: Token, tmp_path: Path) -> None:
+def test_a_wrong_pin_is_reported_without_the_pin(token: Token, tmp_path: Path) -> None:
     signer = open_token_signer(token.uri("p256"), chain_file(tmp_path, leaf_of("p256")), lambda _: b"9999")
     with pytest.raises(SigningError, match="the PIN is wrong") as caught:
         signer.sign(b"abc")
@@ -109,13 +109,13 @@ def test_a_wrong_pin_is_said_and_not_repeated(token: Token, tmp_path: Path) -> N
         ("pkcs11:token=site;object=nothing", "there is no such private key"),
     ],
 )
-def test_what_is_not_there(token: Token, tmp_path: Path, uri: str, says: str) -> None:
+def test_reports_a_missing_token_or_key(token: Token, tmp_path: Path, uri: str, says: str) -> None:
     signer = open_token_signer(uri, chain_file(tmp_path, leaf_of("p256")), pin, module=token.library)
     with pytest.raises(SigningError, match=says):
         signer.sign(b"abc")
 
 
-def test_a_library_that_is_none(token: Token, tmp_path: Path) -> None:
+def test_refuses_a_file_that_is_not_a_library(token: Token, tmp_path: Path) -> None:
     other = tmp_path / "lib.so"
     other.write_bytes(b"no library")
     signer = open_token_signer(
@@ -125,7 +125,7 @@ def test_a_library_that_is_none(token: Token, tmp_path: Path) -> None:
         signer.sign(b"abc")
 
 
-def test_another_key_than_the_certificates(token: Token, tmp_path: Path) -> None:
+def test_refuses_another_key_than_that_of_the_certificate(token: Token, tmp_path: Path) -> None:
     """The same kind, and another key: found out before anything is sealed."""
     leaf = Pki().code_chain(leaf={"key": key("p256", 6)})
     with pytest.raises(SigningError, match="is not the key of the first certificate"):
@@ -133,12 +133,14 @@ def test_another_key_than_the_certificates(token: Token, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("label", "kind"), [("p256", "rsa2048"), ("rsa2048", "p256"), ("p384", "p256")])
-def test_another_kind_of_key_than_the_certificates(token: Token, tmp_path: Path, label: str, kind: str) -> None:
+def test_refuses_another_kind_of_key_than_that_of_the_certificate(
+    token: Token, tmp_path: Path, label: str, kind: str
+) -> None:
     with pytest.raises(SigningError):
         opened(token, tmp_path, label, leaf_of(kind)).sign(b"abc")
 
 
-def test_a_certificate_whose_key_may_not_sign(token: Token, tmp_path: Path) -> None:
+def test_refuses_a_certificate_whose_key_may_not_sign(token: Token, tmp_path: Path) -> None:
     """ALG-1."""
     with pytest.raises(UsageError, match="may not sign"):
         opened(token, tmp_path, "p256", leaf_of("secp256k1"))

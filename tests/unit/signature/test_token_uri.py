@@ -10,7 +10,7 @@ from airgap.errors import UsageError
 from airgap.signature.token_uri import TokenUri, is_token_uri
 
 
-def test_all_that_is_understood() -> None:
+def test_reads_all_known_attributes() -> None:
     uri = TokenUri.parse(
         "pkcs11:token=my%20site;serial=00ff;object=release%3Bkey;id=%01%FF;type=private"
         "?module-path=/usr/lib/p11.so&pin-source=file:/run/pin"
@@ -20,14 +20,14 @@ def test_all_that_is_understood() -> None:
     assert str(uri) == "the key 'release;key' of the token 'my site'"
 
 
-def test_what_is_left_out_is_not_asked_for() -> None:
+def test_absent_attributes_are_not_compared() -> None:
     uri = TokenUri.parse("pkcs11:serial=1;id=%0a")
     assert (uri.token, uri.label, uri.module, uri.pin_file) == (None, None, None, None)
     assert str(uri) == "the key 0a of the token '1'"
 
 
 @pytest.mark.parametrize("source", ["file:/run/pin", "file:///run/pin", "/run/pin"])
-def test_where_the_pin_is(source: str) -> None:
+def test_reads_the_source_of_the_pin(source: str) -> None:
     assert TokenUri.parse(f"pkcs11:token=a;object=b?pin-source={source}").pin_file == Path("/run/pin")
 
 
@@ -53,19 +53,19 @@ def test_where_the_pin_is(source: str) -> None:
         ("key.pem", "does not begin with pkcs11:"),
     ],
 )
-def test_what_names_no_key_is_refused(text: str, says: str) -> None:
+def test_refuses_a_uri_without_a_key(text: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         TokenUri.parse(text)
 
 
-def test_a_pin_in_the_uri_is_refused_and_not_repeated() -> None:
+def test_refuses_a_pin_in_the_uri_without_printing_it() -> None:
     """RFC 7512, section 7."""
     with pytest.raises(UsageError, match="a PIN does not belong into a URI") as caught:
         TokenUri.parse("pkcs11:token=a;object=b?pin-value=4711")
     assert "4711" not in str(caught.value)
 
 
-def test_paths_are_no_uris() -> None:
+def test_distinguishes_paths_from_uris() -> None:
     assert not is_token_uri("pkcs11")
     assert not is_token_uri("./pkcs11:x")
     assert is_token_uri("PKCS11:token=a")

@@ -54,7 +54,7 @@ def test_a_2047_bit_key_has_2047_bits() -> None:
     assert public.key_size == 2047
 
 
-def test_deviations_arrive_and_none_leaves_an_extension_out() -> None:
+def test_deviations_are_applied_and_none_omits_an_extension() -> None:
     certificate = issue(
         "leaf",
         issuer=issue("root"),

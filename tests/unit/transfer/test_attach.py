@@ -115,7 +115,7 @@ class TestAttached:
         assert entry.annotations == {"by": "a test"}
 
     @each
-    def test_twice_is_once(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+    def test_is_written_once_for_two_calls(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
         path = write(box, tmp_path)
         attach(path)
         before = tree(path)
@@ -123,13 +123,13 @@ class TestAttached:
         assert tree(path) == before
 
     @each
-    def test_several_stay(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+    def test_keeps_several(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
         path = write(box, tmp_path)
         made = {attach(path, str(number).encode()).manifest.digest for number in range(5)}
         assert set(referrers(path)) == made
 
     @each
-    def test_what_was_there_stays_as_it_was(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+    def test_changes_nothing_else(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
         """Rule 5: bytes are identity, and files that are none of ours are kept."""
         box.extra_files["notes.json"] = b'[{"Config":"x"}]'
         box.extra_files["blobs/sha256/" + "0" * 64] = b"nobody points here"
@@ -142,7 +142,7 @@ class TestAttached:
         assert len(left) == 1 + 3  # index.json, envelope, config, manifest
 
     @each
-    def test_to_a_child_of_an_index(self, tmp_path: Path, write: Write) -> None:
+    def test_is_possible_for_a_child_of_an_index(self, tmp_path: Path, write: Write) -> None:
         """MAN-35, D3: it keeps its real media type."""
         box = LayoutBuilder()
         child = box.add_image(b"child")
@@ -160,7 +160,9 @@ class TestAttached:
 
 class TestNaming:
     @each
-    def test_none_where_there_are_several_is_refused(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+    def test_refuses_no_name_where_there_are_several_artifacts(
+        self, box: LayoutBuilder, tmp_path: Path, write: Write
+    ) -> None:
         box.tag(box.add_image(b"another"), "v2")
         path = write(box, tmp_path)
         with (
@@ -170,7 +172,7 @@ class TestNaming:
             pass
 
     @each
-    def test_what_is_no_manifest_is_refused(self, tmp_path: Path, write: Write) -> None:
+    def test_refuses_what_is_not_a_manifest(self, tmp_path: Path, write: Write) -> None:
         box = LayoutBuilder()
         box.tag(box.add_blob(b"plain"), "v1")
         path = write(box, tmp_path)
@@ -182,7 +184,7 @@ class TestReferrersTag:
     """regctl keeps referrers in layouts under the tag that registries without the API have."""
 
     @each
-    def test_that_is_kept_is_kept_up(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+    def test_an_existing_one_is_updated(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
         subject = box.add_image(b"one layer")
         first = box.add_referrer(subject, b"first", listed=False)
         box.tag_fallback(subject, first)
@@ -200,14 +202,14 @@ class TestReferrersTag:
         assert len(roots(path)) == 1
 
     @each
-    def test_that_is_new_lists_what_was_attached_before(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+    def test_a_new_one_lists_earlier_referrers(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
         path = write(box, tmp_path)
         made = [attach(path, b"a"), attach(path, b"b", fallback=True)]
         listed = listed_under_tag(path, made[0].subject)
         assert sorted(listed) == sorted(str(item.manifest.digest) for item in made)
 
     @each
-    def test_lists_what_another_attached_in_between(
+    def test_lists_referrers_of_another_writer(
         self, box: LayoutBuilder, tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Between the look at the tag and the lock on the layout another process attaches something."""
@@ -237,7 +239,7 @@ class TestReferrersTag:
         assert listed_under_tag(path, made.subject) == []
 
     @each
-    def test_that_cannot_be_read_stops_everything(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+    def test_an_unreadable_one_is_an_error(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
         subject = box.add_image(b"one layer")
         listing = box.tag_fallback(subject, box.add_referrer(subject, b"first", listed=False))
         box.damage(listing, b"x" * listing.size)
@@ -251,7 +253,7 @@ class TestReferrersTag:
 class TestTar:
     @pytest.mark.parametrize("form", ["ustar", "gnu", "pax"])
     @pytest.mark.parametrize("prefix", ["", "./"])
-    def test_of_every_kind(self, box: LayoutBuilder, tmp_path: Path, form: TarFormat, prefix: str) -> None:
+    def test_every_kind_is_extended(self, box: LayoutBuilder, tmp_path: Path, form: TarFormat, prefix: str) -> None:
         path = box.write_tar(tmp_path / "a.tar", form, prefix=prefix)
         made = attach(path)
         assert referrers(path) == [made.manifest.digest]
@@ -268,7 +270,7 @@ class TestTar:
         assert [item.name for item in tmp_path.iterdir()] == ["layout.tar"]
 
     @pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
-    def test_behind_a_link_is_written_behind_the_link(self, box: LayoutBuilder, tmp_path: Path) -> None:
+    def test_one_behind_a_link_is_written_there(self, box: LayoutBuilder, tmp_path: Path) -> None:
         (tmp_path / "real").mkdir()
         path = archive(box, tmp_path / "real")
         link = tmp_path / "link.tar"
@@ -277,7 +279,7 @@ class TestTar:
         assert link.is_symlink()
         assert referrers(path) == [made.manifest.digest]
 
-    def test_that_cannot_be_written_is_as_it_was(
+    def test_one_that_cannot_be_written_is_unchanged(
         self, box: LayoutBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         path = archive(box, tmp_path)
@@ -293,9 +295,7 @@ class TestTar:
         assert tree(path) == before
 
     @pytest.mark.parametrize("wrong", [b"x", b"{}x"])
-    def test_gets_no_bytes_that_are_not_what_they_should_be(
-        self, box: LayoutBuilder, tmp_path: Path, wrong: bytes
-    ) -> None:
+    def test_gets_no_wrong_bytes(self, box: LayoutBuilder, tmp_path: Path, wrong: bytes) -> None:
         path = archive(box, tmp_path)
         before = tree(path)
         with pytest.raises(ContentError):
@@ -304,7 +304,7 @@ class TestTar:
             add_to_tar(str(path), [(replace(EMPTY, size=3), b"{}")], [])
         assert tree(path) == before
 
-    def test_with_a_blob_of_ours_gets_it_once(self, box: LayoutBuilder, tmp_path: Path) -> None:
+    def test_gets_an_existing_blob_once(self, box: LayoutBuilder, tmp_path: Path) -> None:
         """A second member of a name would be read differently by readers."""
         box.add_blob(b"{}")
         path = archive(box, tmp_path)
@@ -312,7 +312,7 @@ class TestTar:
         with tarfile.open(path) as tar:
             assert [member.name for member in tar].count(f"blobs/sha256/{EMPTY.digest.encoded}") == 1
 
-    def test_with_members_behind_the_index_keeps_them(self, box: LayoutBuilder, tmp_path: Path) -> None:
+    def test_keeps_members_after_the_index(self, box: LayoutBuilder, tmp_path: Path) -> None:
         files = box.files()
         order = ["blobs", "index.json", "oci-layout"]
         names = sorted(files, key=lambda name: order.index(name.split("/")[0]))
@@ -323,7 +323,7 @@ class TestTar:
 
 
 @each
-def test_at_the_same_time_nothing_is_lost(box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+def test_concurrent_attachments_lose_nothing(box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
     path = write(box, tmp_path)
     made: list[Digest] = []
     threads = [

@@ -42,7 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("old.tar.gz", "old.tar.gz", None),
     ],
 )
-def test_folder(text: str, path: str, tag: str | None) -> None:
+def test_recognises_a_folder(text: str, path: str, tag: str | None) -> None:
     reference = parse_destination(text)
     assert isinstance(reference, LayoutReference)
     assert (reference.path, reference.tag) == (path, tag)
@@ -62,7 +62,7 @@ def test_folder(text: str, path: str, tag: str | None) -> None:
         ("oci-archive:x.tar.gz", "x.tar.gz", None),
     ],
 )
-def test_tar(text: str, path: str, tag: str | None) -> None:
+def test_recognises_a_tar(text: str, path: str, tag: str | None) -> None:
     reference = parse_destination(text)
     assert isinstance(reference, LayoutReference)
     assert (reference.path, reference.tag) == (path, tag)
@@ -80,7 +80,7 @@ def test_tar(text: str, path: str, tag: str | None) -> None:
         ("docker://registry.example/app", "registry.example/app"),
     ],
 )
-def test_repository(text: str, meant: str) -> None:
+def test_recognises_a_repository(text: str, meant: str) -> None:
     reference = parse_destination(text)
     assert isinstance(reference, RegistryReference)
     assert str(reference) == meant
@@ -101,7 +101,7 @@ def test_repository(text: str, meant: str) -> None:
         f"out@sha256:{'0' * 64}",
     ],
 )
-def test_what_may_be_a_folder_or_a_registry_is_refused(text: str, folder: Path) -> None:
+def test_refuses_what_may_be_a_folder_or_a_registry(text: str, folder: Path) -> None:
     before = sorted(folder.rglob("*"))
     with pytest.raises(UsageError, match="a new folder or as the name of a registry") as caught:
         parse_destination(text)
@@ -124,7 +124,7 @@ def test_what_may_be_a_folder_or_a_registry_is_refused(text: str, folder: Path) 
         ("docker://registry.example/", "registry.example"),
     ],
 )
-def test_registry_without_a_repository(text: str, registry: str) -> None:
+def test_recognises_a_registry_without_a_repository(text: str, registry: str) -> None:
     assert parse_destination(text) == RegistryPrefix(registry)
 
 
@@ -139,13 +139,13 @@ def test_path_with_a_slash_at_its_end_is_a_prefix(text: str, prefix: RegistryPre
     assert parse_destination(text) == prefix
 
 
-def test_what_is_here_is_no_registry(folder: Path) -> None:
+def test_an_existing_path_is_not_a_registry(folder: Path) -> None:
     (folder / "ghcr.io").mkdir()
     assert isinstance(parse_destination("ghcr.io"), LayoutReference)
 
 
 @pytest.mark.parametrize("text", ["oci://tmp/x/app:1.2.3", "docker://app", "new/out", "team/app"])
-def test_what_names_neither_is_refused(text: str) -> None:
+def test_refuses_other_names(text: str) -> None:
     with pytest.raises(UsageError, match="neither a file or directory here nor the name"):
         parse_destination(text)
 

@@ -44,33 +44,33 @@ def test_unknown_members_and_unreadable_entries_of_others_stay() -> None:
     assert document["manifests"] == [{"digest": 7}, ONE.to_json(), TWO.to_json()]
 
 
-def test_a_tag_moves_and_what_it_named_stays_without_it() -> None:
+def test_moves_a_tag_and_keeps_the_former_entry() -> None:
     current = index_document([Entry(descriptor=ONE, tag="v1")])
     entries, named = merge(current, Entry(descriptor=TWO, tag="v1"))
     assert tagged(entries) == {None: str(ONE.digest), "v1": str(TWO.digest)}
     assert named == NamingResult(1, ("v1",))
 
 
-def test_two_tags_of_one_artifact() -> None:
+def test_writes_two_tags_of_one_artifact() -> None:
     entries, named = merge(EMPTY_INDEX, Entry(descriptor=ONE, tag="a"), Entry(descriptor=ONE, tag="b"))
     assert tagged(entries) == {"a": str(ONE.digest), "b": str(ONE.digest)}
     assert named.added == 2
 
 
-def test_an_entry_without_tag_gets_it_and_a_tagged_one_is_not_repeated() -> None:
+def test_adds_a_tag_to_an_untagged_entry() -> None:
     entries, _ = merge(index_document([Entry(descriptor=ONE)]), Entry(descriptor=ONE, tag="v1"))
     assert tagged(entries) == {"v1": str(ONE.digest)}
     again, named = merge(index_document([Entry(descriptor=ONE, tag="v1")]), Entry(descriptor=ONE))
     assert (tagged(again), named) == ({"v1": str(ONE.digest)}, NamingResult())
 
 
-def test_what_is_replaced_is_dropped_unless_it_comes_again() -> None:
+def test_drops_a_replaced_entry() -> None:
     current = index_document([Entry(descriptor=ONE), Entry(descriptor=TWO)])
     entries, _ = merge(current, Entry(descriptor=THREE), Entry(descriptor=TWO), drop=(ONE.digest, TWO.digest))
     assert {entry["digest"] for entry in entries} == {str(TWO.digest), str(THREE.digest)}
 
 
-def test_a_tag_in_a_descriptors_own_annotations_is_none() -> None:
+def test_ignores_a_tag_in_annotations_of_a_descriptor() -> None:
     """A referrer's manifest could carry ref.name: it must not become a tag of the layout."""
     sly = Descriptor(
         media_type=IMAGE_MANIFEST, digest=ONE.digest, size=3, annotations={REF_NAME: "v1", "kept": "yes"}, data=b"one"
@@ -86,7 +86,7 @@ def test_the_document_is_the_same_in_any_order() -> None:
     assert index_document(()) == EMPTY_INDEX
 
 
-def test_an_index_that_cannot_be_read_is_not_replaced() -> None:
+def test_does_not_replace_an_unreadable_index() -> None:
     for current in (b"", b"[]", b'{"schemaVersion":2}', b'{"manifests":{}}', b'{"Manifests":[]}'):
         with pytest.raises(ContentError):
             merged(current, [Entry(descriptor=ONE)], drop=(), source="x")

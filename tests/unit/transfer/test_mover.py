@@ -146,9 +146,7 @@ def test_an_external_layer_may_be_missing(pool: ThreadPoolExecutor) -> None:
 
 
 @pytest.mark.parametrize("reason", ["content.unreadable", "content.digest", "content.size"])
-def test_an_external_layer_that_is_there_and_cannot_be_read_is_no_missing_one(
-    pool: ThreadPoolExecutor, reason: str
-) -> None:
+def test_an_unreadable_external_layer_is_an_error(pool: ThreadPoolExecutor, reason: str) -> None:
     scene = Scene(reason, FOREIGN)
     with pytest.raises(ContentError, match="fails"):
         scene.copy(pool, keep_going=False)

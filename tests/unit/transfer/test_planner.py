@@ -98,7 +98,7 @@ def test_every_manifest_is_read_once(pool: Executor, concurrent: bool) -> None:
     assert set(source.read.values()) == {1}
 
 
-def test_children_and_subjects_stand_on_earlier_levels(pool: Executor) -> None:
+def test_children_and_subjects_are_on_earlier_levels(pool: Executor) -> None:
     made = family()
     levels = plan(Claims(made.box, listing(made)), made.index, pool).levels()
     level = {node.descriptor.digest: number for number, nodes in enumerate(levels) for node in nodes}
@@ -106,7 +106,7 @@ def test_children_and_subjects_stand_on_earlier_levels(pool: Executor) -> None:
     assert level[made.index.digest] < level[made.sbom.digest] < level[made.sbom_signature.digest]
 
 
-def test_what_has_another_subject_is_no_referrer(pool: Executor) -> None:
+def test_refuses_a_referrer_of_another_subject(pool: Executor) -> None:
     """MAN-31: anybody can list anything."""
     made = family()
     other = made.box.add_image(b"another image")
@@ -118,7 +118,7 @@ def test_what_has_another_subject_is_no_referrer(pool: Executor) -> None:
     assert len(found.artifacts[0].notes) == 2
 
 
-def test_a_listed_referrer_that_cannot_be_read_is_an_error_unless_told_to_keep_going(pool: Executor) -> None:
+def test_an_unreadable_listed_referrer_is_an_error_without_keep_going(pool: Executor) -> None:
     made = family()
     source = Claims(made.box, listing(made))
     made.box.drop(made.signature)
@@ -128,7 +128,7 @@ def test_a_listed_referrer_that_cannot_be_read_is_an_error_unless_told_to_keep_g
     assert (artifact.error, len(artifact.problems)) == (None, 1)
 
 
-def test_an_impossible_look_up_is_an_error_unless_told_to_keep_going(pool: Executor) -> None:
+def test_a_failed_look_up_is_an_error_without_keep_going(pool: Executor) -> None:
     """RULE-6: could not look is not none there."""
     made = family()
     source = Claims(made.box, listing(made))
@@ -141,7 +141,7 @@ def test_an_impossible_look_up_is_an_error_unless_told_to_keep_going(pool: Execu
     ] == [None]
 
 
-def test_types_filter_what_is_chosen_and_not_what_refers_to_it(pool: Executor) -> None:
+def test_types_filter_referrers_but_not_their_referrers(pool: Executor) -> None:
     made = family()
     found = planned(plan(Claims(made.box, listing(made)), made.index, pool, artifact_types=frozenset({SBOM})))
     assert {str(made.sbom.digest), str(made.sbom_signature.digest)} <= found
@@ -162,7 +162,7 @@ def test_depth_counts_levels_of_referrers(pool: Executor, depth: int | None, cou
     assert len(planned(plan(Claims(made.box, listing(made)), made.index, pool, depth=depth))) == count
 
 
-def test_platforms_leave_out_children_and_what_refers_to_them(pool: Executor) -> None:
+def test_platforms_leave_out_children_and_their_referrers(pool: Executor) -> None:
     made = family()
     filters = (PlatformFilter.parse("linux/arm64"),)
     found = plan(Claims(made.box, listing(made)), made.index, pool, platforms=filters)
@@ -193,7 +193,7 @@ def test_nesting_is_bounded(pool: Executor) -> None:
         plan(Claims(box), deep, pool)
 
 
-def test_referrers_of_referrers_without_end_are_bounded(pool: Executor) -> None:
+def test_referrers_of_referrers_are_bounded(pool: Executor) -> None:
     box = LayoutBuilder()
     image = last = box.add_image()
     listed = {}

@@ -53,12 +53,12 @@ INDEX = Index(
     ],
     ids=lambda value: ",".join(value) if isinstance(value, list) else "",
 )
-def test_choice(wanted: list[str], expected: tuple[Descriptor, ...]) -> None:
+def test_chooses_platforms(wanted: list[str], expected: tuple[Descriptor, ...]) -> None:
     """BuildKit's attestations belong to the child that they are about; what names no platform always comes."""
     assert choose(INDEX, [PlatformFilter.parse(text) for text in wanted]) == expected
 
 
-def test_no_variant_means_the_usual_one() -> None:
+def test_an_absent_variant_means_the_usual_one() -> None:
     usual = entry("arm64 without variant", linux("arm64"))
     assert PlatformFilter.parse("linux/arm64/v8").matches(usual.platform)
     assert not PlatformFilter.parse("linux/arm64/v9").matches(usual.platform)
@@ -66,7 +66,7 @@ def test_no_variant_means_the_usual_one() -> None:
     assert not PlatformFilter.parse("linux/amd64/v3").matches(linux("amd64"))
 
 
-def test_platforms_in_one_word_are_told_to_be_repeated() -> None:
+def test_advises_to_repeat_the_option_for_several_platforms() -> None:
     with pytest.raises(UsageError, match="more than one platform") as caught:
         PlatformFilter.parse("linux/amd64,linux/arm64")
     assert "Repeat the option" in caught.value.remedy
@@ -83,11 +83,11 @@ def test_platforms_in_one_word_are_told_to_be_repeated() -> None:
         (b"{}", None),
     ],
 )
-def test_platform_of_a_config(config: bytes, platform: Platform | None) -> None:
+def test_reads_the_platform_of_a_config(config: bytes, platform: Platform | None) -> None:
     assert platform_of(config) == platform
 
 
 @pytest.mark.parametrize("text", ["", "linux", "linux/", "/amd64", "linux/amd64/", "linux/amd64/v1/x", "Linux/amd64"])
-def test_what_is_no_platform_is_refused(text: str) -> None:
+def test_refuses_malformed_platforms(text: str) -> None:
     with pytest.raises(UsageError):
         PlatformFilter.parse(text)

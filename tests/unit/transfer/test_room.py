@@ -19,7 +19,7 @@ class Usage(NamedTuple):
     free: int
 
 
-def test_no_room_is_said_before_anything_is_written(tmp_path: Path) -> None:
+def test_reports_too_little_room_before_anything_is_written(tmp_path: Path) -> None:
     check_room(tmp_path, 1, 1)
     with pytest.raises(WriteError, match="bytes free") as caught:
         check_room(tmp_path, 2**62, 1)
@@ -27,7 +27,7 @@ def test_no_room_is_said_before_anything_is_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("system", "fits"), [("vfat", False), ("msdos", False), ("exfat", True), (None, True)])
-def test_file_that_is_too_large_for_fat(
+def test_refuses_a_file_that_is_too_large_for_fat(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str | None, *, fits: bool
 ) -> None:
     monkeypatch.setattr(room, "_file_system", lambda _: system)
@@ -38,7 +38,7 @@ def test_file_that_is_too_large_for_fat(
     assert problem is None or problem.facts["cause"] == "too_large"
 
 
-def test_file_system_is_that_of_the_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reads_the_file_system_of_the_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     number = f"{tmp_path.stat().st_dev >> 8}:{tmp_path.stat().st_dev & 0xFF}"
     mounts = tmp_path / "mountinfo"
     mounts.write_text(
@@ -52,7 +52,7 @@ def test_file_system_is_that_of_the_device(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("name", ["new/folder", "trip.tar"])
 @pytest.mark.parametrize("free", [100, 2**40])
-def test_dry_run_says_whether_it_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, free: int) -> None:
+def test_dry_run_reports_whether_it_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, free: int) -> None:
     source = write(tmp_path / "source", family())
     (tmp_path / "new").mkdir()
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free=free))
@@ -68,7 +68,7 @@ def test_dry_run_says_whether_it_fits(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("there", ["a tar", "a broken link"])
 @pytest.mark.parametrize("options", [[], ["--dry-run"]], ids=["copy", "dry-run"])
-def test_tar_that_is_there_is_refused_before_anything_is_read(tmp_path: Path, there: str, options: list[str]) -> None:
+def test_refuses_an_existing_tar_before_anything_is_read(tmp_path: Path, there: str, options: list[str]) -> None:
     source, tar = write(tmp_path / "source", family()), tmp_path / "trip.tar"
     if there == "a tar":
         tar.write_bytes(b"another trip")
@@ -79,7 +79,7 @@ def test_tar_that_is_there_is_refused_before_anything_is_read(tmp_path: Path, th
     assert run_here(["copy", "--dry-run", "--overwrite", str(source), str(tar)]).code == 0
 
 
-def test_tar_behind_a_link_is_replaced_there(tmp_path: Path) -> None:
+def test_replaces_a_tar_behind_a_link_there(tmp_path: Path) -> None:
     """The link was replaced, and the tar on the stick stayed as it was."""
     source, stick, link = write(tmp_path / "source", family()), tmp_path / "stick", tmp_path / "trip.tar"
     link.symlink_to(stick / "trip.tar")

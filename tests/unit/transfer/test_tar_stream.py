@@ -44,7 +44,7 @@ def test_every_form_is_read_as_a_file_would_be(form: TarFormat, prefix: str) -> 
         assert read(Trickle(tar_of(files, form, prefix=prefix), seed)) == files
 
 
-def test_what_is_not_asked_for_is_read_over() -> None:
+def test_skips_members_that_are_not_requested() -> None:
     files = family(layer_bytes=150_000).box.files()
     stream = io.BytesIO(tar_of(files))
     assert set(read(stream, skip=True)) == set(files)
@@ -52,7 +52,7 @@ def test_what_is_not_asked_for_is_read_over() -> None:
 
 
 @pytest.mark.parametrize("length", [0, 1, 511, 512, 600, 1024, 5000, 20_000])
-def test_cut_short_is_an_error(length: int) -> None:
+def test_a_truncated_stream_is_an_error(length: int) -> None:
     data = tar_of(family().box.files())
     with pytest.raises(ContentError):
         read(io.BytesIO(data[: min(length, len(data) - 1024)]))
@@ -67,7 +67,7 @@ def test_cut_short_is_an_error(length: int) -> None:
     ],
     ids=["twice", "link", "below a blob"],
 )
-def test_what_readers_could_differ_in_is_refused(member: bytes) -> None:
+def test_refuses_what_readers_could_read_differently(member: bytes) -> None:
     data = tar_of({"oci-layout": b"{}", "index.json": b"{}"}).removesuffix(END) + member + END
     with pytest.raises(ContentError) as caught:
         read(io.BytesIO(data))
@@ -90,7 +90,7 @@ class Zeros(io.RawIOBase):
 
 
 @pytest.mark.parametrize("form", ["gnu", "pax"])
-def test_member_beyond_8_gib_comes_through_a_pipe(form: TarFormat) -> None:
+def test_reads_a_member_beyond_8_gib_from_a_pipe(form: TarFormat) -> None:
     """Field note 9; a foreign one, so that nothing has to be hashed."""
     size = 9 * 2**30
     files = family().box.files()
@@ -98,7 +98,7 @@ def test_member_beyond_8_gib_comes_through_a_pipe(form: TarFormat) -> None:
     assert read(cast("BinaryIO", Zeros(head, size, tar_of(files)))) == files
 
 
-def test_foreign_files_are_passed_over() -> None:
+def test_ignores_other_files() -> None:
     """macOS and docker write some; in place they are passed over as well."""
     files = family().box.files()
     foreign = {"blobs/x": b"x", "blobs/sha256/short": b"x", f"blobs/md5/{'0' * 32}": b"x", "._index.json": b"y"}
@@ -106,13 +106,13 @@ def test_foreign_files_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize("data", [b"\x1f\x8b" + bytes(2000), b"hello" * 500], ids=["gzip", "text"])
-def test_what_is_no_tar_is_said(data: bytes) -> None:
+def test_reports_what_is_not_a_tar(data: bytes) -> None:
     with pytest.raises(ContentError, match=r"standard input is (a gzip file|neither)"):
         read(io.BytesIO(data))
 
 
 @pytest.mark.parametrize("name", ["../index.json", "/oci-layout", "C:\\index.json", "blobs\\sha256\\0", "INDEX.JSON"])
-def test_a_name_that_a_file_would_be_refused_for_is_refused_here_too(name: str) -> None:
+def test_refuses_the_names_that_are_refused_in_a_file(name: str) -> None:
     """LAYOUT-9: one rule for both ways, or one tar would be read in two."""
     files = tar_of(family().box.files())
     with pytest.raises(ContentError, match="standard input: "):

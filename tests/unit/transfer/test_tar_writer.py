@@ -55,9 +55,7 @@ def test_headers_are_read_by_tarfile(size: int, algorithm: str) -> None:
     assert (found.name, found.mtime, found.uid, found.gid, found.mode) == (name, 0, 0, 0, 0o644)
 
 
-def test_file_in_parts_file_in_order_and_stream_are_the_same(
-    tmp_path: Path, pool: Executor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_ways_of_writing_give_the_same_tar(tmp_path: Path, pool: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = plan_of(write(tmp_path / "source", family(1, layers=5)), pool)
     write_tar_file(tmp_path / "parts.tar", plan, pool)
     monkeypatch.setattr(tar_writer, "_takes_gaps", lambda _: False)
@@ -69,7 +67,7 @@ def test_file_in_parts_file_in_order_and_stream_are_the_same(
     check_complete(tmp_path / "parts.tar", family(1, layers=5).index)
 
 
-def test_medium_that_grows_no_file_gets_the_same_tar(
+def test_writes_the_same_tar_where_files_cannot_be_extended(
     tmp_path: Path, pool: Executor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Network shares, MTP and some FUSE file systems."""
@@ -87,7 +85,7 @@ def test_medium_that_grows_no_file_gets_the_same_tar(
     assert (tmp_path / "parts.tar").read_bytes() == (tmp_path / "order.tar").read_bytes()
 
 
-def test_index_and_manifests_stand_first_and_blobs_by_digest(tmp_path: Path, pool: Executor) -> None:
+def test_writes_index_and_manifests_first_and_blobs_by_digest(tmp_path: Path, pool: Executor) -> None:
     made = family(2)
     tar = lay_out(plan_of(write(tmp_path / "source", made), pool))
     assert [slot.name for slot in tar.slots[:2]] == ["oci-layout", "index.json"]
@@ -98,7 +96,7 @@ def test_index_and_manifests_stand_first_and_blobs_by_digest(tmp_path: Path, poo
     assert all(before.end == after.start for before, after in zip(tar.slots, tar.slots[1:], strict=False))
 
 
-def test_external_layers_that_are_not_there_are_left_out(tmp_path: Path, pool: Executor) -> None:
+def test_leaves_out_absent_external_layers(tmp_path: Path, pool: Executor) -> None:
     box = LayoutBuilder()
     foreign = box.add_blob(b"elsewhere", "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")
     image = box.tag(box.add_image(foreign, b"here"), "v1")
@@ -132,7 +130,7 @@ def test_two_sizes_of_one_digest_are_an_error(tmp_path: Path, pool: Executor) ->
         lay_out(plan)
 
 
-def test_what_exists_is_not_overwritten(tmp_path: Path, pool: Executor) -> None:
+def test_does_not_overwrite_an_existing_file(tmp_path: Path, pool: Executor) -> None:
     plan = plan_of(write(tmp_path / "source", family()), pool)
     (tmp_path / "trip.tar").write_bytes(b"mine")
     with pytest.raises(UsageError):

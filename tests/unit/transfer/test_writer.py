@@ -75,7 +75,7 @@ def test_an_algorithm_that_cannot_be_checked_is_refused(tmp_path: Path) -> None:
     assert caught.value.reason == "content.algorithm"
 
 
-def test_a_source_that_lies_about_its_file_is_not_linked_under_a_name(tmp_path: Path) -> None:
+def test_does_not_link_a_file_of_other_content(tmp_path: Path) -> None:
     blob = described(b"right")
     (tmp_path / "file").write_bytes(b"wrong")
     with LayoutWriter(str(tmp_path / "to"), link=True) as target:
@@ -85,7 +85,7 @@ def test_a_source_that_lies_about_its_file_is_not_linked_under_a_name(tmp_path: 
         assert not target.has(blob)
 
 
-def test_where_links_are_not_possible_bytes_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copies_bytes_where_links_are_not_possible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(18, "Invalid cross-device link")
 
@@ -99,7 +99,7 @@ def test_where_links_are_not_possible_bytes_are_copied(tmp_path: Path, monkeypat
         assert target.has(blob)
 
 
-def test_a_clone_is_proven_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verifies_a_clone_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file system of the tests has no reflinks; what a clone would hold is written instead."""
 
     def clone(source: str, target: int) -> bool:
@@ -118,7 +118,7 @@ def test_a_clone_is_proven_before_it_gets_its_name(tmp_path: Path, monkeypatch: 
 
 
 @posix
-def test_what_a_dead_writer_left_is_swept_and_a_living_one_is_not_disturbed(tmp_path: Path) -> None:
+def test_removes_files_of_dead_writers_only(tmp_path: Path) -> None:
     with LayoutWriter(str(tmp_path / "to")) as living:
         dead = tmp_path / "to" / f"{PREFIX}dead"
         dead.mkdir()
@@ -142,7 +142,7 @@ def test_a_link_that_looks_like_staging_is_not_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "parts", [(), ("oci-layout",), ("blobs",), ("blobs", "index.json")], ids=lambda parts: "+".join(parts) or "none"
 )
-def test_a_layout_whose_making_was_interrupted_is_completed(tmp_path: Path, parts: tuple[str, ...]) -> None:
+def test_completes_an_interrupted_layout(tmp_path: Path, parts: tuple[str, ...]) -> None:
     whole, part = tmp_path / "whole", tmp_path / "part"
     LayoutWriter(str(whole)).close()
     part.mkdir()
@@ -163,7 +163,7 @@ def test_other_folders_are_refused(tmp_path: Path, name: str) -> None:
         LayoutWriter(str(tmp_path))
 
 
-def test_a_file_where_a_folder_has_to_be_is_named(tmp_path: Path) -> None:
+def test_names_a_file_in_place_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(WriteError, match="file"):
         LayoutWriter(str(tmp_path / "file"))
@@ -173,7 +173,7 @@ def test_a_file_where_a_folder_has_to_be_is_named(tmp_path: Path) -> None:
     ("number", "cause"),
     [(28, "full"), (30, "read_only"), (13, "denied"), (27, "too_large"), (5, "gone"), (99, "other")],
 )
-def test_what_the_system_says_becomes_a_sentence_with_the_remedy(number: int, cause: str) -> None:
+def test_explains_errors_of_the_system_with_a_remedy(number: int, cause: str) -> None:
     with pytest.raises(WriteError, match="cannot be written") as caught, writing("place"):
         raise OSError(number, os.strerror(number))
     assert caught.value.facts["cause"] == cause

@@ -25,7 +25,7 @@ ASKED_DIGITS = [HEXES[place - 1] for place in (1, 3, 7, 12, 16)]
 ASKED_WORDS = [word for place in (1, 3, 7, 12, 16) for word in WORDS[2 * place - 2 : 2 * place]]
 
 
-def test_what_is_asked_for_is_not_on_the_screen() -> None:
+def test_does_not_show_the_digits_that_are_asked_for() -> None:
     shown = " ".join(CHALLENGE.shown()).split()
     for hidden in [*ASKED_DIGITS, *ASKED_WORDS]:
         assert hidden not in shown
@@ -46,7 +46,7 @@ def test_what_is_asked_for_is_not_on_the_screen() -> None:
         ":".join(FINGERPRINT[place : place + 2] for place in range(0, 64, 2)).upper(),
     ],
 )
-def test_the_right_answer(answer: str) -> None:
+def test_accepts_the_right_answer(answer: str) -> None:
     CHALLENGE.check(answer, "root")
 
 
@@ -67,12 +67,12 @@ def test_the_right_answer(answer: str) -> None:
         "[1] [3] [7] [12] [16]",
     ],
 )
-def test_anything_else_pins_nothing(answer: str) -> None:
+def test_any_other_answer_pins_nothing(answer: str) -> None:
     with pytest.raises(UsageError, match="nothing was pinned"):
         CHALLENGE.check(answer, "root")
 
 
-def test_places_are_picked_anew_each_time() -> None:
+def test_chooses_the_places_at_random() -> None:
     seen = {Challenge.of(FINGERPRINT).places for _ in range(40)}
     assert len(seen) > 20
     assert {len(set(places)) for places in seen} == {ASKED}

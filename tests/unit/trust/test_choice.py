@@ -40,7 +40,7 @@ def refused(found: OciPolicy, scope: str | None, origin: Any) -> str:
 
 
 @pytest.mark.parametrize("origin", ["option", "name"])
-def test_what_was_said_gets_its_own_statement(origin: Any) -> None:
+def test_a_typed_name_gets_its_own_statement(origin: Any) -> None:
     chosen = choose_statement(policy(lab(), prod()), Named(scope=LAB, origin=origin))
     assert (chosen.statement.name, chosen.statement.actions[Check.REVOCATION], chosen.note) == ("lab", Action.LOG, "")
 
@@ -63,7 +63,7 @@ class TestRecord:
         chosen = choose_statement(policy(one, other), Named(scope=LAB, origin="record")).statement
         assert (chosen.actions[Check.EXPIRY], chosen.actions[Check.REVOCATION]) == (Action.ENFORCE, Action.ENFORCE)
 
-    def test_timestamps_are_looked_at_as_the_stricter_statement_says(self) -> None:
+    def test_verifies_timestamps_as_the_stricter_statement_demands(self) -> None:
         weak = lab({"level": "strict", "verifyTimestamp": "afterCertExpiry"})
         chosen = choose_statement(policy(weak, prod()), Named(scope=LAB, origin="record"))
         assert chosen.statement.verify_timestamp is VerifyTimestamp.ALWAYS
@@ -90,7 +90,7 @@ class TestRecord:
         assert refused(found, "registry.example/unknown", "record") == "policy.scope_needed"
         assert choose_statement(policy(statement(**SKIP)), Named(scope=LAB, origin="record")).statement.skip
 
-    def test_no_statement_stays_no_statement(self) -> None:
+    def test_a_record_gives_no_statement_where_none_applies(self) -> None:
         assert refused(policy(prod()), LAB, "record") == "policy.no_statement"
 
 
@@ -127,7 +127,7 @@ class TestNoName:
 
 
 class TestName:
-    def test_option_beats_all(self) -> None:
+    def test_the_option_counts_before_all_others(self) -> None:
         named = name_artifact(scope=LAB, typed=f"{PROD}:v1", tags=[f"{PROD}:v1"], recorded=[PROD])
         assert named == Named(scope=LAB, origin="option")
 
@@ -146,11 +146,11 @@ class TestName:
         named = Named(scope=LAB, origin="record", by_docker=("localhost/v1", LAB))
         assert name_artifact(scope=None, typed="v1", tags=["v1"], recorded=[LAB]) == named
 
-    def test_own_full_name_says_which_of_several_records_is_meant(self) -> None:
+    def test_its_own_full_name_selects_one_of_several_records(self) -> None:
         named = name_artifact(scope=None, typed=None, tags=[f"{PROD}:v1"], recorded=[LAB, PROD])
         assert (named.scope, named.origin) == (PROD, "record")
 
-    def test_name_that_a_short_tag_stands_for_says_which_of_several_records_is_meant(self) -> None:
+    def test_the_full_name_of_a_short_tag_selects_one_of_several_records(self) -> None:
         names = [f"{PROD}:v1", f"{LAB}:v2"]
         named = name_artifact(scope=None, typed="v2", called=names[1], tags=names, recorded=[PROD, LAB])
         assert (named.scope, named.origin) == (LAB, "record")
@@ -159,12 +159,12 @@ class TestName:
         with pytest.raises(Rejected, match=f"called {PROD} here"):
             name_artifact(scope=None, typed="v2", called="v2", tags=["v2", f"{PROD}:v1"], recorded=[LAB])
 
-    def test_several_records_and_nothing_that_says_which_is_no_name(self) -> None:
+    def test_several_records_without_a_choice_give_no_name(self) -> None:
         named = name_artifact(scope=None, typed="v1", tags=["v1"], recorded=[LAB, PROD])
         assert (named.scope, named.origin) == (None, None)
         assert "several repositories" in named.note
 
-    def test_name_that_is_only_written_in_the_layout_is_no_name(self) -> None:
+    def test_a_name_that_only_the_layout_has_is_not_used(self) -> None:
         assert name_artifact(scope=None, typed="v1", tags=[f"{PROD}:v1"], recorded=[]).scope is None
 
     @pytest.mark.parametrize(
@@ -182,17 +182,17 @@ class TestName:
         ],
     )
     @pytest.mark.parametrize("typed", [True, False])
-    def test_full_name_in_any_form_beats_the_record(self, name: str, *, typed: bool) -> None:
+    def test_a_full_name_in_any_form_counts_before_the_record(self, name: str, *, typed: bool) -> None:
         with pytest.raises(Rejected) as caught:
             name_artifact(scope=None, typed=name if typed else None, tags=[name], recorded=[LAB])
         assert caught.value.reason == "policy.name_conflict"
 
     @pytest.mark.parametrize("name", ["v1", "app:v1", "library/app:v1", LAB, f"{LAB}:v1"])
-    def test_name_that_says_the_same_or_nothing_leaves_the_record(self, name: str) -> None:
+    def test_an_equal_or_short_name_keeps_the_record(self, name: str) -> None:
         assert name_artifact(scope=None, typed=name, tags=[name], recorded=[LAB]).scope == LAB
 
     @pytest.mark.parametrize("claim", ["Registry.example/../x", "*", "", "\x1b[2J"])
-    def test_record_that_names_no_repository_names_none(self, claim: str) -> None:
+    def test_a_record_without_a_repository_gives_no_name(self, claim: str) -> None:
         assert name_artifact(scope=None, typed="v1", tags=["v1"], recorded=[claim]).scope is None
 
 
@@ -209,5 +209,5 @@ class TestName:
         ("reg.example/app:v1\x1b", None),
     ],
 )
-def test_repository_of_a_name(name: str, repository: str | None) -> None:
+def test_reads_the_repository_of_a_name(name: str, repository: str | None) -> None:
     assert repository_of(name) == repository

@@ -38,7 +38,7 @@ def test_policy_1_the_new_name_is_first(tmp_path: Path) -> None:
     assert policy.source == str(tmp_path / "trustpolicy.oci.json")
 
 
-def test_policy_1_the_old_name_beside_the_new_one_is_told_where_it_says_something_else(tmp_path: Path) -> None:
+def test_policy_1_reports_a_different_policy_under_the_old_name(tmp_path: Path) -> None:
     """Whoever makes the old one stricter hears that nobody reads it."""
     write_trust(tmp_path, policy=oci_policy(statement(name="old")), policy_name="trustpolicy.json")
     write_trust(tmp_path, policy=oci_policy(statement(name="new")))
@@ -56,19 +56,19 @@ def test_policy_1_the_old_name_counts_where_the_new_one_is_absent(tmp_path: Path
     assert TrustDirectory.open(tmp_path).policy().select(None).name == "old"
 
 
-def test_policy_1_a_broken_new_file_does_not_revive_the_old_one(tmp_path: Path) -> None:
+def test_policy_1_the_old_name_does_not_replace_a_malformed_new_file(tmp_path: Path) -> None:
     write_trust(tmp_path, policy_name="trustpolicy.json")
     (tmp_path / "trustpolicy.oci.json").write_bytes(b"{")
     assert refusal(tmp_path).reason == "policy.malformed"
 
 
-def test_policy_1_a_link_to_nowhere_does_not_revive_the_old_one(tmp_path: Path) -> None:
+def test_policy_1_the_old_name_does_not_replace_a_broken_link(tmp_path: Path) -> None:
     write_trust(tmp_path, policy_name="trustpolicy.json")
     (tmp_path / "trustpolicy.oci.json").symlink_to(tmp_path / "nowhere")
     assert refusal(tmp_path).reason == "policy.malformed"
 
 
-def test_policy_1_a_new_file_that_cannot_be_looked_at_does_not_revive_the_old_one(
+def test_policy_1_the_old_name_does_not_replace_an_unreadable_new_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_trust(tmp_path, policy_name="trustpolicy.json")
@@ -93,7 +93,7 @@ def test_policy_3_an_absent_policy(tmp_path: Path, blob: bool) -> None:
     assert ("blob" if blob else "oci") in str(error)
 
 
-def test_policy_2_the_old_name_is_no_blob_policy(tmp_path: Path) -> None:
+def test_policy_2_the_old_name_is_not_a_blob_policy(tmp_path: Path) -> None:
     write_trust(tmp_path, policy=json.dumps(BLOB).encode(), policy_name="trustpolicy.json")
     assert refusal(tmp_path, blob=True).reason == "policy.missing"
 
@@ -118,7 +118,7 @@ def test_policy_14_a_bad_statement_refuses_all(tmp_path: Path) -> None:
     assert refusal(tmp_path).facts["statement"] == "b"
 
 
-def test_there_is_no_directory(tmp_path: Path) -> None:
+def test_reports_a_missing_directory(tmp_path: Path) -> None:
     with pytest.raises(TrustMaterialError) as caught:
         TrustDirectory.open(Location(path=tmp_path / "none", origin="AIRGAP_TRUST"))
     assert caught.value.reason == "policy.missing"
@@ -170,7 +170,7 @@ def test_store_10_one_failing_store_fails_its_type(directory: TrustDirectory) ->
     assert caught.value.facts["store"] == "ca:two"
 
 
-def test_neg_70_a_certificate_in_no_named_store_is_no_anchor(directory: TrustDirectory) -> None:
+def test_neg_70_a_certificate_in_no_named_store_is_not_an_anchor(directory: TrustDirectory) -> None:
     anchors = directory.anchors(directory.policy().select(None), "ca")
     unnamed = (store_folder(directory.path, "ca:unnamed") / "0.pem").read_bytes()
     assert len(anchors) == 2
@@ -183,7 +183,7 @@ def test_a_statement_without_stores_of_a_type_has_no_anchors(directory: TrustDir
     assert len(directory.anchors(chosen, "tsa")) == 0
 
 
-def test_one_run_judges_by_what_was_there_when_it_began(directory: TrustDirectory) -> None:
+def test_one_run_uses_the_state_at_its_beginning(directory: TrustDirectory) -> None:
     (directory.path / "trustpolicy.oci.json").write_bytes(b"{")
     (store_folder(directory.path, "ca:one") / "x.pem").write_bytes(b"garbage")
     chosen = directory.policy().select(None)
@@ -192,7 +192,7 @@ def test_one_run_judges_by_what_was_there_when_it_began(directory: TrustDirector
         TrustDirectory.open(directory.path).policy()
 
 
-def test_what_could_not_be_read_stays_so_until_it_is_opened_again(directory: TrustDirectory) -> None:
+def test_an_unreadable_part_stays_unreadable_until_reopened(directory: TrustDirectory) -> None:
     path = directory.path / "trustpolicy.oci.json"
     good = path.read_bytes()
     path.write_bytes(b"{")
@@ -204,7 +204,7 @@ def test_what_could_not_be_read_stays_so_until_it_is_opened_again(directory: Tru
     assert TrustDirectory.open(directory.path).policy().statements
 
 
-def test_notices_gather_what_was_asked_for(directory: TrustDirectory) -> None:
+def test_notices_are_those_of_the_used_parts(directory: TrustDirectory) -> None:
     (store_folder(directory.path, "ca:one") / "inner").mkdir()
     directory = TrustDirectory.open(directory.path)
     assert [notice.reason for notice in directory.notices] == ["evidence.unusable"]
@@ -212,7 +212,7 @@ def test_notices_gather_what_was_asked_for(directory: TrustDirectory) -> None:
     assert [notice.reason for notice in directory.notices] == ["store.ignored", "evidence.unusable"]
 
 
-def test_limits_of_the_call_stand_before_those_of_the_file(directory: TrustDirectory) -> None:
+def test_limits_of_the_call_count_before_those_of_the_file(directory: TrustDirectory) -> None:
     policy = directory.policy()
     changed = directory.accepting(parse_ages(["tsa-crl=30d"]))
     assert changed.freshness.allowed("crl", "tsa") == timedelta(days=30)
@@ -221,7 +221,7 @@ def test_limits_of_the_call_stand_before_those_of_the_file(directory: TrustDirec
     assert changed.policy() is policy
 
 
-def test_the_overview_says_what_was_trusted(directory: TrustDirectory) -> None:
+def test_the_overview_lists_what_was_trusted(directory: TrustDirectory) -> None:
     before = directory.overview(AT)
     assert (before["policy"], before["policy_digest"]) == (None, None)
     policy = directory.policy()
@@ -238,13 +238,13 @@ def test_the_overview_says_what_was_trusted(directory: TrustDirectory) -> None:
     assert directory.overview(AT, directory.blob_policy())["policy_digest"] == directory.blob_policy().digest
 
 
-def test_the_newest_evidence_tells_a_clock_that_is_behind(directory: TrustDirectory) -> None:
+def test_the_newest_evidence_shows_a_clock_that_is_behind(directory: TrustDirectory) -> None:
     newest = directory.evidence.newest()
     assert newest is not None
     assert newest.moment == crls.THIS_UPDATE
 
 
-def test_without_evidence_there_is_no_newest(tmp_path: Path) -> None:
+def test_without_evidence_no_clock_is_behind(tmp_path: Path) -> None:
     directory = TrustDirectory.open(write_trust(tmp_path))
     assert directory.evidence.newest() is None
     assert directory.overview(AT)["newest_evidence_age"] is None
@@ -252,7 +252,7 @@ def test_without_evidence_there_is_no_newest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["link", "directory", "unknown key"])
-def test_a_freshness_file_that_cannot_be_used_stops_everything(tmp_path: Path, kind: str) -> None:
+def test_an_unusable_freshness_file_is_an_error(tmp_path: Path, kind: str) -> None:
     write_trust(tmp_path)
     file = tmp_path / "airgap.toml"
     if kind == "link":

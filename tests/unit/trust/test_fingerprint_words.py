@@ -15,7 +15,7 @@ WORDS = (
 )
 
 
-def test_each_list_has_a_word_for_every_byte_and_no_word_stands_twice() -> None:
+def test_each_list_has_one_word_for_every_byte() -> None:
     assert len(EVEN) == len(ODD) == 256
     assert len({word.lower() for word in EVEN + ODD}) == 512
 
@@ -24,7 +24,7 @@ def test_words_are_plain_letters() -> None:
     assert all(re.fullmatch("[A-Za-z]+", word) for word in EVEN + ODD)
 
 
-def test_both_lists_are_in_alphabetical_order_but_for_a_few_so_that_the_bytes_are_right() -> None:
+def test_both_lists_are_almost_alphabetical() -> None:
     """The published lists are sorted, with three known exceptions: a word that was lost or moved would show."""
     for words, exceptions in ((EVEN, 1), (ODD, 2)):
         lower = [word.lower() for word in words]
@@ -35,5 +35,5 @@ def test_the_known_example() -> None:
     assert " ".join(spoken(bytes.fromhex(FINGERPRINT))) == WORDS
 
 
-def test_digits_stand_in_groups_of_four() -> None:
+def test_writes_digits_in_groups_of_four() -> None:
     assert groups("0123456789abcdef") == "0123 4567 89AB CDEF"

@@ -59,7 +59,7 @@ def why_not(leaf: Certificate, *texts: str) -> Rejected:
         pytest.param("C=US,ST=WA,O=A,o=b", {"C": "US", "ST": "WA", "O": "A", "o": "b"}, id="ID-6 case-sensitive"),
     ],
 )
-def test_names_as_policies_write_them(text: str, attributes: dict[str, str]) -> None:
+def test_reads_names_as_policies_write_them(text: str, attributes: dict[str, str]) -> None:
     assert parse_name(text) == attributes
 
 
@@ -84,7 +84,7 @@ def test_names_as_policies_write_them(text: str, attributes: dict[str, str]) -> 
         pytest.param("C=US,ST=WA,O=\ud800", "surrogate", id="lone surrogate"),
     ],
 )
-def test_names_that_are_refused(text: str, said: str) -> None:
+def test_refuses_malformed_names(text: str, said: str) -> None:
     with pytest.raises(FormatError, match=said.replace("+", r"\+")):
         parse_name(text)
 
@@ -117,7 +117,7 @@ def test_id_14_neither_an_issuer_nor_another_name_of_the_leaf_is_the_signer() ->
     assert caught.value.reason == "identity.mismatch"
 
 
-def test_the_second_identity_may_be_the_one() -> None:
+def test_the_second_identity_may_match() -> None:
     second = "x509.subject: C=DE, ST=BE, O=Other"
     assert match(trusted(ACME, second), signer(("C", "DE"), ("ST", "BE"), ("O", "Other"))).text == second
 
@@ -155,7 +155,7 @@ def test_neg_78_id_11_a_signer_without_c_st_or_o(left_out: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["OU", "O", "C", "L", "STREET", "POSTALCODE", "DC", "EMAIL"])
-def test_neg_79_id_10_a_type_that_stands_twice_fails_every_identity(kind: str) -> None:
+def test_neg_79_id_10_a_doubled_type_matches_no_identity(kind: str) -> None:
     rows = (*(pair for pair in BASE if pair[0] != kind), (kind, "US"), (kind, "Acme"))
     error = why_not(signer(*rows), ACME)
     assert error.reason == "identity.subject"
@@ -181,18 +181,18 @@ def test_id_10_other_types_go_by_their_oid() -> None:
     assert why_not(leaf, ACME + ", EMAIL=a@acme.example").reason == "identity.mismatch"
 
 
-def test_id_12_a_value_that_is_no_string() -> None:
+def test_id_12_a_value_that_is_not_a_string_does_not_match() -> None:
     raw = names.name(*BASE, Attribute("CN", b"\x01\x02", asn1.OCTET_STRING))
     with pytest.raises(FormatError, match="no valid string"):
         read_subject(raw)
 
 
 @pytest.mark.parametrize("tag", [asn1.UTF8, asn1.PRINTABLE, asn1.T61, asn1.BMP])
-def test_the_string_type_means_nothing(tag: int) -> None:
+def test_ignores_the_string_type(tag: int) -> None:
     assert accepted(signer(("C", "US"), ("ST", "WA"), Attribute("O", "Acme", tag)), ACME) == ACME
 
 
-def test_id_9_an_empty_value_asks_for_the_absence() -> None:
+def test_id_9_an_empty_value_demands_absence() -> None:
     identity = ACME + ", OU="
     assert accepted(signer(*BASE), identity) == identity
     assert why_not(signer(*BASE, ("OU", "Tools")), identity).reason == "identity.mismatch"
@@ -203,7 +203,7 @@ def test_neg_80_id_3_only_identities_for_plugins() -> None:
     assert error.reason == "identity.none"
 
 
-def test_id_3_an_identity_for_a_plugin_beside_one_of_ours_is_passed_over() -> None:
+def test_id_3_ignores_an_identity_for_a_plugin_beside_another() -> None:
     assert match(trusted("spiffe://x", ACME), signer(*BASE)).text == ACME
 
 
@@ -227,12 +227,12 @@ def test_neg_138_id_13_subsets_overlap(one: str, other: str) -> None:
     assert caught.value.where == "[2]"
 
 
-def test_d57_what_both_can_fit_is_a_doubt_and_what_cannot_is_none() -> None:
+def test_d57_reports_statements_that_can_match_one_signer() -> None:
     assert len(doubts(trusted(ACME + ", CN=x", ACME + ", OU=y", "x509.subject: C=US, ST=WA, O=Other"))) == 1
     assert doubts(trusted(ACME + ", CN=x", ACME + ", CN=y")) == ()
 
 
-def test_types_that_no_certificate_has_are_a_doubt() -> None:
+def test_reports_types_that_no_certificate_has() -> None:
     (said,) = doubts(trusted(ACME + ", cn=x, 1.2.3=y"))
     assert "'cn'" in said
 

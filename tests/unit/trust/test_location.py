@@ -30,26 +30,26 @@ def everything(tmp_path: Path) -> dict[str, str]:
     return env
 
 
-def test_the_option_is_first_and_counts_even_where_nothing_is(everything: dict[str, str], tmp_path: Path) -> None:
+def test_the_option_counts_first_even_where_it_does_not_exist(everything: dict[str, str], tmp_path: Path) -> None:
     wanted = tmp_path / "nowhere"
     assert locate(wanted, everything, tmp_path / "home") == Location(path=wanted, origin="--trust")
 
 
-def test_the_environment_is_second_and_counts_even_where_nothing_is(everything: dict[str, str], tmp_path: Path) -> None:
+def test_the_environment_counts_second_even_where_it_does_not_exist(everything: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "named").rmdir()
     found = locate(None, everything, tmp_path / "home")
     assert found == Location(path=tmp_path / "named", origin="AIRGAP_TRUST")
     assert str(found) == str(tmp_path / "named")
 
 
-def test_ours_is_third(everything: dict[str, str], tmp_path: Path) -> None:
+def test_our_directory_is_third(everything: dict[str, str], tmp_path: Path) -> None:
     del everything["AIRGAP_TRUST"]
     found = locate(None, everything, tmp_path / "home")
     assert found == Location(path=tmp_path / "xdg" / "airgap", origin="XDG_CONFIG_HOME")
 
 
 @pytest.mark.parametrize("value", [None, "", "relative/xdg"])
-def test_ours_is_below_the_home_directory_by_default(tmp_path: Path, value: str | None) -> None:
+def test_our_directory_is_below_the_home_directory_by_default(tmp_path: Path, value: str | None) -> None:
     made(tmp_path / ".config" / "airgap")
     env = {} if value is None else {"XDG_CONFIG_HOME": value}
     assert locate(None, env, tmp_path) == Location(path=tmp_path / ".config" / "airgap", origin="default")
@@ -84,7 +84,7 @@ def test_cli_7_notation_config_is_used_as_it_is_named(everything: dict[str, str]
     assert found == Location(path=tmp_path / "notation-config", origin="NOTATION_CONFIG", read_only=True)
 
 
-def test_where_there_is_none_ours_is_named(tmp_path: Path) -> None:
+def test_names_our_directory_where_none_exists(tmp_path: Path) -> None:
     assert locate(None, {}, tmp_path).path == tmp_path / ".config" / "airgap"
 
 

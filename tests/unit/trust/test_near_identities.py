@@ -38,7 +38,7 @@ def refusal(identity: str, *rdns: Attribute | tuple[str, str]) -> Rejected:
         ("Muller", "M\u00fcller", "accents only"),
     ],
 )
-def test_id_8_what_is_easily_overlooked_is_told_and_refused(wanted: str, actual: str, words: str) -> None:
+def test_id_8_refuses_and_explains_small_differences(wanted: str, actual: str, words: str) -> None:
     identity = "x509.subject: C=US, ST=WA, O=" + wanted.replace(",", "\\,")
     error = refusal(identity, ("C", "US"), ("ST", "WA"), Attribute("O", actual))
     assert error.reason == "identity.mismatch"
@@ -47,7 +47,7 @@ def test_id_8_what_is_easily_overlooked_is_told_and_refused(wanted: str, actual:
     assert advised.startswith("x509.subject: ")
 
 
-def test_another_signer_is_no_near_miss() -> None:
+def test_another_signer_is_not_similar() -> None:
     error = refusal("x509.subject: C=US, ST=WA, O=Acme", ("C", "US"), ("ST", "WA"), ("O", "Harbour Works"))
     assert "near" not in str(error)
     assert near_misses({"O": "Acme", "CN": "x"}, {"O": "ACME"}) is None
@@ -57,7 +57,7 @@ def test_another_signer_is_no_near_miss() -> None:
     ("spelt", "oid"),
     [("UID", UID), ("uid", UID), ("DC", DC), ("E", EMAIL), ("emailAddress", EMAIL), ("EMAIL", EMAIL)],
 )
-def test_id_10_types_without_a_short_name_are_told_as_they_are_written(spelt: str, oid: str) -> None:
+def test_id_10_reports_types_without_a_short_name_as_written(spelt: str, oid: str) -> None:
     rdns = (("C", "US"), ("ST", "WA"), ("O", "Acme"), Attribute(oid, "c-0nw"))
     error = refusal(f"x509.subject: C=US, ST=WA, O=Acme, {spelt}=c-0nw", *rdns)
     assert f"the identity's {spelt} must be written {oid}" in str(error)
@@ -68,13 +68,13 @@ def test_id_10_types_without_a_short_name_are_told_as_they_are_written(spelt: st
     assert doubt.endswith(f"write {oid}=c-0nw")
 
 
-def test_types_as_identities_write_them_are_nobodys_misspelling() -> None:
+def test_does_not_report_correct_types_as_misspelt() -> None:
     assert [type_for(name) for name in ("C", "ST", "O", "OU", "CN", "STREET", UID, "x")] == [None] * 8
     assert type_for("o") == "O"
 
 
 @pytest.mark.parametrize("kind", ["x509.Subject", "X509.SUBJECT", "x509.subject ", "x509subject", "x509-subject"])
-def test_id_2_a_kind_that_is_nearly_the_one_is_told(kind: str) -> None:
+def test_id_2_reports_a_misspelt_kind(kind: str) -> None:
     error = refusal(f"{kind}: C=US, ST=WA, O=Acme", ("C", "US"), ("ST", "WA"), ("O", "Acme"))
     assert error.reason == "identity.none"
     assert "is to be written x509.subject" in str(error)
@@ -90,7 +90,7 @@ def test_id_2_a_kind_that_is_nearly_the_one_is_told(kind: str) -> None:
     ],
     ids=["ID-11", "ID-10"],
 )
-def test_a_signer_whom_no_identity_can_name_has_a_remedy(rdns: list[tuple[str, str]]) -> None:
+def test_a_signer_that_no_identity_can_name_has_a_remedy(rdns: list[tuple[str, str]]) -> None:
     error = refusal("x509.subject: C=NL, ST=ZH, O=Acme", *rdns)
     assert error.reason == "identity.subject"
     assert "only '*' fits it" in error.remedy

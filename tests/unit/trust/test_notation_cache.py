@@ -67,7 +67,7 @@ def cache_of(
     return notation_cache(EvidenceDirectory.open(root), mapped, [Certificate.parse(item.der) for item in known], at=AT)
 
 
-def test_a_crl_without_faults_is_exported(tmp_path: Path) -> None:
+def test_exports_a_valid_crl(tmp_path: Path) -> None:
     for number, files in enumerate(
         [
             {"a.crl": GOOD},
@@ -172,7 +172,7 @@ MILDER: dict[str, dict[str, bytes]] = {
 
 
 @pytest.mark.parametrize("name", MILDER)
-def test_by_what_notation_would_judge_milder_it_is_left_out_and_told(name: str, tmp_path: Path) -> None:
+def test_leaves_out_and_reports_what_notation_would_judge_more_mildly(name: str, tmp_path: Path) -> None:
     found = cache_of(tmp_path, MILDER[name])
     assert NAME not in found.files
     (omission, *_) = found.omissions
@@ -182,7 +182,7 @@ def test_by_what_notation_would_judge_milder_it_is_left_out_and_told(name: str, 
 
 
 @pytest.mark.parametrize("place", [CA.subject, key_identifier(CA.key)], ids=["name", "key"])
-def test_what_is_damaged_keeps_the_crl_of_a_ca_that_is_not_in_a_store_out(place: bytes, tmp_path: Path) -> None:
+def test_damaged_evidence_excludes_the_crl_of_a_ca_outside_of_the_stores(place: bytes, tmp_path: Path) -> None:
     """Nobody knew whose it was: the older CRL was exported, and the newer one, which may revoke anybody, not used."""
     damaged = made(number=6, revoked=[LEAF]).replace(place, place[:-1] + bytes([place[-1] ^ 1]))
     found = cache_of(tmp_path, {"a.crl": GOOD, "b.crl": damaged}, known=[])
@@ -199,7 +199,7 @@ def test_the_crl_of_a_ca_that_is_not_in_a_store_is_exported(tmp_path: Path) -> N
         assert NAME in cache_of(root, files, known=[]).files
 
 
-def test_the_delta_of_a_base_goes_with_it_wherever_it_came_from(tmp_path: Path) -> None:
+def test_exports_the_delta_with_its_base(tmp_path: Path) -> None:
     files = {"a.crl": made(freshest=[DELTA_URL]), "d.crl": made(number=7, delta_base=4, revoked=[7])}
     found = cache_of(tmp_path, files)
     (data,) = found.files.values()
@@ -207,7 +207,7 @@ def test_the_delta_of_a_base_goes_with_it_wherever_it_came_from(tmp_path: Path) 
     assert not found.omissions
 
 
-def test_a_delta_that_the_index_names_and_that_is_lost_may_have_revoked_somebody(tmp_path: Path) -> None:
+def test_a_lost_delta_that_the_index_names_excludes_its_base(tmp_path: Path) -> None:
     files = {"a.crl": made(freshest=[DELTA_URL]), "d.crl": made(number=7, delta_base=4)}
     index = {URL: ["a.crl"], DELTA_URL: ["e.crl", "d.crl"]}
     (tmp_path / "crls").mkdir()
@@ -223,13 +223,13 @@ def test_the_newest_of_a_stream_counts_not_the_one_that_is_mapped(tmp_path: Path
     assert Crl.parse(base64.b64decode(json.loads(data)["baseCRL"])).number == 6
 
 
-def test_two_streams_of_one_url_are_left_out(tmp_path: Path) -> None:
+def test_leaves_out_two_streams_of_one_url(tmp_path: Path) -> None:
     found = cache_of(tmp_path, {"a.crl": GOOD, "b.crl": made(STRANGER)}, {URL: ["a.crl", "b.crl"]})
     assert not found.files
     assert found.omissions[0].url == URL
 
 
-def test_a_revocation_that_no_url_leads_to_is_told(tmp_path: Path) -> None:
+def test_reports_a_revocation_without_a_url(tmp_path: Path) -> None:
     """For a certificate that names no CRL it condemns here, and notation does not look."""
     found = cache_of(tmp_path, {"b.crl": made(revoked=[0x77, 0x78]), "r.ors": ocsp_response(LEAF, status="revoked")})
     assert [(item.file, item.url) for item in found.omissions] == [("b.crl", ""), ("r.ors", "")]
@@ -271,7 +271,7 @@ _RESPONSES = st.lists(st.sampled_from(["good", "revoked", "unknown"]), max_size=
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pile=_PILES, responses=_RESPONSES)
-def test_what_notation_accepts_with_the_cache_is_not_refused_here(
+def test_the_model_of_notation_accepts_only_what_verify_accepts(
     pile: list[tuple[dict[str, Any], bool]], responses: list[Any], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     root = tmp_path_factory.mktemp("pile")
@@ -289,7 +289,7 @@ def test_what_notation_accepts_with_the_cache_is_not_refused_here(
         pytest.fail(f"notation accepts it, and here it is refused: {error}")
 
 
-def test_the_model_accepts_something(tmp_path: Path) -> None:
+def test_the_model_of_notation_accepts_a_valid_cache(tmp_path: Path) -> None:
     assert _notation_accepts(cache_of(tmp_path, {"a.crl": GOOD}).files)
 
 

@@ -220,7 +220,7 @@ def test_a_refusal_of_the_document_names_the_member(document: Any, member: str, 
     assert said in str(error)
 
 
-def test_a_statement_that_is_no_object_is_named_by_its_place() -> None:
+def test_names_the_place_of_a_statement_that_is_not_an_object() -> None:
     error = refused({"version": "1.0", "trustPolicies": [statement(), "strict"]})
     assert error.facts["statement"] == "trustPolicies[1]"
     assert error.facts["member"] == "trustPolicies[1]"
@@ -249,7 +249,7 @@ def test_reports_every_mistake_of_a_statement(changes: dict[str, Any], members: 
     assert sorted(refusal.member for refusal in error.refusals) == [f"{FIRST}.{member}" for member in members]
 
 
-def test_neg_129_a_name_stands_once() -> None:
+def test_neg_129_a_name_appears_once() -> None:
     error = refused(oci_policy(statement(), statement(registryScopes=["other.example/app"])))
     assert error.facts["member"] == "trustPolicies[1].name"
     assert error.facts["statement"] == "harbour"
@@ -262,7 +262,7 @@ def test_policy_7_names_that_differ_in_case_are_two_names() -> None:
 
 
 @pytest.mark.parametrize("scope", ["*", "a.example/b"])
-def test_neg_136_a_scope_stands_once_in_the_document(scope: str) -> None:
+def test_neg_136_a_scope_appears_once_in_the_document(scope: str) -> None:
     """SCOPE-3"""
     error = refused(oci_policy(statement(registryScopes=[scope]), statement(name="b", registryScopes=[scope])))
     assert error.facts["member"] == "trustPolicies[1].registryScopes[0]"
@@ -333,7 +333,7 @@ def test_neg_141_d22_a_skip_for_everything_is_accepted_and_flagged(scope: str, s
     assert (found.skip, found.is_global) == (True, shouted)
 
 
-def test_strict_for_everything_is_no_skip_for_everything() -> None:
+def test_strict_for_everything_is_not_a_global_skip() -> None:
     assert not only().skip
 
 
@@ -375,7 +375,7 @@ def test_neg_139_without_a_statement_nothing_is_judged(scope: str | None) -> Non
 @pytest.mark.parametrize(
     "scope", ["", "*", "app", "registry.example/app:v1", "registry.example/app@sha256:00", "a/b\x1b"]
 )
-def test_a_text_that_is_no_repository_gets_no_statement(policy: OciPolicy, scope: str) -> None:
+def test_malformed_repositories_get_no_statement(policy: OciPolicy, scope: str) -> None:
     """SCOPE-5: a tag never selects; it is resolved before, and what it is resolved to has a repository."""
     with pytest.raises(Rejected) as caught:
         policy.select(scope)
@@ -384,7 +384,7 @@ def test_a_text_that_is_no_repository_gets_no_statement(policy: OciPolicy, scope
 
 
 @pytest.mark.parametrize("scope", ["registry.example/app:v1", "registry.example/app@sha256:00", "app", "*", "oci:x/y"])
-def test_scope_2_a_callers_scope_that_is_no_repository_is_usage(scope: str) -> None:
+def test_scope_2_a_malformed_scope_of_the_caller_is_a_usage_error(scope: str) -> None:
     with pytest.raises(UsageError) as caught:
         check_scope(scope)
     assert caught.value.facts["scope"] == scope
@@ -402,7 +402,7 @@ def test_scope_2_a_callers_scope_that_is_no_repository_is_usage(scope: str) -> N
         ("[::1]/app", "no valid registry name"),
     ],
 )
-def test_scope_2_what_is_wrong_with_it_is_said(scope: str, said: str) -> None:
+def test_scope_2_explains_a_malformed_scope(scope: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         check_scope(scope)
 
@@ -432,7 +432,7 @@ def test_a_plain_policy_has_no_notices() -> None:
     assert parse(oci_policy(statement(trustedIdentities=[ACME, "x509.subject: C=US, ST=WA, O=Other"]))).notices == ()
 
 
-def test_the_digest_is_of_the_bytes_as_they_stand() -> None:
+def test_the_digest_is_of_the_exact_bytes() -> None:
     data = json.dumps(oci_policy(), indent=3).encode()
     assert OciPolicy.parse(data, "p").digest == f"sha256:{hashlib.sha256(data).hexdigest()}"
 

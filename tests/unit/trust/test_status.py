@@ -60,7 +60,7 @@ STALE = {name: crl(issuer, **OLD) for name, issuer in (("root", ROOT), ("ca", CA
         ),
     ],
 )
-def test_what_replaces_a_stale_one(tmp_path: Path, stale: bytes, newer: bytes, state: str) -> None:
+def test_reports_what_replaces_a_stale_piece(tmp_path: Path, stale: bytes, newer: bytes, state: str) -> None:
     """Whatever called itself newer did, also what verify then had no answer by."""
     found = status(tmp_path, {"a.crl": stale, "b.crl": newer})
     assert states(found)[0] == state
@@ -83,7 +83,7 @@ def test_what_replaces_a_stale_one(tmp_path: Path, stale: bytes, newer: bytes, s
         ),
     ],
 )
-def test_a_base_and_its_delta(tmp_path: Path, crls: Mapping[str, bytes], expected: list[str]) -> None:
+def test_reports_a_base_with_its_delta(tmp_path: Path, crls: Mapping[str, bytes], expected: list[str]) -> None:
     """The status was good, and verify had no answer."""
     found = status(tmp_path, {f"{name}.crl": data for name, data in crls.items()})
     assert states(found) == expected
@@ -101,7 +101,7 @@ def test_a_base_and_its_delta(tmp_path: Path, crls: Mapping[str, bytes], expecte
         pytest.param(crl(ROOT, scope=scope(only_attribute=True), **NEW), id="for attribute certificates"),
     ],
 )
-def test_what_clears_nobody_is_not_good(tmp_path: Path, data: bytes) -> None:
+def test_evidence_that_does_not_clear_is_not_good(tmp_path: Path, data: bytes) -> None:
     found = status(tmp_path, {"a.crl": data})
     assert (states(found), found.is_good) == (["unusable"], False)
 
@@ -175,7 +175,7 @@ KEY_HASH = sha1(key_bits(ROOT.key), usedforsecurity=False).digest()
         pytest.param({}, {"b.ors": flipped(ANSWER, KEY_HASH)}, id="in the hash of its key"),
     ],
 )
-def test_what_is_damaged_where_it_says_whose_it_is_is_not_good(
+def test_evidence_with_a_damaged_issuer_is_not_good(
     tmp_path: Path, crls: Mapping[str, bytes], ocsp: Mapping[str, bytes]
 ) -> None:
     """Verify found it doubtful, and the status was good."""
@@ -183,7 +183,7 @@ def test_what_is_damaged_where_it_says_whose_it_is_is_not_good(
 
 
 @pytest.mark.parametrize("place", [CA.subject, key_identifier(CA.key)], ids=["name", "key"])
-def test_what_is_damaged_of_a_ca_that_is_not_in_a_store_is_not_good(tmp_path: Path, place: bytes) -> None:
+def test_damaged_evidence_of_a_ca_outside_of_the_stores_is_not_good(tmp_path: Path, place: bytes) -> None:
     whole, listing = crl(CA, **NEW), crl(CA, number=9, revoked=[7], **NEW)
     assert status(tmp_path / "whole", {"a.crl": whole, "b.crl": crl(CA, number=9, **NEW)}).is_good
     assert not status(tmp_path / "damaged", {"a.crl": whole, "b.crl": flipped(listing, place)}).is_good

@@ -74,7 +74,7 @@ def test_neg_134_references_that_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("kind", list(StoreType))
-def test_store_1_where_a_store_lies(kind: StoreType, tmp_path: Path) -> None:
+def test_store_1_the_path_of_a_store(kind: StoreType, tmp_path: Path) -> None:
     """D20"""
     ref = StoreRef.parse(f"{kind}:a.B_c-9")
     assert ref == StoreRef(kind, "a.B_c-9")
@@ -284,7 +284,7 @@ def test_a_root_of_a_kind_that_is_known_and_not_accepted_spoils_no_store(tmp_pat
 
 
 @pytest.mark.parametrize("ref", ["ca:harbour", "signingAuthority:harbour", "tsa:harbour"])
-def test_a_certificate_with_a_key_of_an_unknown_kind_spoils_no_store(tmp_path: Path, ref: str) -> None:
+def test_accepts_a_store_with_a_certificate_of_an_unknown_key_kind(tmp_path: Path, ref: str) -> None:
     loaded = store(tmp_path, {"a.pem": GOST.pem + ROOT.pem, "b.pem": GOST.pem}, ref)
     assert [item.der for item in loaded.certificates] == [GOST.der, ROOT.der]
     (notice,) = loaded.notices
@@ -300,7 +300,7 @@ def test_a_store_of_nothing_but_such_certificates_is_empty(tmp_path: Path) -> No
     assert "with a key of a kind that is known here" in str(error)
 
 
-def test_a_root_that_is_signed_with_sha_1_is_told_as_such(tmp_path: Path) -> None:
+def test_reports_a_root_signed_with_sha_1(tmp_path: Path) -> None:
     (notice,) = store(tmp_path, {"a.pem": SHA_1.pem}).notices
     assert notice.reason == "store.unusable"
     assert "SHA-1 with RSA" in notice.message
@@ -325,7 +325,7 @@ def test_a_root_that_is_signed_with_sha_1_is_told_as_such(tmp_path: Path) -> Non
         ("truststore/x509/ca", "'a.pem' is outside of every store"),
     ],
 )
-def test_store_1_a_folder_of_nearly_the_name_is_told(tmp_path: Path, made: str, wanted: str) -> None:
+def test_store_1_reports_a_folder_of_similar_name(tmp_path: Path, made: str, wanted: str) -> None:
     folder = tmp_path / made
     folder.mkdir(parents=True)
     (folder / "a.pem").write_bytes(ROOT.pem)
@@ -334,18 +334,18 @@ def test_store_1_a_folder_of_nearly_the_name_is_told(tmp_path: Path, made: str, 
     assert wanted in str(error)
 
 
-def test_nothing_near_a_missing_store_is_nothing_told(tmp_path: Path) -> None:
+def test_gives_no_hint_where_nothing_is_similar(tmp_path: Path) -> None:
     (tmp_path / "crls").mkdir()
     assert str(refusal(tmp_path)).endswith("ca/harbour)")
 
 
-def test_a_file_that_is_something_else_is_named_with_its_remedy(tmp_path: Path) -> None:
+def test_names_a_file_of_another_kind_with_a_remedy(tmp_path: Path) -> None:
     error = refused(tmp_path, {"a.pem": b"ssh-ed25519 AAAA me@here"})
     assert "the file 'a.pem' of the trust store ca:harbour is an SSH key" in str(error)
     assert "bare key" in error.remedy
 
 
-def test_a_file_that_is_to_be_added_is_named_as_what_it_is(tmp_path: Path) -> None:
+def test_names_the_kind_of_a_file_that_is_added(tmp_path: Path) -> None:
     path = tmp_path / "a.pem"
     path.write_bytes(b"ssh-ed25519 AAAA me@here")
     with pytest.raises(TrustMaterialError) as caught:
@@ -369,9 +369,7 @@ def test_a_file_that_is_to_be_added_is_named_as_what_it_is(tmp_path: Path) -> No
         ("truststore/x509/tsa/harbour", "a store of type tsa, and the policy names one of type ca", "tsa:harbour"),
     ],
 )
-def test_a_store_in_another_place_is_told_with_the_right_place(
-    tmp_path: Path, made: str, wanted: str, remedy: str
-) -> None:
+def test_reports_a_misplaced_store_with_its_right_place(tmp_path: Path, made: str, wanted: str, remedy: str) -> None:
     folder = tmp_path / made
     folder.mkdir(parents=True)
     (folder / "a.pem").write_bytes(ROOT.pem)
@@ -388,7 +386,7 @@ def test_an_empty_folder_on_the_way_hides_no_hint(tmp_path: Path) -> None:
     assert "Move truststore/ca/harbour to truststore/x509/ca/harbour" in refusal(tmp_path).remedy
 
 
-def test_certificates_one_folder_too_deep_are_told(tmp_path: Path) -> None:
+def test_reports_certificates_one_folder_too_deep(tmp_path: Path) -> None:
     folder = tmp_path / "truststore/x509/ca/harbour/certs"
     folder.mkdir(parents=True)
     (folder / "a.pem").write_bytes(ROOT.pem)
@@ -423,7 +421,7 @@ NAMED = [
 
 
 @pytest.mark.parametrize(("name", "data", "words", "remedy"), NAMED, ids=[case[0] for case in NAMED])
-def test_a_file_of_another_name_is_refused_with_what_it_is(
+def test_a_refused_file_is_reported_with_its_kind(
     tmp_path: Path, name: str, data: bytes, words: str, remedy: str
 ) -> None:
     """STORE-5, D19."""
@@ -445,7 +443,7 @@ def test_a_file_of_another_name_is_refused_with_what_it_is(
 
 
 @pytest.mark.parametrize("name", ["root.pem~", "root.pem.bak", ".root.pem", "root"])
-def test_a_copy_beside_the_file_is_never_to_be_renamed_over_it(tmp_path: Path, name: str) -> None:
+def test_never_advises_to_rename_a_copy_over_a_file(tmp_path: Path, name: str) -> None:
     """What an editor leaves behind is an older state: `mv root.pem~ root.pem` would have brought that back."""
     error = refused(tmp_path / "trust", {"root.pem": ROOT.pem, name: INTERMEDIATE.pem})
     assert "it holds a certificate" in str(error)
@@ -470,7 +468,7 @@ def test_a_copy_beside_the_file_is_never_to_be_renamed_over_it(tmp_path: Path, n
         (ROOT.pem.replace(b"BEGIN CERTIFICATE", b"BEGIN X509 CERTIFICATE"), "ends with '-----END CERT", "again"),
     ],
 )
-def test_a_damaged_file_is_told_with_its_remedy(tmp_path: Path, data: bytes, words: str, remedy: str) -> None:
+def test_reports_a_damaged_file_with_a_remedy(tmp_path: Path, data: bytes, words: str, remedy: str) -> None:
     error = refused(tmp_path, {"a.pem": data})
     assert words in str(error)
     assert remedy in error.remedy

@@ -96,7 +96,7 @@ def test_an_envelope_is_dropped_before_the_one_after_the_next_is_read(tmp_path: 
     ],
 )
 @pytest.mark.parametrize("role", ["leaf", "intermediate"])
-def test_an_authoritys_time_lies_within_the_validity_of_every_certificate_bounds_included(
+def test_the_time_of_an_authority_is_within_the_validity_bounds_included(
     tmp_path: Path, role: str, validity: dict[str, datetime], reason: str | None
 ) -> None:
     """SCHEME-3."""
@@ -165,7 +165,7 @@ def test_lim_5_at_most_100_signatures_are_judged_by_default(tmp_path: Path) -> N
     assert "101 signatures are attached; only the first 100 were judged" in artifact.warnings
 
 
-def test_an_outcome_without_every_check_is_no_pass(tmp_path: Path) -> None:
+def test_an_outcome_without_every_check_does_not_pass(tmp_path: Path) -> None:
     """The absence of a finding is never a pass."""
     outcome = _judged(tmp_path, Scene())
     assert outcome.verdict is Verdict.PASS

@@ -61,14 +61,14 @@ def test_one_finding_decides_exactly_where_it_is_enforced(check: Check, verdict:
     assert signature(finding(check, verdict, action)).verdict is expected
 
 
-def test_a_failure_wins_over_a_doubt() -> None:
+def test_a_failure_counts_before_a_doubt() -> None:
     both = signature(finding(Check.EXPIRY, Verdict.FAIL), finding(Check.REVOCATION, Verdict.INDETERMINATE))
     assert both.verdict is Verdict.FAIL
     assert both.exit_codes == {13}
 
 
 @pytest.mark.parametrize("absent", list(Check))
-def test_a_check_that_was_not_made_is_no_pass(absent: Check) -> None:
+def test_a_missing_check_does_not_pass(absent: Check) -> None:
     findings = tuple(item for item in GOOD.findings if item.check is not absent)
     assert replace(GOOD, findings=findings).verdict is Verdict.INDETERMINATE
 
@@ -91,7 +91,7 @@ def test_the_best_signature_counts(signatures: tuple[SignatureOutcome, ...], ver
     assert judged.exit_codes == codes
 
 
-def test_a_policy_that_skips_is_no_pass_and_no_failure() -> None:
+def test_a_policy_that_skips_neither_passes_nor_fails() -> None:
     skipped = artifact(unjudged=Problem.of_reason("policy.skip", ""))
     assert skipped.verdict is Verdict.SKIPPED
     assert skipped.exit_codes == frozenset()
@@ -105,7 +105,7 @@ def test_no_applicable_statement_fails_whatever_signatures_say() -> None:
     assert refused.exit_codes == {13}
 
 
-def test_a_run_over_nothing_is_no_pass() -> None:
+def test_a_run_without_artifacts_does_not_pass() -> None:
     assert outcome().verdict is Verdict.FAIL
     assert outcome().exit_code == 1
 
@@ -136,7 +136,7 @@ def test_a_problem_fails_a_run_whose_artifacts_all_passed() -> None:
     assert (run.verdict, run.exit_code) == (Verdict.FAIL, 11)
 
 
-def test_the_evidence_that_ends_first_is_told() -> None:
+def test_reports_the_evidence_that_ends_first() -> None:
     """Decision 0009: dates that are promised are the minimum over all that the answer stands on."""
 
     def use(name: str, days: int | None) -> EvidenceUse:

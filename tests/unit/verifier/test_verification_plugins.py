@@ -124,7 +124,7 @@ def judge(
     )
 
 
-def test_a_plugin_that_clears_cannot_unsay_what_condemns() -> None:
+def test_a_plugin_cannot_override_a_revocation() -> None:
     """Decision 0009: revoked for good is revoked, whatever anybody says against it."""
     listed = {"a.crl": crl(LEAF.chain[1], revoked=[LEAF])}
     outcome = judge(demanding(), Behaviour(capabilities=[REVOCATION]), crls=listed)
@@ -166,7 +166,7 @@ EARLIER, LATER = AT - timedelta(days=3), AT - timedelta(hours=1)
     ],
 )
 @pytest.mark.parametrize("named", [False, True], ids=["no-point", "point"])
-def test_a_plugin_that_clears_cannot_unsay_a_hold(crls: list[bytes], reason: str | None, *, named: bool) -> None:
+def test_a_plugin_cannot_override_a_hold(crls: list[bytes], reason: str | None, *, named: bool) -> None:
     """Only newer evidence that counts does: what the plugin knows and when it learned it is not known."""
     leaf = NAMED if named else LEAF
     listed = {f"{number}.crl": data for number, data in enumerate(crls)}
@@ -191,7 +191,7 @@ def test_an_allowed_plugin_is_asked_once_and_accepts(media_type: str) -> None:
 
 
 @FORMS
-def test_what_the_plugin_is_told(media_type: str) -> None:
+def test_the_request_to_the_plugin(media_type: str) -> None:
     """PLUGIN-26, D40, VERIFY-21: all attributes that JSON can say, of which the critical ones are to be processed."""
     shelf = Shelf(Behaviour())
     protected = {
@@ -218,7 +218,7 @@ def test_what_the_plugin_is_told(media_type: str) -> None:
 
 
 @pytest.mark.parametrize("minimum", ["1.2.3", "1.2.3-rc.1", "0.9.0", "1.2.3+build"])
-def test_the_minimum_version_itself_will_do(minimum: str) -> None:
+def test_accepts_the_minimum_version(minimum: str) -> None:
     """VERIFY-11: greater than or equal."""
     assert judge(demanding(version=minimum)).verdict is Verdict.PASS
 
@@ -239,7 +239,7 @@ def test_a_plugin_replaces_the_identity_check() -> None:
     assert judge(demanding(), terms=terms).verdict is Verdict.PASS
 
 
-def test_a_plugin_without_that_capability_leaves_the_identity_check_to_us() -> None:
+def test_without_the_capability_airgap_checks_the_identity() -> None:
     terms = policy(trustedIdentities=["com.example.id: job/*"])
     outcome = judge(demanding(), Behaviour(capabilities=[REVOCATION]), terms=terms)
     assert blocked(outcome)["authenticity"] == "identity.none"
@@ -261,7 +261,7 @@ def test_a_plugin_replaces_the_check_of_revocation() -> None:
     ("capability", "check", "reason"),
     [(IDENTITY, "authenticity", "identity.plugin"), (REVOCATION, "revocation", "revocation.plugin")],
 )
-def test_no_is_a_failure_of_that_check(capability: str, check: str, reason: str) -> None:
+def test_a_negative_answer_fails_its_check(capability: str, check: str, reason: str) -> None:
     """VERIFY-23, NEG-126."""
     behaviour = Behaviour(refuse={capability: "\x1b[2Jnobody knows it"})
     outcome = judge(demanding(), behaviour)
@@ -271,7 +271,7 @@ def test_no_is_a_failure_of_that_check(capability: str, check: str, reason: str)
     assert "\\x1b[2Jnobody knows it" in finding.message
 
 
-def test_no_is_only_logged_where_the_policy_logs() -> None:
+def test_a_negative_answer_is_logged_where_the_policy_logs() -> None:
     """VERIFY-23: audit logs authenticity and revocation."""
     outcome = judge(demanding(), Behaviour(refuse={IDENTITY: "no", REVOCATION: "no"}), terms=policy("audit"))
     assert outcome.verdict is Verdict.PASS
@@ -347,7 +347,7 @@ def test_a_signature_that_demands_none_runs_none() -> None:
     assert shelf.asked == []
 
 
-def test_a_plugin_is_not_run_for_a_chain_that_nobody_trusts() -> None:
+def test_a_plugin_is_not_run_for_an_untrusted_chain() -> None:
     shelf = Shelf(Behaviour())
     outcome = judge(demanding(), shelf=shelf, root=Pki().code_chain(root={"slot": 3}).root)
     assert blocked(outcome) == {"authenticity": "authenticity.no_anchor"}
@@ -445,13 +445,13 @@ def test_attributes_that_are_not_critical_need_not_be_processed() -> None:
 
 
 @pytest.mark.parametrize("value", [["a"], {"a": "b"}], ids=["list", "object"])
-def test_a_critical_attribute_that_is_no_primitive_can_be_handed_to_nobody(value: Any) -> None:
+def test_refuses_a_critical_attribute_that_is_not_a_primitive(value: Any) -> None:
     """PLUGIN-28."""
     assert blocked(judge(demanding(**{"com.example.job": value}))) == {"integrity": "envelope.critical.unknown"}
 
 
 @pytest.mark.parametrize("label", [33, 99, -70000])
-def test_a_critical_integer_label_can_be_handed_to_nobody(label: int) -> None:
+def test_refuses_a_critical_integer_label_for_a_plugin(label: int) -> None:
     """PLUGIN-26: attributes have names. The certificate chain's label (33) is none that a plugin could process."""
     changes = demanding()
     protected: dict[Any, Any] = {**changes, "crit": [*changes["crit"], label]}
@@ -460,7 +460,7 @@ def test_a_critical_integer_label_can_be_handed_to_nobody(label: int) -> None:
     assert blocked(outcome) == {"integrity": "envelope.critical.unknown"}
 
 
-def test_bytes_in_cose_can_be_handed_to_nobody() -> None:
+def test_refuses_bytes_in_cose_for_a_plugin() -> None:
     """PLUGIN-28."""
     extended: dict[str, Any] = {"com.example.job": b"\x01"}
     outcome = judge(demanding(**extended), media_type=envelopes.COSE)

@@ -29,7 +29,7 @@ from tests.support.trust import write_trust
         ("ocsp/index.json", Part.OCSP_INDEX),
     ],
 )
-def test_known_paths(path: str, part: Part) -> None:
+def test_accepts_known_paths(path: str, part: Part) -> None:
     assert part_of(path) is part
 
 
@@ -77,13 +77,13 @@ def test_every_other_path_is_refused(path: str) -> None:
         part_of(path)
 
 
-def test_names_that_differ_only_in_case_are_one_on_fat() -> None:
+def test_refuses_names_that_differ_only_in_case() -> None:
     with pytest.raises(FormatError, match="one file on FAT"):
         check_together(["crls/a.crl", "crls/A.crl"])
 
 
 class TestList:
-    def test_lists_in_order_and_leaves_out_what_belongs_to_one_machine(self, tmp_path: Path) -> None:
+    def test_lists_in_order_without_files_of_the_machine(self, tmp_path: Path) -> None:
         leaf = Pki().code_chain()
         trust = write_trust(tmp_path, stores={"ca:acme": [leaf.root]}, crls={"b.crl": crl(leaf.root)}, freshness="")
         (trust / ".airgap").mkdir()
@@ -128,6 +128,6 @@ def test_evidence_that_would_stay_behind_is_an_error(tmp_path: Path, path: str) 
         assert caught.value.reason == "snapshot.malformed"
 
 
-def test_what_file_managers_leave_behind_is_no_evidence(tmp_path: Path) -> None:
+def test_ignores_files_of_file_managers(tmp_path: Path) -> None:
     root = write_trust(tmp_path, crls={"a.crl": b"x", "._a.crl": b"x", ".DS_Store": b"x"})
     assert [file.path for file in list_material(root, evidence_only=True)] == ["crls/a.crl"]

@@ -43,7 +43,7 @@ def sides(draw: Any) -> Drawn:
 
 @settings(max_examples=300, deadline=None)
 @given(sides(), sides())
-def test_everything_is_there_and_mapped_as_before(one: Drawn, other: Drawn) -> None:
+def test_keeps_all_files_and_their_mapping(one: Drawn, other: Drawn) -> None:
     merged = merge(side(*one), side(*other))
     files = content_of(merged, one[0], other[0])
     assert len({name.casefold() for name in files}) == len(files)
@@ -55,21 +55,21 @@ def test_everything_is_there_and_mapped_as_before(one: Drawn, other: Drawn) -> N
 
 @settings(max_examples=100, deadline=None)
 @given(sides(), sides())
-def test_to_bring_the_same_twice_changes_nothing(one: Drawn, other: Drawn) -> None:
+def test_merging_the_same_twice_changes_nothing(one: Drawn, other: Drawn) -> None:
     first = merge(side(*one), side(*other))
     files = content_of(first, one[0], other[0])
     second = merge(side(files, first.index), side(*other))
     assert (second.added, second.index) == ({}, first.index)
 
 
-def test_two_of_one_name_lie_side_by_side() -> None:
+def test_keeps_two_files_of_one_name() -> None:
     merged = merge(side({"a.crl": b"1"}, {}), side({"A.crl": b"2"}, {}))
     (new,) = merged.added
     assert new.startswith("A-")
     assert merged.index_bytes() is None
 
 
-def test_a_name_that_something_else_has_is_taken() -> None:
+def test_chooses_another_name_where_one_is_taken() -> None:
     merged = merge(side({}, {}), side({"a.crl": b"1"}, {"http://a/": ["a.crl"]}), taken=["A.CRL"])
     (new,) = merged.added
     assert new != "a.crl"

@@ -22,7 +22,7 @@ PINS = {
 
 
 @pytest.mark.parametrize("kind", list(PinKind))
-def test_each_kind_alone_is_right(kind: PinKind) -> None:
+def test_accepts_each_kind_of_pin(kind: PinKind) -> None:
     PINS[kind].check()
 
 
@@ -40,7 +40,7 @@ def test_each_kind_alone_is_right(kind: PinKind) -> None:
         (PinKind.TUF, {"tsa_roots": (ROOT,)}),
     ],
 )
-def test_what_belongs_to_another_kind_is_refused(kind: PinKind, foreign: dict[str, Any]) -> None:
+def test_refuses_members_of_another_kind(kind: PinKind, foreign: dict[str, Any]) -> None:
     with pytest.raises(FormatError, match=f"exactly what a pin of the kind {kind} needs"):
         replace(PINS[kind], **foreign).check()
 
@@ -54,12 +54,12 @@ def test_what_belongs_to_another_kind_is_refused(kind: PinKind, foreign: dict[st
         (PinKind.TUF, {"tuf_root": b""}),
     ],
 )
-def test_what_a_kind_needs_must_be_there(kind: PinKind, missing: dict[str, Any]) -> None:
+def test_refuses_missing_members_of_a_kind(kind: PinKind, missing: dict[str, Any]) -> None:
     with pytest.raises(FormatError, match="exactly what a pin"):
         replace(PINS[kind], **missing).check()
 
 
 @pytest.mark.parametrize("length", [0, 63, 65, 128])
-def test_a_fingerprint_is_a_whole_sha_256(length: int) -> None:
+def test_a_fingerprint_is_a_complete_sha_256(length: int) -> None:
     with pytest.raises(FormatError, match="SHA-256"):
         replace(PINS[PinKind.CERTIFICATE], fingerprint="ab" * (length // 2) + "a" * (length % 2)).check()

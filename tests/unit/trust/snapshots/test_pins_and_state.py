@@ -48,7 +48,7 @@ TUF = Pin(stream="other", kind=PinKind.TUF, added=AT, tuf_root=b"{}")
 
 
 class TestPins:
-    def test_are_read_back(self, tmp_path: Path) -> None:
+    def test_are_read_as_written(self, tmp_path: Path) -> None:
         assert Pins.read(tmp_path) == Pins()
         pins = Pins((SUBJECT, EXACT, OLD, TUF))
         pins.write(tmp_path)
@@ -93,7 +93,7 @@ class TestPins:
             {"added": "now"},
         ],
     )
-    def test_what_was_changed_by_hand_is_refused(self, tmp_path: Path, change: dict[str, Any]) -> None:
+    def test_malformed_files_are_refused(self, tmp_path: Path, change: dict[str, Any]) -> None:
         """A changed subject no longer fits the pin's id: nobody compared it."""
         Pins((SUBJECT,)).write(tmp_path)
         path = tmp_path / ".airgap" / "pins.json"
@@ -104,7 +104,7 @@ class TestPins:
             Pins.read(tmp_path)
         assert caught.value.reason == "snapshot.state.malformed"
 
-    def test_a_link_is_no_file_of_pins(self, tmp_path: Path) -> None:
+    def test_refuses_a_link(self, tmp_path: Path) -> None:
         (tmp_path / ".airgap").mkdir()
         (tmp_path / ".airgap" / "pins.json").symlink_to("nowhere")
         with pytest.raises(TrustMaterialError):
@@ -112,7 +112,7 @@ class TestPins:
 
 
 class TestState:
-    def test_is_read_back(self, tmp_path: Path) -> None:
+    def test_is_read_as_written(self, tmp_path: Path) -> None:
         assert State.read(tmp_path) is None
         state = State().accepting(build().snapshot, AT).making("mine", 3).noting(AT, "apply", "default/7", "why")
         state.write(tmp_path)
@@ -132,7 +132,7 @@ class TestState:
             state.check_not_older(build(created=AT + timedelta(days=1)).snapshot)
         assert caught.value.reason == "snapshot.fork"
 
-    def test_streams_do_not_know_of_each_other(self) -> None:
+    def test_streams_are_independent(self) -> None:
         state, other = State().accepting(build().snapshot, AT), build(stream="other", number=1).snapshot
         state.check_not_older(other)  # raises where it is
         assert state.accepting(other, AT).trust.keys() == {"default", "other"}
@@ -183,12 +183,12 @@ class TestState:
         read.write(tmp_path)
         assert State.read(tmp_path) == state
 
-    def test_a_memory_with_a_younger_mark_of_evidence_is_behind(self) -> None:
+    def test_detects_a_memory_older_than_its_evidence_marker(self) -> None:
         state = State().accepting(build(number=1).snapshot, AT)
         assert is_behind(state, state.accepting(evidence(2), AT))
         assert not is_behind(state.accepting(evidence(2), AT), state)
 
-    def test_a_younger_memory_is_behind(self) -> None:
+    def test_detects_a_memory_older_than_its_marker(self) -> None:
         young, old = State().accepting(build(number=3).snapshot, AT), State().accepting(build().snapshot, AT)
         assert is_behind(young, old)
         assert is_behind(State(), old)

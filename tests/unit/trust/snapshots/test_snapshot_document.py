@@ -74,7 +74,7 @@ def test_the_same_content_gives_the_same_bytes_in_any_order() -> None:
     assert build(created=AT + timedelta(seconds=1)).manifest != one.manifest
 
 
-def test_what_is_written_is_read_back() -> None:
+def test_reads_what_it_writes() -> None:
     snapshot = build().snapshot
     assert (snapshot.stream, snapshot.number, snapshot.created) == ("default", 7, AT)
     assert [file.path for file in snapshot.files] == sorted(CONTENT)
@@ -84,7 +84,7 @@ def test_what_is_written_is_read_back() -> None:
     assert snapshot.tag == "default-7"
 
 
-def test_evidence_alone_is_told_apart() -> None:
+def test_distinguishes_evidence_alone() -> None:
     listed = [file for file in files(CONTENT) if file.path.startswith("crls/")]
     assert build(files=listed).snapshot.evidence_only
 
@@ -149,7 +149,7 @@ def test_each_flaw_is_refused(flaw: Callable[[Built], Snapshot]) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_no_damaged_byte_gives_anything_but_a_format_error(data: st.DataObject) -> None:
+def test_any_damaged_byte_gives_only_a_format_error(data: st.DataObject) -> None:
     built = build()
     which = data.draw(st.sampled_from(["manifest", "config"]))
     raw = bytearray(built.manifest if which == "manifest" else built.config)
@@ -163,18 +163,18 @@ def test_no_damaged_byte_gives_anything_but_a_format_error(data: st.DataObject) 
 
 
 @pytest.mark.parametrize("name", ["default", "site-1", "a.b_c", "0"])
-def test_stream_names(name: str) -> None:
+def test_accepts_names_of_streams(name: str) -> None:
     assert parse_stream(name) == name
 
 
 @pytest.mark.parametrize("name", ["", "A", "a b", "a--b", "-a", "a/", "a" * 65, "ä"])
-def test_what_is_no_stream(name: str) -> None:
+def test_refuses_malformed_names_of_streams(name: str) -> None:
     with pytest.raises(FormatError):
         parse_stream(name)
 
 
 @pytest.mark.parametrize("number", [0, -1, LARGEST_NUMBER + 1])
-def test_what_is_no_number(number: int) -> None:
+def test_refuses_malformed_numbers(number: int) -> None:
     with pytest.raises(FormatError):
         parse_number(number)
 
@@ -194,7 +194,7 @@ class TestUseBy:
         assert coverage.use_by == AT + timedelta(days=2)
         assert coverage.pieces[0].kind == "ocsp"
 
-    def test_what_is_no_evidence_is_refused(self) -> None:
+    def test_refuses_what_is_not_evidence(self) -> None:
         content = {"crls/a.crl": b"no CRL"}
         with pytest.raises(AirgapError, match=r"crls/a\.crl is no evidence"):
             cover(files(content), lambda file: content[file.path])
