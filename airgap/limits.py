@@ -102,7 +102,7 @@ POLICY_STORES: Final = 100
 """Trust stores that one policy statement names."""
 
 POLICY_REFUSALS: Final = 1000
-"""Refusals of one trust policy document that are told one by one; the others are counted."""
+"""Refusals of one trust policy document that are reported one by one; the others are counted."""
 
 CRL_BYTES: Final = 64 * MIB
 ANSWERS_NOTED: Final = 4  # answers of one kind about a certificate in a report; of the rest only the newest

@@ -297,5 +297,5 @@ def most_severe(exit_codes: frozenset[int] | set[int]) -> int:
 
 
 def remedy_of(reason: str | None, own: str = "") -> str:
-    """What to do: what somebody said for this case, else what the reason code says; empty where nothing is known."""
+    """What to do: the remedy of this case, else that of the reason code; empty where there is none."""
     return own or (REASONS[reason].remedy if reason else "")

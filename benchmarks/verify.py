@@ -218,7 +218,7 @@ def run(*arguments: str) -> None:
 
 
 def peak_memory(*arguments: str) -> float:
-    """MiB of a command, measured by a small process: a child's peak starts at that of whoever forks it."""
+    """MiB of a command, measured by a small process: a child's peak starts at that of its parent."""
     script = (
         "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL);"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"

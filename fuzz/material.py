@@ -36,7 +36,7 @@ def authority() -> Issued:
 
 @cache
 def snapshot() -> Built:
-    """A trust snapshot of three files that nobody has."""
+    """A trust snapshot of three files that are not in the trust directory."""
     paths = ("trustpolicy.oci.json", "truststore/x509/ca/harbour/root.pem", "crls/signing.crl")
     covered = Covered(
         file=paths[2], kind="crl", issuer="CN=Harbour", number=7, this_update=THIS_UPDATE, next_update=NEXT_UPDATE

@@ -1,9 +1,9 @@
 """Makes the layouts beside this file, and the trust directory that they are judged by: `python -m layouts.make`.
 
-Every key is made here, used, and forgotten: nobody can sign anything more under these certificates, this project
+Every key is made here, used, and deleted: nothing more can be signed under these certificates, this project
 included. What a run writes therefore differs from the last in every byte, and in no verdict (expected.json).
 
-Dates lie far apart on purpose: certificates hold from 2024 to 2096 and CRLs until 2076, so that the verdicts stay what
+Dates are far apart on purpose: certificates hold from 2024 to 2096 and CRLs until 2076, so that the verdicts stay what
 they are for decades, on machines whose clock is somewhat wrong too.
 """
 

@@ -176,11 +176,11 @@ class Connection(Endpoint):
 
     @property
     def user(self) -> str:
-        """The name of the user; empty where nobody gave one."""
+        """The name of the user; empty where none was given."""
         return self.username or self._from_environment(USERNAME)
 
     def given(self, warn: Callable[[str], None]) -> airgap.Credential | None:
-        """The given user name and password; None where nobody gave any.
+        """The given user name and password; None where none was given.
 
         Call it once: it may read standard input, or ask on the terminal. `warn` is told that `--password` can be seen.
         Raises UsageError.

@@ -223,6 +223,6 @@ def _complain(error: AirgapError, tell: Callable[[AirgapError], None]) -> None:
 
 
 class InterruptedRunError(AirgapError):
-    """Somebody ended it."""
+    """A user ended it."""
 
     exit_code = ExitCode.INTERRUPTED

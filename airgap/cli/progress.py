@@ -19,7 +19,7 @@ _LINE_SECONDS: Final = 5.0
 _BARS: Final = 8
 """Blobs with a bar of their own at a time."""
 _BAR_BYTES: Final = 4 * 1024 * 1024
-"""Smaller blobs get no bar: they are copied before anybody could read it."""
+"""Smaller blobs get no bar: they are copied before a user could read it."""
 
 
 @contextmanager

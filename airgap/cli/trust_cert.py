@@ -108,7 +108,7 @@ def delete(
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask, and end the command without a yes. Raises UsageError where nobody can be asked."""
+    """Ask, and end the command without a yes. Raises UsageError without a terminal."""
     if yes:
         return
     if not sys.stdin.isatty():

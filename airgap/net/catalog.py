@@ -1,4 +1,4 @@
-"""The repositories of a registry, by `/v2/_catalog`. Many registries have no such list, or show it to nobody."""
+"""The repositories of a registry, by `/v2/_catalog`. Many registries have no such list, or do not show it."""
 
 from __future__ import annotations
 

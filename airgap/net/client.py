@@ -80,7 +80,7 @@ class RegistryClient:
     ) -> Reply:
         """The answer, if its status is one of `accept`; otherwise an error whose message begins with `what`.
 
-        `url` may lie on another origin (an upload's Location): then nothing is authorized there. Redirects of GET
+        `url` may be on another origin (an upload's Location): then nothing is authorized there. Redirects of GET
         and HEAD are followed, without Authorization on other origins, never from https to http (DIST-3). A `limit`
         of None leaves an accepted answer's body to be streamed. Raises AuthenticationError, RegistryError,
         TransportError, LimitError.

@@ -143,7 +143,7 @@ class Credentials:
     def only_for(self, hosts: Iterable[str]) -> Credentials:
         """The same for a run that names these registries: what was given goes to the only one of them.
 
-        Raises UsageError where there are several, because nobody said whose password it is.
+        Raises UsageError where there are several, because it is not known which one the password is for.
         """
         registries = {server_key(host): host for host in hosts}
         if self._given is None or self._host is not None or not registries:

@@ -24,7 +24,7 @@ _FIRST_BACKOFF_SECONDS: Final = 0.5
 
 
 def _silent(_: str) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

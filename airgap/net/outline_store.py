@@ -94,7 +94,7 @@ class OutlineStore:
         self._failed.pop(descriptor.digest, None)
 
     def fail(self, descriptor: Descriptor, error: ContentError) -> None:
-        """Remember why content is not held: whoever reads it gets this error."""
+        """Remember why content is not held: reading it raises this error."""
         if descriptor.digest not in self._contents:
             self._failed.setdefault(descriptor.digest, error)
 

@@ -145,7 +145,7 @@ class ReferrersFinder:
         return self._of_tag(lookup, self._index(subject, fetched.raw), artifact_types)
 
     def _of_tag(self, lookup: ReferrersLookup, index: Index, artifact_types: Collection[str]) -> FoundReferrers:
-        """Only entries whose manifest has this subject count, because anybody may write such a tag."""
+        """Only entries whose manifest has this subject count, because anyone may write such a tag."""
         entries: dict[Digest, Descriptor] = {}
         notes: list[str] = []
         problems: list[AirgapError] = [self._unreadable(str(error)) for error in index.unreadable]

@@ -194,7 +194,7 @@ class RegistrySink(RegistrySource):
         To be called when all of a run is put: it may wait for other writers of a referrers tag. `Registries` does so
         when it is closed. Registries with the referrers API can lose referrers that are put at the same time (seen
         with olareg), although they answered OCI-Subject to each; others list them a while later. Raises RegistryError
-        if a referrer stays lost: signatures are never lost silently (RULE-6).
+        if a referrer stays lost: a lost signature is always an error (RULE-6).
         """
         return self._settle_listed() + self._tags.settle()
 

@@ -8,7 +8,7 @@ bytes are `ContentError`, as everywhere.
     ├── AuthenticationError   401 or 403, or a token service that refuses
     └── RegistryError         an answer that says no, or breaks the specification
         ├── IncompleteError   a manifest names what is not there
-        └── PreconditionError somebody else wrote the tag
+        └── PreconditionError another writer changed the tag
 
 Facts: `host`, and where there was an answer `method`, `url` (without its query, which may hold secrets),
 `status` and `codes` (DIST-10).
@@ -73,4 +73,4 @@ class IncompleteError(RegistryError):
 
 
 class PreconditionError(RegistryError):
-    """If-Match did not hold: somebody else wrote the tag."""
+    """If-Match did not hold: another writer changed the tag."""

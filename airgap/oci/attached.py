@@ -35,7 +35,7 @@ _IMAGE_LAYERS: Final = (
 _FILE_SYSTEM: Final = ".erofs"
 """How other types of layers that containerd mounts as they are end, before any suffix."""
 _ENCRYPTED: Final = "+encrypted"
-"""podman decrypts layers of such a type, whatever stands before it; nobody else can tell what they unpack to."""
+"""podman decrypts layers of such a type, whatever precedes it; no other tool can tell what they unpack to."""
 _MODULES: Final = ("+wasm", "/wasm")
 _MODULE: Final = b"\0asm"
 """The first bytes of a WebAssembly module (its core specification, 5.5.16)."""

@@ -106,7 +106,7 @@ class Saved:
 
         A tag alone is that of every name that ends in it. The only image has every name: `crane push FILE` and
         `skopeo copy docker-archive:FILE` ask for none. So has the first, if it is not `judged` with any artifact:
-        `regctl image import` takes it where content of index.json is missing. That means only images: nobody takes one
+        `regctl image import` takes it where content of index.json is missing. That means only images: no tool takes one
         for an SBOM. With other layers it is another image: crane does not compare them with the config.
         """
         images = tuple(images)
@@ -211,7 +211,7 @@ class _Names:
 
 
 def _loaded_as(name: str) -> Iterator[str]:
-    """What tools write for `docker load` where `name` stands in `index.json`; nothing for a tag alone.
+    """What tools write for `docker load` where `name` is in `index.json`; nothing for a tag alone.
 
     ctr writes the same name, regctl leaves the digest out and makes a repository of a path.
     """

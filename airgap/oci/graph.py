@@ -178,7 +178,7 @@ class Graph:
 
     @property
     def names_unread(self) -> tuple[ContentProblem, ...]:
-        """What `docker load` may read from here and nobody can read: it may name any artifact otherwise."""
+        """What `docker load` may read from here and is unreadable: it may give any artifact another name."""
         return self._saved.unread if self._saved else ()
 
     def docker_names(self, root: Root) -> tuple[str, ...]:

@@ -98,7 +98,7 @@ def parse_reference(text: str, exists: Exists) -> LayoutReference | RegistryRefe
 
 
 def registries_in(texts: Iterable[str], exists: Exists) -> frozenset[str]:
-    """The registries that these references name. What is no reference is passed over: whoever opens it reports it."""
+    """The registries that these references name. A malformed one is skipped here and reported when it is opened."""
     found: set[str] = set()
     for text in texts:
         try:

@@ -614,7 +614,7 @@ def _root(entries: list[IndexEntry], names: Names) -> Root:
         if tag is not None and (tag not in bearers or bearers[tag].image is None):
             bearers[tag] = entry
     known = dict.fromkeys(name for entry in entries for name in entry.names)
-    # one verdict is about all of them, so that data which somebody embedded in one of them count for each
+    # one verdict is about all of them, so that data embedded in one of them count for each
     wrong = (entry.descriptor for entry in entries if not _is_sound(entry.descriptor))
     return Root(
         next(wrong, entries[0].descriptor),

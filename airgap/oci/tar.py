@@ -1,7 +1,7 @@
 """A strict reader of tars: finds the bytes of each member, and refuses what two readers could read differently.
 
 ustar (POSIX.1-1988), PAX extended headers (POSIX.1-2001) and GNU's long names and base-256 sizes. Python's tarfile is
-not used: it silently accepts duplicates, damaged records and truncated archives, and keeps an object for every member.
+not used: it accepts duplicates, damaged records and truncated archives, and keeps an object for every member.
 Nothing is unpacked. Only forms that honest tools write are accepted, instead of refusing a list of known tricks
 (docs/decisions/0024); tests/differential compares the result with four other readers.
 """

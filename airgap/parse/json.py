@@ -1,6 +1,6 @@
 """JSON with one meaning: UTF-8, no BOM, no duplicate member names, bounded (LAYOUT-11, POLICY-4, D49).
 
-Only the parser of the standard library can refuse duplicate names. Faster ones silently keep the last duplicate, so
+Only the parser of the standard library can refuse duplicate names. Faster ones keep the last duplicate, so
 that two verifiers could read two documents in one.
 
 Further rules depend on the writer of the document. Each caller chooses them (`Reading`).

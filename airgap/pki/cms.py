@@ -140,7 +140,7 @@ def _evidence(element: Element | None) -> tuple[bytes, ...]:
 def _revocation_values(attributes: Element) -> tuple[bytes, ...]:
     """The attribute revocation-values (RFC 5126, 6.3.4): CRLs, and OCSP responses without their outer part.
 
-    What cannot be read of it is handed on as it is: whoever reads it will say so.
+    What is unreadable in it is handed on as it is: its reader reports that.
     """
     found: list[bytes] = []
     try:

@@ -481,7 +481,7 @@ def _time(explicit: Element, where: str) -> datetime:
 
 
 def _extensions(explicit: Element | None, where: str, known: frozenset[str]) -> tuple[Mapping[str, Extension], str]:
-    """The extensions, and why it is not certain what stands beside them; `known`: those that may be critical."""
+    """The extensions, and why it is not certain what is beside them; `known`: those that may be critical."""
     try:
         found = {} if explicit is None else read_extensions(explicit.only(where))
     except FormatError as error:

@@ -259,7 +259,7 @@ class TargetEvidence(EvidencePool):
 
         `layout`: where loose files are looked for, too. `stamped`: what is in timestamp tokens.
         Never raises for what they hold: what is too large or no evidence is left out with a notice. Where there is too
-        much, what is not used may be about anybody.
+        much, what is not used may be about any certificate.
         """
         gathered = _Gathered(store, origin)
         known = tuple(manifests)
@@ -316,13 +316,13 @@ class _Gathered:
             self.pieces[named] = piece
 
     def try_to_take(self, manifest: Manifest) -> None:
-        """What may be evidence, and is nothing to speak of where it is none."""
+        """What may be evidence; other content is ignored."""
         for item in _possible_evidence_of(manifest):
             if item.size <= limits.CRL_FILE_BYTES:
                 self._take(item, nothing_to_speak_of=True)
 
     def take_loose(self, layout: LayoutOnDisk) -> None:
-        """Files that no manifest names, and that are called evidence; what is none of these is nothing to speak of."""
+        """Files that no manifest names and whose names are those of evidence; other files are ignored."""
         try:
             found = layout.loose_files()
         except LimitError:

@@ -54,7 +54,7 @@ class RevocationStatement(NamedTuple):
 
     @property
     def this_update(self) -> datetime:
-        """When it was said."""
+        """When the statement was made."""
         return self.dated.this_update
 
     @property

@@ -77,7 +77,7 @@ class Freshness:
         """The table `[freshness]` of airgap.toml.
 
         Raises TrustMaterialError("evidence.malformed") with the facts `source`, `member` and `problem`; an unknown key
-        is refused, because a misspelt limit would silently have no effect.
+        is refused, because a misspelt limit would have no effect.
         """
         try:
             return cls(_parse(data), source)

@@ -139,4 +139,4 @@ _MISLABELLED: Final[Mapping[str, str]] = MappingProxyType(
 )
 _JSON_WHITESPACE: Final = b" \t\r\n"
 _COMPACT: Final = b"eyJ"
-"""Base64 of `{"`: how every compact serialisation begins, and JSON that somebody encoded as a whole."""
+"""Base64 of `{"`: how every compact serialisation begins, and JSON that was encoded as a whole."""

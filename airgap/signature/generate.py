@@ -82,7 +82,7 @@ def new_key(family: str, bits: int) -> PrivateKey:
 
 
 def _name(common: str) -> x509.Name:
-    # trusted identities need country, state and organization (ID-7); XX is nobody's country (ISO 3166)
+    # trusted identities need country, state and organization (ID-7); XX is not assigned to a country (ISO 3166)
     parts = (
         (NameOID.COUNTRY_NAME, "XX"),
         (NameOID.STATE_OR_PROVINCE_NAME, LABEL),

@@ -1,7 +1,7 @@
 """Makes an envelope that a verifier accepts, or fails.
 
 The signing chain is checked by the rules of the verifier before anything is signed. The finished envelope is parsed and
-verified like that of a stranger: this detects a signer that uses another key, signs another payload or gives invalid
+verified like that of an unknown signer: this detects one that uses another key, signs another payload or gives invalid
 data. Used by `airgap sign` and by all other makers of envelopes.
 """
 

@@ -1,6 +1,6 @@
 """The interface of signers, and signers with a key in memory.
 
-A signer is not trusted: its result is verified like a signature of a stranger before it is returned
+A signer is not trusted: its result is verified like a signature of an unknown signer before it is returned
 (airgap.signature.sealing).
 """
 

@@ -256,7 +256,7 @@ def _created(config: bytes) -> datetime | None:
 
 
 def _time(text: str | None) -> datetime | None:
-    """The date that somebody states; None where that is none."""
+    """The stated date; None where it is malformed."""
     try:
         stated = rfc3339(text) if text else None
     except FormatError:

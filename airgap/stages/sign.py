@@ -141,7 +141,7 @@ class _Prepared:
     attachment: Attachment | None = None
 
     def equal(self, place: Place) -> AttachedSignature | None:
-        """An equal signature that somebody else attached to it since it was looked for."""
+        """An equal signature that another process attached to it since it was looked for."""
         if self.request.force:
             return None
         return _find_equal(self.request, place, self.draft, self.result.signer, but=self.result.signature.digest)

@@ -132,7 +132,7 @@ class AttachableLayout:
         """The artifact that a reference to this layout names, or the only one in it: one place, however it is spelt.
 
         Raises NotFoundError where the reference names nothing, or several artifacts. ContentError where the artifact's
-        own bytes are not what the layout says of them: nobody shall sign a claim.
+        own bytes are not what the layout says of them: a claim must not be signed.
         """
         root = self.graph.find(reference)
         subject = as_subject(root.descriptor)

@@ -144,7 +144,7 @@ def _in_layout(found: FoundArtifact, *, full: bool) -> CopyPlace:
 
 
 def _check_one_repository(found: Sequence[FoundArtifact], destination: RegistryReference) -> None:
-    """Refuses to mix the artifacts of several repositories in one that nobody called the one for all."""
+    """Refuses to mix the artifacts of several repositories in one that was not named for all of them."""
     names = dict.fromkeys(item.repository.name for item in found if item.repository is not None)
     if len(names) > 1:
         one, other, *_ = names
@@ -287,7 +287,7 @@ def check_takeover(
 def check_whole_names(
     found: Sequence[FoundArtifact], placed: Sequence[CopyPlace], present: Iterable[Descriptor]
 ) -> None:
-    """Refuse a containerd name for a copy that another artifact of the layout has: nobody typed that name.
+    """Refuse a containerd name for a copy that another artifact of the layout has: the user did not type that name.
 
     A name beside a tag of the copy moves with the tag. Raises UsageError.
     """

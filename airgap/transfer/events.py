@@ -73,4 +73,4 @@ Progress = Callable[[Event], None]
 
 
 def silent(_: Event) -> None:
-    """Tells nobody."""
+    """Reports nothing."""

@@ -516,7 +516,7 @@ def _cosign_kind(descriptor: Descriptor, manifest: Manifest | Index) -> str | No
 
 
 def _elsewhere(source: Source, manifest: Manifest | Index | None) -> frozenset[Descriptor]:
-    """The layers that need not be in a source and are not. Raises AirgapError where that cannot be told."""
+    """The layers that need not be in a source and are not. Raises AirgapError where that cannot be determined."""
     layers = manifest.layers if isinstance(manifest, Manifest) else ()
     return frozenset(layer for layer in layers if layer.is_external and not _has(source, layer))
 

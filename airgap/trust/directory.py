@@ -2,7 +2,7 @@
 
 Nothing is ever written here. The policies and every store are read when the directory is opened, and kept: one run
 judges everything by the same material, and never by the policy of one tree and the stores of another that
-`airgap trust snapshot apply` has put in its place. What cannot be read is told when it is asked for.
+`airgap trust snapshot apply` has put in its place. What cannot be read is reported when it is asked for.
 
 Evidence is listed then and read when it is needed: an exchange adds evidence, and keeps what is there under its name.
 """
@@ -249,7 +249,7 @@ class TrustDirectory:
 
 
 def _misnamed(root: Path) -> Iterator[Problem]:
-    """The notice about a file with a name similar to `airgap.toml`, if that is absent: it would be ignored silently."""
+    """The notice about a file with a name similar to `airgap.toml`, if that is absent: it would be ignored."""
     if is_there(root / FILE):
         return
     try:

@@ -91,7 +91,7 @@ def _standing_notes(directory: TrustDirectory) -> Iterator[str]:
 
 
 def export_containers_policy(directory: TrustDirectory, target: Path) -> Exported:
-    """`target`/policy.json for skopeo, podman and CRI-O, where it can be said.
+    """`target`/policy.json for skopeo, podman and CRI-O, where that form can express it.
 
     That language knows GPG and sigstore signatures, and none of the Notary Project's: only a policy that skips
     verification or says nothing of a repository has a form in it. Raises UsageError for every other. A repository

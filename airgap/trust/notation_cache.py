@@ -78,7 +78,7 @@ def notation_cache(
 ) -> NotationCache:
     """The cache for notation as of `at`. `index` says which files came from which URL (crls/index.json).
 
-    `known`: certificates by which damaged evidence can be told, those of the trust stores.
+    `known`: certificates by which damaged evidence can be recognised, those of the trust stores.
     """
     return _Cache(evidence, index, tuple(dict.fromkeys(known)), at).made()
 

@@ -102,7 +102,7 @@ def _scope(value: Any) -> str:
 
 
 def _check_scopes(statements: Sequence[JsonObject]) -> Iterator[FormatError]:
-    """A repository stands once in the document, so that one statement applies, not the first of two (SCOPE-3)."""
+    """A repository is once in the document, so that one statement applies, not the first of two (SCOPE-3)."""
     seen: dict[str, int] = {}
     for number, statement in enumerate(statements):
         scopes = statement.get(_SCOPES)

@@ -48,7 +48,7 @@ class PolicyAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedPolicy:
-    """A valid policy, and the statement that a repository gets, where somebody asked."""
+    """A valid policy, and the statement that a repository gets, where one was asked about."""
 
     policy: Policy
     refusals: tuple[Refusal, ...] = ()

@@ -110,7 +110,7 @@ def as_choice(value: str, choices: Collection[str], where: str) -> None:
 def refuse_unknown(source: JsonObject, known: Collection[str], hints: Mapping[str, str] = _NO_HINTS) -> None:
     """Raises FormatErrors with the name of each member that is not `known`.
 
-    The reference reads over unknown members, so that a misspelt `trustedIdentites` is silently no restriction.
+    The reference reads over unknown members, so that a misspelt `trustedIdentites` restricts nothing.
     """
     found = []
     for name in source:

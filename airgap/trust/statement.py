@@ -241,7 +241,7 @@ def _statements(
 
 
 def _refuse_other_shapes(document: JsonObject) -> None:
-    """What is a policy that stands in something else, or a piece of one: one refusal says more than one a member."""
+    """What is a policy that is in something else, or a piece of one: one refusal says more than one a member."""
     if _LIST in document:
         return
     if where := _wrapping(document):

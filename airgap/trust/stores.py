@@ -75,7 +75,7 @@ class StoreRef(NamedTuple):
 
 
 def _meant(text: str) -> str:
-    """How a store is to be written that somebody named by its path, or without its type."""
+    """How to write a store that was named by its path, or without its type."""
     kind, _, name = text.rstrip("/").rpartition("/")
     found = next((item for item in StoreType if item == kind.rpartition("/")[2]), None)
     if _NAME.fullmatch(name):

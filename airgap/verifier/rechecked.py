@@ -52,7 +52,7 @@ class Rechecked(Ruled):
 
     @property
     def ruling(self) -> Ruling:
-        """The judgement, and what stands beside it."""
+        """The judgement, and what is beside it."""
         return all_of([self.now, *self.besides])
 
     @property

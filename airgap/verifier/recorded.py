@@ -125,7 +125,7 @@ class LostEvidence(NamedTuple):
         return cls(later.target_statements, later.answers, later.newest, counted)
 
     def against(self, certificates: Container[str], chain: ChainKind) -> tuple[TargetStatement, ...]:
-        """What was said against certificates with these fingerprints."""
+        """The evidence against certificates with these fingerprints."""
         return tuple(said for said in self.statements if said.chain == chain and said.certificate in certificates)
 
     def refuse_clock_behind(self, chain: ChainKind, clock: datetime) -> None:

@@ -50,7 +50,7 @@ class JudgedSnapshot:
     snapshot: Snapshot
     content: ContentReport
     signatures: tuple[SignatureOutcome, ...] = ()
-    """Each under the pin that speaks best of it."""
+    """Each under the pin that gives it the best result."""
     pins: tuple[Pin, ...] = ()
     """The pins of the stream, those of TUF roots excepted."""
     accepted_by: Pin | None = None
@@ -165,8 +165,8 @@ def _statement(pin: Pin) -> Statement:
 def _pinned_chain(candidate: Candidate, pin: Pin) -> tuple[Certificate, ...]:
     """The root of the envelope's chain, if the whole chain is the pinned one; else nothing is trusted.
 
-    The leaf alone would not do. A key that verifies the leaf's signature can be made up for ECDSA, and anybody can
-    certify a genuine issuer's key below a root of theirs: then CRLs of a stranger would say that all is well.
+    The leaf alone would not do. A key that verifies the leaf's signature can be made up for ECDSA, and anyone can
+    certify a genuine issuer's key below a root of theirs: then CRLs of an unknown CA would report no revocation.
     """
     if candidate.envelope is None or candidate.obstacle:
         return ()

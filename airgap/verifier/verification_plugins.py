@@ -166,7 +166,7 @@ def _request(
         critical["verificationPluginMinVersion"] = demand.min_version
     return VerificationRequest(
         critical=critical,
-        # all that can be said in JSON, critical or not: that is what plugins get from the reference (VERIFY-21)
+        # all that can be reported in JSON, critical or not: that is what plugins get from the reference (VERIFY-21)
         extended={
             label: attribute.value
             for label, attribute in envelope.extended.items()

@@ -20,7 +20,7 @@ Tree = Mapping[str, bytes]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A case before anybody has changed it."""
+    """An unchanged case."""
 
     name: str
     accepted: bool
@@ -32,9 +32,9 @@ class Case:
     archive: bool = False
     """Judged as a tar."""
     genuine: bool = True
-    """Whether it is signed by somebody who is trusted, so that under another trust directory it may pass."""
+    """Whether it is signed by a trusted signer, so that under another trust directory it may pass."""
     condemning: frozenset[str] = frozenset()
-    """Files of the trust directory that say "revoked": where they are gone, nobody can know."""
+    """Files of the trust directory that say "revoked": without them the revocation is not known."""
     kept: frozenset[str] = frozenset()
     """Files of the layout that stay: those by which it is refused, where what refuses it travels itself."""
 

@@ -133,7 +133,7 @@ class Law:
         self._pieces: set[bytes] = set()
 
     def learn(self, case: Case, outcome: Outcome) -> None:
-        """What comes of a case that nobody has changed: of one that passes, what may; of another, what may not."""
+        """The result for an unchanged case: what may pass where it passes, else what may not."""
         self._pieces.update(case.trust.values(), case.offers)
         if not case.accepted:
             self._own[case.name] = {str(item.descriptor.digest) for item in outcome.artifacts}
@@ -231,7 +231,7 @@ def excused(mutant: Mutant, genuine: Collection[bytes]) -> bool:
 
 
 def _is_about_another(now: bytes, original: bytes) -> bool:
-    """Whether a piece speaks of somebody else, by far: what differs by a few bytes is damaged."""
+    """Whether a piece is clearly about another certificate: one that differs by a few bytes is damaged."""
     there, before = _about(now), _about(original)
     if not there or not before:
         return False
@@ -243,7 +243,7 @@ def _is_near(one: tuple[bytes, ...], other: tuple[bytes, ...]) -> bool:
 
 
 def _about(data: bytes) -> list[tuple[bytes, ...]]:
-    """Of whom a piece of evidence speaks, by what can still be read of it; nothing where nothing can.
+    """Whom a piece of evidence is about, by what can still be read of it; nothing where nothing can.
 
     The issuer of a CRL, or serial number and hashes in each answer of a response.
     """

@@ -19,7 +19,7 @@ Changes = dict[str, bytes | None]
 
 
 def place_of(data: bytes) -> str:
-    """Where a blob of these bytes lies."""
+    """The path of a blob of these bytes."""
     return BLOBS + hashlib.sha256(data).hexdigest()
 
 

@@ -81,7 +81,7 @@ class World:
         }
 
     def clean(self) -> list[bytes]:
-        """Genuine CRLs that list nobody, older and newer than all others: what an attacker would like to be used."""
+        """Genuine CRLs without entries, older and newer than all others, which an attacker would like to be used."""
         dates = (AT - timedelta(days=20), AT - timedelta(hours=2), AT - timedelta(minutes=1))
         issuers = (self.issuer, self.root, self.tsa_issuer)
         return [

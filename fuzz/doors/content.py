@@ -33,7 +33,7 @@ def index(data: bytes) -> None:
 
 
 def layout_index(data: bytes) -> None:
-    """The `index.json` of a layout, and the graph over it where the blobs are those of nobody."""
+    """The `index.json` of a layout, and the graph over it where all blobs are missing."""
     with refusable():
         found = parse_layout_index(data)
         _descriptors(found)
@@ -84,7 +84,7 @@ def _place() -> Path:
 def tar(data: bytes) -> None:
     """A layout tar, in place and as it streams in: what both read, they read the same.
 
-    A stream is refused for more: blobs whose names are no digests, which in place nobody asks for.
+    A stream is refused for more: blobs whose names are not digests, which are not read in place.
     """
     streamed: dict[str, bytes] | None = None
     with refusable():

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "airgap"
 
 
 def test_no_two_classes_have_one_name() -> None:
-    """Private classes excepted: nobody meets them outside of their module."""
+    """Except private classes: they are not used outside of their module."""
     homes: defaultdict[str, list[str]] = defaultdict(list)
     for module in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):

@@ -31,7 +31,7 @@ OF_OTHERS = {"Registry", "EllipticCurvePrivateKey", "RSAPrivateKey"}
 
 
 def documented() -> dict[str, set[str]]:
-    """The names in the tables of library.md, by module: each table stands below a heading that names it."""
+    """The names in the tables of library.md, by module: each table is below a heading that names it."""
     found: dict[str, set[str]] = {}
     module = ""
     for line in (ROOT / "docs/reference/library.md").read_text(encoding="utf-8").splitlines():
@@ -44,7 +44,7 @@ def documented() -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_public_names_are_there_and_in_the_document(name: str) -> None:
-    """A contract: a name that goes away breaks its users, and one that nobody documents is not public."""
+    """A contract: a name that goes away breaks its users, and one without documentation is not public."""
     module = import_module(name)
     for public in module.__all__:
         assert getattr(module, public) is not None
@@ -109,7 +109,7 @@ def callables() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 def is_told(kind: Any) -> bool:
-    """Whether whoever reads a signature can name this type: it is public, or Python's own."""
+    """Whether a reader of a signature can name this type: it is public, or Python's own."""
     if kind in GIVEN.values() or kind in vars(import_module("airgap.transfer.events")).values():
         return True
     module = getattr(kind, "__module__", "builtins")
@@ -126,7 +126,7 @@ def test_every_type_in_a_public_signature_is_public(name: str, function: Callabl
 
 
 def test_every_type_for_annotations_stands_in_a_signature() -> None:
-    """Else nobody needs its name."""
+    """Else its name is not needed."""
     kinds = {kind for _, function in callables() for hint in hints(function).values() for kind in parts(hint)}
     assert [name for name in VALUES if GIVEN[name] not in kinds] == []
 
@@ -186,7 +186,7 @@ def test_public_and_private_names_are_distinguished() -> None:
 
 
 def test_modules_import_from_where_a_name_is_defined() -> None:
-    """Public modules may name what stands on higher floors: they are for those above all floors."""
+    """Public modules may name what is on higher floors: they are for those above all floors."""
     through = {
         f"{path.relative_to(ROOT)}: {module}.{name}"
         for path in INNER

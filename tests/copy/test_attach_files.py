@@ -180,7 +180,7 @@ def test_refuses_types_of_signatures_and_evidence(tmp_path: Path, kind: str, sai
     ],
 )
 def test_refuses_layer_types_of_other_artifacts(tmp_path: Path, kind: str) -> None:
-    """A file with the type of a manifest would be read as one, and the layout would hold what nobody can read."""
+    """A file with the type of a manifest would be read as one, and the layout would hold unreadable content."""
     ground = Ground(tmp_path, f"{_layout().write_directory(tmp_path / 'box')}:v1")
     assert ground.attach(f"{ground.file()}:{kind}").code == 2
     assert ground.attach(ground.file(), kind=kind).code == 2

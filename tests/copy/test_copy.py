@@ -297,7 +297,7 @@ def test_a_missing_platform_is_an_error_that_lists_the_existing_ones(tmp_path: P
 
 
 def test_error_statuses_are_never_an_empty_list(tmp_path: Path, registry: LoopbackRegistry) -> None:
-    """RULE-6: no signature is lost silently."""
+    """RULE-6: a lost signature is always an error."""
     load(registry, "app", family())
     where = r"/referrers/" if registry.referrers_api else r"/manifests/sha256-"
     for status, code in ((401, "UNAUTHORIZED"), (403, "DENIED"), (429, "TOOMANYREQUESTS"), (503, "UNAVAILABLE")):
@@ -594,7 +594,7 @@ def test_writes_referrers_tags_into_layouts_on_request(tmp_path: Path) -> None:
 
 
 def test_a_referrers_tag_that_cannot_be_read_is_not_written_over(tmp_path: Path) -> None:
-    """Nobody can tell what it lists: a new index in its place would hide that."""
+    """Its entries are not known: a new index in its place would hide them."""
     made = family()
     source = write(tmp_path / "source", made)
     copy(source, tmp_path / "to", "--referrers-tag", "always", "--artifact-type", SBOM)

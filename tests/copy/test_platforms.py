@@ -46,7 +46,7 @@ def test_image_for_another_platform_is_refused(tmp_path: Path, *, named: bool) -
 
 
 def test_the_config_overrides_the_platform_of_the_entry(tmp_path: Path) -> None:
-    """The entry in index.json is what somebody wrote beside the image; the config is the image's own."""
+    """The entry in index.json is a claim beside the image; the config is part of the image."""
     box = LayoutBuilder()
     made = box.add_image(
         config=b'{"os":"linux","architecture":"arm64"}', platform=Platform(os="linux", architecture="amd64")

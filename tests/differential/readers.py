@@ -89,7 +89,7 @@ def digest_with_skopeo(path: Path, tag: str, folder: Path) -> str:
 
 
 def tree_of(folder: Path) -> Tree:
-    """What stands in a folder."""
+    """What is in a folder."""
     found: dict[str, bytes | str] = {}
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):

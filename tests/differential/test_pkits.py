@@ -1,6 +1,6 @@
 """NIST's Public Key Interoperability Test Suite: no chain that it rejects is accepted (RFC 5280, section 6).
 
-The certificates and CRLs come with the package `cryptography-vectors` (`make pkits`). The CRLs lie in a trust
+The certificates and CRLs come with the package `cryptography-vectors` (`make pkits`). The CRLs are in a trust
 directory, as an operator would have them, and the real judge is asked. The suite is for any purpose: what only a
 signing certificate must have (key usage, purposes) is not looked at here.
 """

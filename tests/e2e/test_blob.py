@@ -175,7 +175,7 @@ def test_does_not_use_the_policy_for_artifacts(tmp_path: Path) -> None:
     ["x.sig", "jws.sig", "firmware.jws", "firmware.jws.txt", "firmware.jws.sig.txt", "firmware.xml.sig", "signature"],
 )
 def test_a_name_that_does_not_say_the_format_is_refused(tmp_path: Path, name: str) -> None:
-    """NEG-144, BLOB-4, D44: unless the format is said."""
+    """NEG-144, BLOB-4, D44: unless the format is given."""
     scene = BlobScene(tmp_path).write()
     path = tmp_path / name
     path.write_bytes(scene.signature.read_bytes())

@@ -35,7 +35,7 @@ NOTARY = "application/vnd.cncf.notary.signature"
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nobody's own keys, credentials or proxies."""
+    """No keys, credentials or proxies of the user who runs the tests."""
     for name in ("AIRGAP_KEYS", "AIRGAP_KEY_PASSPHRASE", "NOTATION_CONFIG", "NOTATION_USERNAME", "NOTATION_PASSWORD"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))

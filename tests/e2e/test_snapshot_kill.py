@@ -293,7 +293,7 @@ def test_a_folder_made_during_an_exchange_does_not_lose_the_pins(
 
 
 def test_reads_the_pins_during_an_exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody has looked at them."""
+    """They were not read."""
     ground = Ground(tmp_path)
     target = _killed_between_two_renames(ground, monkeypatch)
     ran = run_here(["trust", "pin", "list", "--trust", str(ground.site)])

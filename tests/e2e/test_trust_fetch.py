@@ -91,7 +91,7 @@ class TestCoverage:
         assert here.verify().code == 14
 
     def test_the_root_of_an_authority_comes_from_the_tsa_stores(self, here: Site) -> None:
-        """Tokens often leave it out, and without it nobody can prove the intermediate's CRL."""
+        """Tokens often leave it out, and without it the intermediate's CRL cannot be proven."""
         here.sign(timestamp=True)
         here.serve()
         for file in (here.trust / "truststore/x509/tsa/harbour").iterdir():
@@ -148,7 +148,7 @@ FAILURES: dict[str, tuple[Callable[[Site], Any], str, str]] = {
 
 
 GENUINE_AND_IN_THE_WAY = {"from the future", "broken entries"}
-"""The issuer made it, and nobody can tell what it says of the certificate, or that the clock is right."""
+"""The issuer made it, and it is not known what it says of the certificate, or that the clock is right."""
 NO_ANSWER_BUT_GENUINE = {*GENUINE_AND_IN_THE_WAY, "wrong scope", "an unknown critical extension"}
 
 
@@ -498,7 +498,7 @@ class TestFromFiles:
 
     @pytest.mark.parametrize("name", ["2026/june/new.crl", "crls/old/new.crl", "new.crl.1", "NEW.CRL.pem"])
     def test_reports_every_offered_file(self, here: Site, tmp_path: Path, name: str) -> None:
-        """It was COMPLETE, and the file that revokes lay in a folder of the folder."""
+        """It was COMPLETE, and the file that revokes was in a folder of the folder."""
         here.sign()
         here.serve()
         brought = tmp_path / "brought" / name

@@ -139,7 +139,7 @@ class TestEvidenceAlone:
         assert (ground.site / "crls/a.crl").exists()
 
     def test_an_unsigned_number_is_not_remembered(self, ground: Ground) -> None:
-        """Else anybody could shut out genuine snapshots with a huge number."""
+        """Else anyone could prevent genuine snapshots with a huge number."""
         ground.pin()
         ground.apply(ground.packed("evil", evidence_only=True, signed=False, number=10**9))
         assert ground.state().trust == {}
@@ -149,7 +149,7 @@ class TestEvidenceAlone:
     def test_keeps_the_undo_of_a_full_snapshot(
         self, ground: Ground, killed: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Nobody has to sign it: a stick could make a mistake in a policy final."""
+        """It may be unsigned: a medium could make a mistake in a policy final."""
         ground.pin()
         assert ground.apply(ground.packed()).applied
         (ground.packer / "crls/b.crl").write_bytes(crl(ground.leaf.chain[1], number=6))
@@ -181,7 +181,7 @@ class TestEvidenceAlone:
         return ground, target
 
     def test_a_forged_piece_of_an_unsigned_snapshot_decides_nothing(self, tmp_path: Path) -> None:
-        """Whoever carries media could keep a site undecided: it counts as one in a target, after an undo, too."""
+        """Any carrier of media could keep a site undecided: it counts as one in a target, after an undo, too."""
         ground, target = self.forged(tmp_path)
         assert ground.verify(target).problems == ()
         ground.apply(target)
@@ -255,7 +255,7 @@ class TestEvidenceAlone:
         assert reasons(ground.apply(target)) == ["content.digest"]
 
     def test_applied_evidence_neither_replaces_nor_hides_local_evidence(self, ground: Ground) -> None:
-        """Whatever lies there, under any name and in any folder, and whatever the index that comes says of it."""
+        """Whatever is there, under any name and in any folder, and whatever the index that comes says of it."""
         folder = ground.site / "crls"
         (folder / "inner/more").mkdir(parents=True)
         (folder / "a.crl").write_bytes(crl(ground.leaf.chain[1], number=99))
@@ -304,7 +304,7 @@ class TestRefused:
         assert reasons(ground.apply(ground.packed(leaf=twin))) == ["authenticity.no_anchor"]
 
     def test_the_pinned_certificate_below_other_issuers(self, ground: Ground) -> None:
-        """Anybody can certify the genuine issuer's key below a root of theirs, and then says what is revoked."""
+        """Anyone can certify the genuine issuer's key below a root of theirs, and then make CRLs of it."""
         ground.pin(exact=True)
         genuine = ground.leaf.chain[1]
         stranger = issue("root", key="p384", subject="C=US,ST=WA,O=Stranger,CN=root")
@@ -489,7 +489,7 @@ class TestRollback:
         assert ground.state().trust["default"].number == 2
 
     def test_applies_a_full_snapshot_after_later_evidence_alone(self, ground: Ground) -> None:
-        """Number 2 removes a root. Whoever keeps it back and lets number 3 through must not keep it out for ever."""
+        """Number 2 removes a root. A carrier that withholds it and delivers number 3 must not prevent it for ever."""
         ground.pin()
         first = ground.packed()
         shutil.move(ground.packer / "truststore/x509/ca/harbour", ground.packer / "truststore/x509/ca/newer")
@@ -615,7 +615,7 @@ def test_no_changed_byte_of_the_box_is_accepted_as_another_snapshot(ground: Grou
 
 
 class Sender:
-    """Reads the groups that are asked for over the telephone: what stands on the screen is of no use."""
+    """Reads the groups that are asked for over the telephone: what is on the screen is of no use."""
 
     def __init__(self, *fingerprints: str) -> None:
         self._fingerprints = list(fingerprints)

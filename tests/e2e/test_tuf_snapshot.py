@@ -206,7 +206,7 @@ def test_tampered_metadata_are_refused(ground: TufGround, what: str) -> None:
 
 
 def _rotated(ground: TufGround) -> Path:
-    """Give the timestamp role another key by a second root; where the keys of before lie."""
+    """Give the timestamp role another key by a second root; returns the folder of the former keys."""
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
     from securesystemslib.signer import CryptoSigner
     from tuf.api.metadata import Metadata, Root

@@ -208,7 +208,7 @@ class TestWords:
         ],
     )
     def test_a_softened_check_is_a_reservation(self, trust: Path, verification: dict[str, Any], words: str) -> None:
-        """A pass that the policy softened is never called good without a word."""
+        """A pass that the policy softened is never called good without a message."""
         policy = json.loads((trust / "trustpolicy.oci.json").read_text())
         policy["trustPolicies"][0]["signatureVerification"] = verification
         (trust / "trustpolicy.oci.json").write_text(json.dumps(policy))

@@ -1,7 +1,7 @@
 """What users and their programs meet: every help text, and the shape of every JSON document.
 
 `make frozen` writes them into this folder, and the test beside this module compares. A change shows in the diff, so
-that it is made on purpose, and is told in the documents.
+that it is made on purpose, and is in the documents.
 """
 
 from __future__ import annotations

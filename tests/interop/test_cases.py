@@ -225,7 +225,7 @@ def test_case_in_a_process_of_its_own(name: str) -> None:
 
 
 def test_the_tables_name_cases_that_exist() -> None:
-    """A renamed case must not silently lose its exact reason."""
+    """A renamed case must not lose its exact reason."""
     assert {*REASON, *SAMPLE} <= set(NAMES)
     assert set(REASON.values()) <= set(REASONS)
 

@@ -1,4 +1,4 @@
-"""The same signed image as other tools save it: every form is read, and what they lost is said."""
+"""The same signed image as other tools save it: every form is read, and what they lost is reported."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Accepted:
     logged: tuple[tuple[str, str], ...] = ()
     verdict: str = "pass"
     warns: tuple[str, ...] = ()
-    """Reason codes of warnings that must be said."""
+    """Reason codes of warnings that must be reported."""
 
 
 def _nothing(_scene: Scene) -> None:

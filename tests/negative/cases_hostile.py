@@ -1,4 +1,4 @@
-"""Beyond the negative cases: documents, certificates, evidence and layouts that nobody would make by accident.
+"""Beyond the negative cases: documents, certificates, evidence and layouts that are made to attack.
 
 Ids name the rule of the requirements or of the design that each breaks.
 """
@@ -143,7 +143,7 @@ def _layer_is_a_directory(written: Written) -> None:
 
 
 def _layer_is_a_pipe(written: Written) -> None:
-    """Whoever opens it waits for ever."""
+    """Opening it would wait for ever."""
     path = _layer_path(written)
     path.unlink()
     os.mkfifo(path)
@@ -186,7 +186,7 @@ def _other_type_inside(box: LayoutBuilder) -> Descriptor:
 
 
 def _child_with(**changes: Any) -> Callable[[LayoutBuilder], Descriptor]:
-    """An index with one descriptor that lies about its child."""
+    """An index with one wrong descriptor of a child."""
 
     def make(box: LayoutBuilder) -> Descriptor:
         child = {**bare(box.add_image(b"a")), **changes}
@@ -196,7 +196,7 @@ def _child_with(**changes: Any) -> Callable[[LayoutBuilder], Descriptor]:
 
 
 def _layer_with(**changes: Any) -> Callable[[LayoutBuilder], Descriptor]:
-    """An image with one descriptor that lies about its layer."""
+    """An image with one wrong descriptor of a layer."""
 
     def make(box: LayoutBuilder) -> Descriptor:
         layer = {**bare(box.add_blob(b"a layer")), **changes}

@@ -58,7 +58,7 @@ def test_a_listed_referrer_that_is_missing_is_an_error(registry: LoopbackRegistr
 
 
 def test_accepts_a_list_without_types(registry: LoopbackRegistry) -> None:
-    """It was left out of what was asked for: then nothing was signed for whoever signed again."""
+    """It was left out of the answer, so that signing again found no equal signature."""
     subject = registry.put_image("app")
     signature = registry.put_image("app", subject=subject, artifact_type=NOTARY_SIGNATURE)
     other = registry.put_image("app", subject=subject, artifact_type="a/sbom")

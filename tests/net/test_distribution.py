@@ -118,7 +118,7 @@ def test_lists_referrers_under_the_tag(host: str) -> None:
 
 
 def test_six_concurrent_writers_lose_nothing(host: str) -> None:
-    """It sends an ETag and ignores If-Match: one of six was lost in 5 of 12 rounds, and nobody said so."""
+    """It sends an ETag and ignores If-Match: one of six was lost in 5 of 12 rounds, without an error."""
     for number in range(3):
         name = f"race/app{number}"
         subject = _push(host, name)

@@ -98,7 +98,7 @@ def test_wrong_bytes_are_an_error_at_the_end(registry: LoopbackRegistry) -> None
 
 
 def test_checks_only_the_size_of_a_stream(registry: LoopbackRegistry) -> None:
-    """Whoever reads it hashes."""
+    """Its reader checks the digest."""
     registry.repositories["app"].blobs[digest_of(b"right")] = b"wrong"
     with store(registry.host) as repository, repository.open_from(described(b"right")) as blob:
         assert blob.read() == b"wrong"
@@ -381,7 +381,7 @@ def test_distinguishes_a_host_that_only_the_registry_named(registry: LoopbackReg
 
 
 def test_an_unknown_authority_of_another_host_has_its_remedy(registry: LoopbackRegistry, tls: TlsFiles) -> None:
-    """It said that nobody had typed the name, and not how its certificate becomes trusted."""
+    """The remedy was about the name, and not about how its certificate becomes trusted."""
     with LoopbackRegistry(tls=tls.server_context()) as storage:
         registry.on("GET", "/manifests/v1", answer(302, Location=f"{storage.url}/elsewhere"))
         with store(registry.host, retries=0) as repository, pytest.raises(TransportError, match="sends to") as caught:

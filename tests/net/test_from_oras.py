@@ -96,7 +96,7 @@ def test_needs_a_hostname() -> None:
 
 
 def test_refuses_a_login_that_cannot_be_used() -> None:
-    """What is not understood is never passed over: a copy without the login would fail where nobody understands it."""
+    """A login that is not understood is refused: a copy without it would fail later, for no visible reason."""
     registry = oras.provider.Registry(hostname="registry.example", auth_backend="ecr")
     with pytest.raises(UsageError, match="EcrAuth"):
         airgap.from_oras(registry)

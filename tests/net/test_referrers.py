@@ -282,7 +282,7 @@ def test_a_listed_referrer_that_is_missing_is_a_problem(registry: LoopbackRegist
 
 
 def test_the_manifest_decides_the_type_of_a_tagged_entry(registry: LoopbackRegistry, subject: Digest) -> None:
-    """LAYOUT-13: what stands in the tag's index is anybody's word."""
+    """LAYOUT-13: the entries of the tag's index are unproven claims."""
     registry.referrers_api = False
     signature = _sign(registry, subject)
     registry.put_index("app", (signature,), tag=referrers_tag(subject), artifact_type=SBOM)
@@ -382,7 +382,7 @@ def test_another_bad_request_names_the_other_mechanism(registry: LoopbackRegistr
 def test_a_redirect_to_another_host_means_no_api(
     registry: LoopbackRegistry, other: LoopbackRegistry, subject: Digest
 ) -> None:
-    """ghcr.io sends to its web site, which answers 429: nobody is asked there."""
+    """ghcr.io redirects to its web site, which answers 429: no request is sent there."""
     registry.on("GET", "/referrers/", answer(303, Location=f"{other.url}/-/v2/packages"), times=9)
     with store(registry.host) as repository:
         assert _how(repository.finder.find(subject)) == (Mechanism.TAG, 303, 404)

@@ -32,7 +32,7 @@ def _check(host: str, **options: object) -> None:
         connected.check()
 
 
-# what is said where nothing answers
+# what is reported where nothing answers
 
 
 def test_a_refused_connection_fails_at_once() -> None:
@@ -63,7 +63,7 @@ def test_stops_after_a_timeout() -> None:
 
 @pytest.mark.parametrize(("patience", "waits"), [(0.0, 0), (3600.0, 3)])
 def test_stops_early_where_a_host_never_answered(monkeypatch: pytest.MonkeyPatch, patience: float, waits: int) -> None:
-    """Six times a minute, while somebody waited."""
+    """It took six tries of a minute each."""
     monkeypatch.setattr("airgap.net.http._DEAD_SECONDS", patience)
     diary = Diary()
     with silent_port() as port, pytest.raises(TransportError, match="sent nothing for"):

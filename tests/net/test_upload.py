@@ -622,7 +622,7 @@ def test_settle_puts_again_what_the_api_lost(registry: LoopbackRegistry) -> None
 
 
 def test_a_referrer_that_is_never_listed_is_an_error(registry: LoopbackRegistry) -> None:
-    """Signatures are never lost silently (RULE-6)."""
+    """A lost signature is always an error (RULE-6)."""
     with store(registry.host, writable=True) as repository:
         repository.put_manifest(*_manifest(registry, SUBJECT, 1))
         empty = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()

@@ -181,7 +181,7 @@ def _stranger_chain() -> Issued:
 
 
 def _offers(stranger: Issued) -> dict[str, bytes]:
-    """Evidence by the stranger and by others, in the files in which it would be looked for."""
+    """Evidence of an unknown CA and of others, in the files in which it would be looked for."""
     issuer = stranger.chain[1]
     good = good_crls(stranger, SIGNING_CRL)
     return {
@@ -218,7 +218,7 @@ OFFERS: Final = (
 def test_more_evidence_never_turns_fail_into_pass_without_an_anchor(
     tmp_path_factory: pytest.TempPathFactory, offered: set[str], signatures: int, stamped: bool, level: str
 ) -> None:
-    """RULE-1: what travels, and whatever lies beside the named stores, proves nothing."""
+    """RULE-1: what travels, and whatever is beside the named stores, proves nothing."""
     scene = Scene(level=level)
     stranger = _stranger_chain()
     authority = Pki().tsa_chain(root={"subject": names.harbour("Root")})
@@ -248,7 +248,7 @@ def revoked_again(tmp_path: Path) -> Written:
 
 
 def test_older_and_foreign_evidence_does_not_undo_a_revocation(revoked_again: Written) -> None:
-    """The newest CRL of the issuer decides; what a stranger of the same name says does not count."""
+    """The newest CRL of the issuer decides; evidence of another CA of the same name does not count."""
     stranger = _stranger_chain()
     genuine = Pki().code_chain()
     issuer = genuine.chain[1]

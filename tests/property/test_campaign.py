@@ -34,7 +34,7 @@ def test_no_change_gains_a_pass(cases: dict[str, Case], tmp_path: Path, *, revok
 
 
 def test_reports_a_gained_pass(cases: dict[str, Case], tmp_path: Path) -> None:
-    """The revoking CRL is taken away, and nobody says that this is an excuse."""
+    """The revoking CRL is removed, and the case does not allow for that."""
     case = dataclasses.replace(cases["revoked-crl-jws"], condemning=frozenset())
     bench, law = Bench(tmp_path), Law()
     law.learn(case, bench.whole(case))

@@ -51,7 +51,7 @@ NAMES = sorted(FILES)
 
 
 def proven(path: Path) -> set[Digest] | None:
-    """The blobs that whoever asks for the whole layout is told are good; None where they are told of a problem."""
+    """The blobs that a verification of the whole layout calls good; None where it reports a problem."""
     try:
         with open_layout(path) as store:
             graph, checker = Graph(store), ContentChecker(store)

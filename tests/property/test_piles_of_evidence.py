@@ -1,4 +1,4 @@
-"""Random piles of genuine evidence: the laws of decision 0009, whatever lies beside what.
+"""Random piles of genuine evidence: the laws of decision 0009, whatever is beside what.
 
 Each piece is made once and says by its own makings whether it condemns; piles are drawn from them.
 """

@@ -1,4 +1,4 @@
-"""Laws of trust policies: whatever stands in a document, it is parsed or refused with its place."""
+"""Laws of trust policies: whatever is in a document, it is parsed or refused with its place."""
 
 from __future__ import annotations
 

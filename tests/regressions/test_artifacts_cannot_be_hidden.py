@@ -42,7 +42,7 @@ def _verified(scene: Scene, folder: Path) -> Ran:
 
 
 def _unsigned(box: LayoutBuilder, subject: dict[str, Any] | None, config_type: str = IMAGE_CONFIG) -> Descriptor:
-    """An image that nobody signed and that calls itself a referrer."""
+    """An unsigned image that calls itself a referrer."""
     document = {
         "schemaVersion": 2,
         "mediaType": IMAGE_MANIFEST,
@@ -169,7 +169,7 @@ def test_judges_an_image_whose_layers_are_not_tars(tmp_path: Path, layer_type: s
 
 @pytest.mark.parametrize("config_type", [EMPTY, "application/vnd.example.sbom"])
 def test_files_that_oras_attaches_are_not_images(tmp_path: Path, config_type: str) -> None:
-    """Their layers are of an image's type where nobody said another, and their config is `{}`."""
+    """Their layers have an image's type by default, and their config is `{}`."""
     scene = Scene()
 
     def attach(box: LayoutBuilder, target: Descriptor) -> None:
@@ -315,7 +315,7 @@ def test_skopeo_and_verify_resolve_the_tag_to_the_same_image(tmp_path: Path) -> 
 def test_judges_an_index_under_the_referrers_tag_of_a_subject_that_is_only_mentioned(
     tmp_path: Path, algorithm: str
 ) -> None:
-    """The digest stands in the layout, but nothing that is judged leads to it."""
+    """The digest is in the layout, but nothing that is judged leads to it."""
     scene = Scene()
 
     def pack(box: LayoutBuilder, _: Descriptor) -> None:
@@ -382,7 +382,7 @@ def test_judges_an_image_with_a_subject_that_is_marked_as_the_image(tmp_path: Pa
 @pytest.mark.parametrize("kind", ["dev.cosignproject.cosign/image", "dev.hauler/image"])
 @pytest.mark.parametrize("nested", [False, True])
 def test_judges_an_image_marked_as_the_image_that_a_referrer_lists(tmp_path: Path, kind: str, *, nested: bool) -> None:
-    """It has no subject, and what reached it was attached and signed by nobody."""
+    """It has no subject, and what reached it was attached and unsigned."""
     scene = Scene()
 
     def pack(box: LayoutBuilder, target: Descriptor) -> None:

@@ -1,4 +1,4 @@
-"""What was signed on the word of an index alone, and what signing or judging again lost without a word."""
+"""What was signed on the word of an index alone, and what signing or judging again lost without a message."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.scenario import with_everything
 
 @pytest.mark.parametrize(("member", "value"), [("size", 3), ("mediaType", IMAGE_INDEX)])
 def test_signs_the_descriptor_that_the_content_has(tmp_path: Path, member: str, value: object) -> None:
-    """Nobody had read the manifest: the signature was about bytes that are not there."""
+    """The manifest had not been read: the signature was about bytes that are not there."""
     layout = with_everything().write(tmp_path).layout
     index: dict[str, Any] = json.loads((layout / "index.json").read_text(encoding="utf-8"))
     next(item for item in index["manifests"] if "artifactType" not in item)[member] = value
@@ -62,7 +62,7 @@ def test_an_index_under_the_referrers_tag_keeps_its_other_names() -> None:
 
 
 def test_recheck_distinguishes_an_unreadable_layout_from_an_absent_one(tmp_path: Path) -> None:
-    """What the report says stood in for it, and the run ended well."""
+    """The verdict of the report was used in its place, and the run ended well."""
     written = with_everything().write(tmp_path)
     report = tmp_path / "report.json"
     assert run_here(written.arguments("--report", str(report))).code == 0

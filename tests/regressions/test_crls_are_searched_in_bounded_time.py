@@ -1,4 +1,4 @@
-"""A CRL on a medium, signed by nobody, that held a verify for hours."""
+"""An unsigned CRL on a medium, with which a verify took hours."""
 
 from __future__ import annotations
 

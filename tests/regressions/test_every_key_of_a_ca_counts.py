@@ -96,7 +96,7 @@ def test_fetch_continues_after_a_response_that_names_another_issuer_key(tmp_path
 
 
 def test_a_response_of_another_key_in_another_spelling_leaves_the_answer_open(tmp_path: Path) -> None:
-    """A CA that renewed its key writes its name in another string type since: the answer was about nobody, and lost."""
+    """A CA that renewed its key writes its name in another string type since: the answer matched no certificate."""
     new = issue("root", slot=1)
     former = issue("intermediate", issuer=new, slot=2, subject=respelt(new.subject))
     leaf = issue("leaf", issuer=former, crl_urls=["http://crl.example/leaf.crl"])
@@ -140,7 +140,7 @@ STORED: dict[str, Callable[[Issued, Issued], bytes]] = {
 @pytest.mark.parametrize("place", ["target", "trust", "fetch"])
 @pytest.mark.parametrize("kind", STORED)
 def test_a_key_that_only_a_trust_store_knows_condemns(tmp_path: Path, kind: str, place: str, store: str) -> None:
-    """It was not used where it lay in the target, so that the image passed."""
+    """It was not used where it was in the target, so that the image passed."""
     former = issue("root", slot=2)
     new = issue("root", slot=1, subject=former.subject)
     leaf = issue("leaf", issuer=former, crl_urls=["http://crl.example/leaf.crl"])
@@ -189,7 +189,7 @@ def test_a_key_that_only_a_trust_store_knows_does_not_clear(tmp_path: Path) -> N
 def test_an_indirect_crl_of_another_ca_is_used(
     tmp_path: Path, place: str, known: bool, reason: str | None, code: int
 ) -> None:
-    """It was looked for under the name of the certificate's issuer alone. `reason` None: it lists somebody else."""
+    """It was looked for under the certificate's issuer alone. `reason` None: it lists another certificate."""
     other = issue("root", slot=4, subject=names.harbour("Authority for CRLs"))
     leaf = Pki().code_chain(depth=2, leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
     listed = entry(leaf.serial if reason else 7, reason=reason, certificate_issuer=leaf.root.subject)

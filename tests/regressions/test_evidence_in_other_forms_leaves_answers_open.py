@@ -127,7 +127,7 @@ RENEWED = issue("root", slot=5, subject=ASKED.root.subject)
 def test_a_response_with_the_issuers_name_and_another_key_leaves_the_answer_open(
     tmp_path: Path, responder: Issued
 ) -> None:
-    """Whoever asked had taken the CA's new certificate: "revoked" was not used."""
+    """The question was made with the CA's new certificate: "revoked" was not used."""
     written = write(tmp_path, ASKED)
     assert run_here(written.arguments()).code == 0
     revoked = ocsp_response(

@@ -89,7 +89,7 @@ def test_unreadable_unsigned_attributes_of_a_token_are_ignored(tmp_path: Path, v
 @pytest.mark.parametrize("names_a_point", [False, True])
 @pytest.mark.parametrize("name", REVOKING)
 def test_a_revocation_in_a_token_counts(tmp_path: Path, name: str, names_a_point: bool) -> None:
-    """It was a pass without a word, also beside a clean CRL of the trust directory."""
+    """It was a pass without a message, also beside a clean CRL of the trust directory."""
     made = scene(REVOKING[name], **({"crl_urls": [URL]} if names_a_point else {}))
     written = made.write(tmp_path)
     ran = run_here(written.arguments())

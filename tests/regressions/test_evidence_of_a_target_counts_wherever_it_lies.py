@@ -165,7 +165,7 @@ def test_uses_evidence_anywhere_in_a_target(tmp_path: Path, name: str) -> None:
     "name", ["r.crl", "crls/r.crl", "Sperrliste/ca.pem", "revoked", "new.DER", "ocsp/a", "site/trust/crls/r.crl"]
 )
 def test_uses_evidence_in_loose_files_of_a_layout(tmp_path: Path, name: str, *, archive: bool) -> None:
-    """No manifest names them; somebody put them there all the same."""
+    """No manifest names them."""
     scene = Scene(archive=archive)
     scene.sign_with(LEAF)
     scene.crls = {"good.crl": crl(LEAF.root, number=1)}

@@ -1,4 +1,4 @@
-"""What a site hears, or cannot read, and a snapshot or an export of it left out without a word."""
+"""Evidence that a site uses, or cannot read, and that a snapshot or an export left out without a message."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_an_export_reports_what_it_leaves_out(
 
 
 def test_an_export_treats_damaged_names_as_verify_does(tmp_path: Path) -> None:
-    """One bit of the issuer's name had changed, so that the export took it for somebody else's."""
+    """One bit of the issuer's name had changed, so that the export took it for the CRL of another CA."""
     at = REVOKING.index(LEAF.root.subject) + len(LEAF.root.subject) - 3
     damaged = REVOKING[:at] + bytes([REVOKING[at] ^ 1]) + REVOKING[at + 1 : -10]
     trust = write_trust(

@@ -1,4 +1,4 @@
-"""Failures that were told, and nothing of what to do about them."""
+"""Failures that were reported, and nothing of what to do about them."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def test_documents_about_revocation_are_ignored(tmp_path: Path, name: str) -> No
 
 @pytest.mark.parametrize("name", ["ca.crl", "ca.crl.pem", "ca.crl.0"])
 def test_another_file_named_as_a_crl_leaves_the_answer_open(tmp_path: Path, name: str) -> None:
-    """Whoever saved the wrong file meant a CRL."""
+    """A wrong file was saved in place of a CRL."""
     made, _ = scene()
     written = made.write(tmp_path)
     (written.trust / "crls" / name).write_bytes(CA.pem)

@@ -166,7 +166,7 @@ class TestBlob:
         assert run_here(scene.verify("--policy-name", "loose")).code == 1
 
     def test_a_softened_check_is_a_reservation(self, tmp_path: Path) -> None:
-        """It said that the signature is good, and signed by somebody whom nobody trusts."""
+        """It said that the signature is good, and of an untrusted signer."""
         logged = {"level": "strict", "override": {"authenticity": "log"}}
         policy = oci_policy(blob_statement(signatureVerification=logged, trustedIdentities=NOBODY))
         scene = BlobScene(tmp_path, policy=policy).write()

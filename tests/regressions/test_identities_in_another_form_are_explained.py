@@ -146,7 +146,7 @@ def test_explains_how_a_member_is_written(member: str, value: object, words: str
 
 @pytest.mark.parametrize("depth", [1, 2])
 def test_explains_that_an_identity_names_the_ca(tmp_path: Path, depth: int) -> None:
-    """CN is 'builder', not 'Root': whoever trusts the root by name reads that as another signer."""
+    """CN is 'builder', not 'Root': a user who trusts the root by name reads that as another signer."""
     scene = Scene()
     authority = suggest(read_subject(Certificate.parse(scene.signature.leaf.chain[depth].der).subject))
     scene.policy = oci_policy(statement(trustedIdentities=[authority]))

@@ -1,4 +1,4 @@
-"""A full device behind standard output, and too little memory, are said as what they are."""
+"""A full device behind standard output, and too little memory, are reported as what they are."""
 
 from __future__ import annotations
 

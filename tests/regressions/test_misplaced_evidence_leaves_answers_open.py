@@ -1,4 +1,4 @@
-"""A revoking CRL in crl/, CRLs/, beside the policy, in a store, one folder too deep: a pass without a word."""
+"""A revoking CRL in crl/, CRLs/, beside the policy, in a store, one folder too deep: a pass without a message."""
 
 from __future__ import annotations
 
@@ -341,7 +341,7 @@ def test_a_misplaced_damaged_response_leaves_the_answer_open(tmp_path: Path, pla
 def test_misplaced_evidence_with_a_damaged_name_leaves_the_answer_open(
     tmp_path: Path, place: str, data: bytes, where: str
 ) -> None:
-    """It claimed to be about somebody else, and its signature was not checked: it passed."""
+    """It claimed to be about another certificate, and its signature was not checked: it passed."""
     serial = b"\2\2" + LEAF.serial.to_bytes(2, "big")
     name = LEAF.root.subject if place.startswith("crl") else sha1(LEAF.root.subject, usedforsecurity=False).digest()
     part = serial if where == "the serial number" else name
@@ -383,7 +383,7 @@ def _behind_a_heap(trust: Path) -> None:
 def test_a_folder_of_evidence_beyond_a_bound_is_not_taken_for_empty(
     tmp_path: Path, make: Callable[[Path], None], folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was a pass, with a line about the heap: nobody had looked into it."""
+    """It was a pass, with a warning about the folder, which had not been read."""
     written = write(tmp_path)
     make(written.trust)
     monkeypatch.setattr(limits, "MISPLACED_FILES", 10)
@@ -405,7 +405,7 @@ def test_ignores_a_link_to_itself(tmp_path: Path, name: str, code: int) -> None:
 def test_a_trust_directory_that_cannot_be_listed_leaves_the_answer_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Mode 0711: it passed, with a warning, and nobody had looked for misplaced evidence."""
+    """Mode 0711: it passed, with a warning, and misplaced evidence had not been looked for."""
     written = write(tmp_path)
     refuse_to_list(monkeypatch, written.trust)
     ran = text(written)

@@ -109,7 +109,7 @@ def test_a_point_for_some_reasons_answers_only_for_those(
 
 
 def test_prune_keeps_the_crl_before_a_damaged_one(tmp_path: Path, leaf: Issued) -> None:
-    """Nobody can say what the rest of that file was: it may have been the CRL that revokes."""
+    """The rest of that file is not known: it may have been the CRL that revokes."""
     clean, newer = (crl(leaf.root, number=number, this_update=AT - days * DAY) for number, days in ((1, 9), (2, 3)))
     revoking = pem(crl(leaf.root, number=3, this_update=AT - DAY, revoked=[leaf]))
     scene = Scene()

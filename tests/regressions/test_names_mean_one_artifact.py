@@ -1,4 +1,4 @@
-"""A name on a medium that means one thing to a verifier and another to whoever runs it."""
+"""A name on a medium that means one artifact to a verifier and another to the tool that runs it."""
 
 from __future__ import annotations
 
@@ -341,7 +341,7 @@ def test_reports_a_name_that_only_the_layout_has_with_its_statement(
 
 
 def test_the_verdict_shows_all_names(tmp_path: Path) -> None:
-    """The text called it `v1` alone, and containerd runs it by a name of somebody else."""
+    """The text called it `v1` alone, and containerd runs it by the name of another publisher."""
     scene = Scene()
     nginx = "docker.io/library/nginx:latest"
 
@@ -404,7 +404,7 @@ def test_a_name_that_docker_completes_is_not_judged_by_the_statement_for_all(
 
 @pytest.mark.parametrize(("name", "code"), [("nginx:v1", 13), ("app:v1", 0), ("v1", 0)])
 def test_a_record_does_not_decide_for_a_name_that_docker_completes(tmp_path: Path, name: str, code: int) -> None:
-    """The record of one publisher lay beside an image that docker calls after another."""
+    """The record of one publisher was beside an image that docker calls after another."""
     scene = Scene(scope=None)
     scene.stores = {**scene.stores, "ca:official": [Pki().tsa_chain().root]}
     scene.policy = oci_policy(

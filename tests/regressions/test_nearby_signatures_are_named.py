@@ -105,7 +105,7 @@ def test_many_unsigned_artifacts_take_linear_time(tmp_path: Path) -> None:
 
 
 class _Counted(dict[Digest, int]):
-    """Counts how far anybody goes through it."""
+    """Counts how many of its items are read."""
 
     steps = 0
 

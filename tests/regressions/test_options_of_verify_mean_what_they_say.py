@@ -1,4 +1,4 @@
-"""Options of verify that ended in an unexpected error, meant what nobody wrote, or kept the verdict back."""
+"""Options of verify that ended in an unexpected error, had another meaning, or prevented the verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policies that people type wrong: refused as before, and told in words of whoever typed them."""
+"""Policies that people type wrong: refused, with a message in the words of the file."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def test_names_the_plugin_that_a_signature_needs(tmp_path: Path, form: str, leve
 
 
 def test_does_not_advise_to_replace_identities_of_a_plugin(tmp_path: Path) -> None:
-    """A right policy of AWS Signer was doubted each time, and the remedy was to trust whoever had signed."""
+    """A right policy of AWS Signer gave a warning each time, and the remedy was to trust the signer of the image."""
     name, arn = "com.amazonaws.signer.notation.plugin", "arn:aws:signer:us-east-2:111122223333:/signing-profiles/p"
     scene = Scene()
     scene.signature.options = {"protected": {"crit": [envelopes.SCHEME, envelopes.PLUGIN], envelopes.PLUGIN: name}}

@@ -144,7 +144,7 @@ class TestNames:
             assert (ran.code, ran.document["verdict"], said(ran)) == (15, "indeterminate", {"recheck.replaced"}), ran
 
     def test_a_containerd_name_with_other_content_fails(self, tmp_path: Path) -> None:
-        """Reports held the other name alone, so that nobody saw that this one leads elsewhere."""
+        """Reports held the other name alone, so that it was not noticed that this one names other content."""
         name = "registry.example/net-monitor:v1"
         scene = Scene(refer=lambda written: f"oci:{written.layout}:{name}", scope=None)
 
@@ -283,7 +283,7 @@ class TestDemands:
         assert (ran.code, said(ran)) == (13, {"policy.name_conflict"}), ran
 
     def test_judges_no_more_signatures_than_the_report(self, tmp_path: Path) -> None:
-        """Which one is the first follows from digests, so it is made until that is the one that nobody trusts."""
+        """Which one is the first follows from digests, so it is made until that is the untrusted one."""
         for number in range(20):
             scene = Scene()
             scene.signatures.append(Signature("jws", Pki().code_chain(root={"slot": 3})))
@@ -299,7 +299,7 @@ class TestDemands:
         pytest.fail("the good signature came first each time")
 
     def test_a_skipped_artifact_is_unproven(self, tmp_path: Path) -> None:
-        """Nobody had judged the signature; that is no missing signature, and no good one."""
+        """The signature had not been judged; it is neither missing nor good."""
         skipping = statement(signatureVerification={"level": "skip"}, trustStores=None, trustedIdentities=None)
         kept = Kept(tmp_path, Scene(policy=oci_policy(skipping)))
         (kept.written.trust / "trustpolicy.oci.json").write_text(json.dumps(oci_policy(statement())))
@@ -340,7 +340,7 @@ class TestTimes:
         assert (ran.code, said(ran)) == (code, {"time.authentic"} if code else set())
 
     def test_verifies_an_unused_timestamp_when_it_is_needed(self, tmp_path: Path) -> None:
-        """The report holds the token, so that nobody has to guess when certificates have expired since."""
+        """The report holds the token, so that it can be verified when certificates have expired since."""
         scene = Scene()
         scene.sign_with(Pki().code_chain(leaf={"not_after": AT + timedelta(days=3)}))
         scene.timestamp(verify="afterCertExpiry", imprint=b"\0" * 32)
@@ -423,7 +423,7 @@ def test_a_lifted_hold_no_longer_counts(tmp_path: Path, *, gone: bool) -> None:
 
 
 class TestPlugins:
-    """What a plugin accepted was a false alarm while the layout was there, and good without a word when it was not."""
+    """What a plugin accepted was a false alarm with the layout, and good without a message when it was gone."""
 
     @pytest.fixture(autouse=True)
     def libexec(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:

@@ -138,7 +138,7 @@ def test_a_record_excuses_platforms_beside_a_present_image(tmp_path: Path) -> No
 
 
 def test_a_record_does_not_select_a_statement_that_skips(tmp_path: Path) -> None:
-    """The scope may come from the record (decision 0023), but whoever wrote it must not turn verification off by it."""
+    """The scope may come from the record (decision 0023), but its writer must not turn verification off by it."""
     lenient = statement(
         name="lab",
         registryScopes=["registry.example/lab"],

@@ -1,4 +1,4 @@
-"""A report alone was judged without the evidence that lay in its layout: what was on hold or in doubt passed."""
+"""A report alone was judged without the evidence that was in its layout: what was on hold or in doubt passed."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def lose(layout: Path, gone: str) -> None:
 
 
 GONE = pytest.mark.parametrize("gone", ["layout", "evidence", "evidence, and manifests"])
-"""A layout whose evidence somebody took out was good again, whatever the report said."""
+"""A layout whose evidence was removed was good again, whatever the report said."""
 
 
 @GONE
@@ -206,7 +206,7 @@ def test_evidence_that_proves_a_wrong_clock_stays(tmp_path: Path, kind: str, mon
 
 
 def test_more_evidence_than_the_bound_stays_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody knew what the rest of it said, and when the layout was gone the report alone was good."""
+    """The rest of it was not known, and when the layout was gone the report alone was good."""
     monkeypatch.setattr(limits, "BOX_EVIDENCE_FILES", 1)
     kept = Kept(tmp_path, GOOD, crl(LEAF.root, number=3))
     assert kept.then == 15
@@ -366,7 +366,7 @@ def test_keeps_evidence_about_a_timestamp_refused_for_another_reason(tmp_path: P
 
 
 def test_keeps_evidence_about_certificates_of_a_token_outside_of_its_chain(tmp_path: Path) -> None:
-    """Nobody could tell when the authority was not trusted. Now it is, and the certificate is not in its chain."""
+    """That was not judged while the authority was not trusted. Now it is, and the certificate is not in its chain."""
     tsa, other = Pki().tsa_chain(), Pki().tsa_chain(root={"slot": 4})
     scene = Scene()
     scene.sign_with(Pki().code_chain(depth=2))
@@ -574,7 +574,7 @@ def test_an_open_answer_about_a_later_trusted_authority_stays_open(tmp_path: Pat
 
 
 def test_a_revocation_of_a_responder_stays(tmp_path: Path) -> None:
-    """The layout's CRL revokes the delegate whose answer lies in the trust directory: without it that answer passed."""
+    """The layout's CRL revokes the delegate whose answer is in the trust directory: without it that answer passed."""
     leaf = Pki().code_chain(depth=2, leaf={"ocsp_urls": ["http://ocsp.example"]})
     delegate = issue("ocsp", issuer=leaf.root)
     scene = Scene()

@@ -1,4 +1,4 @@
-"""A sentence about the layout was made from the record alone: what lies here was said to be lost."""
+"""A sentence about the layout was made from the record alone: what is here was said to be lost."""
 
 from __future__ import annotations
 

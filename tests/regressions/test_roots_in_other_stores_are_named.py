@@ -1,4 +1,4 @@
-"""A root that lies in a store which the statement does not name, or of another type: "add its root to the store"."""
+"""A root that is in a store which the statement does not name, or of another type: "add its root to the store"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files without a signature where it is looked for: what lies there instead is told, and still not judged."""
+"""Files without a signature where it is looked for: what is there instead is reported, and still not judged."""
 
 from __future__ import annotations
 

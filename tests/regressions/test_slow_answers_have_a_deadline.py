@@ -22,7 +22,7 @@ from airgap.net.url import origin_of
 
 @contextmanager
 def _trickling(start: bytes, drop: bytes) -> Iterator[str]:
-    """A server that answers with `start`, then with `drop` for as long as anybody listens."""
+    """A server that answers with `start`, then with `drop` for as long as a client reads."""
     ended = threading.Event()
 
     def serve(connection: socket.socket) -> None:

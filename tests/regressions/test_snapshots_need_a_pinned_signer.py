@@ -34,7 +34,7 @@ def refusal(ground: Ground, reference: str, **options: object) -> Problem:
 
 @pytest.mark.parametrize("own_root", [True, False])
 def test_does_not_advise_to_change_trust_stores_or_identities(ground: Ground, *, own_root: bool) -> None:
-    """The stranger's root in the site's store would be trusted for images, but not for snapshots."""
+    """The other root in the site's store would be trusted for images, but not for snapshots."""
     leaf = stranger(ground, own_root=own_root)
     problem = refusal(ground, ground.packed(leaf=leaf))
     assert problem.reason == ("authenticity.no_anchor" if own_root else "identity.mismatch")

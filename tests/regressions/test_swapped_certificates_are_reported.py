@@ -1,4 +1,4 @@
-"""One key, two certificates, one of them revoked: whoever swaps them in the unsigned header passed in silence."""
+"""One key, two certificates, one of them revoked: a swap in the unsigned header passed without a message."""
 
 from __future__ import annotations
 

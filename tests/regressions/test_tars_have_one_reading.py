@@ -50,7 +50,7 @@ FINE: Final = tar_of(GOOD).removesuffix(END)
 
 @dataclass(frozen=True, slots=True)
 class Trick:
-    """Members beside an honest layout; `words` are in what is said."""
+    """Members beside an honest layout; `words` are in what is reported."""
 
     id: str
     members: bytes

@@ -132,7 +132,7 @@ def test_reports_an_unreadable_file_with_place_and_remedy(tmp_path: Path, name: 
 
 
 def test_an_absent_medium_is_not_an_empty_folder(tmp_path: Path) -> None:
-    """For a certificate that names no CRL a missing one is no gap: it was a pass, whatever lies on the medium."""
+    """For a certificate that names no CRL a missing one is no gap: it was a pass, whatever is on the medium."""
     scene = Scene()
     written = scene.write(tmp_path)
     assert run_here(written.arguments()).code == 0

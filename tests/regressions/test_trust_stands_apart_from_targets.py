@@ -83,7 +83,7 @@ def test_refuses_a_trust_directory_inside_a_target(tmp_path: Path, command: str,
 def test_refuses_a_file_name_that_is_an_option(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, option: str, trust: str, pattern: str
 ) -> None:
-    """`airgap verify *.tar`: a folder that is hidden, or taken as the value, is no target and lies in none."""
+    """`airgap verify *.tar`: a folder that is hidden, or taken as the value, is no target and is in none."""
     written = Scene(archive=True).write(tmp_path)
     (tmp_path / option).touch()
     written.trust.rename(tmp_path / trust)

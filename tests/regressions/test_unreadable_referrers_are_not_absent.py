@@ -65,7 +65,7 @@ def _failing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _retyped(path: Path, _: pytest.MonkeyPatch) -> None:
-    """A type that nobody knows, so that nobody looks into the manifest."""
+    """An unknown type, so that the manifest is not read."""
     index = path.parents[2] / "index.json"
     document = json.loads(index.read_bytes())
     (entry,) = (item for item in document["manifests"] if item["digest"].endswith(path.name))
@@ -85,7 +85,7 @@ HARMS = {
 
 
 class Stick:
-    """Two signed images; the signature of the second lies there in one of the known forms, and is harmed."""
+    """Two signed images; the signature of the second is there in one of the known forms, and is harmed."""
 
     def __init__(self, folder: Path, form: str = "entry") -> None:
         self.scene = Scene()
@@ -216,7 +216,7 @@ def test_counts_many_unreadable_entries(tmp_path: Path) -> None:
 
 
 def test_reports_a_blobs_folder_without_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs as root may enter everything, so the system's answer is made here."""
+    """A user who is root may enter everything, so the system's answer is made here."""
     stick = Stick(tmp_path)
 
     def denied(_: LayoutDirectory, digest: Digest) -> int:

@@ -1,4 +1,4 @@
-"""Of two snapshots on a medium the newer one could not be read: the older one was taken, without a word."""
+"""Of two snapshots on a medium the newer one could not be read: the older one was taken, without a message."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from tests.support.scenario import Scene, Written
 
 @contextmanager
 def forbidden(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[None]:
-    """As a folder is to whoever may not enter it, also where the tests run as root."""
+    """As a folder without rights, also where the tests run as root."""
     scandir, listdir, stat = os.scandir, os.listdir, Path.stat
 
     def refuse(path: Any) -> None:

@@ -1,4 +1,4 @@
-"""A file with a detached signature and a trust directory that accepts it; whoever changes one thing has a deviation."""
+"""A file with a detached signature and a trust directory that accepts it; each change makes one deviation."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ Page = Callable[["_Handler"], None]
 
 
 class Endpoints(Loopback):
-    """The server and what lies where."""
+    """The server and its content by path."""
 
     def __init__(self) -> None:
         super().__init__(_Handler, block_on_close=False)
@@ -39,7 +39,7 @@ class Endpoints(Loopback):
         return f"http://{self.host}{path}"
 
     def put(self, path: str, content: bytes | Callable[[], bytes], *, status: int = 200) -> str:
-        """`content` lies at `path`."""
+        """`content` is at `path`."""
         self.pages[path] = lambda handler: handler.answer(status, content() if callable(content) else content)
         return self.url(path)
 
@@ -111,7 +111,7 @@ class Endpoints(Loopback):
         return self.url(path)
 
     def dead(self) -> str:
-        """A URL on a port where nobody listens."""
+        """A URL on a port without a server."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]

@@ -52,7 +52,7 @@ REASON_BITS: Final = (
 
 
 class Extension(NamedTuple):
-    """Any extension: `value` is what stands inside the OCTET STRING."""
+    """Any extension: `value` is what is inside the OCTET STRING."""
 
     oid: str
     value: bytes
@@ -150,4 +150,4 @@ def policies(*oids: str, critical: bool = False) -> Extension:
 
 
 UNKNOWN_CRITICAL: Final = Extension("1.3.6.1.4.1.55555.1", asn1.null(), critical=True)
-"""A critical extension that nobody knows."""
+"""An unknown critical extension."""

@@ -164,7 +164,7 @@ class LayoutBuilder:
         del self.blobs[descriptor.digest]
 
     def damage(self, descriptor: Descriptor, data: bytes) -> None:
-        """Puts other bytes where the blob lies."""
+        """Puts other bytes in place of the blob."""
         self.blobs[descriptor.digest] = data
 
     def index_json(self) -> bytes:

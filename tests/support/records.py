@@ -1,4 +1,4 @@
-"""Acquisition records for tests: what whoever packed a layout claims about it."""
+"""Acquisition records for tests: what the packer of a layout claims about it."""
 
 from __future__ import annotations
 

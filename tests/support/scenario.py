@@ -1,4 +1,4 @@
-"""A signed image in a layout and the trust directory that accepts it; whoever changes one thing gets one deviation.
+"""A signed image in a layout and the trust directory that accepts it; each change makes one deviation.
 
     scene = Scene()                                   # accepted: exit 0
     scene.signature.options["protected"] = {"alg": "none"}

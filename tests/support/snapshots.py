@@ -151,6 +151,6 @@ def tree_of(folder: Path) -> dict[str, bytes]:
 
 
 def fresh(source: Path, target: Path) -> Path:
-    """A copy of a folder with what lies beside it."""
+    """A copy of a folder with what is beside it."""
     shutil.rmtree(target, ignore_errors=True)
     return shutil.copytree(source, target, symlinks=True)

@@ -1,6 +1,6 @@
 """Exchanges a trust directory for another in one step: if killed at any time, the old or the new one is there.
 
-Beside the trust directory `TRUST` lies a folder `.TRUST.airgap` with
+Beside the trust directory `TRUST` is a folder `.TRUST.airgap` with
 
     next/          the tree that is being made; worthless until the journal says that it is complete
     journal.json   there while an exchange is under way: the generation that is to come into force,

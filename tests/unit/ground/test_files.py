@@ -60,7 +60,7 @@ def test_an_empty_name_is_an_error_of_the_system(name: str) -> None:
 def test_of_two_writers_of_a_new_file_one_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool
 ) -> None:
-    """The later one had taken the place of the first, without a word."""
+    """The later one had taken the place of the first, without a message."""
 
     def refused(*_: object) -> None:
         raise PermissionError(errno.EPERM, "no hard links")

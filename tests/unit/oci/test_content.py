@@ -205,7 +205,7 @@ def test_accepts_a_missing_foreign_layer(builder: LayoutBuilder, tmp_path: Path,
 def test_an_unreadable_foreign_layer_is_a_problem(
     builder: LayoutBuilder, tmp_path: Path, media_type: str, harm: str
 ) -> None:
-    """Only what is missing may be elsewhere: what lies there and cannot be read is a fault of this layout."""
+    """Only what is missing may be elsewhere: what is there and cannot be read is a fault of this layout."""
     layer = builder.add_blob(b"windows", media_type)
     image = builder.tag(builder.add_image(layer), "v1")
     path = builder.write_directory(tmp_path / "layout")

@@ -1,4 +1,4 @@
-"""What entries are called, whoever wrote them, and what none of them is called (decision 0025)."""
+"""The names of entries, for layouts of all tools, and names that no entry gets (decision 0025)."""
 
 from __future__ import annotations
 

@@ -557,7 +557,7 @@ class TestClosure:
     def test_manifest_under_an_unknown_type_does_not_pass_for_a_blob(
         self, builder: LayoutBuilder, place: Path, nested: bool
     ) -> None:
-        """A changed media type must not hide what lies below; LAYOUT-2 means types that are really unknown."""
+        """A changed media type must not hide what is below; LAYOUT-2 means types that are really unknown."""
         root = disguised = replace(builder.add_image(), media_type="application/x.unknown")
         if nested:
             root = builder.add_index(disguised)

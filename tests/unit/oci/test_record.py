@@ -182,7 +182,7 @@ def test_summarises_the_lookups_of_the_artifact(image: Descriptor, answer: dict[
 
 
 def test_present_content_is_not_lost(image: Descriptor) -> None:
-    """What the record says came is compared with what lies in the layout; old records state a number alone."""
+    """What the record says came is compared with what is in the layout; old records state a number alone."""
     lookup = ReferrersLookup(subject=image.digest, mechanism="layout", listed=2)
     recorded = RecordedLookup(lookup=lookup, copied=2)
     old = record(image, lookups=(recorded,))

@@ -433,7 +433,7 @@ def test_unknown_entry_extensions_elsewhere_are_ignored() -> None:
 def test_entries_of_another_issuer(at_match: bool) -> None:
     """CRL-4, CRL-9: certificateIssuer is inherited by later entries, so the serial may be another CA's.
 
-    Only an indirect CRL may have it (RFC 5280, 5.3.3): in another one nobody can tell whose certificate it is.
+    Only an indirect CRL may have it (RFC 5280, 5.3.3): in another one it is not known whose certificate it is.
     """
     foreign = names.harbour("Other CA")
     items = [entry(LEAF.serial if at_match else 5, certificate_issuer=foreign), entry(LEAF.serial)]

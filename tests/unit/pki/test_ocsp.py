@@ -351,7 +351,7 @@ def test_unreadable_extensions_leave_a_doubt(member: str) -> None:
 
 
 def test_ignores_an_unreadable_certificate_beside_others() -> None:
-    """Nobody signed which certificates lie in a response: whoever carries it could stop its use with one more."""
+    """The certificates in a response are not signed: anyone who carries it could prevent its use by adding one."""
     junk = asn1.sequence(asn1.null())
     assert accepted(ocsp_response(LEAF, embed=[junk])).certificate.der == CA.der
     delegate = issue("ocsp", issuer=CA)

@@ -217,7 +217,7 @@ class TestAge:
         assert reason(ONLY_OCSP, None, answer, at=end + timedelta(seconds=1)) == "revocation.ocsp.responder"
 
     def test_a_delegate_need_not_be_valid_after_next_update(self) -> None:
-        """Whoever accepts stale answers asks whether the delegate was valid until then."""
+        """For accepted stale answers the delegate must have been valid until nextUpdate."""
         delegate = issue("ocsp", issuer=ca(ONLY_OCSP), not_after=AT + DAY)
         answer = {"o": ocsp_response(ONLY_OCSP, responder=delegate, next_update=AT + DAY)}
         assert reason(ONLY_OCSP, None, answer, at=AT + 2 * DAY, max_age=("ocsp=9d",)) == "good"
@@ -365,7 +365,7 @@ _UNUSABLE: dict[str, tuple[dict[str, bytes], dict[str, bytes]]] = {
 
 @pytest.mark.parametrize("name", _UNUSABLE)
 def test_reports_newer_unusable_evidence_of_the_other_kind(name: str) -> None:
-    """Decision 0009: beside a CRL no newer response was told, and beside a response no newer CRL."""
+    """Decision 0009: beside a CRL no newer response was reported, and beside a response no newer CRL."""
     crls, ocsp = _UNUSABLE[name]
     (use,) = ask(BOTH, {"c": crl(BOTH.root), **crls}, ocsp) if ocsp else ask(BOTH, crls, {"o": ocsp_response(BOTH)})
     (note,) = use.notes

@@ -1,4 +1,4 @@
-"""What condemns (decision 0009): no scope, no freshness, no channel, and nothing that anybody says against it."""
+"""What condemns (decision 0009): whatever its scope, freshness or channel, and whatever other evidence says."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _pss(algorithm: hashes.HashAlgorithm, salt: int, *parameters: bytes) -> Pile
 
 
 def _pss_sha256() -> Pile:
-    """The salt that OpenSSL takes where nobody says how long it is to be: as long as there is room for."""
+    """The salt that OpenSSL takes by default: as long as there is room for."""
     hashed = asn1.sequence(asn1.oid("2.16.840.1.101.3.4.2.1"), asn1.null())
     mask = asn1.sequence(asn1.oid("1.2.840.113549.1.1.8"), hashed)
     salt = asn1.explicit(2, asn1.integer(350))
@@ -446,7 +446,7 @@ def test_damaged_evidence_in_the_trust_directory_never_passes(damage: Callable[[
 
 
 def test_a_response_need_not_hold_the_certificate_of_its_responder() -> None:
-    """RFC 6960, 4.2.1: another available response holds it. One in a target was passed over: it was from nobody."""
+    """RFC 6960, 4.2.1: another available response holds it. In a target it was ignored as of an unknown responder."""
     delegate = _delegate(BOTH)
     bare = ocsp_response(BOTH, responder=delegate, embed=[], status="revoked", reason="keyCompromise")
     pile = Pile(BOTH, {"a": clean(BOTH)}, {"o": bare})
@@ -480,7 +480,7 @@ def test_compares_responders_by_name_and_date_before_signatures(monkeypatch: pyt
 
 
 def test_a_response_made_after_its_responder_ended_is_in_doubt() -> None:
-    """Nobody renewed its certificate in time: what it says is not proven, and is not passed over either."""
+    """Its certificate was not renewed in time: its answer is not proven, and is not ignored either."""
     delegate = _delegate(BOTH, not_after=AT - 30 * DAY)
     response = ocsp_response(BOTH, responder=delegate, status="revoked")
     pile = Pile(BOTH, {"a": clean(BOTH)}, {"o": response}, trusted=True)
@@ -491,7 +491,7 @@ def test_a_response_made_after_its_responder_ended_is_in_doubt() -> None:
 
 
 def test_a_crl_of_another_key_of_the_same_name_is_not_damaged() -> None:
-    """A CA that renewed its key: its CRLs name the key (authorityKeyIdentifier), and are somebody else's here."""
+    """A CA that renewed its key: its CRLs name the key (authorityKeyIdentifier), which is not the issuer's here."""
     twin = issue("intermediate", issuer=LEAF.root, subject=ca(LEAF).subject, slot=7)
     assert Pile(LEAF, {"a": clean(), "b": crl(twin, number=2)}, trusted=True).reason() == "good"
 

@@ -99,7 +99,7 @@ RENAMED = CA.subject[:-1] + b"x"
 
 
 class TestWhatIsWholeIsNotDamaged:
-    """Pieces about somebody else lie in every trust directory."""
+    """Evidence about other certificates is in every trust directory."""
 
     def test_crl_of_a_ca_of_nearly_the_same_name(self) -> None:
         assert verdict(crl(other_ca(RENAMED), revoked=REVOKED), "crl") == "good"
@@ -120,7 +120,7 @@ class TestWhatIsWholeIsNotDamaged:
         assert verdict(about, "ocsp") == "good"
 
     def test_response_of_an_unknown_ca_about_another_certificate(self) -> None:
-        """Its responder is nobody that is known."""
+        """Its responder is unknown."""
         about = ocsp_response(LEAF, serial=LEAF.serial + 1, status="revoked", responder=DELEGATE, embed=())
         assert verdict(about, "ocsp") == "good"
 

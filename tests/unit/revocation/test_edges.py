@@ -1,4 +1,4 @@
-"""Edges of revocation that mutants had passed: damage against the word of a stranger, and when a past ends."""
+"""Edges of revocation that mutants had passed: damaged or foreign evidence, and the second of a revocation."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def _answer(evidence: MemoryEvidence, moment: Moment, leaf: Issued = LEAF) -> st
 
 @pytest.mark.parametrize("trusted", [True, False])
 def test_a_damaged_response_leaves_a_doubt_only_in_the_trust_directory(*, trusted: bool) -> None:
-    """Decision 0009: what its operator has, and cannot be read, may be what revokes. In a target anybody may put it."""
+    """Decision 0009: what its operator has, and cannot be read, may be what revokes. In a target anyone may put it."""
     damaged = ocsp_response(LEAF, status="revoked", signed_by=key("p256", 7))
     evidence = MemoryEvidence({"a.crl": crl(ISSUER)}, {"a.ors": damaged}, trusted=trusted)
     assert (_answer(evidence, Moment(judged=AT, clock=AT)) == "good") is not trusted
 
 
 def test_a_response_of_an_unknown_ca_is_not_damage() -> None:
-    """Its signature is whole; only nobody has asked who made it."""
+    """Its signature is intact; its signer is not one of those that are asked about."""
     said = ocsp_response(LEAF, status="revoked", responder=issue("ocsp", issuer=STRANGER, slot=7))
     evidence = MemoryEvidence({"a.crl": crl(ISSUER)}, {"a.ors": said}, trusted=True)
     assert _answer(evidence, Moment(judged=AT, clock=AT)) == "good"

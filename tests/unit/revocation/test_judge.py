@@ -1,4 +1,4 @@
-"""airgap.revocation.judge: which evidence counts where several pieces speak."""
+"""airgap.revocation.judge: which evidence counts where several pieces answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Test keys: good chains that nobody can take for real ones."""
+"""Test keys: valid chains that cannot be mistaken for real ones."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ both = pytest.mark.parametrize("media_type", [JWS_ENVELOPE, COSE_ENVELOPE], ids=
 
 
 class Spy:
-    """A signer that counts, and lies as told."""
+    """A signer that counts its calls and gives the wrong answer of the test."""
 
     def __init__(self, leaf: Issued = LEAF, *, sign: Callable[[bytes], bytes] | None = None, **changes: Any) -> None:
         self._local = local(leaf)

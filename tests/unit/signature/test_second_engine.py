@@ -36,7 +36,7 @@ def test_jwcrypto_accepts_our_signatures(kind: str) -> None:
 
 @pytest.mark.parametrize("scheme", list(Scheme))
 def test_jwcrypto_accepts_our_critical_headers(scheme: Scheme) -> None:
-    """JWS-12, JWS-20: it refuses critical headers that nobody told it of."""
+    """JWS-12, JWS-20: it refuses critical headers that it was not told of."""
     extended = {"io.example.critical": ExtendedAttribute("x", critical=True)}
     draft = replace(DRAFT, scheme=scheme, plugin=PluginDemand("com.example.plugin", "1.0.0"), extended=extended)
     raw = encode_jws(draft, local(Pki().code_chain()))
@@ -57,7 +57,7 @@ def test_jwcrypto_refuses_another_payload_or_key() -> None:
 
 
 def test_a_refusal_of_jwcrypto_stops_signing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where our own reader is wrong, the other one still stands between a bad envelope and the registry."""
+    """Where our own reader is wrong, the other one still keeps a bad envelope out of the registry."""
     bad = local(Pki().code_chain())
     wrong = raw_signer(Pki().code_chain("rsa3072").key)
     monkeypatch.setattr(type(bad), "sign", lambda _, message: wrong(message))

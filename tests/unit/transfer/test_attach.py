@@ -339,7 +339,7 @@ def test_concurrent_attachments_lose_nothing(box: LayoutBuilder, tmp_path: Path,
 
 
 def test_a_damaged_blob_in_the_way_is_replaced(box: LayoutBuilder, tmp_path: Path) -> None:
-    """What lies under the name of a blob of ours is hashed before it is relied upon."""
+    """What is under the name of a blob of ours is hashed before it is relied upon."""
     path = directory(box, tmp_path)
     blob = path / "blobs" / "sha256" / EMPTY.digest.encoded
     blob.write_bytes(b"[]")

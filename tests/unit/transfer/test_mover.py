@@ -115,7 +115,7 @@ class Scene:
 
 @pytest.mark.parametrize("reason", ["content.missing", "content.unreadable", "content.digest"])
 def test_a_manifest_whose_blob_failed_is_not_put_and_nothing_above_it(pool: ThreadPoolExecutor, reason: str) -> None:
-    """A registry that compares nothing would have an image by its digest, and by its index, that nobody can run."""
+    """A registry that compares nothing would have an image, by digest and by index, that cannot run."""
     scene = Scene(reason)
     done = scene.copy(pool, keep_going=True)
     put = set(scene.sink.put)

@@ -107,7 +107,7 @@ def test_children_and_subjects_are_on_earlier_levels(pool: Executor) -> None:
 
 
 def test_refuses_a_referrer_of_another_subject(pool: Executor) -> None:
-    """MAN-31: anybody can list anything."""
+    """MAN-31: anyone can list anything."""
     made = family()
     other = made.box.add_image(b"another image")
     stray = made.box.add_referrer(other, b"about another image")

@@ -1,4 +1,4 @@
-"""A fingerprint that a person has to hear: five groups at places that nobody knows before."""
+"""A fingerprint that is read over the telephone: five groups at places that are chosen at random."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which repository, and which statement: what is said counts as said, and a claim never weakens (decision 0023)."""
+"""Which repository, and which statement: a given name counts as given, and a claim never weakens (decision 0023)."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def test_policy_1_the_new_name_is_first(tmp_path: Path) -> None:
 
 
 def test_policy_1_reports_a_different_policy_under_the_old_name(tmp_path: Path) -> None:
-    """Whoever makes the old one stricter hears that nobody reads it."""
+    """A stricter policy under the old name has no effect, and a notice says so."""
     write_trust(tmp_path, policy=oci_policy(statement(name="old")), policy_name="trustpolicy.json")
     write_trust(tmp_path, policy=oci_policy(statement(name="new")))
     directory = TrustDirectory.open(tmp_path)

@@ -92,7 +92,7 @@ def test_names_our_directory_where_none_exists(tmp_path: Path) -> None:
 def test_without_a_home_the_working_directory_is_never_trusted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str
 ) -> None:
-    """CLI-8's last resort, ./.notation, may lie on the medium that is to be judged."""
+    """CLI-8's last resort, ./.notation, may be on the medium that is to be judged."""
     made(tmp_path / ".notation", tmp_path / "airgap", tmp_path / ".config" / "airgap")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(TrustMaterialError) as caught:

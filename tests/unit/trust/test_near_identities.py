@@ -1,4 +1,4 @@
-"""What nearly fits an identity is told and never accepted (ID-6, ID-8, ID-10)."""
+"""What nearly fits an identity is reported and never accepted (ID-6, ID-8, ID-10)."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ def test_leaves_out_and_reports_what_notation_would_judge_more_mildly(name: str,
 
 @pytest.mark.parametrize("place", [CA.subject, key_identifier(CA.key)], ids=["name", "key"])
 def test_damaged_evidence_excludes_the_crl_of_a_ca_outside_of_the_stores(place: bytes, tmp_path: Path) -> None:
-    """Nobody knew whose it was: the older CRL was exported, and the newer one, which may revoke anybody, not used."""
+    """Its issuer was not known: the older CRL was exported, and the newer one, which may revoke, was not used."""
     damaged = made(number=6, revoked=[LEAF]).replace(place, place[:-1] + bytes([place[-1] ^ 1]))
     found = cache_of(tmp_path, {"a.crl": GOOD, "b.crl": damaged}, known=[])
     assert not found.files

@@ -438,7 +438,7 @@ def test_a_refused_file_is_reported_with_its_kind(
     with pytest.raises(TrustMaterialError) as caught:
         add_certificates(tmp_path / "other", StoreRef.parse("ca:harbour"), [tmp_path / name])
     assert words in str(caught.value)
-    wanted = "Choose the certificate" if remedy == "Remove it" else remedy  # it does not lie in the store
+    wanted = "Choose the certificate" if remedy == "Remove it" else remedy  # it does not are in the store
     assert wanted in caught.value.remedy
 
 

@@ -147,7 +147,7 @@ def test_a_timestamp_is_asked_for_once_a_certificate_has_ended_and_not_before(
 def test_ts_29_a_timestamp_is_compared_with_neither_the_claimed_signing_time_nor_the_moment(
     tmp_path: Path, after: timedelta, warned: bool
 ) -> None:
-    """One from after the moment judged for is told, and judged like any other."""
+    """One from after the moment judged for is reported, and judged like any other."""
     scene = Scene(at=SIGNED_AT + DAY)
     scene.timestamp(gen_time=scene.at + after)
     outcome = _judged(tmp_path, scene)

@@ -137,7 +137,7 @@ def test_a_problem_fails_a_run_whose_artifacts_all_passed() -> None:
 
 
 def test_reports_the_evidence_that_ends_first() -> None:
-    """Decision 0009: dates that are promised are the minimum over all that the answer stands on."""
+    """Decision 0009: dates that are promised are the minimum over all that the answer rests on."""
 
     def use(name: str, days: int | None) -> EvidenceUse:
         until = None if days is None else NOW + timedelta(days=days)

@@ -125,7 +125,7 @@ def judge(
 
 
 def test_a_plugin_cannot_override_a_revocation() -> None:
-    """Decision 0009: revoked for good is revoked, whatever anybody says against it."""
+    """Decision 0009: what is revoked for good stays revoked, whatever a plugin answers."""
     listed = {"a.crl": crl(LEAF.chain[1], revoked=[LEAF])}
     outcome = judge(demanding(), Behaviour(capabilities=[REVOCATION]), crls=listed)
     assert blocked(outcome) == {"revocation": "revocation.revoked"}

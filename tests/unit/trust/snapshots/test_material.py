@@ -115,7 +115,7 @@ class TestList:
 
 @pytest.mark.parametrize("path", ["crls/inner/a.crl", "crls/empty", "ocsp/inner/a.ors", "crls/.a.crl"])
 def test_evidence_that_would_stay_behind_is_an_error(tmp_path: Path, path: str) -> None:
-    """What is used where it lies must not be missing where the snapshot arrives: it may revoke."""
+    """What is used here must not be missing where the snapshot arrives: it may revoke."""
     root = write_trust(tmp_path, crls={"a.crl": b"x"})
     if path.endswith(("crl", "ors")):
         (root / path).parent.mkdir(parents=True, exist_ok=True)

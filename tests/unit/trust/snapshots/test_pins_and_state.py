@@ -94,7 +94,7 @@ class TestPins:
         ],
     )
     def test_malformed_files_are_refused(self, tmp_path: Path, change: dict[str, Any]) -> None:
-        """A changed subject no longer fits the pin's id: nobody compared it."""
+        """A changed subject no longer fits the pin's id: it was not compared."""
         Pins((SUBJECT,)).write(tmp_path)
         path = tmp_path / ".airgap" / "pins.json"
         document = json.loads(path.read_text())
