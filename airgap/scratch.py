@@ -31,19 +31,23 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
     place = Path(tempfile.gettempdir()) if parent is None else parent
     _sweep(place)
     prefix = _PREFIX if parent is None else f".{_PREFIX}"
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=place) as folder, _locked(Path(folder, _LOCK)):
-        content = Path(folder, _CONTENT)
+    with _locked_folder(place, prefix) as folder:
+        content = folder / _CONTENT
         content.mkdir(mode=0o700)
         yield content
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("xb") as file:
-        if sys.platform != "win32":
-            with suppress(OSError):  # a file system without locks: nothing is swept there
-                fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _locked_folder(place: Path, prefix: str) -> Iterator[Path]:
+    """A new folder whose lock this process holds. Another process may remove one before it is locked."""
+    while True:
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=place) as folder, Path(folder, _LOCK).open("xb") as file:
+            if sys.platform != "win32":
+                with suppress(OSError):  # a file system without locks: nothing is swept there
+                    fcntl.flock(file, fcntl.LOCK_EX)
+            if Path(folder, _LOCK).exists():
+                yield Path(folder)
+                return
 
 
 def _sweep(place: Path) -> None:

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import IO
 
 import pytest
 
+from airgap import scratch
 from airgap.scratch import scratch_folder
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="locks and signals of POSIX systems")
@@ -17,6 +19,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="locks and signa
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from typing import IO
+from airgap import scratch
 from airgap.scratch import scratch_folder
 with scratch_folder(Path(sys.argv[1]) if len(sys.argv) > 1 else None) as folder:
     (folder / "crls").mkdir()
@@ -95,3 +99,24 @@ def test_without_locks_nothing_is_removed(tmp_path: Path, monkeypatch: pytest.Mo
     with scratch_folder(tmp_path) as folder:
         assert folder.is_dir()
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_one_that_another_process_removes_before_it_is_locked_is_made_again(
+    tmp_path: Path, parent: Path | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two commands that began at once one failed."""
+    fcntl = pytest.importorskip("fcntl")
+    lock = fcntl.flock
+    swept: list[int] = []
+
+    def flock(file: IO[bytes] | int, how: int) -> None:
+        if how == fcntl.LOCK_EX and not swept:
+            swept.append(1)
+            scratch._sweep(tmp_path)
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with scratch_folder(parent) as folder:
+        (folder / "a").write_bytes(b"a")
+    assert swept
+    assert list(tmp_path.iterdir()) == []
