@@ -27,7 +27,7 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.extensions import DistributionPoint
-from airgap.pki.ocsp import OcspResponse, SingleResponse
+from airgap.pki.ocsp import OcspResponse, SingleResponse, says_error
 from airgap.pki.ocsp_request import ocsp_request
 from airgap.pki.wrong_files import NeededFile, needed_in, problem_of_download, problem_of_evidence
 from airgap.revocation.combined import CombinedEvidence
@@ -369,8 +369,9 @@ class Gatherer:
         certificate = asked.certificate
         try:
             response, statements = _statements(data, asked)
-        except Undecided as error:
-            return _failure(source, "ocsp", AttemptResult.REFUSED, error)
+        except Undecided as error:  # an error is no newer answer than none at all
+            outcome = AttemptResult.FAILED if says_error(data) else AttemptResult.REFUSED
+            return _failure(source, "ocsp", outcome, error)
         single = statements[0]
         try:
             holder = self._makers.verify(response, asked.issuers)

@@ -394,6 +394,15 @@ def _claims(certificate: Certificate, issuer: Certificate) -> bool:
     return same_name(certificate.issuer, issuer.subject) or (key is not None and key == issuer.subject_key)
 
 
+def says_error(data: bytes) -> bool:
+    """Whether a responder only says why it does not answer (RFC 6960, 4.2.1); nobody signs that (2.3)."""
+    try:
+        fields = der.read(data, "ocsp").fields("ocsp")
+        return fields.any("responseStatus").integer("ocsp.responseStatus", tag=der.ENUMERATED) != 0
+    except FormatError:
+        return False
+
+
 def _basic(data: bytes) -> bytes:
     """The BasicOCSPResponse inside an OCSPResponse."""
     fields = der.read(data, "ocsp").fields("ocsp")

@@ -382,6 +382,15 @@ class TestOcsp:
         gap = about(here.fetch(), "builder")
         assert (gap.status, gap.attempts[0].reason) == (Status.GAP, "revocation.ocsp.malformed")
 
+    @pytest.mark.parametrize("error", [2, 3, 6], ids=["internal", "try later", "unauthorized"])
+    def test_an_error_of_the_responder_counts_as_no_responder(self, here: Site, error: int) -> None:
+        """Nobody signs it. The fetch was incomplete where a CRL covers, and complete where the responder was dead."""
+        self.prepare(here, lambda _: ocsp_error(error), crl_urls=[here.web.url("/leaf.crl")])
+        outcome = here.fetch()
+        assert outcome.complete
+        assert about(outcome, "builder").attempts[0].outcome is AttemptResult.FAILED
+        assert here.verify().code == 0
+
     def test_asks_the_next_responder_after_a_failure(self, here: Site) -> None:
         """OCSP-1: in their order."""
         here.sign(ocsp_urls=[here.web.url("/first"), here.web.url("/second"), here.web.url("/third")])
