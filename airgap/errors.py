@@ -7,6 +7,8 @@ sentence.
     AirgapError                 1   could not do it
     ├── UsageError              2   the call itself makes no sense
     ├── NotFoundError          11   the named artifact is not there
+    ├── UnsignedError          10   an artifact has no signature, and one is demanded
+    ├── UntrustedError          -   what was judged is not good; has the exit code of the verdict
     ├── FormatError             1   bytes are not what they have to be; knows where
     │   └── LimitError          1   ... because they exceed a bound of airgap.limits
     ├── ContentError           16   content is missing, has another size or another digest
@@ -25,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import Self
 
 from airgap.reasons import REASONS
 
@@ -40,7 +42,7 @@ Fact = str | int | float | bool | None | list[str] | dict[str, str]
 class AirgapError(Exception):
     """Something could not be done: the root of all errors of this library (exit code 1)."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
     def __init__(self, message: str, *, remedy: str = "", **facts: Fact) -> None:
         super().__init__(message)
@@ -91,6 +93,15 @@ class UnsignedError(AirgapError):
     """An artifact has no signature, and one is demanded (exit code 10)."""
 
     exit_code = 10
+
+
+class UntrustedError(AirgapError):
+    """What was judged is not good, so something is not done with it (the exit code of the verdict)."""
+
+    def __init__(self, message: str, *, exit_code: int, reason: str | None, remedy: str = "", **facts: Fact) -> None:
+        super().__init__(message, remedy=remedy, **facts)
+        self.exit_code = exit_code
+        self.reason: str | None = reason
 
 
 class FormatError(AirgapError):

@@ -16,6 +16,7 @@ import airgap.report
 from airgap.cli.command import CopySide, command
 from airgap.cli.connection_options import Connection, Endpoint, Sides
 from airgap.cli.console import QuietOutput, clock, layout_reference, note
+from airgap.cli.judging_options import location, trust_folder
 from airgap.cli.lazy import typer_app
 from airgap.cli.trust_fetch import FetchOptions
 from airgap.errors import AirgapError, UsageError
@@ -132,6 +133,18 @@ class WritingOptions:
     require_signature: Annotated[
         bool, typer.Option("--require-signature", help="Refuse an artifact that comes without a signature.")
     ] = False
+    trust: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            parser=trust_folder,
+            help="Copy only what verifies by this trust directory; it is judged before anything is written.",
+        ),
+    ] = None
+    scope: Annotated[
+        str | None,
+        typer.Option(metavar="REPOSITORY", help="With --trust: repository that the policy is asked about."),
+    ] = None
     with_evidence: Annotated[
         bool,
         typer.Option(
@@ -172,6 +185,9 @@ class WritingOptions:
             name_map=self.name_map,
             to_repository=self.to_repo,
             require_signature=self.require_signature,
+            trust=location(self.trust) if self.trust else None,
+            scope=self.scope,
+            clock=clock(),
             record=not self.no_record,
             referrers_tag=self.referrers_tag,
             concurrency=self.concurrency,
@@ -208,7 +224,8 @@ def copy(
     converted: bytes and digests stay. What was interrupted is completed by copying again.
 
     Exit codes: 0 copied, 1 could not, 2 usage, 10 unsigned (with --require-signature), 11 not found, 16 content wrong,
-    20 partly (with --keep-going); with --with-evidence also 10 unsigned, 14 revoked, 15 evidence is missing.
+    20 partly (with --keep-going); with --trust those of verify; with --with-evidence also 10 unsigned, 14 revoked, 15
+    evidence is missing.
     """
     from airgap.cli.progress import shown
 

@@ -20,7 +20,7 @@ from airgap.errors import FormatError, UsageError
 from airgap.text import safe
 
 
-def _folder(text: str) -> Path:
+def trust_folder(text: str) -> Path:
     """The folder of the option. An empty text, as an unset variable gives, is refused: it is not the current folder."""
     if not text:
         raise typer.BadParameter("it is empty; name the trust directory, or leave the option out")
@@ -32,7 +32,7 @@ TrustOption = Annotated[
     typer.Option(
         "--trust",
         metavar="DIR",
-        parser=_folder,
+        parser=trust_folder,
         help="Trust directory. Default: $AIRGAP_TRUST, then the user's own, then notation's.",
     ),
 ]

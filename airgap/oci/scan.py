@@ -14,7 +14,14 @@ from typing import Final, NamedTuple
 
 from airgap import limits
 from airgap.errors import ContentError
-from airgap.oci.attached import cosign_suffix, is_attachment, is_image_kind, is_runnable, stated_subject
+from airgap.oci.attached import (
+    IMAGE_CONFIGS,
+    cosign_suffix,
+    is_attachment,
+    is_image_kind,
+    is_runnable,
+    stated_subject,
+)
 from airgap.oci.descriptor import ACQUISITION, ENVELOPE_TYPES, INDEX_TYPES, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
@@ -84,10 +91,12 @@ class _Reached(NamedTuple):
         """Whether it may be a referrer, judging by its descriptor.
 
         A descriptor with a name or a platform is an image, which is not needed to judge another one. One that states an
-        artifact type is a referrer whatever its name. All others may be the signature.
+        artifact type is a referrer whatever its name, unless that is the type of an image's config: crane writes that
+        into the entries of an index. All others may be the signature.
         """
         descriptor = self.descriptor
-        return descriptor.artifact_type is not None or not (self.named or descriptor.platform)
+        states_another = descriptor.artifact_type not in {None, *IMAGE_CONFIGS}
+        return states_another or not (self.named or descriptor.platform)
 
     def to(self, name: str, below: Descriptor, *, named: bool = False) -> _Reached:
         return _Reached(below, name, self.depth + 1, named, self)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from airgap.errors import AirgapError, ContentError
+from airgap.errors import AirgapError, ContentError, UntrustedError
 from airgap.oci.descriptor import NOTARY_SIGNATURE
 from airgap.oci.lookup import Mechanism
 from airgap.reasons import ExitCode, most_severe
@@ -21,6 +21,7 @@ from airgap.transfer.room import Room
 if TYPE_CHECKING:
     from airgap.collection.coverage import FetchOutcome
     from airgap.report.fetching import FetchReport
+    from airgap.verifier.outcome import ArtifactOutcome
 
 COPY_SCHEMA = "airgap.copy/1"
 
@@ -180,6 +181,8 @@ def _artifact_lines(artifact: CopiedArtifact, style: Style) -> Iterator[str]:
         return
     if artifact.descriptor is not None:
         yield f"         {style.paint('quiet', f'{artifact.descriptor.digest}  {_attached(artifact)}')}"
+    if artifact.judged is not None:
+        yield from _judged_lines(artifact.judged, style)
     if artifact.planned is None:
         return
     if artifact.planned.left_out:
@@ -193,6 +196,17 @@ def _artifact_lines(artifact: CopiedArtifact, style: Style) -> Iterator[str]:
         yield f"         {style.paint('bad', 'left behind')} {problem}"
     for note in artifact.planned.notes:
         yield f"         {style.paint('unsure', 'note')} {note}"
+
+
+def _judged_lines(outcome: ArtifactOutcome, style: Style) -> Iterator[str]:
+    from airgap.report.verify_text import signed_by, soft_lines
+
+    accepted = outcome.accepted
+    if accepted is None or accepted.signer is None or outcome.unjudged:
+        yield f"         {style.paint('unsure', 'note')} the policy skips it: NOTHING proves who made it"
+        return
+    yield f"         {signed_by(accepted)} {accepted.signer.subject}"
+    yield from (line[1:] for line in soft_lines(outcome, style))
 
 
 def _attached(artifact: CopiedArtifact) -> str:
@@ -268,7 +282,18 @@ def _artifact(artifact: CopiedArtifact) -> Json:
         ],
         "left_behind": [str(problem) for problem in (planned.problems if planned else ())],
         "notes": list(planned.notes if planned else ()),
+        "judged": _judged(artifact.judged) if artifact.judged else None,
         "error": _error(artifact.error) if artifact.error else None,
+    }
+
+
+def _judged(outcome: ArtifactOutcome) -> Json:
+    accepted = outcome.accepted
+    return {
+        "verdict": outcome.verdict.value,
+        "scope": safe(outcome.scope) if outcome.scope else None,
+        "statement": safe(outcome.policy.statement) if outcome.policy else None,
+        "signer": accepted.signer.subject if accepted and accepted.signer else None,
     }
 
 
@@ -277,6 +302,6 @@ def _error(error: AirgapError) -> Json:
         "message": str(error),
         "remedy": error.remedy,
         "exit_code": error.exit_code,
-        "reason": error.reason if isinstance(error, ContentError) else None,
+        "reason": error.reason if isinstance(error, ContentError | UntrustedError) else None,
         "facts": dict(error.facts),
     }

@@ -198,7 +198,7 @@ def is_evidence_alone(graph: Graph, root: Root) -> bool:
     )
 
 
-def _possible_evidence_of(manifest: Manifest) -> Iterator[Descriptor]:
+def possible_evidence_of(manifest: Manifest) -> Iterator[Descriptor]:
     """What may be evidence by the names that others give it (`oras attach IMAGE crl.pem`); its content tells."""
     for _, item in manifest.successors():
         named = (_title(item), essence(item.media_type), manifest.artifact_type or "")
@@ -317,7 +317,7 @@ class _Gathered:
 
     def try_to_take(self, manifest: Manifest) -> None:
         """What may be evidence; other content is ignored."""
-        for item in _possible_evidence_of(manifest):
+        for item in possible_evidence_of(manifest):
             if item.size <= limits.CRL_FILE_BYTES:
                 self._take(item, nothing_to_speak_of=True)
 

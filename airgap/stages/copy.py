@@ -53,12 +53,16 @@ from airgap.transfer.records import Records
 from airgap.transfer.room import Room, room_in
 from airgap.transfer.tar_writer import check_absent, lay_out, write_tar_file, write_tar_stream
 from airgap.transfer.writer import LayoutProbe, LayoutWriter
-from airgap.trust.separation import check_output, layout_paths, same_place
+from airgap.trust.separation import check_apart, check_apart_from, check_output, layout_paths, same_place
 
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
     from airgap.net.options import TransportOptions
     from airgap.oci.lookup import Mechanism
+    from airgap.stages.gate import Judgement
+    from airgap.trust.directory import TrustDirectory
+    from airgap.trust.location import Location
+    from airgap.verifier.outcome import ArtifactOutcome
 
 STREAM: Final = "-"
 """Standard output as a destination, standard input as a source."""
@@ -102,6 +106,12 @@ class CopyRequest:
     """All artifacts into the one repository that the destination names, whatever repositories they come from."""
     require_signature: bool = False
     """Refuse an artifact that comes without a signature of the Notary Project. It is not judged."""
+    trust: TrustDirectory | Location | Path | None = None
+    """Copy only what verifies by this trust directory: signatures are judged before anything is written."""
+    scope: str | None = None
+    """With `trust`: the repository for the policy, as for `VerifyRequest`."""
+    clock: datetime | None = None
+    """With `trust`: what the clock says. `at` may be another time, so that two people can build the same tar."""
     record: bool = True
     """Leave acquisition records in layouts and tars."""
     referrers_tag: ReferrersTag = ReferrersTag.AUTO
@@ -163,6 +173,8 @@ class _Group:
     repository: RegistryReference | None
     found: list[FoundArtifact] = field(default_factory=list)
     placed: list[CopyPlace] = field(default_factory=list)
+    judged: list[ArtifactOutcome | None] = field(default_factory=list)
+    """The verdict on each, if they were judged."""
 
 
 class _Prepared(NamedTuple):
@@ -223,7 +235,7 @@ class _Copy:
             group.found.append(item)
             group.placed.append(place)
         # all are planned before anything is written: what is refused is refused for all repositories of a registry
-        for group, plan in [(group, self._plan(group)) for group in groups.values()]:
+        for group, plan in self._trusted([(group, self._plan(group)) for group in groups.values()]):
             self._bring(group, plan, destination)
         return CopyResult(
             destination=safe(request.destination),
@@ -263,6 +275,11 @@ class _Copy:
                 "what comes on standard input is sent while it is read, and needs a repository to go to",
                 remedy=f"Name it: {destination}/team/app. Or save the tar to a file, and copy that.",
             )
+        if request.trust is not None and isinstance(destination, RegistryReference):
+            raise UsageError(
+                "what comes on standard input is sent while it is read, so it cannot be judged before",
+                remedy="Save the tar to a file, and copy that: cat > trip.tar",
+            )
         stream = self._input or sys.stdin.buffer
         if isinstance(destination, RegistryReference):
             repository = RegistryReference(registry=destination.registry, repository=destination.repository)
@@ -271,7 +288,7 @@ class _Copy:
         elif destination is None or is_tar(destination):
             raise UsageError("a tar from standard input needs no copy to become a tar", remedy="Use: cat > FILE")
         else:
-            with LayoutWriter(destination.path, verify_existing=request.verify_existing) as writer:
+            with LayoutWriter(destination.path, verify_existing=self._verify_existing) as writer:
                 received = receive(stream, writer, self._progress, keep=False)
             received.destination = open_directory(destination.path)
         self._streamed = frozenset(received.moved)
@@ -342,7 +359,7 @@ class _Copy:
                 self._room = room_in(Path(destination.path), found.to_write, found.largest_of(plan))
             self._account(group, plan, found.expected())
             return
-        with LayoutWriter(destination.path, link=request.link, verify_existing=request.verify_existing) as writer:
+        with LayoutWriter(destination.path, link=request.link, verify_existing=self._verify_existing) as writer:
             prepared = self._prepared(group, plan, destination, writer.layout)
             writer.replaced |= prepared.replaced
             self._move(group, prepared.plan, writer)
@@ -429,12 +446,40 @@ class _Copy:
             artifacts.append(item)
         return CopyPlan.of(artifacts, plan.nodes)
 
+    # --- judging ---
+
+    @property
+    def _verify_existing(self) -> bool:
+        return self._request.verify_existing or self._request.trust is not None
+
+    def _trusted(self, plans: list[tuple[_Group, CopyPlan]]) -> list[tuple[_Group, CopyPlan]]:
+        """The plans without what does not verify; all are judged together, as they are in one layout.
+
+        Raises UntrustedError for the first such artifact, unless the copy keeps going; AirgapError where nothing can
+        be judged.
+        """
+        request = self._request
+        if request.trust is None or request.clock is None:
+            return plans
+        from airgap.stages.gate import Gate, Planned
+
+        gate = Gate(trust=request.trust, clock=request.clock, scope=request.scope, selection=request.selection)
+        judgement = gate.judge([Planned(plan, group.found) for group, plan in plans], self._sources.opened())
+        return [(group, self._admitted(group, plan, judgement)) for group, plan in plans]
+
+    def _admitted(self, group: _Group, plan: CopyPlan, judgement: Judgement) -> CopyPlan:
+        keep_going = self._request.keep_going
+        pairs = list(zip(plan.artifacts, group.found, strict=True))
+        group.judged = [judgement.verdict(item, found) for item, found in pairs]
+        return CopyPlan.of([judgement.of(item, found, keep_going=keep_going) for item, found in pairs], plan.nodes)
+
     # --- accounting ---
 
     def _account(self, group: _Group, plan: CopyPlan, done: TransferResult) -> None:
         self._planned |= {node.descriptor.digest for node in plan.nodes.values()}
         moved = {**{key: TransferMethod.COPIED for key in plan.nodes if key[0] in self._streamed}, **done.moved}
-        for item, place, artifact in zip(group.found, group.placed, plan.artifacts, strict=True):
+        judged = group.judged or [None] * len(group.found)
+        for item, place, artifact, verdict in zip(group.found, group.placed, plan.artifacts, judged, strict=True):
             planned = landed(artifact, done.failures)
             error = done.error_of(planned)
             self._copied.append(
@@ -447,6 +492,7 @@ class _Copy:
                     planned=planned,
                     status=status_of(planned, error, moved, dry_run=self._request.dry_run),
                     error=error,
+                    judged=verdict,
                 )
             )
         self._totals = added(self._totals, plan, moved, done)
@@ -483,9 +529,11 @@ def _complete(request: CopyRequest) -> CopyRequest:
             "there is nothing to copy from",
             remedy="Name at least one source and then the destination: copy SRC DST.",
         )
-    if request.require_signature and not request.selection.brings(NOTARY_SIGNATURE):
+    _check_trust(request, sources)
+    demands = "--trust" if request.trust is not None else "--require-signature"
+    if (request.trust is not None or request.require_signature) and not request.selection.brings(NOTARY_SIGNATURE):
         raise UsageError(
-            "signatures are left behind by what is chosen of the referrers, and --require-signature demands one",
+            f"signatures are left behind by what is chosen of the referrers, and {demands} demands one",
             remedy="Leave out --exclude-referrers and --depth 0; with --artifact-type name signatures, too: "
             f"--artifact-type {NOTARY_SIGNATURE}",
         )
@@ -506,6 +554,20 @@ def _complete(request: CopyRequest) -> CopyRequest:
         check_output(request.lock_output, [*read, *([target] if target else [])], what="lock file")
         check_writable(request.lock_output, "lock file")
     return replace(request, sources=sources, lists=())
+
+
+def _check_trust(request: CopyRequest, sources: Sequence[str]) -> None:
+    """The trust directory stands apart from all that is read and written. Raises UsageError."""
+    if request.trust is None:
+        if request.scope is not None:
+            raise UsageError("a scope chooses a statement of a trust policy, and no trust directory is named")
+        return
+    if request.clock is None:
+        raise UsageError("a trust directory judges for a moment, and none is given")
+    path = request.trust if isinstance(request.trust, Path) else request.trust.path
+    check_apart(path, sources)
+    if written := _written(request.destination):
+        check_apart_from(path, Path(written.path), request.destination)
 
 
 def _written_registry(destination: str) -> frozenset[str]:

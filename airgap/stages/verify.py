@@ -110,6 +110,14 @@ class Earlier(NamedTuple):
     """The evidence in open layouts, used for all targets; None to read it from the layouts of the targets."""
 
 
+class Asked(NamedTuple):
+    """An artifact of an open target."""
+
+    digest: Digest
+    typed: str | None
+    """The full name by which the operator named it, if so."""
+
+
 def verify(
     request: VerifyRequest, trust: TrustDirectory | Location | Path, *, executor: Executor | None = None
 ) -> Outcome:
@@ -151,6 +159,30 @@ def verify_again(
             run.target(target)
         run.close()
         return run.outcome(moment)
+
+
+def verify_opened(
+    request: VerifyRequest,
+    trust: TrustDirectory | Location | Path,
+    target: Target,
+    asked: Iterable[Asked],
+    evidence: LayoutEvidence,
+) -> Outcome:
+    """Judge artifacts of an open target, which need not be on a medium; the outcome has one for each of `asked`.
+
+    `request.targets` is not used. `evidence`: that of layouts, used beside the target's own. What cannot be judged
+    raises AirgapError here; the policy and the trust stores raise TrustMaterialError.
+    """
+    directory = trust if isinstance(trust, TrustDirectory) else TrustDirectory.open(trust)
+    with ExitStack() as stack:
+
+        @cache
+        def pool() -> Executor:
+            return stack.enter_context(_threads())
+
+        run = _Verification(request, directory, directory.policy(), Earlier(), evidence, pool)
+        run.opened(target, asked)
+        return run.outcome(Moment(judged=request.at, clock=request.clock))
 
 
 def _unopened(targets: Iterable[str]) -> Iterator[Problem]:
@@ -197,20 +229,31 @@ class _Verification:
     def target(self, text: str) -> None:
         """Judge one target. An error becomes a problem, and the next target follows."""
         try:
-            target = self._targets.open(text)
-            content = self._contents(target)
-            roots = _roots(target)
-            alone = {root.descriptor for root in roots if target.is_whole and is_evidence_alone(target.graph, root)}
-            if len(alone) == len(roots):  # where nothing else is here it is what was asked for
-                alone.clear()
-            for root in roots:
-                if root.descriptor in alone:
-                    self._report_evidence(content(root.descriptor), text)
-                else:
-                    self._artifacts.append(self._artifact(target, content, root))
-            self._report_entries(target, text)
+            self._judge_target(self._targets.open(text), text)
         except AirgapError as error:
             self._problems.append(Problem.of(error, text))
+
+    def opened(self, target: Target, asked: Iterable[Asked]) -> None:
+        """The same for artifacts of an open target, which stays open. Raises AirgapError."""
+        self._enter(target)
+        for digest, typed in asked:
+            self._earlier = self._earlier._replace(typed=typed)
+            one = target._replace(reference=target.reference._replace(digest=digest))
+            self._judge_target(one, target.store.name)
+        self._leave(target)
+
+    def _judge_target(self, target: Target, text: str) -> None:
+        content = self._contents(target)
+        roots = _roots(target)
+        alone = {root.descriptor for root in roots if target.is_whole and is_evidence_alone(target.graph, root)}
+        if len(alone) == len(roots):  # where nothing else is here it is what was asked for
+            alone.clear()
+        for root in roots:
+            if root.descriptor in alone:
+                self._report_evidence(content(root.descriptor), text)
+            else:
+                self._artifacts.append(self._artifact(target, content, root))
+        self._report_entries(target, text)
 
     def close(self) -> None:
         """Closes the layout that is open."""

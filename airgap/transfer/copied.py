@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airgap.errors import AirgapError
 from airgap.files import write_file
@@ -14,6 +15,9 @@ from airgap.transfer.endpoint import TransferMethod
 from airgap.transfer.mover import TransferResult
 from airgap.transfer.plan import CopyPlan, Key, PlannedArtifact
 from airgap.transfer.room import Room
+
+if TYPE_CHECKING:
+    from airgap.verifier.outcome import ArtifactOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,8 @@ class CopiedArtifact:
     """`copied`, `current` (nothing was missing), `planned` (dry run), `partial` (referrers were left behind),
     `failed`."""
     error: AirgapError | None = None
+    judged: ArtifactOutcome | None = None
+    """The verdict that let it be copied, where one was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from airgap.oci.descriptor import Descriptor, Platform
+from airgap.oci.descriptor import IMAGE_CONFIG, Descriptor, Platform
 from tests.support.command import Ran, run_here
 from tests.support.copying import check_complete_but_declared
 from tests.support.layouts import LayoutBuilder, write_tree
@@ -101,6 +102,18 @@ def test_chooses_platforms_in_nested_indexes(tmp_path: Path) -> None:
     assert str(ours.digest) in here(tmp_path / "to")
     assert str(other.digest) not in here(tmp_path / "to")
     check_complete_but_declared(tmp_path / "to")
+
+
+def test_copies_again_what_crane_listed_and_a_copy_left_out(tmp_path: Path) -> None:
+    """crane writes the type of the config into the entries of an index, so a left-out platform might be a signature."""
+    box = LayoutBuilder()
+    entries = [replace(image(box, name, named=True), artifact_type=IMAGE_CONFIG) for name in ("amd64", "arm64")]
+    box.tag(box.add_index(*entries), "v1")
+    copy(box, tmp_path, "linux/amd64")
+    ran = run_here(["copy", str(tmp_path / "to"), str(tmp_path / "again")])
+    assert ran.code == 0, ran
+    assert run_here(["discover", str(tmp_path / "again")]).code == 0
+    check_complete_but_declared(tmp_path / "again")
 
 
 def test_copies_a_nested_index_without_the_platform_whole(tmp_path: Path) -> None:

@@ -1,0 +1,148 @@
+"""Judges what a copy will write before it is written: `airgap copy --trust`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from airgap import __version__
+from airgap.errors import UntrustedError
+from airgap.oci.content_mode import Content
+from airgap.oci.digest import Digest
+from airgap.oci.documents import LayoutOnDisk
+from airgap.oci.graph import Graph
+from airgap.oci.store import Store
+from airgap.oci.tags import cosign_target
+from airgap.oci.target import Target
+from airgap.reasons import ExitCode
+from airgap.revocation.artifact import find_target_evidence, is_evidence_alone
+from airgap.stages.verify import Asked, VerifyRequest, verify_opened
+from airgap.transfer.origins import FoundArtifact
+from airgap.transfer.plan import CopyPlan, PlannedArtifact, Selection
+from airgap.transfer.records import Records
+from airgap.trust.directory import TrustDirectory
+from airgap.trust.location import Location
+from airgap.verifier.layout_evidence import LayoutEvidence
+from airgap.verifier.outcome import ArtifactOutcome
+from airgap.verifier.planned import planned_target, refusal, untrusted
+
+
+class Planned(NamedTuple):
+    """A plan, and the artifact of a source for each of its artifacts."""
+
+    plan: CopyPlan
+    found: Sequence[FoundArtifact]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """By what a copy is judged."""
+
+    trust: TrustDirectory | Location | Path
+    clock: datetime
+    """The moment judged for."""
+    scope: str | None
+    """The repository for the policy; None: what the names and records say, as in a layout."""
+    selection: Selection
+
+    def judge(self, planned: Sequence[Planned], layouts: Iterable[tuple[Store, Graph]]) -> Judgement:
+        """The judgement of everything that is planned, with the evidence of the source `layouts` as well.
+
+        Raises UntrustedError for a problem of the whole, TrustMaterialError, and AirgapError where a signature or
+        evidence cannot be read.
+        """
+        target = self._target(planned)
+        wanted = [
+            _asked(item, found)
+            for plan, sources in planned
+            for item, found in zip(plan.artifacts, sources, strict=True)
+            if item.error is None and not _subjects(item) and not _proves_itself(item, target.graph)
+        ]
+        asked = tuple(dict.fromkeys(wanted))
+        outcome = verify_opened(
+            VerifyRequest(targets=(), at=self.clock, clock=self.clock, scope=self.scope, content=Content.MANIFESTS),
+            self.trust,
+            target,
+            asked,
+            LayoutEvidence(
+                {
+                    store.name: find_target_evidence(store, graph, store.name)
+                    for store, graph in layouts
+                    if isinstance(store, LayoutOnDisk)
+                }
+            ),
+        )
+        for problem in outcome.problems:
+            raise untrusted(problem, "nothing is copied: ", problem.exit_code)
+        return Judgement(dict(zip(asked, outcome.artifacts, strict=True)), target.graph)
+
+    def _target(self, planned: Sequence[Planned]) -> Target:
+        """All plans as one layout, with the records of a copy, so that verifying the copy gives the same verdicts."""
+        records = Records(tool=__version__, at=self.clock, selection=self.selection)
+        whole = [records.add_to(plan, found) for plan, found in planned]
+        named = [
+            (artifact, item.tags if item.from_layout or _subjects(artifact) else ())
+            for plan, (_, found) in zip(whole, planned, strict=True)
+            for artifact, item in zip(plan.artifacts, found, strict=True)
+            if artifact.error is None
+        ]
+        nodes = {key: node for plan in whole for key, node in plan.nodes.items()}
+        return planned_target(CopyPlan.of([item for item, _ in named], nodes), [tags for _, tags in named])
+
+
+def _asked(item: PlannedArtifact, found: FoundArtifact) -> Asked:
+    typed = found.repository.name if found.repository and not found.from_layout else None
+    return Asked(item.wanted.descriptor.digest, typed)
+
+
+def _subjects(item: PlannedArtifact) -> frozenset[Digest]:
+    """What an artifact under cosign's tags is about; empty for what has another name."""
+    found = [cosign_target(tag) for tag in item.wanted.tags]
+    return frozenset(target for target in found if target is not None) if all(found) else frozenset()
+
+
+def _proves_itself(item: PlannedArtifact, graph: Graph) -> bool:
+    digest = item.wanted.descriptor.digest
+    return any(root.descriptor.digest == digest and is_evidence_alone(graph, root) for root in graph.roots())
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdicts on everything that is planned."""
+
+    _outcomes: Mapping[Asked, ArtifactOutcome]
+    _graph: Graph
+
+    def verdict(self, item: PlannedArtifact, found: FoundArtifact) -> ArtifactOutcome | None:
+        """That on one artifact; None for what comes with another one (cosign's tags), and for evidence."""
+        return self._outcomes.get(_asked(item, found))
+
+    def of(self, item: PlannedArtifact, found: FoundArtifact, *, keep_going: bool) -> PlannedArtifact:
+        """The artifact, or with an error if it may not be copied. Raises that, unless the copy keeps going."""
+        if item.error is not None:
+            return item
+        try:
+            return self._checked(item, found)
+        except UntrustedError as error:
+            if not keep_going:
+                raise
+            return PlannedArtifact(wanted=item.wanted, error=error)
+
+    def _checked(self, item: PlannedArtifact, found: FoundArtifact) -> PlannedArtifact:
+        outcome = self.verdict(item, found)
+        if outcome is not None:
+            if outcome.exit_code:
+                raise refusal(outcome, item.wanted.reference)
+            return replace(item, must_be_signed=outcome.accepted is not None)
+        if subjects := _subjects(item):
+            passed = {asked.digest for asked, outcome in self._outcomes.items() if not outcome.exit_code}
+            if subjects <= passed:
+                return item
+            message = "is not copied: the artifact that it is about is not among those that verify"
+            raise UntrustedError(f"{item.wanted.reference} {message}", exit_code=ExitCode.UNSIGNED, reason=None)
+        if _proves_itself(item, self._graph):
+            return item
+        raise TypeError("an artifact was not judged")

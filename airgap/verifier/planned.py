@@ -1,0 +1,137 @@
+"""What a copy will write, for the verifier to judge before it is written.
+
+The manifests are those of the plan, in memory. Of blobs only those are held that a judgement of signatures reads:
+envelopes, evidence and records. The copy hashes the others when it moves them.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from airgap import limits
+from airgap.errors import ContentError, LimitError, UntrustedError
+from airgap.oci.descriptor import ACQUISITION, ENVELOPE_TYPES, Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.graph import Graph
+from airgap.oci.manifest import Index, Manifest, parse_layout_index
+from airgap.oci.reference import LayoutReference
+from airgap.oci.target import Target
+from airgap.problem import Problem
+from airgap.revocation.artifact import evidence_of, possible_evidence_of
+from airgap.signature.signature_manifest import is_signature
+from airgap.transfer.checked_bytes import copy_checked, no_advance
+from airgap.transfer.endpoint import Entry
+from airgap.transfer.index_writer import index_document
+from airgap.transfer.plan import CopyPlan, Node
+from airgap.transfer.sources import MemoryFile
+from airgap.verifier.outcome import ArtifactOutcome
+
+_NAME: Final = "the copy"
+
+
+class PlannedStore:
+    """A `Store` of the content of a plan. Everything in it was compared with its digest."""
+
+    name: Final = _NAME
+
+    def __init__(self, plan: CopyPlan, entries: Sequence[Entry]) -> None:
+        """Reads the small blobs from their sources. Raises AirgapError where one cannot be read."""
+        self._index: Final = parse_layout_index(index_document(entries))
+        self._sizes: Final = {node.descriptor.digest: node.descriptor.size for node in plan.nodes.values()}
+        self._held: Final[dict[Digest, bytes]] = {}
+        self._bytes = 0
+        blobs = {node.descriptor.digest: node for node in plan.nodes.values() if node.manifest is None}
+        for node in plan.nodes.values():
+            if node.manifest is not None:
+                self._held[node.descriptor.digest] = node.manifest.raw
+        for wanted in _read_by_judgements(plan):
+            if wanted.digest in blobs and wanted.digest not in self._held and wanted.size <= limits.CRL_FILE_BYTES:
+                self._hold(blobs[wanted.digest])
+
+    def _hold(self, node: Node) -> None:
+        self._bytes += node.descriptor.size
+        if self._bytes > limits.BOX_EVIDENCE_BYTES:
+            raise LimitError(
+                f"the signatures and evidence to copy have more than {limits.BOX_EVIDENCE_BYTES} bytes together",
+                remedy="Copy in several runs, some artifacts at a time.",
+            )
+        content = bytearray()
+        stream = node.source.open(node.descriptor)
+        try:
+            copy_checked(stream, node.descriptor, content.extend, no_advance)
+        finally:
+            stream.close()
+        self._held[node.descriptor.digest] = bytes(content)
+
+    def index(self) -> Index:
+        """See `Store`."""
+        return self._index
+
+    def size(self, digest: Digest) -> int | None:
+        """See `Store`: also of blobs that are not held."""
+        return self._sizes.get(digest)
+
+    def open(self, digest: Digest) -> io.RawIOBase:
+        """See `Store`."""
+        if digest in self._held:
+            return MemoryFile(self._held[digest])
+        reason = "content.unreadable" if digest in self._sizes else "content.missing"
+        raise ContentError(reason, f"{digest} is not read before it is copied", digest=str(digest))
+
+
+def _read_by_judgements(plan: CopyPlan) -> Iterator[Descriptor]:
+    """Envelopes, evidence, records and configs; and artifacts of unknown types, which may hide a manifest."""
+    for node in plan.nodes.values():
+        manifest = node.manifest
+        if isinstance(manifest, Manifest):
+            whole = is_signature(manifest) or manifest.artifact_type == ACQUISITION
+            for name, item in manifest.successors():
+                if whole or name == "config" or item.media_type in ENVELOPE_TYPES:
+                    yield item
+            yield from evidence_of(manifest)
+            yield from possible_evidence_of(manifest)
+    yield from (artifact.wanted.descriptor for artifact in plan.artifacts)
+
+
+def planned_target(plan: CopyPlan, names: Sequence[Sequence[str]]) -> Target:
+    """The artifacts of a plan without errors, as a layout that holds nothing else. `names`: those of each in it.
+
+    Raises AirgapError.
+    """
+    entries = tuple(
+        entry
+        for artifact, tags in zip(plan.artifacts, names, strict=True)
+        for entry in replace(artifact, wanted=replace(artifact.wanted, tags=tuple(tags))).entries()
+    )
+    store = PlannedStore(plan, entries)
+    return Target(LayoutReference(path=_NAME), store, Graph(store))
+
+
+def refusal(outcome: ArtifactOutcome, name: str) -> UntrustedError:
+    """Why an artifact that is called `name` is not copied."""
+    return untrusted(_first_problem(outcome), f"{name} is not copied: ", outcome.exit_code)
+
+
+def untrusted(problem: Problem, prefix: str, exit_code: int) -> UntrustedError:
+    """The error of a problem of a judgement."""
+    reason = f" [{problem.reason}]" if problem.reason else ""
+    return UntrustedError(
+        f"{prefix}{problem.message}{reason}", exit_code=exit_code, reason=problem.reason, remedy=problem.remedy
+    )
+
+
+def _first_problem(outcome: ArtifactOutcome) -> Problem:
+    if problem := outcome.unjudged or outcome.unsigned:
+        return problem
+    # of several signatures, one that is as bad as the artifact
+    for signature in sorted(outcome.signatures, key=lambda item: outcome.exit_code not in item.exit_codes):
+        for finding in signature.findings:
+            if finding.blocks:
+                message = f"{finding.check.value}: {finding.message}"
+                return Problem(message=message, reason=finding.reason, remedy=finding.shown_remedy)
+    for wrong in outcome.content.problems if outcome.content else ():
+        return wrong.beside(outcome.reference)
+    return Problem(message=f"it is judged {outcome.verdict.value}")

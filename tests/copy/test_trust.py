@@ -1,0 +1,225 @@
+"""`copy --trust`: nothing is written that does not verify, and exit codes are those of verify."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from airgap.oci.digest import Digest
+from tests.regressions.test_evidence_of_a_target_counts_wherever_it_lies import LEAF, REVOKING
+from tests.support.clock import set_clock
+from tests.support.command import Ran, run_here
+from tests.support.crls import crl
+from tests.support.pki import AT
+from tests.support.registry import LoopbackRegistry
+from tests.support.scenario import Scene, Written, add_image, with_everything
+from tests.support.trust import REPOSITORY, oci_policy, statement
+
+
+@pytest.fixture(autouse=True)
+def _then(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_clock(monkeypatch, AT)
+
+
+def copy(written: Written, *arguments: object, scope: str | None = REPOSITORY) -> Ran:
+    named = ["--scope", scope] if scope else []
+    return run_here(["copy", "--trust", str(written.trust), *named, *map(str, arguments)])
+
+
+def unsigned(scene: Scene) -> None:
+    scene.signatures.clear()
+
+
+def invalid(scene: Scene) -> None:
+    scene.signature.options["protected"] = {"alg": "none"}
+
+
+def of_another(scene: Scene) -> None:
+    scene.signature.target = {"digest": str(Digest.of(b"another"))}
+
+
+def without_anchor(scene: Scene) -> None:
+    scene.stores = {"ca:harbour": [with_everything().signature.leaf.root]}
+
+
+def revoked_by_a_loose_file(scene: Scene) -> None:
+    """Only who verifies the source sees it, and a copy to a registry cannot have it."""
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": crl(LEAF.root, number=1)}
+    scene.box.extra_files |= {"crls/r.crl": REVOKING}
+
+
+def without_crl(scene: Scene) -> None:
+    scene.sign_with(LEAF)
+
+
+def without_policy(scene: Scene) -> None:
+    scene.policy = b"{}"
+
+
+BAD: dict[str, tuple[Callable[[Scene], None], int]] = {
+    "unsigned": (unsigned, 10),
+    "invalid": (invalid, 12),
+    "of another artifact": (of_another, 12),
+    "no anchor": (without_anchor, 13),
+    "revoked": (revoked_by_a_loose_file, 14),
+    "no CRL": (without_crl, 15),
+    "no policy": (without_policy, 18),
+}
+
+
+@pytest.mark.parametrize("index", [False, True])
+def test_copies_what_verifies_to_all_places(tmp_path: Path, registry: LoopbackRegistry, *, index: bool) -> None:
+    written = with_everything(index=index).write(tmp_path)
+    stages = [written.layout, f"{registry.host}/app", tmp_path / "second", tmp_path / "third.tar"]
+    for number, (source, destination) in enumerate(pairwise(stages)):
+        ran = copy(written, f"{source}:v1" if number else source, destination)
+        assert ran.code == 0, ran
+        assert f"signed by {written_signer(written)}" in ran.out
+    document = copy(written, "--dry-run", stages[-1], f"{registry.host}/again", "--format", "json").document
+    assert document["artifacts"][0]["judged"]["verdict"] == "pass"
+    assert document["artifacts"][0]["judged"]["scope"] == REPOSITORY
+
+
+def written_signer(written: Written) -> str:
+    (found,) = run_here(written.arguments()).document["artifacts"]
+    return str(found["signatures"][0]["signer"]["subject"])
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_writes_nothing_that_does_not_verify(tmp_path: Path, target: LoopbackRegistry, name: str) -> None:
+    spoil, code = BAD[name]
+    scene = Scene()
+    spoil(scene)
+    written = scene.write(tmp_path)
+    assert run_here(written.arguments()).code == code
+    for destination in (tmp_path / "to", tmp_path / "to.tar"):
+        assert copy(written, written.layout, destination).code == code
+        assert not destination.exists()
+    ran = copy(written, written.layout, f"{target.host}/app", "--format", "json")
+    assert (ran.code, ran.document["exit_code"], ran.document["error"]["exit_code"]) == (code, code, code)
+    assert not target.requests("PUT")
+    assert not target.requests("POST")
+
+
+@pytest.mark.parametrize("name", sorted(BAD.keys() - {"no policy", "revoked"}))
+def test_judges_what_a_registry_has(tmp_path: Path, registry: LoopbackRegistry, name: str) -> None:
+    spoil, code = BAD[name]
+    scene = Scene()
+    spoil(scene)
+    written = scene.write(tmp_path)
+    assert run_here(["copy", str(written.layout), f"{registry.host}/app"]).code == 0
+    assert copy(written, f"{registry.host}/app:v1", tmp_path / "to").code == code
+    assert not (tmp_path / "to").exists()
+
+
+def test_keeps_going_with_what_verifies(tmp_path: Path, target: LoopbackRegistry) -> None:
+    scene = Scene()
+    scene.box.tag(add_image(scene.box, "arm64"), "bad")
+    written = scene.write(tmp_path)
+    assert copy(written, written.layout, f"{target.host}/app").code == 10
+    ran = copy(written, "--keep-going", written.layout, f"{target.host}/app", "--format", "json")
+    assert ran.code == 20
+    assert {item["tags"][0]: item["status"] for item in ran.document["artifacts"]} == {"v1": "copied", "bad": "failed"}
+    (failed,) = (item for item in ran.document["artifacts"] if item["status"] == "failed")
+    assert (failed["error"]["exit_code"], failed["error"]["reason"]) == (10, "signature.none")
+    assert set(target.repositories["app"].tags) == {"v1"}
+
+
+def test_content_that_is_wrong_gets_no_tag(tmp_path: Path, target: LoopbackRegistry) -> None:
+    """Signatures are judged before; all bytes are hashed when they move."""
+    scene = Scene()
+    written = scene.write(tmp_path)
+    layer = Digest.of(b"amd64 layer 0\n" * 8)
+    path = written.layout / "blobs/sha256" / layer.encoded
+    path.write_bytes(path.read_bytes()[::-1])
+    assert copy(written, written.layout, f"{target.host}/app").code == 16
+    assert not target.repositories["app"].tags
+    assert copy(written, written.layout, tmp_path / "to").code == 16
+    assert not json.loads((tmp_path / "to/index.json").read_bytes())["manifests"]
+
+
+def test_content_that_is_wrong_in_the_destination_is_replaced(tmp_path: Path) -> None:
+    """A copy relies on what is there by its name and size; one that was judged does not."""
+    written = Scene().write(tmp_path)
+    assert run_here(["copy", str(written.layout), str(tmp_path / "to")]).code == 0
+    path = tmp_path / "to/blobs/sha256" / Digest.of(b"amd64 layer 0\n" * 8).encoded
+    good = path.read_bytes()
+    path.chmod(0o644)
+    path.write_bytes(good[::-1])
+    assert copy(written, written.layout, tmp_path / "to").code == 0
+    assert path.read_bytes() == good
+
+
+def test_a_left_out_platform_is_no_fault(tmp_path: Path) -> None:
+    written = Scene(index=True).write(tmp_path)
+    for source, destination in ((written.layout, tmp_path / "to"), (tmp_path / "to", tmp_path / "again")):
+        assert copy(written, "--platform", "linux/amd64", source, destination).code == 0
+
+
+def test_the_repository_that_was_typed_chooses_the_statement(tmp_path: Path, target: LoopbackRegistry) -> None:
+    """As a full name does that is typed as a tag; a record in a layout chooses no weaker one."""
+    scene = Scene()
+    scene.policy = oci_policy(
+        statement(
+            registryScopes=[f"{target.host}/app"],
+            signatureVerification={"level": "skip"},
+            trustStores=[],
+            trustedIdentities=[],
+        ),
+        statement(name="others", registryScopes=["*"]),
+    )
+    scene.signatures.clear()
+    written = scene.write(tmp_path)
+    for repository in ("app", "other"):
+        assert run_here(["copy", str(written.layout), f"{target.host}/{repository}"]).code == 0
+    ran = copy(written, f"{target.host}/app:v1", tmp_path / "to", scope=None)
+    assert ran.code == 0, ran
+    assert "the policy skips it: NOTHING proves who made it" in ran.out
+    assert copy(written, f"{target.host}/other:v1", tmp_path / "no", scope=None).code == 10
+    both = [f"{target.host}/app:v1", f"{target.host}/other:v1"]
+    assert copy(written, "--keep-going", *both, tmp_path / "both", scope=None).code == 20
+    assert copy(written, tmp_path / "to", f"{target.host}/again", scope=None).code == 13
+
+
+def test_cosign_tags_come_with_what_they_are_about(tmp_path: Path, target: LoopbackRegistry) -> None:
+    scene = Scene()
+    written = scene.write(tmp_path)
+    assert run_here(["copy", str(written.layout), f"{target.host}/app"]).code == 0
+    for about, code in ((written.digest, 0), (str(Digest.of(b"another")), 10)):
+        target.put_image("app", layers=(b"cosign",), tag=f"{about.replace(':', '-')}.sig")
+        ran = copy(written, "--all-tags", f"{target.host}/app", tmp_path / f"to{code}")
+        assert ran.code == code, ran
+
+
+def test_what_comes_on_standard_input_is_judged_before_it_is_named(
+    tmp_path: Path, target: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, spoil, code in (("good", lambda _: None, 0), ("bad", unsigned, 10)):
+        scene = Scene(archive=True)
+        spoil(scene)
+        (tmp_path / name).mkdir()
+        written = scene.write(tmp_path / name)
+        with written.layout.open("rb") as stream:
+            monkeypatch.setattr("sys.stdin", type("Standard", (), {"buffer": stream}))
+            assert copy(written, "-", tmp_path / name / "to").code == code
+        index = json.loads((tmp_path / name / "to/index.json").read_bytes())
+        assert bool(index["manifests"]) is not bool(code)
+        ran = copy(written, "-", f"{target.host}/app")
+        assert (ran.code, "cannot be judged before" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--exclude-referrers", "SOURCE", "to"], ["--depth", "0", "SOURCE", "to"], ["SOURCE", "TRUST/to"]],
+)
+def test_refuses_what_cannot_be_meant(tmp_path: Path, arguments: list[str]) -> None:
+    written = Scene().write(tmp_path)
+    places = {"SOURCE": str(written.layout), "TRUST/to": str(written.trust / "to"), "to": str(tmp_path / "to")}
+    assert copy(written, *(places.get(item, item) for item in arguments)).code == 2
+    ran = run_here(["copy", "--scope", REPOSITORY, str(written.layout), str(tmp_path / "to")])
+    assert (ran.code, "no trust directory is named" in ran.err) == (2, True)
