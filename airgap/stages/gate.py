@@ -14,6 +14,7 @@ from airgap.oci.content_mode import Content
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LayoutOnDisk
 from airgap.oci.graph import Graph
+from airgap.oci.nodes import Root
 from airgap.oci.store import Store
 from airgap.oci.tags import cosign_target
 from airgap.oci.target import Target
@@ -59,7 +60,7 @@ class Gate:
             _asked(item, found)
             for plan, sources in planned
             for item, found in zip(plan.artifacts, sources, strict=True)
-            if item.error is None and not _subjects(item) and not _proves_itself(item, target.graph)
+            if item.error is None and not _is_carried(item, target.graph) and not _proves_itself(item, target.graph)
         ]
         asked = tuple(dict.fromkeys(wanted))
         outcome = verify_opened(
@@ -104,9 +105,18 @@ def _subjects(item: PlannedArtifact) -> frozenset[Digest]:
     return frozenset(target for target in found if target is not None) if all(found) else frozenset()
 
 
+def _is_carried(item: PlannedArtifact, graph: Graph) -> bool:
+    """Whether it comes with what it is about. An image is judged by itself: tools run it by any tag."""
+    return bool(_subjects(item)) and not any(_is_of(root, item) for root in graph.roots())
+
+
 def _proves_itself(item: PlannedArtifact, graph: Graph) -> bool:
-    digest = item.wanted.descriptor.digest
-    return any(root.descriptor.digest == digest and is_evidence_alone(graph, root) for root in graph.roots())
+    is_named = bool(item.wanted.tags)
+    return not is_named and any(_is_of(root, item) and is_evidence_alone(graph, root) for root in graph.roots())
+
+
+def _is_of(root: Root, item: PlannedArtifact) -> bool:
+    return root.descriptor.digest == item.wanted.descriptor.digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +147,9 @@ class Judgement:
             if outcome.exit_code:
                 raise refusal(outcome, item.wanted.reference)
             return replace(item, must_be_signed=outcome.accepted is not None)
-        if subjects := _subjects(item):
+        if _is_carried(item, self._graph):
             passed = {asked.digest for asked, outcome in self._outcomes.items() if not outcome.exit_code}
-            if subjects <= passed:
+            if _subjects(item) <= passed:
                 return item
             message = "is not copied: the artifact that it is about is not among those that verify"
             raise UntrustedError(f"{item.wanted.reference} {message}", exit_code=ExitCode.UNSIGNED, reason=None)

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
-from tests.regressions.test_evidence_of_a_target_counts_wherever_it_lies import LEAF, REVOKING
+from airgap.revocation.artifact import EVIDENCE_TYPE
+from tests.regressions.test_evidence_of_a_target_counts_wherever_it_lies import LEAF, REVOKING, attach
 from tests.support.clock import set_clock
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl
@@ -18,6 +20,9 @@ from tests.support.pki import AT
 from tests.support.registry import LoopbackRegistry
 from tests.support.scenario import Scene, Written, add_image, with_everything
 from tests.support.trust import REPOSITORY, oci_policy, statement
+
+ABOUT = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(b"absent"), size=6)
+COSIGN = "application/vnd.dev.cosign.simplesigning.v1+json"
 
 
 @pytest.fixture(autouse=True)
@@ -190,10 +195,39 @@ def test_cosign_tags_come_with_what_they_are_about(tmp_path: Path, target: Loopb
     scene = Scene()
     written = scene.write(tmp_path)
     assert run_here(["copy", str(written.layout), f"{target.host}/app"]).code == 0
-    for about, code in ((written.digest, 0), (str(Digest.of(b"another")), 10)):
-        target.put_image("app", layers=(b"cosign",), tag=f"{about.replace(':', '-')}.sig")
-        ran = copy(written, "--all-tags", f"{target.host}/app", tmp_path / f"to{code}")
-        assert ran.code == code, ran
+    layer = {"mediaType": COSIGN, "digest": target.put_blob("app", b"{}"), "size": 2}
+    config = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": layer["digest"], "size": 2}
+    signature = {"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": config, "layers": [layer]}
+    sig = f"{written.digest.replace(':', '-')}.sig"
+    target.put_manifest("app", signature, tag=sig)
+    assert copy(written, "--all-tags", f"{target.host}/app", tmp_path / "to").code == 0
+    target.put_manifest("app", signature, tag=sig.replace(written.digest[-3:], "000"))
+    assert copy(written, "--all-tags", f"{target.host}/app", tmp_path / "another").code == 10
+
+
+def test_an_image_under_a_tag_of_cosign_is_judged(tmp_path: Path, target: LoopbackRegistry) -> None:
+    """Tools run it by that name."""
+    written = Scene().write(tmp_path)
+    assert run_here(["copy", str(written.layout), f"{target.host}/app"]).code == 0
+    target.put_image("app", layers=(b"evil",), tag=f"{written.digest.replace(':', '-')}.sig")
+    assert copy(written, "--all-tags", f"{target.host}/app", tmp_path / "to").code == 10
+    ran = copy(written, "--all-tags", "--keep-going", f"{target.host}/app", tmp_path / "to", "--format", "json")
+    assert ran.code == 20
+    assert [item["status"] for item in ran.document["artifacts"] if ".sig" in item["tags"][0]] == ["failed"]
+
+
+def test_evidence_with_a_name_is_judged(tmp_path: Path) -> None:
+    """Without a name it proves itself; with one it is an artifact as any other."""
+    scene = Scene()
+    scene.packing.append(lambda box, _: box.list(attach(box, ABOUT, crl(LEAF.root))))
+    written = scene.write(tmp_path)
+    assert copy(written, written.layout, tmp_path / "to").code == run_here(written.arguments()).code == 0
+    index = json.loads((written.layout / "index.json").read_bytes())
+    for entry in index["manifests"]:
+        if entry.get("artifactType") == EVIDENCE_TYPE:
+            entry["annotations"] = {"org.opencontainers.image.ref.name": "v2"}
+    (written.layout / "index.json").write_text(json.dumps(index))
+    assert copy(written, written.layout, tmp_path / "named").code == 10
 
 
 def test_what_comes_on_standard_input_is_judged_before_it_is_named(
