@@ -170,6 +170,15 @@ TAR_MEMBERS: Final = 2_000_000
 TAR_BYTES: Final = 2**60
 """One member of a tar: larger numbers are damage, and additions to them would overflow elsewhere."""
 
+UNPACKED_BYTES: Final = 1024 * MIB
+"""A compressed tar may unpack to so much, whatever its size is; beyond that, `UNPACKED_RATIO` counts."""
+
+UNPACKED_RATIO: Final = 50
+"""How many times larger a compressed tar may become: layers are compressed already; other files shrink to a tenth."""
+
+UNPACKER_BYTES: Final = 256 * MIB
+"""Memory for unpacking xz: `xz -9` needs 65 MiB, a hostile file could ask for 4 GiB."""
+
 TAR_PAX_BYTES: Final = 512 * KIB
 """One PAX extended header: names and sizes need some hundred bytes. bsdtar fails for a record of a megabyte."""
 

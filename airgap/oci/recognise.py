@@ -67,10 +67,12 @@ def _packed(magic: bytes, name: str, tool: str) -> _Kind:
     )
 
 
+GZIP: Final = b"\x1f\x8b"
+XZ: Final = b"\xfd7zXZ\x00"
 _PACKED: Final = (
-    _compressed(b"\x1f\x8b", "a gzip file", "gunzip"),
+    _compressed(GZIP, "a gzip file", "gunzip"),
     _compressed(b"\x28\xb5\x2f\xfd", "a zstd file", "zstd -d"),
-    _compressed(b"\xfd7zXZ\x00", "an xz file", "unxz"),
+    _compressed(XZ, "an xz file", "unxz"),
     _compressed(b"BZh", "a bzip2 file", "bunzip2"),
     _compressed(b"\x04\x22\x4d\x18", "an lz4 file", "lz4 -d"),
     _packed(b"PK\x03\x04", "a zip file", "unzip"),

@@ -16,7 +16,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.nodes import Root, reported_elsewhere
-from airgap.oci.open import open_layout
+from airgap.oci.open import Layout, open_layout
 from airgap.oci.record import FoundRecord, find_records
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference, parse_registry_reference
 from airgap.oci.store import Store
@@ -136,7 +136,7 @@ class Sources:
     def _in_layout(self, reference: LayoutReference, choice: Choice) -> Findings:
         path = os.path.realpath(reference.path)
         if path not in self._layouts:
-            layout = open_layout(reference.path)
+            layout = _open(reference.path)
             self._stack.callback(layout.close)
             self._layouts[path] = _OpenLayout(layout)
         return self._layouts[path].findings(reference, choice)
@@ -145,6 +145,14 @@ class Sources:
         """The layouts that were opened."""
         for layout in self._layouts.values():
             yield layout.store, layout.graph
+
+
+def _open(path: str) -> Layout:
+    if os.path.isdir(path):  # noqa: PTH112 - a text that is no path is none
+        return open_layout(path)
+    from airgap.transfer.unpacking import open_source  # no reader of tars is loaded for a directory
+
+    return open_source(path)
 
 
 def find_all(store: Store, name: str) -> Findings:

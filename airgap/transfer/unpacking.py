@@ -1,0 +1,121 @@
+"""Compressed tars as sources of a copy: unpacked once into a temporary file without a name, which is read in place."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tempfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from airgap import limits
+from airgap.errors import ContentError
+from airgap.oci.archive import open_archive
+from airgap.oci.documents import malformed, open_regular
+from airgap.oci.open import Layout, open_layout
+from airgap.oci.recognise import GZIP, XZ
+from airgap.text import safe
+from airgap.transfer.checked_bytes import WriteError, write_all, writing
+
+_PIECE: Final = limits.MIB
+_TOOLS: Final = {GZIP: "gunzip", XZ: "unxz"}
+
+
+def open_source(path: str) -> Layout:
+    """The layout at `path`, which may be a tar that gzip or xz compressed.
+
+    Nothing of it is left when it is closed, or when the process is killed. Raises what `open_layout` raises, and
+    WriteError.
+    """
+    magic = _magic(path)
+    if magic is None:
+        return open_layout(path)
+    place = str(Path(path).resolve())
+    try:
+        return open_archive(path, file=_unpacked(place, path, magic))
+    except WriteError as error:
+        error.remedy = (
+            f"Name a folder with room in $TMPDIR; or unpack it ({_TOOLS[magic]} {safe(path)}), and copy that."
+        )
+        raise
+
+
+def _magic(path: str) -> bytes | None:
+    """The first bytes of a file of a kind that is unpacked; None for all else, also for what cannot be read."""
+    try:
+        with Path(path).resolve().open("rb") if Path(path).is_file() else io.BytesIO() as file:
+            head = file.read(len(XZ))
+    except (OSError, ValueError):
+        return None
+    found = next((magic for magic in _TOOLS if head.startswith(magic)), None)
+    return None if found == XZ and not _has_lzma() else found
+
+
+def _has_lzma() -> bool:
+    try:
+        import lzma  # noqa: F401 - some builds of Python lack it
+    except ImportError:
+        return False
+    return True
+
+
+def _unpacked(place: str, name: str, magic: bytes) -> io.FileIO:
+    with open_regular(place) as packed, tempfile.TemporaryFile(buffering=0) as file:
+        write = write_all(file.fileno())
+        total = 0
+        pieces = _gzip_pieces(packed) if magic == GZIP else _xz_pieces(packed)
+        for piece in _told(pieces, name):
+            total += len(piece)
+            if total > limits.UNPACKED_BYTES + limits.UNPACKED_RATIO * packed.tell():
+                raise malformed(
+                    f"{safe(name)} unpacks to more than {limits.UNPACKED_RATIO} times its size",
+                    remedy=f"If that is right, unpack it ({_TOOLS[magic]} {safe(name)}), and copy what comes out.",
+                )
+            with writing(tempfile.gettempdir()):
+                write(memoryview(piece))
+        return io.FileIO(os.dup(file.fileno()), "rb")
+
+
+def _told(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
+    """The pieces; faults of the compressed file are told as those of content."""
+    try:
+        yield from pieces
+    except EOFError:
+        raise _damaged(name, "it is cut short") from None
+    except (OSError, zlib.error, ValueError) as error:
+        raise _damaged(name, safe(error, limit=160)) from None
+
+
+def _damaged(name: str, why: str) -> ContentError:
+    return malformed(f"{safe(name)} cannot be unpacked: {why}", remedy="Copy it again from where it came from.")
+
+
+def _gzip_pieces(packed: io.FileIO) -> Iterator[bytes]:
+    with gzip.GzipFile(fileobj=packed, mode="rb") as file:
+        while piece := file.read(_PIECE):
+            yield piece
+
+
+def _xz_pieces(packed: io.FileIO) -> Iterator[bytes]:
+    """All streams of an xz file, in bounded memory; padding between them is skipped (xz file format, 2.2)."""
+    import lzma
+
+    data = packed.read(_PIECE)
+    while data := data.lstrip(b"\0") or packed.read(_PIECE):
+        if not data.strip(b"\0"):
+            continue
+        unpacker = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=limits.UNPACKER_BYTES)
+        try:
+            while not unpacker.eof:
+                if not data and unpacker.needs_input and not (data := packed.read(_PIECE)):
+                    raise EOFError
+                piece = unpacker.decompress(data, _PIECE)
+                data = b""
+                if piece:
+                    yield piece
+        except lzma.LZMAError as error:
+            raise ValueError(str(error)) from None
+        data = unpacker.unused_data

@@ -1,0 +1,117 @@
+"""Tars that gzip or xz compressed are sources of a copy: unpacked once, into a file that has no name."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import lzma
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from airgap import limits
+from tests.support.command import Ran, run_here
+from tests.support.copying import check_complete, family
+from tests.support.layouts import tar_of
+from tests.support.registry import LoopbackRegistry
+
+Pack = Callable[[bytes], bytes]
+PACKERS: dict[str, Pack] = {"gzip": gzip.compress, "xz": lzma.compress}
+
+
+def in_streams(data: bytes) -> bytes:
+    """As `xz` and `gzip` write files that are joined; xz may fill up with zeros between them."""
+    return lzma.compress(data[:5000]) + bytes(8) + lzma.compress(data[5000:]) + bytes(4)
+
+
+def packed(folder: Path, pack: Pack, name: str = "trip.tar.gz") -> Path:
+    path = folder / name
+    path.write_bytes(pack(tar_of(family().box.files())))
+    return path
+
+
+@pytest.mark.parametrize(
+    "pack", [*PACKERS.values(), in_streams, lambda data: gzip.compress(data[:700]) + gzip.compress(data[700:])]
+)
+def test_copies_from_a_compressed_tar(tmp_path: Path, target: LoopbackRegistry, pack: Pack) -> None:
+    made = family()
+    path = packed(tmp_path, pack)
+    before = path.read_bytes()
+    for source, destination in ((path, tmp_path / "to"), (f"{path}:v1", tmp_path / "to.tar")):
+        ran = run_here(["copy", str(source), str(destination)])
+        assert ran.code == 0, ran
+        check_complete(destination, made.index)
+    ran = run_here(["copy", str(path), f"{target.host}/app"])
+    assert (ran.code, target.repositories["app"].tags["v1"]) == (0, str(made.index.digest))
+    assert path.read_bytes() == before
+    assert {item.name for item in tmp_path.iterdir()} == {"trip.tar.gz", "to", "to.tar"}
+
+
+@pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda data: data[: len(data) // 2], "cannot be unpacked: it is cut short"),
+        (lambda data: data[:-3], "cannot be unpacked: it is cut short"),
+        (lambda data: data[:-3] + b"xyz", "cannot be unpacked"),
+        (lambda data: data + b"more", "cannot be unpacked"),
+    ],
+    ids=["cut", "cut at the end", "damaged", "more"],
+)
+def test_refuses_a_damaged_compressed_tar(
+    tmp_path: Path, pack: Pack, spoil: Callable[[bytes], bytes], says: str
+) -> None:
+    path = packed(tmp_path, lambda data: spoil(pack(data)))
+    ran = run_here(["copy", str(path), str(tmp_path / "to")])
+    assert (ran.code, says in ran.err) == (16, True), ran
+    assert not (tmp_path / "to").exists()
+
+
+@pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)
+def test_refuses_what_unpacks_to_very_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: Pack) -> None:
+    monkeypatch.setattr(limits, "UNPACKED_BYTES", limits.MIB)
+    path = tmp_path / "bomb.tar.gz"
+    path.write_bytes(pack(bytes(16 * limits.MIB)))
+    ran = run_here(["copy", str(path), str(tmp_path / "to")])
+    assert (ran.code, "unpacks to more than 50 times its size" in ran.err) == (16, True), ran
+
+
+def test_bounds_the_memory_for_xz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "UNPACKER_BYTES", limits.MIB)
+    ran = run_here(["copy", str(packed(tmp_path, lzma.compress)), str(tmp_path / "to")])
+    assert (ran.code, "cannot be unpacked: Memory usage limit exceeded" in ran.err) == (16, True), ran
+
+
+def test_says_what_is_in_a_compressed_tar_of_something_else(tmp_path: Path) -> None:
+    path = tmp_path / "saved.tgz"
+    path.write_bytes(gzip.compress(tar_of({"manifest.json": b"[]", "layer.tar": b"x"})))
+    ran = run_here(["copy", str(path), str(tmp_path / "to")])
+    assert (ran.code, "saved.tgz is a docker save archive" in ran.err) == (16, True), ran
+
+
+@pytest.mark.skipif(os.name != "posix" or not os.path.exists("/dev/full"), reason="needs a full device")  # noqa: PTH110
+def test_names_the_folder_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: object) -> io.FileIO:
+        return io.FileIO("/dev/full", "w")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    ran = run_here(["copy", str(packed(tmp_path, gzip.compress)), str(tmp_path / "to")])
+    assert ran.code == 1
+    assert "Name a folder with room in $TMPDIR; or unpack it (gunzip " in ran.err
+
+
+@pytest.mark.parametrize("command", [["inspect"], ["ls"], ["discover"]])
+def test_only_copies_unpack(tmp_path: Path, command: list[str]) -> None:
+    """What judges reads in place, so that what it judges is what is carried."""
+    ran: Ran = run_here([*command, str(packed(tmp_path, gzip.compress))])
+    assert (ran.code, "is a gzip file" in ran.out + ran.err) == (16, True), ran
+
+
+def test_names_the_command_for_what_cannot_be_unpacked_here(tmp_path: Path) -> None:
+    path = tmp_path / "trip.tar.zst"
+    path.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(600))
+    ran = run_here(["copy", str(path), str(tmp_path / "to")])
+    assert (ran.code, f"zstd -d {path}" in ran.err) == (16, True), ran
