@@ -184,14 +184,18 @@ def local_reference(text: str, exists: Exists) -> LayoutReference | None:
     return _layout(text, "", exists) if _looks_like_path(text) else None
 
 
+def foreign_transport(text: str) -> str | None:
+    """The transport of skopeo that the text names and that is none here, with its colon."""
+    return next((transport for transport in _FOREIGN if text.startswith(transport)), None)
+
+
 def _check_scheme(text: str) -> None:
     """Refuses sources of other kinds, and layouts in the notation of other tools. Raises UsageError."""
-    for transport in _FOREIGN:
-        if text.startswith(transport):
-            raise UsageError(
-                f"{safe(text, limit=160)!r} names a {transport} source, which is no OCI image layout",
-                remedy=f"Convert it with skopeo: skopeo copy --all {safe(text)} oci:DIRECTORY",
-            )
+    if transport := foreign_transport(text):
+        raise UsageError(
+            f"{safe(text, limit=160)!r} names a {transport} source, which is no OCI image layout",
+            remedy=f"Convert it with skopeo: skopeo copy --all {safe(text)} oci:DIRECTORY",
+        )
     for scheme, tool in _AS_OTHERS_WRITE_IT.items():
         if text.startswith(scheme):
             raise UsageError(

@@ -15,6 +15,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.reference import (
     LayoutReference,
     RegistryReference,
+    foreign_transport,
     is_registry,
     is_repository,
     local_reference,
@@ -315,7 +316,7 @@ def parse_destination(text: str) -> Destination:
     an existing folder and has no dot or colon. A registry, or a path in one that ends in `/`, is a prefix. Raises
     UsageError.
     """
-    layout = local_reference(text, exists=os.path.exists)
+    layout = _local(text)
     if layout is None and "://" not in text:
         layout = _new_file(text)
     if layout is None and (prefix := _registry_prefix(text)):
@@ -331,6 +332,19 @@ def parse_destination(text: str) -> Destination:
             remedy="Write a .tar and pack it afterwards. For a plain tar of this name write oci-archive: before it.",
         )
     return layout
+
+
+def _local(text: str) -> LayoutReference | None:
+    """As `local_reference`; what skopeo alone writes is refused as a destination."""
+    try:
+        return local_reference(text, exists=os.path.exists)
+    except UsageError:
+        if (transport := foreign_transport(text)) is None:
+            raise
+    raise UsageError(
+        f"{safe(text, limit=160)!r} cannot be written: {transport} is no registry, layout or tar",
+        remedy=f"Copy to a layout, and on from there with skopeo: skopeo copy oci:DIRECTORY:TAG {safe(text)}",
+    )
 
 
 def _registry_prefix(text: str) -> RegistryPrefix | None:

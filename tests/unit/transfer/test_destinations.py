@@ -150,6 +150,16 @@ def test_refuses_other_names(text: str) -> None:
         parse_destination(text)
 
 
+@pytest.mark.parametrize("text", ["docker-daemon:app:v1", "docker-archive:x.tar", "dir:x"])
+def test_names_the_way_to_what_skopeo_alone_writes(text: str, folder: Path) -> None:
+    """The remedy was that for a source: to convert it with skopeo."""
+    with pytest.raises(UsageError, match="is no registry, layout or tar") as caught:
+        parse_destination(text)
+    assert f"skopeo copy oci:DIRECTORY:TAG {text}" in caught.value.remedy
+    (folder / text.partition(":")[0]).mkdir()
+    assert isinstance(parse_destination(text), LayoutReference), "what is here is meant"
+
+
 @pytest.mark.parametrize(
     "text", ["x.tar.gz", "x.TGZ", "./x.tar.zst:v1", "/srv/x.zip", "sub/x.tar.xz", "x.tbz2", "x.7z", "x.tar.lz4"]
 )
