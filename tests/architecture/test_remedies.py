@@ -21,6 +21,8 @@ _OTHERS: Final = re.compile(
     r"\b(?:skopeo|docker|openssl|oras|hauler|cosign|notation|regctl|ctr|pip|softhsm2-util|tar|git|cp)\b"
 )
 """Programs whose options stand in our messages as well."""
+_LINE: Final = re.compile(r"\bairgap((?: [^\s,;:()→]+)+)")
+"""A command with what follows it, up to what ends a command line in a sentence."""
 _PROSE: Final = frozenset({"and", "cannot", "does", "is", "or", "that", "to", "writes", "wrote"})
 """Words that may follow the name of the program, or of a group of commands, in a sentence."""
 
@@ -30,8 +32,13 @@ def root() -> Any:
     return typer.main.get_command(app)
 
 
-def sentences() -> Iterator[tuple[str, str]]:
+@cache
+def sentences() -> tuple[tuple[str, str], ...]:
     """Every text of the package that may be shown, with its place; what is filled in is an X."""
+    return tuple(_sentences())
+
+
+def _sentences() -> Iterator[tuple[str, str]]:
     for path in sorted((ROOT / "airgap").rglob("*.py")):
         tree = ast.parse(path.read_text())
         documented = {
@@ -62,6 +69,15 @@ def _unknown_command(words: list[str]) -> str | None:
     return None
 
 
+def _strange_options(line: str) -> set[str]:
+    """The options in a command line that its command does not take; those in prose behind it count as well."""
+    command, words = root(), line.split()
+    while words and hasattr(command, "list_commands") and (found := command.get_command(None, words[0])):
+        command, words = found, words[1:]
+    known = {*_options(command), "--help", "--version"}
+    return {option for word in words for option in _OPTION.findall(word) if option not in known}
+
+
 def _options(command: Any) -> Iterator[str]:
     for parameter in command.params:
         yield from (*parameter.opts, *parameter.secondary_opts)
@@ -89,6 +105,29 @@ def test_options_that_messages_name_exist() -> None:
         if option not in known
     ]
     assert wrong == []
+
+
+def test_commands_take_the_options_that_messages_give_them() -> None:
+    wrong = [
+        f"{where}: airgap{match[1]}: {', '.join(sorted(strange))}"
+        for where, text in sentences()
+        for match in _LINE.finditer(text)
+        if (strange := _strange_options(match[1]))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("line", "strange"),
+    [
+        ("copy X Y --platform X", set()),
+        ("trust fetch --into X X", set()),
+        ("verify X --into Y", {"--into"}),
+        ("trust status X --no-download", {"--no-download"}),
+    ],
+)
+def test_options_of_other_commands_are_noticed(line: str, strange: set[str]) -> None:
+    assert _strange_options(line) == strange
 
 
 @pytest.mark.parametrize(
