@@ -31,7 +31,8 @@ COSIGN: Final = "cosign-tag"
 _NO_API: Final = REDIRECTS | {400, 404, 405, 406, 501}
 """How registries without the API answer (Artifactory 406, Quay 400 or 405, ghcr.io with a redirect to its web site)."""
 _OTHER_WAY: Final = (
-    "If this registry has no referrers API, ask in the other way: --distribution-spec v1.1-referrers-tag."
+    "If this registry has no referrers API, ask in the other way: copy, discover and inspect take "
+    "--distribution-spec v1.1-referrers-tag."
 )
 _COSIGN_SUFFIXES: Final = ("sig", "att", "sbom")
 

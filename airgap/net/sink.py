@@ -221,7 +221,8 @@ class RegistrySink(RegistrySource):
             self.client.http.pause(look, f"{self.name} does not list {_some(lost)} it took")
         raise self.client.error(
             f"{self.name} takes referrers of {subject} and does not list them",
-            remedy="Copy again with --referrers-tag always, so that the referrers tag lists them, too.",
+            remedy="Do it again so that the referrers tag lists them, too: with --referrers-tag always; for sign and "
+            "attach it is --force-referrers-tag.",
         )
 
     def _needs_tag(self, *, handled: bool) -> bool:

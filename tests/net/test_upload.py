@@ -627,8 +627,10 @@ def test_a_referrer_that_is_never_listed_is_an_error(registry: LoopbackRegistry)
         repository.put_manifest(*_manifest(registry, SUBJECT, 1))
         empty = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
         registry.on("GET", "/referrers/", answer(200, empty, Content_Type=INDEX))
-        with pytest.raises(RegistryError, match="does not list them"):
+        with pytest.raises(RegistryError, match="does not list them") as caught:
             repository.settle()
+    for option in ("--referrers-tag always", "--force-referrers-tag"):  # of copy; of sign and attach
+        assert option in caught.value.remedy
 
 
 def test_threads_do_not_lose_each_others_entries(registry: LoopbackRegistry) -> None:
