@@ -46,7 +46,11 @@ _KINDS: Final = (
 
 
 class NotRegularError(OSError):
-    """There is something at the path, but no regular file; `str()` says what it is."""
+    """There is something at the path, but no regular file; `strerror` says what it is."""
+
+    def __init__(self, mode: int) -> None:
+        super().__init__(errno.EINVAL, f"is {kind_of(mode)}, not a file")
+        self.remedy = in_place_of(mode)
 
 
 def malformed(message: str, *, remedy: str = "", **facts: Fact) -> ContentError:
@@ -57,6 +61,11 @@ def malformed(message: str, *, remedy: str = "", **facts: Fact) -> ContentError:
 def kind_of(mode: int) -> str:
     """The kind of a file for a message, by its mode."""
     return next((words for test, words in _KINDS if test(mode)), "a file")
+
+
+def in_place_of(mode: int) -> str:
+    """What to do about something in a layout that is no file or folder; empty where only another copy helps."""
+    return "Copy the layout with its links resolved: cp -rL LAYOUT NEW" if stat.S_ISLNK(mode) else ""
 
 
 def open_regular(path: str) -> io.FileIO:
@@ -73,7 +82,7 @@ def open_regular(path: str) -> io.FileIO:
 
 def _check_regular(mode: int) -> None:
     if not stat.S_ISREG(mode):
-        raise NotRegularError(errno.EINVAL, f"is {kind_of(mode)}, not a file")
+        raise NotRegularError(mode)
 
 
 def check_layout_file(raw: bytes, source: str) -> None:

@@ -20,6 +20,7 @@ from airgap.oci.documents import (
     LayoutOnDisk,
     LooseFiles,
     NotRegularError,
+    in_place_of,
     kind_of,
     malformed,
     open_regular,
@@ -68,9 +69,10 @@ class LayoutDirectory(LayoutOnDisk):
             return open_regular(f"{directory}{digest.encoded}")
         except FileNotFoundError:
             raise missing(self, digest) from None
+        except NotRegularError as error:
+            raise unreadable(digest, str(error.strerror), remedy=error.remedy) from None
         except OSError as error:
-            problem = error.strerror if isinstance(error, NotRegularError) else f"cannot be read: {error.strerror}"
-            raise unreadable(digest, problem or "cannot be read") from None
+            raise unreadable(digest, f"cannot be read: {error.strerror or type(error).__name__}") from None
 
     def renamed(self, digest: Digest) -> str | None:
         """The name that a medium may have given to a missing blob."""
@@ -143,7 +145,9 @@ class LayoutDirectory(LayoutOnDisk):
         except OSError as error:
             raise denied(str(path), error) from None
         if not stat.S_ISDIR(mode):
-            raise malformed(f"{safe(path)} is {kind_of(mode)}, where a layout has a directory")
+            raise malformed(
+                f"{safe(path)} is {kind_of(mode)}, where a layout has a directory", remedy=in_place_of(mode)
+            )
         return f"{path}{os.sep}"
 
     def _has(self, name: str) -> bool:
@@ -158,7 +162,7 @@ class LayoutDirectory(LayoutOnDisk):
                     raise malformed(f"{self.name}: {name} has {size} bytes, more than {limit}")
                 return file.read(limit)
         except NotRegularError as error:
-            raise malformed(f"{safe(path)} {error.strerror}") from None
+            raise malformed(f"{safe(path)} {error.strerror}", remedy=error.remedy) from None
         except OSError as error:
             raise denied(path, error) from None
 
@@ -175,7 +179,7 @@ def open_directory(path: str) -> LayoutDirectory:
     if not stat.S_ISDIR(mode):
         raise malformed(
             f"{safe(blobs)} is {kind_of(mode)}, where a layout has a directory; links are not followed",
-            remedy="Copy the layout with its links resolved: cp -rL LAYOUT NEW",
+            remedy=in_place_of(mode),
         )
     return LayoutDirectory(path)
 

@@ -116,9 +116,9 @@ def missing(store: Store, digest: Digest) -> ContentError:
     )
 
 
-def unreadable(digest: Digest, problem: str) -> ContentError:
+def unreadable(digest: Digest, problem: str, *, remedy: str = "") -> ContentError:
     """The error for a blob that is no regular file or cannot be read."""
-    return ContentError("content.unreadable", f"{digest} {problem}", digest=str(digest))
+    return ContentError("content.unreadable", f"{digest} {problem}", remedy=remedy, digest=str(digest))
 
 
 @contextmanager

@@ -79,6 +79,9 @@ def test_symbolic_link_as_blob_is_refused(layout: Path, tmp_path: Path) -> None:
     (tmp_path / "outside").write_bytes(BLOB)
     blob(layout).symlink_to(tmp_path / "outside")
     assert "is a symbolic link, not a file" in unreadable(layout)
+    with open_layout(layout) as store, pytest.raises(ContentError) as caught:
+        store.open(DIGEST)
+    assert "cp -rL LAYOUT NEW" in caught.value.remedy, "the medium was blamed"
 
 
 def test_refuses_a_link_that_replaces_a_checked_file(
@@ -136,7 +139,8 @@ def test_reports_a_read_error_of_the_medium(layout: Path, monkeypatch: pytest.Mo
 def test_linked_document_is_refused(layout: Path, tmp_path: Path, name: str) -> None:
     (layout / name).rename(tmp_path / name)
     (layout / name).symlink_to(tmp_path / name)
-    assert "is a symbolic link" in str(refused(layout))
+    error = refused(layout)
+    assert ("is a symbolic link" in str(error), "cp -rL LAYOUT NEW" in error.remedy) == (True, True)
 
 
 @pytest.mark.parametrize("inner", ["blobs", "blobs/sha256"])
@@ -144,10 +148,11 @@ def test_linked_folder_is_refused(layout: Path, tmp_path: Path, inner: str) -> N
     (layout / inner).rename(tmp_path / "elsewhere")
     (layout / inner).symlink_to(tmp_path / "elsewhere")
     with (
-        pytest.raises(ContentError, match="is a symbolic link, where a layout has a directory"),
+        pytest.raises(ContentError, match="is a symbolic link, where a layout has a directory") as caught,
         open_layout(layout) as store,
     ):
         store.size(DIGEST)
+    assert "cp -rL LAYOUT NEW" in caught.value.remedy
 
 
 def test_opens_a_layout_behind_a_link(layout: Path, tmp_path: Path) -> None:
