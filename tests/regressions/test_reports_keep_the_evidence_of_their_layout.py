@@ -111,6 +111,26 @@ def test_a_revocation_by_evidence_of_the_layout_stays(
     assert (kept.then, kept.again().code) == (then, now)
 
 
+@pytest.mark.parametrize("gone", ["evidence", "evidence, and manifests"])
+def test_evidence_against_each_of_two_signers_counts(tmp_path: Path, gone: str) -> None:
+    other = issue("leaf", issuer=LEAF.root, slot=3, crl_urls=["http://crl.example/leaf.crl"])
+    holds = crl(
+        LEAF.root,
+        number=2,
+        this_update=AT,
+        revoked=[entry(leaf.serial, reason="certificateHold") for leaf in (LEAF, other)],
+    )
+    scene = Scene(signatures=[Signature("jws", LEAF), Signature("cose", other)])
+    scene.crls = {"good.crl": GOOD}
+    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, holds)))]
+    written, report = scene.write(tmp_path), tmp_path / "report.json"
+    assert run_here(written.arguments("--report", str(report))).code == 14
+    lose(written.layout, gone)
+    assert run_here(written.arguments()).code == 0
+    ran = run_here(["recheck", str(report), "--trust", str(written.trust), "--at", iso(AT), "--format", "json"])
+    assert ran.code == 14
+
+
 def test_compares_shared_evidence_in_linear_time(tmp_path: Path) -> None:
     """Each signature was compared with the report of every other one: 200 took two minutes."""
     scene = Scene()
