@@ -6,11 +6,14 @@ its certificate may be in another available response: no signature covers in whi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airgap.errors import FormatError, Rejected, Undecided
+from airgap.hashing import digest
 from airgap.pki.certificate import Certificate, verify_ever_issued
+from airgap.pki.distinguished_names import name_key
 from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
 from airgap.revocation.query import RevocationQuery
 
@@ -23,7 +26,7 @@ class EvidenceMakers:
 
     def __init__(self, evidence: Evidence) -> None:
         self._evidence: Final = evidence
-        self._found: Final[dict[Certificate, Mapping[Certificate, Sequence[OcspFile]]]] = {}
+        self._found: Final[dict[Certificate, _Delegates]] = {}
         self._chosen: Final[dict[tuple[Certificate, tuple[Certificate, ...]], OcspFile]] = {}
         self._holders: Final[dict[tuple[str, tuple[Certificate, ...]], OcspFile | None]] = {}
 
@@ -45,12 +48,9 @@ class EvidenceMakers:
         return None
 
     def _find_holder(self, response: OcspResponse, issuers: tuple[Certificate, ...]) -> OcspFile | None:
-        """Compares names and dates first, as signatures take time, and a target may hold thousands of responses."""
-        for delegate, holders in (found for issuer in issuers for found in self._delegates(issuer).items()):
-            made = response.produced_at
-            is_valid = not (delegate.begins_after(made) or delegate.ended_before(made))
-            if is_valid and response.lacks(delegate) and response.is_signed_by(delegate):
-                return self._choose(delegate, holders, issuers)
+        for issuer in issuers:
+            if found := self._delegates(issuer).find(response):
+                return self._choose(found.delegate, found.holders, issuers)
         return None
 
     def _choose(self, delegate: Certificate, holders: Sequence[OcspFile], issuers: tuple[Certificate, ...]) -> OcspFile:
@@ -71,11 +71,53 @@ class EvidenceMakers:
             return False
         return True
 
-    def _delegates(self, issuer: Certificate) -> Mapping[Certificate, Sequence[OcspFile]]:
+    def _delegates(self, issuer: Certificate) -> _Delegates:
         if issuer not in self._found:
             found = self._evidence.responders().items()
-            self._found[issuer] = {item: files for item, files in found if _is_issued(item, issuer)}
+            self._found[issuer] = _Delegates(_Held(item, files) for item, files in found if _is_issued(item, issuer))
         return self._found[issuer]
+
+
+class _Held(NamedTuple):
+    delegate: Certificate
+    holders: Sequence[OcspFile]
+
+
+class _Delegates:
+    """The delegated responders of one issuer, found by what a response says of its responder.
+
+    Signatures take time, and a target may hold thousands of responses: a key is tried once for a response, and first
+    the key that made the one before, as most responses of one name are of one responder.
+    """
+
+    def __init__(self, found: Iterable[_Held]) -> None:
+        self._by_name: Final[defaultdict[tuple[object, ...], list[_Held]]] = defaultdict(list)
+        self._by_key: Final[defaultdict[bytes, list[_Held]]] = defaultdict(list)
+        self._latest: Final[dict[tuple[object, ...], tuple[str, bytes]]] = {}
+        """Which key made the latest response of a name."""
+        for held in found:
+            self._by_name[name_key(held.delegate.subject)].append(held)
+            self._by_key[digest("sha1", held.delegate.public_key_bits)].append(held)
+
+    def find(self, response: OcspResponse) -> _Held | None:
+        """The responder that made this and was valid then, if the response lacks its certificate; None if none did."""
+        made = response.produced_at
+        name: tuple[object, ...] = ()
+        if response.responder_name is not None:
+            name = name_key(response.responder_name)
+            named = self._by_name.get(name, [])
+        else:
+            named = self._by_key.get(response.responder_key_hash or b"", [])
+        keys: dict[tuple[str, bytes], _Held] = {}
+        for held in named:
+            delegate = held.delegate
+            if not delegate.begins_after(made) and not delegate.ended_before(made) and response.lacks(delegate):
+                keys.setdefault((delegate.key_name, delegate.public_key_bits), held)
+        for key in sorted(keys, key=lambda key: key != self._latest.get(name)):
+            if response.is_signed_by(keys[key].delegate):
+                self._latest[name] = key
+                return keys[key]
+        return None
 
 
 def _is_made_for(holder: OcspFile, issuers: tuple[Certificate, ...]) -> bool:
