@@ -415,6 +415,8 @@ class SignatureVerifier:
 
     def _outcome(self, state: SignatureState) -> SignatureOutcome:
         facts = state.facts
+        if unread := state.unread_token():
+            state.warnings.append(unread)
         if facts and facts.later and isinstance(state.signature, Candidate):
             facts = replace(facts, later=self._with_evidence_of_targets(facts.later, state, facts))
         return state.outcome(facts)

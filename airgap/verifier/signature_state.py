@@ -63,6 +63,15 @@ class SignatureState:
             self._token = TimestampToken.parse(rest.timestamp_token)
         return self._token
 
+    def unread_token(self) -> str:
+        """The note that its timestamp token cannot be read, where no finding says so; empty if it can be."""
+        try:
+            self.token()
+        except FormatError as error:
+            if all(finding.reason != "timestamp.malformed" for finding in self.findings):
+                return f"its timestamp token cannot be read, so that evidence in it is not known: {error}"
+        return ""
+
     def release(self) -> None:
         """Drops the bytes that only integrity needs: the signatures of an artifact may have 400 MiB together."""
         if isinstance(self.signature, Candidate):

@@ -247,3 +247,15 @@ def test_uses_evidence_in_the_token_of_another_signature_of_a_snapshot(tmp_path:
     (box / "index.json").write_text(json.dumps(index))
     outcome = ground.verify(str(box))
     assert 14 in {problem.exit_code for problem in outcome.problems}, outcome.problems
+
+
+@pytest.mark.parametrize("verify", ["always", "afterCertExpiry"])
+def test_a_token_that_cannot_be_read_is_told_where_no_policy_asks_for_it(tmp_path: Path, verify: str) -> None:
+    """Evidence in it was ignored, without a word."""
+    made = Scene()
+    made.timestamp(verify=verify)
+    made.signature.token = lambda _: b"\x30\x03\x02\x01\x01"
+    ran = run_here(made.write(tmp_path).arguments())
+    (signature,) = ran.document["artifacts"][0]["signatures"]
+    told = [text for text in signature["warnings"] if "timestamp token cannot be read" in text]
+    assert (ran.code, len(told)) == ((13, 0) if verify == "always" else (0, 1)), ran
