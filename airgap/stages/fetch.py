@@ -296,8 +296,6 @@ class _Fetch:
     def _artifact(
         self, target: Target, root: Root, evidence: EvidenceDirectory, replaced: frozenset[str]
     ) -> EvidenceArtifact | None:
-        if not root.descriptor.is_manifest:
-            return None
         chains = collect_chains(target.store, target.graph, [root.descriptor], self._anchors, stored=self._stored)
         beside = find_evidence_beside(target.store, target.graph, root.descriptor, target.name(root))
         if beside.beyond_bounds:

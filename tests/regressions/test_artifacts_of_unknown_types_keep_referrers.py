@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 from airgap.oci.descriptor import Descriptor
+from airgap.parse.time import iso
 from tests.support.command import run_here
+from tests.support.crls import crl
 from tests.support.layouts import LayoutBuilder
+from tests.support.pki import AT, Pki
 from tests.support.scenario import Scene, Signature, Written
+from tests.support.trust import REPOSITORY
 
 
 def _written(folder: Path) -> tuple[Written, Descriptor, Descriptor]:
@@ -38,6 +42,28 @@ def test_copy_and_discover_take_its_referrers_along(tmp_path: Path, transport: s
         assert str(signature.digest) in json.dumps(ran.document["artifacts"]), ran
         ran = run_here([first, new, *options])
         assert (ran.code, ran.document["verdict"]) == (0, "pass"), ran
+
+
+@pytest.mark.parametrize("archive", [False, True])
+def test_fetch_puts_evidence_beside_it(tmp_path: Path, archive: bool) -> None:
+    """Only images got any, and the artifact was UNSURE where it arrived."""
+    leaf = Pki().code_chain(depth=2, leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
+    scene = Scene(archive=archive)
+    scene.sign_with(leaf)
+    model = scene.box.tag(scene.box.add_blob(b"some model", "application/vnd.example.model"), "model")
+    Signature("jws", leaf).attach(scene.box, model)
+    written = scene.write(tmp_path)
+    fresh = tmp_path / "fresh.crl"
+    fresh.write_bytes(crl(leaf.root))
+    target = f"oci-archive:{written.layout}:model" if archive else f"oci:{written.layout}:model"
+    verify = ["verify", target, "--trust", str(written.trust), "--at", iso(AT), "--scope", REPOSITORY]
+    assert run_here(verify).code == 15
+    ran = run_here(["trust", "fetch", "--into", target, "--from", str(fresh), "--no-download", "--format", "json"])
+    assert ran.code == 0, ran
+    assert [item["files"] for item in ran.document["boxes"]] == [1]
+    assert run_here(verify).code == 0
+    again = run_here(["trust", "fetch", "--into", target, "--from", str(fresh), "--no-download", "--format", "json"])
+    assert [item["changed"] for item in again.document["boxes"]] == [False]
 
 
 def test_referrer_that_cannot_be_read_stops_its_copy(tmp_path: Path) -> None:
