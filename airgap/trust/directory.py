@@ -9,8 +9,9 @@ Evidence is listed then and read when it is needed: an exchange adds evidence, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
@@ -82,6 +83,7 @@ class _TrustMaterial:
         named = {ref for policy in policies for statement in policy.statements for ref in statement.stores}
         self._listed = _Read(lambda: list_stores(location.path))
         self._stores = {ref: self._read_store(ref) for ref in sorted({*named, *(self._listed.look() or ())}, key=str)}
+        self._noted: dict[str, Problem] = {}
         self._lock = Lock()
         self._all = Once(self._load_all)
 
@@ -108,8 +110,18 @@ class _TrustMaterial:
         policies = [policy for policy in (self.policy.peek(), self.blob_policy.peek()) if policy]
         with self._lock:
             stores = [store for read in self._stores.values() if (store := read.peek())]
+            noted = list(self._noted.values())
         unread = _unread_policy(self._location.path) if self.policy.peek() else ()
-        return [*unread, *(notice for source in (*policies, *stores) for notice in source.notices)]
+        named = {str(ref) for policy in policies for item in policy.statements for ref in item.stores}
+        others = (notice for notice in noted if notice.facts.get("store") not in named)  # else a finding says it
+        return [*unread, *(notice for source in (*policies, *stores) for notice in source.notices), *others]
+
+    def note(self, unread: Iterable[Problem]) -> None:
+        """Stores that cannot be read: what they hold may be a key of a CA that made evidence. Each is told once."""
+        why = "no statement names it, and no key in it can prove who made evidence"
+        with self._lock:
+            for problem in unread:
+                self._noted[problem.message] = replace(problem, message=f"{problem.message}; {why}")
 
     def _read_store(self, ref: StoreRef) -> _Read[LoadedStore]:
         return _Read(lambda: load_store(self._location.path, ref))
@@ -207,10 +219,13 @@ class TrustDirectory:
     def stored(self) -> Iterator[Certificate]:
         """The certificates of all stores: who may have made a piece of evidence. Intermediates seldom are among them.
 
-        They can only condemn: they prove no identity and clear no certificate.
+        They can only condemn: they prove no identity and clear no certificate. Stores that cannot be read are among
+        the notices.
         """
         for kind in StoreType:
-            for store in self.all_stores(kind)[0]:
+            loaded, notices = self.all_stores(kind)
+            self._material.note(notices)
+            for store in loaded:
                 yield from store.certificates
 
     def accepting(self, ages: Mapping[str, timedelta]) -> TrustDirectory:

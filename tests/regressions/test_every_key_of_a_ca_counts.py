@@ -212,3 +212,16 @@ def test_an_indirect_crl_of_another_ca_is_used(
         shutil.rmtree(here.layout)
         recheck = ["recheck", str(report), "--trust", str(here.trust), "--at", iso(AT)]
         assert run_here(recheck).code == code
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_store_that_cannot_be_read_and_may_hold_another_key_is_told(tmp_path: Path, named: bool) -> None:
+    """The store with the CA's new key was damaged, and what that key revokes passed without a word."""
+    here, _, _ = written(tmp_path)
+    other = here.trust / "truststore/x509/ca" / ("harbour" if named else "renewed")
+    other.mkdir(exist_ok=True)
+    (other / "new.pem").write_bytes(b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")
+    ran = run_here(here.arguments())
+    told = [item["message"] for item in ran.document["warnings"] if "can prove who made evidence" in item["message"]]
+    assert (ran.code, len(told)) == ((18, 0) if named else (0, 1)), ran
+    assert all("ca:renewed" in message for message in told)
