@@ -68,6 +68,7 @@ class StatusReport(Report):
                     "age_seconds": int((status.at - piece.this_update).total_seconds()) if piece.this_update else None,
                     "use_by": moment(piece.use_by),
                     "urls": list(piece.urls),
+                    "checked": piece.checked,
                     "problem": piece.problem,
                 }
                 for piece in status.pieces
@@ -98,6 +99,11 @@ def _status_headline(status: TrustStatus) -> str:
         return f"UNSURE: {count(len(unusable), 'piece')} of evidence cannot be used, and may say anything."
     if status.clock_is_behind:
         return f"WRONG CLOCK: it says {iso(status.clock)}, and there is evidence from after that."
+    if unchecked := status.unchecked:
+        return (
+            f"NOT CHECKED: {len(unchecked)} of {count(len(counting), 'piece')} of evidence cannot be checked for "
+            f"damage; by what they say, all count at {iso(status.at)}."
+        )
     return f"GOOD: all {count(len(counting), 'piece')} of evidence count at {iso(status.at)}."
 
 
@@ -106,6 +112,9 @@ _WAYS_OUT: Final = {
     PieceState.FUTURE: "Check this machine's clock, or the time that --at names.",
     PieceState.UNUSABLE: REASONS["evidence.unread"].remedy,
 }
+_NO_CERTIFICATE: Final = (
+    "no certificate of its issuer is in a trust store; airgap verify checks it with that of a signature"
+)
 _NO_EVIDENCE: Final = (
     "Fetch it on the connected side (airgap trust fetch TARGET --trust DIR, TARGET being what is to be verified), and "
     "bring crls/ and ocsp/ along."
@@ -141,6 +150,8 @@ def _piece_lines(piece: PieceStatus, at: datetime, style: Style, verbose: bool) 
     yield f"  {style.paint(_KIND[piece.state], f'{piece.state.value:<14}')} {piece.kind:<9} {piece.file}{number}"
     if piece.problem:
         yield f"                 {piece.problem}"
+    if piece.is_needed and not piece.checked:
+        yield f"                 cannot be checked: {_NO_CERTIFICATE}"
     if remedy := piece.remedy or _WAYS_OUT.get(piece.state, ""):
         yield f"                 → {remedy}"
     if piece.this_update is None:  # it says nothing of itself

@@ -220,6 +220,7 @@ class _Cache:
             delta = self._delta(base) if base.freshest else None
             found = _Chosen(url, (newest, base), delta)
             self._check_says_all(found)
+            self._note_unchecked(found)
         except _MilderError as error:
             self.omissions.append(Omission(file=error.file or newest.name, url=url, problem=error.problem))
             return None
@@ -227,6 +228,14 @@ class _Cache:
             self._omit(newest, url, f"cannot be read ({safe(error)})")
             return None
         return found
+
+    def _note_unchecked(self, found: _Chosen) -> None:
+        """Notes what may be damaged: notation then refuses what needs it, which is not milder."""
+        for file, crl in (found.base, *([found.delta] if found.delta else [])):
+            if not any(same_name(item.subject, crl.issuer) for item in self.known):
+                self.notes.append(
+                    f"{file.name} cannot be checked for damage: no certificate of its issuer is in a trust store"
+                )
 
     def _is_fresh(self, file: CrlFile, url: str) -> bool:
         """CACHE-3: notation does not use another, and asks the network; that is not milder."""

@@ -67,6 +67,8 @@ class PieceStatus:
     use_by: datetime | None = None
     """nextUpdate and what airgap.toml accepts beyond it."""
     urls: tuple[str, ...] = ()
+    checked: bool = True
+    """Whether its signature was verified: it was not where no certificate of its issuer is in a trust store."""
     problem: str = ""
     remedy: str = ""
 
@@ -97,6 +99,11 @@ class TrustStatus:
         return min(dates, default=None)
 
     @property
+    def unchecked(self) -> tuple[PieceStatus, ...]:
+        """What counts only by what it says of itself: damage cannot be told."""
+        return tuple(piece for piece in self.pieces if piece.is_needed and not piece.checked)
+
+    @property
     def clock_is_behind(self) -> bool:
         """Whether the clock stands before the newest evidence was made (decision 0013)."""
         return self.newest is not None and self.newest[0] > self.clock + limits.CLOCK_SKEW
@@ -104,6 +111,9 @@ class TrustStatus:
     @property
     def is_good(self) -> bool:
         """Whether there is evidence, all can be read, each piece that counts is fresh, or accepted as stale.
+
+        Those that are `unchecked` count by what they say of themselves: the certificates of most issuers are in
+        signatures, and not in trust stores.
 
         Never where the clock is behind it: nothing is judged good by such a clock, whatever moment is named.
         """
@@ -235,6 +245,7 @@ def _crls(directory: TrustDirectory, known: Sequence[Certificate], at: datetime)
                 next_update=facts.next_update,
                 use_by=use_by,
                 urls=_urls(index, look.file.name),
+                checked=look.maker is not None,
                 problem=problem,
                 remedy=remedy,
             )
@@ -299,6 +310,7 @@ def _responses(directory: TrustDirectory, known: Sequence[Certificate], at: date
                 next_update=first.next_update,
                 use_by=use_by,
                 urls=_urls(index, file.name),
+                checked=any(single.names(item) for single in response.responses for item in known),
             )
         )
     return pieces

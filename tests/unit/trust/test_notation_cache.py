@@ -199,6 +199,13 @@ def test_the_crl_of_a_ca_that_is_not_in_a_store_is_exported(tmp_path: Path) -> N
         assert NAME in cache_of(root, files, known=[]).files
 
 
+@pytest.mark.parametrize("known", [(), (CA,)])
+def test_a_crl_that_cannot_be_checked_for_damage_is_told(tmp_path: Path, known: Sequence[Issued]) -> None:
+    cache = cache_of(tmp_path, {"a.crl": GOOD}, known=known)
+    told = [note for note in cache.notes if "a.crl cannot be checked for damage" in note]
+    assert (len(cache.files), len(told)) == (1, 0 if known else 1)
+
+
 def test_exports_the_delta_with_its_base(tmp_path: Path) -> None:
     files = {"a.crl": made(freshest=[DELTA_URL]), "d.crl": made(number=7, delta_base=4, revoked=[7])}
     found = cache_of(tmp_path, files)

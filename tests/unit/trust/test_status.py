@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from airgap.report.evidence_status import StatusReport
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.status import TrustStatus, trust_status
 from tests.support.crls import crl, scope
@@ -198,3 +199,29 @@ def test_pieces_of_another_key_of_the_ca_are_good(tmp_path: Path) -> None:
 def test_a_crl_without_identifiers_of_a_ca_of_nearly_the_same_name_is_good(tmp_path: Path) -> None:
     near = crl(issue("root", slot=4, subject=ROOT.subject[:-1] + b"x"), version=None, **NEW)
     assert states(status(tmp_path, {"a.crl": crl(ROOT, **NEW), "b.crl": near})) == ["fresh", "fresh"]
+
+
+@pytest.mark.parametrize(
+    ("crls", "ocsp", "unchecked"),
+    [
+        ({"a.crl": crl(ROOT, **NEW)}, None, []),
+        ({"a.crl": crl(CA, **NEW)}, None, ["crls/a.crl"]),
+        ({"a.crl": crl(ROOT, **NEW), "b.crl": crl(CA, **NEW)}, None, ["crls/b.crl"]),
+        ({"a.crl": crl(CA, **OLD), "b.crl": crl(CA, number=2, **NEW)}, None, ["crls/b.crl"]),
+        (None, {"a.ors": ocsp_response(LEAF, **NEW)}, ["ocsp/a.ors"]),
+        (None, {"a.ors": ocsp_response(CA, **NEW)}, []),
+    ],
+)
+def test_what_cannot_be_checked_for_damage_is_not_called_good(
+    tmp_path: Path, crls: Mapping[str, bytes] | None, ocsp: Mapping[str, bytes] | None, unchecked: list[str]
+) -> None:
+    """Without a certificate of its issuer a damaged CRL was GOOD."""
+    found = status(tmp_path, crls, ocsp)
+    assert [piece.file for piece in found.unchecked] == unchecked
+    report = StatusReport(found, verbose=False)
+    (headline,) = report.brief_lines()
+    assert headline.startswith(f"NOT CHECKED: {len(unchecked)} of " if unchecked else "GOOD: "), headline
+    assert report.exit_code == 0
+    assert [piece["checked"] for piece in report.document()["pieces"] if piece["state"] == "fresh"].count(False) == len(
+        unchecked
+    )
