@@ -144,6 +144,17 @@ class Names:
             name: frozenset(entry.descriptor.digest for entry in entries) for name, entries in self._bearers.items()
         }
 
+    def groups(self, digest: Digest) -> Sequence[tuple[str, ...]]:
+        """The names of each entry with this digest: a tool takes an entry by any of its names."""
+        return self._groups.get(digest, ())
+
+    @cached_property
+    def _groups(self) -> Mapping[Digest, Sequence[tuple[str, ...]]]:
+        found: defaultdict[Digest, list[tuple[str, ...]]] = defaultdict(list)
+        for entry in self._entries:
+            found[entry.descriptor.digest].append(entry.names)
+        return found
+
     def doubles(self) -> Iterator[tuple[IndexEntry, str]]:
         """Entries without a name of their own, each with the first name that it shares."""
         for entry in self._entries:

@@ -250,6 +250,10 @@ class Graph:
         """All descriptors that `index.json` leads to: entries, children, referrers, each digest once."""
         return self._scan.known.values()
 
+    def entry_names(self, root: Root) -> Sequence[tuple[str, ...]]:
+        """The names of each entry of `index.json` that is this artifact."""
+        return self._scan.names.groups(root.descriptor.digest)
+
     @cached_property
     def shared_names(self) -> tuple[str, ...]:
         """Ambiguous names: two different entries have the name, and one of them has no other name."""

@@ -340,6 +340,8 @@ class _Verification:
                 scope=self._request.scope,
                 typed=self._earlier.typed or target.reference.tag,
                 called=root.called,
+                entries=target.graph.entry_names(root),
+                loaded=target.graph.docker_names(root),
                 tags=(*root.tags, *aliases),
                 recorded=[record.name for record in records],
             )

@@ -35,9 +35,11 @@ class Named(NamedTuple):
     """None: it is not known."""
     origin: ScopeOrigin | None
     own: tuple[str, ...] = ()
-    """Repositories in its names in the layout, if none is known: they choose no statement."""
+    """Repositories in its names in the layout, if none is known: they choose no statement. If one was typed, other ones
+    by which tools take the same entry."""
     by_docker: tuple[str, ...] = ()
-    """Repositories that docker reads in its names, if none was typed: `app:v1` is docker.io/library/app."""
+    """Repositories that docker reads in its names: `app:v1` is docker.io/library/app. If one was typed, only in the
+    other names of the same entry."""
     note: str = ""
     """Why none is known, if that needs a message."""
 
@@ -90,11 +92,14 @@ def name_artifact(
     called: str | None = None,
     tags: Iterable[str],
     recorded: Iterable[str | None],
+    entries: Iterable[Sequence[str]] = (),
+    loaded: Sequence[str] = (),
 ) -> Named:
     """The repository of an artifact: from `--scope`, else from the typed tag, else from the record (decision 0023).
 
     `scope`: what `--scope` says; `typed`: the tag as it was typed; `called`: the same as the layout has it; `tags`: all
-    names of the artifact in the layout; `recorded`: the names of its acquisition records.
+    names of the artifact in the layout; `recorded`: the names of its acquisition records; `entries`: the names of each
+    entry that is the artifact, because tools differ in which of them they take; `loaded`: what `docker load` calls it.
 
     Raises Rejected(`policy.name_conflict`) if no record agrees with the typed full name, or with a name of the
     artifact.
@@ -108,7 +113,10 @@ def name_artifact(
     own = repository_of(typed) if typed is not None else None
     if typed is not None and own is not None:
         _check_agreement([typed], claimed)
-        return Named(scope=own, origin="name")
+        named = [names for names in entries if _has(own, names)]
+        beside = [name for names in (*named, loaded) for name in names]
+        others = _others(own, repositories_of(beside))
+        return Named(scope=own, origin="name", own=others, by_docker=_others(own, docker_repositories_of(beside)))
     if not claimed:
         return unknown
     _check_agreement(called_here, claimed)
@@ -122,6 +130,17 @@ def name_artifact(
         return Named(scope=parse_scope(meant[0]), origin="record", by_docker=by_docker)
     except FormatError:
         return unknown  # a record without a repository selects nothing
+
+
+def _has(own: str, names: Sequence[str]) -> bool:
+    """Whether one of the names is of the repository `own`."""
+    known = (*repositories_of(names), *docker_repositories_of(names))
+    return len(_others(own, known)) < len(known)
+
+
+def _others(own: str, repositories: Iterable[str]) -> tuple[str, ...]:
+    """Those that are not `own`, in whatever way docker spells it."""
+    return tuple(name for name in repositories if docker_name(name) != docker_name(own))
 
 
 def _check_agreement(names: Iterable[str], claimed: Sequence[str]) -> None:
@@ -163,6 +182,7 @@ def choose_statement(policy: OciPolicy, named: Named) -> StatementChoice:
             raise _scope_needed(
                 f"docker takes {safe(scope)} for {safe(name)}, for which the policy has the statement {_name(other)}"
             )
+        _check_beside(policy, named, statement)
         return StatementChoice(statement=statement)
     stricter = [other for other in policy.statements if any(_stricter(other, statement))]
     if scope is None:
@@ -192,6 +212,28 @@ def choose_statement(policy: OciPolicy, named: Named) -> StatementChoice:
         "--scope says which repository is meant"
     )
     return StatementChoice(statement=_strictest(statement, stricter), note=note)
+
+
+def _check_beside(policy: OciPolicy, named: Named, chosen: Statement) -> None:
+    """Under each other name of the entry whose name was typed, the policy judges alike. Raises Rejected.
+
+    containerd imports an entry by its own annotation, whatever ref.name says: what was verified by one name would run
+    by another one.
+    """
+    other_ways = [name for name in named.own if not _judges_alike(policy, name, chosen)]
+    other_ways += [name for name, _ in _by_docker(policy, named.by_docker, chosen)]
+    for name in other_ways:
+        raise _scope_needed(
+            f"what is called {safe(named.scope or '')} here is called {safe(name)}, too; tools differ in which of "
+            "the two they take, and the policy does not judge both in the same way"
+        )
+
+
+def _judges_alike(policy: OciPolicy, name: str, chosen: Statement) -> bool:
+    try:
+        return _is_alike(policy.select(name), chosen)
+    except Rejected:
+        return False
 
 
 def _check_docker(policy: OciPolicy, names: Iterable[str], chosen: Statement) -> None:

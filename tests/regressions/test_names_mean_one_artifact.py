@@ -514,7 +514,10 @@ def test_refuses_a_short_tag_of_two_recorded_names(tmp_path: Path, annotation: s
     assert (ran.code, set(ran.reasons)) == (13, {"policy.scope_needed"}), ran
     report = tmp_path / "report.json"
     arguments = ["verify", f"oci:{written.layout}:{LAB}:v1", *options, "--report", str(report)]
-    assert run_here(arguments).code == 0, "what was typed decides"
+    if annotation == CONTAINERD_NAME:
+        assert run_here(arguments).code == 13, "containerd takes the entry by its other name"
+        return
+    assert run_here(arguments).code == 0, "what was typed decides between two entries"
     document = json.loads(report.read_text())
     document["artifacts"][0]["scope_origin"] = "record"
     report.write_text(json.dumps(document))
@@ -539,3 +542,36 @@ def test_recheck_does_not_treat_a_typed_name_as_a_scope(tmp_path: Path, *, gone:
         shutil.rmtree(written.layout)
     assert run_here(["recheck", report, *options]).code == 13
     assert run_here(["recheck", report, *options, "--scope", "registry.example/other"]).code == 13, "it was typed"
+
+
+@pytest.mark.parametrize("gone", [False, True])
+@pytest.mark.parametrize(
+    ("ref", "image", "code"),
+    [
+        (f"{LAB}:v1", f"{PROD}:v1", 13),
+        (f"{PROD}:v1", f"{LAB}:v1", 13),
+        (f"{LAB}:v1", f"{LAB}:v1", 0),
+        ("v1", f"{LAB}:v1", 0),
+        (f"{LAB}:v1", "app:v1", 0),
+    ],
+)
+def test_an_entry_with_two_names_is_judged_alike_by_both(
+    tmp_path: Path, ref: str, image: str, code: int, *, gone: bool
+) -> None:
+    """It passed by the statement of the typed name, and containerd ran it by the other one."""
+    scene = Scene(scope=None)
+    scene.policy = oci_policy(
+        statement(name="prod", registryScopes=[PROD], trustStores=["ca:prod"]),
+        statement(name="lab", registryScopes=[LAB]),
+    )
+    scene.stores = {**scene.stores, "ca:prod": [Pki().tsa_chain().root]}
+    scene.packing = [lambda box, target: box.list(target, **{REF_NAME: ref, CONTAINERD_NAME: image})]
+    scene.refer = lambda written: f"oci:{written.layout}:{LAB}:v1"
+    written, report = scene.write(tmp_path), tmp_path / "report.json"
+    ran = run_here(written.arguments("--report", str(report)))
+    assert (ran.code, "policy.scope_needed" in ran.reasons) == (code, code == 13), ran
+    assert run_here(written.arguments("--scope", LAB)).code == 0
+    if gone:
+        shutil.rmtree(written.layout)
+    again = run_here(["recheck", str(report), "--trust", str(written.trust), "--at", iso(written.at)])
+    assert (again.code == 0) == (code == 0), again

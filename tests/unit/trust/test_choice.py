@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -211,3 +212,56 @@ class TestName:
 )
 def test_reads_the_repository_of_a_name(name: str, repository: str | None) -> None:
     assert repository_of(name) == repository
+
+
+class TestSeveralNamesOfOneEntry:
+    """containerd imports an entry by its own annotation; skopeo and oras take it by ref.name."""
+
+    def chosen(self, found: OciPolicy, entries: list[tuple[str, ...]], loaded: tuple[str, ...] = ()) -> str:
+        tags = [name for names in entries for name in names]
+        named = name_artifact(
+            scope=None, typed=f"{LAB}:v1", called=f"{LAB}:v1", tags=tags, recorded=[], entries=entries, loaded=loaded
+        )
+        try:
+            return choose_statement(found, named).statement.name
+        except Rejected as error:
+            return f"{error.reason} of {error}"
+
+    @pytest.mark.parametrize(
+        ("entries", "loaded", "asks"),
+        [
+            ([(f"{LAB}:v1",)], (), False),
+            ([(f"{LAB}:v1", f"{PROD}:v1")], (), True),
+            ([(f"{PROD}:v1", f"{LAB}:v1")], (), True),
+            ([(f"{LAB}:v1", f"{LAB}:v2")], (), False),
+            ([(f"{LAB}:v1", "v1")], (), False),
+            ([(f"{LAB}:v1", "REGISTRY.example:443/lab:v1")], (), False),
+            ([(f"{LAB}:v1",), (f"{PROD}:v1",)], (), False),  # two entries: each tool takes the one that it is asked for
+            ([(f"{LAB}:v1",)], (f"{LAB}:v1",), False),
+            ([(f"{LAB}:v1",)], (f"{PROD}:v1",), True),
+            ([(f"{LAB}:v1",)], (f"{LAB}:v1", f"{PROD}:v1"), True),
+        ],
+    )
+    def test_the_other_name_is_judged_alike_or_the_scope_is_asked_for(
+        self, entries: list[tuple[str, ...]], loaded: tuple[str, ...], asks: bool
+    ) -> None:
+        """What was verified by the weaker statement of one name was imported and run by the other name."""
+        expected = f"policy.scope_needed of what is called {LAB} here" if asks else "lab"
+        assert self.chosen(policy(lab(), prod()), entries, loaded).startswith(expected)
+        assert self.chosen(policy(lab(), statement(name="rest")), entries, loaded).startswith(expected)
+        assert self.chosen(policy(lab()), entries, loaded).startswith(expected), "no statement at all for the other"
+        assert self.chosen(policy(lab("strict"), prod()), entries, loaded) == "lab", "alike"
+        both = policy(lab(registryScopes=[LAB, PROD]))
+        assert self.chosen(both, entries, loaded) == "lab", "one statement for both"
+
+    def test_a_name_without_a_host_is_that_of_docker(self) -> None:
+        hub = "docker.io/library/app"
+        found = policy(lab(registryScopes=[hub]), prod())
+        for other in ("app:v1", "index.docker.io/library/app:v1", "library/app:v1"):
+            names = (f"{hub}:v1", other)
+            named = name_artifact(scope=None, typed=f"{hub}:v1", tags=names, recorded=[], entries=[names])
+            assert choose_statement(found, named).statement.name == "lab", other
+        names = (f"{LAB}:v1", "app:v1")
+        named = name_artifact(scope=None, typed=f"{LAB}:v1", tags=names, recorded=[], entries=[names])
+        with pytest.raises(Rejected, match=re.escape(hub)):
+            choose_statement(policy(lab(), prod() | {"registryScopes": [hub]}), named)
