@@ -117,7 +117,7 @@ FLAWS = {
     "a path that leads outside": _manifest(lambda d: d["layers"][0]["annotations"].update({TITLE: "../a.crl"})),
     "a layer of another type": _manifest(lambda d: d["layers"][0].update(mediaType="application/x")),
     "a layer that is elsewhere": _manifest(lambda d: d["layers"][0].update(urls=["http://a/"])),
-    "embedded data": _manifest(lambda d: d["layers"][0].update(data="")),
+    "embedded data": _manifest(lambda d: d["layers"][0].update(data="e30=")),
     "sha512": _manifest(lambda d: d["layers"][0].update(digest="sha512:" + "0" * 128)),
     "a layer that is too large": _manifest(lambda d: d["layers"][1].update(size=2**30)),
     "a doubled layer": _manifest(lambda d: d["layers"].append(d["layers"][2])),
