@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from airgap import limits
 from airgap.errors import ContentError, LimitError
-from airgap.files import list_folder
+from airgap.files import is_there, list_folder
 from airgap.oci.digest import Digest
 from airgap.oci.documents import (
     BLOBS,
@@ -151,7 +151,7 @@ class LayoutDirectory(LayoutOnDisk):
         return f"{path}{os.sep}"
 
     def _has(self, name: str) -> bool:
-        return os.path.lexists(Path(self.path, name))
+        return is_there(Path(self.path, name))
 
     def _document(self, name: str, limit: int) -> bytes:
         path = str(Path(self.path, name))

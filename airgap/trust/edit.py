@@ -9,7 +9,7 @@ from pathlib import Path
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError, NotFoundError, TrustMaterialError, UsageError
-from airgap.files import make_folders, read_regular, sync_folder, write_file
+from airgap.files import is_there, make_folders, read_regular, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.pki.certificate import Certificate, load_certificates
 from airgap.text import safe
@@ -211,7 +211,7 @@ def _files(root: Path, store: StoreRef) -> list[StoredFile]:
 def _path(root: Path, store: StoreRef, name: str) -> Path:
     folder = store.folder(root)
     path = folder / name
-    if Path(name).name != name or name in {".", ".."} or not os.path.lexists(path):
+    if Path(name).name != name or name in {".", ".."} or not is_there(path):
         raise NotFoundError(
             f"the trust store {store} has no file {safe(name)!r}",
             remedy="See what there is with airgap trust cert list.",

@@ -11,7 +11,7 @@ from typing import Literal
 
 from airgap import limits
 from airgap.errors import Rejected, TrustMaterialError, UsageError
-from airgap.files import make_folders, read_material, sync_folder, write_file
+from airgap.files import is_there, make_folders, read_material, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.oci.digest import Digest
 from airgap.oci.reference import parse_registry_reference
@@ -125,7 +125,7 @@ def find_policy(root: Path, kind: PolicyKind) -> tuple[Path, bytes]:
     settled(root)
     for name in _FILES[kind]:
         path = root / name
-        if os.path.lexists(path):
+        if is_there(path):
             return path, read_source(path)
     raise policy_missing(
         root,

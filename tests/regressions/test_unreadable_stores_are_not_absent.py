@@ -14,8 +14,9 @@ from airgap.cli.connection_options import Connection
 from airgap.cli.trust_fetch import _for_evidence
 from airgap.errors import TrustMaterialError
 from airgap.trust.directory import TrustDirectory
+from airgap.trust.edit import find_certificate
 from airgap.trust.store_types import StoreType
-from airgap.trust.stores import list_stores
+from airgap.trust.stores import StoreRef, list_stores
 from tests.support.command import run_here
 from tests.support.scenario import Scene, Written
 
@@ -23,7 +24,7 @@ from tests.support.scenario import Scene, Written
 @contextmanager
 def forbidden(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[None]:
     """As a folder without rights, also where the tests run as root."""
-    scandir, listdir, stat = os.scandir, os.listdir, Path.stat
+    scandir, listdir, stat, lstat = os.scandir, os.listdir, Path.stat, os.lstat
 
     def refuse(path: Any) -> None:
         if Path(path) == folder or folder in Path(path).parents:
@@ -42,7 +43,13 @@ def forbidden(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[None]:
             refuse(path)
         return stat(path, **options)
 
+    def guarded_lstat(path: Any, **options: Any) -> Any:
+        if not isinstance(path, int) and folder in Path(path).parents:
+            refuse(path)
+        return lstat(path, **options)
+
     with monkeypatch.context() as patch:
+        patch.setattr(os, "lstat", guarded_lstat)
         patch.setattr(os, "scandir", guarded_scandir)
         patch.setattr(os, "listdir", guarded_listdir)
         patch.setattr(Path, "stat", guarded_stat)
@@ -72,6 +79,32 @@ def test_an_unreadable_store_is_18_everywhere(
             ran = run_here(command)
             assert ran.code == 18, (command, ran)
             assert "Permission denied" in ran.out + ran.err, command
+
+
+def test_a_trust_directory_that_may_not_be_entered_is_not_called_empty(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No remedy may say to remove what cannot be read."""
+    with forbidden(monkeypatch, written.trust):
+        for command in (["trust", "policy", "check", "--trust", str(written.trust)], written.arguments()[:-2]):
+            ran = run_here(command)
+            said = " ".join((ran.out + ran.err).split())
+            assert ran.code == 18, ran
+            assert "Permission denied" in said, said
+            assert "whoever runs this must be allowed" in said, said
+            assert "holds no" not in said, said
+            assert "Remove it" not in said, said
+
+
+def test_a_certificate_that_may_not_be_looked_at_is_not_absent(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = StoreRef.parse("ca:harbour")
+    with (
+        forbidden(monkeypatch, store.folder(written.trust)),
+        pytest.raises(TrustMaterialError, match="Permission denied"),
+    ):
+        find_certificate(written.trust, store, "0.pem")
 
 
 @pytest.mark.parametrize("place", ["truststore/x509/tsa", "truststore/x509"])

@@ -24,7 +24,7 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError, TrustMaterialError
-from airgap.files import read_regular, reading_problem
+from airgap.files import is_there, read_regular, reading_problem
 from airgap.oci.digest import Digest
 from airgap.oci.documents import open_regular
 from airgap.revocation.evidence_directory import hidden_evidence
@@ -163,7 +163,7 @@ def _list(root: Path, paths: Iterable[str]) -> tuple[MaterialFile, ...]:
 
 
 def _trust_paths(root: Path) -> Iterator[str]:
-    yield from (name for name in _POLICIES if os.path.lexists(root / name))
+    yield from (name for name in _POLICIES if is_there(root / name))
     for kind in StoreType:
         base = "/".join((*FOLDER, kind.value))
         for store in _entries(root / base, folders=True):
