@@ -83,11 +83,11 @@ class ClosureWalk:
             descriptor = step.descriptor
             entry = step.entry and not descriptor.is_manifest
             key = (descriptor.digest, descriptor.media_type, descriptor.size, descriptor.data, entry)
-            if key in self._seen:
+            within = self._graph.spend()  # also for what was seen: thousands of artifacts may share a million entries
+            if key in self._seen and within:
                 continue
             self._seen.add(key)
-            too_many = len(self._seen) > limits.GRAPH_NODES or not self._graph.spend()
-            if step.depth > limits.GRAPH_DEPTH or too_many:
+            if step.depth > limits.GRAPH_DEPTH or len(self._seen) > limits.GRAPH_NODES or not within:
                 self._bound(step)
                 break
             queue.extend(self._visit(step))

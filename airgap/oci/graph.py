@@ -218,12 +218,12 @@ class Graph:
         queue = deque([root.descriptor])
         while queue:
             descriptor = queue.popleft()
-            if descriptor.digest in seen or not descriptor.is_manifest:
-                continue
-            seen.add(descriptor.digest)
             if not self.spend():  # thousands of artifacts may list the same thousands of images
                 bound = f"more than {limits.GRAPH_REACHED} descriptors together"
                 raise ContentError("content.limit", f"the artifacts of {self._store.name} reach {bound}")
+            if descriptor.digest in seen or not descriptor.is_manifest:
+                continue
+            seen.add(descriptor.digest)
             try:
                 manifest = self.manifest(descriptor)
             except ContentError:
@@ -431,7 +431,7 @@ class Graph:
         return ClosureWalk(self, declared_absent).run(descriptor)
 
     def spend(self) -> bool:
-        """Counts one more descriptor that some artifact reaches; False beyond limits.GRAPH_REACHED."""
+        """Counts one more descriptor that a walk through some artifact meets; False beyond limits.GRAPH_REACHED."""
         self._reached += 1
         return self._reached <= limits.GRAPH_REACHED
 

@@ -425,11 +425,11 @@ class _Verification:
         queue: deque[tuple[Descriptor, Referrer | None]] = deque([(artifact, None)])
         while queue:
             descriptor, attached = queue.popleft()
-            if descriptor.digest in seen:
-                continue
             if not target.graph.spend():
                 warnings.append("more artifacts are attached than were judged")
                 return
+            if descriptor.digest in seen:
+                continue
             seen.add(descriptor.digest)
             if attached is not None:
                 yield self._attached(target, attached, statement)

@@ -181,3 +181,19 @@ def test_a_blob_under_many_unknown_types_is_read_once(tmp_path: Path, monkeypatc
         graph = Graph(store)
         closures = [graph.closure(root.descriptor) for root in graph.roots()]
     assert (len(closures), read) == (100, [blob.digest])
+
+
+@pytest.mark.parametrize("bound", [1_000, limits.GRAPH_REACHED])
+def test_entries_that_many_artifacts_share_are_counted_for_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: int
+) -> None:
+    """An index that lists one image 200 times has few nodes, and each artifact above it walks through all entries."""
+    monkeypatch.setattr(limits, "GRAPH_REACHED", bound)
+    box = LayoutBuilder()
+    shared = box.add_index(*[add_image(box)] * 200)
+    for number in range(20):
+        box.tag(box.add_index(shared, annotations={"number": str(number)}), f"v{number}")
+    with open_layout(box.write_directory(tmp_path / "layout")) as layout:
+        graph = Graph(layout)
+        problems = [problem for root in graph.roots() for problem in graph.closure(root.descriptor).problems]
+    assert {problem.reason for problem in problems} == ({"content.limit"} if bound == 1_000 else set())
