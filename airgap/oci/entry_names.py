@@ -70,14 +70,14 @@ class IndexEntry(NamedTuple):
 def read_entries(
     index: Index,
     is_attachment: Callable[[Descriptor], bool],
-    is_signature: Callable[[Descriptor], bool],
+    signs: Callable[[Descriptor], Digest | None],
     may_run: Callable[[Descriptor], bool],
 ) -> tuple[IndexEntry, ...]:
     """The entries of `index.json`.
 
-    `is_attachment` tells whether content is attached to something and cannot run itself, `is_signature` whether it is
-    judged as a signature of that, `may_run` whether it may be an image. Files, charts and modules keep their names. So
-    does what is attached and comes before the image of its name: skopeo takes it by that name.
+    `is_attachment` tells whether content is attached to something and cannot run itself, `signs` what a signature is
+    about, `may_run` whether it may be an image. Files, charts and modules keep their names. So does what is attached
+    and comes before the image of its name, as skopeo takes it by that name; not so a signature of that image.
     """
     entries = [IndexEntry(descriptor, number) for number, descriptor in enumerate(index.manifests)]
     bearers: defaultdict[str, list[IndexEntry]] = defaultdict(list)
@@ -95,10 +95,11 @@ def read_entries(
         rest = [entry for entry in group if entry.number not in apart]
         if rest and all(may_run(entry.descriptor) for entry in rest):
             standing.add(name)
+            images = {entry.descriptor.digest for entry in rest}
             leading |= {
                 number
                 for number, entry in apart.items()
-                if number < rest[0].number and not is_signature(entry.descriptor)
+                if number < rest[0].number and signs(entry.descriptor) not in images
             }
         attached |= apart
     aside = {number for number, entry in attached.items() if standing.issuperset(entry.names)} - leading

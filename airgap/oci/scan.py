@@ -135,7 +135,7 @@ class _Scanner:
     def run(self) -> Scan:
         index = self._store.index()
         self._problems.extend(_unreadable_entries(index))
-        self._entries = read_entries(index, self._is_attachment, self._is_signature, self._may_run)
+        self._entries = read_entries(index, self._is_attachment, self._signs, self._may_run)
         names = Names(self._entries, self._store.name)
         for entry, name in names.doubles():
             # LAYOUT-7: not forbidden, but tools differ in which of them they take
@@ -167,11 +167,13 @@ class _Scanner:
         manifest = self._try(descriptor) if descriptor.is_manifest else None
         return manifest is not None and is_attachment(self._store, descriptor, manifest)
 
-    def _is_signature(self, descriptor: Descriptor) -> bool:
+    def _signs(self, descriptor: Descriptor) -> Digest | None:
+        """What it is the signature of; None if it has not the form of a signature."""
         manifest = self._try(descriptor) if descriptor.is_manifest else None
-        if not isinstance(manifest, Manifest) or manifest.artifact_type != NOTARY_SIGNATURE:
-            return False
-        return ENVELOPE_TYPES.issuperset(layer.media_type for layer in manifest.layers)
+        if not isinstance(manifest, Manifest) or manifest.artifact_type != NOTARY_SIGNATURE or not manifest.subject:
+            return None
+        is_one = ENVELOPE_TYPES.issuperset(layer.media_type for layer in manifest.layers)
+        return manifest.subject.digest if is_one else None
 
     def _may_run(self, descriptor: Descriptor) -> bool:
         """Whether it is an image, as far as it can be read."""

@@ -71,13 +71,23 @@ def test_judges_each_entry_of_a_doubled_tag_where_one_has_a_subject(tmp_path: Pa
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
 
 
-@pytest.mark.parametrize("kind", ["application/vnd.example.sbom", NOTARY_SIGNATURE])
-def test_first_entry_of_a_doubled_tag_was_not_judged_where_it_cannot_be_run(tmp_path: Path, kind: str) -> None:
-    """skopeo copies it under the tag of the signed image; hauler puts images first."""
+@pytest.mark.parametrize(
+    ("kind", "layer_type", "elsewhere"),
+    [
+        ("application/vnd.example.sbom", "text/plain", False),
+        (NOTARY_SIGNATURE, "text/plain", False),
+        (NOTARY_SIGNATURE, "application/jose+json", True),
+    ],
+)
+def test_judges_the_first_entry_of_a_doubled_tag_where_it_cannot_be_run(
+    tmp_path: Path, kind: str, layer_type: str, *, elsewhere: bool
+) -> None:
+    """skopeo copies it under the tag of the signed image; hauler puts images first. `elsewhere`: of another image."""
     scene = Scene()
 
     def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        attached = box.add_referrer(target, b"{}", artifact_type=kind, layer_type="text/plain", listed=False)
+        subject = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(b"other"), size=5) if elsewhere else target
+        attached = box.add_referrer(subject, b"{}", artifact_type=kind, layer_type=layer_type, listed=False)
         box.entries.insert(0, replace(attached, annotations={REF_NAME: "v1"}).to_json())
 
     scene.packing.append(pack)
