@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -413,6 +414,20 @@ def _one_line(where: str) -> FormatError:
     from airgap.pki.wrong_files import NeededFile, remedy_for
 
     return FormatError("is written on one line", where=where, remedy=remedy_for(Kind.ONE_LINE, NeededFile.CERTIFICATE))
+
+
+def parse_readable(data: bytes) -> tuple[Certificate, ...]:
+    """Those certificates of a file that can be read, whatever else it holds; PEM or DER. Never raises."""
+    found: list[Certificate] = []
+    try:
+        pem = [content for label, content in _pem_blocks(data) if label.endswith("CERTIFICATE")]
+        blocks = pem if b"-----BEGIN " in data else _der_blocks(data)
+    except FormatError:
+        return ()
+    for block in blocks[: limits.STORE_CERTIFICATES]:
+        with suppress(FormatError):
+            found.append(Certificate.parse(block))
+    return tuple(found)
 
 
 def _der_blocks(data: bytes) -> list[bytes]:

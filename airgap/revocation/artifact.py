@@ -283,6 +283,12 @@ class TargetEvidence(EvidencePool):
         """Those that are evidence, or are called so; not what might have been evidence, and is none."""
         return filter(_is_evidence, self.pieces)
 
+    def responder_files(self) -> Iterator[EvidenceFile]:
+        """Those that are no evidence, and hold the certificate of an OCSP responder, which a response may lack."""
+        return (
+            piece for piece in self.pieces if not _is_evidence(piece) and EvidencePool([piece], unread=()).responders()
+        )
+
     def not_among(self, copied: Container[Digest]) -> tuple[str, ...]:
         """The file names of the evidence that has none of these digests, and of the evidence that was not read."""
         left = (piece for (digest, _), piece in self._by_name.items() if digest not in copied)

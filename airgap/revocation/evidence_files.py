@@ -237,7 +237,10 @@ class Evidence(Protocol):
         ...
 
     def responders(self) -> Mapping[Certificate, Sequence[OcspFile]]:
-        """The certificates of delegated responders in OCSP responses, not verified, each with these responses."""
+        """The certificates of delegated responders, not verified, each with the OCSP responses that hold it.
+
+        With none where it is only in a file of certificates.
+        """
         ...
 
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:

@@ -18,12 +18,13 @@ from airgap.revocation.evidence_files import CrlFile, EvidenceFile, OcspFile, Un
 from airgap.text import safe
 
 if TYPE_CHECKING:  # imported only when there is a file to read
+    from airgap.pki.certificate import Certificate
     from airgap.pki.crl import Crl
     from airgap.pki.crl_facts import CrlFacts
 
 
-def read_evidence(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | UnreadableEvidence | Problem]:
-    """The content of a file: one OCSP response, one CRL or, as PEM blocks, several."""
+def read_evidence(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | Certificate | UnreadableEvidence | Problem]:
+    """The content of a file: one OCSP response, one CRL or, as PEM blocks, several; and certificates of responders."""
     from airgap.pki.crl_pem import split_pem
 
     try:
@@ -40,8 +41,23 @@ def read_evidence(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | Unreadab
     for number, block in enumerate(blocks):
         name = safe(piece.name) if len(blocks) == 1 else f"{safe(piece.name)}, CRL {number + 1}"
         found = _identify(piece, name, block, number)
-        if isinstance(found, CrlFile | OcspFile) or not _is_harmless(piece, found, block):
+        if isinstance(found, CrlFile | OcspFile):
             yield found
+            continue
+        responders = _responders(block)
+        yield from responders
+        if not (responders and isinstance(found, Problem)) and not _is_harmless(piece, found, block):
+            yield found
+
+
+def _responders(data: bytes) -> tuple[Certificate, ...]:
+    """The certificates of delegated OCSP responders in a file of certificates: a response need not hold its own."""
+    if not (b"CERTIFICATE-----" in data or data[:1] == b"\x30"):
+        return ()
+    from airgap.pki.certificate import parse_readable
+    from airgap.pki.ocsp import OcspResponse
+
+    return tuple(item for item in parse_readable(data) if OcspResponse.may_sign(item))
 
 
 def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem, data: bytes) -> bool:

@@ -28,29 +28,24 @@ class EvidenceMakers:
         self._evidence: Final = evidence
         self._found: Final[dict[Certificate, _Delegates]] = {}
         self._chosen: Final[dict[tuple[Certificate, tuple[Certificate, ...]], OcspFile]] = {}
-        self._holders: Final[dict[tuple[str, tuple[Certificate, ...]], OcspFile | None]] = {}
+        self._makers: Final[dict[tuple[str, tuple[Certificate, ...]], _Held | None]] = {}
 
     def verify(self, response: OcspResponse, issuers: tuple[Certificate, ...]) -> OcspFile | None:
         """Checks that the CA with these certificates, or a delegate that was valid then, made it.
 
         Returns the response that holds the certificate of the delegate, a genuine one if there is one; None where no
-        other one is needed. Raises Undecided.
+        other one is needed, or the certificate is in a file of its own. Raises Undecided.
         """
         try:
             response.verify_made_for(*issuers)
         except Undecided:
             key = response.fingerprint, issuers
-            if key not in self._holders:
-                self._holders[key] = self._find_holder(response, issuers)
-            if holder := self._holders[key]:
-                return holder
-            raise
-        return None
-
-    def _find_holder(self, response: OcspResponse, issuers: tuple[Certificate, ...]) -> OcspFile | None:
-        for issuer in issuers:
-            if found := self._delegates(issuer).find(response):
-                return self._choose(found.delegate, found.holders, issuers)
+            if key not in self._makers:
+                found = (self._delegates(issuer).find(response) for issuer in issuers)
+                self._makers[key] = next(filter(None, found), None)
+            if (maker := self._makers[key]) is None:
+                raise
+            return self._choose(maker.delegate, maker.holders, issuers) if maker.holders else None
         return None
 
     def _choose(self, delegate: Certificate, holders: Sequence[OcspFile], issuers: tuple[Certificate, ...]) -> OcspFile:

@@ -69,6 +69,8 @@ class EvidencePool:
             for item in file.response.certificates:
                 if file.response.may_sign(item):
                     found[item].append(file)
+        for item in self._sorted().responders:
+            found[item] += ()
         return found
 
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:
@@ -182,6 +184,8 @@ class _Sorted(NamedTuple):
     by_serial: Mapping[int, tuple[OcspFile, ...]]
     trusted: tuple[CrlFile | OcspFile, ...]
     misplaced: tuple[MisplacedEvidence, ...]
+    responders: tuple[Certificate, ...]
+    """Those in files of certificates."""
 
     @classmethod
     def of(
@@ -192,9 +196,12 @@ class _Sorted(NamedTuple):
         left: list[UnreadableEvidence] = list(unread)
         told: list[Problem] = list(notices)
         misplaced: list[MisplacedEvidence] = []
+        responders: list[Certificate] = []
         for piece in pieces:
             for found in read_evidence(piece):
-                if piece.misplaced and isinstance(found, CrlFile | OcspFile):
+                if isinstance(found, Certificate):
+                    responders.append(found)
+                elif piece.misplaced and isinstance(found, CrlFile | OcspFile):
                     misplaced.append(MisplacedEvidence(file=found, folder=piece.folder))
                 elif isinstance(found, CrlFile):
                     crls.append(found)
@@ -208,11 +215,6 @@ class _Sorted(NamedTuple):
         for crl in sorted(crls, key=lambda file: (file.facts.age, file.name), reverse=True):
             by_issuer[name_key(crl.facts.issuer)].append(crl)
         known = {name_key(crl.facts.issuer) for crl in crls if crl.trusted}
-        by_serial: defaultdict[int, list[OcspFile]] = defaultdict(list)
-        made = [(file.response.produced_at, file.response.fingerprint, file.name) for file in responses]
-        for _, ocsp in sorted(zip(made, responses, strict=True), key=lambda item: item[0], reverse=True):
-            for serial in {single.serial for single in ocsp.response.responses}:
-                by_serial[serial].append(ocsp)
         return cls(
             crls=tuple(crls),
             responses=tuple(responses),
@@ -222,7 +224,18 @@ class _Sorted(NamedTuple):
             notices=tuple(told),
             indirect=tuple(crl for crl in crls if crl.may_be_indirect),
             by_issuer={key: tuple(files) for key, files in by_issuer.items()},
-            by_serial={key: tuple(files) for key, files in by_serial.items()},
+            by_serial=_by_serial(responses),
             misplaced=tuple(misplaced),
+            responders=tuple(responders),
             trusted=tuple(file for file in (*crls, *responses, *(item.file for item in misplaced)) if file.trusted),
         )
+
+
+def _by_serial(responses: Sequence[OcspFile]) -> Mapping[int, tuple[OcspFile, ...]]:
+    """The newest first."""
+    found: defaultdict[int, list[OcspFile]] = defaultdict(list)
+    made = [(file.response.produced_at, file.response.fingerprint, file.name) for file in responses]
+    for _, ocsp in sorted(zip(made, responses, strict=True), key=lambda item: item[0], reverse=True):
+        for serial in {single.serial for single in ocsp.response.responses}:
+            found[serial].append(ocsp)
+    return {key: tuple(files) for key, files in found.items()}

@@ -137,6 +137,8 @@ class _Fetch:
         self._offered: list[tuple[str, bytes]] = []
         self._took: list[tuple[Attempt, EvidenceFile]] = []
         self._unread: list[UnreadableEvidence] = []
+        self._certificates: list[EvidenceFile] = []
+        """Files of targets with certificates of responders: they prove responses, and are no evidence themselves."""
         self._unreadable: tuple[str, ...] = ()
         self._anchors = self._tsa_anchors(trust)
         self._stored = tuple(trust.stored()) if trust is not None else ()
@@ -146,7 +148,7 @@ class _Fetch:
     def _gatherer(self, offered: Sequence[EvidenceFile]) -> Gatherer:
         """Knows the responders of the offered evidence, too: a verifier finds them where the targets are."""
         bodies = [self._trust.evidence] if self._trust else []
-        known = CombinedEvidence([*bodies, EvidencePool(offered, unread=())])
+        known = CombinedEvidence([*bodies, EvidencePool([*offered, *self._certificates], unread=())])
         # evidence that only the receiving site can prove is attached to images, but not kept in a trust directory
         unproven = self._request.directory is None
         return Gatherer(EvidenceWriter(self._root), known, at=self._request.at, unproven=unproven)
@@ -200,6 +202,7 @@ class _Fetch:
             except FormatError as error:
                 self._warnings.append(Problem(message=f"{name}: {error}", reason="evidence.unusable"))
         self._unread += beside.beyond_bounds
+        self._certificates += beside.responder_files()
 
     # --- taking ---
 
@@ -311,7 +314,7 @@ class _Fetch:
         others = [self._trust.evidence] if self._trust and not request.directory else []
         # a verifier uses what is not kept where the targets are
         left = [file for attempt, file in self._took if attempt.outcome is AttemptResult.REFUSED]
-        refused = EvidencePool(left, unread=self._unread)
+        refused = EvidencePool([*left, *self._certificates], unread=self._unread)
         certificates = cover(
             self.chains.asked,
             responders,

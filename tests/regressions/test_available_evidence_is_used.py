@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -251,3 +252,50 @@ def test_a_forged_response_hides_no_genuine_one_with_the_same_certificate(
     ran = run_here(["trust", "fetch", "--no-download", "--from", str(offered), *place])
     assert ran.out.startswith("REVOKED"), ran
     assert run_here(written.arguments()).code == 14
+
+
+CERTIFICATE_FILES: dict[str, Callable[[Issued], bytes]] = {
+    "d.crt": lambda made: made.der,
+    "d.pem": lambda made: made.pem,
+    "chain.pem": lambda made: b"".join(item.pem for item in made.chain),
+}
+
+
+@pytest.mark.parametrize("name", CERTIFICATE_FILES)
+@pytest.mark.parametrize("kept", ["trust", "layout"])
+@pytest.mark.parametrize("response", ["trust", "layout"])
+def test_the_certificate_of_a_responder_may_be_in_a_file_of_its_own(
+    tmp_path: Path, response: str, kept: str, name: str
+) -> None:
+    """The response lacked it, was proven by nothing, and a revoked certificate passed."""
+    made, chain = scene(ocsp_urls=["http://ocsp.example/"])
+    delegate, stranger = (issue("ocsp", issuer=item) for item in (chain.root, issue("root", slot=4)))
+    revoked = ocsp_response(chain, responder=delegate, embed=[], status="revoked")
+    written = made.write(tmp_path)
+    places = {"trust": written.trust / "ocsp", "layout": written.layout / "ocsp"}
+    for place in places.values():
+        place.mkdir(exist_ok=True)
+    (places[response] / "r.ors").write_bytes(revoked)
+    (places[kept] / name).write_bytes(CERTIFICATE_FILES[name](stranger))
+    assert run_here(written.arguments()).code == (15 if response == "trust" else 0)
+    (places[kept] / name).write_bytes(CERTIFICATE_FILES[name](delegate))
+    assert run_here(written.arguments()).code == 14
+    ran = run_here(["trust", "fetch", str(written.layout), "--trust", str(written.trust), "--no-download"])
+    assert ran.out.startswith("REVOKED"), ran
+    report = tmp_path / "report.json"
+    assert run_here(written.arguments("--report", str(report))).code == 14
+    shutil.rmtree(written.layout)
+    assert run_here(["recheck", str(report), "--trust", str(written.trust), "--at", iso(AT)]).code == 14
+
+
+@pytest.mark.parametrize("expired", [False, True])
+def test_a_response_clears_only_with_the_certificate_of_its_responder_in_it(tmp_path: Path, expired: bool) -> None:
+    """A certificate beside it only proves who made it (decision 0009)."""
+    made, chain = scene(crl_urls=[], ocsp_urls=["http://ocsp.example/"])
+    delegate = issue("ocsp", issuer=chain.root, not_after=AT - DAY if expired else END)
+    made.ocsp = {"r.ors": ocsp_response(chain, responder=delegate, embed=[])}
+    written = made.write(tmp_path)
+    (written.trust / "ocsp/d.pem").write_bytes(delegate.pem)
+    assert run_here(written.arguments()).code == 15
+    (written.trust / "ocsp/r.ors").write_bytes(ocsp_response(chain, responder=delegate))
+    assert run_here(written.arguments()).code == (15 if expired else 0)
