@@ -278,6 +278,13 @@ class Graph:
             )
         return roots
 
+    @cached_property
+    def _roots_by_digest(self) -> Mapping[Digest, list[Root]]:
+        found: dict[Digest, list[Root]] = {}
+        for root in self.roots():
+            found.setdefault(root.descriptor.digest, []).append(root)
+        return found
+
     def resolve(self, name: str | Digest | None) -> Root:
         """The artifact with this tag or digest, or the only one: the one way to look a name up. Raises NotFoundError.
 
@@ -336,7 +343,7 @@ class Graph:
 
     def _by_digest(self, digest: Digest) -> Root:
         self._scan.names.check_literal(str(digest), digest)
-        found = [root for root in self.roots() if root.descriptor.digest == digest]
+        found = self._roots_by_digest.get(digest, ())
         if len(found) > 1:
             types = " and ".join(safe(root.descriptor.media_type, limit=128) for root in found)
             raise NotFoundError(

@@ -14,7 +14,6 @@ from airgap.oci.content_mode import Content
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LayoutOnDisk
 from airgap.oci.graph import Graph
-from airgap.oci.nodes import Root
 from airgap.oci.store import Store
 from airgap.oci.tags import cosign_target
 from airgap.oci.target import Target
@@ -56,11 +55,12 @@ class Gate:
         evidence cannot be read.
         """
         target = self._target(planned)
+        apart = _Apart.of(target.graph)
         wanted = [
             _asked(item, found)
             for plan, sources in planned
             for item, found in zip(plan.artifacts, sources, strict=True)
-            if item.error is None and not _is_carried(item, target.graph) and not _proves_itself(item, target.graph)
+            if item.error is None and not apart.carries(item) and not apart.proves(item)
         ]
         asked = tuple(dict.fromkeys(wanted))
         outcome = verify_opened(
@@ -78,7 +78,7 @@ class Gate:
         )
         for problem in outcome.problems:
             raise untrusted(problem, "nothing is copied: ", problem.exit_code)
-        return Judgement(dict(zip(asked, outcome.artifacts, strict=True)), target.graph)
+        return Judgement.of_outcomes(dict(zip(asked, outcome.artifacts, strict=True)), apart)
 
     def _target(self, planned: Sequence[Planned]) -> Target:
         """All plans as one layout, with the records of a copy, so that verifying the copy gives the same verdicts."""
@@ -105,18 +105,27 @@ def _subjects(item: PlannedArtifact) -> frozenset[Digest]:
     return frozenset(target for target in found if target is not None) if all(found) else frozenset()
 
 
-def _is_carried(item: PlannedArtifact, graph: Graph) -> bool:
-    """Whether it comes with what it is about. An image is judged by itself: tools run it by any tag."""
-    return bool(_subjects(item)) and not any(_is_of(root, item) for root in graph.roots())
+class _Apart(NamedTuple):
+    """What needs no judgement of its own."""
 
+    roots: frozenset[Digest]
+    """What is judged, because tools run it by its name."""
+    evidence: frozenset[Digest]
+    """What proves itself."""
 
-def _proves_itself(item: PlannedArtifact, graph: Graph) -> bool:
-    is_named = bool(item.wanted.tags)
-    return not is_named and any(_is_of(root, item) and is_evidence_alone(graph, root) for root in graph.roots())
+    @classmethod
+    def of(cls, graph: Graph) -> _Apart:
+        roots = graph.roots()
+        evidence = frozenset(root.descriptor.digest for root in roots if is_evidence_alone(graph, root))
+        return cls(frozenset(root.descriptor.digest for root in roots), evidence)
 
+    def carries(self, item: PlannedArtifact) -> bool:
+        """Whether it comes with what it is about. An image is judged by itself: tools run it by any tag."""
+        return bool(_subjects(item)) and item.wanted.descriptor.digest not in self.roots
 
-def _is_of(root: Root, item: PlannedArtifact) -> bool:
-    return root.descriptor.digest == item.wanted.descriptor.digest
+    def proves(self, item: PlannedArtifact) -> bool:
+        """Whether it is evidence, which has no name."""
+        return not item.wanted.tags and item.wanted.descriptor.digest in self.evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +133,14 @@ class Judgement:
     """The verdicts on everything that is planned."""
 
     _outcomes: Mapping[Asked, ArtifactOutcome]
-    _graph: Graph
+    _passed: frozenset[Asked]
+    _apart: _Apart
+
+    @classmethod
+    def of_outcomes(cls, outcomes: Mapping[Asked, ArtifactOutcome], apart: _Apart) -> Judgement:
+        """The verdicts on what was asked for, and what needs none."""
+        passed = frozenset(asked for asked, outcome in outcomes.items() if not outcome.exit_code)
+        return cls(outcomes, passed, apart)
 
     def verdict(self, item: PlannedArtifact, found: FoundArtifact) -> ArtifactOutcome | None:
         """That on one artifact; None for what comes with another one (cosign's tags), and for evidence."""
@@ -147,12 +163,12 @@ class Judgement:
             if outcome.exit_code:
                 raise refusal(outcome, item.wanted.reference)
             return replace(item, must_be_signed=outcome.accepted is not None)
-        if _is_carried(item, self._graph):
-            passed = {asked.digest for asked, outcome in self._outcomes.items() if not outcome.exit_code}
-            if _subjects(item) <= passed:
+        if self._apart.carries(item):
+            typed = _asked(item, found).typed
+            if all(Asked(subject, typed) in self._passed for subject in _subjects(item)):
                 return item
             message = "is not copied: the artifact that it is about is not among those that verify"
             raise UntrustedError(f"{item.wanted.reference} {message}", exit_code=ExitCode.UNSIGNED, reason=None)
-        if _proves_itself(item, self._graph):
+        if self._apart.proves(item):
             return item
         raise TypeError("an artifact was not judged")
