@@ -14,7 +14,7 @@ from airgap.report.report import Json, Report
 from airgap.report.style import Style
 from airgap.report.tree import TreeNode
 from airgap.report.verify_document import content_problem_document, record_document
-from airgap.report.wording import lookup_document
+from airgap.report.wording import lookup_document, not_read
 from airgap.text import safe
 
 DISCOVER_SCHEMA = "airgap.discover/1"
@@ -61,7 +61,7 @@ class DiscoverReport(Report):
             if not artifact.unread and not any(below.role == "referrer" for below in artifact.tree.below):
                 root.add(style.paint("quiet", _none(artifact.lookups)))
             for problem in artifact.unread:
-                root.add(style.paint("bad", f"NOT READ {problem.path}: {problem.message} [{problem.reason}]"))
+                root.add(style.paint("bad", not_read(problem)))
             lines.extend(root.lines())
         return lines
 

@@ -13,7 +13,7 @@ from airgap.report.report import Json, Report
 from airgap.report.style import PLAIN, Style
 from airgap.report.tree import TreeNode
 from airgap.report.verify_document import content_problem_document
-from airgap.report.wording import described, moment
+from airgap.report.wording import described, moment, not_read
 from airgap.signature.inspected import InspectedArtifact, InspectedSignature
 from airgap.signature.model import Envelope, Payload
 from airgap.text import safe
@@ -60,7 +60,7 @@ class InspectReport(Report):
             for signature in artifact.signatures:
                 _signature_node(root, signature, style)
             for problem in artifact.unread:
-                root.add(style.paint("bad", f"NOT READ {problem.path}: {problem.message} [{problem.reason}]"))
+                root.add(style.paint("bad", not_read(problem)))
             if not artifact.signatures:
                 root.add("no signature that can be read" if artifact.unread else "no signature of the Notary Project")
             lines.extend(root.lines())

@@ -11,7 +11,7 @@ from airgap.reasons import ExitCode
 from airgap.report.report import Json, Report
 from airgap.report.style import Style
 from airgap.report.verify_document import content_problem_document
-from airgap.report.wording import count, moment, size
+from airgap.report.wording import count, moment, not_read, size
 from airgap.text import safe
 
 LS_SCHEMA = "airgap.ls/1"
@@ -70,9 +70,9 @@ class LsReport(Report):
             yield _line(row, widths)
             yield from (f"  {text}" for text in self._below(artifact))
             for problem in artifact.unread:
-                yield style.paint("bad", f"  NOT READ {problem.path}: {problem.message} [{problem.reason}]")
+                yield style.paint("bad", f"  {not_read(problem)}")
         for problem in self.listing.unread:
-            yield style.paint("bad", f"NOT READ {problem.path}: {problem.message} [{problem.reason}]")
+            yield style.paint("bad", not_read(problem))
         artifacts, blobs = len(self.listing.artifacts), self.listing.blobs
         yield f"total: {count(artifacts, 'artifact')}, {count(blobs, 'blob')}, {size(self.listing.size)}"
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
-from airgap.errors import AirgapError
 from airgap.oci.descriptor import COSE_ENVELOPE
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp_token import VerifiedTimestamp
-from airgap.reasons import ExitCode
+from airgap.report.attaching import AttachingReport, attached_lines
 from airgap.report.report import Json, Report
 from airgap.report.style import Style
-from airgap.report.wording import described, error_document, moment
+from airgap.report.wording import described, moment
 from airgap.signature.key_config import LocalKey, RemoteKey, TokenKey
 from airgap.signature.key_location import NamedKey
 from airgap.signature.results import Signed, SignedArtifact, StampedSignature
@@ -24,46 +22,25 @@ SIGN_SCHEMA = "airgap.sign/1"
 TIMESTAMP_SCHEMA = "airgap.timestamp/1"
 KEYS_SCHEMA = "airgap.keys/1"
 
-Item = TypeVar("Item")
-
 
 # airgap sign
 
 
 @dataclass(frozen=True, slots=True)
-class _Attached(Report, Generic[Item]):
-    items: Sequence[Item]
-    error: AirgapError | None = None
-    """The error that ended it."""
-
-    @property
-    def exit_code(self) -> int:
-        """That of the error."""
-        return self.error.exit_code if self.error else ExitCode.OK
-
-
-@dataclass(frozen=True, slots=True)
-class SignReport(_Attached[SignedArtifact]):
+class SignReport(AttachingReport[Sequence[SignedArtifact]]):
     """What `airgap.sign` attached: `airgap.sign/1`."""
 
     def document(self) -> Json:
         """The run, complete on failure too: what was attached by then."""
-        return {"schema": SIGN_SCHEMA, **_outcome(self.error), "signed": [_signed(item) for item in self.items]}
+        return {**self.head(SIGN_SCHEMA), "signed": [_signed(item) for item in self.attached]}
 
     def lines(self, style: Style) -> Iterator[str]:
         """Each artifact and its signature."""
-        for item in self.items:
-            yield from _artifact_lines(item, style)
-
-
-def _artifact_lines(item: SignedArtifact, style: Style) -> Iterator[str]:
-    if item.existed:
-        yield style.paint("good", f"Already signed {item.name}")
-        yield f"  an equal signature is attached: {item.signature.digest}; --force adds another one"
-    else:
-        yield style.paint("good", f"Successfully signed {item.name}")
-        yield f"  signature  {item.signature.digest} ({item.listed})"
-    yield from signed_lines(item)
+        for item in self.attached:
+            digest = item.signature.digest
+            known = f"an equal signature is attached: {digest}"
+            yield from attached_lines(item, "signed", f"signature  {digest}", known, style)
+            yield from signed_lines(item)
 
 
 def signed_lines(item: Signed) -> Iterator[str]:
@@ -98,20 +75,16 @@ def _signed(item: SignedArtifact) -> Json:
 
 
 @dataclass(frozen=True, slots=True)
-class TimestampReport(_Attached[StampedSignature]):
+class TimestampReport(AttachingReport[Sequence[StampedSignature]]):
     """What `airgap.add_timestamps` attached: `airgap.timestamp/1`."""
 
     def document(self) -> Json:
         """The run, complete on failure too: what was attached by then."""
-        return {
-            "schema": TIMESTAMP_SCHEMA,
-            **_outcome(self.error),
-            "signatures": [_stamped(item) for item in self.items],
-        }
+        return {**self.head(TIMESTAMP_SCHEMA), "signatures": [_stamped(item) for item in self.attached]}
 
     def lines(self, style: Style) -> Iterator[str]:
         """Each signature and its result."""
-        for item in self.items:
+        for item in self.attached:
             yield from _stamped_lines(item, style)
 
 
@@ -183,15 +156,6 @@ def _key(key: NamedKey) -> Json:
 
 
 # shared
-
-
-def _outcome(problem: AirgapError | None) -> Json:
-    if problem is None:
-        return {"exit_code": ExitCode.OK, "problem": None}
-    return {
-        "exit_code": problem.exit_code,
-        "problem": error_document(problem),
-    }
 
 
 def signature_json(item: Signed) -> Json:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from airgap.errors import AirgapError
     from airgap.oci.descriptor import Descriptor
     from airgap.oci.lookup import ReferrersLookup
+    from airgap.oci.problems import ContentProblem
     from airgap.signature.model import Payload
 
 
@@ -43,6 +44,11 @@ def error_document(error: AirgapError) -> dict[str, Any]:
         "remedy": error.remedy,
         "facts": dict(error.facts),
     }
+
+
+def not_read(problem: ContentProblem) -> str:
+    """What cannot be read, and why, in a line."""
+    return f"NOT READ {problem.path}: {problem.message} [{problem.reason}]"
 
 
 def lookup_document(lookup: ReferrersLookup) -> dict[str, Any]:

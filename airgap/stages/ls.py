@@ -16,13 +16,13 @@ from airgap.errors import ContentError, FormatError
 from airgap.net.artifacts import Artifacts, Wanted, open_artifacts
 from airgap.net.registries import Registries
 from airgap.oci.attached import IMAGE_CONFIGS
-from airgap.oci.descriptor import ACQUISITION, Descriptor, Platform
+from airgap.oci.descriptor import Descriptor, Platform
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.images import is_attestation
 from airgap.oci.listing import ListedArtifact, Listing
 from airgap.oci.manifest import Index, Manifest
-from airgap.oci.nodes import LayoutMechanism, Referrer, Root
+from airgap.oci.nodes import Root
 from airgap.oci.problems import ContentProblem
 from airgap.oci.record import CREATED
 from airgap.oci.reference import (
@@ -36,11 +36,9 @@ from airgap.oci.store import Store, read_verified
 from airgap.oci.target import Target
 from airgap.parse.json import Reading, load_object, take_optional
 from airgap.parse.time import rfc3339
-from airgap.revocation.artifact import evidence_kinds
-from airgap.signature.signature_manifest import is_signature
 from airgap.text import safe
 from airgap.transfer.platforms import platform_of
-from airgap.verifier.nearby import foreign_kind
+from airgap.verifier.referrer_kinds import by_kind, kinds_of
 
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
@@ -51,13 +49,8 @@ _LICENSES: Final = "org.opencontainers.image.licenses"
 _TAR: Final = re.compile(r"\.(?:tar(?:\.[a-z0-9]+)?|tgz)$", re.IGNORECASE)
 """A name with such an ending is that of a file, and if there is none, it is mistyped. No domain ends so."""
 _UNKNOWN: Final = "unknown"
-_OTHER: Final = "other"
-_COSIGN: Final[Mapping[str, str]] = MappingProxyType({"sig": "cosign sig", "att": "att", "sbom": "sbom"})
-"""By the suffix of cosign's tags."""
-_SBOM: Final = ("spdx", "cyclonedx", "syft", "sbom")
 _ZERO_TIME: Final = datetime(1, 1, 1, tzinfo=UTC)
 """What programs in Go write where they have no date (crane, ko)."""
-_ATTESTATION: Final = ("in-toto", "dsse", "attestation", "provenance", "slsa")
 
 
 def ls(
@@ -167,7 +160,7 @@ class _Lister:
             size=sum(found.own.values()),
             created=_time(annotations.get(CREATED)) or max(found.created, default=None),
             licenses=annotations.get(_LICENSES),
-            attached=MappingProxyType(dict(sorted(found.kinds.items(), key=_order))),
+            attached=MappingProxyType(dict(sorted(found.kinds.items(), key=by_kind))),
             attached_size=sum(size for digest, size in found.attached.items() if digest not in found.own),
             unread=tuple(map(self._opened.told, found.unread)),
         )
@@ -205,7 +198,7 @@ class _Lister:
         for referrer in self._graph.referrers(descriptor).readable(found.cannot_read):
             if referrer.descriptor.digest not in found.referring:
                 found.referring.add(referrer.descriptor.digest)
-                found.kinds.update(_kinds(referrer))
+                found.kinds.update(kinds_of(referrer))
             yield _Step(referrer.descriptor, is_own=False, depth=depth + 1)
 
     def _manifest(self, descriptor: Descriptor, found: _Found, *, is_child: bool) -> Manifest | Index | None:
@@ -262,42 +255,3 @@ def _time(text: str | None) -> datetime | None:
     except FormatError:
         return None
     return stated if stated != _ZERO_TIME else None
-
-
-def _kinds(referrer: Referrer) -> Iterator[str]:
-    """What it is, in a word; evidence counts by the file."""
-    manifest = referrer.manifest
-    if is_signature(manifest):
-        yield "sig"
-        return
-    if isinstance(manifest, Manifest) and (evidence := evidence_kinds(manifest)):
-        yield from evidence
-        return
-    yield _kind(referrer)
-
-
-def _kind(referrer: Referrer) -> str:
-    if referrer.artifact_type == ACQUISITION:
-        return "record"
-    suffix = (referrer.tag or "").rpartition(".")[2]
-    if referrer.mechanism is LayoutMechanism.COSIGN and suffix in _COSIGN:
-        return _COSIGN[suffix]
-    foreign = foreign_kind(referrer)
-    if foreign is not None:
-        return foreign.replace("signature", "sig")
-    layers = referrer.manifest.layers if isinstance(referrer.manifest, Manifest) else ()
-    types = " ".join((referrer.artifact_type or "", *(layer.media_type for layer in layers))).lower()
-    if any(word in types for word in _SBOM):
-        return "sbom"
-    return "att" if any(word in types for word in _ATTESTATION) else _OTHER
-
-
-_ORDER: Final = ("sig", "cosign sig", "sigstore bundle", "sbom", "att", "crl", "ocsp", "record")
-
-
-def _order(item: tuple[str, int]) -> tuple[int, str]:
-    """Signatures first, what is not known last."""
-    kind, _ = item
-    if kind in _ORDER:
-        return _ORDER.index(kind), kind
-    return (len(_ORDER) + (kind == _OTHER), kind)
