@@ -1,0 +1,95 @@
+"""The manifests of a layout as far as they can be read: what they list, and what of it could be run."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from airgap import limits
+from airgap.errors import ContentError
+from airgap.oci.attached import is_attachment, is_runnable
+from airgap.oci.descriptor import ENVELOPE_TYPES, NOTARY_SIGNATURE, Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.manifest import Index, Manifest
+from airgap.oci.store import Store
+
+Read = Callable[[Descriptor], Manifest | Index]
+"""Returns the verified manifest of a descriptor; raises ContentError."""
+
+
+class ExaminedManifests:
+    """Answers questions about manifests. What takes long is found once for each, as a million entries may list one."""
+
+    def __init__(self, store: Store, read: Read) -> None:
+        self._store: Final = store
+        self.read: Final = read
+        self._runnable: Final[dict[tuple[Digest, str], bool]] = {}
+        self._images: Final[dict[tuple[Digest, str], bool]] = {}
+
+    def find(self, descriptor: Descriptor) -> Manifest | Index | None:
+        """None for what cannot be read: the caller that needs it reads it again and gets the error."""
+        try:
+            return self.read(descriptor)
+        except ContentError:
+            return None
+
+    def manifest(self, descriptor: Descriptor) -> Manifest | Index | None:
+        """The same; None also for content of another type."""
+        return self.find(descriptor) if descriptor.is_manifest else None
+
+    def is_attachment(self, descriptor: Descriptor) -> bool:
+        """Whether it is attached to something, and cannot be run itself."""
+        manifest = self.manifest(descriptor)
+        return manifest is not None and is_attachment(self._store, descriptor, manifest)
+
+    def signs(self, descriptor: Descriptor) -> Digest | None:
+        """What it is the signature of; None if it has not the form of a signature."""
+        manifest = self.manifest(descriptor)
+        if not isinstance(manifest, Manifest) or manifest.artifact_type != NOTARY_SIGNATURE or not manifest.subject:
+            return None
+        is_one = ENVELOPE_TYPES.issuperset(layer.media_type for layer in manifest.layers)
+        return manifest.subject.digest if is_one else None
+
+    def may_run(self, descriptor: Descriptor) -> bool:
+        """Whether it is an image, as far as it can be read."""
+        if not descriptor.is_manifest:
+            return False
+        manifest = self.find(descriptor)
+        return manifest is None or self.is_runnable(descriptor, manifest)
+
+    def is_runnable(self, descriptor: Descriptor, manifest: Manifest | Index) -> bool:
+        """Whether it could be run; this opens layers."""
+        key = (descriptor.digest, descriptor.media_type)
+        if key not in self._runnable:
+            self._runnable[key] = is_runnable(self._store, manifest)
+        return self._runnable[key]
+
+    def holds_image(self, descriptor: Descriptor, parts: set[Digest], depth: int = 0) -> bool:
+        """Whether it could be run, or lists what could, apart from what a named entry covers. Looks at each once."""
+        if descriptor.digest in parts or not descriptor.is_manifest or depth > limits.GRAPH_DEPTH:
+            return False
+        key = (descriptor.digest, descriptor.media_type)
+        if key not in self._images:
+            manifest = self.find(descriptor)
+            if isinstance(manifest, Index):
+                self._images[key] = any(self.holds_image(item, parts, depth + 1) for item in manifest.manifests)
+            else:
+                self._images[key] = manifest is not None and self.is_runnable(descriptor, manifest)
+        return self._images[key]
+
+    def below(self, descriptor: Descriptor) -> Iterator[Descriptor]:
+        """The manifests that it lists."""
+        manifest = self.manifest(descriptor)
+        return (below for _, below in manifest.successors() if below.is_manifest) if manifest else iter(())
+
+    def children(self, descriptors: Iterable[Descriptor]) -> set[Digest]:
+        """All descriptors below these; digests make cycles impossible."""
+        found: set[Digest] = set()
+        queue = deque(below for descriptor in descriptors for below in self.below(descriptor))
+        while queue:
+            descriptor = queue.popleft()
+            if descriptor.digest not in found:
+                found.add(descriptor.digest)
+                queue.extend(self.below(descriptor))
+        return found

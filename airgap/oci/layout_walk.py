@@ -1,0 +1,289 @@
+"""What a layout's artifacts reach: children, referrers and their tags, each read once (LAYOUT-10).
+
+All known ways to record referrers are understood (decision 0025): untagged entries, fallback-tag indexes, cosign tags.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Container, Iterable, Mapping
+from typing import Final, NamedTuple
+
+from airgap import limits
+from airgap.errors import ContentError
+from airgap.oci.attached import IMAGE_CONFIGS
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.entry_names import IndexEntry
+from airgap.oci.examined import ExaminedManifests
+from airgap.oci.manifest import Index, Manifest
+from airgap.oci.nodes import LayoutMechanism, Referrer
+from airgap.oci.problems import ContentProblem
+from airgap.oci.store import Store
+from airgap.oci.tags import referrers_tags, tag_part
+from airgap.text import safe
+
+CheckOpaque = Callable[[Descriptor], None]
+"""Raises ContentError where a descriptor of an unknown type leads to a manifest."""
+
+
+class _Reached(NamedTuple):
+    """A descriptor that was reached from an entry of `index.json`."""
+
+    descriptor: Descriptor
+    name: str
+    """Its name in its parent: `index.json > manifests[3]` for an entry, `linux/arm64` for a child."""
+    depth: int = 0
+    named: bool = False
+    above: _Reached | None = None
+
+    @property
+    def place(self) -> str:
+        """The path to it; built on demand, because most are never shown."""
+        return f"{self.above.place} > {self.name}" if self.above else self.name
+
+    @property
+    def may_refer(self) -> bool:
+        """Whether it may be a referrer, judging by its descriptor.
+
+        A descriptor with a name or a platform is an image, which is not needed to judge another one. One that states an
+        artifact type is a referrer whatever its name, unless that is the type of an image's config: crane writes that
+        into the entries of an index. All others may be the signature.
+        """
+        descriptor = self.descriptor
+        states_another = descriptor.artifact_type not in {None, *IMAGE_CONFIGS}
+        return states_another or not (self.named or descriptor.platform)
+
+    def to(self, name: str, below: Descriptor, *, named: bool = False) -> _Reached:
+        return _Reached(below, name, self.depth + 1, named, self)
+
+
+class LayoutWalk:
+    """Walks through a layout from entries of `index.json`, and notes what it meets."""
+
+    def __init__(
+        self,
+        store: Store,
+        examined: ExaminedManifests,
+        check_opaque: CheckOpaque,
+        mechanisms: Mapping[Digest, LayoutMechanism],
+    ) -> None:
+        self._store: Final = store
+        self._examined: Final = examined
+        self._check_opaque: Final = check_opaque
+        self._mechanisms: Final = mechanisms
+        self.referrers: Final[defaultdict[Digest, list[Referrer]]] = defaultdict(list)
+        self.known: Final[dict[Digest, Descriptor]] = {}
+        """Everything that was reached, by the first descriptor that pointed at it."""
+        self.unread: Final[dict[tuple[Digest, str], ContentProblem]] = {}
+        """Unreadable content that may refer to anything."""
+        self.problems: Final[list[ContentProblem]] = []
+        self.notes: Final[list[ContentProblem]] = []
+        self.waiting: Final[defaultdict[str | Digest, list[IndexEntry]]] = defaultdict(list)
+        """Referrers tags and cosign tags whose subject is not reached yet by an artifact that is judged."""
+        self.covered: Final[dict[Digest, Descriptor]] = {}
+        """Everything that the artifacts found so far reach: it is judged and checked with them."""
+        self._visited: Final[set[tuple[Digest, str]]] = set()
+        self._depths: Final[dict[tuple[Digest, str, int, bytes | None, bool], int]] = {}
+        """The smallest depth at which each descriptor was reached."""
+        self._claims: Final[list[tuple[str | Digest, ContentProblem]]] = []
+        """Unreadable referrers, by their fallback tag or digest."""
+        self._late: Final[deque[Descriptor]] = deque()
+        """Referrers of covered content that were found later."""
+
+    def note(self, descriptor: Descriptor, path: str, message: str) -> None:
+        """Notes what is odd about an entry, and no fault."""
+        self.notes.append(ContentProblem(reason="layout.entry", message=message, path=path, descriptor=descriptor))
+
+    def walk_entries(self, entries: Iterable[IndexEntry], unsure: Container[int]) -> None:
+        """Everything below these entries. The names of those whose numbers are in `unsure` do not count."""
+        start = [
+            _Reached(entry.descriptor, entry.place, named=bool(entry.names) and entry.number not in unsure)
+            for entry in entries
+        ]
+        self._walk(start, LayoutMechanism.ENTRY)
+
+    def _walk(self, start: Iterable[_Reached], mechanism: LayoutMechanism) -> None:
+        """Everything below, with subjects (MAN-30), breadth first, so that depths are the smallest."""
+        queue = deque(found for found in start if self._is_new(found))
+        while queue:
+            found = queue.popleft()
+            descriptor = found.descriptor
+            self.known.setdefault(descriptor.digest, descriptor)
+            key = (descriptor.digest, descriptor.media_type)
+            if key in self._visited:
+                continue
+            try:
+                manifest = self._bounded(found)
+            except ContentError as error:
+                if found.may_refer:
+                    self.unread.setdefault(key, ContentProblem.of(error, descriptor, found.place))
+                continue
+            if manifest is None:
+                continue
+            self._visited.add(key)
+            self.unread.pop(key, None)  # it may be readable at a smaller depth, or with its right size
+            following = (found.to(name, below) for name, below in manifest.successors() if below.is_manifest)
+            queue.extend(step for step in following if self._is_new(step))
+            if manifest.subject is not None:
+                referrer = Referrer(
+                    descriptor=descriptor,
+                    mechanism=self._mechanisms.get(descriptor.digest, mechanism),
+                    artifact_type=manifest.artifact_type,
+                    manifest=manifest,
+                    subject=manifest.subject,
+                )
+                self.add(manifest.subject.digest, referrer)
+                if manifest.subject.is_manifest and self._has(manifest.subject.digest):
+                    queue.append(found.to("subject", manifest.subject, named=True))
+
+    def _is_new(self, found: _Reached) -> bool:
+        """Whether it was not reached before; a million entries may list the same manifest."""
+        descriptor = found.descriptor
+        key = (descriptor.digest, descriptor.media_type, descriptor.size, descriptor.data, found.may_refer)
+        if self._depths.get(key, found.depth + 1) <= found.depth:
+            return False
+        self._depths[key] = found.depth
+        return True
+
+    def _bounded(self, found: _Reached) -> Manifest | Index | None:
+        """The manifest; None for content of an unknown type that is no manifest."""
+        if not found.descriptor.is_manifest:
+            if found.may_refer:
+                self._check_opaque(found.descriptor)
+            return None
+        if found.depth > limits.GRAPH_DEPTH:
+            raise ContentError(
+                "content.limit",
+                f"{found.descriptor.digest} is nested more than {limits.GRAPH_DEPTH} deep",
+                digest=str(found.descriptor.digest),
+            )
+        return self._examined.read(found.descriptor)
+
+    def add(self, subject: Digest, referrer: Referrer) -> None:
+        """Notes a referrer of `subject`, however it was found."""
+        self.referrers[subject].append(referrer)
+        covered = self.covered.get(subject)
+        if covered is not None and _is_about(referrer, covered):
+            self._late.append(referrer.descriptor)
+
+    def _has(self, digest: Digest) -> bool:
+        try:
+            return self._store.size(digest) is not None
+        except ContentError:
+            return True  # it is there but cannot be examined: reading it gives the error
+
+    def cover(self, root: Descriptor) -> None:
+        """Marks everything that `root` reaches as covered, including referrers, also those by tags.
+
+        Two artifacts can each list the other in a referrer: then the first of them is an artifact, never none.
+        """
+        queue = deque([root])
+        while queue:
+            descriptor = queue.popleft()
+            if descriptor.digest in self.covered:
+                continue
+            self.covered[descriptor.digest] = descriptor
+            queue.extend(self._examined.below(descriptor))
+            queue.extend(
+                referrer.descriptor
+                for referrer in self.referrers.get(descriptor.digest, ())
+                if _is_about(referrer, descriptor)
+            )
+            self._take_tagged(descriptor.digest)
+            queue.extend(self._late)
+            self._late.clear()
+
+    def _take_tagged(self, digest: Digest) -> None:
+        for entry in self.waiting.pop(digest, []):
+            self._take_cosign(entry, digest)
+        for tag in referrers_tags(digest) if digest.supported else ():
+            for entry in self.waiting.pop(tag, []):
+                self.take_referrers_tag(entry)
+
+    def take_referrers_tag(self, entry: IndexEntry) -> None:
+        """The referrers that the index under a referrers tag lists."""
+        tag = tag_part(entry.ref or "")
+        self.known.setdefault(entry.descriptor.digest, entry.descriptor)
+        try:
+            index = self._examined.read(entry.descriptor)
+        except ContentError as error:
+            self._claims.append(
+                (tag, ContentProblem.of(error, entry.descriptor, f"fallback tag {safe(tag, limit=160)}"))
+            )
+            return
+        for number, (_, child) in enumerate(index.successors()):
+            place = f"fallback tag {safe(tag, limit=160)} > manifests[{number}]"
+            try:
+                manifest = self._examined.read(child)
+            except ContentError as error:
+                self._claims.append((tag, ContentProblem.of(error, child, place)))
+                continue
+            if refers_by(manifest, tag):  # decision 0025: only entries that really have this subject count
+                self._walk([_Reached(child, place)], LayoutMechanism.FALLBACK)
+            else:
+                message = f"{child.digest} is listed as a referrer under a tag of which it has not the subject"
+                self.note(child, place, message)
+
+    def _take_cosign(self, entry: IndexEntry, target: Digest) -> None:
+        self.known.setdefault(entry.descriptor.digest, entry.descriptor)
+        try:
+            manifest = self._examined.read(entry.descriptor)
+        except ContentError as error:
+            place = f"cosign tag {safe(entry.ref, limit=160)}"
+            self._claims.append((target, ContentProblem.of(error, entry.descriptor, place)))
+            return
+        self._walk([_Reached(entry.descriptor, entry.place, named=True)], LayoutMechanism.COSIGN)
+        self.add(target, cosigned(entry.descriptor, manifest, entry.ref))
+
+    def attributed(self) -> dict[Digest, tuple[ContentProblem, ...]]:
+        """For each subject the unreadable content that a tag assigns to it; what is left of it becomes a problem."""
+        if not self._claims:
+            return {}
+        subjects = {tag: digest for digest in self.covered for tag in referrers_tags(digest)}
+        found: defaultdict[Digest, list[ContentProblem]] = defaultdict(list)
+        for claim, problem in self._claims:
+            subject = claim if isinstance(claim, Digest) else subjects.get(claim)
+            if subject in self.covered:
+                found[subject].append(problem)
+            else:
+                self.problems.append(problem)
+        return {subject: tuple(problems) for subject, problems in found.items()}
+
+    def note_dangling(self, places: Mapping[Digest, str]) -> None:
+        """Notes referrers whose subject is missing (MAN-31). That is no fault, but explains why they are not shown."""
+        noted: set[Digest] = set()
+        for referrer in (referrer for found in self.referrers.values() for referrer in found):
+            digest, subject = referrer.descriptor.digest, referrer.subject
+            target = self.known.get(subject.digest) if subject else None
+            if subject is None or digest in noted or (target is not None and target.same_content(subject)):
+                continue
+            noted.add(digest)
+            message = f"{digest} refers to {subject.digest}, which is not in this layout"
+            if target is not None:
+                message = (
+                    f"{digest} refers to {subject.digest} with media type {safe(subject.media_type, limit=128)} and "
+                    f"{subject.size} bytes, but that is {safe(target.media_type, limit=128)} with {target.size} bytes"
+                )
+            self.note(referrer.descriptor, places.get(digest, referrer.mechanism.value), message)
+
+
+def refers_by(manifest: Manifest | Index, tag: str) -> bool:
+    """Whether it has the subject that the tag stands for."""
+    return manifest.subject is not None and tag_part(tag) in referrers_tags(manifest.subject.digest)
+
+
+def _is_about(referrer: Referrer, descriptor: Descriptor) -> bool:
+    return referrer.subject is None or referrer.subject.same_content(descriptor)
+
+
+def cosigned(descriptor: Descriptor, manifest: Manifest | Index, tag: str | None) -> Referrer:
+    """A referrer by cosign's tag, which has no subject."""
+    return Referrer(
+        descriptor=descriptor,
+        mechanism=LayoutMechanism.COSIGN,
+        artifact_type=manifest.artifact_type,
+        manifest=manifest,
+        subject=None,
+        tag=tag,
+    )
