@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -21,14 +20,12 @@ from airgap.revocation.damage import DamagedEvidence, damage_of, has_near_key
 from airgap.revocation.evidence_files import CrlFile, Evidence, MisplacedEvidence, OcspFile, UnreadableEvidence
 from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery, about_file, revoked
-from airgap.revocation.use import TargetStatement
 
 if TYPE_CHECKING:
     from airgap.pki.certificate import Certificate
     from airgap.pki.crl import Crl
     from airgap.pki.crl_entries import RevokedEntry
-    from airgap.pki.ocsp import SingleResponse
-    from airgap.revocation.freshness import ChainKind, DatedEvidence, EvidenceKind
+    from airgap.revocation.freshness import DatedEvidence, EvidenceKind
 
 _SOFTENED = "revoked, but its key was only invalid after this signature was made"
 _LATER = "good at that moment; revoked later"
@@ -117,7 +114,7 @@ class CondemningEvidence:
                 f"{item.path} in the {item.origin} cannot be used, and may be about {query.who}: {item.problem}",
                 **query.facts(evidence=item.name, problem=item.problem),
             ).advising(item.remedy)
-            for item in self._unread(query)
+            for item in self.unread(query)
         ]
         misplaced: list[Undecided] = []
         misplaced_holds: list[tuple[RevocationStatement, Undecided]] = []
@@ -137,7 +134,7 @@ class CondemningEvidence:
     def _from_others(self, query: RevocationQuery) -> Iterator[Undecided]:
         """What indirect CRLs of other CAs say against it: whether they may, the certificate would have to say."""
         for file in self._evidence.indirect():
-            if self._lists_as_another(query, file):
+            if self.lists_as_another(query, file):
                 text = (
                     f"{file.name} says that {query.who} is revoked, and is from another CA than its issuer: it is not "
                     "known whether that may say so"
@@ -146,7 +143,7 @@ class CondemningEvidence:
                     "Ask the issuer. If the CRL is its word, do not use the artifact; else remove the CRL."
                 )
 
-    def _lists_as_another(self, query: RevocationQuery, file: CrlFile) -> bool:
+    def lists_as_another(self, query: RevocationQuery, file: CrlFile) -> bool:
         """Whether a CRL of another CA of the trust stores lists it; in the trust directory, of whatever CA."""
         if same_name(file.facts.issuer, query.issuer.subject):
             return False
@@ -167,107 +164,10 @@ class CondemningEvidence:
             not why_harmless(query, crl.this_update, entry.revocation_date, entry.invalidity_date) for entry in entries
         )
 
-    def _unread(self, query: RevocationQuery) -> tuple[UnreadableEvidence, ...]:
+    def unread(self, query: RevocationQuery) -> tuple[UnreadableEvidence, ...]:
+        """Evidence that cannot be read, and may be about the certificate."""
         urls = frozenset(_urls(query, self._evidence.crls(query.issuer.subject)))
         return self._evidence.unread(query.certificate.issuer, _keys(query), urls)
-
-    def statements_in_targets(self, query: RevocationQuery) -> Iterator[TargetStatement]:
-        """The statements of genuine evidence outside of the trust directory, whether or not they count.
-
-        Includes those against its delegated responders, because later only an answer of these may be available, and
-        what is more than is read of a target, because it may be about any certificate.
-        """
-        yield from self._statements_in_targets(query)
-        for delegate in self._delegates(query.certificate):
-            for said in self._statements_in_targets(replace(query, certificate=delegate)):
-                yield replace(said, certificate=query.certificate.fingerprint, responder=delegate.fingerprint)
-
-    def unproven_in_targets(self, certificate: Certificate, chain: ChainKind) -> Iterator[TargetStatement]:
-        """The same without proof, for a certificate whose issuer is not proven."""
-        yield from self._unproven_in_targets(certificate, chain)
-        for delegate in self._delegates(certificate):
-            for said in self._unproven_in_targets(delegate, chain):
-                yield replace(said, certificate=certificate.fingerprint, responder=delegate.fingerprint)
-
-    def _delegates(self, certificate: Certificate) -> Iterable[Certificate]:
-        files = self._evidence.ocsp(certificate.serial)
-        return dict.fromkeys(delegate for file in files for delegate in file.response.delegates)
-
-    def _statements_in_targets(self, query: RevocationQuery) -> Iterator[TargetStatement]:
-        certificate = query.certificate
-        for item in self._unread(query):
-            if item.in_target:
-                yield TargetStatement(
-                    name=item.name,
-                    fingerprint="",
-                    kind="crl",
-                    chain=query.chain,
-                    certificate=certificate.fingerprint,
-                    this_update=query.moment.judged,
-                    is_hold=False,
-                )
-        for file in self._evidence.crls(query.issuer.subject):
-            if not file.trusted:
-                with suppress(FormatError, Undecided):
-                    file.load().verify_made_by(*query.issuers)
-                    yield from _listed(certificate, query.chain, file)
-        for file in self._evidence.indirect():
-            if not file.trusted and self._lists_as_another(query, file):
-                yield from _said(certificate, query.chain, file, file.facts.this_update, [None])
-        for ocsp in self._evidence.ocsp(certificate.serial):
-            if not ocsp.trusted:
-                with suppress(Undecided):
-                    self.makers.verify(ocsp.response, query.issuers)
-                    singles = ocsp.response.statements(certificate, *query.issuers)
-                    yield from _answered(certificate, query.chain, ocsp, singles)
-
-    def _unproven_in_targets(self, certificate: Certificate, chain: ChainKind) -> Iterator[TargetStatement]:
-        for file in self._evidence.crls(certificate.issuer):
-            if not file.trusted:
-                with suppress(FormatError):
-                    yield from _listed(certificate, chain, file)
-        for ocsp in self._evidence.ocsp(certificate.serial):
-            if not ocsp.trusted:
-                singles = [single for single in ocsp.response.responses if single.serial == certificate.serial]
-                yield from _answered(certificate, chain, ocsp, singles)
-
-
-def _listed(certificate: Certificate, chain: ChainKind, file: CrlFile) -> Iterator[TargetStatement]:
-    """The statements of a CRL against a certificate. Raises FormatError."""
-    reasons: list[str | None] = [None]  # None if its meaning is uncertain
-    with suppress(Undecided):
-        entries = file.load().entries(certificate)
-        reasons = [None if entry.doubt else entry.reason for entry in entries if entry.doubt or entry.reason != REMOVED]
-    yield from _said(certificate, chain, file, file.facts.this_update, reasons)
-
-
-def _answered(
-    certificate: Certificate, chain: ChainKind, file: OcspFile, singles: Iterable[SingleResponse]
-) -> Iterator[TargetStatement]:
-    """The statements against a certificate among the answers of a response."""
-    against = [single for single in singles if single.status == "revoked"]
-    if against:
-        reasons = [None if single.doubt else single.reason for single in against]
-        yield from _said(certificate, chain, file, max(single.this_update for single in against), reasons)
-
-
-def _said(
-    certificate: Certificate,
-    chain: ChainKind,
-    file: CrlFile | OcspFile,
-    made: datetime,
-    reasons: Sequence[str | None],
-) -> Iterator[TargetStatement]:
-    if reasons:
-        yield TargetStatement(
-            name=file.name,
-            fingerprint=file.fingerprint,
-            kind=file.kind,
-            chain=chain,
-            certificate=certificate.fingerprint,
-            this_update=made,
-            is_hold=set(reasons) == {HOLD},
-        )
 
 
 def _keys(query: RevocationQuery) -> frozenset[bytes]:

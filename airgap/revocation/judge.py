@@ -27,6 +27,7 @@ from airgap.revocation.damage import DamagedEvidence
 from airgap.revocation.evidence_files import CrlFile, Evidence
 from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.query import RevocationQuery
+from airgap.revocation.target_statements import StatementsInTargets
 from airgap.revocation.use import ClearingAnswer, EvidenceUse, NewestInTargets, TargetAnswer, TargetStatement
 
 _Answered = tuple[EvidenceUse, ...] | Rejected | Undecided
@@ -51,6 +52,7 @@ class RevocationJudge:
     def _use(self, evidence: Evidence) -> None:
         self._evidence = evidence
         self._condemning = CondemningEvidence(evidence, self._damaged, self._named)
+        self._in_targets = StatementsInTargets(evidence, self._condemning)
         self._clearing = ClearingEvidence(evidence, self._condemning, self._freshness, self._moment)
         self._answers: dict[RevocationQuery, _Answered] = {}
         self._said: dict[RevocationQuery, tuple[TargetStatement, ...]] = {}
@@ -101,7 +103,7 @@ class RevocationJudge:
         found: list[TargetStatement] = []
         for query in self._queries(chain, kind, None):
             if query not in self._said:
-                self._said[query] = tuple(self._condemning.statements_in_targets(query))
+                self._said[query] = tuple(self._in_targets.find(query))
             found += self._said[query]
         return _each_once(found)
 
@@ -109,7 +111,7 @@ class RevocationJudge:
         self, certificates: Iterable[Certificate], *, kind: ChainKind
     ) -> tuple[TargetStatement, ...]:
         """The same for certificates without a proven chain; a machine with their issuers can check it."""
-        return _each_once(said for item in certificates for said in self._condemning.unproven_in_targets(item, kind))
+        return _each_once(said for item in certificates for said in self._in_targets.find_unproven(item, kind))
 
     def answers_in_targets(self, chain: Sequence[Certificate], *, kind: ChainKind) -> tuple[TargetAnswer, ...]:
         """Evidence of a target that answers about `chain`: without it, a later judgement must not trust older one."""

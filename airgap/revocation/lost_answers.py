@@ -189,7 +189,7 @@ def _of_crl(
 def _of_response(
     certificate: Certificate, chain: ChainKind, file: OcspFile, singles: Iterable[SingleResponse]
 ) -> Iterator[TargetAnswer]:
-    """Evidence against it is noted elsewhere (`CondemningEvidence.statements_in_targets`)."""
+    """Evidence against it is noted elsewhere (`target_statements.py`)."""
     for single in singles:
         if single.status != "revoked" and not single.doubt:
             yield TargetAnswer(

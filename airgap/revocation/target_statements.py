@@ -1,0 +1,129 @@
+"""Statements against certificates that came with a target: a later judgement without the target must know them.
+
+Whether they count then is judged then. Answers that clear are noted in `lost_answers.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from airgap.errors import FormatError, Undecided
+from airgap.revocation.condemning import CondemningEvidence
+from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
+from airgap.revocation.query import HOLD, REMOVED, RevocationQuery
+from airgap.revocation.use import TargetStatement
+
+if TYPE_CHECKING:
+    from airgap.pki.certificate import Certificate
+    from airgap.pki.ocsp import SingleResponse
+    from airgap.revocation.freshness import ChainKind
+
+
+class StatementsInTargets:
+    """Finds them in the evidence outside of the trust directory."""
+
+    def __init__(self, evidence: Evidence, condemning: CondemningEvidence) -> None:
+        self._evidence: Final = evidence
+        self._condemning: Final = condemning
+
+    def find(self, query: RevocationQuery) -> Iterator[TargetStatement]:
+        """The statements of genuine evidence outside of the trust directory, whether or not they count.
+
+        Includes those against its delegated responders, because later only an answer of these may be available, and
+        what is more than is read of a target, because it may be about any certificate.
+        """
+        yield from self._of_one(query)
+        for delegate in self._delegates(query.certificate):
+            for said in self._of_one(replace(query, certificate=delegate)):
+                yield replace(said, certificate=query.certificate.fingerprint, responder=delegate.fingerprint)
+
+    def find_unproven(self, certificate: Certificate, chain: ChainKind) -> Iterator[TargetStatement]:
+        """The same without proof, for a certificate whose issuer is not proven."""
+        yield from self._unproven_of_one(certificate, chain)
+        for delegate in self._delegates(certificate):
+            for said in self._unproven_of_one(delegate, chain):
+                yield replace(said, certificate=certificate.fingerprint, responder=delegate.fingerprint)
+
+    def _delegates(self, certificate: Certificate) -> Iterable[Certificate]:
+        files = self._evidence.ocsp(certificate.serial)
+        return dict.fromkeys(delegate for file in files for delegate in file.response.delegates)
+
+    def _of_one(self, query: RevocationQuery) -> Iterator[TargetStatement]:
+        certificate = query.certificate
+        for item in self._condemning.unread(query):
+            if item.in_target:
+                yield TargetStatement(
+                    name=item.name,
+                    fingerprint="",
+                    kind="crl",
+                    chain=query.chain,
+                    certificate=certificate.fingerprint,
+                    this_update=query.moment.judged,
+                    is_hold=False,
+                )
+        for file in self._evidence.crls(query.issuer.subject):
+            if not file.trusted:
+                with suppress(FormatError, Undecided):
+                    file.load().verify_made_by(*query.issuers)
+                    yield from _listed(certificate, query.chain, file)
+        for file in self._evidence.indirect():
+            if not file.trusted and self._condemning.lists_as_another(query, file):
+                yield from _said(certificate, query.chain, file, file.facts.this_update, [None])
+        for ocsp in self._evidence.ocsp(certificate.serial):
+            if not ocsp.trusted:
+                with suppress(Undecided):
+                    self._condemning.makers.verify(ocsp.response, query.issuers)
+                    singles = ocsp.response.statements(certificate, *query.issuers)
+                    yield from _answered(certificate, query.chain, ocsp, singles)
+
+    def _unproven_of_one(self, certificate: Certificate, chain: ChainKind) -> Iterator[TargetStatement]:
+        for file in self._evidence.crls(certificate.issuer):
+            if not file.trusted:
+                with suppress(FormatError):
+                    yield from _listed(certificate, chain, file)
+        for ocsp in self._evidence.ocsp(certificate.serial):
+            if not ocsp.trusted:
+                singles = [single for single in ocsp.response.responses if single.serial == certificate.serial]
+                yield from _answered(certificate, chain, ocsp, singles)
+
+
+def _listed(certificate: Certificate, chain: ChainKind, file: CrlFile) -> Iterator[TargetStatement]:
+    """The statements of a CRL against a certificate. Raises FormatError."""
+    reasons: list[str | None] = [None]  # None if its meaning is uncertain
+    with suppress(Undecided):
+        entries = file.load().entries(certificate)
+        reasons = [None if entry.doubt else entry.reason for entry in entries if entry.doubt or entry.reason != REMOVED]
+    yield from _said(certificate, chain, file, file.facts.this_update, reasons)
+
+
+def _answered(
+    certificate: Certificate, chain: ChainKind, file: OcspFile, singles: Iterable[SingleResponse]
+) -> Iterator[TargetStatement]:
+    """The statements against a certificate among the answers of a response."""
+    against = [single for single in singles if single.status == "revoked"]
+    if against:
+        reasons = [None if single.doubt else single.reason for single in against]
+        yield from _said(certificate, chain, file, max(single.this_update for single in against), reasons)
+
+
+def _said(
+    certificate: Certificate,
+    chain: ChainKind,
+    file: CrlFile | OcspFile,
+    made: datetime,
+    reasons: Sequence[str | None],
+) -> Iterator[TargetStatement]:
+    if reasons:
+        yield TargetStatement(
+            name=file.name,
+            fingerprint=file.fingerprint,
+            kind=file.kind,
+            chain=chain,
+            certificate=certificate.fingerprint,
+            this_update=made,
+            is_hold=set(reasons) == {HOLD},
+        )
