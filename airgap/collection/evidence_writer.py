@@ -26,7 +26,8 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.crl_facts import CrlFacts
 from airgap.pki.distinguished_names import same_name
-from airgap.pki.ocsp import OcspResponse, SingleResponse
+from airgap.pki.ocsp import OcspResponse
+from airgap.pki.single_response import SingleResponse
 from airgap.revocation.evidence_directory import CRLS, MAKE_ROOM, OCSP, file_names, list_crls, read_crl, read_index
 from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.text import safe

@@ -27,8 +27,9 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.extensions import DistributionPoint
-from airgap.pki.ocsp import OcspResponse, SingleResponse, says_error
+from airgap.pki.ocsp import OcspResponse, says_error
 from airgap.pki.ocsp_request import ocsp_request
+from airgap.pki.single_response import SingleResponse
 from airgap.pki.wrong_files import NeededFile, needed_in, problem_of_download, problem_of_evidence
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory

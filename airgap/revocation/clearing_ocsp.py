@@ -15,7 +15,7 @@ from airgap.revocation.use import ClearingAnswer, EvidenceUse
 from airgap.text import safe
 
 if TYPE_CHECKING:
-    from airgap.pki.ocsp import SingleResponse
+    from airgap.pki.single_response import SingleResponse
 
 
 class CountingResponse(NamedTuple):

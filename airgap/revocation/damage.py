@@ -21,7 +21,7 @@ from airgap.revocation.query import RevocationQuery
 
 if TYPE_CHECKING:
     from airgap.pki.crl_facts import CrlFacts
-    from airgap.pki.ocsp import SingleResponse
+    from airgap.pki.single_response import SingleResponse
 
 
 def damage_of(query: RevocationQuery, file: OcspFile, refusal: Undecided) -> Iterator[Undecided]:

@@ -20,7 +20,8 @@ from airgap.text import safe
 if TYPE_CHECKING:  # imported only when there is a file to read
     from airgap.pki.crl import Crl
     from airgap.pki.crl_facts import CrlFacts
-    from airgap.pki.ocsp import OcspResponse, SingleResponse
+    from airgap.pki.ocsp import OcspResponse
+    from airgap.pki.single_response import SingleResponse
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from airgap.revocation.use import ClearingAnswer, TargetAnswer
 if TYPE_CHECKING:
     from airgap.pki.certificate import Certificate
     from airgap.pki.crl_facts import CrlFacts
-    from airgap.pki.ocsp import SingleResponse
+    from airgap.pki.single_response import SingleResponse
     from airgap.revocation.freshness import ChainKind
 
 _BRING: Final = "Bring the layout, or put this evidence into the trust directory (airgap trust fetch LAYOUT)."

@@ -19,7 +19,7 @@ from airgap.revocation.use import TargetStatement
 
 if TYPE_CHECKING:
     from airgap.pki.certificate import Certificate
-    from airgap.pki.ocsp import SingleResponse
+    from airgap.pki.single_response import SingleResponse
     from airgap.revocation.freshness import ChainKind
 
 

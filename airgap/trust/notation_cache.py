@@ -29,7 +29,7 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.crl_facts import CrlFacts
 from airgap.pki.distinguished_names import same_name
-from airgap.pki.ocsp import SingleResponse
+from airgap.pki.single_response import SingleResponse
 from airgap.revocation.damage import contradicts, is_damaged
 from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.evidence_files import CrlFile, OcspFile

@@ -19,7 +19,8 @@ from airgap.files import is_there
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_text, parse_name
-from airgap.pki.ocsp import OcspResponse, SingleResponse
+from airgap.pki.ocsp import OcspResponse
+from airgap.pki.single_response import SingleResponse
 from airgap.problem import Problem
 from airgap.reasons import MADE_SO, REASONS
 from airgap.revocation.damage import Contradictions, is_damaged

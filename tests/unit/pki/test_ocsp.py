@@ -15,7 +15,8 @@ from airgap import limits
 from airgap.errors import FormatError, LimitError, Undecided
 from airgap.parse import der
 from airgap.pki.certificate import Certificate
-from airgap.pki.ocsp import OcspResponse, Responder, SingleResponse
+from airgap.pki.ocsp import OcspResponse, Responder
+from airgap.pki.single_response import SingleResponse
 from tests.support import asn1, extensions, names
 from tests.support.extensions import UNKNOWN_CRITICAL, ExtendedKeyUsage, Extension, KeyUsage
 from tests.support.ocsp import NEXT_UPDATE, THIS_UPDATE, key_bits, ocsp_error, ocsp_response, single, wrap
