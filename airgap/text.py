@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from airgap import limits
+
+T = TypeVar("T")
 
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -31,6 +35,13 @@ def safe(value: object, *, limit: int = limits.TEXT_CHARACTERS) -> str:
 def quoted(text: str) -> str:
     """A name in quotation marks."""
     return f'"{safe(text, limit=200)}"'
+
+
+def some(items: Sequence[T], most: int, show: Callable[[T], str] = str, *, joined: str = ", ") -> str:
+    """The first `most` of them, and how many more there are: `a, b and 3 more`. `show` makes each safe."""
+    shown = joined.join(map(show, items[:most]))
+    more = len(items) - most
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def exact(text: str) -> str:

@@ -21,7 +21,7 @@ from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.manifest import Index
 from airgap.oci.reference import whole_docker_name
 from airgap.oci.tags import tag_part
-from airgap.text import safe
+from airgap.text import safe, some
 
 _IMPORTED: Final = re.compile(r"^import-[0-9]{4}-[0-9]{2}-[0-9]{2}:")
 """What `ctr images import` puts before a short name: the day."""
@@ -249,10 +249,9 @@ class Names:
         how = "is ambiguous"
         if len(wholes) == 1:
             name, how = wholes.pop(), "stands twice"
-        shown = " and ".join(self._shown(entry, name) for entry in found[:_SHOWN])
-        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        shown = some(found, _SHOWN, lambda entry: self._shown(entry, name), joined=" and ")
         return NotFoundError(
-            f"the tag {safe(name, limit=_LONGEST)!r} {how} in {self._source}, on {shown}{more}; tools disagree on "
+            f"the tag {safe(name, limit=_LONGEST)!r} {how} in {self._source}, on {shown}; tools disagree on "
             "which one it means",
             remedy="Give the whole name where that names one thing, or a digest with @.",
             tag=safe(name),
@@ -285,8 +284,4 @@ def _is_one(entries: Sequence[IndexEntry]) -> bool:
 def listed(names: Iterable[str]) -> str:
     """Some names, as the end of a sentence; nothing where there are none."""
     known = list(names)
-    if not known:
-        return ""
-    shown = ", ".join(repr(safe(name, limit=100)) for name in known[:_SHOWN])
-    more = len(known) - _SHOWN
-    return f"; there are {shown}{f' and {more} more' if more > 0 else ''}"
+    return f"; there are {some(known, _SHOWN, lambda name: repr(safe(name, limit=100)))}" if known else ""

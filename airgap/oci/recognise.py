@@ -14,7 +14,7 @@ from typing import Final
 from airgap.errors import ContentError
 from airgap.near_names import CARRY_NAMES
 from airgap.oci.documents import BLOBS, DOCKER_SAVE_FILES, LAYOUT_FILE, LAYOUT_INDEX, malformed
-from airgap.text import safe
+from airgap.text import safe, some
 
 _SKOPEO: Final = "skopeo copy --all"
 _COPY_AGAIN: Final = f"Make one on the connected side: airgap copy REGISTRY/REPOSITORY:TAG oci:DIRECTORY, or {_SKOPEO}."
@@ -265,9 +265,7 @@ def _absent(names: Collection[str]) -> str:
 
 
 def _some(names: Collection[str], what: str = "") -> str:
-    shown = ", ".join(repr(safe(name, limit=64)) for name in sorted(names)[:_SHOWN_NAMES])
-    more = len(names) - _SHOWN_NAMES
-    listed = f"{shown} and {more} more" if more > 0 else shown
+    listed = some(sorted(names), _SHOWN_NAMES, lambda name: repr(safe(name, limit=64)))
     return f"the {what}{'s' if len(names) > 1 else ''} {listed}" if what else listed
 
 

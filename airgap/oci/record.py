@@ -26,7 +26,7 @@ from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, read_verified
 from airgap.parse.json import JsonObject, Reading, as_object, load_object, take, take_list, take_optional, text
 from airgap.parse.time import iso, rfc3339
-from airgap.text import safe
+from airgap.text import safe, some
 
 SCHEMA: Final = "airgap.acquisition/1"
 CREATED: Final = "org.opencontainers.image.created"
@@ -256,9 +256,7 @@ def _without_signature(answer: RecordedLookup) -> bool:
 
 def listed(items: Collection[CopiedReferrer]) -> str:
     """Some of them, for a message."""
-    shown = ", ".join(map(str, list(items)[:_SHOWN]))
-    more = len(items) - _SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown
+    return some(list(items), _SHOWN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from airgap.reasons import ExitCode, most_severe
 from airgap.report.report import TOOL, Json, Report
 from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, lookup_document, size
-from airgap.text import safe
+from airgap.text import safe, some
 from airgap.transfer.copied import CopiedArtifact, CopyResult, Totals
 from airgap.transfer.room import Room
 
@@ -163,9 +163,8 @@ def _room(room: Room) -> Json:
 
 def _evidence_left_lines(result: CopyResult, style: Style) -> Iterator[str]:
     for left in result.evidence_left:
-        others = f" and {len(left.names) - _NAMES} more" if len(left.names) > _NAMES else ""
         verb = "would not be copied" if result.dry_run else "was not copied"
-        text = f"evidence about revocation in {left.source} {verb}: {', '.join(left.names[:_NAMES])}{others}"
+        text = f"evidence about revocation in {left.source} {verb}: {some(left.names, _NAMES)}"
         yield f"{style.paint('unsure', 'note')} {text}"
         yield f"     → {_ATTACH if result.into_registry else _TAKE_ALONG}"
 

@@ -12,7 +12,7 @@ from airgap.report.report import Json, Report
 from airgap.report.style import Style
 from airgap.report.verify_document import content_problem_document
 from airgap.report.wording import count, moment, not_read, size
-from airgap.text import safe
+from airgap.text import safe, some
 
 LS_SCHEMA = "airgap.ls/1"
 
@@ -91,9 +91,8 @@ class LsReport(Report):
     def _below(self, artifact: ListedArtifact) -> Iterator[str]:
         others = artifact.tags[1:]
         if others:
-            shown = others if self.verbose else others[:_TAGS]
-            more = f" and {len(others) - len(shown)} more" if len(others) > len(shown) else ""
-            yield f"also {', '.join(safe(tag, limit=300) for tag in shown)}{more}"
+            most = len(others) if self.verbose else _TAGS
+            yield f"also {some(others, most, lambda tag: safe(tag, limit=300))}"
         if self.verbose:
             yield f"{artifact.descriptor.digest}  {safe(artifact.artifact_type or artifact.descriptor.media_type)}"
             if artifact.left_out:

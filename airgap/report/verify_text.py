@@ -18,7 +18,7 @@ from airgap.report.failure import problem_of
 from airgap.report.report import Json, VerdictReport, streamed, whole
 from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, size
-from airgap.text import safe
+from airgap.text import safe, some
 from airgap.trust.levels import Action, Check
 from airgap.verdict import Verdict
 from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, ReferrerOutcome, SignatureOutcome
@@ -206,9 +206,8 @@ def _artifact_details(artifact: ArtifactOutcome, style: Style, verbose: bool) ->
         # the acquisition record chose the statement: a reader of the verdict must know that
         yield f"          {style.paint('unsure', 'note')} judged as {safe(artifact.scope)}, by the acquisition record"
     if others := artifact.other_names:
-        more = f" and {len(others) - _NAMES_SHOWN} more" if len(others) > _NAMES_SHOWN else ""
-        listed = ", ".join(safe(name, limit=128) for name in others[:_NAMES_SHOWN])
-        yield f"          {style.paint('quiet', 'note')} other names of it here: {listed}{more}"
+        listed = some(others, _NAMES_SHOWN, lambda name: safe(name, limit=128))
+        yield f"          {style.paint('quiet', 'note')} other names of it here: {listed}"
     for signature in artifact.signatures:
         yield from signature_lines(signature, style, verbose, quiet=artifact.signature_verdict is Verdict.PASS)
     yield from _content_lines(artifact, style)

@@ -9,7 +9,7 @@ from typing import Final, Self
 from airgap.errors import FormatError, Rejected, UsageError
 from airgap.parse import json
 from airgap.parse.json import JsonObject
-from airgap.text import safe
+from airgap.text import safe, some
 from airgap.trust.levels import Level
 from airgap.trust.policy_members import Notes
 from airgap.trust.statement import (
@@ -69,9 +69,7 @@ class BlobPolicy(Policy):
                 wanted.set_seq1(other.casefold()[:_LONGEST])
                 likeness[other] = wanted.ratio()
             names.sort(key=lambda other: -likeness[other])
-        more = len(names) - _SHOWN
-        listed = ", ".join(repr(safe(other, limit=64)) for other in names[:_SHOWN])
-        return f"its statements are {listed}{f' and {more} more' if more > 0 else ''}"
+        return f"its statements are {some(names, _SHOWN, lambda other: repr(safe(other, limit=64)))}"
 
 
 def _statement(source: JsonObject) -> Statement:

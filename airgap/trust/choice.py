@@ -15,7 +15,7 @@ from airgap import limits
 from airgap.errors import FormatError, Rejected, UsageError
 from airgap.oci.reference import docker_name, names_registry, parse_registry_reference
 from airgap.oci.tags import tag_part
-from airgap.text import safe
+from airgap.text import safe, some
 from airgap.trust.levels import CUSTOM, Action, Check, VerifyTimestamp
 from airgap.trust.policy import OciPolicy
 from airgap.trust.scopes import parse_scope
@@ -319,5 +319,4 @@ def _name(statement: Statement) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(safe(name, limit=200) for name in names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return some(names, _SHOWN, lambda name: safe(name, limit=200))

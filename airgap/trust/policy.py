@@ -10,7 +10,7 @@ from airgap import limits
 from airgap.errors import FormatError, Rejected
 from airgap.parse import json
 from airgap.parse.json import JsonObject
-from airgap.text import safe
+from airgap.text import safe, some
 from airgap.trust.policy_members import Notes, each, take_items
 from airgap.trust.scopes import EVERY, near_scopes, parse_scope
 from airgap.trust.statement import (
@@ -68,9 +68,7 @@ class OciPolicy(Policy):
         scopes = [name for statement in self.statements for name in statement.scopes]
         if scope and (near := near_scopes(scope, scopes)):
             return f" (near: {near})"
-        more = len(scopes) - _SHOWN
-        listed = ", ".join(repr(safe(name, limit=128)) for name in scopes[:_SHOWN])
-        return f"; its registryScopes are {listed}{f' and {more} more' if more > 0 else ''}"
+        return f"; its registryScopes are {some(scopes, _SHOWN, lambda name: repr(safe(name, limit=128)))}"
 
 
 def _statement(source: JsonObject) -> Statement:
