@@ -204,10 +204,10 @@ def _artifact_details(artifact: ArtifactOutcome, style: Style, verbose: bool) ->
         yield from reason_lines(problem.message, problem.reason, style, kind, remedy=problem.remedy)
     if artifact.scope_origin == "record":
         # the acquisition record chose the statement: a reader of the verdict must know that
-        yield f"          {style.paint('unsure', 'note')} judged as {safe(artifact.scope)}, by the acquisition record"
+        yield _note(f"judged as {safe(artifact.scope)}, by the acquisition record", style)
     if others := artifact.other_names:
         listed = some(others, _NAMES_SHOWN, lambda name: safe(name, limit=128))
-        yield f"          {style.paint('quiet', 'note')} other names of it here: {listed}"
+        yield _note(f"other names of it here: {listed}", style, "quiet")
     for signature in artifact.signatures:
         yield from signature_lines(signature, style, verbose, quiet=artifact.signature_verdict is Verdict.PASS)
     yield from _content_lines(artifact, style)
@@ -216,19 +216,16 @@ def _artifact_details(artifact: ArtifactOutcome, style: Style, verbose: bool) ->
     if bare := artifact.unsigned_attachments:
         what = count(len(bare), "attachment")
         have, them = ("has", "it") if len(bare) == 1 else ("have", "them")
-        note = style.paint("unsure", "note")
         kinds = list(dict.fromkeys(safe(item.artifact_type or "artifact", limit=128) for item in bare))
         listed = ", ".join(kinds[:_KINDS_SHOWN]) + (", …" if len(kinds) > _KINDS_SHOWN else "")
-        yield (
-            f"          {note} {what} of {len(artifact.attachments)} {have} no valid signature, "
-            f"so nothing proves who made {them}: {listed}"
-        )
+        unproven = f"{what} of {len(artifact.attachments)} {have} no valid signature"
+        yield _note(f"{unproven}, so nothing proves who made {them}: {listed}", style)
     if artifact.foreign_signatures and artifact.signatures:  # without a Notary Project signature, the reason says it
         what = count(len(artifact.foreign_signatures), "signature")
         kinds = list(dict.fromkeys(artifact.foreign_signatures))
-        yield f"          {style.paint('quiet', 'note')} {what} of another kind not judged here: {', '.join(kinds)}"
+        yield _note(f"{what} of another kind not judged here: {', '.join(kinds)}", style, "quiet")
     for warning in artifact.warnings:
-        yield f"          {style.paint('unsure', 'note')} {warning}"
+        yield _note(warning, style)
 
 
 def signature_lines(signature: SignatureOutcome, style: Style, verbose: bool, *, quiet: bool) -> Iterator[str]:
@@ -261,22 +258,26 @@ def soft_lines(artifact: ArtifactOutcome, style: Style) -> Iterator[str]:
         yield from (_reservation_line(finding, style) for finding in accepted.reservations)
         yield from _notes(accepted, style)
     for warning in artifact.warnings:
-        yield f"          {style.paint('unsure', 'note')} {warning}"
+        yield _note(warning, style)
 
 
 def _reservation_line(finding: Finding, style: Style) -> str:
     how = "only logged" if finding.action is Action.LOG else "not checked"
     code = f" [{finding.reason}]" if finding.reason else ""
-    return f"          {style.paint('unsure', 'note')} {finding.check.value} is {how}: {finding.message}{code}"
+    return _note(f"{finding.check.value} is {how}: {finding.message}{code}", style)
+
+
+def _note(text: str, style: Style, kind: str = "unsure") -> str:
+    return f"          {style.paint(kind, 'note')} {text}"
 
 
 def _notes(signature: SignatureOutcome, style: Style) -> Iterator[str]:
     for warning in signature.warnings:
-        yield f"          {style.paint('unsure', 'note')} {warning}"
+        yield _note(warning, style)
     for use in signature.evidence:
         if use.accepted_stale:
             due = f"was due on {iso(use.next_update)}" if use.next_update else "names no nextUpdate"
-            yield f"          {style.paint('unsure', 'note')} stale evidence accepted: {use.name} {due}"
+            yield _note(f"stale evidence accepted: {use.name} {due}", style)
 
 
 def _content_lines(artifact: ArtifactOutcome, style: Style) -> Iterator[str]:
@@ -291,10 +292,10 @@ def _content_lines(artifact: ArtifactOutcome, style: Style) -> Iterator[str]:
         yield f"          … and {hidden} more; all of them are in --format json"
     if content.absent:
         what = count(len(content.absent), "manifest")
-        yield f"          {style.paint('unsure', 'note')} left out on purpose when this was copied: {what}"
+        yield _note(f"left out on purpose when this was copied: {what}", style)
     if content.external:
         what = count(len(content.external), "layer")
-        yield f"          {style.paint('unsure', 'note')} {what} are stored elsewhere by design and were not checked"
+        yield _note(f"{what} are stored elsewhere by design and were not checked", style)
 
 
 def _referrer_lines(referrer: ReferrerOutcome, style: Style, verbose: bool) -> Iterator[str]:
