@@ -172,32 +172,47 @@ def choose_statement(policy: OciPolicy, named: Named) -> StatementChoice:
     Raises Rejected: `policy.no_statement` where none applies, `policy.scope_needed` where the operator has to say which
     repository is meant.
     """
-    scope, origin = named.scope, named.origin
+    scope = named.scope
     if scope is None and named.own and not any(statement.is_global for statement in policy.statements):
         _refuse_unsaid(policy, named.own)
     statement = policy.select(scope)
-    if scope is not None and origin in {"option", "name"}:
-        short = (scope,) if origin == "name" and statement.is_global else ()
-        for name, other in _by_docker(policy, docker_repositories_of(short), statement):
-            raise _scope_needed(
-                f"docker takes {safe(scope)} for {safe(name)}, for which the policy has the statement {_name(other)}"
-            )
-        _check_beside(policy, named, statement)
-        return StatementChoice(statement=statement)
-    stricter = [other for other in policy.statements if any(_stricter(other, statement))]
     if scope is None:
-        if stricter:
-            raise _scope_needed(
-                f"no repository is named, and the statement {_name(statement)} for all repositories is weaker "
-                f"than {_name(stricter[0])} ({_differences(stricter[0], statement)})",
-            )
-        for name, other in _other_statements(policy, named.own, statement):
-            raise _scope_needed(
-                f"it is called {safe(name)} here, for which the policy has the statement {_name(other)}, and "
-                "only the layout says so"
-            )
-        _check_docker(policy, named.by_docker, statement)
-        return StatementChoice(statement=statement)
+        return _choose_unnamed(policy, named, statement)
+    if named.origin in {"option", "name"}:
+        return _choose_typed(policy, scope, named, statement)
+    return _choose_recorded(policy, scope, named, statement)
+
+
+def _choose_typed(policy: OciPolicy, scope: str, named: Named, statement: Statement) -> StatementChoice:
+    """The statement for the repository that was typed. Raises Rejected."""
+    short = (scope,) if named.origin == "name" and statement.is_global else ()
+    for name, other in _by_docker(policy, docker_repositories_of(short), statement):
+        raise _scope_needed(
+            f"docker takes {safe(scope)} for {safe(name)}, for which the policy has the statement {_name(other)}"
+        )
+    _check_beside(policy, named, statement)
+    return StatementChoice(statement=statement)
+
+
+def _choose_unnamed(policy: OciPolicy, named: Named, statement: Statement) -> StatementChoice:
+    """The statement for all repositories, if no other one could be meant. Raises Rejected."""
+    if stricter := _stricter_ones(policy, statement):
+        raise _scope_needed(
+            f"no repository is named, and the statement {_name(statement)} for all repositories is weaker "
+            f"than {_name(stricter[0])} ({_differences(stricter[0], statement)})",
+        )
+    for name, other in _other_statements(policy, named.own, statement):
+        raise _scope_needed(
+            f"it is called {safe(name)} here, for which the policy has the statement {_name(other)}, and "
+            "only the layout says so"
+        )
+    _check_docker(policy, named.by_docker, statement)
+    return StatementChoice(statement=statement)
+
+
+def _choose_recorded(policy: OciPolicy, scope: str, named: Named, statement: Statement) -> StatementChoice:
+    """The statement for the repository that an acquisition record names, and all stricter ones. Raises Rejected."""
+    stricter = _stricter_ones(policy, statement)
     _check_docker(policy, named.by_docker, statement)
     if statement.skip and (stricter or not statement.is_global):
         raise _scope_needed(
@@ -212,6 +227,10 @@ def choose_statement(policy: OciPolicy, named: Named) -> StatementChoice:
         "--scope says which repository is meant"
     )
     return StatementChoice(statement=_strictest(statement, stricter), note=note)
+
+
+def _stricter_ones(policy: OciPolicy, statement: Statement) -> list[Statement]:
+    return [other for other in policy.statements if any(_stricter(other, statement))]
 
 
 def _check_beside(policy: OciPolicy, named: Named, chosen: Statement) -> None:
