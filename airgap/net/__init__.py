@@ -26,11 +26,12 @@ Beside them:
     diagnosis.py    what these libraries raise, as a cause and a sentence
     url.py          origins, and where a server's Location may lead
     options.py      how to connect: TLS, timeouts, retries
-    errors.py       what can go wrong on the way
-    attach.py       an artifact in a registry to which signatures and evidence are attached
+    patience.py     how long the network is waited for
+    transport_errors.py  what can go wrong on the way
+    registry_place.py  an artifact in a registry to which signatures and evidence are attached
     places.py       opens the artifact that a reference names, to attach something to it
     artifacts.py    opens what a reference names to be read: a layout, or an artifact in a registry
-    catalog.py      the repositories of a registry
+    names.py        lists of names: the tags of a repository, the repositories of a registry
     outline_store.py  an artifact's manifests and referrers, held in memory as a layout
     evidence.py     CRLs and OCSP responses from the URLs in certificates
     tsa.py          a timestamping authority over HTTP

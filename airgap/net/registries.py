@@ -98,7 +98,7 @@ class Registries:
 
     def repositories(self, host: str) -> Iterator[str]:
         """The repositories that a registry lists. Raises RegistryError where it lists none, and transport errors."""
-        from airgap.net.catalog import repositories
+        from airgap.net.names import repositories
 
         return repositories(self._client(host))
 

@@ -17,7 +17,7 @@ from airgap.net.client import RegistryClient
 from airgap.net.download import BlobReader
 from airgap.net.http import Reply
 from airgap.net.manifests import ManifestApi
-from airgap.net.names import names_in
+from airgap.net.names import A_PAGE, NameList
 from airgap.net.referrers import ReferrersFinder
 from airgap.net.wire import check_sent, next_page
 from airgap.oci.descriptor import Descriptor
@@ -26,12 +26,10 @@ from airgap.oci.lookup import Mechanism
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.reference import is_repository
 from airgap.once import Once
-from airgap.parse.json import Reading, load_object, take_list, text_or_null
 from airgap.text import safe
 from airgap.transfer.endpoint import BlobStream, FoundReferrers
 
 _NAME_CHARACTERS: Final = 255
-_TAGS_A_PAGE: Final = 1000
 _ROUND: Final = 50
 """Pages of registries have 50, 100, 1000, ... entries."""
 
@@ -58,6 +56,8 @@ class RegistrySource:
         self._mechanism: Final = mechanism
         self._resolved: Final[set[str]] = set()
         """Tags that are there."""
+        # distribution answers null if all tags of a repository were deleted, and others leave it out
+        self._tag_list: Final = NameList(client, self.name, "tags", limits.REGISTRY_TAGS, witness="name")
         self._few_tags: Final = Once(self._find_few_tags)
 
     @property
@@ -80,9 +80,7 @@ class RegistrySource:
 
         Raises NotFoundError where there is no such repository, RegistryError for what is no list of tags.
         """
-        return names_in(
-            self._tag_pages(), self._parse_tags, what=f"the tags of {self.name}", limit=limits.REGISTRY_TAGS
-        )
+        return self._tag_list.names(self._tag_pages())
 
     def manifest(self, descriptor: Descriptor) -> Manifest | Index:
         """See `Source`. Raises ContentError (`content.malformed`, ...), and what the transport raises."""
@@ -110,7 +108,7 @@ class RegistrySource:
         """
         try:
             first = next(self._tag_pages())
-            listed = frozenset(self._parse_tags(first))
+            listed = frozenset(self._tag_list.on(first))
         except AirgapError:
             return None  # it may hide its list, or the list may not be readable
         # some registries cut a list without saying so: at a round number, or to nothing
@@ -119,7 +117,7 @@ class RegistrySource:
 
     def _tag_pages(self) -> Iterator[Reply]:
         for reply in self.client.pages(
-            f"{self.repository}/tags/list?n={_TAGS_A_PAGE}",
+            f"{self.repository}/tags/list?n={A_PAGE}",
             access=self._access,
             what=f"the tags of {self.repository} cannot be listed",
             limit=limits.TAG_PAGE_BYTES,
@@ -153,13 +151,3 @@ class RegistrySource:
     def path(self, descriptor: Descriptor) -> str | None:  # noqa: ARG002
         """None: there is no file."""
         return None
-
-    def _parse_tags(self, reply: Reply) -> tuple[str, ...]:
-        try:
-            document = load_object(reply.body, Reading.OPEN, limit=limits.TAG_PAGE_BYTES, what="list of tags")
-            # distribution answers null if all tags of a repository were deleted, and others leave it out
-            is_list = "name" in document
-            tags = take_list(document, "tags", text_or_null, limit=limits.REGISTRY_TAGS, required=not is_list)
-            return tuple(tag for tag in tags if tag)
-        except FormatError as error:
-            raise self.client.error(f"what {self.name} gives as its tags cannot be read: {error}") from None

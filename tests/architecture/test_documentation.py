@@ -29,6 +29,21 @@ def test_the_threat_model_names_tests_that_exist() -> None:
         assert re.search(rf"def {name}\b", (ROOT / path).read_text(encoding="utf-8")), f"{path}::{name}"
 
 
+def test_modules_that_are_named_exist() -> None:
+    """In the page about the architecture, and in what modules say of each other."""
+    modules = [path.relative_to(ROOT).as_posix() for path in (ROOT / "airgap").rglob("*.py")]
+    for path in [ROOT / "docs/explanation/architecture.md", *(ROOT / "airgap").rglob("*.py")]:
+        for name in re.findall(r"(?<![\w./*])[\w/]+\.py\b", path.read_text(encoding="utf-8")):
+            assert any(module.endswith(f"/{name}") for module in modules), f"{path.relative_to(ROOT)}: {name}"
+
+
+def test_the_folder_net_names_all_its_modules() -> None:
+    """Its docstring is the list of them, by what they are for."""
+    folder = ROOT / "airgap/net"
+    named = set(re.findall(r"\w+\.py", (folder / "__init__.py").read_text(encoding="utf-8")))
+    assert named == {path.name for path in folder.glob("*.py")} - {"__init__.py"}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_has_a_target(page: Path) -> None:
     for target in _LINK.findall(page.read_text(encoding="utf-8")):
