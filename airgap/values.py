@@ -9,7 +9,6 @@ from airgap.collection.coverage import FetchOutcome
 from airgap.guard import NetworkGuard
 from airgap.net.login import LoginResult
 from airgap.oci.artifact_tree import Discovered
-from airgap.oci.content import ContentReport
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.listing import Listing
 from airgap.pki.algorithms import Algorithm
@@ -24,7 +23,7 @@ from airgap.signature.key_config import LocalKey, TokenKey
 from airgap.signature.key_location import NamedKey
 from airgap.signature.results import SignedArtifact, SignedBlob, StampedSignature
 from airgap.stages.keys import GeneratedKey
-from airgap.stages.snapshot import Created, Difference
+from airgap.stages.snapshot import Created
 from airgap.stages.snapshot_apply import SnapshotOutcome
 from airgap.transfer.attached_files import AttachedFiles
 from airgap.transfer.copied import CopyResult
@@ -33,19 +32,21 @@ from airgap.trust.edit import BrokenStore, StoredFile
 from airgap.trust.export import Exported
 from airgap.trust.policy import OciPolicy
 from airgap.trust.policy_edit import CheckedPolicy
+from airgap.trust.snapshots.material import Difference
 from airgap.trust.snapshots.opened import OpenSnapshot
 from airgap.trust.snapshots.snapshot_document import Snapshot
 from airgap.trust.status import TrustStatus
 from airgap.trust.stores import StoreRef
 from airgap.verifier.blob_outcome import BlobOutcome
-from airgap.verifier.outcome import Outcome, SignatureOutcome
+from airgap.verifier.outcome import Outcome
 from airgap.verifier.rechecked import RecheckOutcome
+from airgap.verifier.snapshot_signer import JudgedSnapshot
 
 __all__ = [
     "Algorithm", "Anchors", "AttachedFiles", "BlobOutcome", "BlobPolicy", "BrokenStore", "Certificate", "CheckedPolicy",
-    "ContentReport", "CopyResult", "Created", "Descriptor", "Difference", "Discovered", "Exported", "FetchOutcome",
-    "GeneratedKey", "Host", "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "Listing",
+    "CopyResult", "Created", "Descriptor", "Difference", "Discovered", "Exported", "FetchOutcome", "GeneratedKey",
+    "Host", "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "JudgedSnapshot", "Listing",
     "LocalKey", "LoginResult", "NamedKey", "NetworkGuard", "OciPolicy", "OpenSnapshot", "Outcome", "Plugin", "Problem",
-    "RecheckOutcome", "SignatureOutcome", "SignedArtifact", "SignedBlob", "Snapshot", "SnapshotOutcome",
-    "StampedSignature", "StoreRef", "StoredFile", "TokenKey", "TrustStatus",
+    "RecheckOutcome", "SignedArtifact", "SignedBlob", "Snapshot", "SnapshotOutcome", "StampedSignature", "StoreRef",
+    "StoredFile", "TokenKey", "TrustStatus",
 ]  # fmt: skip

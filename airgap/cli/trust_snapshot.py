@@ -178,9 +178,7 @@ def diff(
             reference=target,
             snapshot=snapshot,
             done="The same files." if change.is_empty else "What differs:",
-            added=change.added,
-            changed=change.changed,
-            removed=change.removed,
+            change=change,
         )
 
     output.finish(_reporting("diff", None, run))
@@ -218,7 +216,6 @@ def _judge(asked: _ApplyOptions, report: SnapshotReport) -> SnapshotReport:
             outcome = airgap.trust.verify_snapshot(opened, place.path, request)
         else:
             outcome = airgap.trust.apply_snapshot(opened, place, request)
-        judged = outcome.judged
         done = "ACCEPTABLE: this snapshot may be applied here."
         if outcome.applied:
             done = "APPLIED: the trust directory holds this snapshot now."
@@ -230,9 +227,7 @@ def _judge(asked: _ApplyOptions, report: SnapshotReport) -> SnapshotReport:
             snapshot=outcome.snapshot,
             applied=outcome.applied,
             done=done,
-            content=judged.content if judged else None,
-            signatures=judged.signatures if judged else (),
-            accepted_by=judged.accepted_by if judged else None,
+            judged=outcome.judged,
             problems=outcome.problems,
             warnings=outcome.warnings,
             verbose=asked.verbose,

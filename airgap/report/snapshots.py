@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from airgap.errors import AirgapError
-from airgap.oci.content import ContentReport
 from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.reasons import remedy_of
@@ -21,7 +20,10 @@ from airgap.trust.fingerprint_words import groups
 from airgap.trust.snapshots.pins import Pin
 from airgap.trust.snapshots.snapshot_document import Covered, Snapshot
 from airgap.verdict import Ruling, Verdict, all_of
-from airgap.verifier.outcome import SignatureOutcome
+
+if TYPE_CHECKING:
+    from airgap.trust.snapshots.material import Difference
+    from airgap.verifier.snapshot_signer import JudgedSnapshot
 
 SCHEMA: Final = "airgap.snapshot/1"
 
@@ -38,13 +40,10 @@ class SnapshotReport(Report):
     applied: bool = False
     done: str = ""
     """The first line of the text on success."""
-    content: ContentReport | None = None
-    signatures: tuple[SignatureOutcome, ...] = ()
-    accepted_by: Pin | None = None
-    added: Sequence[str] | None = None
+    judged: JudgedSnapshot | None = None
+    """None if nothing was judged."""
+    change: Difference | None = None
     """None if nothing was compared."""
-    changed: Sequence[str] = ()
-    removed: Sequence[str] = ()
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     verbose: bool = False
@@ -77,12 +76,12 @@ class SnapshotReport(Report):
             "reference": self.reference,
             "snapshot": _snapshot(self.snapshot) if self.snapshot else None,
             "applied": self.applied,
-            "content": content_document(self.content),
-            "signatures": [signature_document(signature) for signature in self.signatures],
-            "accepted_by": _pin(self.accepted_by) if self.accepted_by else None,
-            "changes": None
-            if self.added is None
-            else {"added": list(self.added), "changed": list(self.changed), "removed": list(self.removed)},
+            "content": content_document(self.judged.content if self.judged else None),
+            "signatures": [
+                signature_document(signature) for signature in (self.judged.signatures if self.judged else ())
+            ],
+            "accepted_by": _pin(self.judged.accepted_by) if self.judged and self.judged.accepted_by else None,
+            "changes": _change(self.change) if self.change else None,
             "problems": [problem_document(problem) for problem in self.problems],
             "warnings": [problem_document(warning) for warning in self.warnings],
         }
@@ -128,6 +127,10 @@ def _pin(pin: Pin) -> Json:
     }
 
 
+def _change(change: Difference) -> Json:
+    return {"added": list(change.added), "changed": list(change.changed), "removed": list(change.removed)}
+
+
 def _snapshot(snapshot: Snapshot) -> Json:
     return {
         "stream": snapshot.stream,
@@ -151,10 +154,10 @@ def _lines(report: SnapshotReport, style: Style) -> Iterator[str]:
     yield style.paint("bad" if report.problems else "good", _headline(report))
     if report.snapshot:
         yield from _about(report.snapshot, report.verbose or report.command == "show")
-    if report.accepted_by:
-        yield f"  signed by  {_signer(report)} (pin {report.accepted_by.id})"
-    if report.added is not None:
-        yield from _changes(report)
+    if report.judged and (pin := report.judged.accepted_by):
+        yield f"  signed by  {_signer(report.judged, pin)} (pin {pin.id})"
+    if report.change is not None:
+        yield from _changes(report.change)
     for word, kind, problems in (("problem", "bad", report.problems), ("note", "unsure", report.warnings)):
         for problem in problems:
             code = f" [{problem.reason}]" if problem.reason else ""
@@ -198,19 +201,18 @@ def _covered(covered: Covered) -> str:
     return f"{covered.kind}{number} of {covered.issuer}, made {iso(covered.this_update)}, good until {until}"
 
 
-def _signer(report: SnapshotReport) -> str:
-    pin = report.accepted_by
-    for signature in report.signatures:
+def _signer(judged: JudgedSnapshot, pin: Pin) -> str:
+    for signature in judged.signatures:
         if signature.verdict is Verdict.PASS and signature.signer:
             return signature.signer.subject
-    return "the keys of the pinned TUF root" if pin and pin.kind.value == "tuf" else "nobody"
+    return "the keys of the pinned TUF root" if pin.kind.value == "tuf" else "nobody"
 
 
-def _changes(report: SnapshotReport) -> Iterator[str]:
-    for word, paths in (("added", report.added or ()), ("changed", report.changed), ("removed", report.removed)):
+def _changes(change: Difference) -> Iterator[str]:
+    for word, paths in (("added", change.added), ("changed", change.changed), ("removed", change.removed)):
         for path in paths:
             yield f"  {word:<10} {path}"
-    if not (report.added or report.changed or report.removed):
+    if change.is_empty:
         yield "  nothing differs"
 
 

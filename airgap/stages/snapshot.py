@@ -29,7 +29,7 @@ from airgap.transfer.writer import LayoutWriter
 from airgap.trust.generation import read_one_state, settled
 from airgap.trust.location import not_there
 from airgap.trust.separation import check_output
-from airgap.trust.snapshots.material import MaterialFile, largest, list_material
+from airgap.trust.snapshots.material import Difference, MaterialFile, largest, list_material
 from airgap.trust.snapshots.opened import open_snapshot
 from airgap.trust.snapshots.pins import Pins
 from airgap.trust.snapshots.snapshot_coverage import cover
@@ -54,20 +54,6 @@ class Created:
     snapshot: Snapshot
     reference: str
     warnings: tuple[Problem, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """The changes by a snapshot: relative paths."""
-
-    added: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing would change."""
-        return not (self.added or self.changed or self.removed)
 
 
 def create_snapshot(
@@ -255,15 +241,4 @@ def diff_snapshots(target: str, other: str | Path) -> tuple[Snapshot, Difference
     else:
         with open_snapshot(other) as opened:
             old = opened.snapshot.files
-    return new, difference(old, new.files)
-
-
-def difference(old: tuple[MaterialFile, ...], new: tuple[MaterialFile, ...]) -> Difference:
-    """From `old` to `new`, by path and content."""
-    before = {file.path: file.digest for file in old}
-    after = {file.path: file.digest for file in new}
-    return Difference(
-        added=tuple(path for path in after if path not in before),
-        changed=tuple(path for path in after if path in before and before[path] != after[path]),
-        removed=tuple(path for path in before if path not in after),
-    )
+    return new, Difference.between(old, new.files)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError, TrustMaterialError
@@ -78,6 +78,31 @@ class MaterialFile:
     part: Part
     digest: Digest
     size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """The changes by a snapshot: relative paths."""
+
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    @classmethod
+    def between(cls, old: Iterable[MaterialFile], new: Iterable[MaterialFile]) -> Self:
+        """From `old` to `new`, by path and content."""
+        before = {file.path: file.digest for file in old}
+        after = {file.path: file.digest for file in new}
+        return cls(
+            added=tuple(path for path in after if path not in before),
+            changed=tuple(path for path in after if path in before and before[path] != after[path]),
+            removed=tuple(path for path in before if path not in after),
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing would change."""
+        return not (self.added or self.changed or self.removed)
 
 
 def part_of(path: str) -> Part:
