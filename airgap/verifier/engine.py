@@ -44,9 +44,10 @@ from airgap.verifier.advice import (
     untrusted_timestamp,
 )
 from airgap.verifier.candidate import Candidate
-from airgap.verifier.facts import LaterFacts, SignatureFacts
+from airgap.verifier.facts import SignatureFacts
 from airgap.verifier.outcome import SignatureOutcome
 from airgap.verifier.signature_state import SignatureState
+from airgap.verifier.target_evidence import with_evidence_of_targets
 
 if TYPE_CHECKING:  # modules that few signatures need are imported for those: see docs/explanation/performance.md
     from datetime import datetime
@@ -418,29 +419,9 @@ class SignatureVerifier:
         if unread := state.unread_token():
             state.warnings.append(unread)
         if facts and facts.later and isinstance(state.signature, Candidate):
-            facts = replace(facts, later=self._with_evidence_of_targets(facts.later, state, facts))
+            anchors = partial(self._trust.anchors, state.statement, StoreType.TSA)
+            facts = replace(facts, later=with_evidence_of_targets(facts.later, state, facts.chain, anchors))
         return state.outcome(facts)
-
-    def _with_evidence_of_targets(self, rest: LaterFacts, state: SignatureState, facts: SignatureFacts) -> LaterFacts:
-        """What came with a target about its chains, whether or not revocation was asked: it goes with the target.
-
-        Another policy may ask when the target is gone.
-        """
-        judge = state.revocation
-        rest = _with_evidence_of_chain(judge, rest, facts.chain, "signing")
-        try:
-            token = state.token()
-        except FormatError:  # a later judgement will not need it, either
-            return rest
-        if token is None:
-            return rest
-        try:
-            proven = state.timestamp or token.verify(
-                rest.signature_value, self._trust.anchors(state.statement, StoreType.TSA)
-            )
-        except (Rejected, TrustMaterialError):  # another policy may accept it
-            return _with_unproven_evidence(judge, rest, token.certificates, "tsa")
-        return _with_evidence_of_chain(judge, rest, proven.chain, "tsa")
 
 
 def _refuse_lost(
@@ -461,32 +442,6 @@ def _refuse_lost(
         if said := lost.against(certificates, kind):
             left = state.revocation.unanswered(said, chain, kind=kind, signed_at=signed_at, uses=uses)
             lost.refuse_unanswered(check, left)
-
-
-def _with_evidence_of_chain(
-    judge: RevocationJudge, rest: LaterFacts, chain: Sequence[Certificate], kind: ChainKind
-) -> LaterFacts:
-    try:
-        said = judge.statements_in_targets(chain, kind=kind)
-        answers = judge.answers_in_targets(chain, kind=kind)
-        newest = judge.newest_in_targets(chain, kind=kind)
-    except TrustMaterialError:  # the keys of the issuers are not known
-        return _with_unproven_evidence(judge, rest, chain, kind)
-    return replace(
-        rest,
-        target_statements=(*rest.target_statements, *said),
-        answers=(*rest.answers, *answers),
-        newest=(*rest.newest, *([newest] if newest else [])),
-    )
-
-
-def _with_unproven_evidence(
-    judge: RevocationJudge, rest: LaterFacts, certificates: Iterable[Certificate], kind: ChainKind
-) -> LaterFacts:
-    claimed = tuple(certificates)
-    said = judge.unproven_in_targets(claimed, kind=kind)
-    answers = judge.unproven_answers_in_targets(claimed, kind=kind)
-    return replace(rest, target_statements=(*rest.target_statements, *said), answers=(*rest.answers, *answers))
 
 
 def _authentic_time_inside(facts: SignatureFacts) -> str:
