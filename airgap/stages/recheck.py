@@ -41,7 +41,8 @@ from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.layout_evidence import LayoutEvidence, TrustBeside, evidence_of_layouts
 from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome
 from airgap.verifier.rechecked import Basis, Rechecked, RecheckOutcome
-from airgap.verifier.recorded import RecordedArtifact, RecordedReport, RecordedSignatures, parse_report
+from airgap.verifier.recorded import RecordedArtifact, RecordedReport, RecordedSignatures
+from airgap.verifier.report_reader import parse_report
 from airgap.verifier.run import clock_warning
 
 if TYPE_CHECKING:

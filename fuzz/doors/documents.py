@@ -24,7 +24,7 @@ from airgap.trust.snapshots.pins import Pins
 from airgap.trust.snapshots.snapshot_document import parse_snapshot
 from airgap.trust.snapshots.state import State
 from airgap.trust.snapshots.tuf_check import check_root
-from airgap.verifier.recorded import parse_report
+from airgap.verifier.report_reader import parse_report
 from fuzz import material
 from fuzz.doors.law import refusable, same
 
