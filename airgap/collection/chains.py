@@ -128,13 +128,11 @@ def collect_chains(
                 continue
             seen.add(descriptor.digest)
             asked |= dict.fromkeys(_pairs(envelope.certificates, "signing", known))
-            if envelope.timestamp_token is not None:
-                try:
-                    token = TimestampToken.parse(envelope.timestamp_token)
-                    asked |= dict.fromkeys(_timestamp(token, envelope, anchors, known))
-                except (FormatError, Rejected) as error:
-                    message = f"its timestamp token cannot be read: {error}"
-                    unread.append(UnreadableSignature(signature=descriptor.digest, message=message))
+            try:
+                asked |= dict.fromkeys(_timestamp(envelope, anchors, known))
+            except (FormatError, Rejected) as error:
+                message = f"its timestamp token cannot be read: {error}"
+                unread.append(UnreadableSignature(signature=descriptor.digest, message=message))
     return CollectedChains(
         asked=tuple(asked),
         signatures=frozenset(seen),
@@ -166,9 +164,11 @@ def _envelope(store: Store, graph: Graph, descriptor: Descriptor) -> Envelope | 
     return parse_envelope(layer.media_type, read_verified(store, layer, limits.ENVELOPE_BYTES), plugins=ANY_PLUGIN)
 
 
-def _timestamp(
-    token: TimestampToken, envelope: Envelope, anchors: Anchors, known: Sequence[Certificate]
-) -> Iterator[CertificateToCheck]:
+def _timestamp(envelope: Envelope, anchors: Anchors, known: Sequence[Certificate]) -> Iterator[CertificateToCheck]:
+    """The chain of its timestamp, if it has one. Raises FormatError, Rejected for a token that cannot be read."""
+    if envelope.timestamp_token is None:
+        return
+    token = TimestampToken.parse(envelope.timestamp_token)
     if len(anchors):
         try:
             yield from _pairs(token.verify(envelope.signature, anchors).chain, "tsa", known)
