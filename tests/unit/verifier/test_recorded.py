@@ -1,0 +1,186 @@
+"""airgap.verifier.recorded: an earlier report is read as it was written, or refused with the place."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from airgap.errors import FormatError
+from airgap.pki.certificate import Certificate
+from airgap.trust.levels import Check
+from airgap.verdict import Verdict
+from airgap.verifier.recorded import RecordedReport, parse_report
+from tests.support.pki import AT, Issued, Pki
+
+LEAF = Pki().code_chain()
+DIGEST = f"sha256:{'0' * 64}"
+
+
+def fingerprint(issued: Issued) -> str:
+    return Certificate.parse(issued.der).fingerprint
+
+
+def report() -> dict[str, Any]:
+    """The members of a report that are read: one artifact with one signature."""
+    signature = {
+        "digest": DIGEST,
+        "envelope": {"media_type": "application/jose+json", "digest": DIGEST, "size": 7},
+        "signer": {
+            "scheme": "notary.x509",
+            "algorithm": "ECDSA-SHA-256",
+            "signing_time": "2026-01-02T03:04:05Z",
+            "expiry": None,
+            "chain": [fingerprint(item) for item in LEAF.chain],
+        },
+        "plugin": None,
+        "findings": [{"check": check.value, "verdict": "pass", "reason": None} for check in Check],
+    }
+    artifact = {
+        "reference": "stick:v1",
+        "path": "/media/stick",
+        "media_type": "application/vnd.oci.image.index.v1+json",
+        "digest": DIGEST,
+        "size": 9,
+        "tags": ["v1"],
+        "aliases": ["registry.example/app:v1"],
+        "scope": "registry.example/app",
+        "scope_origin": "option",
+        "policy": {"reason": None},
+        "verdict": "pass",
+        "content": {"verdict": "pass", "mode": "all"},
+        "signatures": [signature],
+    }
+    return {
+        "schema": "airgap.verify/1",
+        "time": {"judged": "2026-06-01T12:00:00Z"},
+        "request": {"metadata": {"build": "7"}, "max_signatures": 3},
+        "artifacts": [artifact],
+        "certificates": {fingerprint(item): b64encode(item.der).decode() for item in LEAF.chain},
+        "problems": [],
+    }
+
+
+def read(document: dict[str, Any]) -> RecordedReport:
+    return parse_report(json.dumps(document).encode(), "old.json")
+
+
+def changed(path: str, value: object) -> dict[str, Any]:
+    """A report of which one member has another value; a path such as `artifacts.0.size`."""
+    document = report()
+    *parents, last = path.split(".")
+    place: Any = document
+    for name in parents:
+        place = place[int(name) if isinstance(place, list) else name]
+    place[last] = value
+    return document
+
+
+def without(path: str) -> dict[str, Any]:
+    document = changed(path, None)
+    *parents, last = path.split(".")
+    place: Any = document
+    for name in parents:
+        place = place[int(name) if isinstance(place, list) else name]
+    del place[last]
+    return document
+
+
+def test_reads_the_members_of_a_report() -> None:
+    found = read(report())
+    (artifact,) = found.artifacts
+    (signature,) = artifact.signatures
+    assert (found.name, found.judged, found.metadata, found.max_signatures) == ("old.json", AT, {"build": "7"}, 3)
+    assert (artifact.path, artifact.names) == ("/media/stick", ("v1", "registry.example/app:v1"))
+    assert (artifact.scope_origin, artifact.verdict, artifact.content_failed) == ("option", Verdict.PASS, False)
+    assert set(signature.findings) == set(Check)
+    assert signature.facts is not None
+    assert [item.der for item in signature.facts.chain] == [item.der for item in LEAF.chain]
+    assert (signature.facts.stated_time, signature.facts.expiry) == (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), None)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("schema", "airgap.recheck/1", "schema: is 'airgap.recheck/1'"),
+        ("time.judged", "yesterday", "time.judged"),
+        ("request.metadata", ["build"], "metadata"),
+        ("artifacts.0.verdict", "fine", "verdict: is 'fine', which is not known"),
+        ("artifacts.0.scope_origin", "guess", "scope_origin: is 'guess', which is not known"),
+        ("artifacts.0.digest", "sha256:0", "is not a digest"),
+        ("artifacts.0.size", "9", "size: is a string"),
+        ("artifacts.0.signatures.0.signer.scheme", "notary.none", "scheme: is 'notary.none', which is not known"),
+        ("artifacts.0.signatures.0.signer.chain", ["0" * 64], "is not among the report's certificates"),
+        ("artifacts.0.signatures.0.findings.0.check", "colour", "check: is 'colour', which is not known"),
+        ("artifacts.0.signatures.0.findings.0.verdict", "maybe", "verdict: is 'maybe', which is not known"),
+        ("artifacts.0.signatures.0.findings.0.check", "metadata", "names a check twice"),
+        ("certificates", {"0" * 64: b64encode(LEAF.der).decode()}, "is the fingerprint of another certificate"),
+        ("certificates", {"0" * 64: 7}, "is not a string"),
+        ("request.metadata", {"a": "\x1b"}, "is not escaped as reports escape"),
+    ],
+)
+def test_a_malformed_member_is_refused_with_its_place(path: str, value: object, words: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        read(changed(path, value))
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["time", "artifacts", "problems", "request.metadata", "artifacts.0.content", "artifacts.0.signatures.0.digest"],
+)
+def test_a_missing_member_is_refused(path: str) -> None:
+    with pytest.raises(FormatError, match=path.rpartition(".")[2]):
+        read(without(path))
+
+
+def test_an_absent_expiry_is_not_an_expiry_of_none() -> None:
+    with pytest.raises(FormatError, match=r"expiry: is missing"):
+        read(without("artifacts.0.signatures.0.signer.expiry"))
+
+
+@pytest.mark.parametrize(("name", "missing"), [("request", "metadata"), ("certificates", "facts")])
+def test_what_older_versions_do_not_state_is_unknown(name: str, missing: str) -> None:
+    document = without(name)
+    if name == "certificates":
+        document["artifacts"][0]["signatures"][0]["signer"]["chain"] = []
+    found = read(document)
+    (signature,) = found.artifacts[0].signatures
+    assert {"metadata": found.metadata, "facts": signature.facts}[missing] is None
+
+
+def test_an_unknown_reason_code_is_no_reason() -> None:
+    found = read(changed("artifacts.0.signatures.0.findings.0.reason", "made.up"))
+    assert next(iter(found.artifacts[0].signatures[0].findings.values())).reason is None
+
+
+def test_a_problem_of_the_report_keeps_its_exit_code() -> None:
+    (problem,) = read(changed("problems", [{"message": "no \x1b", "exit_code": 11, "reason": None}])).problems
+    assert (problem.exit_code, problem.message) == (11, "the report says: no \\x1b")
+
+
+@pytest.mark.parametrize(
+    ("use", "decided"),
+    [
+        (None, {Check.AUTHENTICITY, Check.REVOCATION, Check.PLUGIN}),
+        ({"version": "1.0.0", "decided": ["revocation"]}, {Check.REVOCATION, Check.PLUGIN}),
+    ],
+)
+def test_a_plugin_may_have_decided_all_that_an_older_report_does_not_exclude(
+    use: dict[str, object] | None, decided: set[Check]
+) -> None:
+    document = changed("artifacts.0.signatures.0.plugin", "good")
+    document["artifacts"][0]["signatures"][0]["plugin_use"] = use
+    earlier = read(document).artifacts[0].signatures[0].earlier
+    assert earlier is not None
+    assert set(earlier.decided) == decided
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data + b"x", lambda _: b"[]", lambda _: b""])
+def test_what_is_not_a_json_object_is_refused(damage: Callable[[bytes], bytes]) -> None:
+    with pytest.raises(FormatError):
+        parse_report(damage(json.dumps(report()).encode()), "old.json")
