@@ -41,8 +41,8 @@ IDENTITIES: Final = ("*", "x509.subject: C=US, ST=WA, O=Harbour Works", "x509.su
 
 
 @dataclass(frozen=True)
-class Belief:
-    """What a site holds against the chains."""
+class SiteTrust:
+    """The policy and the evidence of a site."""
 
     level: str
     identity: str
@@ -50,8 +50,8 @@ class Belief:
     tsa: str
 
 
-BELIEFS = st.builds(
-    Belief,
+SITE_TRUSTS = st.builds(
+    SiteTrust,
     level=st.sampled_from(LEVELS),
     identity=st.sampled_from(IDENTITIES),
     signing=st.sampled_from(STATES),
@@ -106,7 +106,7 @@ def _evidence(leaf: Issued, pattern: str, state: str) -> dict[str, bytes]:
 
 
 class Shipment:
-    """A signed image in a layout, and a trust directory for each belief."""
+    """A signed image in a layout, and a trust directory for each site."""
 
     def __init__(self, folder: Path, artifact: Artifact) -> None:
         self.folder, self.artifact = folder, artifact
@@ -129,21 +129,21 @@ class Shipment:
             self.scene.signatures.append(Signature("jws", Pki().code_chain(root={"slot": 3})))
         self.layout = self.scene.write(folder).layout
 
-    def trust(self, name: str, belief: Belief) -> Path:
+    def trust(self, name: str, site: SiteTrust) -> Path:
         """The trust directory of a site that trusts this."""
         scene, stamp = self.scene, self.artifact.stamp
         scene.crls, scene.crl_index = {}, None
-        scene.put_crls(_evidence(self.leaf, SIGNING_CRL, belief.signing))
-        scene.put_crls(_evidence(self.tsa, TSA_CRL, belief.tsa))
+        scene.put_crls(_evidence(self.leaf, SIGNING_CRL, site.signing))
+        scene.put_crls(_evidence(self.tsa, TSA_CRL, site.tsa))
         root = Pki().tsa_chain("p384", root={"slot": 4}).root if stamp == "untrusted" else self.tsa.root
         kind = "ca" if self.artifact.scheme == envelopes.X509 else "signingAuthority"
         scene.stores = {f"{kind}:harbour": [self.leaf.root], "tsa:harbour": [root]}
-        verification: dict[str, Any] = {"level": belief.level}
+        verification: dict[str, Any] = {"level": site.level}
         stores = [f"{kind}:harbour"]
         if stamp != "none":
             stores.append("tsa:harbour")
             verification["verifyTimestamp"] = "afterCertExpiry" if stamp == "afterCertExpiry" else "always"
-        terms = statement(trustStores=stores, trustedIdentities=[belief.identity], signatureVerification=verification)
+        terms = statement(trustStores=stores, trustedIdentities=[site.identity], signatureVerification=verification)
         scene.policy = oci_policy(terms)
         return scene.write_trust(self.folder / name)
 
@@ -177,17 +177,17 @@ def _in_a_folder(check: Callable[[Path], None]) -> None:
         check(Path(folder))
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     artifact=ARTIFACTS,
-    then=BELIEFS,
-    now=BELIEFS,
+    then=SITE_TRUSTS,
+    now=SITE_TRUSTS,
     at=st.sampled_from(MOMENTS),
     later=st.sampled_from(MOMENTS),
     demand=st.sampled_from(DEMANDS),
 )
 def test_a_report_alone_gets_the_verdict_of_the_bytes(
-    artifact: Artifact, then: Belief, now: Belief, at: datetime, later: datetime, demand: tuple[str, ...]
+    artifact: Artifact, then: SiteTrust, now: SiteTrust, at: datetime, later: datetime, demand: tuple[str, ...]
 ) -> None:
     def check(folder: Path) -> None:
         shipment = Shipment(folder, artifact)
@@ -210,8 +210,8 @@ def test_a_report_alone_gets_the_verdict_of_the_bytes(
 
 
 @settings(max_examples=30)
-@given(artifact=ARTIFACTS, then=BELIEFS, data=st.data())
-def test_a_report_that_lost_a_fact_is_never_better(artifact: Artifact, then: Belief, data: st.DataObject) -> None:
+@given(artifact=ARTIFACTS, then=SITE_TRUSTS, data=st.data())
+def test_a_report_that_lost_a_fact_is_never_better(artifact: Artifact, then: SiteTrust, data: st.DataObject) -> None:
     """Reports of older versions hold less: what they do not hold leaves the question open at best."""
 
     def check(folder: Path) -> None:

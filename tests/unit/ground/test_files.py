@@ -151,3 +151,4 @@ class TestLeftovers:
 
     def test_folder_that_is_not_there_is_no_error(self, tmp_path: Path) -> None:
         sweep_leftovers(tmp_path / "none/trip.tar")
+        assert not (tmp_path / "none").exists()

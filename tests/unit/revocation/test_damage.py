@@ -39,8 +39,9 @@ def verdict(piece: bytes, kind: str, *, trusted: bool = True) -> str:
 
 
 def damaged(piece: bytes) -> Iterator[tuple[int, bytes]]:
+    """Each byte with one of two bits flipped; which two goes round, so that all eight are flipped."""
     for place in range(len(piece)):
-        for change in (0x01, 0x02, 0x10, 0x80):
+        for change in (1 << place % 8, 1 << (place + 3) % 8):
             yield place, piece[:place] + bytes([piece[place] ^ change]) + piece[place + 1 :]
 
 
