@@ -85,7 +85,7 @@ def check_writable(path: Path, what: str) -> None:
     try:
         _check_replaceable(path)
         os.close(_create(temporary, 0o600))
-        temporary.unlink(missing_ok=True)  # another writer may have swept it
+        temporary.unlink(missing_ok=True)  # another writer may have removed it
     except OSError as error:
         raise unwritable(path, what, error) from None
 
@@ -118,7 +118,7 @@ def _create_locked(path: Path, mode: int) -> int:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return descriptor
-        os.close(descriptor)  # it was swept before it was locked
+        os.close(descriptor)  # it was removed before it was locked
 
 
 def sweep_leftovers(path: Path) -> None:

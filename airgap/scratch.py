@@ -43,7 +43,7 @@ def _locked_folder(place: Path, prefix: str) -> Iterator[Path]:
     while True:
         with tempfile.TemporaryDirectory(prefix=prefix, dir=place) as folder, Path(folder, _LOCK).open("xb") as file:
             if sys.platform != "win32":
-                with suppress(OSError):  # a file system without locks: nothing is swept there
+                with suppress(OSError):  # a file system without locks: nothing is removed there
                     fcntl.flock(file, fcntl.LOCK_EX)
             if Path(folder, _LOCK).exists():
                 yield Path(folder)

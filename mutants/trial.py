@@ -103,7 +103,7 @@ def _affordable(tests: Sequence[str], seconds: Mapping[str, float]) -> list[str]
 
 
 def _tests_fail(place: Path, tests: Sequence[str]) -> int:
-    """In the child: run the tests in the copy, in silence."""
+    """In the child: run the tests in the copy, without output."""
     os.setpgrp()
     os.chdir(place)
     sys.path[:] = [str(place), *(entry for entry in sys.path if entry not in {"", str(place)})]

@@ -212,7 +212,7 @@ def _check_scheme(text: str) -> None:
 def _without_scheme(scheme: str, rest: str) -> str:
     if scheme == "file":
         return f"Write the path alone: {safe(rest, limit=160)}"
-    return f"Name a registry's repository without {scheme}://; download what lies on a web server, and name the file."
+    return f"Name a registry's repository without {scheme}://; download what is on a web server, and name the file."
 
 
 def parse_registry_reference(text: str) -> RegistryReference:

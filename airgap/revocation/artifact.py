@@ -314,7 +314,7 @@ class _Gathered:
         """Takes the layers that are evidence by name or type. Layers beyond the bound are not read."""
         for item in evidence_of(manifest):
             is_index = item.annotations.get(TITLE) == f"crls/{INDEX}"  # it decides nothing
-            self._take(item, nothing_to_speak_of=is_index)
+            self._take(item, leftover=is_index)
 
     def take_piece(self, named: Named, piece: EvidenceFile) -> None:
         """Takes a piece that is no layer."""
@@ -325,7 +325,7 @@ class _Gathered:
         """What may be evidence; other content is ignored."""
         for item in possible_evidence_of(manifest):
             if item.size <= limits.CRL_FILE_BYTES:
-                self._take(item, nothing_to_speak_of=True)
+                self._take(item, leftover=True)
 
     def take_loose(self, layout: LayoutOnDisk) -> None:
         """Files that no manifest names and whose names are those of evidence; other files are ignored."""
@@ -359,19 +359,19 @@ class _Gathered:
         if (loose.digest, loose.size) not in self.pieces or not _is_whole(self.pieces[loose.digest, loose.size]):
             lower = name.rpartition("/")[2].lower()
             is_expected = lower.endswith(_ENDINGS) and not is_left_behind(lower, _ENDINGS)
-            self._keep(loose, partial(bytes, data), nothing_to_speak_of=not is_expected)
+            self._keep(loose, partial(bytes, data), leftover=not is_expected)
 
-    def _take(self, item: Descriptor, *, nothing_to_speak_of: bool) -> None:
+    def _take(self, item: Descriptor, *, leftover: bool) -> None:
         if (item.digest, item.size) in self.pieces:
             return  # the evidence artifacts of several images share most of their layers
-        self._keep(item, partial(_read, self._store, item), nothing_to_speak_of=nothing_to_speak_of)
+        self._keep(item, partial(_read, self._store, item), leftover=leftover)
 
-    def _keep(self, item: Descriptor, read: Callable[[], bytes], *, nothing_to_speak_of: bool) -> None:
+    def _keep(self, item: Descriptor, read: Callable[[], bytes], *, leftover: bool) -> None:
         title = item.annotations.get(TITLE, "")
         if not self._has_room(title, item.size):
             return
         name = title.rpartition("/")[2] or item.digest.encoded[:16]  # the content decides what a file is
-        piece = EvidenceFile(name, self._origin, read, leftover=nothing_to_speak_of)
+        piece = EvidenceFile(name, self._origin, read, leftover=leftover)
         self.pieces[item.digest, item.size] = piece
 
     def _has_room(self, name: str, size: int) -> bool:

@@ -29,7 +29,7 @@ from airgap.revocation.artifact import EVIDENCE_TYPE
 from airgap.text import safe
 from airgap.transfer.attach import AttachedManifest, Place
 from airgap.transfer.attached_files import AttachedFiles, FileToAttach, files_attachment, says_the_same
-from airgap.trust.separation import lies_in
+from airgap.trust.separation import is_inside
 
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
@@ -192,7 +192,7 @@ def _check_text(text: str) -> None:
 def _check_apart(path: Path, target: str) -> None:
     """Refuses a file that is the layout or in it (RULE-7). Raises UsageError."""
     reference = parse_reference(target, exists=os.path.exists)
-    if isinstance(reference, LayoutReference) and lies_in(path, Path(reference.path)):
+    if isinstance(reference, LayoutReference) and is_inside(path, Path(reference.path)):
         raise UsageError(
             f"{safe(path)} is, or is in, the layout {safe(reference.path)} that it is to be attached in",
             remedy="Name a file outside of it.",

@@ -31,7 +31,7 @@ def check_output(output: Path, others: Iterable[Path], *, what: str = "report") 
     Inputs never change (RULE-7). `what`: the name of the file in messages.
     """
     for path in others:
-        if lies_in(output, path):
+        if is_inside(output, path):
             raise UsageError(
                 f"the {what} {safe(output)} would change {safe(path)}, which is read or written by the same command",
                 remedy=f"Name another place for the {what}.",
@@ -40,7 +40,7 @@ def check_output(output: Path, others: Iterable[Path], *, what: str = "report") 
 
 def same_place(one: Path, other: Path) -> bool:
     """Whether both paths lead to the same file or folder."""
-    return lies_in(one, other) and lies_in(other, one)
+    return is_inside(one, other) and is_inside(other, one)
 
 
 def layout_paths(references: Iterable[str]) -> Iterator[Path]:
@@ -56,8 +56,8 @@ def layout_paths(references: Iterable[str]) -> Iterator[Path]:
 
 def check_apart_from(trust: Path, path: Path, name: str) -> None:
     """The same for one file or folder, called `name` in messages. Links are followed. Raises UsageError."""
-    inside = lies_in(trust, path)
-    if inside or lies_in(path, trust):
+    inside = is_inside(trust, path)
+    if inside or is_inside(path, trust):
         how = "is in" if inside else "holds"
         raise UsageError(
             f"the trust directory {safe(trust)} {how} {safe(name)}, which is to be judged by it; what travels cannot "
@@ -67,7 +67,7 @@ def check_apart_from(trust: Path, path: Path, name: str) -> None:
         )
 
 
-def lies_in(inner: Path, outer: Path) -> bool:
+def is_inside(inner: Path, outer: Path) -> bool:
     """Whether `inner` is `outer` or below it, by identity and not by spelling."""
     whole = Path(os.path.realpath(inner))
     places = (whole, *whole.parents)

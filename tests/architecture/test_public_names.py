@@ -125,7 +125,7 @@ def test_every_type_in_a_public_signature_is_public(name: str, function: Callabl
     assert [kind for kind in kinds if kind is not Ellipsis and not is_told(kind)] == [], name
 
 
-def test_every_type_for_annotations_stands_in_a_signature() -> None:
+def test_every_type_for_annotations_is_in_a_signature() -> None:
     """Else its name is not needed."""
     kinds = {kind for _, function in callables() for hint in hints(function).values() for kind in parts(hint)}
     assert [name for name in VALUES if GIVEN[name] not in kinds] == []

@@ -29,6 +29,14 @@ def test_code_cites_every_rule_or_the_list_says_why_not() -> None:
     assert not [rule.id for rule in rules if rule.id in cited and rule.reason], "code cites it: take the reason away"
 
 
+def test_a_test_cites_every_rule_that_code_cites() -> None:
+    known = requirements.known()
+    code, tests = (requirements.citations(folder, ".py", known) for folder in ("airgap", "tests"))
+    assert not [
+        rule.id for area in requirements.areas() for rule in area.rules if rule.id in code and rule.id not in tests
+    ]
+
+
 def test_a_comment_says_what_a_rule_demands() -> None:
     """An id alone sends the reader to the list of rules, comment by comment."""
     alone = re.compile(r'(?:#|""")\s*((?:(?:[A-Z]+-\d+|D\d+)(?:, )?)+)\.?(?:""")?\s*$', re.MULTILINE)

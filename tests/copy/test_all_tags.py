@@ -1,4 +1,4 @@
-"""Many tags of a repository: one that cannot be had is named, and takes no other with it."""
+"""Many tags of a repository: one that cannot be read is named, and the others are copied."""
 
 from __future__ import annotations
 

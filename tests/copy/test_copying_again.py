@@ -1,4 +1,4 @@
-"""Copying again what has not changed adds nothing, night after night, whatever the clock says."""
+"""Copying again what has not changed adds nothing, at any time of the clock."""
 
 from __future__ import annotations
 

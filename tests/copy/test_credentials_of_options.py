@@ -1,4 +1,4 @@
-"""User name and password as options: each goes to the registry it is for, to no other, and onto no screen."""
+"""User name and password as options: each is sent to its own registry only, and never printed."""
 
 from __future__ import annotations
 

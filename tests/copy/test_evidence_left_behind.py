@@ -1,4 +1,4 @@
-"""Evidence that a verifier of the source uses and the copy does not have is named."""
+"""A copy names the evidence of its source that it does not have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens when a copy is killed, starved or robbed of its medium: nothing wrong under a final name, ever."""
+"""What happens when a copy is killed, or its medium is full or removed: nothing wrong has a final name."""
 
 from __future__ import annotations
 

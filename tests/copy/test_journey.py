@@ -1,4 +1,4 @@
-"""Copied, carried, verified: what verify makes of a copy and its record."""
+"""Copied, carried, verified: the verdict on a copy with its record."""
 
 from __future__ import annotations
 

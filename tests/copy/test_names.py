@@ -1,4 +1,4 @@
-"""What copies are called where layouts of several tools meet: no name goes to another thing, and none is lost."""
+"""What copies are called where layouts of several tools meet: no name moves to another artifact, and none is lost."""
 
 from __future__ import annotations
 

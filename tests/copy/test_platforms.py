@@ -1,4 +1,4 @@
-"""Which platforms come, where the index above does not name them: the image's own config does."""
+"""Which platforms are copied where no index names them: the image's own config decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A large blob that was cut off in one run is gone on with in the next."""
+"""A large blob that was cut off in one run is continued in the next."""
 
 from __future__ import annotations
 

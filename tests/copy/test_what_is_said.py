@@ -1,4 +1,4 @@
-"""A copy says what did not come along, and calls what came by its name."""
+"""A copy reports what it left out, and names what it copied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The completion script asks the command what could stand next, and is answered."""
+"""The completion script gets from the command what can come next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole journey: evidence beside the images, carried as a tar, used behind a cut network, and nothing else."""
+"""Evidence beside the images: fetched, carried as a tar, and used without a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plugins through the command: installed, signing, verifying where they are allowed, and found out."""
+"""Plugins through the command: installed, signing, verifying where they are allowed, and refused for wrong answers."""
 
 from __future__ import annotations
 

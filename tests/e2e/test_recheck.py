@@ -322,7 +322,7 @@ def test_good_crls_of_the_scene_are_those_of_its_chain() -> None:
 
 
 def test_recheck_and_snapshots_load_no_network_code() -> None:
-    """What runs on the dark side cannot even be told to fetch; TUF is loaded only where its root is pinned."""
+    """Commands of the disconnected side have no code that fetches; TUF is loaded only where its root is pinned."""
     script = (
         "import sys, airgap.cli.trust_snapshot, airgap.cli.trust_pin, airgap.cli.recheck\n"
         "import airgap.stages.snapshot_apply, airgap.stages.snapshot, airgap.stages.pin, airgap.stages.recheck\n"

@@ -1,4 +1,4 @@
-"""Several runs sign one artifact at the same time: one signature, or a word about the other one."""
+"""Several runs sign one artifact at the same time: one signature, or a report of the other one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever ends `apply`, at whatever instant: the trust directory is the old one or the new one, and is never lost.
+"""However and whenever `apply` ends, the trust directory is the old one or the new one, and is never lost.
 
 Every call to the system that changes something is made to fail once, and once the process is killed before it; what is
 then there has to be the one tree or the other, or be made so by the next command.

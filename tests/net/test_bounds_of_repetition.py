@@ -1,4 +1,4 @@
-"""How often, from which byte and to whom: what a changed number or condition must not get past.
+"""How often, from which byte and to whom requests are sent: tests that notice a changed number or condition.
 
 Each of these was changed by hand in the code, and no test saw it.
 """

@@ -1,4 +1,4 @@
-"""docker's and containers' configuration, helpers, and what login and logout make of them."""
+"""docker's and containers' configuration, helpers, and how login and logout change them."""
 
 from __future__ import annotations
 

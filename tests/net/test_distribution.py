@@ -1,4 +1,4 @@
-"""Against Debian's docker-registry (distribution 2.8): no referrers API, no OCI-Subject, its own ideas of uploads."""
+"""Against Debian's docker-registry (distribution 2.8): no referrers API, no OCI-Subject, its own way of uploads."""
 
 from __future__ import annotations
 

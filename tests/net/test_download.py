@@ -1,4 +1,4 @@
-"""Blobs and manifests come out proven, or not at all (DIST-2, DIST-3)."""
+"""Blobs and manifests are verified when they are downloaded, else refused (DIST-2, DIST-3)."""
 
 from __future__ import annotations
 

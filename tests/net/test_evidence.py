@@ -1,4 +1,4 @@
-"""CRLs and OCSP responses over HTTP: what misbehaves is given up, each for its own reason."""
+"""CRLs and OCSP responses over HTTP: each kind of failure ends with its own reason."""
 
 from __future__ import annotations
 

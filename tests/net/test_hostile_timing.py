@@ -239,7 +239,7 @@ def _endless_tags(registry: LoopbackRegistry) -> None:
     registry.on("GET", "/tags/list", page)
 
 
-def test_a_deadline_that_is_over_asks_nobody(registry: LoopbackRegistry) -> None:
+def test_sends_no_request_after_a_deadline(registry: LoopbackRegistry) -> None:
     _publish(registry)
     over = Deadline(end=time.monotonic() - 1, seconds=5.0)
     with (

@@ -1,4 +1,4 @@
-"""Timestamping authorities over HTTP: what is sent, what is waited for, and where it may lead."""
+"""Timestamping authorities over HTTP: requests, deadlines and redirects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blobs and manifests go in as they are, once, and nowhere else (DIST-20 to 25)."""
+"""Blobs and manifests are uploaded unchanged, once, to one repository (DIST-20 to 25)."""
 
 from __future__ import annotations
 

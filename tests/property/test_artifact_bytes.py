@@ -1,4 +1,4 @@
-"""Laws about whole artifacts: no byte of what was accepted is free, and evidence alone buys no trust."""
+"""Laws about whole artifacts: every byte of what was accepted counts, and evidence alone adds no trust."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The campaign of fuzz/, in small: no change gains a PASS, and one that did would be noticed."""
+"""The campaign of fuzz/ with few cases: no change gains a PASS, and a gained PASS is noticed."""
 
 from __future__ import annotations
 

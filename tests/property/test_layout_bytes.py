@@ -1,4 +1,4 @@
-"""Laws about bytes: nothing of a layout changes unseen, and no bytes bring anything but errors of ours.
+"""Laws about bytes: every change of a layout is reported, and any bytes give only project errors.
 
 A change either makes a problem, or everything that was proven good before is proven good still. The second is so
 for bytes that no rule covers: blanks between members of JSON, tags and other annotations of index.json, hints like its

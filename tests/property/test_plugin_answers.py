@@ -1,4 +1,4 @@
-"""Laws of plugins: whatever one answers, nothing but our errors comes out, and no signature gets better than it is."""
+"""Laws of plugins: whatever one answers, only project errors are raised, and no signature gets a better verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a tool would run by a name, and what a verification of the whole layout passed over."""
+"""Artifacts that a tool would run by a name, and that a verification of the whole layout did not judge."""
 
 from __future__ import annotations
 

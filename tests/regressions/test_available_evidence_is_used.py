@@ -1,4 +1,4 @@
-"""Available evidence that was not used, and emptiness that was taken for good news."""
+"""Available evidence that was not used, and absent evidence that was taken for good evidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that have no size and no end."""
+"""Chain files without a size or an end, such as devices."""
 
 from __future__ import annotations
 

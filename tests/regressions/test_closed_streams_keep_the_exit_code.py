@@ -1,4 +1,4 @@
-"""A stream that the caller closed made a traceback, and of a failed verification exit code 1."""
+"""A closed output stream gave a traceback, and exit code 1 for a failed verification."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results that were asked for under the name of a device or a pipe."""
+"""Results that are written to a device or a pipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two sentences for one mistake, one sentence for two mistakes, and advice that names the wrong file."""
+"""Mistakes that were reported twice or together, and remedies that named the wrong file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A CA that renewed its key: whichever key the chain proves, its word is the CA's, where it is fetched, too."""
+"""A CA that renewed its key: evidence of every key that the chain proves counts, also in a fetch."""
 
 from __future__ import annotations
 
@@ -215,8 +215,8 @@ def test_an_indirect_crl_of_another_ca_is_used(
 
 
 @pytest.mark.parametrize("named", [False, True])
-def test_a_store_that_cannot_be_read_and_may_hold_another_key_is_told(tmp_path: Path, named: bool) -> None:
-    """The store with the CA's new key was damaged, and what that key revokes passed without a word."""
+def test_reports_an_unreadable_store_that_may_hold_another_key(tmp_path: Path, named: bool) -> None:
+    """The store with the CA's new key was damaged, and what that key revokes passed without a message."""
     here, _, _ = written(tmp_path)
     other = here.trust / "truststore/x509/ca" / ("harbour" if named else "renewed")
     other.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""A revoking CRL of the trust directory in a tar, an LDIF, hex, behind another one, or damaged: a pass with a line."""
+"""A revoking CRL of the trust directory in a tar, an LDIF, hex, after another one, or damaged: it passed."""
 
 from __future__ import annotations
 

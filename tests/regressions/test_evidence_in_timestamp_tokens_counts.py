@@ -250,8 +250,8 @@ def test_uses_evidence_in_the_token_of_another_signature_of_a_snapshot(tmp_path:
 
 
 @pytest.mark.parametrize("verify", ["always", "afterCertExpiry"])
-def test_a_token_that_cannot_be_read_is_told_where_no_policy_asks_for_it(tmp_path: Path, verify: str) -> None:
-    """Evidence in it was ignored, without a word."""
+def test_reports_an_unreadable_token_also_where_no_policy_asks_for_it(tmp_path: Path, verify: str) -> None:
+    """Evidence in it was ignored, without a message."""
     made = Scene()
     made.timestamp(verify=verify)
     made.signature.token = lambda _: b"\x30\x03\x02\x01\x01"

@@ -1,4 +1,4 @@
-"""A revoking CRL in the layout that was about a child, an absent image or nothing, or in a snapshot: a pass."""
+"""A revoking CRL of a layout passed where it was attached to a child, an absent image or nothing, or in a snapshot."""
 
 from __future__ import annotations
 

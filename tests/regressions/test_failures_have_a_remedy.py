@@ -1,4 +1,4 @@
-"""Failures that were reported, and nothing of what to do about them."""
+"""Failures that were reported without a remedy."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_remedy_for_missing_evidence_or_a_missing_store(tmp_path: Path, writ
     ran = run_here(["trust", "status", "--trust", str(written.trust)])
     assert (ran.code, "→ Fetch it on the connected side (airgap trust fetch TARGET" in ran.out) == (15, True)
     scene = Scene(policy=oci_policy(statement(trustStores=["ca:other"])))
-    ran = run_here(["trust", "status", "--trust", str(scene.write_trust(tmp_path / "beliefs"))])
+    ran = run_here(["trust", "status", "--trust", str(scene.write_trust(tmp_path / "trust"))])
     assert (ran.code, "→ Name one of them in the policy's trustStores" in ran.out) == (18, True)
 
 

@@ -1,4 +1,4 @@
-"""Honest files beside evidence, for which every verdict was UNSURE and every fetch INCOMPLETE."""
+"""Harmless files beside evidence, for which every verdict was UNSURE and every fetch INCOMPLETE."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first line is all that many people read, and all that `-q` leaves: what is no pass must not hide behind it."""
+"""The first line is all that many people read, and all that `-q` prints: it names the worst verdict."""
 
 from __future__ import annotations
 

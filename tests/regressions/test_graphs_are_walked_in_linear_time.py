@@ -1,4 +1,4 @@
-"""Thousands of indexes that list the same manifests: the paths through them are without number, the nodes are few."""
+"""Thousands of indexes that list the same manifests: there are very many paths through them, and few nodes."""
 
 from __future__ import annotations
 

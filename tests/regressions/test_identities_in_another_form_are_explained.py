@@ -1,4 +1,4 @@
-"""Identities that people type or paste in another form: refused as before, and told how they are written."""
+"""Identities that people type or paste in another form: refused, with how they are written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sentences that said what had not happened, twice, or nothing."""
+"""Messages that were untrue, printed twice, or empty."""
 
 from __future__ import annotations
 

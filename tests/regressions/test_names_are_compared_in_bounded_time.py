@@ -1,4 +1,4 @@
-"""Names of a layout that were refused or compared for hours."""
+"""Names of a layout whose comparison took hours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layouts on media that cut names, or keep capitals alone: content was said to be missing that is there."""
+"""Layouts on media that cut names, or keep capitals alone: content that is there was called missing."""
 
 from __future__ import annotations
 

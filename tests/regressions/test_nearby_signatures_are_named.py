@@ -1,4 +1,4 @@
-"""Unsigned artifacts beside signatures that are not theirs, and chains in another order: refused, and told."""
+"""Unsigned artifacts beside signatures that are not theirs, and chains in another order: refused, with the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refusals that were right and said something untrue, or advised what does not help."""
+"""Right refusals with an untrue message or a useless remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recheck had rules of its own: it forgot demands, content, plugins and moved names, and said "still good"."""
+"""A recheck had rules of its own: it ignored required metadata, content, plugins and moved names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An acquisition record is an unsigned claim on the medium; it excused whatever was missing, the image itself too."""
+"""An acquisition record is an unsigned claim on the medium; it excused all that was missing, also the image."""
 
 from __future__ import annotations
 

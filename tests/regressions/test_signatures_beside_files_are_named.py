@@ -77,7 +77,7 @@ def test_names_a_layout_whose_name_a_medium_changed(
     monkeypatch.chdir(tmp_path)
     for made in (*([name] if name else ()), "trip.tar.sha256", "other.tar"):
         (tmp_path / made).write_bytes(b"")
-    ran = run_here(["verify", asked, "--trust", str(Scene().write_trust(tmp_path / "beliefs"))])
+    ran = run_here(["verify", asked, "--trust", str(Scene().write_trust(tmp_path / "trust"))])
     assert ran.code in {2, 11}
     assert ("as it is called here" in ran.out) is (name is not None)
     assert name is None or repr(name) in ran.out
@@ -130,7 +130,7 @@ def test_verify_explains_a_file_or_its_signature(tmp_path: Path, form: str) -> N
         (scene.signature, "is a signature, not a layout"),
         (scene.path, "its signature is beside it"),
     ):
-        ran = run_here(["verify", str(path), "--trust", str(Scene().write_trust(tmp_path / "beliefs"))])
+        ran = run_here(["verify", str(path), "--trust", str(Scene().write_trust(tmp_path / "trust"))])
         assert ran.code == 16
         assert words in ran.out
         assert "airgap blob verify" in ran.out

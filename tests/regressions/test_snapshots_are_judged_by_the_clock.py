@@ -1,4 +1,4 @@
-"""A snapshot was judged without the clock: set back, it brought a revoked signer back, whose snapshot was applied."""
+"""Under a clock that was set back, the snapshot of a revoked signer was applied."""
 
 from __future__ import annotations
 

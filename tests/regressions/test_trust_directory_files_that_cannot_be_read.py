@@ -1,4 +1,4 @@
-"""Links, missing media, files in the place of folders: "nothing is there", or advice about another file."""
+"""Links, missing media, files in the place of folders: they were called absent, or the remedy named another file."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ CASES: dict[str, tuple[Callable[[Path], object], int, str, str]] = {
         "truststore is a symbolic link that leads nowhere",
         "bring back",
     ),
-    "the root lies beside the policy": (
+    "the root is beside the policy": (
         beside_the_policy,
         18,
         "'root.pem' is outside of every store",

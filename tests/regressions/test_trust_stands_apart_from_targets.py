@@ -1,4 +1,4 @@
-"""What travels proved itself: a shell made an option of a file's name, and the medium brought its own policy."""
+"""A medium proved itself: a file name became an option in a shell, and the medium brought its own policy."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def test_an_export_reads_one_state_during_an_exchange(
     written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """notation was given the policy of one tree and the stores of another."""
-    trees = [beliefs(written.trust), beliefs(StagedSwap(written.trust).previous)]
+    trees = [stores_and_policy(written.trust), stores_and_policy(StagedSwap(written.trust).previous)]
     reading, exchanges = exporting._stores, Counter[str]()
 
     def stores(directory: TrustDirectory) -> dict[str, bytes]:
@@ -112,13 +112,13 @@ def test_an_export_reads_one_state_during_an_exchange(
     monkeypatch.setattr(exporting, "_stores", stores)
     exporting.export_notation(TrustDirectory.open(written.trust), tmp_path / "out", at=AT)
     assert exchanges["now"] == 2
-    assert beliefs(tmp_path / "out" / "config") in trees
+    assert stores_and_policy(tmp_path / "out" / "config") in trees
 
 
 def test_a_snapshot_holds_one_state_during_an_exchange(
     written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trees = [beliefs(written.trust), beliefs(StagedSwap(written.trust).previous)]
+    trees = [stores_and_policy(written.trust), stores_and_policy(StagedSwap(written.trust).previous)]
     reading, read = material._hashed, Counter[str]()
 
     def hashed(root: Path, path: str) -> material.MaterialFile:
@@ -167,11 +167,11 @@ def test_evidence_written_during_an_exchange_is_kept(
         shutil.copytree(swap.trust, swap.begin(), dirs_exist_ok=True)
         swap.commit()
     writers[0].join(timeout=60)
-    here = beliefs(written.trust)
+    here = stores_and_policy(written.trust)
     assert added.read_bytes() in here.values() if what == "certificate" else policy in here.values()
 
 
-def beliefs(tree: Path) -> dict[str, bytes]:
+def stores_and_policy(tree: Path) -> dict[str, bytes]:
     found = (*tree.glob("*.json"), *tree.glob("truststore/**/*.pem"))
     return {path.relative_to(tree).as_posix(): path.read_bytes() for path in found}
 

@@ -1,4 +1,4 @@
-"""What is beyond a bound of those who read it is not written: it was, with exit code 0, and then nothing verified."""
+"""What exceeds a bound of the readers is not written: it was, with exit code 0, and then nothing verified."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ from airgap.trust.snapshots.swap import StagedSwap, copy_into, link_or_copy
 from airgap.trust.store_types import StoreType
 from airgap.trust.stores import FOLDER, StoreRef, load_store
 
-_BELIEFS: Final = (*OCI_POLICY_FILES, *BLOB_POLICY_FILES, FOLDER[0])
+_TRUST_FILES: Final = (*OCI_POLICY_FILES, *BLOB_POLICY_FILES, FOLDER[0])
 _EVIDENCE: Final = ("crls", "ocsp")
 _REWRITTEN: Final = frozenset({PINS_FILE, STATE_FILE, UNSIGNED_FILE, GENERATION})
 _FILE_BYTES: Final = limits.CRL_BYTES * 3 // 2
@@ -55,7 +55,7 @@ def assemble(
     `signed`: whether a pinned signer signed the snapshot. Raises ContentError, TrustMaterialError, OSError.
     """
     target = swap.begin()
-    owned = (*_EVIDENCE, LOCAL) if snapshot.evidence_only else (*_EVIDENCE, LOCAL, *_BELIEFS)
+    owned = (*_EVIDENCE, LOCAL) if snapshot.evidence_only else (*_EVIDENCE, LOCAL, *_TRUST_FILES)
     for name in _names(swap.trust):
         if name not in owned:
             copy_into(swap.trust / name, target / name)
@@ -82,11 +82,11 @@ def assemble_previous(swap: StagedSwap, pins: Pins, state: State | None) -> None
     """
     target = swap.begin()
     for name in _names(swap.trust):
-        if name not in (*_BELIEFS, LOCAL):
+        if name not in (*_TRUST_FILES, LOCAL):
             copy_into(swap.trust / name, target / name)
     UnsignedEvidence.read(swap.trust).write(target)
     for name in _names(swap.previous):
-        if name in _BELIEFS:
+        if name in _TRUST_FILES:
             copy_into(swap.previous / name, target / name)
     write_local(swap, pins, state)
 

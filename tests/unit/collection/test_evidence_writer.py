@@ -1,4 +1,4 @@
-"""What joins a trust directory's evidence: newer things, complete, and nothing that takes an answer away."""
+"""What is added to a trust directory's evidence: newer pieces, complete, and nothing that removes an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that are made once."""
+"""Values that are computed once."""
 
 from __future__ import annotations
 

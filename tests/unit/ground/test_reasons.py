@@ -1,4 +1,4 @@
-"""airgap.reasons: the catalogue that reports, exit codes and documentation share."""
+"""airgap.reasons: the table that reports, exit codes and documentation share."""
 
 from __future__ import annotations
 

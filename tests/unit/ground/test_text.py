@@ -1,4 +1,4 @@
-"""airgap.text.safe: nothing untrusted moves a cursor."""
+"""airgap.text.safe: no control characters reach a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""airgap.verdict: of alternatives the best counts, of what must all hold the worst."""
+"""airgap.verdict: the best of alternatives counts, and the worst of what must all hold."""
 
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ def test_the_best_alternative_counts() -> None:
 
 @pytest.mark.parametrize("code", [1, 2, 10, 11, 12, 13, 14, 16, 17, 18])
 def test_only_missing_evidence_leaves_a_question_open(code: int) -> None:
+    """RULE-3: wrong is not unknown, and neither is a pass."""
     assert Ruling.of_code(code).verdict is Verdict.FAIL
     assert Ruling.of_code(15) == OPEN
     assert Ruling.of_code(0) == Ruling(Verdict.FAIL)

@@ -128,7 +128,7 @@ def test_reports_every_bad_blob(builder: LayoutBuilder, tmp_path: Path, executor
 
 @pytest.mark.parametrize("which", ["manifest", "envelope"])
 def test_bad_signature_is_bad_content(builder: LayoutBuilder, tmp_path: Path, which: str) -> None:
-    """Rule 4: referrers belong to the content."""
+    """RULE-4: referrers belong to the content."""
     image = builder.tag(builder.add_image(), "v1")
     envelope = builder.add_blob(b"envelope", "application/jose+json")
     signature = builder.add_referrer(image, [envelope], listed=False)

@@ -80,7 +80,7 @@ def test_artifact_manifest_points_at_its_blobs() -> None:
 
 
 def test_bytes_are_kept_as_received() -> None:
-    """Rule 5, LAYOUT-12."""
+    """RULE-5, LAYOUT-12."""
     raw = json.dumps(image(), indent=7).encode() + b"\n"
     assert parse_manifest(raw, IMAGE_MANIFEST).raw == raw
 

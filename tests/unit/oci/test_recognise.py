@@ -1,4 +1,4 @@
-"""What is no layout gets a sentence that says what it is, and another that says what to do."""
+"""A path that is not a layout is reported with its kind and a remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Acquisition records: what is written is read again, what is malformed is passed over, what they excuse is bounded."""
+"""Acquisition records: what is written is read again, malformed ones are ignored; they excuse only platforms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file is that should hold certificates: the message names it, and nothing of it is used."""
+"""Files that should hold certificates and hold something else: the message names what it is."""
 
 from __future__ import annotations
 

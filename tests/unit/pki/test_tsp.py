@@ -1,4 +1,4 @@
-"""Requests to timestamping authorities, and what of their answers is taken (RFC 3161; TS-12, TS-18)."""
+"""Requests to timestamping authorities, and which answers are accepted (RFC 3161; TS-12, TS-18)."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class TestAnswer:
     def test_without_the_nonce_is_refused(self) -> None:
         assert "no nonce" in str(refused(response(token(TSA, VALUE, nonce=None))))
 
-    def test_under_another_policy_is_refused_where_one_was_asked_for(self) -> None:
+    def test_under_another_policy_than_the_requested_one_is_refused(self) -> None:
         query = TimestampQuery.about(VALUE, "sha256", nonce=QUERY.nonce, policy="1.2.3")
         assert POLICY in str(refused(response(GOOD), query))
         assert read_response(response(token(TSA, VALUE, policy="1.2.3")), query)

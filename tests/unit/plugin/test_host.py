@@ -1,4 +1,4 @@
-"""What a plugin answers is held to what it was asked (PLUGIN-13, PLUGIN-20 to PLUGIN-28)."""
+"""The answer of a plugin is compared with its request (PLUGIN-13, PLUGIN-20 to PLUGIN-28)."""
 
 from __future__ import annotations
 

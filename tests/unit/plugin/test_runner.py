@@ -1,4 +1,4 @@
-"""A plugin runs for a while, says so much, sees so much, and is gone afterwards (PLUGIN-10 to PLUGIN-12)."""
+"""Running a plugin: bounded time and output, a small environment, no process left (PLUGIN-10 to PLUGIN-12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door by media type, certificates in envelopes, and the check of the signature value."""
+"""Envelopes by media type, their certificates, and the check of the signature value."""
 
 from __future__ import annotations
 

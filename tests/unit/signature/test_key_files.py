@@ -1,4 +1,4 @@
-"""Private keys in files: which forms are read, which files are refused, and that nothing of them is ever said."""
+"""Private keys in files: which forms are read, which files are refused, and that nothing of them is printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing leaves that a verifier would refuse, and nothing is signed with a chain that may not."""
+"""Signing makes nothing that a verifier would refuse, and uses no chain that may not sign."""
 
 from __future__ import annotations
 

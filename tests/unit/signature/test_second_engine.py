@@ -1,4 +1,4 @@
-"""jwcrypto reads the envelopes that we make as we do, and its refusal ends the signing."""
+"""jwcrypto reads the envelopes that we make as we do, and its refusal stops signing."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ class TestAttached:
 
     @each
     def test_changes_nothing_else(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
-        """Rule 5: bytes are identity, and files that are none of ours are kept."""
+        """RULE-5: bytes are identity, and files that are none of ours are kept."""
         box.extra_files["notes.json"] = b'[{"Config":"x"}]'
         box.extra_files["blobs/sha256/" + "0" * 64] = b"nobody points here"
         path = write(box, tmp_path)

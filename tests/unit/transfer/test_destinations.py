@@ -1,4 +1,4 @@
-"""What a copy may write to: nothing is guessed, and nothing becomes a folder that was meant as something else."""
+"""What a copy may write to: ambiguous destinations are refused."""
 
 from __future__ import annotations
 

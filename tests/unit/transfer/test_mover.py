@@ -1,4 +1,4 @@
-"""What depends on a content that failed is never put, and what does not is completed."""
+"""What depends on content that failed is never written; the rest is completed."""
 
 from __future__ import annotations
 

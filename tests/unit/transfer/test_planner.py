@@ -1,4 +1,4 @@
-"""The walk before a copy: everything once, nothing that only claims to belong, bounds kept."""
+"""The plan of a copy: everything once, no referrer of another subject, and bounds."""
 
 from __future__ import annotations
 

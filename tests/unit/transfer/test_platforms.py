@@ -1,4 +1,4 @@
-"""Choosing platforms: as containers name them, with what belongs to them."""
+"""Choosing platforms by the names that containers use, with what belongs to them."""
 
 from __future__ import annotations
 

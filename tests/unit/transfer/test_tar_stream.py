@@ -1,4 +1,4 @@
-"""A tar through a pipe: read once, in any pieces, and refused where readers could differ."""
+"""A tar from a pipe: read once, in pieces of any size, and refused where readers could differ."""
 
 from __future__ import annotations
 

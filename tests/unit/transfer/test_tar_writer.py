@@ -1,4 +1,4 @@
-"""Tars: headers that every reader reads, places known in advance, the same bytes in any way of writing."""
+"""Tars: headers that every reader reads, places known in advance, the same bytes however they are written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The layout writer by itself: staging, locks, what it refuses, what it puts right."""
+"""The layout writer by itself: staging, locks, what it refuses, what it repairs."""
 
 from __future__ import annotations
 

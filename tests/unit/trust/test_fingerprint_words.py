@@ -1,4 +1,4 @@
-"""Fingerprints for eyes and for ears."""
+"""Fingerprints in groups to read and in words to say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The status of evidence: what replaces what, by the rules of the judge, and nothing good that is no answer."""
+"""The status of evidence: what replaces what, by the rules of the judge, and good only what answers."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_the_answer_of_a_responder_that_is_revoked_is_not_good(tmp_path: Path, a
 @pytest.mark.parametrize(
     "changes", [{"hash_name": "sha1"}, {"responder": issue("ocsp", issuer=ROOT, key_usage=KeyUsage(("keyCertSign",)))}]
 )
-def test_a_response_that_clears_nobody_is_not_good(tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_a_response_that_does_not_clear_is_not_good(tmp_path: Path, changes: dict[str, Any]) -> None:
     found = status(tmp_path, ocsp={"a.ors": ocsp_response(DIRECT, **changes, **NEW)})
     assert (states(found), found.is_good) == (["unusable"], False)
 

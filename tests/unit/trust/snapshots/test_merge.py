@@ -1,4 +1,4 @@
-"""Evidence brought together: what was there stays, and what came is there, too."""
+"""Merging evidence: former files stay, and new files are added."""
 
 from __future__ import annotations
 

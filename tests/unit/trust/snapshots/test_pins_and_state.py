@@ -1,4 +1,4 @@
-"""Pins and the memory of what was accepted: written, read back, and refused when anything is odd."""
+"""Pins and the memory of what was accepted: written, read back, and refused when malformed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What TUF remembers, killed half-way: nothing of it counts without the root that names its keys."""
+"""The memory of TUF after a kill: none of it counts without the root that names its keys."""
 
 from __future__ import annotations
 
