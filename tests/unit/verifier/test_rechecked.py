@@ -13,9 +13,10 @@ from airgap.trust.levels import Check
 from airgap.verdict import Verdict
 from airgap.verifier.outcome import ArtifactOutcome
 from airgap.verifier.rechecked import Basis, Change, Rechecked, RecheckOutcome
-from airgap.verifier.recorded import RecordedArtifact, parse_report
+from airgap.verifier.recorded import RecordedArtifact
+from airgap.verifier.report_reader import parse_report
 from tests.unit.verifier.test_outcome import GOOD, NOW, UNSURE, artifact, finding, signature
-from tests.unit.verifier.test_recorded import report
+from tests.unit.verifier.test_report_reader import report
 
 MOMENT = Moment(judged=NOW, clock=NOW)
 PASSES, UNDECIDED, FAILS = artifact(GOOD), artifact(UNSURE), artifact(signature(finding(Check.EXPIRY, Verdict.FAIL)))

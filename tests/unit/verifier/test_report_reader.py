@@ -1,4 +1,4 @@
-"""airgap.verifier.recorded: an earlier report is read as it was written, or refused with the place."""
+"""airgap.verifier.report_reader: an earlier report is read as it was written, or refused with the place."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from airgap.errors import FormatError
 from airgap.pki.certificate import Certificate
 from airgap.trust.levels import Check
 from airgap.verdict import Verdict
-from airgap.verifier.recorded import RecordedReport, parse_report
+from airgap.verifier.recorded import RecordedReport
+from airgap.verifier.report_reader import parse_report
 from tests.support.pki import AT, Issued, Pki
 
 LEAF = Pki().code_chain()
