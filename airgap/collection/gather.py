@@ -1,34 +1,26 @@
-"""Gets evidence for certificates: downloads it from where they say, proves it, and keeps what is genuine.
-
-The caller hands in what downloads. Places are asked in parallel, the URIs of one place in turn (OCSP-1, CRL-1, D32).
-Answers are checked one at a time, so that memory holds one CRL whatever the number of threads.
-"""
+"""Gathers evidence for certificates: proves what was downloaded (`asking.py`) or offered, and keeps what is genuine."""
 
 from __future__ import annotations
 
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from airgap import limits
 from airgap.collection.chains import CertificateToCheck
 from airgap.collection.coverage import Attempt, AttemptResult
 from airgap.collection.evidence_writer import EvidenceWriter, KeepResult, Kept
 from airgap.errors import FormatError, LimitError, Undecided
-from airgap.files import read_regular
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.extensions import DistributionPoint
 from airgap.pki.ocsp import OcspResponse, says_error
-from airgap.pki.ocsp_request import ocsp_request
 from airgap.pki.single_response import SingleResponse
 from airgap.pki.wrong_files import NeededFile, needed_in, problem_of_download, problem_of_evidence
 from airgap.revocation.combined import CombinedEvidence
@@ -36,30 +28,7 @@ from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.revocation.evidence_files import Evidence, EvidenceFile
 from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.pool import EvidencePool
-from airgap.scratch import scratch_folder
 from airgap.text import safe
-
-_RETRY_HASH: Final = "sha256"
-
-
-class Downloads(Protocol):
-    """Downloads evidence. Safe for threads; both methods raise Undecided (fetch.*)."""
-
-    def crl(self, url: str, path: Path) -> int:
-        """Write what is at `url` to the new file `path`; returns its size."""
-
-    def ocsp(self, url: str, question: bytes) -> bytes:
-        """What the responder at `url` answers."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """One distribution point of one issuer, and the certificates that name it."""
-
-    issuers: tuple[Certificate, ...]
-    """The issuer's certificates that are available."""
-    point: DistributionPoint
-    asked: list[CertificateToCheck] = field(default_factory=list, compare=False)
 
 
 class _Response(NamedTuple):
@@ -83,9 +52,10 @@ class Gatherer:
         self._writer: Final = writer
         self._known: Final = known
         self._makers = EvidenceMakers(known)
-        self._unproven: Final = unproven
-        self._at: Final = at
-        self._lock: Final = threading.Lock()
+        self.unproven: Final = unproven
+        self.at: Final = at
+        self.lock: Final = threading.Lock()
+        """To be held by whoever hands something in from a thread."""
         self.attempts: Final[defaultdict[CertificateToCheck, list[Attempt]]] = defaultdict(list)
         self.responders: Final[dict[CertificateToCheck, None]] = {}
         """Delegated responders that signed a response and whose own revocation must be checked (D37)."""
@@ -94,7 +64,7 @@ class Gatherer:
         self.sources: Final[dict[str, str]] = {}
         self.unanswered: Final[dict[CertificateToCheck, None]] = {}
         """Certificates for which some place answered, and its newest answer was refused."""
-        self._in_turn: Final[list[tuple[Sequence[CertificateToCheck], Sequence[Attempt]]]] = []
+        self.in_turn: Final[list[tuple[Sequence[CertificateToCheck], Sequence[Attempt]]]] = []
         """The attempts at places that should all have the same answer."""
         self._left: Final[list[_Response]] = []
         self._left_bytes = 0
@@ -108,7 +78,7 @@ class Gatherer:
         """
         self._prove_again()
         self._writer.keep_responders(self._holders)
-        for asked, attempts in self._in_turn:
+        for asked, attempts in self.in_turn:
             if _is_newest_refused([self.latest(attempt) for attempt in attempts]):
                 self.unanswered.update(dict.fromkeys(asked))
 
@@ -129,135 +99,6 @@ class Gatherer:
                 self._again[attempt] = again
                 self.attempts[asked] = [self.latest(item) for item in self.attempts[asked]]
 
-    # --- from URLs ---
-
-    def download(self, asked: Sequence[CertificateToCheck], downloads: Downloads, executor: Executor) -> None:
-        """Ask all places that the certificates name; then, once, those of the responders that answered.
-
-        Raises LimitError, TrustMaterialError (an index that cannot be read), OSError.
-        """
-        with scratch_folder() as folder:
-            self._round(asked, downloads, executor, folder)
-            new = [item for item in self.responders if item not in set(asked)]
-            self._round(new, downloads, executor, folder)
-
-    def _round(
-        self, asked: Iterable[CertificateToCheck], downloads: Downloads, executor: Executor, folder: Path
-    ) -> None:
-        asked = [item for item in asked if self._may_be_asked(item)]
-        known = [(item, item.issuer) for item in asked if item.issuer is not None]
-        places: dict[_Place, _Place] = {}
-        for item in asked if self._unproven else [item for item, _ in known]:
-            for point in item.certificate.distribution_points:
-                place = places.setdefault(_Place(item.issuers, point), _Place(item.issuers, point))
-                place.asked.append(item)
-        if len(known) + len(places) > limits.EVIDENCE_URLS:
-            raise LimitError(f"{len(known) + len(places)} places would be asked, more than {limits.EVIDENCE_URLS}")
-        tasks = [executor.submit(self._fetch_ocsp, item, issuer, downloads) for item, issuer in known]
-        tasks += [
-            executor.submit(self._fetch_crl, place, downloads, folder / str(number))
-            for number, place in enumerate(places.values())
-        ]
-        try:
-            wait(tasks)
-        except BaseException:
-            for task in tasks:  # an interrupted command must not wait for hundreds of servers
-                task.cancel()
-            raise
-        for task in tasks:
-            task.result()
-        for path in folder.iterdir():
-            path.unlink()
-
-    def _may_be_asked(self, item: CertificateToCheck) -> bool:
-        """Whether a certificate names few enough URLs; a failure of it is noted where it does not."""
-        certificate = item.certificate
-        try:
-            _check_count(certificate.ocsp_urls, certificate.distribution_points)
-        except Undecided as error:
-            self._note([item], _failure("the certificate", "crl", AttemptResult.FAILED, error))
-            return False
-        return True
-
-    def _fetch_ocsp(self, asked: CertificateToCheck, issuer: Certificate, downloads: Downloads) -> None:
-        def ask(url: str) -> Attempt:
-            try:
-                data = downloads.ocsp(url, ocsp_request(asked.certificate, issuer))
-                try:
-                    OcspResponse.parse(data)
-                except FormatError:  # some responders know no SHA-1 CertID; an error is asked again in SHA-256
-                    data = downloads.ocsp(url, ocsp_request(asked.certificate, issuer, hash_name=_RETRY_HASH))
-            except Undecided as error:
-                return self._note([asked], _failure(url, "ocsp", AttemptResult.FAILED, error))
-            with self._lock:
-                return self._note([asked], self._keep_ocsp(data, url, asked, issuer))
-
-        self._ask_in_turn(asked.certificate.ocsp_urls, [asked], ask)
-
-    def _fetch_crl(self, place: _Place, downloads: Downloads, path: Path) -> None:
-        """Ask the URIs of a point until one gives a CRL that answers for it (OCSP-1, CRL-1, D32)."""
-        check = partial(self._check_answers, point=place.point, asked=place.asked)
-
-        def ask(uri: str) -> Attempt:
-            attempt, crl = self._ask_crl(place, "crl", uri, place.point.uris, downloads, path, check)
-            if crl is not None:
-                self._fetch_deltas(place, crl, downloads, path)
-            return attempt
-
-        self._ask_in_turn(place.point.uris, place.asked, ask)
-
-    def _fetch_deltas(self, place: _Place, base: Crl, downloads: Downloads, path: Path) -> None:
-        check = partial(self._check_delta, base=base)
-        try:
-            _check_count((), base.freshest)
-        except Undecided as error:
-            with self._lock:
-                self._note(place.asked, _failure("the CRL", "delta-crl", AttemptResult.FAILED, error))
-            return
-        for point in base.freshest:
-
-            def ask(uri: str, uris: Sequence[str] = point.uris) -> Attempt:
-                return self._ask_crl(place, "delta-crl", uri, uris, downloads, path, check)[0]
-
-            self._ask_in_turn(point.uris, place.asked, ask)
-
-    def _ask_crl(
-        self,
-        place: _Place,
-        kind: str,
-        uri: str,
-        uris: Sequence[str],
-        downloads: Downloads,
-        path: Path,
-        check: Callable[[Crl], None],
-    ) -> tuple[Attempt, Crl | None]:
-        """The answer of one of the `uris` of a point. The CRL is None if the issuer did not make it."""
-        try:
-            downloads.crl(uri, path)
-            data = read_regular(path, limits.CRL_FILE_BYTES)
-        except (Undecided, FormatError) as error:
-            return self._note(place.asked, _failure(uri, kind, AttemptResult.FAILED, error)), None
-        finally:
-            path.unlink(missing_ok=True)
-        with self._lock:
-            attempt, crl = self._take_crl(data, uri, place.issuers, place.asked, uris, check)
-            return self._note(place.asked, attempt), crl
-
-    def _ask_in_turn(
-        self, uris: Iterable[str], asked: Sequence[CertificateToCheck], ask: Callable[[str], Attempt]
-    ) -> None:
-        """Ask places that should all have the same answer, until one has a fresh one."""
-        attempts: list[Attempt] = []
-        for uri in uris:
-            attempt = ask(uri)
-            attempts.append(attempt)
-            if _is_answer(attempt) and attempt.next_update is not None and attempt.next_update >= self._at:
-                break
-        with self._lock:
-            self._in_turn.append((asked, attempts))
-
-    # --- from files ---
-
     def take(self, data: bytes, source: str, asked: Sequence[CertificateToCheck]) -> Attempt:
         """Take an offered CRL or OCSP response, for those of the certificates that it is about."""
         crl, response = _parsed(data)
@@ -266,29 +107,29 @@ class Gatherer:
             issuer = item.issuer
             attempt: Attempt | None = None
             if issuer and response is not None and response.statements(item.certificate, *item.issuers):
-                attempt = self._keep_ocsp(data, source, item, issuer)
-            elif (issuer or self._unproven) and crl is not None and same_name(crl.issuer, item.certificate.issuer):
+                attempt = self.keep_ocsp(data, source, item, issuer)
+            elif (issuer or self.unproven) and crl is not None and same_name(crl.issuer, item.certificate.issuer):
                 urls = (
                     ()
                     if crl.is_delta
                     else [uri for point in item.certificate.distribution_points for uri in point.uris]
                 )
-                check = _nothing if crl.is_delta else partial(self._check_answers, point=None, asked=[item])
-                attempt, _ = self._take_crl(data, source, item.issuers, [item], urls, check)
+                check = _nothing if crl.is_delta else partial(self.check_answers, point=None, asked=[item])
+                attempt, _ = self.take_crl(data, source, item.issuers, [item], urls, check)
             if attempt is not None:
                 attempts.append(attempt)
-                self._note([item], attempt)
+                self.note([item], attempt)
         order = (AttemptResult.NEW, AttemptResult.UNCHANGED, AttemptResult.OLDER, AttemptResult.REFUSED)
         if attempts:
             return min(attempts, key=lambda attempt: order.index(attempt.outcome))
         kind = "ocsp" if response is not None else "crl"
         if crl is None and response is None:
-            return _failure(source, kind, AttemptResult.REFUSED, _no_evidence(data, needed_in("", source)))
-        return _failure(source, kind, AttemptResult.REFUSED, _unneeded(crl, asked))
+            return failure(source, kind, AttemptResult.REFUSED, _no_evidence(data, needed_in("", source)))
+        return failure(source, kind, AttemptResult.REFUSED, _unneeded(crl, asked))
 
     # --- proving and keeping: all genuine evidence is kept, because any of it may condemn (decision 0009) ---
 
-    def _take_crl(
+    def take_crl(
         self,
         data: bytes,
         source: str,
@@ -306,7 +147,7 @@ class Gatherer:
             crl = Crl.parse(data)
         except FormatError as error:
             refusal = Undecided("revocation.crl.malformed", problem_of_download(data, NeededFile.CRL, error))
-            return _failure(source, "crl", AttemptResult.REFUSED, refusal), None
+            return failure(source, "crl", AttemptResult.REFUSED, refusal), None
         kind = "delta-crl" if crl.is_delta else "crl"
         maker: Certificate | None = None
         try:
@@ -314,9 +155,9 @@ class Gatherer:
                 maker = crl.verify_made_by(*issuers)
             elif not any(same_name(crl.issuer, item.certificate.issuer) for item in asked):
                 text = f"it is from {safe(crl.issuer_text)!r}, not from the certificate's issuer"
-                return _failure(source, kind, AttemptResult.REFUSED, Undecided("revocation.crl.issuer", text)), None
+                return failure(source, kind, AttemptResult.REFUSED, Undecided("revocation.crl.issuer", text)), None
         except Undecided as error:
-            attempt = _failure(source, kind, AttemptResult.REFUSED, error)
+            attempt = failure(source, kind, AttemptResult.REFUSED, error)
             if any(same_name(crl.issuer, issuer.subject) for issuer in issuers):  # it may be of a new key of the issuer
                 attempt = replace(attempt, number=crl.number, this_update=crl.this_update, next_update=crl.next_update)
             return attempt, None
@@ -328,7 +169,7 @@ class Gatherer:
             return _no_answer(attempt, error), crl
         return attempt, crl
 
-    def _check_answers(self, crl: Crl, *, point: DistributionPoint | None, asked: Iterable[CertificateToCheck]) -> None:
+    def check_answers(self, crl: Crl, *, point: DistributionPoint | None, asked: Iterable[CertificateToCheck]) -> None:
         """Raises Undecided unless the CRL answers for one of the certificates: it may cover only CAs, or only users."""
         self._check_date("crl", crl.this_update)
         crl.check_base()
@@ -346,16 +187,17 @@ class Gatherer:
         if first:
             raise first
 
-    def _check_delta(self, crl: Crl, *, base: Crl) -> None:
+    def check_delta(self, crl: Crl, *, base: Crl) -> None:
+        """Raises Undecided unless the delta CRL fits `base`."""
         self._check_date("crl", crl.this_update)
         crl.check_fits(base)
 
     def _check_date(self, kind: str, made: datetime) -> None:
-        if made > self._at + limits.CLOCK_SKEW:
-            text = f"it was made at {iso(made)}, and the clock says {iso(self._at)}"
+        if made > self.at + limits.CLOCK_SKEW:
+            text = f"it was made at {iso(made)}, and the clock says {iso(self.at)}"
             raise Undecided(f"revocation.{kind}.future", text)
 
-    def _keep_ocsp(self, data: bytes, source: str, asked: CertificateToCheck, issuer: Certificate) -> Attempt:
+    def keep_ocsp(self, data: bytes, source: str, asked: CertificateToCheck, issuer: Certificate) -> Attempt:
         """Take a response. One that is not kept may be proven later, or prove another one."""
         attempt = self._take_ocsp(data, source, asked, issuer)
         is_on_disk = attempt.file is not None and attempt.outcome is not AttemptResult.OLDER
@@ -372,12 +214,12 @@ class Gatherer:
             response, statements = _statements(data, asked)
         except Undecided as error:  # an error is no newer answer than none at all
             outcome = AttemptResult.FAILED if says_error(data) else AttemptResult.REFUSED
-            return _failure(source, "ocsp", outcome, error)
+            return failure(source, "ocsp", outcome, error)
         single = statements[0]
         try:
             holder = self._makers.verify(response, asked.issuers)
         except Undecided as error:
-            attempt = _failure(source, "ocsp", AttemptResult.REFUSED, error)
+            attempt = failure(source, "ocsp", AttemptResult.REFUSED, error)
             return replace(attempt, this_update=single.this_update, next_update=single.next_update)
         if holder is not None and _is_made_for(holder.response, asked):
             self._holders[holder.fingerprint] = holder.response
@@ -402,7 +244,7 @@ class Gatherer:
             self._check_date("ocsp", single.this_update)
             if single.doubt:  # OCSP-6: an unknown critical extension
                 raise Undecided("revocation.ocsp.malformed", f"it {single.doubt}")
-            responder = response.verify_signed_for(issuer, at=min(self._at, single.next_update or self._at))
+            responder = response.verify_signed_for(issuer, at=min(self.at, single.next_update or self.at))
             if responder.delegated and not responder.no_check:
                 self.responders[replace(asked, certificate=responder.certificate)] = None
 
@@ -434,32 +276,26 @@ class Gatherer:
             next_update=next_update,
         )
 
-    def _note(self, asked: Iterable[CertificateToCheck], attempt: Attempt) -> Attempt:
+    def note(self, asked: Iterable[CertificateToCheck], attempt: Attempt) -> Attempt:
+        """Notes an attempt to get evidence for these certificates, and returns it."""
         for item in asked:
             self.attempts[item].append(attempt)
         return attempt
 
 
-def _is_answer(attempt: Attempt) -> bool:
+def is_answer(attempt: Attempt) -> bool:
+    """Whether a place had evidence that answers."""
     return attempt.outcome not in {AttemptResult.REFUSED, AttemptResult.FAILED}
 
 
 def _is_newest_refused(attempts: Sequence[Attempt]) -> bool:
     """Whether the available evidence may be older than what one of the places has, whose answer was refused."""
-    newest = max((made for item in attempts if _is_answer(item) and (made := item.this_update)), default=None)
+    newest = max((made for item in attempts if is_answer(item) and (made := item.this_update)), default=None)
     return any(
         newest is None or (item.this_update is not None and item.this_update > newest)
         for item in attempts
         if item.outcome is AttemptResult.REFUSED
     )
-
-
-def _check_count(urls: Sequence[str], points: Sequence[DistributionPoint]) -> None:
-    """Bounds how many URLs one certificate can make us ask. Raises Undecided(fetch.limit)."""
-    count = len(urls) + sum(len(point.uris) for point in points)
-    if count > limits.NAMED_URLS:
-        text = f"it names {count} URLs; none is asked where there are more than {limits.NAMED_URLS}"
-        raise Undecided("fetch.limit", text)
 
 
 def _statements(data: bytes, asked: CertificateToCheck) -> tuple[OcspResponse, tuple[SingleResponse, ...]]:
@@ -527,7 +363,8 @@ def _unneeded(crl: Crl | None, asked: Iterable[CertificateToCheck]) -> Undecided
     return Undecided(UNNEEDED, "it is about no certificate of the targets")
 
 
-def _failure(source: str, kind: str, outcome: AttemptResult, error: Undecided | FormatError | None) -> Attempt:
+def failure(source: str, kind: str, outcome: AttemptResult, error: Undecided | FormatError | None) -> Attempt:
+    """The attempt that failed by `error`."""
     if isinstance(error, Undecided):
         return Attempt(source=safe(source), kind=kind, outcome=outcome, message=str(error), reason=error.reason)
     return Attempt(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from airgap import limits
+from airgap.collection.asking import PlaceAsker
 from airgap.collection.chains import CollectedChains, collect_chains, merged
 from airgap.collection.coverage import Attempt, AttemptResult, EvidenceWritten, FetchOutcome, cover
 from airgap.collection.evidence_writer import EvidenceWriter
@@ -118,7 +119,7 @@ def fetch(
         run.take_offered()
         if request.download:
             downloads = stack.enter_context(EvidenceClient(evidence or EvidenceOptions()))
-            run.gatherer.download(run.chains.asked, downloads, pool)
+            PlaceAsker(run.gatherer, downloads, pool).ask(run.chains.asked)
         run.finish()
         pruned = run.prune() if request.prune else ()
         return run.outcome(pruned, run.write_evidence() if request.into is not None else ())
