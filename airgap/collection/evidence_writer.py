@@ -65,6 +65,7 @@ class EvidenceWriter:
         self.root: Final = root
         self._without_responder: tuple[OcspResponse, ...] | None = None
         """Of each responder a response that does not hold its certificate, once they were searched."""
+        self._crls: Final = _KnownCrls(root / CRLS)
 
     # --- CRLs ---
 
@@ -77,17 +78,18 @@ class EvidenceWriter:
         """
         folder = self._folder(CRLS)
         with exclusive(folder):
-            index = read_index(folder)
-            rivals = list_crls(folder, file_names(folder, ".crl", index))
-            same = next((name for name, facts in rivals.items() if facts.fingerprint == crl.fingerprint), None)
-            if same is None and issuer is not None and (newer := _replaced_by(folder, crl, rivals, issuer)):
-                _map(folder, index, urls, newer)
+            known = self._crls
+            known.look()
+            same = known.names.get(crl.fingerprint)
+            if same is None and issuer is not None and (newer := _replaced_by(folder, crl, known.facts, issuer)):
+                known.map(urls, newer)
                 return Kept(state=KeepResult.OLDER, name=newer)
             name = same or crl_name(crl)
             if same is None:
                 _check_room(folder)
                 write_file(folder / name, crl.der)
-            _map(folder, index, urls, name)
+                known.add(name, crl.facts)
+            known.map(urls, name)
         return Kept(state=KeepResult.UNCHANGED if same else KeepResult.NEW, name=name)
 
     def prune(self, issuer: Certificate) -> tuple[str, ...]:
@@ -193,6 +195,69 @@ class EvidenceWriter:
         return folder
 
 
+class _KnownCrls:
+    """What is known of the folder of CRLs, which is locked. A file is read again only where others have changed it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder: Final = folder
+        self.facts: dict[str, CrlFacts] = {}
+        """By name."""
+        self.names: dict[str, str] = {}
+        """By fingerprint."""
+        self._index = EvidenceIndex()
+        self._entries: set[str] = set()
+        self._marks: dict[str, object] = {}
+        """What tells whether a file is the one that was read, by name."""
+        self._states: tuple[object, object] = (None, None)
+        """Of the folder and of its index."""
+
+    def look(self) -> None:
+        """Read what has changed. Raises TrustMaterialError(evidence.malformed)."""
+        entries, states = set(os.listdir(self._folder)), self._now()  # noqa: PTH208 - names alone, for each file of a run
+        if entries == self._entries and states == self._states:  # the clock of a file system is coarse
+            return
+        if INDEX in entries or states[1] != self._states[1]:
+            self._index = read_index(self._folder)
+        names = file_names(self._folder, ".crl", self._index)
+        marks = {name: _state(self._folder / name) for name in names}
+        changed = [name for name in names if marks[name] is None or marks[name] != self._marks.get(name)]
+        known = {name: facts for name, facts in self.facts.items() if name in marks and name not in set(changed)}
+        self.facts, self.names = {}, {}
+        for name, facts in sorted({**known, **list_crls(self._folder, changed)}.items()):
+            self._list(name, facts)
+        self._entries, self._marks, self._states = entries, marks, states
+
+    def add(self, name: str, facts: CrlFacts) -> None:
+        """A file that was written."""
+        self._list(name, facts)
+        self._entries.add(name)
+        self._marks[name] = _state(self._folder / name)
+        self._states = self._now()
+
+    def map(self, urls: Sequence[str], name: str) -> None:
+        """Record where a file came from."""
+        before = self._index
+        self._index = _map(self._folder, before, urls, name)
+        if self._index is not before:
+            self._entries.add(INDEX)
+            self._states = self._now()
+
+    def _list(self, name: str, facts: CrlFacts) -> None:
+        self.facts[name] = facts
+        self.names.setdefault(facts.fingerprint, name)
+
+    def _now(self) -> tuple[object, object]:
+        return _state(self._folder), _state(self._folder / INDEX)
+
+
+def _state(path: Path) -> object:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
+
+
 def crl_name(crl: Crl) -> str:
     """The name that a CRL is kept under: stream, number or date, and a piece of its fingerprint."""
     number = f"{crl.number:x}" if crl.number is not None else f"{crl.this_update:%Y%m%d%H%M%S}"
@@ -272,14 +337,16 @@ def _signer(response: OcspResponse, single: SingleResponse, issuer: Certificate)
         return None
 
 
-def _map(folder: Path, index: EvidenceIndex, urls: Sequence[str], name: str) -> None:
+def _map(folder: Path, index: EvidenceIndex, urls: Sequence[str], name: str) -> EvidenceIndex:
     """Record where a file came from, the last one first. The index is for people and tools; it decides nothing."""
     files: dict[str, Sequence[str]] = dict(index.files)
     for url in urls:
         known = index.files.get(url, ())
         files[url] = known if name in known else (name, *known)
-    if files != index.files:
-        _write_index(folder, files)
+    if files == index.files:
+        return index
+    _write_index(folder, files)
+    return read_index(folder)
 
 
 def _write_index(folder: Path, files: Mapping[str, Sequence[str]]) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, Self, TypeVar
 
+from airgap import limits
 from airgap.errors import FormatError
 from airgap.hashing import fingerprint
 from airgap.parse import der
@@ -28,6 +30,12 @@ CRL_NUMBER: Final = "2.5.29.20"
 DELTA_CRL_INDICATOR: Final = "2.5.29.27"
 VERSION: Final = 2
 _TIMES: Final = (der.UTC_TIME, der.GENERALIZED_TIME)
+
+
+@lru_cache(maxsize=limits.EVIDENCE_FILES)
+def _stream(issuer: bytes, raw_scope: bytes, is_delta: bool) -> str:  # noqa: FBT001 - private
+    key = b"\0".join((repr(name_key(issuer)).encode(), raw_scope, b"delta" if is_delta else b"base"))
+    return fingerprint(key)[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +87,12 @@ class CrlFacts:
     @property
     def stream(self) -> str:
         """An identifier of all generations of one CRL: issuer, scope, and whether it is a base or a delta. Hex."""
-        issuer = repr(name_key(self.issuer)).encode()
-        key = b"\0".join((issuer, self.raw_scope, b"delta" if self.is_delta else b"base"))
-        return fingerprint(key)[:16]
+        return _stream(self.issuer, self.raw_scope, self.is_delta)
+
+    @property
+    def base_stream(self) -> str:
+        """The stream of the complete CRLs of this issuer and scope; a delta's own stream is another one."""
+        return _stream(self.issuer, self.raw_scope, False)  # noqa: FBT003 - private
 
     def may_replace(self, older: CrlFacts) -> bool:
         """Whether it claims to replace `older`, so that the age of `older` does not matter any more.

@@ -220,6 +220,10 @@ def _crls(directory: TrustDirectory, known: Sequence[Certificate], at: datetime)
     index = read_index(directory.path / CRLS)
     looks = _looks(directory.evidence.all_crls(), known)
     made = [look for look in looks if look.file.facts.this_update <= at + limits.CLOCK_SKEW]
+    rivals: dict[str, list[_Look]] = {}
+    """Only CRLs of one issuer and scope replace each other; the newest, which replaces most, comes first."""
+    for look in sorted(made, key=lambda item: item.file.facts.age, reverse=True):
+        rivals.setdefault(look.file.facts.base_stream, []).append(look)
     pieces: list[PieceStatus] = []
     for look in looks:
         facts = look.file.facts
@@ -227,7 +231,7 @@ def _crls(directory: TrustDirectory, known: Sequence[Certificate], at: datetime)
         problem = remedy = ""
         if look.problem:
             state, problem = PieceState.UNUSABLE, look.problem
-        elif any(other.file.facts.may_replace(facts) and other.counts_for(look) for other in made):
+        elif _is_replaced(look, rivals.get(facts.base_stream, ())):
             state = PieceState.SUPERSEDED
         elif look.refusal:
             state, problem, remedy = PieceState.UNUSABLE, f"it clears no certificate: {look.refusal}", look.remedy
@@ -254,9 +258,15 @@ def _crls(directory: TrustDirectory, known: Sequence[Certificate], at: datetime)
     return pieces
 
 
+def _is_replaced(look: _Look, rivals: Iterable[_Look]) -> bool:
+    return any(other.file.facts.may_replace(look.file.facts) and other.counts_for(look) for other in rivals)
+
+
 def _lack(look: _Look, others: Iterable[_Look]) -> str:
     """What a CRL needs to be an answer, and is not available; empty where nothing is missing."""
     facts = look.file.facts
+    if not facts.is_delta and not facts.names_delta:
+        return ""
     near = [other.file.facts for other in others if other.counts_for(look)]
     if facts.is_delta and all(facts.why_unfit_for(base) for base in near if not base.is_delta):
         return f"no base CRL that it fits is available: number {facts.base_number}, or a newer one below its own"
