@@ -12,7 +12,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.manifest import Manifest
 from airgap.oci.reference import RegistryReference
 from airgap.text import safe
-from airgap.transfer.attach import AttachedManifest, Attachment, Place, as_subject
+from airgap.transfer.attach import AttachedManifest, Attachment, Place, as_subject, check_referrers
 from airgap.transfer.checked_bytes import no_advance
 from airgap.transfer.sources import MemoryBlobs
 
@@ -61,6 +61,9 @@ class RegistryPlace:
 
     def _attach(self, attachment: Attachment) -> str:
         """Blobs, then the manifest by its digest; the referrers tag where the registry needs it (MAN-13, DIST-25)."""
+        listed = self._sink.listed(attachment.subject.digest)
+        mine = {item.digest for item in self._put}
+        check_referrers(attachment.subject.digest, {*listed, *mine, attachment.manifest.digest})
         source = MemoryBlobs({descriptor.digest: raw for descriptor, raw in attachment.blobs})
         for descriptor, _ in attachment.blobs:
             self._sink.put_blob(descriptor, source, no_advance)

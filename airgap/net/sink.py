@@ -103,9 +103,13 @@ class RegistrySink(RegistrySource):
 
     def lists(self, subject: Digest, referrer: Digest) -> bool:
         """See `Sink`; asked once for each subject."""
+        return referrer in self.listed(subject)
+
+    def listed(self, subject: Digest) -> frozenset[Digest]:
+        """The referrers that the registry listed when it was asked first."""
         if subject not in self._listed:
             self._listed[subject] = self._now_listed(subject)
-        return referrer in self._listed[subject]
+        return self._listed[subject]
 
     def _now_listed(self, subject: Digest) -> frozenset[Digest]:
         # an unreadable entry does not count as listed: it is put again, or the copy fails

@@ -362,6 +362,7 @@ class _Copy:
         with LayoutWriter(destination.path, link=request.link, verify_existing=self._verify_existing) as writer:
             prepared = self._prepared(group, plan, destination, writer.layout)
             writer.replaced |= prepared.replaced
+            writer.check([entry for artifact in prepared.plan.artifacts for entry in artifact.entries()])
             self._move(group, prepared.plan, writer)
 
     def _prepared(

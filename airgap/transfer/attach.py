@@ -7,19 +7,21 @@ A `Place` is one artifact in one transport. Layout directories and tars are here
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, Protocol, Self
 
-from airgap.errors import UsageError
+from airgap import limits
+from airgap.errors import LimitError, UsageError
 from airgap.oci.archive import LayoutArchive
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
+from airgap.oci.nodes import reported_elsewhere
 from airgap.oci.open import open_layout
 from airgap.oci.record import bare
 from airgap.oci.reference import LayoutReference
@@ -148,6 +150,7 @@ class AttachableLayout:
         """
         if not attachments:  # a tar would be written again for nothing
             return []
+        self._check_room(attachments)
         blobs: dict[Digest, tuple[Descriptor, bytes]] = {}
         for item in attachments:
             for descriptor, raw in (*item.blobs, (item.manifest, item.raw)):
@@ -170,6 +173,14 @@ class AttachableLayout:
 
     def settle(self) -> None:
         """Does nothing: what was written is there."""
+
+    def _check_room(self, attachments: Sequence[Attachment]) -> None:
+        new: dict[Descriptor, set[Digest]] = {}
+        for item in attachments:
+            new.setdefault(item.subject, set()).add(item.manifest.digest)
+        for subject, added in new.items():
+            known = self.graph.referrers(subject).readable(reported_elsewhere)
+            check_referrers(subject.digest, added.union(item.descriptor.digest for item in known))
 
     def _listings(self, attachments: Sequence[Attachment]) -> dict[Digest, Relisted]:
         """The indexes of the referrers tags with the attachments, by subject; only of subjects with such a tag."""
@@ -205,6 +216,15 @@ class LayoutPlace:
     def read(self, descriptor: Descriptor, limit: int) -> bytes:
         """See `Place`."""
         return read_verified(self.holder.store, descriptor, limit)
+
+
+def check_referrers(subject: Digest, referrers: Collection[Digest]) -> None:
+    """Refuse more referrers of an artifact than are looked at, before one is written. Raises LimitError."""
+    if len(referrers) > limits.REFERRERS:
+        raise LimitError(
+            f"{subject} would have {len(referrers)} referrers, and no more than {limits.REFERRERS} are looked at",
+            remedy="Nothing was attached. Remove referrers that nobody needs.",
+        )
 
 
 def _state(path: str) -> tuple[int, int, int]:

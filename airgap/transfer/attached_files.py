@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from airgap.errors import FormatError, LimitError
 from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.manifest import Manifest
+from airgap.oci.manifest import Manifest, parse_manifest
 from airgap.oci.record import CREATED
 from airgap.parse.time import iso
 from airgap.transfer.attach import Attachment, as_subject
@@ -66,7 +67,10 @@ def files_attachment(
     annotations: Mapping[str, str],
     at: datetime,
 ) -> Attachment:
-    """One referrer of `target` with these files. `at` is its `created`, unless the annotations have one."""
+    """One referrer of `target` with these files. `at` is its `created`, unless the annotations have one.
+
+    Raises LimitError for more files than one manifest may have.
+    """
     subject = as_subject(target)
     stated = {CREATED: iso(at.replace(microsecond=0)), **annotations}
     config = Descriptor(media_type=EMPTY, digest=Digest.of(_CONFIG), size=len(_CONFIG), data=_CONFIG)
@@ -80,6 +84,12 @@ def files_attachment(
         "annotations": stated,
     }
     raw = writer.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    try:
+        parse_manifest(raw, IMAGE_MANIFEST)
+    except FormatError as error:  # who reads it would refuse it
+        raise LimitError(
+            f"the manifest of {len(files)} files cannot be written: {error}", remedy="Attach some files at a time."
+        ) from None
     manifest = Descriptor(
         media_type=IMAGE_MANIFEST,
         digest=Digest.of(raw),

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airgap.errors import AirgapError
+from airgap import limits
+from airgap.errors import AirgapError, LimitError
 from airgap.files import write_file
 from airgap.oci.descriptor import Descriptor
 from airgap.reasons import ExitCode, most_severe
+from airgap.text import safe
 from airgap.transfer.endpoint import TransferMethod
 from airgap.transfer.mover import TransferResult
 from airgap.transfer.plan import CopyPlan, Key, PlannedArtifact
@@ -102,9 +104,15 @@ class CopyResult:
         return tuple(item.pinned for item in self.artifacts if item.pinned is not None)
 
     def write_lock(self, path: Path) -> None:
-        """The same as a file, for the next request's `lists` with `pinned`. Raises OSError."""
+        """The same as a file, for the next request's `lists` with `pinned`. Raises OSError, LimitError."""
         lines = ["# what `airgap copy` resolved; use it with --lock", *self.lock()]
-        write_file(path, ("\n".join(lines) + "\n").encode())
+        data = ("\n".join(lines) + "\n").encode()
+        if len(data) > limits.LIST_BYTES:  # who reads it would refuse it
+            raise LimitError(
+                f"{safe(path)} was not written: it would have {len(data)} bytes, more than {limits.LIST_BYTES}",
+                remedy="Copy in several runs, with a list each.",
+            )
+        write_file(path, data)
 
 
 def status_of(

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from airgap import limits
-from airgap.errors import AirgapError
+from airgap.errors import AirgapError, FormatError, LimitError
 from airgap.oci.descriptor import ACQUISITION, EMPTY, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Manifest, parse_manifest
@@ -144,8 +144,15 @@ def _platform(descriptor: Descriptor) -> str:
 
 
 def record_contents(record: Record) -> tuple[Descriptor, dict[Digest, bytes]]:
-    """The manifest of the record, and all its contents including the manifest."""
+    """The manifest of the record, and all its contents including the manifest. Raises LimitError."""
     raw = dump(record.to_json())
+    try:
+        Record.parse(raw)
+    except FormatError as error:  # who reads it would refuse it
+        raise LimitError(
+            f"{record.artifact.digest}: its acquisition record would not be read: {error}",
+            remedy="Copy without the record: --no-record. Or copy the children of the index in several runs.",
+        ) from None
     layer = Descriptor(media_type=ACQUISITION, digest=Digest.of(raw), size=len(raw))
     config = Descriptor(media_type=EMPTY, digest=Digest.of(_NO_CONFIG), size=len(_NO_CONFIG))
     manifest = dump(

@@ -158,6 +158,15 @@ class LayoutWriter:
 
     # --- names ---
 
+    def check(self, entries: Sequence[Entry]) -> None:
+        """Refuse entries that `index.json` would have no room for, before anything is copied. Raises as `finish`."""
+        with writing(self.path):
+            merged(self._current(), entries, drop=self.replaced, source=self.name)
+
+    def _current(self) -> bytes:
+        with open_regular(str(self.path / LAYOUT_INDEX)) as file:
+            return file.read(limits.LAYOUT_INDEX_BYTES + 1)
+
     def finish(self, entries: Sequence[Entry], *, drop: Collection[Digest] = ()) -> NamingResult:
         """List `entries` in `index.json`, in addition to those that others have listed.
 
@@ -166,8 +175,7 @@ class LayoutWriter:
         """
         self.flush()
         with writing(self.path), exclusive(self.path):
-            with open_regular(str(self.path / LAYOUT_INDEX)) as file:
-                current = file.read(limits.LAYOUT_INDEX_BYTES + 1)
+            current = self._current()
             old = {*drop, *self.replaced}
             now = partial(open_directory, str(self.path))
             newer = relisted_since(now, entries, old, partial(read_verified, self._layout))

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from airgap import limits
-from airgap.errors import FormatError, UsageError
+from airgap.errors import FormatError, LimitError, UsageError
 from airgap.files import parse_if_there, write_file
 from airgap.hashing import fingerprint
 from airgap.parse import json
@@ -186,10 +186,16 @@ class Pins:
         return cls(json.take_list(document, "pins", Pin.parse, limit=limits.PINS))
 
     def write(self, trust: Path) -> None:
-        """Raises OSError."""
+        """Raises OSError, LimitError for what would be refused when it is read."""
+        data = _dump({"schema": SCHEMA, "pins": [pin.to_json() for pin in self.entries]})
+        if len(self.entries) > limits.PINS or len(data) > limits.STATE_BYTES:
+            raise LimitError(
+                f"{len(self.entries)} pins in {len(data)} bytes are more than are read",
+                remedy="Remove pins that nobody needs: airgap trust pin delete.",
+            )
         folder = trust / LOCAL
         folder.mkdir(exist_ok=True)
-        write_file(folder / FILE, _dump({"schema": SCHEMA, "pins": [pin.to_json() for pin in self.entries]}))
+        write_file(folder / FILE, data)
 
     def of(self, stream: str) -> tuple[Pin, ...]:
         """The pins of one stream."""
