@@ -9,7 +9,7 @@ makes no signature valid and no content correct.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Self
@@ -67,7 +67,7 @@ class RecordedLookup:
     problems: tuple[str, ...] = ()
     """Referrers that were listed and not copied."""
     came: tuple[CopiedReferrer, ...] = ()
-    """The copied referrers of the artifact itself; older records have only their number."""
+    """The copied referrers; older records have only their number, or name only those of the artifact itself."""
 
     @classmethod
     def from_json(cls, source: Any) -> Self:
@@ -215,7 +215,11 @@ class Record:
 
     def lost(self, here: Collection[Digest]) -> tuple[CopiedReferrer, ...]:
         """Referrers that were copied with the artifact and are not among those `here` now."""
-        return tuple(item for answer in self._of_artifact() for item in answer.came if item.digest not in here)
+        return _absent(self._of_artifact(), here)
+
+    def lost_below(self, known: Container[Digest]) -> tuple[CopiedReferrer, ...]:
+        """The same for referrers of its children and of referrers; `known`: all that the layout leads to."""
+        return _absent((answer for answer in self.lookups if answer.lookup.subject != self.artifact.digest), known)
 
     def left_behind(self, here: Collection[Digest]) -> str | None:
         """Why the source may have signatures although none is here; None if the record shows no such reason.
@@ -247,6 +251,10 @@ class Record:
 
     def _of_artifact(self) -> list[RecordedLookup]:
         return [answer for answer in self.lookups if answer.lookup.subject == self.artifact.digest]
+
+
+def _absent(answers: Iterable[RecordedLookup], here: Container[Digest]) -> tuple[CopiedReferrer, ...]:
+    return tuple(item for answer in answers for item in answer.came if item.digest not in here)
 
 
 def _without_signature(answer: RecordedLookup) -> bool:

@@ -476,7 +476,7 @@ def _left_behind(target: Target, descriptor: Descriptor, record: Record | None, 
         return None
     from airgap.oci.record import listed
 
-    if lost := record.lost(here):
+    if lost := (*record.lost(here), *record.lost_below(target.graph.digests)):
         warnings.append(f"it was copied with {listed(lost)}, by its acquisition record; that is not here now")
     return record.left_behind(here)
 

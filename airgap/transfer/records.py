@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -73,6 +74,7 @@ class Records:
         if found.from_layout and mode == "all" and not planned.problems and not _leaves_out(planned, before):
             return before
         old = before.record if before else None
+        came = _came(planned)
         return Record(
             tool=self.tool,
             time=self.at,
@@ -86,7 +88,8 @@ class Records:
             depth=self.selection.depth if self.selection.depth is not None else (old.depth if old else None),
             digest_tags=self.selection.digest_tags or bool(old and old.digest_tags),
             lookups=tuple(
-                _recorded(found, planned) for found in sorted(planned.referrers, key=lambda item: item.lookup.subject)
+                _recorded(found, planned, came)
+                for found in sorted(planned.referrers, key=lambda item: item.lookup.subject)
             ),
             platforms=tuple(str(item) for item in self.selection.platforms) or (old.platforms if old else ()),
             absent=tuple(LeftOut(digest=item.digest, platform=_platform(item)) for item in planned.left_out),
@@ -117,26 +120,26 @@ def _mode(selection: Selection) -> str:
     return "filtered" if selection.artifact_types or selection.depth is not None else "all"
 
 
-def _recorded(found: FoundReferrers, planned: PlannedArtifact) -> RecordedLookup:
+def _recorded(
+    found: FoundReferrers, planned: PlannedArtifact, came: Mapping[Digest, Sequence[CopiedReferrer]]
+) -> RecordedLookup:
     lookup = found.lookup
     return RecordedLookup(
         lookup=replace(lookup, notes=tuple(safe(note) for note in lookup.notes)),
         copied=sum(attached.subject == lookup.subject for attached in planned.attached),
         problems=_sentences(found.problems),
-        came=_came(lookup.subject, planned),
+        came=tuple(came.get(lookup.subject, ())),
     )
 
 
-def _came(subject: Digest, planned: PlannedArtifact) -> tuple[CopiedReferrer, ...]:
-    """Only those of the artifact itself, to bound the record."""
-    if subject != planned.wanted.descriptor.digest:
-        return ()
-    came = [
-        CopiedReferrer(digest=item.descriptor.digest, artifact_type=item.artifact_type)
-        for item in planned.attached
-        if item.subject == subject
-    ]
-    return tuple(sorted(came, key=lambda item: item.digest)[: limits.REFERRERS])
+def _came(planned: PlannedArtifact) -> Mapping[Digest, Sequence[CopiedReferrer]]:
+    """The copied referrers by their subject: those of the artifact first, if there are too many."""
+    artifact = planned.wanted.descriptor.digest
+    order = sorted(planned.attached, key=lambda item: (item.subject != artifact, item.descriptor.digest))
+    came: defaultdict[Digest, list[CopiedReferrer]] = defaultdict(list)
+    for item in order[: limits.REFERRERS]:
+        came[item.subject].append(CopiedReferrer(digest=item.descriptor.digest, artifact_type=item.artifact_type))
+    return came
 
 
 def _platform(descriptor: Descriptor) -> str:

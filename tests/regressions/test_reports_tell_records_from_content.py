@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -42,8 +43,6 @@ class Trip:
 
     def lose(self, name: str) -> None:
         """Takes it out of the layout, index entry and all, as a tool does that copies images alone."""
-        import json
-
         path = self.folder / "filtered" / "index.json"
         document = json.loads(path.read_bytes())
         digest = str(self.attached[name].digest)
@@ -85,3 +84,34 @@ def test_names_a_lost_signature(tmp_path: Path) -> None:
     unsigned = ran.document["artifacts"][0]["unsigned"]
     assert (ran.code, unsigned["reason"]) == (10, "signature.left_behind"), ran
     assert str(trip.attached["signature"].digest) in unsigned["message"]
+
+
+@pytest.mark.parametrize("lost", ["sbom", "signature", "of the sbom"])
+def test_names_lost_content_of_a_platform_image(tmp_path: Path, lost: str) -> None:
+    """The record named only what is attached to the index itself: an SBOM of a platform was lost without a word."""
+    scene = Scene(index=True)
+    attached: dict[str, Descriptor] = {}
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        box.tag(target, "v1")
+        document = json.loads(box.blobs[target.digest])["manifests"][0]
+        platform = Descriptor.from_json({name: document[name] for name in ("mediaType", "digest", "size")})
+        signature = Signature("jws", scene.signature.leaf)
+        attached["sbom"] = box.add_referrer(platform, b"{}", artifact_type=SBOM)
+        attached["signature"] = signature.attach(box, platform)
+        attached["signature of the sbom"] = signature.attach(box, attached["sbom"])
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path / "first")
+    stick = tmp_path / "stick"
+    assert run_here(["copy", f"oci:{written.layout}:v1", str(stick), "--depth", "3"]).code == 0
+    command, _, *options = written.arguments()
+    warnings = run_here([command, f"oci:{stick}:v1", *options]).document["artifacts"][0]["warnings"]
+    assert not any("not here now" in item for item in warnings), warnings
+    gone = {str(item.digest) for name, item in attached.items() if name.startswith(lost) or name.endswith(lost)}
+    document = json.loads((stick / "index.json").read_bytes())
+    document["manifests"] = [entry for entry in document["manifests"] if entry["digest"] not in gone]
+    (stick / "index.json").write_text(json.dumps(document), encoding="utf-8")
+    ran = run_here([command, f"oci:{stick}:v1", *options])
+    (warning,) = [item for item in ran.document["artifacts"][0]["warnings"] if "not here now" in item]
+    assert (ran.code, [digest for digest in gone if digest not in warning]) == (0, []), ran
