@@ -25,6 +25,8 @@ from airgap.text import safe
 Exists = Callable[[str], bool]
 
 _TRANSPORTS: Final = ("oci-archive:", "oci:")
+_TAR: Final = re.compile(r"\.(?:tar(?:\.[a-z0-9]+)?|tgz)$", re.IGNORECASE)
+"""No domain ends so: a name with such an ending is that of a file, and if there is none, it is mistyped."""
 _FOREIGN: Final = ("docker-archive:", "docker-daemon:", "containers-storage:", "dir:", "ostree:", "sif:", "tarball:")
 _AS_OTHERS_WRITE_IT: Final = {"ocidir://": "regctl", "oci-dir:": "syft"}
 _REGISTRY_SCHEME: Final = re.compile(r"(?:docker|oci)://(?=[^/])")
@@ -305,7 +307,14 @@ def _looks_like_path(text: str) -> bool:
         or text in {".", ".."}
         or bool(_DRIVE.match(text))
         or "\\" in text
+        or _is_file_name(text)
     )
+
+
+def _is_file_name(text: str) -> bool:
+    """Whether it is the name of a tar without a folder; a repository may be called so, a registry is not."""
+    name = re.split("[:@]", text, maxsplit=1)[0].removesuffix("/")
+    return "/" not in name and _TAR.search(name) is not None
 
 
 def is_repository(name: str) -> bool:

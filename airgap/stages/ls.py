@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -46,8 +45,6 @@ if TYPE_CHECKING:
 
 _WANTED: Final = Wanted(configs=True, digest_tags=True)
 _LICENSES: Final = "org.opencontainers.image.licenses"
-_TAR: Final = re.compile(r"\.(?:tar(?:\.[a-z0-9]+)?|tgz)$", re.IGNORECASE)
-"""A name with such an ending is that of a file, and if there is none, it is mistyped. No domain ends so."""
 _UNKNOWN: Final = "unknown"
 _ZERO_TIME: Final = datetime(1, 1, 1, tzinfo=UTC)
 """What programs in Go write where they have no date (crane, ko)."""
@@ -81,7 +78,7 @@ def _registry(target: str) -> str | None:
     if local_reference(target, os.path.exists) is not None:
         return None
     host = without_registry_scheme(target).removesuffix("/")
-    return host if is_registry(host) and not _TAR.search(host) else None
+    return host if is_registry(host) else None
 
 
 class _Step(NamedTuple):

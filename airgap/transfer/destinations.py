@@ -331,6 +331,12 @@ def parse_destination(text: str) -> Destination:
             f"{safe(text, limit=160)!r} cannot be written: a copy is a folder or a .tar, not a {packed.group()}",
             remedy="Write a .tar and pack it afterwards. For a plain tar of this name write oci-archive: before it.",
         )
+    plain = layout.path.rstrip("/")
+    if plain != layout.path and _is_tar_name(plain) and not os.path.isdir(plain):  # noqa: PTH112
+        raise UsageError(
+            f"{safe(text, limit=160)!r} has the name of a tar, and ends as a folder",
+            remedy=f"Write {safe(plain, limit=160)} for a tar, or oci:{safe(plain, limit=160)} for a folder.",
+        )
     return layout
 
 

@@ -18,6 +18,8 @@ _ABOUT: Final = "vnd.docker.reference.digest"
 """The annotation by which BuildKit names the child that an attestation is about."""
 _DEFAULT_VARIANT: Final = {"amd64": "v1", "arm64": "v8", "arm": "v7"}
 _UNKNOWN: Final = "unknown"
+_OF_MACHINE: Final = {"x86_64": "amd64", "aarch64": "arm64", "i386": "386", "i686": "386"}
+"""What `uname -m` calls architectures; docker and regctl take these words as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ class PlatformFilter:
             raise UsageError(
                 f"{safe(text, limit=80)!r} is no platform", remedy="Write os/architecture[/variant]: linux/arm64."
             )
-        return cls(*match.groups())
+        os, architecture, variant = match.groups()
+        return cls(os, _OF_MACHINE.get(architecture, architecture), variant)
 
     def matches(self, platform: Platform | None) -> bool:
         """Whether it is this platform; a filter without variant matches any variant."""

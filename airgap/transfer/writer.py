@@ -23,7 +23,7 @@ from airgap.files import sweep_leftovers, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX, malformed, open_regular
+from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX, kind_of, malformed, open_regular
 from airgap.oci.layout import LayoutDirectory, open_directory
 from airgap.oci.store import buffer, compare_digest, read_verified, unreadable
 from airgap.text import safe
@@ -389,6 +389,11 @@ def _arrived(file: int, descriptor: Descriptor) -> tuple[Hasher, int]:
 def _prepare(path: Path) -> None:
     """Make an empty layout at `path`, or complete an interrupted one. Raises UsageError, WriteError."""
     with writing(path):
+        if path.exists() and not path.is_dir():
+            raise UsageError(
+                f"{safe(path)} is {kind_of(path.stat().st_mode)}, and a layout is a folder",
+                remedy="Choose a folder or the name of a new .tar; - is a tar on standard output.",
+            )
         path.mkdir(parents=True, exist_ok=True)
         names = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
         parts = {LAYOUT_FILE, LAYOUT_INDEX, BLOBS}

@@ -326,7 +326,7 @@ def test_recognises_a_registry_without_a_repository(command: str) -> None:
 @pytest.mark.parametrize("name", ["trip.tar", "trip.TAR", "trip.tar.gz", "trip.tgz"])
 def test_does_not_treat_a_missing_file_as_a_registry(name: str) -> None:
     ran = run_here(["ls", name, "--retries", "0"])
-    assert (ran.code, "no file" in ran.err) == (2, True)
+    assert (ran.code, f"there is no file or directory {name}" in ran.err) == (11, True)
 
 
 def test_a_failed_look_up_of_referrers_is_not_an_unsigned_image(registry: LoopbackRegistry) -> None:

@@ -76,7 +76,9 @@ def test_names_an_unreadable_config(tmp_path: Path, config: bytes) -> None:
     assert ran.code == 20
 
 
-@pytest.mark.parametrize("platforms", [("linux/amd64",), ("linux/amd64/v1",), ("linux/arm64", "linux/amd64")])
+@pytest.mark.parametrize(
+    "platforms", [("linux/amd64",), ("linux/amd64/v1",), ("linux/x86_64",), ("linux/arm64", "linux/amd64")]
+)
 def test_copies_an_image_of_one_of_the_platforms(tmp_path: Path, platforms: tuple[str, ...]) -> None:
     box = LayoutBuilder()
     box.tag(image(box, "amd64"), "v1")

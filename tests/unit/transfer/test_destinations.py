@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airgap.errors import UsageError
-from airgap.oci.reference import LayoutReference, RegistryReference
+from airgap.oci.reference import LayoutReference, RegistryReference, local_reference
 from airgap.transfer.destinations import RegistryPrefix, is_tar, parse_destination
 
 
@@ -148,6 +148,23 @@ def test_an_existing_path_is_not_a_registry(folder: Path) -> None:
 def test_refuses_other_names(text: str) -> None:
     with pytest.raises(UsageError, match="neither a file or directory here nor the name"):
         parse_destination(text)
+
+
+@pytest.mark.parametrize("text", ["new.tar", "NEW.TAR:v1", "new.tar@sha256:" + "0" * 64])
+def test_the_name_of_a_tar_is_no_registry(text: str) -> None:
+    """A mistyped source was asked for as a registry: airgap ls nope.tar."""
+    reference = local_reference(text, exists=lambda _: False)
+    assert reference is not None
+    assert reference.path.lower() == "new.tar"
+    assert local_reference("registry.example/app.tar", exists=lambda _: False) is None
+
+
+def test_the_name_of_a_tar_with_a_slash_is_refused(folder: Path) -> None:
+    for text in ("new.tar/", "./new.TAR/"):
+        with pytest.raises(UsageError, match="has the name of a tar, and ends as a folder"):
+            parse_destination(text)
+    (folder / "new.tar").mkdir()
+    assert parse_destination("new.tar/") == LayoutReference(path="new.tar/")
 
 
 @pytest.mark.parametrize("text", ["docker-daemon:app:v1", "docker-archive:x.tar", "dir:x"])

@@ -165,8 +165,16 @@ def test_other_folders_are_refused(tmp_path: Path, name: str) -> None:
 
 def test_names_a_file_in_place_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(WriteError, match="file"):
+    with pytest.raises(UsageError, match="is a file, and a layout is a folder"):
         LayoutWriter(str(tmp_path / "file"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a device")
+def test_refuses_a_device_as_a_layout() -> None:
+    """It was "File exists", without a way out."""
+    with pytest.raises(UsageError, match="/dev/null is a character device, and a layout is a folder") as caught:
+        LayoutWriter(os.devnull)
+    assert "- is a tar on standard output" in caught.value.remedy
 
 
 @pytest.mark.parametrize(
