@@ -12,7 +12,7 @@ from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
 from airgap.net.http import STALLED_SECONDS, ChunkReader, Reply
 from airgap.net.transport_errors import RegistryError, TransportError
-from airgap.net.wire import WRONG_THERE, content_range
+from airgap.net.wire import WRONG_THERE, content_range, wrong_there
 from airgap.oci.descriptor import Descriptor
 
 _PROGRESS_BYTES: Final = limits.MIB
@@ -92,9 +92,11 @@ class BlobReader(ChunkReader):
         self._cuts += 1
 
     def _begin(self, reply: Reply) -> Reply:
-        if reply.length is not None and reply.length != self._descriptor.size:
+        if reply.is_gzip and reply.length != self._descriptor.size:
+            reply.unpack()  # of the right length it is the blob itself, which some servers say is compressed
+        elif reply.length is not None and reply.length != self._descriptor.size:
             reply.close()
-            raise self._wrong_size(f"has {reply.length}")
+            raise self._wrong_size(f"has {reply.length}", remedy=wrong_there(reply))
         return reply
 
     def _fetch(self) -> Reply:
@@ -116,7 +118,7 @@ class BlobReader(ChunkReader):
     def _resume(self) -> Reply:
         reply = self._fetch()
         if reply.status == _PARTIAL:
-            self._check_range(reply)
+            self._check_range(reply)  # of what is compressed, the part that was asked for is another one
             return reply
         if reply.status == _PAST_THE_END:
             reply.close()
@@ -133,7 +135,8 @@ class BlobReader(ChunkReader):
 
     def _check_range(self, reply: Reply) -> None:
         given = content_range(reply.headers)
-        if given is None or given[0] != self._offset or given[2] not in {None, self._descriptor.size}:
+        whole = {None, self._descriptor.size}
+        if given is None or given[0] != self._offset or given[2] not in whole or (reply.is_gzip and given[2] is None):
             reply.close()
             raise RegistryError(
                 f"{reply.request}: asked for the bytes from {self._offset} on, the answer has others",
@@ -152,12 +155,12 @@ class BlobReader(ChunkReader):
             raise self._wrong_size("has more")
         self._finished = True
 
-    def _wrong_size(self, what: str) -> ContentError:
+    def _wrong_size(self, what: str, *, remedy: str = WRONG_THERE) -> ContentError:
         digest = self._descriptor.digest
         return ContentError(
             "content.size",
             f"{digest}: the registry's content {what}, its descriptor says {self._descriptor.size} bytes",
-            remedy=WRONG_THERE,
+            remedy=remedy,
             digest=str(digest),
             expected_size=self._descriptor.size,
         )

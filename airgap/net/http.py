@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -30,6 +31,7 @@ from airgap.net.patience import span
 from airgap.net.transport_errors import TransportError
 from airgap.net.url import Origin, origin_of, without_query
 from airgap.oci.digest import Digest
+from airgap.oci.recognise import GZIP
 from airgap.oci.store import compare_digest
 from airgap.text import safe
 from airgap.transfer.endpoint import BlobStream
@@ -37,6 +39,7 @@ from airgap.transfer.endpoint import BlobStream
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+_GZIP_FORMAT: Final = 16 + zlib.MAX_WBITS
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD"})
 _PERMANENT: Final = frozenset({501, 505})
 _SERVER_ERROR: Final = 500
@@ -95,6 +98,7 @@ class Reply:
         self.headers: Final[Mapping[str, str]] = response.headers
         self.body: bytes = b""
         self._response = response
+        self._unpacker: zlib._Decompress | None = None
 
     @property
     def media_type(self) -> str:
@@ -107,8 +111,20 @@ class Reply:
         text = self.headers.get("Content-Length", "")
         return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None  # noqa: PLR2004 - 64 bits
 
+    @property
+    def is_gzip(self) -> bool:
+        """Whether the body is said to be compressed for its way. Nobody asks for that, and some servers do it."""
+        return self.headers.get("Content-Encoding", "").strip().lower() in {"gzip", "x-gzip"}
+
+    def unpack(self) -> None:
+        """From now on, `read_chunk` gives what is in the gzip body."""
+        self._unpacker = zlib.decompressobj(_GZIP_FORMAT)
+
     def read(self, limit: int) -> bytes:
-        """The body, at most `limit` bytes; the connection is given back. Raises LimitError, TransportError."""
+        """The body, at most `limit` bytes; the connection is given back. Raises LimitError, TransportError.
+
+        It is unpacked if it is said to be compressed, and is.
+        """
         stated = self.length
         if stated is not None and stated > limit and self.request.method != "HEAD":
             self.close()
@@ -117,14 +133,34 @@ class Reply:
         while len(data) <= limit and (chunk := self.read_some(limit + 1 - len(data))):
             data += chunk
         self.close()
-        if len(data) > limit:
+        body = bytes(data)
+        if self.is_gzip and body.startswith(GZIP):
+            unpacker = zlib.decompressobj(_GZIP_FORMAT)
+            body = self._unpacked(unpacker, body, limit + 1)
+            if not unpacker.eof and len(body) <= limit:
+                raise TransportError(f"{self.request}: the compressed answer is cut short")
+        if len(body) > limit:
             raise LimitError(f"the answer to {self.request} has more than {limit} bytes")
-        self.body = bytes(data)
+        self.body = body
         return self.body
 
     def read_chunk(self, size: int) -> bytes:
         """At most `size` bytes of the body as they are on the wire; empty at its end. Raises TransportError."""
-        return self._take(self._response.raw.read, size)
+        if self._unpacker is None:
+            return self._take(self._response.raw.read, size)
+        while not self._unpacker.eof:
+            packed = self._unpacker.unconsumed_tail or self._take(self._response.raw.read, limits.CHUNK_BYTES)
+            if not packed:
+                break
+            if data := self._unpacked(self._unpacker, packed, size):
+                return data
+        return b""
+
+    def _unpacked(self, unpacker: zlib._Decompress, packed: bytes, size: int) -> bytes:
+        try:
+            return unpacker.decompress(packed, size)
+        except zlib.error:
+            raise TransportError(f"{self.request}: the answer is said to be compressed with gzip, and is not") from None
 
     def read_some(self, size: int) -> bytes:
         """The next bytes of the body, at most `size`; empty at its end. Raises TransportError.

@@ -21,6 +21,7 @@ from airgap.net.wire import (
     has_code,
     missing_digests,
     stated_digest,
+    wrong_there,
 )
 from airgap.oci.descriptor import (
     ARTIFACT_MANIFESTS,
@@ -218,7 +219,7 @@ def _media_type(reply: Reply, name: str) -> str:
         document = load_object(reply.body, Reading.OPEN, what="manifest")
         stated = take_optional(document, "mediaType", str)
     except FormatError as error:
-        raise ContentError("content.malformed", f"{name}: {error}", remedy=WRONG_THERE) from None
+        raise ContentError("content.malformed", f"{name}: {error}", remedy=wrong_there(reply)) from None
     if said in DOCKER_SCHEMA_1 or stated in DOCKER_SCHEMA_1 or document.get("schemaVersion") == 1:
         remedy = "Pull and push it once with a newer docker or skopeo (--format v2s2), and copy that."
         raise ContentError("content.malformed", f"{name} {SCHEMA_1}", remedy=remedy)

@@ -119,7 +119,7 @@ class ReferrersFinder:
     def _index(self, subject: Digest, raw: bytes, before: int = 0) -> Index:
         """A list of referrers, or a page of it; `before`: how many entries the pages before it had."""
         try:
-            index = parse_layout_index(raw)
+            index = parse_layout_index(raw, "list")
         except FormatError as error:
             raise self._unreadable(str(error)) from None
         if before + len(index.manifests) > limits.REFERRERS:

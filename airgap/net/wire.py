@@ -24,6 +24,10 @@ WRONG_THERE: Final = (
     "whoever runs it."
 )
 """The remedy for content of a registry that is missing or wrong."""
+_WEB_PAGE: Final = (
+    "A proxy or a login page answers in place of the registry. Sign in where it wants that, or take the way around it "
+    "(NO_PROXY)."
+)
 _MOST_ERRORS: Final = 100
 _SHOWN_ERRORS: Final = 3
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
@@ -80,6 +84,11 @@ def said(reply: Reply) -> str:
     if reply.media_type == "text/plain":
         return safe(reply.body.decode(errors="replace").strip(), limit=160)
     return ""
+
+
+def wrong_there(reply: Reply) -> str:
+    """The remedy for an answer whose body is not what it has to be."""
+    return _WEB_PAGE if reply.media_type in {"text/html", "application/xhtml+xml"} else WRONG_THERE
 
 
 def _hint(reply: Reply) -> str:

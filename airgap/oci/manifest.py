@@ -106,13 +106,13 @@ def parse_manifest(raw: bytes, media_type: str) -> Manifest | Index:
     return _manifest(raw, document, media_type)
 
 
-def parse_layout_index(raw: bytes) -> Index:
-    """A layout's `index.json`. Raises FormatError or LimitError where it is no index.
+def parse_layout_index(raw: bytes, what: str = "layout's index.json") -> Index:
+    """A layout's `index.json`, or a list of referrers. Raises FormatError or LimitError where it is no index.
 
     An entry that is no descriptor goes to `unreadable` with its place and the rest is read: one bad entry must
     not make a layout unusable (MAN-34).
     """
-    document = load_object(raw, Reading.OPEN, limit=limits.LAYOUT_INDEX_BYTES, what="layout's index.json")
+    document = load_object(raw, Reading.OPEN, limit=limits.LAYOUT_INDEX_BYTES, what=what)
     _check_kind(document, IMAGE_INDEX)
     unreadable: list[FormatError] = []
     entries: list[Descriptor] = []
