@@ -171,7 +171,7 @@ def test_names_a_file_in_place_of_a_folder(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a device")
 def test_refuses_a_device_as_a_layout() -> None:
-    """It was "File exists", without a way out."""
+    """It was "File exists", without a remedy."""
     with pytest.raises(UsageError, match="/dev/null is a character device, and a layout is a folder") as caught:
         LayoutWriter(os.devnull)
     assert "- is a tar on standard output" in caught.value.remedy
