@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
@@ -101,13 +102,17 @@ class Authorizer:
         what = f"{self._host}/{access.repository}" if access.repository else self._host
         wanted = f"{access.actions.replace(',', ' and ')} on {what}" if access.repository else what
         detail = f" ({said})" if said else ""
-        if found.credential is None:
+        login = self._credentials.login(self._host)
+        if found.credential is None and status == HTTPStatus.FORBIDDEN:  # a quota or a rule may be the reason as well
+            message = f"{self._host} refuses {safe(wanted)} without credentials: {status}{detail}"
+            remedy = f"If it needs a login: {login}"
+        elif found.credential is None:
             message = f"{self._host} wants credentials for {safe(wanted)}, and there are none{detail}"
-            remedy = f"Log in with: {self._credentials.login(self._host)}"
+            remedy = f"Log in with: {login}"
         else:
             who = safe(found.credential.username, limit=80) or "the token"
             message = f"{self._host} refused {who} (from {found.source}) for {safe(wanted)}: {status}{detail}"
-            remedy = f"Check the password and the rights, and log in with: {self._credentials.login(self._host)}"
+            remedy = f"Check the password and the rights, and log in with: {login}"
         for problem in found.problems:
             message += f"; {problem}"
         return AuthenticationError(message, remedy=remedy, host=self._host, status=status)

@@ -18,7 +18,7 @@ from airgap.net.client import RegistryClient
 from airgap.net.http import Body, Outgoing, Reply, is_transient
 from airgap.net.transport_errors import AuthenticationError, RegistryError, TransportError
 from airgap.net.url import follow, origin_of, with_query
-from airgap.net.wire import failure, has_code, upload_offset
+from airgap.net.wire import WRONG_THERE, failure, has_code, upload_offset
 from airgap.oci.descriptor import Descriptor
 from airgap.transfer.endpoint import BlobStream, TransferMethod
 
@@ -54,11 +54,13 @@ def holds(client: RegistryClient, access: Access, descriptor: Descriptor) -> boo
     )
     if reply.status != 200:  # noqa: PLR2004
         return False
-    if reply.length not in {None, descriptor.size}:
+    # some proxies say 0 of every answer without a body; the upload or the reader compares the bytes
+    if reply.length not in {None, 0, descriptor.size}:
         raise ContentError(
             "content.size",
             f"{descriptor.digest} has {reply.length} bytes in {client.host}/{access.repository}, "
             f"its descriptor says {descriptor.size}",
+            remedy=WRONG_THERE,
             digest=str(descriptor.digest),
             expected_size=descriptor.size,
             found_size=reply.length,

@@ -14,7 +14,7 @@ from airgap.net.http import Reply, retry_after
 from airgap.net.transport_errors import RegistryError
 from airgap.net.url import origin_of
 from airgap.oci.digest import Digest
-from airgap.parse.json import Reading, load_object, take_list
+from airgap.parse.json import Reading, dump, load_object, take_list
 from airgap.text import safe
 
 ERROR_BYTES: Final = 64 * limits.KIB
@@ -45,7 +45,7 @@ class StatedError(NamedTuple):
     code: str
     message: str
     detail: str
-    """The digest in the details: a text, or the member `digest` of an object; else any text."""
+    """The details: a text, or the digest or message of an object, or else that object as JSON."""
 
 
 def stated_errors(reply: Reply) -> tuple[StatedError, ...]:
@@ -64,7 +64,8 @@ def _error(item: object) -> StatedError:
         return StatedError("", "", "")
     detail = item.get("detail")
     if isinstance(detail, dict):
-        detail = detail.get("digest") or detail.get("Digest") or detail.get("message")
+        named = (detail.get(name) for name in ("digest", "Digest", "message"))
+        detail = next(filter(None, named), None) or (dump(detail).decode() if detail else None)
     # some use numbers for codes, as HTTP does
     code, message = (str(said) if isinstance(said := item.get(name), str | int) else "" for name in ("code", "message"))
     return StatedError(code, message, detail if isinstance(detail, str) else "")
@@ -94,6 +95,12 @@ def wrong_there(reply: Reply) -> str:
 def _hint(reply: Reply) -> str:
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
         return "The registry limits its use; try again later or log in."
+    if reply.status == HTTPStatus.INSUFFICIENT_STORAGE:
+        return "The registry has no room left; ask whoever runs it."
+    if reply.request.method != "GET" and has_code(reply, "NAME_UNKNOWN"):
+        return "Some registries make no repositories by themselves: make it there first, and copy again."
+    if reply.request.method == "PUT" and has_code(reply, "TAG_INVALID"):
+        return "If tags cannot move in this registry, copy to another tag."
     if reply.status == HTTPStatus.BAD_REQUEST and reply.request.url.startswith("http://") and not stated_errors(reply):
         return "It was asked in plain HTTP. If it speaks TLS, name its authority with --ca-file, or use --insecure."
     return ""

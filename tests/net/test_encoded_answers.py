@@ -80,7 +80,7 @@ def test_refuses_what_is_said_to_be_compressed_and_is_not(
 
 
 @pytest.mark.parametrize("place", ["/manifests/v1", "/blobs/"])
-def test_names_what_stands_in_front_where_a_web_page_comes(
+def test_names_a_proxy_or_login_page_in_place_of_content(
     tmp_path: Path, registry: LoopbackRegistry, place: str
 ) -> None:
     """To put the artifact into the registry again helps nobody there."""
