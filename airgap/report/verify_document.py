@@ -97,6 +97,7 @@ def _artifact(artifact: ArtifactOutcome) -> Json:
         "size": artifact.descriptor.size,
         "tags": [safe(tag) for tag in artifact.tags],
         "aliases": [safe(name) for name in artifact.aliases],
+        "same_entry": [safe(name) for name in artifact.beside],
         "scope": artifact.scope,
         "scope_origin": artifact.scope_origin,
         "acquisition": record_document(artifact.record),

@@ -33,6 +33,7 @@ from airgap.trust.choice import (
     choose_statement,
     docker_repositories_of,
     repositories_of,
+    typed_name,
 )
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.location import Location
@@ -437,5 +438,7 @@ def _named(artifact: RecordedArtifact, scope: str | None, origin: ScopeOrigin | 
     if scope is None:
         own, by_docker = repositories_of(artifact.names), docker_repositories_of(artifact.names)
         return Named(scope=None, origin=None, own=own, by_docker=by_docker)
+    if origin == "name":
+        return typed_name(scope, artifact.beside)
     by_docker = docker_repositories_of((*artifact.names, scope)) if origin == "record" else ()
     return Named(scope=scope, origin=origin, by_docker=by_docker)

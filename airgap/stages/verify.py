@@ -367,6 +367,7 @@ class _Verification:
             aliases=aliases,
             scope=named.scope,
             scope_origin=named.origin,
+            beside=named.beside,
             record=record,
             left_behind=_left_behind(target, root.descriptor, record, warnings),
             policy=policy,

@@ -40,6 +40,8 @@ class Named(NamedTuple):
     by_docker: tuple[str, ...] = ()
     """Repositories that docker reads in its names: `app:v1` is docker.io/library/app. If one was typed, only in the
     other names of the same entry."""
+    beside: tuple[str, ...] = ()
+    """If one was typed, all names by which tools take the same entry."""
     note: str = ""
     """Why none is known, if that needs a message."""
 
@@ -114,9 +116,7 @@ def name_artifact(
     if typed is not None and own is not None:
         _check_agreement([typed], claimed)
         named = [names for names in entries if _has(own, names)]
-        beside = [name for names in (*named, loaded) for name in names]
-        others = _others(own, repositories_of(beside))
-        return Named(scope=own, origin="name", own=others, by_docker=_others(own, docker_repositories_of(beside)))
+        return typed_name(own, (name for names in (*named, loaded) for name in names))
     if not claimed:
         return unknown
     _check_agreement(called_here, claimed)
@@ -130,6 +130,13 @@ def name_artifact(
         return Named(scope=parse_scope(meant[0]), origin="record", by_docker=by_docker)
     except FormatError:
         return unknown  # a record without a repository selects nothing
+
+
+def typed_name(own: str, beside: Iterable[str]) -> Named:
+    """The repository that was typed; `beside`: the names by which tools take the same entry."""
+    names = tuple(dict.fromkeys(beside))
+    others, by_docker = _others(own, repositories_of(names)), _others(own, docker_repositories_of(names))
+    return Named(scope=own, origin="name", own=others, by_docker=by_docker, beside=names)
 
 
 def _has(own: str, names: Sequence[str]) -> bool:

@@ -218,6 +218,8 @@ class ArtifactOutcome(Ruled):
     scope_origin: ScopeOrigin | None = None
     """Who names `scope`: the operator (an option, or a full name typed as the tag), or the acquisition record, which is
     a claim of the maker of the medium."""
+    beside: tuple[str, ...] = ()
+    """If a full name was typed, the names by which tools take the same entry; a recheck judges by them, too."""
     record: Record | None = None
     """The newest acquisition record about the artifact."""
     left_behind: str | None = None

@@ -173,6 +173,8 @@ class RecordedArtifact:
     """As the report shows it, so not always as it was typed."""
     names: tuple[str, ...]
     """Every name that it had, as reports show them; in those of older versions not what containerd alone knows."""
+    beside: tuple[str, ...]
+    """The names by which tools take the same entry, if a full name was typed; in older reports all names."""
     path: str | None
     """The absolute path of its layout; None in reports of older versions."""
     descriptor: Descriptor

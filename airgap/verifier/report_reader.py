@@ -74,12 +74,11 @@ class _Reader:
     def artifact(self, value: Any) -> RecordedArtifact:
         source = json.as_object(value)
         content = json.take(source, "content", dict)
+        names = (*_names(source, "tags"), *_names(source, "aliases"))
         return RecordedArtifact(
             reference=json.take(source, "reference", str),
-            names=(
-                *json.take_list(source, "tags", json.text, limit=_SIGNATURES, required=False),
-                *json.take_list(source, "aliases", json.text, limit=_SIGNATURES, required=False),
-            ),
+            names=names,
+            beside=_names(source, "same_entry") if "same_entry" in source else names,
             path=None if source.get("path") is None else _exact(json.take(source, "path", str), "path"),
             descriptor=_descriptor(source),
             scope=_text(source, "scope"),
@@ -128,6 +127,10 @@ class _Reader:
             if name not in self.certificates:
                 raise FormatError(f"{safe(name, limit=64)} is not among the report's certificates", where="chain")
         return tuple(self.certificates[name] for name in names)
+
+
+def _names(source: json.JsonObject, member: str) -> tuple[str, ...]:
+    return json.take_list(source, member, json.text, limit=_SIGNATURES, required=False)
 
 
 def _origin(source: json.JsonObject) -> ScopeOrigin | None:

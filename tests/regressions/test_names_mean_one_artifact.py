@@ -575,3 +575,32 @@ def test_an_entry_with_two_names_is_judged_alike_by_both(
         shutil.rmtree(written.layout)
     again = run_here(["recheck", str(report), "--trust", str(written.trust), "--at", iso(written.at)])
     assert (again.code == 0) == (code == 0), again
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_recheck_knows_the_other_name_of_the_entry(tmp_path: Path, *, gone: bool, apart: bool) -> None:
+    """Since then the policy has a statement for the other name, by which containerd runs the image."""
+    scene = Scene(scope=None)
+    scene.policy = oci_policy(statement(name="both", registryScopes=[PROD, LAB]))
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        if apart:
+            box.tag(target, f"{LAB}:v1", f"{PROD}:v1")
+        else:
+            box.list(target, **{REF_NAME: f"{LAB}:v1", CONTAINERD_NAME: f"{PROD}:v1"})
+
+    scene.packing = [pack]
+    scene.refer = lambda written: f"oci:{written.layout}:{LAB}:v1"
+    written, report = scene.write(tmp_path), tmp_path / "report.json"
+    assert run_here(written.arguments("--report", str(report))).code == 0
+    scene.stores = {**scene.stores, "ca:prod": [Pki().tsa_chain().root]}
+    scene.policy = oci_policy(
+        statement(name="prod", registryScopes=[PROD], trustStores=["ca:prod"]),
+        statement(name="lab", registryScopes=[LAB]),
+    )
+    trust = scene.write_trust(tmp_path / "later")
+    if gone:
+        shutil.rmtree(written.layout)
+    again = run_here(["recheck", str(report), "--trust", str(trust), "--at", iso(written.at)])
+    assert again.code == (0 if apart else 13), again
