@@ -460,6 +460,17 @@ class TestPlugins:
         ran = kept.again(*options, gone=gone)
         assert (ran.code, ran.document["verdict"], said(ran)) == (15, "indeterminate", {"recheck.unproven"}), ran
 
+    def test_a_plugin_that_was_not_asked_then_can_only_be_asked_with_the_layout(self, tmp_path: Path) -> None:
+        write_plugin(tmp_path / "libexec", Behaviour())
+        scene = Scene()
+        crit = [envelopes.SCHEME, envelopes.PLUGIN, "com.example.job"]
+        scene.signature.options["protected"] = {"crit": crit, envelopes.PLUGIN: "good", "com.example.job": "7"}
+        kept = Kept(tmp_path, scene, code=13)
+        ran = kept.again("--allow-plugin", "good")
+        assert (ran.code, said(ran)) == (0, set()), ran
+        ran = kept.again("--allow-plugin", "good", gone=True)
+        assert (ran.code, said(ran)) == (15, {"recheck.unproven"}), ran
+
     @FORMS
     def test_a_later_revocation_counts_without_the_plugin(self, tmp_path: Path, *, gone: bool) -> None:
         """What it would say now is open; that the certificate is listed is not."""

@@ -388,3 +388,15 @@ def test_does_not_report_newer_evidence_that_agrees() -> None:
     crls, ocsp = {"c": crl(BOTH.root, **_NEWER)}, {"o": ocsp_response(BOTH)}
     assert [use.notes for use in ask(BOTH, crls, ocsp)] == [()]
     assert [use.notes for use in ask(LEAF, {"c": crl(LEAF.root)}, {"o": ocsp_response(LEAF, **_NEWER)})] == [()]
+
+
+@pytest.mark.parametrize("more", [0, 1, 2])
+def test_refused_newer_pieces_beyond_the_shown_ones_are_counted_if_there_are_any(more: int) -> None:
+    crls = {"answer": crl(LEAF.root, this_update=AT - 9 * DAY)}
+    for number in range(limits.NEWER_SHOWN + more):
+        other = scope(uris=[OTHER])
+        crls[f"newer {number}"] = crl(LEAF.root, number=2 + number, this_update=AT - DAY, scope=other)
+    (use,) = ask(LEAF, crls)
+    counted = [note for note in use.notes if note.endswith("more newer pieces of evidence do not count")]
+    assert counted == ([f"{more} more newer pieces of evidence do not count"] if more else [])
+    assert len(use.notes) == limits.NEWER_SHOWN + len(counted)
