@@ -42,6 +42,8 @@ OCSP_MEDIA_TYPE: Final = "application/ocsp-response"
 INDEX_MEDIA_TYPE: Final = "application/json"
 _FOLDERS: Final = {"crls": (".crl", CRL_MEDIA_TYPE), "ocsp": (".ors", OCSP_MEDIA_TYPE)}
 _ENDINGS: Final = tuple(ending for ending, _ in _FOLDERS.values())
+_CERTIFICATES: Final = {"application/pkix-cert", "application/x-x509-ca-cert", "application/x-pem-file"}
+"""Types of what may be the certificate of an OCSP responder, which a response may lack."""
 _TRUST_TYPES: Final = "application/vnd.airgap.trust."
 """The prefix of artifact types of trust snapshots."""
 _CONFIG: Final = b"{}"
@@ -202,7 +204,7 @@ def possible_evidence_of(manifest: Manifest) -> Iterator[Descriptor]:
     """What may be evidence by the names that others give it (`oras attach IMAGE crl.pem`); its content tells."""
     for _, item in manifest.successors():
         named = (_title(item), essence(item.media_type), manifest.artifact_type or "")
-        is_likely = any(map(says_evidence, named)) or _title(item).endswith(POSSIBLE)
+        is_likely = any(map(says_evidence, named)) or _title(item).endswith(POSSIBLE) or named[1] in _CERTIFICATES
         if is_likely and item.media_type != EMPTY:
             yield item
 

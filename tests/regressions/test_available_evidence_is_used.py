@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from airgap.cli.judging_options import parse_moment
+from airgap.oci.descriptor import Descriptor
 from airgap.parse.time import iso
 from tests.support.command import run_here
 from tests.support.crls import crl, entry, pem, scope
+from tests.support.layouts import LayoutBuilder
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, END, Issued, Pki, issue
 from tests.support.scenario import Scene
@@ -299,3 +301,19 @@ def test_a_response_clears_only_with_the_certificate_of_its_responder_in_it(tmp_
     assert run_here(written.arguments()).code == 15
     (written.trust / "ocsp/r.ors").write_bytes(ocsp_response(chain, responder=delegate))
     assert run_here(written.arguments()).code == (15 if expired else 0)
+
+
+@pytest.mark.parametrize("titled", [False, True])
+def test_the_certificate_of_a_responder_may_be_attached(tmp_path: Path, titled: bool) -> None:
+    made, chain = scene(ocsp_urls=["http://ocsp.example/"])
+    delegate = issue("ocsp", issuer=chain.root)
+    made.box.extra_files["r.ors"] = ocsp_response(chain, responder=delegate, embed=[], status="revoked")
+
+    def attach(box: LayoutBuilder, target: Descriptor) -> None:
+        title = {"org.opencontainers.image.title": "d.crt"} if titled else {}
+        kind = "application/octet-stream" if titled else "application/pkix-cert"
+        blob = box.add_blob(delegate.der, kind, annotations=title)
+        box.add_referrer(target, [blob], artifact_type="application/vnd.example")
+
+    made.packing.append(attach)
+    assert run_here(made.write(tmp_path).arguments()).code == 14
