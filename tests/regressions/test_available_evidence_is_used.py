@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -317,3 +318,16 @@ def test_the_certificate_of_a_responder_may_be_attached(tmp_path: Path, titled: 
 
     made.packing.append(attach)
     assert run_here(made.write(tmp_path).arguments()).code == 14
+
+
+@pytest.mark.parametrize(("url", "code"), [("http://ocsp.example/", 15), ("http://other.example/", 0)])
+def test_a_missing_response_of_the_responder_of_a_certificate_leaves_its_answer_open(
+    tmp_path: Path, url: str, code: int
+) -> None:
+    made, _ = scene(ocsp_urls=["http://ocsp.example/"])
+    written = made.write(tmp_path)
+    folder = written.trust / "ocsp"
+    folder.mkdir()
+    (folder / "index.json").write_text(json.dumps({url: "gone.ors"}))
+    ran = run_here(written.arguments())
+    assert (ran.code, set(ran.reasons)) == (code, {"evidence.unread"} if code else set()), ran
