@@ -12,11 +12,12 @@ is ignored.
 from __future__ import annotations
 
 import json as writer
+from collections import defaultdict
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from airgap import limits
 from airgap.errors import ContentError, FormatError, LimitError
@@ -123,14 +124,22 @@ def find_evidence_beside(store: Store, graph: Graph, subject: Descriptor, origin
     return TargetEvidence(store, dict(evidence_artifacts(graph, subject)).values(), origin, layout=None)
 
 
-def find_target_evidence(
-    store: Store, graph: Graph, origin: str, stamped: Iterable[tuple[Digest, int, EvidenceFile]] = ()
-) -> TargetEvidence:
+class StampedEvidence(NamedTuple):
+    """A piece of evidence in a timestamp token."""
+
+    digest: Digest
+    size: int
+    envelope: Digest
+    """The envelope that holds the token."""
+    file: EvidenceFile
+
+
+def find_target_evidence(store: Store, graph: Graph, origin: str, stamped: Iterable[StampedEvidence]) -> TargetEvidence:
     """All evidence in a target, whatever its subject is. Reads manifests only.
 
     Evidence is signed, so its place does not matter (decision 0020): a trust snapshot, an attachment of any tool, or a
     file in the layout that belongs to none of its manifests. Of these only such are read that are called evidence.
-    `stamped`: what is in the timestamp tokens of its signatures, which whoever judges uses as well.
+    `stamped`: what is in the timestamp tokens of its signatures (`airgap.signature.stamped_evidence` has both).
     """
     layout = store if isinstance(store, LayoutOnDisk) else None
     return TargetEvidence(store, manifests_of(graph), origin, layout=layout, stamped=stamped)
@@ -255,7 +264,7 @@ class TargetEvidence(EvidencePool):
         origin: str,
         *,
         layout: LayoutOnDisk | None,
-        stamped: Iterable[tuple[Digest, int, EvidenceFile]] = (),
+        stamped: Iterable[StampedEvidence] = (),
     ) -> None:
         """`manifests` are manifests of `store` that may hold evidence; the same file in several of them counts once.
 
@@ -267,8 +276,11 @@ class TargetEvidence(EvidencePool):
         known = tuple(manifests)
         for manifest in known:
             gathered.take(manifest)
-        for digest, size, piece in stamped:
-            gathered.take_piece((digest, size), piece)
+        envelopes: defaultdict[Named, set[Digest]] = defaultdict(set)
+        for found in stamped:
+            named = found.digest, found.size
+            envelopes[named].add(found.envelope)
+            gathered.take_piece(named, found.file)
         for manifest in known:  # last, so that it takes the room of nothing that is called evidence
             gathered.try_to_take(manifest)
         if layout is not None:
@@ -279,6 +291,8 @@ class TargetEvidence(EvidencePool):
         self.beyond_bounds: Final = tuple(gathered.unread)
         """What it holds that is more than is read."""
         self._by_name: Final = gathered.pieces
+        self._envelopes: Final[Mapping[Named, set[Digest]]] = dict(envelopes)
+        """Where the pieces in timestamp tokens are."""
         super().__init__(self.pieces, unread=gathered.unread)
 
     def offered(self) -> Iterator[EvidenceFile]:
@@ -292,8 +306,12 @@ class TargetEvidence(EvidencePool):
         )
 
     def not_among(self, copied: Container[Digest]) -> tuple[str, ...]:
-        """The file names of the evidence that has none of these digests, and of the evidence that was not read."""
-        left = (piece for (digest, _), piece in self._by_name.items() if digest not in copied)
+        """The file names of the evidence that is in nothing with these digests, and of what was not read."""
+        left = (
+            piece
+            for named, piece in self._by_name.items()
+            if not any(digest in copied for digest in (named[0], *self._envelopes.get(named, ())))
+        )
         return tuple(piece.name for piece in left if _is_evidence(piece)) + tuple(
             item.name for item in self.beyond_bounds
         )

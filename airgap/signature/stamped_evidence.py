@@ -13,8 +13,10 @@ from airgap import limits
 from airgap.errors import AirgapError, FormatError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
 from airgap.oci.store import Store, read_verified
+from airgap.revocation.artifact import StampedEvidence, TargetEvidence, find_target_evidence, manifests_of
 from airgap.revocation.evidence_files import EvidenceFile
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.signature.signature_manifest import envelope_descriptor, is_signature
@@ -23,9 +25,12 @@ if TYPE_CHECKING:  # modules that few signatures need are imported for those: se
     from airgap.pki.timestamp_token import TimestampToken
 
 
-def evidence_in_tokens(
-    store: Store, manifests: Iterable[Manifest], origin: str
-) -> Iterator[tuple[Digest, int, EvidenceFile]]:
+def evidence_of(store: Store, graph: Graph, origin: str) -> TargetEvidence:
+    """All evidence of a target for a judgement: what lies in it, and what the timestamp tokens in it hold."""
+    return find_target_evidence(store, graph, origin, evidence_in_tokens(store, manifests_of(graph), origin))
+
+
+def evidence_in_tokens(store: Store, manifests: Iterable[Manifest], origin: str) -> Iterator[StampedEvidence]:
     """What the tokens of these signatures hold, each with its digest and size; read again where it is needed.
 
     What cannot be read is ignored here: where its signature is judged, it is reported.
@@ -42,7 +47,7 @@ def evidence_in_tokens(
         for number, piece in enumerate(found):
             data = piece.read()
             read = partial(_read_again, store, layer, number)
-            yield Digest.of(data), len(data), EvidenceFile(piece.name, origin, read)
+            yield StampedEvidence(Digest.of(data), len(data), layer.digest, EvidenceFile(piece.name, origin, read))
 
 
 def of_token(token: bytes) -> tuple[EvidenceFile, ...]:

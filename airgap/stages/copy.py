@@ -20,12 +20,14 @@ from airgap.net.registries import Registries
 from airgap.oci.descriptor import ACQUISITION, NOTARY_SIGNATURE, REF_NAME
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LayoutOnDisk
+from airgap.oci.graph import Graph
 from airgap.oci.layout import LayoutDirectory, open_directory
 from airgap.oci.lookup import ReferrersTag
 from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, registries_in
-from airgap.revocation.artifact import called_evidence, find_target_evidence
+from airgap.revocation.artifact import called_evidence
+from airgap.signature.stamped_evidence import evidence_of
 from airgap.text import safe
 from airgap.transfer.copied import CopiedArtifact, CopyResult, EvidenceLeft, Totals, added, status_of
 from airgap.transfer.destinations import (
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
     from airgap.net.options import TransportOptions
     from airgap.oci.lookup import Mechanism
+    from airgap.oci.store import Store
     from airgap.stages.gate import Judgement
     from airgap.trust.directory import TrustDirectory
     from airgap.trust.location import Location
@@ -235,7 +238,7 @@ class _Copy:
             group.found.append(item)
             group.placed.append(place)
         # all are planned before anything is written: what is refused is refused for all repositories of a registry
-        for group, plan in self._trusted([(group, self._plan(group)) for group in groups.values()]):
+        for group, plan in self._trusted([(group, self._plan(group)) for group in groups.values()], destination):
             self._bring(group, plan, destination)
         return CopyResult(
             destination=safe(request.destination),
@@ -255,7 +258,7 @@ class _Copy:
             yield EvidenceLeft(source=STANDARD_INPUT, names=tuple(safe(name, limit=128) for name in self._loose))
         for store, graph in self._sources.opened():
             if isinstance(store, LayoutOnDisk) and not (written and same_place(written, Path(store.path))):
-                evidence = find_target_evidence(store, graph, store.name)
+                evidence = evidence_of(store, graph, store.name)
                 if names := evidence.not_among(self._planned):
                     yield EvidenceLeft(source=store.name, names=tuple(safe(name, limit=128) for name in names))
 
@@ -453,7 +456,9 @@ class _Copy:
     def _verify_existing(self) -> bool:
         return self._request.verify_existing or self._request.trust is not None
 
-    def _trusted(self, plans: list[tuple[_Group, CopyPlan]]) -> list[tuple[_Group, CopyPlan]]:
+    def _trusted(
+        self, plans: list[tuple[_Group, CopyPlan]], destination: Destination | None
+    ) -> list[tuple[_Group, CopyPlan]]:
         """The plans without what does not verify; all are judged together, as they are in one layout.
 
         Raises UntrustedError for the first such artifact, unless the copy keeps going; AirgapError where nothing can
@@ -465,7 +470,8 @@ class _Copy:
         from airgap.stages.gate import Gate, Planned
 
         gate = Gate(trust=request.trust, clock=request.clock, scope=request.scope, selection=request.selection)
-        judgement = gate.judge([Planned(plan, group.found) for group, plan in plans], self._sources.opened())
+        layouts = [*self._sources.opened(), *_existing(destination)]
+        judgement = gate.judge([Planned(plan, group.found) for group, plan in plans], layouts)
         return [(group, self._admitted(group, plan, judgement)) for group, plan in plans]
 
     def _admitted(self, group: _Group, plan: CopyPlan, judgement: Judgement) -> CopyPlan:
@@ -511,6 +517,14 @@ class _Copy:
 def _everything(plan: CopyPlan) -> Survey:
     size = sum(node.descriptor.size for node in plan.nodes.values())
     return Survey(missing=frozenset(plan.nodes), bytes=size, present_bytes=0)
+
+
+def _existing(destination: Destination | None) -> Iterator[tuple[Store, Graph]]:
+    """The layout directory that gets more: its evidence counts for all that is in it. Raises ContentError."""
+    if isinstance(destination, LayoutReference) and not is_tar(destination):
+        layout = LayoutProbe(destination.path).layout
+        if layout is not None:
+            yield layout, Graph(layout)
 
 
 def _written(destination: str) -> LayoutReference | None:

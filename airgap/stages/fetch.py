@@ -49,6 +49,7 @@ from airgap.revocation.freshness import Freshness
 from airgap.revocation.misplaced import POSSIBLE, says_evidence
 from airgap.revocation.pool import EvidencePool
 from airgap.scratch import scratch_folder
+from airgap.signature.stamped_evidence import evidence_of
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.layout_referrers_tags import LayoutReferrersTags, Relisted
@@ -58,7 +59,6 @@ from airgap.transfer.writer import LayoutWriter
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.separation import check_apart
 from airgap.trust.store_types import StoreType
-from airgap.verifier.layout_evidence import evidence_of
 
 _THREADS: Final = 8
 _ENDINGS: Final = frozenset({".crl", ".ors"})

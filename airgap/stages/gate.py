@@ -18,7 +18,8 @@ from airgap.oci.store import Store
 from airgap.oci.tags import cosign_target
 from airgap.oci.target import Target
 from airgap.reasons import ExitCode
-from airgap.revocation.artifact import find_target_evidence, is_evidence_alone
+from airgap.revocation.artifact import is_evidence_alone
+from airgap.signature.stamped_evidence import evidence_of
 from airgap.stages.verify import Asked, VerifyRequest, verify_opened
 from airgap.transfer.origins import FoundArtifact
 from airgap.transfer.plan import CopyPlan, PlannedArtifact, Selection
@@ -70,7 +71,7 @@ class Gate:
             asked,
             LayoutEvidence(
                 {
-                    store.name: find_target_evidence(store, graph, store.name)
+                    store.path: evidence_of(store, graph, store.name)
                     for store, graph in layouts
                     if isinstance(store, LayoutOnDisk)
                 }

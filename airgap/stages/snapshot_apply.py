@@ -23,6 +23,7 @@ from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.revocation.combined import CombinedEvidence
+from airgap.signature.stamped_evidence import evidence_of
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.levels import Check
@@ -38,7 +39,6 @@ from airgap.trust.snapshots.snapshot_document import Snapshot
 from airgap.trust.snapshots.state import FILE, State, is_behind
 from airgap.trust.snapshots.swap import StagedSwap, swap_of
 from airgap.verdict import all_of
-from airgap.verifier.layout_evidence import evidence_of
 from airgap.verifier.outcome import SignatureOutcome
 from airgap.verifier.snapshot_signer import JudgedSnapshot, judge_signatures, snapshot_evidence
 

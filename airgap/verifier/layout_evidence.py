@@ -14,18 +14,16 @@ from typing import Self
 
 from airgap import limits
 from airgap.errors import AirgapError
-from airgap.oci.graph import Graph
 from airgap.oci.reference import parse_layout_reference
-from airgap.oci.store import Store
 from airgap.oci.target import Target, open_target
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.problem import Problem
-from airgap.revocation.artifact import Named, TargetEvidence, find_target_evidence, manifests_of
+from airgap.revocation.artifact import Named, TargetEvidence
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_files import Evidence
 from airgap.revocation.freshness import Freshness
-from airgap.signature.stamped_evidence import evidence_in_tokens
+from airgap.signature.stamped_evidence import evidence_of
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.statement import Statement
@@ -48,8 +46,9 @@ class LayoutEvidence:
 
     @property
     def bodies(self) -> tuple[Evidence, ...]:
-        """Those that hold something."""
-        return (*(evidence for evidence in self.layouts.values() if evidence.pieces), *self.others)
+        """Those that hold something, and those that hold more than is read: it may be about any certificate."""
+        held = (evidence for evidence in self.layouts.values() if evidence.pieces or evidence.beyond_bounds)
+        return (*held, *self.others)
 
 
 NOTHING_ELSE = LayoutEvidence()
@@ -91,11 +90,6 @@ def evidence_of_layouts(targets: Iterable[str], others: Iterable[Evidence] = ())
 def evidence_in(target: Target) -> TargetEvidence:
     """The evidence of an open layout."""
     return evidence_of(target.store, target.graph, name_of(target))
-
-
-def evidence_of(store: Store, graph: Graph, origin: str) -> TargetEvidence:
-    """All evidence of a target for a judgement: what is in it, and what the timestamp tokens in it hold."""
-    return find_target_evidence(store, graph, origin, evidence_in_tokens(store, manifests_of(graph), origin))
 
 
 def name_of(target: Target) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
+from tests.copy.test_trust import stamp_another
 from tests.regressions.test_evidence_of_a_target_counts_wherever_it_lies import LEAF, REVOKING, attach
 from tests.support.command import run_here
 from tests.support.crls import crl
@@ -82,6 +83,20 @@ def test_names_evidence_of_an_image_that_is_not_copied(tmp_path: Path) -> None:
     made.packing = [other_image]
     written = made.write(tmp_path)
     assert left(f"{written.layout}:v1", tmp_path / "one") == [{"source": str(written.layout), "names": ["r.crl"]}]
+    assert left(written.layout, tmp_path / "all") == []
+
+
+def test_names_evidence_in_the_timestamp_token_of_an_image_that_is_not_copied(tmp_path: Path) -> None:
+    """A verifier of the source uses it; nothing was said, and the copy passed."""
+    made = scene()
+    made.packing = [stamp_another]
+    written = made.write(tmp_path)
+    (named,) = left(f"{written.layout}:v1", tmp_path / "one")
+    assert named["names"] == ["evidence 1 of the timestamp token"]
+    assert (verify(written, written.layout), verify(written, tmp_path / "one")) == (14, 0)
+    fetch = ["trust", "fetch", "--no-download", "--into", str(tmp_path / "one")]
+    run_here([*fetch, str(tmp_path / "one"), str(written.layout)])
+    assert verify(written, tmp_path / "one") == 14
     assert left(written.layout, tmp_path / "all") == []
 
 

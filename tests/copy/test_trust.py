@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from airgap import limits
 from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.revocation.artifact import EVIDENCE_TYPE
@@ -16,10 +17,12 @@ from tests.regressions.test_evidence_of_a_target_counts_wherever_it_lies import 
 from tests.support.clock import set_clock
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl
-from tests.support.pki import AT
+from tests.support.layouts import LayoutBuilder
+from tests.support.pki import AT, Pki
 from tests.support.registry import LoopbackRegistry
-from tests.support.scenario import Scene, Written, add_image, with_everything
+from tests.support.scenario import Scene, Signature, Written, add_image, with_everything
 from tests.support.trust import REPOSITORY, oci_policy, statement
+from tests.support.tsa import token
 
 ABOUT = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(b"absent"), size=6)
 COSIGN = "application/vnd.dev.cosign.simplesigning.v1+json"
@@ -58,6 +61,33 @@ def revoked_by_a_loose_file(scene: Scene) -> None:
     scene.box.extra_files |= {"crls/r.crl": REVOKING}
 
 
+def revoked_by_a_token(scene: Scene) -> None:
+    """The timestamp token of a signature of another image holds the CRL."""
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": crl(LEAF.root, number=1)}
+    scene.packing.append(stamp_another)
+
+
+def stamp_another(box: LayoutBuilder, _: Descriptor) -> None:
+    """Another image, whose timestamp token holds the CRL that revokes."""
+    other = box.tag(add_image(box, "s390x"), "other")
+    signature = Signature("jws", Pki().code_chain())
+    signature.token = lambda value: token(Pki().tsa_chain(), value, crls=[REVOKING])
+    signature.attach(box, other)
+
+
+def with_evidence_that_is_too_large(scene: Scene) -> None:
+    """It is the only evidence of the layout."""
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": crl(LEAF.root, number=1)}
+    scene.afterwards.append(lambda written: put_large_crl(written.layout))
+
+
+def put_large_crl(layout: Path) -> None:
+    with (layout / "large.crl").open("wb") as file:
+        file.truncate(limits.CRL_FILE_BYTES + 1)
+
+
 def without_crl(scene: Scene) -> None:
     scene.sign_with(LEAF)
 
@@ -72,9 +102,15 @@ BAD: dict[str, tuple[Callable[[Scene], None], int]] = {
     "of another artifact": (of_another, 12),
     "no anchor": (without_anchor, 13),
     "revoked": (revoked_by_a_loose_file, 14),
+    "revoked by a token": (revoked_by_a_token, 14),
+    "evidence that is too large": (with_evidence_that_is_too_large, 15),
     "no CRL": (without_crl, 15),
     "no policy": (without_policy, 18),
 }
+
+
+IN_LAYOUTS = {"revoked", "revoked by a token", "evidence that is too large"}
+"""What a verifier of a layout uses, and a copy of one image to a registry does not have."""
 
 
 @pytest.mark.parametrize("index", [False, True])
@@ -103,15 +139,15 @@ def test_writes_nothing_that_does_not_verify(tmp_path: Path, target: LoopbackReg
     written = scene.write(tmp_path)
     assert run_here(written.arguments()).code == code
     for destination in (tmp_path / "to", tmp_path / "to.tar"):
-        assert copy(written, written.layout, destination).code == code
+        assert copy(written, f"{written.layout}:v1", destination).code == code
         assert not destination.exists()
-    ran = copy(written, written.layout, f"{target.host}/app", "--format", "json")
+    ran = copy(written, f"{written.layout}:v1", f"{target.host}/app", "--format", "json")
     assert (ran.code, ran.document["exit_code"], ran.document["error"]["exit_code"]) == (code, code, code)
     assert not target.requests("PUT")
     assert not target.requests("POST")
 
 
-@pytest.mark.parametrize("name", sorted(BAD.keys() - {"no policy", "revoked"}))
+@pytest.mark.parametrize("name", sorted(BAD.keys() - {"no policy", *IN_LAYOUTS}))
 def test_judges_what_a_registry_has(tmp_path: Path, registry: LoopbackRegistry, name: str) -> None:
     spoil, code = BAD[name]
     scene = Scene()
@@ -133,6 +169,27 @@ def test_keeps_going_with_what_verifies(tmp_path: Path, target: LoopbackRegistry
     (failed,) = (item for item in ran.document["artifacts"] if item["status"] == "failed")
     assert (failed["error"]["exit_code"], failed["error"]["reason"]) == (10, "signature.none")
     assert set(target.repositories["app"].tags) == {"v1"}
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_evidence_in_the_destination_counts(tmp_path: Path, *, large: bool) -> None:
+    """Who verifies the copy uses it: the same artifact had passed here and was revoked there."""
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": crl(LEAF.root, number=1)}
+    written = scene.write(tmp_path)
+    box = LayoutBuilder()
+    box.tag(add_image(box, "s390x"), "other")
+    if not large:
+        box.list(attach(box, ABOUT))
+    there = box.write_directory(tmp_path / "to")
+    if large:
+        put_large_crl(there)
+    before = (there / "index.json").read_bytes()
+    assert copy(written, written.layout, tmp_path / "new").code == 0
+    assert copy(written, written.layout, there).code == (15 if large else 14)
+    assert copy(written, "--dry-run", written.layout, there).code == (15 if large else 14)
+    assert (there / "index.json").read_bytes() == before
 
 
 def test_content_that_is_wrong_gets_no_tag(tmp_path: Path, target: LoopbackRegistry) -> None:

@@ -88,6 +88,16 @@ def test_evidence_that_one_layout_only_names_is_used_from_another(tmp_path: Path
     assert is_revoked(judge(media), media.index(revoked))
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_evidence_that_is_too_large_leaves_all_targets_open(tmp_path: Path, reverse: bool) -> None:
+    """It did for its own layout alone, where that held no other evidence; the others passed."""
+    media = [medium(tmp_path / "old", OLD, MAY), medium(tmp_path / "new", NEW)]
+    with (media[1].layout / "large.crl").open("wb") as file:
+        file.truncate(limits.CRL_FILE_BYTES + 1)
+    ran = judge(media[::-1] if reverse else media)
+    assert (ran.code, verdicts(ran)) == (15, ["indeterminate"] * 2)
+
+
 def test_uses_evidence_whose_descriptor_has_a_wrong_size(tmp_path: Path) -> None:
     """One more layer turned 14 into PASS: it named the revoking CRL with another size."""
     assert is_revoked(judge([medium(tmp_path / "old", OLD, MAY, JUNE, wrong_sizes=True)]), 0)
