@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from airgap.collection.chains import CertificateToCheck
 from airgap.collection.evidence_writer import crl_name
@@ -23,7 +23,7 @@ def pack_evidence(
     evidence: Evidence,
     beside: EvidencePool,
     *,
-    replaced: Collection[str],
+    replaced: Mapping[str, str],
 ) -> EvidenceArtifact | None:
     """The artifact about `subject`; None where there is no evidence for any of its certificates.
 
@@ -33,29 +33,33 @@ def pack_evidence(
     `beside` the image already is taken. Responses about delegated responders are taken, too: a revoked one clears
     nothing.
 
-    All that is `beside` the image stays, except what has a fingerprint in `replaced`: newer evidence with all that it
-    says is here. The receiving site may be able to prove what is not proven here, or need it for other images.
+    All that is `beside` the image stays, except what newer evidence in this artifact replaces (`replaced`, fingerprints
+    of the older and the newer). The receiving site may be able to prove what is not proven here, or need it for other
+    images, also for those of other layouts.
     """
     crls: dict[str, bytes] = {}
     ocsp: dict[str, bytes] = {}
     index: dict[str, dict[str, None]] = {}
+    packed: set[str] = set()
     makers = EvidenceMakers(evidence)
     for item in asked:
         known = CombinedEvidence((evidence, beside)) if item.issuer is None else evidence
         for each in (item, *item.responders(known)):
-            ocsp |= dict(_responses(each, known, makers))
+            for response in _responses(each, known, makers):
+                ocsp[_name(response)] = response.response.der
+                packed.add(response.fingerprint)
         for file in known.crls(item.certificate.issuer):
             if (crl := _proven(file, item.issuers)) is None:
                 continue
             crls[crl_name(crl)] = crl.der
+            packed.add(crl.fingerprint)
             for point in item.certificate.distribution_points if not crl.is_delta else ():
                 for url in point.uris:
                     index.setdefault(url, {})[crl_name(crl)] = None
-    for file in beside.all_crls():
-        if file.fingerprint not in replaced:
-            crl = file.load()
-            crls.setdefault(crl_name(crl), crl.der)
-    ocsp |= {_name(file): file.response.der for file in beside.all_ocsp() if file.fingerprint not in replaced}
+    gone = {older for older, newer in replaced.items() if newer in packed}
+    for stays in (file.load() for file in beside.all_crls() if file.fingerprint not in gone):
+        crls.setdefault(crl_name(stays), stays.der)
+    ocsp |= {_name(file): file.response.der for file in beside.all_ocsp() if file.fingerprint not in gone}
     if not crls and not ocsp:
         return None
     return pack(subject, crls=crls, ocsp=ocsp, crl_index={url: sorted(names) for url, names in index.items()})
@@ -72,7 +76,7 @@ def _proven(file: CrlFile, issuers: tuple[Certificate, ...]) -> Crl | None:
     return crl
 
 
-def _responses(item: CertificateToCheck, evidence: Evidence, makers: EvidenceMakers) -> Iterator[tuple[str, bytes]]:
+def _responses(item: CertificateToCheck, evidence: Evidence, makers: EvidenceMakers) -> Iterator[OcspFile]:
     """Responses of the issuer; where its certificate is not available, all that may be about this serial number.
 
     With one that does not hold the certificate of its responder comes one that does.
@@ -86,8 +90,7 @@ def _responses(item: CertificateToCheck, evidence: Evidence, makers: EvidenceMak
                 holder = makers.verify(file.response, item.issuers)
             except Undecided:
                 continue
-        for needed in (file, holder) if holder else (file,):
-            yield _name(needed), needed.response.der
+        yield from (file, holder) if holder else (file,)
 
 
 def _name(file: OcspFile) -> str:

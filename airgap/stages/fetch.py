@@ -6,7 +6,7 @@ Evidence is checked by the rules of the verifier, so that it is usable on the di
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -292,13 +292,19 @@ class _Fetch:
             _write(path, new, tags, drop, is_archive=is_archive)
         return tuple(written)
 
-    def _replaced(self, evidence: EvidenceDirectory) -> frozenset[str]:
-        """The fingerprints of offered evidence that was proven, and for which newer evidence is kept."""
-        proven = EvidencePool([file for attempt, file in self._took if attempt.file is not None], unread=())
-        return proven.fingerprints() - evidence.fingerprints()
+    def _replaced(self, evidence: EvidenceDirectory) -> Mapping[str, str]:
+        """Of offered evidence that was proven and is not kept, with the newer evidence that is; by fingerprint."""
+        kept = {f"{CRLS}/{file.name}": file.fingerprint for file in evidence.all_crls()}
+        kept |= {f"{OCSP}/{file.name}": file.fingerprint for file in evidence.all_ocsp()}
+        return {
+            fingerprint: kept[attempt.file]
+            for attempt, file in self._took
+            if attempt.file in kept
+            for fingerprint in EvidencePool([file], unread=()).fingerprints() - evidence.fingerprints()
+        }
 
     def _artifact(
-        self, target: Target, root: Root, evidence: EvidenceDirectory, replaced: frozenset[str]
+        self, target: Target, root: Root, evidence: EvidenceDirectory, replaced: Mapping[str, str]
     ) -> EvidenceArtifact | None:
         chains = collect_chains(target.store, target.graph, [root.descriptor], self._anchors, stored=self._stored)
         beside = find_evidence_beside(target.store, target.graph, root.descriptor, target.name(root))

@@ -184,6 +184,34 @@ def test_what_is_beside_an_image_and_not_proven_here_stays(
     assert (near.layout / "index.json").read_bytes() == before
 
 
+def test_what_is_about_an_image_of_another_layout_stays_though_newer_evidence_is_known(tmp_path: Path) -> None:
+    """The newer CRL went beside no image of this layout, and the older one was taken away: 14 became a pass."""
+    chain = Pki().code_chain(depth=2, leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
+    other = Pki().code_chain(depth=2, root={"slot": 4, "subject": "C=US,O=Other,CN=root"})
+    older, newer = (
+        crl(chain.root, number=number, this_update=AT - (9 - number) * DAY, next_update=END, revoked=[chain])
+        for number in (1, 2)
+    )
+    good = crl(chain.root, number=0, this_update=AT - 20 * DAY, next_update=END)
+    image, beside = Scene(crls={"good.crl": good}), Scene(crls={"newer.crl": newer, "own.crl": crl(other.root)})
+    image.sign_with(chain)
+    image.stores = {"ca:harbour": [chain.root, other.root]}
+    beside.sign_with(other)
+    beside.stores = {"ca:harbour": [chain.root, other.root]}
+    beside.packing.append(lambda box, target: box.list(_attached(box, target, older)))
+    one, two = image.write(tmp_path / "one"), beside.write(tmp_path / "two")
+    arguments = ["verify", str(one.layout), str(two.layout), "--trust", str(one.trust), "--at", iso(AT)]
+    assert run_here([*arguments, "--scope", REPOSITORY]).code == 14
+    fetch = ["trust", "fetch", "--into", str(two.layout), str(one.layout), "--no-download", "--trust", str(two.trust)]
+    (written,) = run_here([*fetch, "--format", "json"]).document["boxes"]
+    assert (written["files"], written["changed"]) == (2, True)
+    assert run_here([*arguments, "--scope", REPOSITORY]).code == 14
+
+
+def _attached(box: LayoutBuilder, target: Descriptor, *pieces: bytes) -> Descriptor:
+    return box.add_manifest(evidence_artifact(box, target, *pieces), artifact_type=EVIDENCE_TYPE)
+
+
 def test_evidence_that_is_more_than_is_read_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made, good, against = _delegated()
 
