@@ -21,7 +21,7 @@ from airgap.oci.lookup import Mechanism
 from airgap.oci.manifest import Index, Manifest, parse_layout_index
 from airgap.oci.nodes import LayoutMechanism
 from airgap.oci.record import bare
-from airgap.revocation.artifact import evidence_of
+from airgap.revocation.artifact import evidence_of, possible_evidence_of
 from airgap.signature.signature_manifest import is_signature
 from airgap.transfer.endpoint import Entry, FoundReferrers
 from airgap.transfer.index_writer import index_document
@@ -97,6 +97,10 @@ class OutlineStore:
         """Remember why content is not held: reading it raises this error."""
         if descriptor.digest not in self._contents:
             self._failed.setdefault(descriptor.digest, error)
+
+    def knows(self, digest: Digest) -> bool:
+        """Whether content is held, or it is known why it is not."""
+        return digest in self._contents or digest in self._failed
 
     def know(self, manifest: Manifest) -> None:
         """Remember the blobs of a manifest, so that they can be opened."""
@@ -190,8 +194,9 @@ def _blobs(store: OutlineStore, manifest: Manifest, wanted: Wanted) -> Iterator[
         yield from small if wanted.envelopes else ()
     elif manifest.artifact_type == ACQUISITION:
         yield from small if wanted.records else ()
-    elif wanted.evidence:
-        for layer in evidence_of(manifest):
-            if store.size(layer.digest) is None and store.evidence_bytes + layer.size <= limits.BOX_EVIDENCE_BYTES:
+    if wanted.evidence:
+        possible = (item for item in possible_evidence_of(manifest) if item.size <= limits.CRL_FILE_BYTES)
+        for layer in (*evidence_of(manifest), *possible):
+            if not store.knows(layer.digest) and store.evidence_bytes + layer.size <= limits.BOX_EVIDENCE_BYTES:
                 store.evidence_bytes += layer.size
                 yield layer

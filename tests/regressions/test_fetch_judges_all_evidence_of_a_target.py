@@ -10,12 +10,15 @@ import pytest
 from airgap import limits
 from airgap.collection.coverage import Status
 from airgap.oci.descriptor import Descriptor
-from tests.support.crls import crl, entry, scope
+from airgap.revocation.artifact import TITLE
+from tests.support.command import run_here
+from tests.support.crls import crl, entry, pem, scope
 from tests.support.evidence import evidence_artifact
 from tests.support.fetching import site
 from tests.support.layouts import LayoutBuilder
 from tests.support.names import harbour
 from tests.support.pki import AT, Issued, Pki, issue
+from tests.support.registry import LoopbackRegistry
 from tests.support.scenario import Scene
 
 LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
@@ -67,3 +70,27 @@ def test_fetch_is_incomplete_with_evidence_over_the_bound(
     scene = beside(REVOKING)
     monkeypatch.setattr(limits, bound, len(REVOKING) - 1)
     check(tmp_path, scene, "evidence.unread")
+
+
+@pytest.mark.parametrize(
+    ("title", "kind", "piece"),
+    [("crl.pem", "application/x.other", pem(REVOKING)), ("list.bin", "application/vnd.example.crl", REVOKING)],
+)
+def test_takes_from_a_registry_what_others_attached_by_names_of_theirs(
+    tmp_path: Path, title: str, kind: str, piece: bytes
+) -> None:
+    """As from a layout. It was not downloaded, and no word was said of it."""
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        manifest = evidence_artifact(box, target, piece)
+        layer = {**manifest["layers"][0], "mediaType": "application/octet-stream", "annotations": {TITLE: title}}
+        box.list(box.add_manifest({**manifest, "artifactType": kind, "layers": [layer]}, artifact_type=kind))
+
+    scene = Scene(packing=[pack])
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": crl(LEAF.root)}
+    with LoopbackRegistry() as registry, site(tmp_path) as here:
+        here.scene, here.written = scene, scene.write(tmp_path)
+        assert run_here(["copy", str(here.written.layout), f"{registry.host}/app"]).code == 0
+        for number, target in enumerate((str(here.written.layout), f"{registry.host}/app:v1")):
+            assert here.fetch(targets=[target], directory=tmp_path / str(number), download=False).is_revoked
