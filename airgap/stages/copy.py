@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from airgap import __version__
-from airgap.errors import AirgapError, UsageError
+from airgap.errors import AirgapError, UntrustedError, UsageError
 from airgap.files import behind_link, check_writable
 from airgap.net.registries import Registries
 from airgap.oci.descriptor import ACQUISITION, NOTARY_SIGNATURE, REF_NAME
@@ -26,6 +26,7 @@ from airgap.oci.lookup import ReferrersTag
 from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, registries_in
+from airgap.reasons import ExitCode
 from airgap.revocation.artifact import called_evidence
 from airgap.signature.stamped_evidence import evidence_of
 from airgap.text import safe
@@ -296,6 +297,15 @@ class _Copy:
             received.destination = open_directory(destination.path)
         self._streamed = frozenset(received.moved)
         self._loose = called_evidence(received.others)
+        if self._loose and request.trust is not None:
+            names = ", ".join(safe(name, limit=128) for name in self._loose[:3])
+            raise UntrustedError(
+                f"nothing is copied: beside the layout on standard input is what is called evidence, which is not read "
+                f"there, and may be about any signer: {names}",
+                exit_code=ExitCode.INDETERMINATE,
+                reason="evidence.unread",
+                remedy="Save the tar to a file, and copy that: cat > trip.tar",
+            )
         findings = find_all(received, STANDARD_INPUT)
         for missing in findings.missing:
             self._refuse(missing.reference, missing.error)
