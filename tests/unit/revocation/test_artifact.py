@@ -34,7 +34,7 @@ def test_what_may_be_evidence_by_its_name_is_offered_if_it_is_some(tmp_path: Pat
     box.extra_files["ca.pem"] = PIECES[kind](LEAF)
     box.write_directory(tmp_path / "layout")
     with open_target(f"oci:{tmp_path / 'layout'}:v1") as target:
-        evidence = find_target_evidence(target.store, target.graph, "here")
+        evidence = find_target_evidence(target.store, target.graph, "here", ())
         assert [piece.name for piece in evidence.offered()] == ([] if kind == "certificate" else ["ca.pem"])
         assert list(evidence.not_among(frozenset())) == ([] if kind == "certificate" else ["ca.pem"])
 
