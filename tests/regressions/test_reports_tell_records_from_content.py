@@ -88,7 +88,7 @@ def test_names_a_lost_signature(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("lost", ["sbom", "signature", "of the sbom"])
 def test_names_lost_content_of_a_platform_image(tmp_path: Path, lost: str) -> None:
-    """The record named only what is attached to the index itself: an SBOM of a platform was lost without a word."""
+    """The record named only what is attached to the index itself: an SBOM of a platform was lost without a message."""
     scene = Scene(index=True)
     attached: dict[str, Descriptor] = {}
 
