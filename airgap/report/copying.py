@@ -29,6 +29,7 @@ _NAMES = 3
 """Files that are named in a line."""
 _TAKE_ALONG = "Take it along: airgap trust fetch --no-download --into COPY COPY SOURCE"
 _ATTACH = "Attach it, and copy again: airgap trust fetch --no-download --into SOURCE SOURCE"
+_SKIPPED = "the policy skips it: NOTHING proves who made it"
 _KIND = {"copied": "good", "current": "good", "planned": "strong", "partial": "unsure", "failed": "bad"}
 _COSIGN = {"sig": "cosign signature", "att": "cosign attestation", "sbom": "cosign SBOM"}
 _WORD = {"copied": "copied", "current": "current", "planned": "planned", "partial": "PARTIAL", "failed": "FAILED"}
@@ -91,6 +92,8 @@ class CopyReport(Report):
         for artifact in self.result.artifacts:
             if artifact.status in {"failed", "partial"}:
                 yield from _artifact_lines(artifact, PLAIN)
+            elif artifact.judged is not None:
+                yield from (f"note {artifact.source}: {note}" for note in _judged_notes(artifact.judged))
         yield from _evidence_left_lines(self.result, PLAIN)
         yield _headline(self.result)
         yield from _room_lines(self.result, PLAIN)
@@ -134,6 +137,10 @@ def _lines(result: CopyResult, style: Style, seconds: float | None) -> Iterator[
         yield from _artifact_lines(artifact, style)
     for tag in result.moved_tags:
         yield f"  {style.paint('unsure', 'note')} the tag {tag} named something else before"
+    if result.warnings:
+        from airgap.report.verify_text import warning_lines
+
+        yield from warning_lines(result.warnings, style)
     yield from _evidence_left_lines(result, style)
     yield _headline(result, seconds)
     yield from _room_lines(result, style)
@@ -202,10 +209,16 @@ def _judged_lines(outcome: ArtifactOutcome, style: Style) -> Iterator[str]:
 
     accepted = outcome.accepted
     if accepted is None or accepted.signer is None or outcome.unjudged:
-        yield f"         {style.paint('unsure', 'note')} the policy skips it: NOTHING proves who made it"
+        yield f"         {style.paint('unsure', 'note')} {_SKIPPED}"
         return
     yield f"         {signed_by(accepted)} {accepted.signer.subject}"
     yield from (line[1:] for line in soft_lines(outcome, style))
+
+
+def _judged_notes(outcome: ArtifactOutcome) -> tuple[str, ...]:
+    """What verify says with --quiet, too: what is odd about the accepted signature, or that none was judged."""
+    accepted = outcome.accepted
+    return (_SKIPPED,) if accepted is None or outcome.unjudged else accepted.warnings
 
 
 def _attached(artifact: CopiedArtifact) -> str:
@@ -246,8 +259,16 @@ def _document(result: CopyResult, error: AirgapError | None) -> Json:
         "moved_tags": list(result.moved_tags),
         **({"room": _room(result.room)} if result.room else {}),
         "evidence_left": [{"source": left.source, "names": list(left.names)} for left in result.evidence_left],
+        "warnings": list(_warnings(result)),
         "error": _error(error) if error else None,
     }
+
+
+def _warnings(result: CopyResult) -> Iterator[Json]:
+    if result.warnings:
+        from airgap.report.verify_document import problem_document
+
+        yield from map(problem_document, result.warnings)
 
 
 def _artifact(artifact: CopiedArtifact) -> Json:
@@ -293,6 +314,7 @@ def _judged(outcome: ArtifactOutcome) -> Json:
         "scope": safe(outcome.scope) if outcome.scope else None,
         "statement": safe(outcome.policy.statement) if outcome.policy else None,
         "signer": accepted.signer.subject if accepted and accepted.signer else None,
+        "warnings": [*outcome.warnings, *(accepted.warnings if accepted else ())],
     }
 
 

@@ -321,7 +321,12 @@ def problem_and_warning_lines(outcome: _HasProblems, style: Style) -> Iterator[s
     """The problems and warnings of an outcome, and the remedies."""
     for problem in outcome.problems:
         yield from _problem_lines(problem, style, "problem", "bad")
-    for warning in outcome.warnings:
+    yield from warning_lines(outcome.warnings, style)
+
+
+def warning_lines(warnings: Iterable[Problem], style: Style) -> Iterator[str]:
+    """Warnings about the whole, and the remedies."""
+    for warning in warnings:
         yield from _problem_lines(warning, style, "warning", "unsure")
 
 

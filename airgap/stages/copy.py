@@ -218,6 +218,8 @@ class _Copy:
         self._room: Room | None = None
         self._loose: tuple[str, ...] = ()
         """Names of what is evidence, it seems, and came on standard input beside the layout."""
+        self._judgement: Judgement | None = None
+        """That of all repositories."""
         self._planned: set[Digest] = set()
         self._written = STREAM
         """The layout that is written; None for a registry."""
@@ -250,6 +252,7 @@ class _Copy:
             room=self._room,
             evidence_left=tuple(self._evidence_left(destination)),
             into_registry=isinstance(destination, RegistryReference | RegistryPrefix),
+            warnings=self._judgement.warnings if self._judgement else (),
         )
 
     def _evidence_left(self, destination: Destination | None) -> Iterator[EvidenceLeft]:
@@ -485,7 +488,7 @@ class _Copy:
         return [(group, self._admitted(group, plan, judgement)) for group, plan in plans]
 
     def _admitted(self, group: _Group, plan: CopyPlan, judgement: Judgement) -> CopyPlan:
-        keep_going = self._request.keep_going
+        self._judgement, keep_going = judgement, self._request.keep_going
         pairs = list(zip(plan.artifacts, group.found, strict=True))
         group.judged = [judgement.verdict(item, found) for item, found in pairs]
         return CopyPlan.of([judgement.of(item, found, keep_going=keep_going) for item, found in pairs], plan.nodes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,6 +18,7 @@ from airgap.oci.graph import Graph
 from airgap.oci.store import Store
 from airgap.oci.tags import cosign_target
 from airgap.oci.target import Target
+from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.revocation.artifact import is_evidence_alone
 from airgap.signature.stamped_evidence import evidence_of
@@ -27,7 +29,7 @@ from airgap.transfer.records import Records
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.location import Location
 from airgap.verifier.layout_evidence import LayoutEvidence
-from airgap.verifier.outcome import ArtifactOutcome
+from airgap.verifier.outcome import ArtifactOutcome, Outcome
 from airgap.verifier.planned import planned_target, refusal, untrusted
 
 
@@ -57,18 +59,16 @@ class Gate:
         """
         target = self._target(planned)
         apart = _Apart.of(target.graph)
-        wanted = [
-            _asked(item, found)
-            for plan, sources in planned
-            for item, found in zip(plan.artifacts, sources, strict=True)
-            if item.error is None and not apart.carries(item) and not apart.proves(item)
-        ]
-        asked = tuple(dict.fromkeys(wanted))
+        wanted: defaultdict[Asked, list[PlannedArtifact]] = defaultdict(list)
+        for plan, sources in planned:
+            for item, found in zip(plan.artifacts, sources, strict=True):
+                if item.error is None and not apart.carries(item) and not apart.proves(item):
+                    wanted[_asked(item, found)].append(item)
         outcome = verify_opened(
             VerifyRequest(targets=(), at=self.clock, clock=self.clock, scope=self.scope, content=Content.MANIFESTS),
             self.trust,
             target,
-            asked,
+            wanted,
             LayoutEvidence(
                 {
                     store.path: evidence_of(store, graph, store.name)
@@ -79,7 +79,7 @@ class Gate:
         )
         for problem in outcome.problems:
             raise untrusted(problem, "nothing is copied: ", problem.exit_code)
-        return Judgement.of_outcomes(dict(zip(asked, outcome.artifacts, strict=True)), apart)
+        return Judgement.of_outcome(wanted, outcome, apart)
 
     def _target(self, planned: Sequence[Planned]) -> Target:
         """All plans as one layout, with the records of a copy, so that verifying the copy gives the same verdicts."""
@@ -134,14 +134,24 @@ class Judgement:
     """The verdicts on everything that is planned."""
 
     _outcomes: Mapping[Asked, ArtifactOutcome]
-    _passed: frozenset[Asked]
+    _reached: frozenset[Asked]
+    """What passed, and all that it reaches: cosign's tags are about any of it."""
     _apart: _Apart
+    warnings: tuple[Problem, ...]
+    """About the whole: evidence that cannot be used, a wrong clock."""
 
     @classmethod
-    def of_outcomes(cls, outcomes: Mapping[Asked, ArtifactOutcome], apart: _Apart) -> Judgement:
-        """The verdicts on what was asked for, and what needs none."""
-        passed = frozenset(asked for asked, outcome in outcomes.items() if not outcome.exit_code)
-        return cls(outcomes, passed, apart)
+    def of_outcome(cls, asked: Mapping[Asked, Sequence[PlannedArtifact]], outcome: Outcome, apart: _Apart) -> Judgement:
+        """The verdicts on what was asked for, in that order, and what needs none."""
+        outcomes = dict(zip(asked, outcome.artifacts, strict=True))
+        passed = {name: items for name, items in asked.items() if not outcomes[name].exit_code}
+        reached = frozenset(
+            name._replace(digest=digest)
+            for name, items in passed.items()
+            for item in items
+            for digest, _, _ in item.keys
+        )
+        return cls(outcomes, reached, apart, outcome.warnings)
 
     def verdict(self, item: PlannedArtifact, found: FoundArtifact) -> ArtifactOutcome | None:
         """That on one artifact; None for what comes with another one (cosign's tags), and for evidence."""
@@ -166,7 +176,7 @@ class Judgement:
             return replace(item, must_be_signed=outcome.accepted is not None)
         if self._apart.carries(item):
             typed = _asked(item, found).typed
-            if all(Asked(subject, typed) in self._passed for subject in _subjects(item)):
+            if all(Asked(subject, typed) in self._reached for subject in _subjects(item)):
                 return item
             message = "is not copied: the artifact that it is about is not among those that verify"
             raise UntrustedError(f"{item.wanted.reference} {message}", exit_code=ExitCode.UNSIGNED, reason=None)

@@ -236,6 +236,8 @@ class _Verification:
     def opened(self, target: Target, asked: Iterable[Asked]) -> None:
         """The same for artifacts of an open target, which stays open. Raises AirgapError."""
         self._enter(target)
+        # no layout of the evidence is a target, and has its own end
+        self._warnings += [notice for held in self._layout_evidence.layouts.values() for notice in held.notices()]
         for digest, typed in asked:
             self._earlier = self._earlier._replace(typed=typed)
             one = target._replace(reference=target.reference._replace(digest=digest))

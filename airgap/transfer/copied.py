@@ -19,6 +19,7 @@ from airgap.transfer.plan import CopyPlan, Key, PlannedArtifact
 from airgap.transfer.room import Room
 
 if TYPE_CHECKING:
+    from airgap.problem import Problem
     from airgap.verifier.outcome import ArtifactOutcome
 
 
@@ -83,6 +84,8 @@ class CopyResult:
     evidence_left: tuple[EvidenceLeft, ...] = ()
     """Sources with evidence about revocation that no copied artifact has: a verifier of the copy does not see it."""
     into_registry: bool = False
+    warnings: tuple[Problem, ...] = ()
+    """With a judgement: those about the whole."""
 
     @property
     def unsigned(self) -> tuple[str, ...]:

@@ -1,0 +1,73 @@
+"""`copy --trust`: what it says of artifacts that pass, what comes with them, and what one bad part costs."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from airgap.oci.descriptor import IMAGE_MANIFEST
+from tests.copy.test_trust import COSIGN, copy
+from tests.regressions.test_evidence_of_a_target_counts_wherever_it_lies import LEAF
+from tests.support.clock import set_clock
+from tests.support.command import run_here
+from tests.support.crls import crl
+from tests.support.crls import scope as distribution_scope
+from tests.support.pki import AT
+from tests.support.registry import LoopbackRegistry
+from tests.support.scenario import Scene, Signature, add_image
+from tests.support.trust import oci_policy, statement
+
+
+@pytest.fixture(autouse=True)
+def _then(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_clock(monkeypatch, AT)
+
+
+def test_says_all_that_verify_says_of_what_passes(tmp_path: Path) -> None:
+    """A copy did not name the newer CRL that does not count with --quiet and in JSON, and damaged files never."""
+    scene = Scene()
+    scene.sign_with(LEAF)
+    newer = crl(LEAF.root, number=3, scope=distribution_scope(only_ca=True), this_update=AT - timedelta(hours=1))
+    scene.crls = {"good.crl": crl(LEAF.root, number=1), "newer.crl": newer}
+    scene.box.extra_files["crls/damaged.crl"] = crl(LEAF.root)[:-10]
+    written = scene.write(tmp_path)
+    judged = run_here(written.arguments())
+    (warned,) = judged.document["warnings"]
+    (noted,) = judged.document["artifacts"][0]["signatures"][0]["warnings"]
+    assert (judged.code, "damaged.crl" in warned["message"], "newer.crl" in noted) == (0, True, True)
+    document = copy(written, written.layout, tmp_path / "first", "--format", "json").document
+    assert [warning["reason"] for warning in document["warnings"]] == [warned["reason"]]
+    assert "damaged.crl" in document["warnings"][0]["message"]
+    assert document["artifacts"][0]["judged"]["warnings"] == [noted]
+    text = copy(written, written.layout, tmp_path / "second").out
+    assert "warning the evidence file 'damaged.crl'" in text
+    assert f"note {noted}" in text
+    brief = copy(written, "--quiet", written.layout, tmp_path / "third").out
+    assert f"note {written.layout}:v1: {noted}" in brief
+
+
+def test_says_in_brief_what_the_policy_skips(tmp_path: Path) -> None:
+    scene = Scene()
+    skipping = statement(signatureVerification={"level": "skip"}, trustStores=None, trustedIdentities=None)
+    scene.policy = oci_policy(skipping)
+    written = scene.write(tmp_path)
+    ran = copy(written, "--quiet", written.layout, tmp_path / "to")
+    assert (ran.code, f"note {written.layout}:v1: the policy skips it" in ran.out) == (0, True), ran
+
+
+def test_cosign_tags_of_the_images_of_an_index_come_with_it(tmp_path: Path, target: LoopbackRegistry) -> None:
+    """`cosign sign --recursive` makes them; the copy was refused, although the signed index lists the image."""
+    written = Scene(index=True).write(tmp_path)
+    assert run_here(["copy", str(written.layout), f"{target.host}/app"]).code == 0
+    layer = {"mediaType": COSIGN, "digest": target.put_blob("app", b"{}"), "size": 2}
+    config = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": layer["digest"], "size": 2}
+    signature = {"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": config, "layers": [layer]}
+    index = json.loads(target.repositories["app"].manifests[str(written.digest)][1])
+    child = index["manifests"][0]["digest"]
+    target.put_manifest("app", signature, tag=f"{child.replace(':', '-')}.sig")
+    ran = copy(written, "--all-tags", f"{target.host}/app", tmp_path / "to")
+    assert ran.code == 0, ran
+    assert copy(written, tmp_path / "to", tmp_path / "again").code == 0
