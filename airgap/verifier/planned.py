@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Final
 
 from airgap import limits
-from airgap.errors import ContentError, LimitError, UntrustedError
+from airgap.errors import ContentError, LimitError, NotFoundError, UntrustedError
 from airgap.oci.descriptor import ACQUISITION, ENVELOPE_TYPES, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
@@ -33,22 +34,27 @@ _NAME: Final = "the copy"
 
 
 class PlannedStore:
-    """A `Store` of the content of a plan. Everything in it was compared with its digest."""
+    """A `Store` of the content of a plan. Everything in it was compared with its digest.
+
+    What is missing in its source or wrong there spoils only the artifacts that reach it.
+    """
 
     name: Final = _NAME
 
     def __init__(self, plan: CopyPlan, entries: Sequence[Entry]) -> None:
-        """Reads the small blobs from their sources. Raises AirgapError where one cannot be read."""
+        """Reads the small blobs from their sources. Raises AirgapError where a source cannot be reached."""
         self._index: Final = parse_layout_index(index_document(entries))
         self._sizes: Final = {node.descriptor.digest: node.descriptor.size for node in plan.nodes.values()}
         self._held: Final[dict[Digest, bytes]] = {}
+        self._wrong: Final[dict[Digest, ContentError]] = {}
         self._bytes = 0
         blobs = {node.descriptor.digest: node for node in plan.nodes.values() if node.manifest is None}
         for node in plan.nodes.values():
             if node.manifest is not None:
                 self._held[node.descriptor.digest] = node.manifest.raw
         for wanted in _read_by_judgements(plan):
-            if wanted.digest in blobs and wanted.digest not in self._held and wanted.size <= limits.CRL_FILE_BYTES:
+            known = wanted.digest in self._held or wanted.digest in self._wrong
+            if wanted.digest in blobs and not known and wanted.size <= limits.CRL_FILE_BYTES:
                 self._hold(blobs[wanted.digest])
 
     def _hold(self, node: Node) -> None:
@@ -59,12 +65,16 @@ class PlannedStore:
                 remedy="Copy in several runs, some artifacts at a time.",
             )
         content = bytearray()
-        stream = node.source.open(node.descriptor)
+        digest = node.descriptor.digest
         try:
-            copy_checked(stream, node.descriptor, content.extend, no_advance)
-        finally:
-            stream.close()
-        self._held[node.descriptor.digest] = bytes(content)
+            with closing(node.source.open(node.descriptor)) as stream:
+                copy_checked(stream, node.descriptor, content.extend, no_advance)
+        except ContentError as error:
+            self._wrong[digest] = error
+        except NotFoundError as error:
+            self._wrong[digest] = ContentError("content.missing", str(error), digest=str(digest))
+        else:
+            self._held[digest] = bytes(content)
 
     def index(self) -> Index:
         """See `Store`."""
@@ -78,6 +88,8 @@ class PlannedStore:
         """See `Store`."""
         if digest in self._held:
             return MemoryFile(self._held[digest])
+        if digest in self._wrong:
+            raise self._wrong[digest].with_traceback(None)
         reason = "content.unreadable" if digest in self._sizes else "content.missing"
         raise ContentError(reason, f"{digest} is not read before it is copied", digest=str(digest))
 

@@ -71,3 +71,27 @@ def test_cosign_tags_of_the_images_of_an_index_come_with_it(tmp_path: Path, targ
     ran = copy(written, "--all-tags", f"{target.host}/app", tmp_path / "to")
     assert ran.code == 0, ran
     assert copy(written, tmp_path / "to", tmp_path / "again").code == 0
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+@pytest.mark.parametrize("part", ["layers", "config"])
+def test_keeps_going_where_a_part_of_one_artifact_is_wrong(tmp_path: Path, part: str, *, is_there: bool) -> None:
+    """It ended the whole copy, and the message named no artifact. `layers`: the envelope of its signature."""
+    scene = Scene()
+    bad = scene.box.tag(add_image(scene.box, "arm64"), "bad")
+    of = Signature("cose", scene.signature.leaf).attach(scene.box, bad) if part == "layers" else bad
+    written = scene.write(tmp_path)
+    blobs = written.layout / "blobs/sha256"
+    wrong = next(iter(_parts(json.loads((blobs / of.digest.encoded).read_bytes())[part])))["digest"]
+    (blobs / wrong.partition(":")[2]).unlink()
+    if is_there:
+        (blobs / wrong.partition(":")[2]).write_bytes(b"other bytes")
+    ran = copy(written, written.layout, tmp_path / "to")
+    assert (ran.code, "layout:bad is not copied" in ran.err, (tmp_path / "to").exists()) == (16, True, False), ran
+    ran = copy(written, "--keep-going", written.layout, tmp_path / "to", "--format", "json")
+    assert ran.code == 20, ran
+    assert {item["tags"][0]: item["status"] for item in ran.document["artifacts"]} == {"v1": "copied", "bad": "failed"}
+
+
+def _parts(value: object) -> list[dict[str, str]]:
+    return value if isinstance(value, list) else [value]  # type: ignore[list-item]
