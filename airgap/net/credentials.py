@@ -73,20 +73,26 @@ class Lookup:
 
 
 def credential_files(explicit: Path | None, environment: Mapping[str, str]) -> tuple[Path, ...]:
-    """The files that are searched, in order; they need not exist. None where no folder is known for any."""
+    """The files that are searched, in order; they need not exist."""
     if explicit is not None:
         return (explicit,)
     home = _home(environment)
-    docker = environment.get("DOCKER_CONFIG")
     config = environment.get("XDG_CONFIG_HOME")
-    named = environment.get("REGISTRY_AUTH_FILE")
     candidates = (
-        Path(named) if named else None,
-        Path(docker) / "config.json" if docker else home and home / ".docker/config.json",
+        *_written_files(environment, home),
         _runtime(environment),
         Path(config) / "containers/auth.json" if config else home and home / ".config/containers/auth.json",
     )
     return tuple(path for path in candidates if path is not None)
+
+
+def _written_files(environment: Mapping[str, str], home: Path | None) -> Iterator[Path]:
+    if named := environment.get("REGISTRY_AUTH_FILE"):
+        yield Path(named)
+    if docker := environment.get("DOCKER_CONFIG"):
+        yield Path(docker) / "config.json"
+    elif home is not None:
+        yield home / ".docker/config.json"
 
 
 def _runtime(environment: Mapping[str, str]) -> Path | None:
@@ -134,6 +140,11 @@ class Credentials:
     def files(self) -> tuple[Path, ...]:
         """The files that are searched, in order."""
         return credential_files(self.explicit_file, self.environment)
+
+    @property
+    def login_file(self) -> Path | None:
+        """The file that `login` writes to; None where no folder is known for it."""
+        return self.explicit_file or next(_written_files(self.environment, _home(self.environment)), None)
 
     def login(self, host: str) -> str:
         """The command that keeps credentials for the registry where they are looked for."""

@@ -83,12 +83,13 @@ def logout(host: str, credentials: Credentials) -> bool:
 
 
 def _target(credentials: Credentials) -> Path:
-    if not credentials.files:
+    file = credentials.login_file
+    if file is None:
         raise UsageError(
             "no home directory is known, so there is no file for credentials",
             remedy="Name one with --registry-config, or its folder with DOCKER_CONFIG.",
         )
-    return credentials.files[0]
+    return file
 
 
 def _helper(configuration: JsonObject, host: str) -> str | None:

@@ -378,3 +378,27 @@ def test_login_at_a_web_page_writes_nothing(tmp_path: Path, registry: LoopbackRe
     with pytest.raises(RegistryError, match="is no registry: it sent a web page"):
         login(registry.host, ALICE, Credentials(environment={"HOME": str(tmp_path)}), OPTIONS)
     assert not (tmp_path / ".docker").exists()
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"REGISTRY_AUTH_FILE": "/a/auth.json", "DOCKER_CONFIG": "/b", "HOME": "/c"}, "/a/auth.json"),
+        ({"DOCKER_CONFIG": "/b", "HOME": "/c"}, "/b/config.json"),
+        ({"HOME": "/c", "XDG_RUNTIME_DIR": "/d"}, "/c/.docker/config.json"),
+    ],
+)
+def test_login_writes_to_the_first_file_of_docker(environment: dict[str, str], expected: str) -> None:
+    assert Credentials(environment=environment).login_file == Path(expected)
+
+
+def test_login_writes_to_no_file_of_containers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`/run/containers/UID` is read where skopeo wrote it, and belongs to skopeo."""
+
+    def unknown() -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(Path, "home", unknown)
+    credentials = Credentials(environment={"XDG_RUNTIME_DIR": "/d", "XDG_CONFIG_HOME": "/e"})
+    assert credentials.files
+    assert credentials.login_file is None
