@@ -396,10 +396,25 @@ class TestNothingIsAttached:
         self, tmp_path: Path, registry: LoopbackRegistry
     ) -> None:
         registry.put_image("app", tag="v1")
-        registry.on("GET", r"/referrers/", error(500, "UNKNOWN"))
+        asked: list[Any] = []
+
+        def fail_later(handler: Any) -> bool:
+            asked.append(handler)
+            return len(asked) > 1 and error(500, "UNKNOWN")(handler)
+
+        registry.on("GET", r"/referrers/", fail_later)
         ran = sign(f"{registry.host}/app:v1", "--force", "--retries", 0, *key_options(tmp_path / "k", LEAF))
         assert ran.code == 1
         assert "it cannot be seen that it is listed" in ran.err
+
+    def test_puts_nothing_where_it_cannot_be_seen_how_many_referrers_there_are(
+        self, tmp_path: Path, registry: LoopbackRegistry
+    ) -> None:
+        registry.put_image("app", tag="v1")
+        registry.on("GET", r"/referrers/", error(500, "UNKNOWN"))
+        ran = sign(f"{registry.host}/app:v1", "--force", "--retries", 0, *key_options(tmp_path / "k", LEAF))
+        assert (ran.code, "the referrers of app cannot be listed" in ran.err) == (1, True)
+        assert registry.requests("PUT") == []
 
     def test_the_document_says_why(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
         path = layout(tmp_path)
