@@ -50,6 +50,10 @@ REFERRERS_BELOW: Final = 10_000
 """Referrers of an artifact, of its children and of its referrers together, as a registry lists them: each costs two
 requests, and a list of ten thousand that each list ten thousand would cost all memory."""
 
+RECORDED_BELOW: Final = 1000
+"""Referrers of children and of referrers that an acquisition record names: thousands more would make it larger than
+what is read of it."""
+
 SIGNATURES: Final = 100
 """Signatures judged per artifact by default (LIM-5)."""
 

@@ -133,11 +133,13 @@ def _recorded(
 
 
 def _came(planned: PlannedArtifact) -> Mapping[Digest, Sequence[CopiedReferrer]]:
-    """The copied referrers by their subject: those of the artifact first, if there are too many."""
+    """The copied referrers by their subject; those of other subjects than the artifact up to a bound."""
     artifact = planned.wanted.descriptor.digest
-    order = sorted(planned.attached, key=lambda item: (item.subject != artifact, item.descriptor.digest))
+    order = sorted(planned.attached, key=lambda item: item.descriptor.digest)
+    own = [item for item in order if item.subject == artifact]
+    below = [item for item in order if item.subject != artifact]
     came: defaultdict[Digest, list[CopiedReferrer]] = defaultdict(list)
-    for item in order[: limits.REFERRERS]:
+    for item in (*own[: limits.REFERRERS], *below[: limits.RECORDED_BELOW]):
         came[item.subject].append(CopiedReferrer(digest=item.descriptor.digest, artifact_type=item.artifact_type))
     return came
 
