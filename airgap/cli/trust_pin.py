@@ -66,8 +66,9 @@ def add(
         pin = airgap.trust.propose_tuf_pin(tuf_root, stream=stream, at=now)
     else:
         pin = airgap.trust.propose_pin(signer or "", stream=stream, at=now, exact=exact, tsa_roots=tsa_root or [])
-    _confirm(pin, yes_fingerprint or [])
     try:
+        airgap.trust.check_can_pin(location(trust), at=now, accept_lost_state=accept_lost_state)
+        _confirm(pin, yes_fingerprint or [])
         airgap.trust.add_pin(location(trust), pin, at=now, accept_lost_state=accept_lost_state)
     except (Rejected, Undecided) as error:  # a verdict without a report: the exit code is that of its reason
         note(f"Error: {error}\n       {error.remedy}")

@@ -23,7 +23,7 @@ from airgap.trust.snapshots.memory import former_memory, lost_memory
 from airgap.trust.snapshots.pins import Pin, PinKind, Pins
 from airgap.trust.snapshots.snapshot_document import is_snapshot, parse_stream
 from airgap.trust.snapshots.state import State
-from airgap.trust.snapshots.swap import swap_of
+from airgap.trust.snapshots.swap import StagedSwap, swap_of
 from airgap.verifier.candidate import candidate_of
 
 
@@ -88,17 +88,28 @@ def add_pin(location: Location, pin: Pin, *, at: datetime, accept_lost_state: st
     """
     swap = swap_of(location)
     with swap.locked():
-        pins, state = Pins.read(swap.trust), State.read(swap.trust)
-        if state is None:
-            if pins.entries or former_memory(swap) is not None:
-                if not accept_lost_state:
-                    raise lost_memory(swap)
-                state = State().noting(at, "accept-lost-state", "pin", accept_lost_state)
-            else:
-                state = State()
+        pins, state = _open_for_pin(swap, at, accept_lost_state)
         # the state first: pins without a state mean that the state is lost
         state.noting(at, "pin", f"{pin.stream} {pin.id}").write(swap.trust)
         pins.adding(pin).write(swap.trust)
+
+
+def check_can_pin(location: Location, *, at: datetime, accept_lost_state: str = "") -> None:
+    """Check that `add_pin` would take a pin, before two people compare fingerprints for it. Raises what that raises."""
+    swap = swap_of(location)
+    with swap.locked():
+        _open_for_pin(swap, at, accept_lost_state)
+
+
+def _open_for_pin(swap: StagedSwap, at: datetime, accept_lost_state: str) -> tuple[Pins, State]:
+    pins, state = Pins.read(swap.trust), State.read(swap.trust)
+    if state is not None:
+        return pins, state
+    if not pins.entries and former_memory(swap) is None:
+        return pins, State()
+    if not accept_lost_state:
+        raise lost_memory(swap)
+    return pins, State().noting(at, "accept-lost-state", "pin", accept_lost_state)
 
 
 def delete_pin(location: Location, name: str, *, at: datetime) -> Pin:

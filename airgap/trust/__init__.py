@@ -11,7 +11,7 @@ from airgap.exports import on_demand
 
 if TYPE_CHECKING:
     from airgap.revocation.freshness import parse_ages
-    from airgap.stages.pin import add_pin, delete_pin, list_pins, propose_pin, propose_tuf_pin
+    from airgap.stages.pin import add_pin, check_can_pin, delete_pin, list_pins, propose_pin, propose_tuf_pin
     from airgap.stages.snapshot import create_snapshot, diff_snapshots
     from airgap.stages.snapshot_apply import ApplyRequest, apply_snapshot, undo_snapshot, verify_snapshot
     from airgap.stages.snapshot_tuf import add_tuf_metadata, prepare_tuf_keys
@@ -49,7 +49,7 @@ __getattr__, __dir__ = on_demand(
     __name__,
     {
         "airgap.revocation.freshness": ("parse_ages",),
-        "airgap.stages.pin": ("add_pin", "delete_pin", "list_pins", "propose_pin", "propose_tuf_pin"),
+        "airgap.stages.pin": ("add_pin", "check_can_pin", "delete_pin", "list_pins", "propose_pin", "propose_tuf_pin"),
         "airgap.stages.snapshot": ("create_snapshot", "diff_snapshots"),
         "airgap.stages.snapshot_apply": ("ApplyRequest", "apply_snapshot", "undo_snapshot", "verify_snapshot"),
         "airgap.stages.snapshot_tuf": ("add_tuf_metadata", "prepare_tuf_keys"),
@@ -87,9 +87,10 @@ __getattr__, __dir__ = on_demand(
 
 __all__ = [
     "ApplyRequest", "Challenge", "Location", "Pin", "PolicyError", "PolicyWritten", "StoreType", "add_certificates",
-    "add_pin", "add_tuf_metadata", "apply_snapshot", "check_apart", "check_output", "check_policy", "check_scope",
-    "create_snapshot", "delete_certificate", "delete_pin", "delete_store", "diff_snapshots", "export_containers_policy",
-    "export_notation", "find_certificate", "find_policy", "import_policy", "list_certificates", "list_pins", "load_tuf",
-    "locate", "open_snapshot", "parse_ages", "parse_policy", "prepare_tuf_keys", "propose_pin", "propose_tuf_pin",
-    "put_policy", "store_of", "strict_policy", "trust_status", "undo_snapshot", "verify_snapshot", "writable",
+    "add_pin", "add_tuf_metadata", "apply_snapshot", "check_apart", "check_can_pin", "check_output", "check_policy",
+    "check_scope", "create_snapshot", "delete_certificate", "delete_pin", "delete_store", "diff_snapshots",
+    "export_containers_policy", "export_notation", "find_certificate", "find_policy", "import_policy",
+    "list_certificates", "list_pins", "load_tuf", "locate", "open_snapshot", "parse_ages", "parse_policy",
+    "prepare_tuf_keys", "propose_pin", "propose_tuf_pin", "put_policy", "store_of", "strict_policy", "trust_status",
+    "undo_snapshot", "verify_snapshot", "writable",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 from airgap.oci.descriptor import IMAGE_MANIFEST
 from tests.support.blobs import BlobScene
 from tests.support.command import run_here
+from tests.support.pki import Pki
 from tests.support.scenario import Scene, Written, with_everything
 from tests.support.trust import oci_policy, statement
 
@@ -97,6 +98,22 @@ def test_the_remedies_for_pins_and_snapshots(written: Written, tmp_path: Path, m
     )
     ran = run_here(["trust", "pin", "add", "--tuf-root", "nowhere.json", *trust])
     assert (ran.code, "Check the path." in ran.err) == (2, True)
+
+
+def test_a_pin_that_cannot_be_set_is_refused_before_people_compare_fingerprints(
+    written: Written, tmp_path: Path
+) -> None:
+    """It was said after the telephone call, which was then for nothing."""
+    chain = Pki().code_chain().chain
+    signer = tmp_path / "signer.pem"
+    signer.write_bytes(b"".join(item.pem for item in chain))
+    pin = ["trust", "pin", "add", str(signer), "--trust"]
+    ran = run_here([*pin, str(tmp_path / "nowhere")])
+    assert (ran.code, "there is no trust directory at" in ran.err, "Have the sender" in ran.err) == (2, True, False)
+    assert run_here([*pin, str(written.trust), "--yes-fingerprint", chain[-1].fingerprint]).code == 0
+    (written.trust / ".airgap" / "state.json").unlink()
+    ran = run_here([*pin, str(written.trust)])
+    assert (ran.code, "Have the sender" in ran.err) == (17, False), ran
 
 
 def test_the_remedy_for_a_layout_without_artifacts(written: Written) -> None:
