@@ -96,10 +96,13 @@ def read_entries(
         if rest and all(may_run(entry.descriptor) for entry in rest):
             standing.add(name)
             images = {entry.descriptor.digest for entry in rest}
+            # skopeo takes the first entry with this ref.name, and knows no other annotation
+            first_by_ref = next((entry.number for entry in rest if entry.ref == name), len(entries))
             leading |= {
                 number
                 for number, entry in apart.items()
-                if number < rest[0].number and signs(entry.descriptor) not in images
+                if number < (first_by_ref if entry.ref == name else rest[0].number)
+                and signs(entry.descriptor) not in images
             }
         attached |= apart
     aside = {number for number, entry in attached.items() if standing.issuperset(entry.names)} - leading

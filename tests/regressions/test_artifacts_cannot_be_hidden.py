@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from airgap.oci.descriptor import (
+    CONTAINERD_NAME,
     DOCKER_CONFIG,
     DOCKER_MANIFEST,
     EMPTY,
@@ -89,6 +90,18 @@ def test_judges_the_first_entry_of_a_doubled_tag_where_it_cannot_be_run(
         subject = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(b"other"), size=5) if elsewhere else target
         attached = box.add_referrer(subject, b"{}", artifact_type=kind, layer_type=layer_type, listed=False)
         box.entries.insert(0, replace(attached, annotations={REF_NAME: "v1"}).to_json())
+
+    scene.packing.append(pack)
+    _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
+
+
+def test_judges_an_attachment_with_the_name_that_the_image_has_for_containerd_alone(tmp_path: Path) -> None:
+    """skopeo looks at ref.name only, and so copies the attachment by it, wherever the image stands."""
+    scene = Scene()
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        box.list(target, **{REF_NAME: "first", CONTAINERD_NAME: "registry.example/app:v1"})
+        box.tag(box.add_cosign(), "registry.example/app:v1")
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
