@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from airgap import limits
-from airgap.errors import AirgapError, ContentError, FormatError, Rejected
+from airgap.errors import AirgapError, ContentError, FormatError, Rejected, Undecided
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
@@ -21,6 +21,7 @@ from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, read_verified
 from airgap.pki.certificate import Certificate, Offered, verify_issued
 from airgap.pki.chain import Anchors, other_keys
+from airgap.pki.crl import Crl
 from airgap.pki.timestamp_token import TimestampToken
 from airgap.revocation.evidence_files import Evidence
 from airgap.revocation.freshness import ChainKind
@@ -47,6 +48,13 @@ class CertificateToCheck:
     def issuers(self) -> tuple[Certificate, ...]:
         """All certificates of the issuer that are available."""
         return () if self.issuer is None else (self.issuer, *self.renewed)
+
+    def is_listed_by(self, crl: Crl) -> bool:
+        """Whether a CRL lists it, whoever made the CRL; true where the list cannot be read."""
+        try:
+            return bool(crl.entries(self.certificate))
+        except Undecided:
+            return True
 
     def responders(self, evidence: Evidence) -> Iterator[CertificateToCheck]:
         """The delegated responders of all responses about it, not verified: what stands against them counts (D37)."""

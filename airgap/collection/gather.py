@@ -360,6 +360,10 @@ def _unneeded(crl: Crl | None, asked: Iterable[CertificateToCheck]) -> Undecided
         item.issuer is None and same_name(crl.issuer, item.certificate.issuer) for item in asked
     ):
         return Undecided("fetch.issuer", "the certificate of its issuer is not available, so that it cannot be checked")
+    if crl is not None and (listed := next((item for item in asked if item.is_listed_by(crl)), None)):
+        who = repr(safe(listed.certificate.subject_text))
+        text = f"it may list {who} as revoked, and is from another CA than its issuer: it is not known whether that may"
+        return Undecided("revocation.crl.issuer", text)
     return Undecided(UNNEEDED, "it is about no certificate of the targets")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 
 from airgap.collection.chains import CertificateToCheck
 from airgap.collection.evidence_writer import crl_name
@@ -19,10 +20,11 @@ from airgap.revocation.pool import EvidencePool
 
 def pack_evidence(
     subject: Descriptor,
-    asked: Iterable[CertificateToCheck],
+    asked: Collection[CertificateToCheck],
     evidence: Evidence,
     beside: EvidencePool,
     *,
+    offered: Evidence,
     replaced: Mapping[str, str],
 ) -> EvidenceArtifact | None:
     """The artifact about `subject`; None where there is no evidence for any of its certificates.
@@ -32,6 +34,9 @@ def pack_evidence(
     the issuers signed is taken, if their certificates are available. Without those, evidence that names them and is
     `beside` the image already is taken. Responses about delegated responders are taken, too: a revoked one clears
     nothing.
+
+    From `offered` come the indirect CRLs of other CAs that list one of the certificates: the receiving site may have
+    these CAs in a store.
 
     All that is `beside` the image stays, except what newer evidence in this artifact replaces (`replaced`, fingerprints
     of the older and the newer). The receiving site may be able to prove what is not proven here, or need it for other
@@ -57,8 +62,9 @@ def pack_evidence(
                 for url in point.uris:
                     index.setdefault(url, {})[crl_name(crl)] = None
     gone = {older for older, newer in replaced.items() if newer in packed}
-    for stays in (file.load() for file in beside.all_crls() if file.fingerprint not in gone):
-        crls.setdefault(crl_name(stays), stays.der)
+    stays = (file.load() for file in beside.all_crls() if file.fingerprint not in gone)
+    for crl in (*_listing(CombinedEvidence((evidence, offered)), asked), *stays):
+        crls.setdefault(crl_name(crl), crl.der)
     ocsp |= {_name(file): file.response.der for file in beside.all_ocsp() if file.fingerprint not in gone}
     if not crls and not ocsp:
         return None
@@ -74,6 +80,15 @@ def _proven(file: CrlFile, issuers: tuple[Certificate, ...]) -> Crl | None:
     except (FormatError, Undecided):
         return None
     return crl
+
+
+def _listing(evidence: Evidence, asked: Collection[CertificateToCheck]) -> Iterator[Crl]:
+    """The indirect CRLs that list one of the certificates."""
+    for file in evidence.indirect():
+        with suppress(FormatError):
+            crl = file.load()
+            if any(item.is_listed_by(crl) for item in asked):
+                yield crl
 
 
 def _responses(item: CertificateToCheck, evidence: Evidence, makers: EvidenceMakers) -> Iterator[OcspFile]:

@@ -310,7 +310,8 @@ class _Fetch:
         beside = find_evidence_beside(target.store, target.graph, root.descriptor, target.name(root))
         if beside.beyond_bounds:
             return None
-        return pack_evidence(root.descriptor, chains.asked, evidence, beside, replaced=replaced)
+        offered = EvidencePool([file for _, file in self._took], unread=())
+        return pack_evidence(root.descriptor, chains.asked, evidence, beside, offered=offered, replaced=replaced)
 
     def outcome(self, pruned: tuple[str, ...], written: tuple[EvidenceWritten, ...]) -> FetchOutcome:
         """The outcome, judged with the evidence that is on disk now."""

@@ -63,6 +63,25 @@ def test_ignores_an_indirect_crl_of_an_unknown_ca(tmp_path: Path) -> None:
     check(tmp_path, beside(INDIRECT), None)
 
 
+def test_takes_an_indirect_crl_along_that_only_the_receiving_site_may_prove(tmp_path: Path) -> None:
+    """The command that a copy names to take it along said that it is about no certificate, and dropped it."""
+    far = beside(crl(OTHER), OTHER)
+    far.box.extra_files["crls/i.crl"] = INDIRECT
+    written = far.write(tmp_path)
+    copied = f"{tmp_path / 'copied'}:v1"
+    arguments = [copied if text == written.target else text for text in written.arguments()]
+    assert run_here(written.arguments()).code == 15
+    assert run_here(["copy", f"{written.layout}:v1", str(tmp_path / "copied")]).code == 0
+    assert run_here(arguments).code == 0
+    fetch = ["trust", "fetch", "--no-download", "--into", str(tmp_path / "copied"), str(written.layout)]
+    ran = run_here(fetch)
+    assert "it is not known whether that may [revocation.crl.issuer]" in ran.out, ran
+    assert run_here(arguments).code == 15
+    before = (tmp_path / "copied/index.json").read_bytes()
+    run_here(fetch)
+    assert (tmp_path / "copied/index.json").read_bytes() == before
+
+
 @pytest.mark.parametrize("bound", ["CRL_BYTES", "CRL_FILE_BYTES"])
 def test_fetch_is_incomplete_with_evidence_over_the_bound(
     tmp_path: Path, bound: str, monkeypatch: pytest.MonkeyPatch
