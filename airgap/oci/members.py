@@ -20,8 +20,6 @@ from airgap.text import safe
 _HOSTILE: Final = "Do not unpack it with anything. Ask whoever made it for a tar of the layout alone."
 _DOCUMENTS: Final = frozenset({LAYOUT_FILE, LAYOUT_INDEX})
 _FOLDERS: Final = (BLOBS, *(f"{BLOBS}/{algorithm}" for algorithm in sorted(SUPPORTED)))
-_OTHERS: Final = 1000
-"""Names of other members that are kept, to say in messages what the tar is."""
 _TOP: Final = re.compile(r"^(\./)+")
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
 """bsdtar removes it on every system: C:index.json becomes index.json."""
@@ -70,7 +68,7 @@ def layout_files(found: Iterable[Member], source: str, others: set[str]) -> Iter
         if (
             not ours
             and member.kind is not MemberKind.DIRECTORY
-            and (len(others) < _OTHERS or name in DOCKER_SAVE_FILES)
+            and (len(others) <= limits.LOOSE_FILES or name in DOCKER_SAVE_FILES)
         ):
             others.add(name)
     if documents != _DOCUMENTS:

@@ -360,9 +360,8 @@ class _Gathered:
         for folder in filter(says_evidence, found.closed):
             self._leave_out(folder, "it is a folder that cannot be listed", _LET_READ)
         for name in found.names:
-            is_possible = name.lower().endswith((*_ENDINGS, *POSSIBLE))
-            if not self._is_full and (is_possible or says_evidence(name)):
-                self._take_loose(layout, name, is_possible=is_possible)
+            if not self._is_full and _may_be_evidence(name):
+                self._take_loose(layout, name, is_possible=_ends_as_evidence(name))
 
     def _take_loose(self, layout: LayoutOnDisk, name: str, *, is_possible: bool) -> None:
         try:
@@ -422,6 +421,20 @@ class _Gathered:
 _FEWER: Final = "Take superseded evidence out of the target."
 _FEWER_LOOSE: Final = "Put the layout into a folder of its own, with its evidence."
 _LET_READ: Final = "Let this user read it, or take it out of the target."
+
+
+def possible_evidence(names: Collection[str]) -> tuple[str, ...]:
+    """Which of some loose files would be looked into, where they cannot be read any more; of too many, any may be."""
+    found = tuple(sorted(filter(_may_be_evidence, names)))
+    return found or (tuple(sorted(names)) if len(names) > limits.LOOSE_FILES else ())
+
+
+def _may_be_evidence(name: str) -> bool:
+    return _ends_as_evidence(name) or says_evidence(name)
+
+
+def _ends_as_evidence(name: str) -> bool:
+    return name.lower().endswith((*_ENDINGS, *POSSIBLE))
 
 
 def called_evidence(names: Iterable[str]) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, registries_in
 from airgap.reasons import ExitCode
-from airgap.revocation.artifact import called_evidence
+from airgap.revocation.artifact import called_evidence, possible_evidence
 from airgap.signature.stamped_evidence import evidence_of
 from airgap.text import safe
 from airgap.transfer.copied import CopiedArtifact, CopyResult, EvidenceLeft, Totals, added, status_of
@@ -300,10 +300,10 @@ class _Copy:
             received.destination = open_directory(destination.path)
         self._streamed = frozenset(received.moved)
         self._loose = called_evidence(received.others)
-        if self._loose and request.trust is not None:
-            names = ", ".join(safe(name, limit=128) for name in self._loose[:3])
+        if request.trust is not None and (possible := possible_evidence(received.others)):
+            names = ", ".join(safe(name, limit=128) for name in possible[:3])
             raise UntrustedError(
-                f"nothing is copied: beside the layout on standard input is what is called evidence, which is not read "
+                f"nothing is copied: beside the layout on standard input is what may be evidence, which is not read "
                 f"there, and may be about any signer: {names}",
                 exit_code=ExitCode.INDETERMINATE,
                 reason="evidence.unread",

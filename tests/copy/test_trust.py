@@ -304,18 +304,21 @@ def test_what_comes_on_standard_input_is_judged_before_it_is_named(
         assert (ran.code, "cannot be judged before" in ran.err) == (2, True)
 
 
+@pytest.mark.parametrize("name", ["crls/r.crl", "issuer.pem"])
 def test_evidence_beside_a_layout_on_standard_input_leaves_it_open(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """From a file it revokes the signer; of a stream only its name is left."""
+    """From a file it revokes the signer; of a stream only its name is left, and only 1,000 names were kept."""
     scene = Scene(archive=True)
     revoked_by_a_loose_file(scene)
+    notes = {f"notes/{number}": b"notes" for number in range(1001)}
+    scene.box.extra_files = {**notes, name: scene.box.extra_files["crls/r.crl"]}
     written = scene.write(tmp_path)
     assert copy(written, written.layout, tmp_path / "file").code == 14
     with written.layout.open("rb") as stream:
         monkeypatch.setattr("sys.stdin", type("Standard", (), {"buffer": stream}))
         ran = copy(written, "-", tmp_path / "to")
-    assert (ran.code, "crls/r.crl" in ran.err, "Save the tar to a file" in ran.err) == (15, True, True)
+    assert (ran.code, name in ran.err, "Save the tar to a file" in ran.err) == (15, True, True)
     assert not json.loads((tmp_path / "to/index.json").read_bytes())["manifests"]
 
 
