@@ -28,6 +28,7 @@ from airgap.transfer.plan import CopyPlan, PlannedArtifact, Selection
 from airgap.transfer.records import Records
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.location import Location
+from airgap.verdict import Verdict
 from airgap.verifier.layout_evidence import LayoutEvidence
 from airgap.verifier.outcome import ArtifactOutcome, Outcome
 from airgap.verifier.planned import planned_target, refusal, untrusted
@@ -173,7 +174,8 @@ class Judgement:
         if outcome is not None:
             if outcome.exit_code:
                 raise refusal(outcome, item.wanted.reference)
-            return replace(item, must_be_signed=outcome.accepted is not None)
+            accepted = frozenset(found.digest for found in outcome.signatures if found.verdict is Verdict.PASS)
+            return replace(item, must_be_signed=bool(accepted), accepted=accepted or None)
         if self._apart.carries(item):
             typed = _asked(item, found).typed
             if all(Asked(subject, typed) in self._reached for subject in _subjects(item)):

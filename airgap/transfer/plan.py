@@ -122,14 +122,19 @@ class PlannedArtifact:
     """Its acquisition record, which is named with it."""
     must_be_signed: bool = False
     """Whether it is only copied with a signature."""
+    accepted: frozenset[Digest] | None = None
+    """The signatures of which one has to come; None: any, as none was judged."""
 
     @property
     def is_signed(self) -> bool:
-        """Whether a signature of the Notary Project comes along; cosign's tags are signatures themselves."""
+        """Whether a signature of the Notary Project that counts comes along; cosign's tags are signatures."""
         tags = self.wanted.tags
         root = self.wanted.descriptor.digest
         return bool(tags and all(cosign_target(tag) for tag in tags)) or any(
-            item.artifact_type == NOTARY_SIGNATURE and item.subject == root for item in self.attached
+            item.artifact_type == NOTARY_SIGNATURE
+            and item.subject == root
+            and (self.accepted is None or item.descriptor.digest in self.accepted)
+            for item in self.attached
         )
 
     @property

@@ -15,7 +15,7 @@ from tests.support.clock import set_clock
 from tests.support.command import run_here
 from tests.support.crls import crl
 from tests.support.crls import scope as distribution_scope
-from tests.support.pki import AT
+from tests.support.pki import AT, Pki
 from tests.support.registry import LoopbackRegistry
 from tests.support.scenario import Scene, Signature, add_image
 from tests.support.trust import oci_policy, statement
@@ -95,3 +95,15 @@ def test_keeps_going_where_a_part_of_one_artifact_is_wrong(tmp_path: Path, part:
 
 def _parts(value: object) -> list[dict[str, str]]:
     return value if isinstance(value, list) else [value]  # type: ignore[list-item]
+
+
+def test_a_signature_by_which_it_passes_has_to_arrive(tmp_path: Path, target: LoopbackRegistry) -> None:
+    """The image got its tag with the signature of a stranger alone, where the registry refused the good one."""
+    scene = Scene()
+    scene.signatures.append(Signature("cose", Pki().code_chain("p384", root={"slot": 4})))
+    written = scene.write(tmp_path)
+    (found,) = run_here(written.arguments()).document["artifacts"]
+    (good,) = (item["digest"] for item in found["signatures"] if item["verdict"] == "pass")
+    target.refused_manifests = frozenset({good})
+    ran = copy(written, "--keep-going", written.layout, f"{target.host}/app")
+    assert (ran.code, dict(target.repositories["app"].tags)) == (10, {}), ran
