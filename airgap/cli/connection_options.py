@@ -32,9 +32,12 @@ USERNAME, PASSWORD = "NOTATION_USERNAME", "NOTATION_PASSWORD"
 def seconds_of(option: str, text: str) -> float:
     """How long an option lets the network take. Raises UsageError."""
     try:
-        return airgap.parse.parse_wait(text).total_seconds()
+        span = airgap.parse.parse_duration(text)
     except FormatError as error:
-        raise UsageError(f"{option}: {error}", remedy="Write hours, minutes and seconds: 30s, 5m, 1h30m.") from None
+        raise UsageError(f"{option}: {error}", remedy="Write hours and seconds: 30s, 300s, 2h.") from None
+    if not span:
+        raise UsageError(f"{option}: {safe(text)} leaves no time", remedy="Write hours and seconds: 30s, 300s, 2h.")
+    return span.total_seconds()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +106,7 @@ class Connection(Endpoint):
         str | None,
         typer.Option(
             metavar="TIME",
-            help="End when the network has not done all of it in this time: 30s, 5m, 2h. Default: as long as it moves.",
+            help="End when the network has not done all of it in this time: 30s, 2h. Default: as long as it moves.",
         ),
     ] = None
     insecure_registry: Annotated[

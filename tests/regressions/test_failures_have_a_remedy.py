@@ -131,7 +131,7 @@ def test_refuses_a_timeout_beyond_what_the_system_takes(written: Written, second
     """It was an unexpected OverflowError, as soon as somebody was asked."""
     for option in ("--timeout", "--url-timeout"):
         ran = run_here(["trust", "fetch", written.target, "--trust", str(written.trust), option, seconds])
-        assert (ran.code, option in ran.err, "30s, 5m, 1h30m" in ran.err) == (2, True, True)
+        assert (ran.code, option in ran.err, "30s, 300s, 2h" in ran.err) == (2, True, True)
 
 
 def test_an_unreadable_entry_is_reported_with_its_facts(written: Written) -> None:
