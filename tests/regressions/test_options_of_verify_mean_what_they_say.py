@@ -41,10 +41,10 @@ def test_prints_the_verdict_where_the_report_cannot_be_written(
 ) -> None:
     """The place was good when it was tried, before anything was judged."""
 
-    def write(path: Path, _: bytes) -> None:
+    def write(path: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr("airgap.report.report.write_file", write)
+    monkeypatch.setattr("airgap.report.report.complete_or_absent", write)
     arguments = Scene().write(tmp_path).arguments("--report", str(tmp_path / "report.json"))
     ran = run_here([command, *arguments[1:]])
     assert (ran.code, ran.document["verdict"]) == (1, "pass"), ran
