@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from airgap.net.transport_errors import TransportError
 from airgap.net.url import origin_of
 from airgap.transfer.endpoint import TransferMethod
 from tests.support.command import run_here
+from tests.support.loopback import raw_server
 from tests.support.net import Diary, client, described, push, source, store
 from tests.support.registry import EMPTY, MANIFEST, LoopbackRegistry, digest_of, silent_port
 
@@ -157,29 +158,14 @@ def test_an_upload_over_a_slow_line_is_not_cut(registry: LoopbackRegistry) -> No
         assert push(repository, described(blob), source(blob)) is TransferMethod.COPIED
 
 
-@contextmanager
-def _sipping(sip: int) -> Iterator[str]:
+def _sipping(sip: int) -> AbstractContextManager[str]:
     """A server that reads `sip` bytes now and then and answers nothing."""
-    ended = threading.Event()
 
-    def serve(connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            while not ended.wait(0.01):
-                connection.recv(sip)
+    def serve(connection: socket.socket, ended: threading.Event) -> None:
+        while not ended.wait(0.01):
+            connection.recv(sip)
 
-    def accept() -> None:
-        with suppress(OSError):
-            while True:
-                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        threading.Thread(target=accept, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            ended.set()
-            listener.shutdown(socket.SHUT_RDWR)
+    return raw_server(serve, receive_buffer=4096)
 
 
 # --- one deadline for an operation ---

@@ -6,8 +6,7 @@ import itertools
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -18,32 +17,19 @@ from airgap.net.http import Http, Request
 from airgap.net.options import TransportOptions
 from airgap.net.transport_errors import TransportError
 from airgap.net.url import origin_of
+from tests.support.loopback import raw_server
 
 
-@contextmanager
-def _trickling(start: bytes, drop: bytes) -> Iterator[str]:
+def _trickling(start: bytes, drop: bytes) -> AbstractContextManager[str]:
     """A server that answers with `start`, then with `drop` for as long as a client reads."""
-    ended = threading.Event()
 
-    def serve(connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            connection.recv(65536)
-            connection.sendall(start)
-            while not ended.wait(0.05):
-                connection.sendall(drop)
+    def serve(connection: socket.socket, ended: threading.Event) -> None:
+        connection.recv(65536)
+        connection.sendall(start)
+        while not ended.wait(0.05):
+            connection.sendall(drop)
 
-    def accept() -> None:
-        with suppress(OSError):
-            while True:
-                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=accept, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            ended.set()
-            listener.shutdown(socket.SHUT_RDWR)
+    return raw_server(serve)
 
 
 @pytest.mark.parametrize(

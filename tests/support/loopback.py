@@ -1,9 +1,12 @@
-"""A server of HTTP on 127.0.0.1, in a thread of its own."""
+"""Servers on 127.0.0.1, in threads of their own: of HTTP, and of bytes that are no good HTTP."""
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -56,3 +59,33 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Cut connections are what these tests are about."""
+
+
+@contextmanager
+def raw_server(
+    serve: Callable[[socket.socket, threading.Event], None], *, receive_buffer: int | None = None
+) -> Iterator[str]:
+    """The URL of a server that hands each connection, and the event of its end, to `serve`, in a thread of its own.
+
+    A connection that the client closes ends `serve` quietly. `receive_buffer`: the bytes that the system takes unread.
+    """
+    ended = threading.Event()
+
+    def run(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            serve(connection, ended)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=run, args=(listener.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        if receive_buffer is not None:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        threading.Thread(target=accept, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            ended.set()
+            listener.shutdown(socket.SHUT_RDWR)
