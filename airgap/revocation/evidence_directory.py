@@ -86,7 +86,7 @@ class _EvidenceFiles:
         for url, claimed in sorted(index.files.items()):
             self.index[url] = claimed
             for name in claimed:
-                if name not in names:
+                if names.get(name, True):
                     self._not_there(name, names, url)
 
     def hidden(self, folder: Path) -> None:
@@ -95,10 +95,12 @@ class _EvidenceFiles:
         self._files(folder, "", names, frozenset(), limits.CRL_FILE_BYTES)
 
     def _not_there(self, name: str, names: Iterable[str], url: str) -> None:
+        """A file that the index names, and that is absent or a folder."""
         twin = next((other for other in names if other.casefold() == name.casefold()), None)
         near = f"; {safe(twin)!r} is there, which differs in case" if twin else ""
+        what = "it is a folder, not a file" if name in names else f"it is not there{near}"
         remedy = f"Put it there, or correct {self._folder}/{INDEX}, which names it for {safe(url, limit=128)}."
-        self._cannot_read(name, f"the index names it, and it is not there{near}", urls=frozenset({url}), remedy=remedy)
+        self._cannot_read(name, f"the index names it, and {what}", urls=frozenset({url}), remedy=remedy)
 
     def _files(self, folder: Path, below: str, names: dict[str, bool], claimed: frozenset[str], limit: int) -> None:
         for name, is_folder in names.items():
@@ -106,7 +108,7 @@ class _EvidenceFiles:
             if leads_to_evidence(path, [folder], _ENDINGS):  # `openssl rehash` makes such links (`3ad48a91.r0`)
                 continue
             if is_folder:
-                self._inner(path, shown, limit)
+                self._inner(path, shown, limit, is_claimed=name in claimed)
             elif len(self.pieces) >= limits.EVIDENCE_FILES:
                 raise _malformed(folder, f"has more than {limits.EVIDENCE_FILES} entries, with the folders in it")
             else:
@@ -129,7 +131,7 @@ class _EvidenceFiles:
                     )
                 )
 
-    def _inner(self, folder: Path, shown: str, limit: int) -> None:
+    def _inner(self, folder: Path, shown: str, limit: int, *, is_claimed: bool) -> None:
         if shown.count("/") >= limits.EVIDENCE_DEPTH:
             problem = f"it is a folder more than {limits.EVIDENCE_DEPTH} levels below {self._folder}/"
             self._cannot_read(shown, problem, remedy=f"Move the files in it into {self._folder}/ itself.")
@@ -138,6 +140,11 @@ class _EvidenceFiles:
             names = _list(folder)
         except TrustMaterialError as error:
             self._cannot_read(shown, f"it {error.facts['problem']}", remedy=error.remedy)
+            return
+        if not (names or is_claimed) and folder.name.lower().endswith(_ENDINGS):
+            # a container's mount of a file that is not there leaves such a folder
+            problem = "it is an empty folder with the name of a file"
+            self._cannot_read(shown, problem, remedy="Put the file in its place, or remove the folder.")
             return
         self._files(folder, f"{shown}/", names, frozenset(), limit)
 

@@ -60,6 +60,11 @@ def beside_the_policy(trust: Path) -> None:
     (trust / "root.pem").write_bytes(LEAF.root.pem)
 
 
+def folder_that_the_index_names(trust: Path) -> None:
+    (trust / "crls/other.crl").mkdir()
+    (trust / "crls/index.json").write_text(json.dumps({URL: "other.crl"}))
+
+
 CASES: dict[str, tuple[Callable[[Path], object], int, str, str]] = {
     "a link in crls": (lambda t: link(t / "crls/r.crl", "../elsewhere.crl"), 15, "it is a symbolic link", "cp -L"),
     "links in crls that lead to each other": (
@@ -94,6 +99,24 @@ CASES: dict[str, tuple[Callable[[Path], object], int, str, str]] = {
         15,
         "'good.crl' is there, which differs in case",
         "correct crls/index.json",
+    ),
+    "the index names a folder": (
+        folder_that_the_index_names,
+        15,
+        "crls/other.crl in the trust directory cannot be used",
+        "correct crls/index.json",
+    ),
+    "a folder with the name of a CRL, as a mount of a file that is not there leaves it": (
+        lambda t: (t / "crls/2026/new.CRL").mkdir(parents=True),
+        15,
+        "it is an empty folder with the name of a file",
+        "Put the file in its place",
+    ),
+    "a folder with the name of an OCSP response": (
+        lambda t: (t / "ocsp/new.ors").mkdir(parents=True),
+        15,
+        "it is an empty folder with the name of a file",
+        "Put the file in its place",
     ),
     "too deep": (lambda t: deep(t / "crls/a/b/c/d/e"), 15, "more than 4 levels below crls/", "into crls/ itself"),
     "the store is a file": (
