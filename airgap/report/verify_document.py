@@ -12,7 +12,7 @@ from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.report.report import TOOL, Json, Rows
 from airgap.report.wording import described, moment
-from airgap.revocation.use import EvidenceUse
+from airgap.revocation.use import EvidenceInTarget, EvidenceUse
 from airgap.text import exact, safe
 from airgap.verifier.outcome import (
     AppliedPolicy,
@@ -216,26 +216,12 @@ def _for_recheck(facts: SignatureFacts | None) -> Json | None:
         "metadata": _exact(rest.metadata),
         "plugin": _demand(rest.plugin) if rest.plugin else None,
         "said_against": [
-            {
-                "evidence": said.name,
-                "fingerprint": said.fingerprint,
-                "kind": said.kind,
-                "chain": said.chain,
-                "certificate": said.certificate,
-                "this_update": iso(said.this_update),
-                "hold": said.is_hold,
-                "responder": said.responder or None,
-            }
-            for said in rest.target_statements
+            {**_in_target(said.evidence), "hold": said.is_hold, "responder": said.responder or None}
+            for said in rest.in_targets.statements
         ],
         "answers": [
             {
-                "evidence": said.name,
-                "fingerprint": said.fingerprint,
-                "kind": said.kind,
-                "chain": said.chain,
-                "certificate": said.certificate,
-                "this_update": iso(said.this_update),
+                **_in_target(said.evidence),
                 "next_update": moment(said.next_update),
                 "number": _hex(said.number),
                 "base_number": _hex(said.base_number),
@@ -243,12 +229,23 @@ def _for_recheck(facts: SignatureFacts | None) -> Json | None:
                 "all_reasons": said.is_complete,
                 "and_older": said.stands_for_older,
             }
-            for said in rest.answers
+            for said in rest.in_targets.answers
         ],
         "newest_evidence": [
             {"evidence": made.name, "kind": made.kind, "chain": made.chain, "this_update": iso(made.this_update)}
-            for made in rest.newest
+            for made in rest.in_targets.newest
         ],
+    }
+
+
+def _in_target(item: EvidenceInTarget) -> Json:
+    return {
+        "evidence": item.name,
+        "fingerprint": item.fingerprint,
+        "kind": item.kind,
+        "chain": item.chain,
+        "certificate": item.certificate,
+        "this_update": iso(item.this_update),
     }
 
 

@@ -28,7 +28,14 @@ from airgap.revocation.evidence_files import CrlFile, Evidence
 from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.query import RevocationQuery
 from airgap.revocation.target_statements import StatementsInTargets
-from airgap.revocation.use import ClearingAnswer, EvidenceUse, NewestInTargets, TargetAnswer, TargetStatement
+from airgap.revocation.use import (
+    ClearingAnswer,
+    EvidenceInTarget,
+    EvidenceUse,
+    FoundInTargets,
+    TargetAnswer,
+    TargetStatement,
+)
 
 _Answered = tuple[EvidenceUse, ...] | Rejected | Undecided
 _Ask = Callable[[RevocationQuery], _Answered]
@@ -55,8 +62,7 @@ class RevocationJudge:
         self._in_targets = StatementsInTargets(evidence, self._condemning)
         self._clearing = ClearingEvidence(evidence, self._condemning, self._freshness, self._moment)
         self._answers: dict[RevocationQuery, _Answered] = {}
-        self._said: dict[RevocationQuery, tuple[TargetStatement, ...]] = {}
-        self._noted: dict[RevocationQuery, tuple[TargetAnswer, ...]] = {}
+        self._found: dict[RevocationQuery, FoundInTargets] = {}
 
     def using(self, more: Iterable[Evidence]) -> RevocationJudge:
         """A judge that uses `more` evidence of a target, too.
@@ -98,43 +104,37 @@ class RevocationJudge:
         """
         self._worst_of(self._queries(chain, kind, signed_at), self._condemned)
 
-    def statements_in_targets(self, chain: Sequence[Certificate], *, kind: ChainKind) -> tuple[TargetStatement, ...]:
-        """Evidence of a target against `chain`: a later judgement without the target must know it."""
-        found: list[TargetStatement] = []
-        for query in self._queries(chain, kind, None):
-            if query not in self._said:
-                self._said[query] = tuple(self._in_targets.find(query))
-            found += self._said[query]
-        return _each_once(found)
+    def in_targets(self, chain: Sequence[Certificate], *, kind: ChainKind) -> FoundInTargets:
+        """Evidence of a target about `chain`: a later judgement without the target must know it."""
+        found = [self._find_in_targets(query) for query in self._queries(chain, kind, None)]
+        newest = max(
+            (item for each in found for item in each.newest),
+            key=lambda item: (item.this_update, item.name),
+            default=None,
+        )
+        return FoundInTargets(
+            statements=_each_once(item for each in found for item in each.statements),
+            answers=tuple(item for each in found for item in each.answers),
+            newest=(newest,) if newest else (),
+        )
 
-    def unproven_in_targets(
-        self, certificates: Iterable[Certificate], *, kind: ChainKind
-    ) -> tuple[TargetStatement, ...]:
+    def _find_in_targets(self, query: RevocationQuery) -> FoundInTargets:
+        if query not in self._found:
+            newest = self._clearing.newest_in_targets(query)
+            self._found[query] = FoundInTargets(
+                statements=tuple(self._in_targets.find(query)),
+                answers=self._clearing.lost.in_targets(query),
+                newest=(newest,) if newest else (),
+            )
+        return self._found[query]
+
+    def unproven_in_targets(self, certificates: Sequence[Certificate], *, kind: ChainKind) -> FoundInTargets:
         """The same for certificates without a proven chain; a machine with their issuers can check it."""
-        return _each_once(said for item in certificates for said in self._in_targets.find_unproven(item, kind))
-
-    def answers_in_targets(self, chain: Sequence[Certificate], *, kind: ChainKind) -> tuple[TargetAnswer, ...]:
-        """Evidence of a target that answers about `chain`: without it, a later judgement must not trust older one."""
-        found: list[TargetAnswer] = []
-        for query in self._queries(chain, kind, None):
-            if query not in self._noted:
-                self._noted[query] = self._clearing.lost.in_targets(query)
-            found += self._noted[query]
-        return tuple(found)
-
-    def unproven_answers_in_targets(
-        self, certificates: Iterable[Certificate], *, kind: ChainKind
-    ) -> tuple[TargetAnswer, ...]:
-        """The same for certificates without a proven chain."""
         lost = self._clearing.lost
-        return tuple(answer for item in certificates for answer in lost.unproven_in_targets(item, kind))
-
-    def newest_in_targets(self, chain: Sequence[Certificate], *, kind: ChainKind) -> NewestInTargets | None:
-        """The newest evidence of a target that is compared with the clock for this chain."""
-        found = [
-            item for query in self._queries(chain, kind, None) if (item := self._clearing.newest_in_targets(query))
-        ]
-        return max(found, key=lambda item: (item.this_update, item.name), default=None)
+        return FoundInTargets(
+            statements=_each_once(said for item in certificates for said in self._in_targets.find_unproven(item, kind)),
+            answers=tuple(answer for item in certificates for answer in lost.unproven_in_targets(item, kind)),
+        )
 
     def unanswered(
         self,
@@ -151,23 +151,23 @@ class RevocationJudge:
         evidence lifts it, and a delegate matters only for certificates that it answers for. Raises Rejected
         (revocation.on_hold).
         """
-        here = {item.fingerprint for item in self.statements_in_targets(chain, kind=kind)}
+        here = {item.evidence.fingerprint for item in self.in_targets(chain, kind=kind).statements}
         responders = {use.responder for use in uses}
         queries = {query.certificate.fingerprint: query for query in self._queries(chain, kind, signed_at)}
         return [
             item
             for item in said
-            if item.certificate in queries
-            and item.fingerprint not in here
-            and item.fingerprint not in self._trusted()
+            if item.evidence.certificate in queries
+            and item.evidence.fingerprint not in here
+            and item.evidence.fingerprint not in self._trusted()
             and not (
                 item.responder not in responders
                 if item.responder
-                else item.is_hold and self._is_over(item, queries[item.certificate])
+                else item.is_hold and self._is_over(item.evidence, queries[item.evidence.certificate])
             )
         ]
 
-    def _is_over(self, hold: TargetStatement, query: RevocationQuery) -> bool:
+    def _is_over(self, hold: EvidenceInTarget, query: RevocationQuery) -> bool:
         """Whether what is available lifts a hold that is not available. Raises Rejected (revocation.on_hold)."""
         return self._lifting(query, hold, self._cleared(query)) is not None
 
@@ -180,8 +180,8 @@ class RevocationJudge:
     ) -> list[RevocationQuery]:
         noted: defaultdict[str, list[TargetAnswer]] = defaultdict(list)
         for item in lost:
-            if item.chain == kind:
-                noted[item.certificate].append(item)
+            if item.evidence.chain == kind:
+                noted[item.evidence.certificate].append(item)
         return [
             replace(
                 self._query(certificate, issuer, kind, signed_at, other_keys(chain, issuer)),
@@ -324,7 +324,7 @@ class RevocationJudge:
         return besides
 
     def _lifting(
-        self, query: RevocationQuery, hold: RevocationStatement | TargetStatement, answer: ClearingAnswer
+        self, query: RevocationQuery, hold: RevocationStatement | EvidenceInTarget, answer: ClearingAnswer
     ) -> ClearingAnswer | None:
         """The clearing answer that lifts the hold: `answer`, else that of CRLs."""
         if _lifts(answer, hold):
@@ -345,7 +345,7 @@ def _by_subject(stored: Iterable[Certificate]) -> Mapping[tuple[object, ...], tu
     return {name: tuple(items) for name, items in found.items()}
 
 
-def _lifts(answer: ClearingAnswer, hold: RevocationStatement | TargetStatement) -> bool:
+def _lifts(answer: ClearingAnswer, hold: RevocationStatement | EvidenceInTarget) -> bool:
     """Whether the answer is newer. With equal dates the hold counts; CRLs of one stream compare by number."""
     file = hold.file if isinstance(hold, RevocationStatement) else None  # what is not available is in no answer
     if isinstance(file, CrlFile):
@@ -361,7 +361,7 @@ def _each_once(said: Iterable[TargetStatement]) -> tuple[TargetStatement, ...]:
     """What each piece says of a certificate, once; a hold is all of it only where it says no more of this one."""
     found: dict[tuple[str, str, str], TargetStatement] = {}
     for item in said:
-        key = item.fingerprint, item.certificate, item.responder
+        key = item.evidence.fingerprint, item.evidence.certificate, item.responder
         known = found.setdefault(key, item)
         found[key] = replace(known, is_hold=known.is_hold and item.is_hold)
     return tuple(found.values())

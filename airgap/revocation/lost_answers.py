@@ -22,7 +22,7 @@ from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
 from airgap.revocation.freshness import DatedEvidence
 from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.query import RevocationQuery
-from airgap.revocation.use import ClearingAnswer, TargetAnswer
+from airgap.revocation.use import ClearingAnswer, EvidenceInTarget, TargetAnswer
 
 if TYPE_CHECKING:
     from airgap.pki.certificate import Certificate
@@ -94,7 +94,7 @@ class LostAnswers:
             return
         here = {file.fingerprint for file in self._evidence.crls(query.issuer.subject)}
         here |= {file.fingerprint for file in self._evidence.ocsp(query.certificate.serial)}
-        lost = [item for item in query.lost if item.fingerprint not in here and self._was_known(query, item)]
+        lost = [item for item in query.lost if item.evidence.fingerprint not in here and self._was_known(query, item)]
         deciding = _of_crls(lost, answer.crls) if answer.crls else _of_responses(lost, answer.since)
         for item in deciding:
             self._check_one(query, item)
@@ -116,20 +116,21 @@ class LostAnswers:
         else:
             if not item.is_open:
                 return
-        text = f"{item.name}, which was in the layout, is newer than what answers for {query.who} now, and {problem}"
-        raise Undecided("recheck.unproven", text, **query.facts(evidence=item.name)).advising(_BRING)
+        name = item.evidence.name
+        text = f"{name}, which was in the layout, is newer than what answers for {query.who} now, and {problem}"
+        raise Undecided("recheck.unproven", text, **query.facts(evidence=name)).advising(_BRING)
 
 
 def _of_responses(lost: Iterable[TargetAnswer], since: datetime) -> Iterator[TargetAnswer]:
     """The newest response, if it is newer than the one that answers; of two of one time an open one counts."""
-    newest = max((item for item in lost if item.kind == "ocsp"), key=_order, default=None)
-    if newest and newest.this_update >= since:
+    newest = max((item for item in lost if item.evidence.kind == "ocsp"), key=_order, default=None)
+    if newest and newest.evidence.this_update >= since:
         yield newest
 
 
 def _of_crls(lost: Iterable[TargetAnswer], answering: Iterable[CrlFacts]) -> Iterator[TargetAnswer]:
     """The CRLs that would be chosen instead of those that answer, or beside them."""
-    crls = [item for item in lost if item.kind == "crl"]
+    crls = [item for item in lost if item.evidence.kind == "crl"]
     used = tuple(answering)
     bases = [crl for crl in used if not crl.is_delta]
     since = min(base.issued for base in bases)
@@ -157,7 +158,8 @@ def _order(item: TargetAnswer) -> tuple[datetime, int, bool]:
 
 
 def _dated(item: TargetAnswer) -> DatedEvidence:
-    return DatedEvidence(item.kind, item.name, item.this_update, item.next_update)
+    evidence = item.evidence
+    return DatedEvidence(evidence.kind, evidence.name, evidence.this_update, item.next_update)
 
 
 def _of_crl(
@@ -171,12 +173,7 @@ def _of_crl(
 ) -> TargetAnswer:
     ends = [crl.next_update for crl in lists if crl.next_update]
     return TargetAnswer(
-        name=file.name,
-        fingerprint=file.fingerprint,
-        kind="crl",
-        chain=chain,
-        certificate=certificate.fingerprint,
-        this_update=file.facts.this_update,
+        evidence=EvidenceInTarget.of(file, chain, certificate, file.facts.this_update),
         next_update=min(ends) if len(ends) == len(lists) else None,
         number=file.facts.number,
         base_number=file.facts.base_number,
@@ -193,12 +190,7 @@ def _of_response(
     for single in singles:
         if single.status != "revoked" and not single.doubt:
             yield TargetAnswer(
-                name=file.name,
-                fingerprint=file.fingerprint,
-                kind="ocsp",
-                chain=chain,
-                certificate=certificate.fingerprint,
-                this_update=single.this_update,
+                evidence=EvidenceInTarget.of(file, chain, certificate, single.this_update),
                 next_update=single.next_update,
                 number=None,
                 base_number=None,
@@ -211,9 +203,9 @@ def _of_response(
 def _folded(found: Iterable[TargetAnswer]) -> tuple[TargetAnswer, ...]:
     """The newest ones of each kind; of the rest, which counts for moments of long ago alone, nothing is known."""
     kinds: defaultdict[tuple[str, bool, bool], list[TargetAnswer]] = defaultdict(list)
-    once = {(item.fingerprint, item.this_update, item.is_open): item for item in found}
+    once = {(item.evidence.fingerprint, item.evidence.this_update, item.is_open): item for item in found}
     for item in sorted(once.values(), key=_order, reverse=True):
-        kinds[item.kind, item.base_number is None, item.is_complete].append(item)
+        kinds[item.evidence.kind, item.base_number is None, item.is_complete].append(item)
     return tuple(item for items in kinds.values() for item in _newest(items))
 
 

@@ -15,7 +15,7 @@ from airgap.errors import FormatError, Undecided
 from airgap.revocation.condemning import CondemningEvidence
 from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery
-from airgap.revocation.use import TargetStatement
+from airgap.revocation.use import EvidenceInTarget, TargetStatement
 
 if TYPE_CHECKING:
     from airgap.pki.certificate import Certificate
@@ -39,14 +39,14 @@ class StatementsInTargets:
         yield from self._of_one(query)
         for delegate in self._delegates(query.certificate):
             for said in self._of_one(replace(query, certificate=delegate)):
-                yield replace(said, certificate=query.certificate.fingerprint, responder=delegate.fingerprint)
+                yield _of_responder(said, query.certificate, delegate)
 
     def find_unproven(self, certificate: Certificate, chain: ChainKind) -> Iterator[TargetStatement]:
         """The same without proof, for a certificate whose issuer is not proven."""
         yield from self._unproven_of_one(certificate, chain)
         for delegate in self._delegates(certificate):
             for said in self._unproven_of_one(delegate, chain):
-                yield replace(said, certificate=certificate.fingerprint, responder=delegate.fingerprint)
+                yield _of_responder(said, certificate, delegate)
 
     def _delegates(self, certificate: Certificate) -> Iterable[Certificate]:
         files = self._evidence.ocsp(certificate.serial)
@@ -56,15 +56,9 @@ class StatementsInTargets:
         certificate = query.certificate
         for item in self._condemning.unread(query):
             if item.in_target:
-                yield TargetStatement(
-                    name=item.name,
-                    fingerprint="",
-                    kind="crl",
-                    chain=query.chain,
-                    certificate=certificate.fingerprint,
-                    this_update=query.moment.judged,
-                    is_hold=False,
-                )
+                made = query.moment.judged
+                evidence = EvidenceInTarget(item.name, "", "crl", query.chain, certificate.fingerprint, made)
+                yield TargetStatement(evidence=evidence, is_hold=False)
         for file in self._evidence.crls(query.issuer.subject):
             if not file.trusted:
                 with suppress(FormatError, Undecided):
@@ -89,6 +83,12 @@ class StatementsInTargets:
             if not ocsp.trusted:
                 singles = [single for single in ocsp.response.responses if single.serial == certificate.serial]
                 yield from _answered(certificate, chain, ocsp, singles)
+
+
+def _of_responder(said: TargetStatement, certificate: Certificate, delegate: Certificate) -> TargetStatement:
+    """The statement against a delegated responder, for a certificate that it answers for."""
+    evidence = said.evidence._replace(certificate=certificate.fingerprint)
+    return replace(said, evidence=evidence, responder=delegate.fingerprint)
 
 
 def _listed(certificate: Certificate, chain: ChainKind, file: CrlFile) -> Iterator[TargetStatement]:
@@ -118,12 +118,5 @@ def _said(
     reasons: Sequence[str | None],
 ) -> Iterator[TargetStatement]:
     if reasons:
-        yield TargetStatement(
-            name=file.name,
-            fingerprint=file.fingerprint,
-            kind=file.kind,
-            chain=chain,
-            certificate=certificate.fingerprint,
-            this_update=made,
-            is_hold=set(reasons) == {HOLD},
-        )
+        evidence = EvidenceInTarget.of(file, chain, certificate, made)
+        yield TargetStatement(evidence=evidence, is_hold=set(reasons) == {HOLD})

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from airgap.revocation.freshness import ChainKind, EvidenceKind
 
 if TYPE_CHECKING:
+    from airgap.pki.certificate import Certificate
     from airgap.pki.crl_facts import CrlFacts
+    from airgap.revocation.evidence_files import CrlFile, OcspFile
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetStatement:
-    """What a CRL or OCSP response of a target says against a certificate, whether or not it counted."""
+class EvidenceInTarget(NamedTuple):
+    """A CRL or OCSP response of a target, for one certificate."""
 
     name: str
     """Its file, safe to show."""
@@ -24,6 +25,18 @@ class TargetStatement:
     certificate: str
     """The fingerprint of the certificate of the chain that it is about, or that the delegate answers for."""
     this_update: datetime
+
+    @classmethod
+    def of(cls, file: CrlFile | OcspFile, chain: ChainKind, certificate: Certificate, this_update: datetime) -> Self:
+        """What is known of `file`, which says something of `certificate`."""
+        return cls(file.name, file.fingerprint, file.kind, chain, certificate.fingerprint, this_update)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetStatement:
+    """What a CRL or OCSP response of a target says against a certificate, whether or not it counted."""
+
+    evidence: EvidenceInTarget
     is_hold: bool
     """Whether it says only "on hold", which newer evidence lifts."""
     responder: str = ""
@@ -37,14 +50,7 @@ class TargetAnswer:
     The newest one decides, also where it is stale or leaves the answer open.
     """
 
-    name: str
-    """Its file, safe to show."""
-    fingerprint: str
-    kind: EvidenceKind
-    chain: ChainKind
-    certificate: str
-    """The fingerprint of the certificate of the chain that it is about."""
-    this_update: datetime
+    evidence: EvidenceInTarget
     next_update: datetime | None
     """Of a CRL with a delta CRL, the first of both; None where one of them states none."""
     number: int | None
@@ -62,7 +68,7 @@ class TargetAnswer:
     @property
     def issued(self) -> tuple[datetime, int]:
         """When it was issued, as `CrlFacts.issued`."""
-        return self.this_update, -1 if self.number is None else self.number
+        return self.evidence.this_update, -1 if self.number is None else self.number
 
 
 class NewestInTargets(NamedTuple):
@@ -73,6 +79,23 @@ class NewestInTargets(NamedTuple):
     kind: EvidenceKind
     chain: ChainKind
     this_update: datetime
+
+
+class FoundInTargets(NamedTuple):
+    """What came with a target about the chains of a signature."""
+
+    statements: tuple[TargetStatement, ...] = ()
+    """What says something against them."""
+    answers: tuple[TargetAnswer, ...] = ()
+    """What answers about them: without it, older evidence must not answer instead."""
+    newest: tuple[NewestInTargets, ...] = ()
+    """What was made last, one for each chain: no clock before it is right."""
+
+    def joined(self, other: FoundInTargets) -> FoundInTargets:
+        """What was found about another chain, too."""
+        return FoundInTargets(
+            self.statements + other.statements, self.answers + other.answers, self.newest + other.newest
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ class Candidate:
     @property
     def lost_answers(self) -> tuple[TargetAnswer, ...]:
         """What that evidence answered; each piece once."""
-        return tuple(dict.fromkeys(answer for lost in self.lost_with_layout for answer in lost.answers))
+        return tuple(dict.fromkeys(answer for lost in self.lost_with_layout for answer in lost.found.answers))
 
 
 def candidate_of(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from airgap.errors import Rejected, Undecided
 from airgap.pki.certificate import Certificate
-from airgap.revocation.use import NewestInTargets, TargetAnswer, TargetStatement
+from airgap.revocation.use import FoundInTargets
 from airgap.signature.model import PluginDemand, Scheme
 from airgap.text import safe
 from airgap.trust.levels import Check
@@ -29,12 +29,8 @@ class LaterFacts:
     metadata: Mapping[str, str]
     """User metadata, among other annotations, as it was signed."""
     plugin: PluginDemand | None
-    target_statements: tuple[TargetStatement, ...] = ()
+    in_targets: FoundInTargets = field(default_factory=FoundInTargets)
     """Evidence of the layout, which is lost with it."""
-    answers: tuple[TargetAnswer, ...] = ()
-    """What the evidence of the layout answers: older evidence must not answer instead when it is lost."""
-    newest: tuple[NewestInTargets, ...] = ()
-    """What was in the layout and was made last, one for each chain: no clock before it is right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.revocation.evidence_files import EvidenceFile
 from airgap.revocation.freshness import ChainKind
-from airgap.revocation.use import NewestInTargets, TargetAnswer, TargetStatement
+from airgap.revocation.use import FoundInTargets, TargetAnswer, TargetStatement
 from airgap.signature.stamped_evidence import of_token
 from airgap.trust.choice import ScopeOrigin
 from airgap.trust.levels import Check
@@ -63,7 +63,7 @@ class RecordedSignature:
     @property
     def lost_answers(self) -> tuple[TargetAnswer, ...]:
         """What the evidence in the layout answered; none where `lost_with_layout` raises."""
-        return self.facts.later.answers if self.holds_evidence and self.facts and self.facts.later else ()
+        return self.facts.later.in_targets.answers if self.holds_evidence and self.facts and self.facts.later else ()
 
     @property
     def holds_evidence(self) -> bool:
@@ -97,11 +97,7 @@ class RecordedSignature:
 class LostEvidence(NamedTuple):
     """Evidence that was in the layout of a report, as the report says it of one signature. Many signatures share it."""
 
-    statements: tuple[TargetStatement, ...]
-    """What says something against its chains."""
-    answers: tuple[TargetAnswer, ...]
-    """What answers about its chains."""
-    newest: tuple[NewestInTargets, ...]
+    found: FoundInTargets
     counted: frozenset[tuple[Check, str]]
     """The checks that it failed by revocation, each with the reason."""
 
@@ -111,15 +107,19 @@ class LostEvidence(NamedTuple):
         later = signature.proven().require_later()
         results = signature.findings.items()
         counted = frozenset((check, found.reason) for check, found in results if found.reason in _COUNTED)
-        return cls(later.target_statements, later.answers, later.newest, counted)
+        return cls(later.in_targets, counted)
 
     def against(self, certificates: Container[str], chain: ChainKind) -> tuple[TargetStatement, ...]:
         """The evidence against certificates with these fingerprints."""
-        return tuple(said for said in self.statements if said.chain == chain and said.certificate in certificates)
+        return tuple(
+            said
+            for said in self.found.statements
+            if said.evidence.chain == chain and said.evidence.certificate in certificates
+        )
 
     def refuse_clock_behind(self, chain: ChainKind, clock: datetime) -> None:
         """No clock is right that stands before evidence that was in the layout. Raises Undecided."""
-        for made in self.newest:
+        for made in self.found.newest:
             if made.chain == chain and made.this_update > clock + limits.CLOCK_SKEW:
                 raise Undecided(
                     f"revocation.{made.kind}.future",
@@ -133,7 +133,7 @@ class LostEvidence(NamedTuple):
         """Evidence that went with the layout, unanswered by what is left. Raises Rejected, if it counted; Undecided."""
         if not said:
             return
-        names = ", ".join(dict.fromkeys(item.name for item in said))
+        names = ", ".join(dict.fromkeys(item.evidence.name for item in said))
         text = f"{names}, which was in the layout, says or may say something against a certificate, and is gone"
         for reason, word in _COUNTED.items():
             if (check, reason) in self.counted:

@@ -18,7 +18,7 @@ from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.revocation.freshness import CHAIN_KINDS, EVIDENCE_KINDS, ChainKind, EvidenceKind
-from airgap.revocation.use import NewestInTargets, TargetAnswer, TargetStatement
+from airgap.revocation.use import EvidenceInTarget, FoundInTargets, NewestInTargets, TargetAnswer, TargetStatement
 from airgap.signature.model import PluginDemand, Scheme
 from airgap.text import read_exact, safe
 from airgap.trust.choice import ScopeOrigin
@@ -160,21 +160,29 @@ def _later_facts(source: json.JsonObject) -> LaterFacts:
         timestamp_token=None if token is None else decode_standard(token, where="for_recheck.timestamp_token"),
         metadata=_strings(source, "metadata"),
         plugin=None if plugin is None else _demand(plugin),
-        target_statements=json.take_list(source, "said_against", _target_statement, limit=_SIGNATURES),
-        answers=json.take_list(source, "answers", _target_answer, limit=_SIGNATURES),
-        newest=json.take_list(source, "newest_evidence", _newest, limit=len(CHAIN_KINDS)),
+        in_targets=FoundInTargets(
+            statements=json.take_list(source, "said_against", _target_statement, limit=_SIGNATURES),
+            answers=json.take_list(source, "answers", _target_answer, limit=_SIGNATURES),
+            newest=json.take_list(source, "newest_evidence", _newest, limit=len(CHAIN_KINDS)),
+        ),
     )
 
 
-def _target_statement(value: Any) -> TargetStatement:
-    source = json.as_object(value)
-    return TargetStatement(
+def _in_target(source: json.JsonObject) -> EvidenceInTarget:
+    return EvidenceInTarget(
         name=safe(json.take(source, "evidence", str)),
         fingerprint=json.take(source, "fingerprint", str),
         kind=_evidence_kind(source),
         chain=_chain_kind(source),
         certificate=json.take(source, "certificate", str),
         this_update=_moment(source, "this_update"),
+    )
+
+
+def _target_statement(value: Any) -> TargetStatement:
+    source = json.as_object(value)
+    return TargetStatement(
+        evidence=_in_target(source),
         is_hold=json.take(source, "hold", bool),
         responder=_text(source, "responder") or "",
     )
@@ -183,12 +191,7 @@ def _target_statement(value: Any) -> TargetStatement:
 def _target_answer(value: Any) -> TargetAnswer:
     source = json.as_object(value)
     return TargetAnswer(
-        name=safe(json.take(source, "evidence", str)),
-        fingerprint=json.take(source, "fingerprint", str),
-        kind=_evidence_kind(source),
-        chain=_chain_kind(source),
-        certificate=json.take(source, "certificate", str),
-        this_update=_moment(source, "this_update"),
+        evidence=_in_target(source),
         next_update=_maybe_moment(_with(source, "next_update"), "next_update"),
         number=_hex(source, "number"),
         base_number=_hex(source, "base_number"),

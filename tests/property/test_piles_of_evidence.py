@@ -183,6 +183,6 @@ def test_what_is_left_without_a_layout_passes_only_what_passes_with_it(
     layout = MemoryEvidence({f"carried {n}": piece.data for n, piece in enumerate(carried)})
     both = CombinedEvidence([trusted, layout])
     judge = RevocationJudge(both, Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
-    note = judge.answers_in_targets if proven else judge.unproven_answers_in_targets
-    noted = note(CHAIN, kind="signing")
+    note = judge.in_targets if proven else judge.unproven_in_targets
+    noted = note(CHAIN, kind="signing").answers
     assert not ruled(trusted, days, noted) or ruled(both, days)
