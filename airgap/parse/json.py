@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache, partial
@@ -241,6 +241,12 @@ def refuse_case_doubles(source: JsonObject) -> None:
         names = sorted(source, key=str.casefold)
         other = next(b for a, b in pairwise(names) if a.casefold() == b.casefold())
         raise FormatError(f"the member {safe(other, limit=64)!r} appears twice, in different case")
+
+
+def refuse_other_case(source: JsonObject, defined: Iterable[str]) -> None:
+    """Refuse names that Go's encoding/json reads as one of `defined` and that are spelt in another case (JWS-23)."""
+    for name in defined:
+        _refuse_case_double_of(name, source)
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from airgap.parse import base64, json
 from airgap.parse.time import rfc3339
 from airgap.pki.algorithms import Algorithm, by_jws
 from airgap.signature import model
-from airgap.signature.attributes import Attributes, Dialect, Label, read_attributes, show
+from airgap.signature.attributes import DEFINED, Attributes, Dialect, Label, read_attributes, show
 from airgap.signature.model import Envelope
 from airgap.signature.offered_certificates import parse_certificates
 from airgap.text import safe
@@ -31,6 +31,7 @@ _REGISTERED: Final = frozenset(
     | {"apu", "apv", "iv", "tag", "p2s", "p2c"}
 )
 """Header parameters that RFC 7515, 7516 and 7518 define."""
+_DEFINED: Final = sorted({"alg", "cty", "crit"} | DEFINED)
 _PROTECTED_ONLY: Final = ("crit", "b64")
 """RFC 7515, section 4.1.11 and RFC 7797, section 6: must be integrity protected."""
 
@@ -74,6 +75,7 @@ def _attributes(protected: str, unprotected: json.JsonObject, plugins: Container
         what="protected header",
     )
     json.refuse_case_doubles(header)
+    json.refuse_other_case(header, _DEFINED)  # else the reference reads an expiry where nothing is read here
     json.refuse_case_doubles(unprotected)
     if double := sorted(header.keys() & unprotected.keys()):
         raise FormatError(

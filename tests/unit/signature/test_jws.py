@@ -110,6 +110,31 @@ def test_duplicates_in_the_protected_header_are_refused(twin: str) -> None:
     assert "twice" in refused(jws(LEAF, protected_raw=header.encode()))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "IO.cncf.notary.expiry",
+        "io.cncf.notary.Expiry",
+        "io.cncf.notary.authenticSigningtime",
+        "io.cncf.notary.verificationplugin",
+        "io.cncf.notary.verificationPluginminVersion",
+        "io.cncf.notary.\u017figningTime",
+    ],
+)
+def test_a_defined_attribute_in_another_case_is_refused(name: str) -> None:
+    """NEG-10, JWS-23: the reference reads an expiry here, and an attribute that nothing knows would be passed over."""
+    removed = {SIGNING_TIME: REMOVED} if name.casefold() == SIGNING_TIME.casefold() else {}
+    raw = jws(LEAF, protected={name: "2026-01-03T00:00:00Z", **removed})
+    assert "appears in another case" in refused(raw)
+
+
+@pytest.mark.parametrize("name", ["alg", "cty", "crit", "io.cncf.notary.signingScheme"])
+def test_a_required_header_in_another_case_is_refused(name: str) -> None:
+    """JWS-23."""
+    value = envelopes.jws_header(LEAF)[name]
+    assert "appears in another case" in refused(jws(LEAF, protected={name: REMOVED, name.upper(): value}))
+
+
 def test_case_twins_in_the_unprotected_header_are_refused() -> None:
     """JWS-23."""
     assert "twice" in refused(jws(LEAF, header={"X5C": [b64(LEAF.der)]}))
