@@ -66,6 +66,6 @@ def attach(
         force=force,
     )
     attached = airgap.attach(
-        request, transport=connection.transport(output.note), credentials=lambda: connection.credentials(output.note)
+        request, transport=connection.transport(output.note), credentials=connection.credentials(output.note)
     )
     output.finish(airgap.report.AttachReport(attached))

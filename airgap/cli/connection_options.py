@@ -168,12 +168,12 @@ class Connection(Endpoint):
     def credentials(self, warn: Callable[[str], None]) -> airgap.Credentials:
         """The given user name and password, else what docker's configuration says.
 
-        Call it once, as `given`, which says what it raises.
+        The former are asked for when the first registry is named, once, as `given` says.
         """
         return airgap.Credentials(
             environment=os.environ,
             explicit_file=self.registry_config,
-            given=self.given(warn),
+            given=lambda: self.given(warn),
             given_by="the command line" if self.username or self.has_password else f"${USERNAME} and ${PASSWORD}",
         )
 
@@ -252,15 +252,13 @@ class Sides:
     def credentials(self, warn: Callable[[str], None]) -> tuple[airgap.Credentials, airgap.Credentials]:
         """The credentials for sources, and for the destination; the same object where nothing sets them apart.
 
-        Call it once, as `Connection.given`, which says what it raises.
+        They are asked for at once, as `Connection.given` says: what follows is shown as it goes on.
         """
-        common: list[airgap.Credentials] = []
-
-        def of(side: str, own: Endpoint) -> airgap.Credentials:
-            if own.has_credentials:
-                return self.common.on(side, own).credentials(warn)
-            if not common:
-                common.append(self.common.credentials(warn))
-            return common[0]
-
-        return of("from", self.source), of("to", self.destination)
+        common = self.common.credentials(warn)
+        sides = tuple(
+            self.common.on(side, own).credentials(warn) if own.has_credentials else common
+            for side, own in (("from", self.source), ("to", self.destination))
+        )
+        for found in sides:
+            found.given()
+        return sides[0], sides[1]

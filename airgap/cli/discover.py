@@ -22,7 +22,7 @@ def discover(*, target: ReadTarget, connection: Connection, output: Output) -> N
     artifacts = airgap.discover(
         target.reference,
         transport=connection.transport(note),
-        credentials=lambda: connection.credentials(note),
+        credentials=connection.credentials(note),
         mechanism=target.distribution_spec,
     )
     output.finish(airgap.report.DiscoverReport(artifacts))

@@ -25,7 +25,7 @@ def inspect(*, target: ReadTarget, connection: Connection, output: Output) -> No
     artifacts = airgap.inspect(
         target.reference,
         transport=connection.transport(note),
-        credentials=lambda: connection.credentials(note),
+        credentials=connection.credentials(note),
         mechanism=target.distribution_spec,
     )
     output.finish(airgap.report.InspectReport(artifacts))

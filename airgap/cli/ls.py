@@ -42,6 +42,6 @@ def ls(
     listing = airgap.ls(
         layout_reference(target, oci_layout=oci_layout),
         transport=connection.transport(note),
-        credentials=lambda: connection.credentials(note),
+        credentials=connection.credentials(note),
     )
     output.finish(airgap.report.LsReport(listing, verbose=verbose))

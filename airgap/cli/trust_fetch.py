@@ -120,8 +120,7 @@ def fetch(
     Exit codes: 0, 1 a target could not be read, 11 not found, 15 gaps (with --require-complete), 16 content wrong,
     18 trust material malformed.
     """
-    credentials = connection.credentials(output.note)
-    outcome = chosen.run(targets or [], connection, output.note, credentials)
+    outcome = chosen.run(targets or [], connection, output.note, connection.credentials(output.note))
     output.finish(airgap.report.FetchReport(outcome, verbose))
 
 

@@ -21,7 +21,7 @@ import shlex
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -30,6 +30,7 @@ from typing import Any, Final
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, UsageError
 from airgap.oci.reference import DOCKER_HUB, DOCKER_HUB_API
+from airgap.once import Once
 from airgap.parse.base64 import decode_standard, encode_standard
 from airgap.parse.json import JsonObject, Reading, as_object, dump, load_object, take_optional
 from airgap.text import safe
@@ -118,18 +119,19 @@ class Credentials:
         *,
         environment: Mapping[str, str],
         explicit_file: Path | None = None,
-        given: Credential | None = None,
+        given: Credential | Callable[[], Credential | None] | None = None,
         given_by: str = "the command line",
         host: str | None = None,
     ) -> None:
         """`given` (from options or the environment) is used before all files: for one registry, and for no other.
 
         That is `host`, else the first registry that is asked for; a run that knows its registries says which one
-        (`only_for`). `given_by` names where it was given, for messages.
+        (`only_for`). `given_by` names where it was given, for messages. A function that gives it may ask a person for
+        a password: it is called when the first registry is named.
         """
         self.environment: Final = environment
         self.explicit_file: Final = explicit_file
-        self._given = given
+        self._given = Once(given if callable(given) else lambda: given)
         self._given_by = given_by
         self._host = host
         self._asked: str | None = None
@@ -157,7 +159,7 @@ class Credentials:
         Raises UsageError where there are several, because it is not known which one the password is for.
         """
         registries = {server_key(host): host for host in hosts}
-        if self._given is None or self._host is not None or not registries:
+        if not registries or self._host is not None or self.given() is None:
             return self
         if len(registries) > 1:
             raise self._several(registries.values())
@@ -168,6 +170,10 @@ class Credentials:
             given_by=self._given_by,
             host=next(iter(registries.values())),
         )
+
+    def given(self) -> Credential | None:
+        """What was given; a function that gives it is called once. Raises what that function raises."""
+        return self._given()
 
     def _several(self, hosts: Iterable[str]) -> UsageError:
         names = " and ".join(sorted(safe(host, limit=255) for host in islice(hosts, 5)))
@@ -181,8 +187,9 @@ class Credentials:
 
         Raises AirgapError for a file that cannot be read, UsageError for a second registry where one was given.
         """
-        if self._given is not None and self._is_meant(host):
-            return Lookup(credential=self._given, source=self._given_by)
+        given = self.given()
+        if given is not None and self._is_meant(host):
+            return Lookup(credential=given, source=self._given_by)
         problems: list[str] = []
         for path in self.files:
             configuration = read_configuration(path)

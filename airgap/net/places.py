@@ -33,7 +33,7 @@ class Places:
         self,
         *,
         transport: TransportOptions | None = None,
-        credentials: Credentials | Callable[[], Credentials] | None = None,
+        credentials: Credentials | None = None,
         referrers_tag: bool = False,
     ) -> None:
         """`referrers_tag`: keep the referrers tag up to date, too, where referrers can be found without it."""

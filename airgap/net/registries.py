@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, Self
 
@@ -31,13 +31,10 @@ class Registries:
 
     def __init__(
         self,
-        credentials: Credentials | Callable[[], Credentials] | None = None,
+        credentials: Credentials | None = None,
         options: TransportOptions | None = None,
     ) -> None:
-        """By default credentials are those of docker and containers on this machine.
-
-        A function that gives them is called when the first registry is named: it may ask a person for a password.
-        """
+        """By default credentials are those of docker and containers on this machine."""
         self._credentials, self._options = credentials, options
         self._lock: Final = threading.Lock()
         self._clients: Final[dict[str, RegistryClient]] = {}
@@ -108,7 +105,7 @@ class Registries:
 
         with self._lock:
             if host not in self._clients:
-                found = self._credentials or Credentials(environment=os.environ)
-                self._credentials = found if isinstance(found, Credentials) else found()
+                self._credentials = self._credentials or Credentials(environment=os.environ)
+                self._credentials.given()  # before any work: a person may be asked for a password
                 self._clients[host] = RegistryClient(host, self._credentials, self._options)
             return self._clients[host]

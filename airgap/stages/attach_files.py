@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -83,7 +83,7 @@ def attach(
     request: AttachRequest,
     *,
     transport: TransportOptions | None = None,
-    credentials: Credentials | Callable[[], Credentials] | None = None,
+    credentials: Credentials | None = None,
 ) -> AttachedFiles:
     """Attach the files as one referrer of the artifact. Where one says the same already, nothing is attached.
 

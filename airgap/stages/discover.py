@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from airgap.net.artifacts import Artifacts, Wanted, open_artifacts
@@ -23,7 +22,7 @@ def discover(
     target: str,
     *,
     transport: TransportOptions | None = None,
-    credentials: Credentials | Callable[[], Credentials] | None = None,
+    credentials: Credentials | None = None,
     mechanism: Mechanism | None = None,
 ) -> tuple[Discovered, ...]:
     """The tree of every artifact that `target` names, in a layout or a registry.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from airgap import limits
@@ -28,7 +27,7 @@ def inspect(
     target: str,
     *,
     transport: TransportOptions | None = None,
-    credentials: Credentials | Callable[[], Credentials] | None = None,
+    credentials: Credentials | None = None,
     mechanism: Mechanism | None = None,
 ) -> tuple[InspectedArtifact, ...]:
     """Every signature of the artifacts that `target` names, in a layout or a registry.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -54,7 +54,7 @@ def ls(
     target: str,
     *,
     transport: TransportOptions | None = None,
-    credentials: Credentials | Callable[[], Credentials] | None = None,
+    credentials: Credentials | None = None,
 ) -> Listing:
     """What `target` holds: a layout or tar, one artifact of it or of a registry, a repository, or a registry alone.
 

@@ -136,6 +136,22 @@ def test_an_explicit_file_is_the_only_one(tmp_path: Path) -> None:
     assert credentials.login("a.example") == f"airgap login a.example --registry-config {explicit}"
 
 
+def test_a_function_for_credentials_is_called_once_when_a_registry_is_named() -> None:
+    asked: list[str] = []
+    given = Credential(username="user", password="word")
+
+    def ask() -> Credential:
+        asked.append("asked")
+        return given
+
+    credentials = Credentials(environment={}, given=ask)
+    assert (credentials.only_for([]), asked) == (credentials, [])
+    meant = credentials.only_for(["registry.example"])
+    assert meant.lookup("registry.example").credential == given
+    assert meant.lookup("registry.example", "app").credential == given
+    assert asked == ["asked"]
+
+
 def test_refuses_a_missing_explicit_file(tmp_path: Path) -> None:
     """It looked like a registry without an entry; a login as the message said it went into another file."""
     typo = tmp_path / "my typo.json"
