@@ -71,6 +71,7 @@ _FORGED = (
     "Get the issuer's own evidence (airgap trust fetch). If the named file is in the trust directory, remove it, too: "
     "it may be damaged evidence, and a newer piece beside it does not make up for it."
 )
+_CLOCK = "Check this machine's clock: a moment that is named with --at does not replace it."
 _STORE = "Correct the named trust store below truststore/x509/ in the trust directory."
 _POLICY = "Correct the trust policy at the place that the message names."
 _SNAPSHOT = "Ask the sender for the snapshot again; do not apply this one."
@@ -183,7 +184,7 @@ _ROWS: Final = (
      "Read the plugin's reason. If it says revoked, do not use the artifact; get one that is signed anew."),
     ("revocation.crl.missing", 15, "No CRL for a distribution point is available.", _CRL),
     ("revocation.crl.stale", 15, "The CRL is past its nextUpdate.", _CRL),
-    ("revocation.crl.future", 15, "The CRL is from the future.", "Check this machine's clock; name the moment with --at."),
+    ("revocation.crl.future", 15, "The CRL is from the future.", _CLOCK),
     ("revocation.crl.malformed", 15, "The CRL cannot be parsed or breaks a rule of RFC 5280.", _CRL),
     ("revocation.crl.issuer", 15, "The CRL is not from the certificate's issuer.", _CRL),
     ("revocation.crl.signature", 15, "The CRL's signature does not verify under the issuer's key.", _FORGED),
@@ -192,8 +193,7 @@ _ROWS: Final = (
     ("revocation.crl.delta", 15, "The delta CRL is missing, stale or does not fit the base CRL.", _CRL),
     ("revocation.ocsp.missing", 15, "No OCSP response for a certificate is available.", _OCSP),
     ("revocation.ocsp.stale", 15, "The OCSP response is past its nextUpdate, or names none.", _OCSP),
-    ("revocation.ocsp.future", 15, "The OCSP response is from the future.",
-     "Check this machine's clock; name the moment with --at."),
+    ("revocation.ocsp.future", 15, "The OCSP response is from the future.", _CLOCK),
     ("revocation.ocsp.malformed", 15, "The OCSP response cannot be parsed or is an error.", _OCSP),
     ("revocation.ocsp.signature", 15, "The OCSP response's signature does not verify.", _FORGED),
     ("revocation.ocsp.responder", 15, "The OCSP responder may not answer for this issuer.", _OCSP),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from airgap import limits
 from airgap.errors import Undecided
@@ -10,6 +11,8 @@ from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.revocation.freshness import KIND_WORDS, DatedEvidence, Freshness, by_age
 from airgap.revocation.query import RevocationQuery
+
+_ANOTHER_MOMENT: Final = "Get evidence that was made before that moment, or name a later one (--at)."
 
 
 class EvidenceAges:
@@ -22,16 +25,13 @@ class EvidenceAges:
     def check_made(self, query: RevocationQuery, dated: DatedEvidence) -> None:
         """Checks that it was made before the judged time (CRL-6, D36, D52). Raises Undecided."""
         if dated.this_update > self._moment.judged + limits.CLOCK_SKEW:
-            raise self.future(query, dated)
+            named = "" if self._moment.is_now else _ANOTHER_MOMENT
+            raise _future(query, dated, f"after the moment judged for, {iso(self._moment.judged)}").advising(named)
 
-    def future(self, query: RevocationQuery, dated: DatedEvidence) -> Undecided:
-        """The error for evidence from after the judged time."""
-        return Undecided(
-            f"revocation.{dated.kind}.future",
-            f"{dated.name} was made at {iso(dated.this_update)}, after the moment judged for, "
-            f"{iso(self._moment.judged)}",
-            **query.facts(evidence=dated.name, this_update=iso(dated.this_update)),
-        )
+    def check_clock(self, query: RevocationQuery, dated: DatedEvidence) -> None:
+        """Checks that it was made before what the clock says, whatever time is judged. Raises Undecided."""
+        if dated.this_update > self._moment.clock + limits.CLOCK_SKEW:
+            raise _future(query, dated, f"and the clock says {iso(self._moment.clock)}")
 
     def check_fresh(self, query: RevocationQuery, dated: DatedEvidence) -> bool:
         """Whether it is stale but accepted. Raises Undecided if it is too old."""
@@ -64,3 +64,9 @@ class EvidenceAges:
     def end(self, query: RevocationQuery, dated: DatedEvidence) -> datetime | None:
         """The end of its freshness; without nextUpdate, the end of its acceptance."""
         return dated.next_update or self._freshness.use_by(dated.kind, query.chain, dated.this_update, None)
+
+
+def _future(query: RevocationQuery, dated: DatedEvidence, than: str) -> Undecided:
+    made = iso(dated.this_update)
+    facts = query.facts(evidence=dated.name, this_update=made)
+    return Undecided(f"revocation.{dated.kind}.future", f"{dated.name} was made at {made}, {than}", **facts)

@@ -33,7 +33,6 @@ class ClearingEvidence:
     ) -> None:
         """`condemning`: finds revocations of delegated responders in the same evidence."""
         self._evidence = evidence
-        self._moment = moment
         self._ages = EvidenceAges(freshness, moment)
         self._makers = condemning.makers
         self._crls = ClearingCrls(evidence, condemning.makers, self._ages)
@@ -108,10 +107,12 @@ class ClearingEvidence:
         A clock that is set back must not make a revoked certificate good again. For a named time in the past, evidence
         that was made after it and before the clock is just not known yet.
         """
-        latest = self._moment.clock + limits.CLOCK_SKEW
         for file, dated in self._dated(query):
-            if dated.this_update > latest and self._makers.is_genuine(query, file):
-                raise self._ages.future(query, dated)
+            try:
+                self._ages.check_clock(query, dated)
+            except Undecided:
+                if self._makers.is_genuine(query, file):
+                    raise
 
     def newest_in_targets(self, query: RevocationQuery) -> NewestInTargets | None:
         """The newest evidence outside of the trust directory that is compared with the clock."""

@@ -11,6 +11,7 @@ import pytest
 
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
+from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
@@ -76,6 +77,33 @@ def test_a_clock_that_is_set_back_lifts_no_revocation() -> None:
     assert caught.value.reason == "revocation.crl.future"
     with pytest.raises(Rejected, match="was revoked"):
         ask({"old.crl": clean(OLD), "new.crl": revoking(NEW, 2)}, at=past, is_now=True)
+
+
+@pytest.mark.parametrize(
+    ("judged", "clock", "said", "remedy"),
+    [
+        pytest.param(
+            NEW,
+            OLD,
+            f"and the clock says {iso(OLD)}",
+            "this machine's clock",
+            id="the clock was set back, and --at is right",
+        ),
+        pytest.param(OLD, OLD, f"and the clock says {iso(OLD)}", "this machine's clock", id="the clock was set back"),
+        pytest.param(OLD, NEW, f"after the moment judged for, {iso(OLD)}", "a later one", id="the past was named"),
+    ],
+)
+def test_evidence_of_the_future_is_compared_with_what_it_is_later_than(
+    judged: datetime, clock: datetime, said: str, remedy: str
+) -> None:
+    """It was said to be after a moment that is later, and --at was the remedy that had been tried."""
+    chain = [Certificate.parse(issued.der) for issued in LEAF.chain]
+    evidence = MemoryEvidence(crls={"new.crl": clean(NEW)})
+    judge = RevocationJudge(evidence, Freshness(), Moment(judged, clock), stored=tuple)
+    with pytest.raises(Undecided) as caught:
+        judge.check_chain(chain, kind="signing", signed_at=None)
+    assert str(caught.value) == f"new.crl was made at {iso(NEW)}, {said}"
+    assert remedy in caught.value.remedy
 
 
 def test_a_delta_of_the_future_prevents_older_answers() -> None:
