@@ -109,6 +109,7 @@ POLICY_REFUSALS: Final = 1000
 """Refusals of one trust policy document that are reported one by one; the others are counted."""
 
 CRL_BYTES: Final = 64 * MIB
+CRL_FRAME_BYTES: Final = 16 * KIB  # a CRL without its entries: real ones have 2 KiB
 ANSWERS_NOTED: Final = 4  # answers of one kind about a certificate in a report; of the rest only the newest
 NEWER_SHOWN: Final = 3  # newer refused evidence that is shown; of the rest only the number is
 MISPLACED_DEPTH: Final = 16  # how deep misplaced evidence is looked for in a trust directory
@@ -127,6 +128,12 @@ MISPLACED_FILES: Final = 100_000
 
 FOLDER_NAMES: Final = 1_000_000
 """Names in one folder that is searched for misplaced evidence."""
+
+EVIDENCE_PIECES: Final = 50_000
+"""CRLs and other pieces in the evidence files of one place: a PEM file may hold several."""
+
+PEM_BLOCKS: Final = 10_000
+"""Blocks of one PEM file of CRLs: an association of CAs has some hundreds."""
 
 LOOSE_FILES: Final = 100_000
 """Files in a layout, beside its own, that may be evidence."""
@@ -164,6 +171,10 @@ CBOR_DEPTH: Final = 8
 
 DER_DEPTH: Final = 32
 """Nesting of a DER structure; a timestamp token has some 15."""
+
+DER_CHILDREN: Final = 1000
+"""Elements of one DER structure that are kept at once: most have ten. Longer lists, as that of a CRL, are read
+one by one."""
 
 DER_INTEGER_BYTES: Final = 64
 """Octets of one INTEGER or OBJECT IDENTIFIER that is read as such: serial numbers have at most 20 (RFC 5280)."""

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Final
 
 from airgap import limits
@@ -97,8 +98,11 @@ class Element:
             position = element.end
 
     def children(self) -> tuple[Element, ...]:
-        """The elements inside."""
-        return tuple(self.walk())
+        """The elements inside, within bounds: a hostile list of millions would take minutes and gigabytes."""
+        inside = tuple(islice(self.walk(), limits.DER_CHILDREN + 1))
+        if len(inside) > limits.DER_CHILDREN:
+            raise LimitError(f"{tag_name(self.tag)} holds more than {limits.DER_CHILDREN} elements")
+        return inside
 
     def check_inside(self) -> None:
         """Checks that all inside is DER, also what is not used. Raises FormatError."""

@@ -10,11 +10,12 @@ Chains repeat across thousands of artifacts: parsed certificates and verified pa
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 from typing import Final, NewType
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -208,7 +209,7 @@ def load_certificates(data: bytes) -> tuple[Certificate, ...]:
     if _PEM_BEGIN.search(data):
         return _load_blocks(_pem_blocks(data))
     try:
-        blocks = _der_blocks(data)
+        blocks = list(_der_blocks(data))
     except FormatError as error:
         from airgap.pki.wrong_files import damage_problem, file_problem
 
@@ -417,11 +418,16 @@ def _one_line(where: str) -> FormatError:
 
 
 def parse_readable(data: bytes) -> tuple[Certificate, ...]:
-    """Those certificates of a file that can be read, whatever else it holds; PEM or DER. Never raises."""
+    """Those certificates of a file that can be read, whatever else it holds; PEM or DER. Never raises.
+
+    None of a file that is larger than one of a trust store, and the first ones of one that holds more than that.
+    """
     found: list[Certificate] = []
+    if len(data) > limits.STORE_FILE_BYTES:
+        return ()
     try:
         pem = [content for label, content in _pem_blocks(data) if label.endswith("CERTIFICATE")]
-        blocks = pem if b"-----BEGIN " in data else _der_blocks(data)
+        blocks = pem if b"-----BEGIN " in data else list(islice(_der_blocks(data), limits.STORE_CERTIFICATES))
     except FormatError:
         return ()
     for block in blocks[: limits.STORE_CERTIFICATES]:
@@ -430,16 +436,14 @@ def parse_readable(data: bytes) -> tuple[Certificate, ...]:
     return tuple(found)
 
 
-def _der_blocks(data: bytes) -> list[bytes]:
+def _der_blocks(data: bytes) -> Iterator[bytes]:
     if data and data[0] != der.SEQUENCE:
         raise FormatError(f"holds neither PEM nor DER certificates{_beginning(data)}")
-    blocks: list[bytes] = []
     position = 0
     while position < len(data):
         element = der.element_at(data, position, len(data))
-        blocks.append(element.raw)
+        yield element.raw
         position = element.end
-    return blocks
 
 
 def _beginning(data: bytes) -> str:

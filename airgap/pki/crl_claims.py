@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from airgap import limits
 from airgap.errors import FormatError
 from airgap.parse import der
 from airgap.pki.crl_pem import crl_der
@@ -28,6 +29,8 @@ def claimed_issuer(data: bytes) -> bytes | None:
         if element.tag == der.INTEGER:
             element = der.element_at(data, element.end, len(data))
         name = der.element_at(data, element.end, len(data)).expect(der.SEQUENCE, "crl.issuer")
+        if len(name.value) > limits.CRL_FRAME_BYTES:
+            return None
         said = name_text(read_name(name, "crl.issuer"))
     except FormatError:
         return None

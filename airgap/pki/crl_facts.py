@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Final, Self, TypeVar
 
 from airgap import limits
-from airgap.errors import FormatError
+from airgap.errors import FormatError, LimitError
 from airgap.hashing import fingerprint
 from airgap.parse import der
 from airgap.pki.crl_pem import crl_der
@@ -169,6 +169,9 @@ class CrlParts:
         revoked = fields.maybe(der.SEQUENCE)
         explicit = fields.maybe(der.context(0))
         fields.end()
+        frame = len(data) - (len(revoked.value) if revoked else 0)
+        if frame > limits.CRL_FRAME_BYTES:  # else names and extensions would be read for hours
+            raise LimitError(f"the CRL has {frame} bytes beside its entries, more than {limits.CRL_FRAME_BYTES}")
         if explicit and version == 1:
             raise FormatError("has extensions, which version 1 does not know", where="crl")
         extensions, unread = _told_apart(explicit)

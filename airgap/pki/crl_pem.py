@@ -39,10 +39,12 @@ def split_pem(data: bytes) -> tuple[bytes, ...]:
     """Each PEM block "X509 CRL" of `data`, if there are several (as nginx and Apache need); else `data` itself.
 
     Certificates and text between them are left out. Other content between them that may be evidence is returned as a
-    piece that no reader accepts: it may be a damaged or cut CRL.
+    piece that no reader accepts: it may be a damaged or cut CRL. Raises LimitError.
     """
     if data[:1] == b"\x30":
         return (data,)
+    if (count := data.count(b"-----BEGIN ")) > limits.PEM_BLOCKS:
+        raise LimitError(f"holds {count} PEM blocks, more than {limits.PEM_BLOCKS}")
     from airgap.pki.wrong_files import may_hide_more
 
     blocks = [match[0] for match in _PEM.finditer(data)]

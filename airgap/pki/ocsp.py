@@ -99,7 +99,7 @@ class OcspResponse:
             raise FormatError("is not 1", where="ocsp.version")
         name, key_hash = _responder(fields.any("responderID"))
         produced_at = fields.any("producedAt").generalized_time("ocsp.producedAt", fractions=False)
-        singles = fields.take(der.SEQUENCE, "responses").children()
+        singles = fields.take(der.SEQUENCE, "responses").walk()
         extensions = fields.maybe(der.context(1))
         fields.end()
         _, doubt = read_known_extensions(extensions, "ocsp.responseExtensions", frozenset())

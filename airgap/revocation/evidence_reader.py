@@ -35,7 +35,11 @@ def read_evidence(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | Certific
         return
     if piece.unsigned is not None and piece.unsigned == Digest.of(data):
         piece = replace(piece, trusted=False)
-    blocks = split_pem(data)
+    try:
+        blocks = split_pem(data)
+    except LimitError as error:
+        yield _beyond_bounds(piece, _unread(piece, FormatError(f"it {error}")))
+        return
     if len(blocks) > 1:  # another block in a file with a CRL must be a CRL
         piece = replace(piece, expected=True)
     for number, block in enumerate(blocks):
@@ -103,9 +107,12 @@ def _identify(
     ):
         return unusable(name, said.problem, remedy=said.remedy, folder=piece.folder)
     unread = replace(_unread(piece, said), issuer=issuer, key=key, whole_key=whole_key(key))
-    if isinstance(begun, LimitError) and not piece.trusted and piece.unsigned is None:
-        return replace(unread, trusted=True, in_target=True)
-    return unread
+    return _beyond_bounds(piece, unread) if isinstance(begun, LimitError) else unread
+
+
+def _beyond_bounds(piece: EvidenceFile, unread: UnreadableEvidence) -> UnreadableEvidence:
+    """What is larger than what is read, which is not left out in a target, either: it may be genuine."""
+    return unread if piece.trusted or piece.unsigned is not None else replace(unread, trusted=True, in_target=True)
 
 
 def _unread(piece: EvidenceFile, error: FormatError) -> UnreadableEvidence:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+from airgap import limits
 from airgap.once import Once
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_key
@@ -197,20 +198,19 @@ class _Sorted(NamedTuple):
         told: list[Problem] = list(notices)
         misplaced: list[MisplacedEvidence] = []
         responders: list[Certificate] = []
-        for piece in pieces:
-            for found in read_evidence(piece):
-                if isinstance(found, Certificate):
-                    responders.append(found)
-                elif piece.misplaced and isinstance(found, CrlFile | OcspFile):
-                    misplaced.append(MisplacedEvidence(file=found, folder=piece.folder))
-                elif isinstance(found, CrlFile):
-                    crls.append(found)
-                elif isinstance(found, OcspFile):
-                    responses.append(found)
-                elif isinstance(found, UnreadableEvidence):
-                    left.append(found)
-                else:
-                    told.append(found)
+        for piece, found in _read_bounded(pieces):
+            if isinstance(found, Certificate):
+                responders.append(found)
+            elif piece.misplaced and isinstance(found, CrlFile | OcspFile):
+                misplaced.append(MisplacedEvidence(file=found, folder=piece.folder))
+            elif isinstance(found, CrlFile):
+                crls.append(found)
+            elif isinstance(found, OcspFile):
+                responses.append(found)
+            elif isinstance(found, UnreadableEvidence):
+                left.append(found)
+            else:
+                told.append(found)
         by_issuer: defaultdict[tuple[object, ...], list[CrlFile]] = defaultdict(list)
         for crl in sorted(crls, key=lambda file: (file.facts.age, file.name), reverse=True):
             by_issuer[name_key(crl.facts.issuer)].append(crl)
@@ -229,6 +229,31 @@ class _Sorted(NamedTuple):
             responders=tuple(responders),
             trusted=tuple(file for file in (*crls, *responses, *(item.file for item in misplaced)) if file.trusted),
         )
+
+
+def _read_bounded(
+    pieces: Iterable[EvidenceFile],
+) -> Iterator[tuple[EvidenceFile, CrlFile | OcspFile | Certificate | UnreadableEvidence | Problem]]:
+    """The content of the files; beyond the bound that there is more, which may be about any certificate."""
+    left = limits.EVIDENCE_PIECES
+    for piece in pieces:
+        for found in read_evidence(piece):
+            if not left:
+                yield (
+                    piece,
+                    UnreadableEvidence(
+                        name=safe(piece.name),
+                        origin=piece.origin,
+                        problem=f"it comes after {limits.EVIDENCE_PIECES} pieces of evidence, and more are not read",
+                        trusted=True,
+                        folder=piece.folder,
+                        in_target=not piece.trusted,
+                        remedy="Take out superseded evidence.",
+                    ),
+                )
+                return
+            left -= 1
+            yield piece, found
 
 
 def _by_serial(responses: Sequence[OcspFile]) -> Mapping[int, tuple[OcspFile, ...]]:

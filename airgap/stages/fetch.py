@@ -22,7 +22,7 @@ from airgap.collection.coverage import Attempt, AttemptResult, EvidenceWritten, 
 from airgap.collection.evidence_writer import EvidenceWriter
 from airgap.collection.gather import MALFORMED, UNNEEDED, Gatherer
 from airgap.collection.packing import pack_evidence
-from airgap.errors import AirgapError, FormatError, UsageError
+from airgap.errors import AirgapError, FormatError, LimitError, UsageError
 from airgap.files import read_regular, reading_problem
 from airgap.net.artifacts import Artifacts, RegistryArtifact, Wanted, open_artifact
 from airgap.net.credentials import Credentials
@@ -218,7 +218,7 @@ class _Fetch:
                 )
             self._offered += files
             by_hand.update(source for source, _ in files)
-        single = [(source, block) for source, data in self._offered for block in split_pem(data)]
+        single = [(source, block) for source, data in self._offered for block in _pieces(data)]
         self.gatherer = self._gatherer([_offered_file(source, data) for source, data in single])
         for source, data in sorted(single, key=lambda item: _age(item[1])):
             attempt = self.gatherer.take(data, source, self.chains.asked)
@@ -444,6 +444,14 @@ def _cannot_read(path: Path, error: FormatError) -> UsageError:
 
 def _cannot_list(error: OSError) -> None:
     raise UsageError(f"{safe(error.filename)} cannot be listed: {reading_problem(error)}") from None
+
+
+def _pieces(data: bytes) -> tuple[bytes, ...]:
+    """The CRLs of a file; a file that holds too many is refused as a whole where it is taken."""
+    try:
+        return split_pem(data)
+    except LimitError:
+        return (data,)
 
 
 def _offered_file(source: str, data: bytes) -> EvidenceFile:
