@@ -229,7 +229,7 @@ def _unproven(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided
 def _may_list(crl: Crl, query: RevocationQuery) -> bool:
     """Whether a CRL with the name of the issuer lists the certificate, without a check of its signature."""
     try:
-        return bool(crl.entries(query.certificate))
+        return any(entry.doubt or entry.reason != REMOVED for entry in crl.entries(query.certificate))
     except Undecided:
         return True
 

@@ -504,6 +504,16 @@ def test_a_crl_of_another_key_of_the_same_name_that_lists_the_certificate_is_in_
     assert replace(pile, trusted=False).reason() == "good"  # whoever packed the target could have made it
 
 
+def test_a_crl_of_another_key_of_the_same_name_that_removes_the_certificate_leaves_no_doubt() -> None:
+    """It was said to revoke the certificate."""
+    twin = issue("intermediate", issuer=LEAF.root, subject=ca(LEAF).subject, slot=7)
+    removed = entry(LEAF.serial, reason="removeFromCRL")
+    pile = Pile(LEAF, {"a": clean(), "b": crl(twin, revoked=[removed], delta_base=1, number=2)}, trusted=True)
+    assert pile.reason() == "good"
+    unclear = entry(LEAF.serial, reason="removeFromCRL", extra=[UNKNOWN_CRITICAL])
+    assert replace(pile, crls={**pile.crls, "b": crl(twin, revoked=[unclear])}).reason() == "revocation.crl.signature"
+
+
 def test_a_revocation_counts_before_a_hold() -> None:
     """REV-4."""
     leaf = Pki().code_chain(depth=3, leaf={"crl_urls": [URL]})
