@@ -29,7 +29,10 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.crl_facts import CrlFacts
 from airgap.pki.distinguished_names import same_name
+from airgap.pki.revoked import INVALIDITY_DATE, REASON_CODE
 from airgap.pki.single_response import SingleResponse
+from airgap.pki.uris import uri_key
+from airgap.revocation.clearing_crls import ALL_REASONS
 from airgap.revocation.damage import contradicts, is_damaged
 from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.evidence_files import CrlFile, OcspFile
@@ -42,6 +45,8 @@ if TYPE_CHECKING:  # imported only when there is a CRL with entries
 
 _VERSION = 2
 _PASSING = frozenset({HOLD, REMOVED})
+_UNDERSTOOD = frozenset({REASON_CODE, INVALIDITY_DATE})
+"""Extensions of an entry that may be critical."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +224,7 @@ class _Cache:
             self._check_clears(base, url)
             delta = self._delta(base) if base.freshest else None
             found = _Chosen(url, (newest, base), delta)
+            self._check_decides(newest, url)
             self._check_says_all(found)
             self._note_unchecked(found)
         except _MilderError as error:
@@ -264,6 +270,22 @@ class _Cache:
             raise _MilderError("lists a negative serial number, which notation takes for that of no certificate")
         if problem := _scope_problem(crl, url):  # CRL-8: scopes count
             raise _MilderError(f"{problem}, which notation does not look at")
+
+    def _check_decides(self, chosen: CrlFile, url: str) -> None:
+        """Checks that no newer CRL of another scope would be asked here for a certificate, and leave it undecided."""
+        for file in self.evidence.crls(chosen.facts.issuer):
+            if file.facts.is_delta or file.facts.age <= chosen.facts.age or not _may_decide(file, url, chosen):
+                continue
+            due = file.facts.next_update
+            if due is None or due <= self.at:
+                stale = f"was due on {iso(due)}" if due else "names no nextUpdate"
+                raise _MilderError(f"is newer than {chosen.name}, and {stale}", file.name)
+            if file.facts.names_delta:
+                try:
+                    self._delta(file.load())
+                except _MilderError as error:
+                    problem = f"is newer than {chosen.name}, and needs a delta CRL: {error.problem}"
+                    raise _MilderError(problem, file.name) from None
 
     def _delta(self, base: Crl) -> tuple[CrlFile, Crl]:
         """CACHE-5: without the delta that a CRL names notation judges by the base alone."""
@@ -415,6 +437,32 @@ def _scope_problem(crl: Crl, url: str) -> str | None:
     return None
 
 
+def _may_decide(file: CrlFile, url: str, chosen: CrlFile) -> bool:
+    """Whether a CRL may answer for a certificate that names `url`, as `chosen` does, and the newest decides.
+
+    One that names other URLs alone answers for certificates that name them, too, so that notation needs another CRL.
+    """
+    if file.facts.stream == chosen.facts.stream or _has_another_key(file.facts, chosen.facts):
+        return False
+    try:
+        crl = file.load()
+        crl.check_clears()
+    except (FormatError, Undecided):
+        return False
+    if crl.version != _VERSION or signature_scheme(crl.signature_algorithm) is None:
+        return False
+    scope = crl.scope
+    if scope is None:
+        return True
+    uris = [uri_key(uri.encode()) for uri in scope.name.uris] if scope.name else []
+    is_for_all_reasons = scope.reasons is None or scope.reasons >= ALL_REASONS
+    return is_for_all_reasons and (not uris or uri_key(url.encode()) in uris)
+
+
+def _has_another_key(one: CrlFacts, other: CrlFacts) -> bool:
+    return None not in {one.authority_key, other.authority_key} and one.authority_key != other.authority_key
+
+
 def _entries(crl: Crl) -> Iterator[_Entry]:
     """The entries of a CRL. Raises FormatError."""
     from cryptography import x509
@@ -430,11 +478,13 @@ def _reason(entry: x509.RevokedCertificate) -> str | None:
     from cryptography import x509
 
     try:
+        if any(item.critical and item.oid.dotted_string not in _UNDERSTOOD for item in entry.extensions):
+            return None
         return entry.extensions.get_extension_for_class(x509.CRLReason).value.reason.value
     except x509.ExtensionNotFound:
         return None
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        return None  # an unreadable entry counts as the worst case
+        return None  # an entry that is not understood counts as the worst case
 
 
 def _invalid_since(entry: x509.RevokedCertificate) -> datetime | None:

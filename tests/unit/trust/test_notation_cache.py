@@ -29,7 +29,7 @@ from airgap.trust.notation_cache import NotationCache, notation_cache
 from tests.support import asn1
 from tests.support.crls import crl, entry, pem, scope
 from tests.support.evidence import spoilt
-from tests.support.extensions import Extension
+from tests.support.extensions import UNKNOWN_CRITICAL, Extension
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Issued, Pki, issue, key_identifier
 from tests.support.scenario import SIGNING_CRL, TSA_CRL, with_everything
@@ -85,6 +85,28 @@ def test_exports_a_valid_crl(tmp_path: Path) -> None:
                 "a.crl": made(freshest=[DELTA_URL], revoked=[HELD]),
                 "d.crl": made(number=6, delta_base=5, revoked=[entry(7, reason="removeFromCRL", at=AT - 2 * DAY)]),
                 "old.crl": made(number=4, this_update=AT - 5 * DAY, revoked=[HELD]),
+            },
+            {"a.crl": made(scope=scope(uris=[URL])), "c.crl": made(number=6, this_update=AT - DAY / 2)},
+            {
+                "a.crl": made(scope=scope(uris=[URL])),
+                "c.crl": made(number=6, this_update=AT - DAY / 2, freshest=[DELTA_URL]),
+                "d.crl": made(number=7, delta_base=6, this_update=AT - DAY / 2),
+            },
+            {
+                "a.crl": made(scope=scope(uris=[URL])),
+                "c.crl": made(number=4, this_update=AT - 2 * DAY, next_update=AT - DAY),
+            },
+            {
+                "a.crl": made(scope=scope(uris=[URL])),
+                "c.crl": made(
+                    number=6, this_update=AT - DAY / 2, next_update=AT - DAY / 4, scope=scope(uris=["http://x.example"])
+                ),
+            },
+            {
+                "a.crl": made(scope=scope(uris=[URL])),
+                "c.crl": made(
+                    issue("root", slot=4, subject=CA.subject), this_update=AT - DAY / 2, next_update=AT - DAY / 4
+                ),
             },
             {"a.crl": GOOD, "b.crl": made(STRANGER, revoked=[7])},
         ]
@@ -167,6 +189,31 @@ MILDER: dict[str, dict[str, bytes]] = {
     },
     "a CRL is damaged in its list": {"a.crl": GOOD, "b.crl": spoilt(made(number=4, revoked=[7]))},
     "an OCSP response is damaged": {"a.crl": GOOD, "r.ors": spoilt(ocsp_response(LEAF))},
+    "a newer one of another scope is stale": {
+        "a.crl": made(scope=scope(uris=[URL])),
+        "b.crl": made(number=6, this_update=AT - DAY / 2, next_update=AT - DAY / 4),
+    },
+    "a newer one of another scope names no end": {
+        "a.crl": made(scope=scope(uris=[URL])),
+        "b.crl": made(number=6, this_update=AT - DAY / 2, next_update=None, scope=scope(only_user=True)),
+    },
+    "a newer one of another scope lacks its delta": {
+        "a.crl": made(scope=scope(uris=[URL])),
+        "b.crl": made(
+            number=6,
+            this_update=AT - DAY / 2,
+            freshest=[DELTA_URL],
+            scope=scope(uris=[URL.replace(".example", ".example:80"), "http://other.example"]),
+        ),
+    },
+    "an older one removes, in an entry that is not understood": {
+        "a.crl": GOOD,
+        "b.crl": made(
+            number=4,
+            this_update=AT - 3 * DAY,
+            revoked=[entry(7, reason="removeFromCRL", extra=[UNKNOWN_CRITICAL])],
+        ),
+    },
     "a file that is nothing": {"a.crl": GOOD, "b.crl": b"-----BEGIN X509 CRL-----\nAAAA"},
 }
 
