@@ -132,10 +132,11 @@ class Crl(CrlFacts):
             self._refuse(
                 "revocation.crl.issuer",
                 f"is from {quoted(issuer.subject_text)}, whose key usage does not allow it to sign CRLs",
+                MADE_SO,
             )
         self._verify(issuer, strict=True)
         if self.version != VERSION:
-            self._refuse("revocation.crl.malformed", f"has version {self.version}, not {VERSION}")
+            self._refuse("revocation.crl.malformed", f"has version {self.version}, not {VERSION}", MADE_SO)
 
     def _check_named(self, issuer: Certificate) -> None:
         if not same_name(self.issuer, issuer.subject):
@@ -152,10 +153,19 @@ class Crl(CrlFacts):
             guarded(verify, self.signature_algorithm, issuer.public_key, self._signature, self._signed.raw)
         except UnverifiedError as error:
             self._check_key_named(issuer)
-            self._refuse("revocation.crl.signature", f"is not valid: its signature {error.problem}")
+            remedy = MADE_SO if strict and self._is_intact(issuer) else ""
+            self._refuse("revocation.crl.signature", f"is not valid: its signature {error.problem}", remedy)
         except FormatError as error:
             self._refuse("revocation.crl.signature", f"is not valid: its signature {error}")
         self._verified.add((issuer.fingerprint, strict))
+
+    def _is_intact(self, issuer: Certificate) -> bool:
+        """Whether the key of `issuer` signed it, by whatever algorithm."""
+        try:
+            self.verify_intact(issuer)
+        except Undecided:
+            return False
+        return True
 
     def _check_key_named(self, issuer: Certificate) -> None:
         """Raises the better error for a CRL that claims another key than that of `issuer`."""
@@ -206,7 +216,7 @@ class Crl(CrlFacts):
         """
         self.check_understood()
         if problem := self.why_unfit_for(base):
-            self._refuse("revocation.crl.delta", problem)
+            self._refuse("revocation.crl.delta", problem, MADE_SO if base.number is None else "")
 
     def entries(self, certificate: Certificate) -> tuple[RevokedEntry, ...]:
         """All entries for `certificate`, in their order; empty if it is not listed. Some may be in doubt.

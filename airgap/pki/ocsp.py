@@ -273,7 +273,10 @@ class OcspResponse:
             # at signing and at the judged time: an expired certificate cannot clear anything
             self._check_valid(candidate, self.produced_at, "and the answer was made")
             self._check_valid(candidate, at, "and the answer was needed")
-        self._check_signature(verify_identified, candidate)
+        try:
+            self._check_signature(verify_identified, candidate)
+        except Undecided as error:
+            raise error.advising(MADE_SO if self.is_signed_by(candidate) else "") from None
         return Responder(certificate=candidate, delegated=delegated, no_check=NO_CHECK in candidate.extensions)
 
     def _check_signature(self, verify: Callable[[bytes, PublicKey, bytes, bytes], None], signer: Certificate) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from airgap.errors import Undecided
 from airgap.pki.certificate import Certificate
+from airgap.reasons import MADE_SO
 from airgap.revocation.ages import EvidenceAges
 from airgap.revocation.condemning import CondemningEvidence, why_harmless
 from airgap.revocation.evidence_files import Evidence, OcspFile
@@ -99,7 +100,8 @@ class ClearingResponses:
         if single is None:
             raise Undecided("revocation.ocsp.missing", f"{file.name} does not answer for {query.who}", **named)
         if single.doubt:  # OCSP-6: an unknown critical extension
-            raise Undecided("revocation.ocsp.malformed", f"{file.name}: the OCSP response {single.doubt}", **named)
+            text = f"{file.name}: the OCSP response {single.doubt}"
+            raise Undecided("revocation.ocsp.malformed", text, **named).advising(MADE_SO)
         self._ages.check_made(query, file.dated(single))
         judged = query.moment.judged
         try:

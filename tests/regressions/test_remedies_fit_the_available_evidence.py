@@ -12,7 +12,7 @@ import pytest
 from airgap.parse.time import iso
 from tests.support.command import run_here
 from tests.support.crls import crl, scope
-from tests.support.extensions import FRESHEST_CRL, UNKNOWN_CRITICAL, Point, points
+from tests.support.extensions import FRESHEST_CRL, UNKNOWN_CRITICAL, KeyUsage, Point, points
 from tests.support.names import harbour
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Pki, issue
@@ -98,9 +98,53 @@ def _has_a_responder_without_its_usage() -> Scene:
     return scene
 
 
+def _crl_is_signed_with_sha1() -> Scene:
+    scene = scene_with(crl_urls=[CRL])
+    scene.crls["a.crl"] = crl(scene.signature.leaf.root, hash_name="sha1")
+    return scene
+
+
+def _crl_has_version_1() -> Scene:
+    scene = scene_with(crl_urls=[CRL])
+    scene.crls["a.crl"] = crl(scene.signature.leaf.root, version=None)
+    return scene
+
+
+def _ca_may_not_sign_crls() -> Scene:
+    scene = Scene()
+    scene.sign_with(issue("leaf", issuer=issue("root", key_usage=KeyUsage(("keyCertSign",))), crl_urls=[CRL]))
+    scene.crls["a.crl"] = crl(scene.signature.leaf.root)
+    return scene
+
+
+def _base_has_no_number() -> Scene:
+    scene = scene_with(crl_urls=[CRL])
+    root = scene.signature.leaf.root
+    scene.crls = {"a.crl": crl(root, number=None, freshest=[DELTA]), "d.crl": crl(root, number=2, delta_base=1)}
+    return scene
+
+
+def _response_is_signed_with_sha1() -> Scene:
+    scene = scene_with(ocsp_urls=[OCSP])
+    scene.ocsp = {"a.ors": ocsp_response(scene.signature.leaf, hash_name="sha1")}
+    return scene
+
+
+def _response_has_an_unknown_critical_extension() -> Scene:
+    scene = scene_with(ocsp_urls=[OCSP])
+    scene.ocsp = {"a.ors": ocsp_response(scene.signature.leaf, response_extensions=[UNKNOWN_CRITICAL])}
+    return scene
+
+
 @pytest.mark.parametrize(
     "made",
     [
+        _crl_is_signed_with_sha1,
+        _crl_has_version_1,
+        _ca_may_not_sign_crls,
+        _base_has_no_number,
+        _response_is_signed_with_sha1,
+        _response_has_an_unknown_critical_extension,
         _names_a_crl_issuer,
         _names_a_delta_alone,
         _is_indirect,
@@ -109,11 +153,12 @@ def _has_a_responder_without_its_usage() -> Scene:
     ],
 )
 def test_does_not_advise_to_fetch_unusable_evidence_again(tmp_path: Path, made: Callable[[], Scene]) -> None:
-    """The advice was to fetch the current one."""
+    """The advice was to fetch the current one, or to remove it as damaged."""
     code, text = judged(made().write(tmp_path))
     assert code == 15
     assert "To fetch it again does not help" in text
     assert "Fetch" not in text
+    assert "damaged" not in text
 
 
 @pytest.mark.parametrize("kind", ["crl", "ocsp"])
