@@ -114,7 +114,9 @@ class PlaceAsker:
             except Undecided as error:
                 return self._gatherer.note([asked], failure(url, "ocsp", AttemptResult.FAILED, error))
             with self._gatherer.lock:
-                return self._gatherer.note([asked], self._gatherer.keep_ocsp(data, url, asked, issuer))
+                attempt = self._gatherer.keep_ocsp(data, url, asked, issuer)
+                self._gatherer.downloaded(data, url, [asked], attempt)
+                return self._gatherer.note([asked], attempt)
 
         self._ask_in_turn(asked.certificate.ocsp_urls, [asked], ask)
 
@@ -164,6 +166,7 @@ class PlaceAsker:
             path.unlink(missing_ok=True)
         with self._gatherer.lock:
             attempt, crl = self._gatherer.take_crl(data, uri, place.issuers, place.asked, uris, check)
+            self._gatherer.downloaded(data, uri, place.asked, attempt)
             return self._gatherer.note(place.asked, attempt), crl
 
     def _ask_in_turn(

@@ -66,6 +66,9 @@ class Gatherer:
         """Certificates for which some place answered, and its newest answer was refused."""
         self.in_turn: Final[list[tuple[Sequence[CertificateToCheck], Sequence[Attempt]]]] = []
         """The attempts at places that should all have the same answer."""
+        self._unproven: Final[list[tuple[Attempt, EvidenceFile]]] = []
+        """Downloads that are not kept, as they could not be proven when they came."""
+        self._unproven_bytes = 0
         self._left: Final[list[_Response]] = []
         self._left_bytes = 0
         self._again: Final[dict[Attempt, Attempt]] = {}
@@ -85,6 +88,28 @@ class Gatherer:
     def latest(self, attempt: Attempt) -> Attempt:
         """The attempt as it is after `finish`."""
         return self._again.get(attempt, attempt)
+
+    def downloaded(self, data: bytes, source: str, asked: Iterable[CertificateToCheck], attempt: Attempt) -> None:
+        """Remember what came from a place of the certificates, where it is evidence that could not be proven.
+
+        Beyond the bound it is not remembered, and these certificates count as not answered.
+        """
+        if attempt.outcome is not AttemptResult.REFUSED or attempt.file or attempt.reason in MALFORMED.values():
+            return
+        self._unproven_bytes += len(data)
+        if self._unproven_bytes > limits.BOX_EVIDENCE_BYTES:
+            self.unanswered.update(dict.fromkeys(asked))
+            return
+        file = EvidenceFile(safe(source), "downloaded evidence", partial(bytes, data), trusted=True)
+        self._unproven.append((attempt, file))
+
+    def unproven_downloads(self) -> list[EvidenceFile]:
+        """Downloads that are still not proven after `finish`.
+
+        They are judged as if they were in the trust directory: there an unproven "revoked" leaves the answer open.
+        """
+        latest = ((self.latest(attempt), file) for attempt, file in self._unproven)
+        return [file for attempt, file in latest if attempt.outcome is AttemptResult.REFUSED and attempt.file is None]
 
     def _prove_again(self) -> None:
         refused = [left for left in self._left if left.attempt.outcome is AttemptResult.REFUSED]

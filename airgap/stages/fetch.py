@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -222,7 +222,9 @@ class _Fetch:
         self.gatherer = self._gatherer([_offered_file(source, data) for source, data in single])
         for source, data in sorted(single, key=lambda item: _age(item[1])):
             attempt = self.gatherer.take(data, source, self.chains.asked)
-            self._took.append((attempt, _offered_file(source, data)))
+            # what a person names is judged as in the trust directory; unread files are told apart
+            trusted = source in by_hand and attempt.reason not in MALFORMED.values()
+            self._took.append((attempt, replace(_offered_file(source, data), trusted=trusted)))
         self._offered.clear()
         malformed = [item.source for item, _ in self._took if item.reason in MALFORMED.values()]
         self._unreadable = tuple(dict.fromkeys(source for source in malformed if source in by_hand))
@@ -322,7 +324,8 @@ class _Fetch:
         others = [self._trust.evidence] if self._trust and not request.directory else []
         # a verifier uses what is not kept where the targets are
         left = [file for attempt, file in self._took if attempt.outcome is AttemptResult.REFUSED]
-        refused = EvidencePool([*left, *self._certificates], unread=self._unread)
+        unproven = self.gatherer.unproven_downloads()
+        refused = EvidencePool([*left, *unproven, *self._certificates], unread=self._unread)
         certificates = cover(
             self.chains.asked,
             responders,
