@@ -67,7 +67,7 @@ class Gatherer:
         self.in_turn: Final[list[tuple[Sequence[CertificateToCheck], Sequence[Attempt]]]] = []
         """The attempts at places that should all have the same answer."""
         self._unproven: Final[list[tuple[Attempt, EvidenceFile]]] = []
-        """Downloads that are not kept, as they could not be proven when they came."""
+        """Downloaded revocations that are not kept, as they could not be proven when they came."""
         self._unproven_bytes = 0
         self._left: Final[list[_Response]] = []
         self._left_bytes = 0
@@ -90,11 +90,11 @@ class Gatherer:
         return self._again.get(attempt, attempt)
 
     def downloaded(self, data: bytes, source: str, asked: Iterable[CertificateToCheck], attempt: Attempt) -> None:
-        """Remember what came from a place of the certificates, where it is evidence that could not be proven.
+        """Remember what came from a place of the certificates, if it is an unproven revocation of one of them.
 
         Beyond the bound it is not remembered, and these certificates count as not answered.
         """
-        if attempt.outcome is not AttemptResult.REFUSED or attempt.file or attempt.reason in MALFORMED.values():
+        if attempt.outcome is not AttemptResult.REFUSED or attempt.file or not may_revoke(data, asked):
             return
         self._unproven_bytes += len(data)
         if self._unproven_bytes > limits.BOX_EVIDENCE_BYTES:
@@ -104,9 +104,9 @@ class Gatherer:
         self._unproven.append((attempt, file))
 
     def unproven_downloads(self) -> list[EvidenceFile]:
-        """Downloads that are still not proven after `finish`.
+        """Revocations that were downloaded and are still not proven after `finish`.
 
-        They are judged as if they were in the trust directory: there an unproven "revoked" leaves the answer open.
+        They are judged as if they were in the trust directory: there they leave the answer open.
         """
         latest = ((self.latest(attempt), file) for attempt, file in self._unproven)
         return [file for attempt, file in latest if attempt.outcome is AttemptResult.REFUSED and attempt.file is None]
@@ -349,6 +349,16 @@ def _no_evidence(data: bytes, wanted: NeededFile) -> Undecided:
     """Says what an offered file is if it is neither a CRL nor an OCSP response, and what to do."""
     problem = problem_of_evidence(data, wanted, None)
     return Undecided(MALFORMED[wanted], f"{problem}. {problem.remedy}".rstrip(". "))
+
+
+def may_revoke(data: bytes, asked: Iterable[CertificateToCheck]) -> bool:
+    """Whether evidence, proven or not, says or may say that one of these certificates is revoked."""
+    crl, response = _parsed(data)
+    if crl is not None:
+        return any(item.is_listed_by(crl) for item in asked)
+    return response is not None and any(
+        single.status == "revoked" for item in asked for single in response.statements(item.certificate, *item.issuers)
+    )
 
 
 UNNEEDED: Final = "evidence.unneeded"

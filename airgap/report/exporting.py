@@ -23,12 +23,16 @@ class ExportReport(Report):
     tool: Literal["notation", "containers-policy"]
     exported: Exported
     accept_omissions: bool = False
-    """Whether omissions are accepted (`--accept-omissions`)."""
+    """Whether omissions, and files that were not checked, are accepted (`--accept-omissions`)."""
 
     @property
     def exit_code(self) -> int:
-        """20 if something was left out and that is not accepted."""
-        return ExitCode.PARTIAL if self.exported.omissions and not self.accept_omissions else ExitCode.OK
+        """20 if something was left out, 15 if something was not checked, and that is not accepted."""
+        if self.accept_omissions:
+            return ExitCode.OK
+        if self.exported.omissions:
+            return ExitCode.PARTIAL
+        return ExitCode.INDETERMINATE if self.exported.unchecked else ExitCode.OK
 
     def document(self) -> Json:
         """The files, and what was left out."""
@@ -42,16 +46,18 @@ class ExportReport(Report):
             "omissions": [
                 {"file": item.file, "url": item.url or None, "problem": item.problem} for item in done.omissions
             ],
+            "unchecked": list(done.unchecked),
             "use_by": moment(done.use_by),
         }
 
     def lines(self, style: Style) -> Iterable[str]:  # noqa: ARG002 - plain lines
         """The number of files, what was left out, and how to use them."""
         done = self.exported
-        whole = "EXPORTED IN PART" if done.omissions else "EXPORTED"
+        whole = "EXPORTED IN PART" if done.omissions else "EXPORTED, NOT CHECKED" if done.unchecked else "EXPORTED"
         lines = [f"{whole}: {count(len(done.files), 'file')} for {self.tool} in {done.folder}."]
         word = "left out" if self.tool == "notation" else "milder"
         lines += [f"  {word} {item.sentence}" for item in done.omissions]
+        lines += [f"  not checked {text}" for text in done.unchecked]
         lines += [f"  note {text}" for text in done.notes]
         if self.tool == "notation":
             folder = done.folder

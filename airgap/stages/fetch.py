@@ -20,7 +20,7 @@ from airgap.collection.asking import PlaceAsker
 from airgap.collection.chains import CollectedChains, collect_chains, merged
 from airgap.collection.coverage import Attempt, AttemptResult, EvidenceWritten, FetchOutcome, cover
 from airgap.collection.evidence_writer import EvidenceWriter
-from airgap.collection.gather import MALFORMED, UNNEEDED, Gatherer
+from airgap.collection.gather import MALFORMED, UNNEEDED, Gatherer, may_revoke
 from airgap.collection.packing import pack_evidence
 from airgap.errors import AirgapError, FormatError, LimitError, UsageError
 from airgap.files import read_regular, reading_problem
@@ -222,8 +222,8 @@ class _Fetch:
         self.gatherer = self._gatherer([_offered_file(source, data) for source, data in single])
         for source, data in sorted(single, key=lambda item: _age(item[1])):
             attempt = self.gatherer.take(data, source, self.chains.asked)
-            # what a person names is judged as in the trust directory; unread files are told apart
-            trusted = source in by_hand and attempt.reason not in MALFORMED.values()
+            # a revocation that a person offers is judged as in the trust directory, whether or not it is proven
+            trusted = source in by_hand and may_revoke(data, self.chains.asked)
             self._took.append((attempt, replace(_offered_file(source, data), trusted=trusted)))
         self._offered.clear()
         malformed = [item.source for item, _ in self._took if item.reason in MALFORMED.values()]

@@ -44,6 +44,8 @@ class Exported:
     """Harmless differences of the other tool."""
     omissions: tuple[Omission, ...] = ()
     """Cases in which the other tool would accept what is refused here: omitted files, or facts that it cannot get."""
+    unchecked: tuple[str, ...] = ()
+    """Exported files that may be damaged, which could not be checked; a sentence each."""
     use_by: datetime | None = None
     """When the first exported CRL goes stale: after that the tool uses the network."""
 
@@ -74,6 +76,7 @@ def export_notation(directory: TrustDirectory, target: Path, *, at: datetime) ->
         files=tuple(files),
         notes=tuple(notes),
         omissions=cache.omissions,
+        unchecked=cache.unchecked,
         use_by=cache.use_by,
     )
 

@@ -76,6 +76,8 @@ class NotationCache:
     omissions: tuple[Omission, ...]
     """Where notation would accept what is refused here, were it not left out or not known to the reader."""
     notes: tuple[str, ...]
+    unchecked: tuple[str, ...] = ()
+    """Exported CRLs that may be damaged, as no certificate of their issuer is available; a sentence each."""
 
 
 def notation_cache(
@@ -183,6 +185,7 @@ class _Cache:
     at: datetime
     omissions: list[Omission] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
     _listed: dict[str, frozenset[_Listing]] = field(default_factory=dict)
 
     def made(self) -> NotationCache:
@@ -194,6 +197,7 @@ class _Cache:
             use_by=min(ends, default=None),
             omissions=tuple(self.omissions),
             notes=tuple(self.notes),
+            unchecked=tuple(dict.fromkeys(self.unchecked)),
         )
 
     def _by_url(self) -> dict[str, list[CrlFile]]:
@@ -236,10 +240,10 @@ class _Cache:
         return found
 
     def _note_unchecked(self, found: _Chosen) -> None:
-        """Notes what may be damaged: notation then refuses what needs it, which is not milder."""
+        """Finds what may be damaged: notation then refuses what needs it, which is not milder."""
         for file, crl in (found.base, *([found.delta] if found.delta else [])):
             if not any(same_name(item.subject, crl.issuer) for item in self.known):
-                self.notes.append(
+                self.unchecked.append(
                     f"{file.name} cannot be checked for damage: no certificate of its issuer is in a trust store"
                 )
 

@@ -238,7 +238,7 @@ def test_a_newer_answer_that_is_not_proven_leaves_a_fetch_incomplete(tmp_path: P
         made = AT - DAY if newer else AT - 5 * DAY
         if kind == "crl":
             renewed = issue("root", slot=4, subject=here.ca.subject)
-            here.web.put("/first", crl(renewed, this_update=made, revoked=[leaf]))
+            here.web.put("/first", crl(renewed, this_update=made, revoked=[leaf] if newer else []))
             here.web.put("/second", here.crl(here.ca, this_update=AT - 3 * DAY))
         else:
             bare = ocsp_response(leaf, responder=issue("ocsp", issuer=here.ca), embed=[], this_update=made)

@@ -249,7 +249,7 @@ def test_the_crl_of_a_ca_that_is_not_in_a_store_is_exported(tmp_path: Path) -> N
 @pytest.mark.parametrize("known", [(), (CA,)])
 def test_reports_a_crl_that_cannot_be_checked_for_damage(tmp_path: Path, known: Sequence[Issued]) -> None:
     cache = cache_of(tmp_path, {"a.crl": GOOD}, known=known)
-    told = [note for note in cache.notes if "a.crl cannot be checked for damage" in note]
+    told = [text for text in cache.unchecked if "a.crl cannot be checked for damage" in text]
     assert (len(cache.files), len(told)) == (1, 0 if known else 1)
 
 

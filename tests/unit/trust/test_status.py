@@ -65,7 +65,7 @@ def test_reports_what_replaces_a_stale_piece(tmp_path: Path, stale: bytes, newer
     """Whatever called itself newer did, also what verify then had no answer by."""
     found = status(tmp_path, {"a.crl": stale, "b.crl": newer})
     assert states(found)[0] == state
-    assert found.is_good is (state == "superseded")
+    assert found.is_good is (state == "superseded" and not found.unchecked)
 
 
 @pytest.mark.parametrize(
@@ -184,16 +184,18 @@ def test_evidence_with_a_damaged_issuer_is_not_good(
 
 
 @pytest.mark.parametrize("place", [CA.subject, key_identifier(CA.key)], ids=["name", "key"])
-def test_damaged_evidence_of_a_ca_outside_of_the_stores_is_not_good(tmp_path: Path, place: bytes) -> None:
+def test_damaged_evidence_of_a_ca_outside_of_the_stores_is_unusable(tmp_path: Path, place: bytes) -> None:
     whole, listing = crl(CA, **NEW), crl(CA, number=9, revoked=[7], **NEW)
-    assert status(tmp_path / "whole", {"a.crl": whole, "b.crl": crl(CA, number=9, **NEW)}).is_good
-    assert not status(tmp_path / "damaged", {"a.crl": whole, "b.crl": flipped(listing, place)}).is_good
+    undamaged = status(tmp_path / "whole", {"a.crl": whole, "b.crl": crl(CA, number=9, **NEW)})
+    assert "unusable" not in states(undamaged)
+    assert "unusable" in states(status(tmp_path / "damaged", {"a.crl": whole, "b.crl": flipped(listing, place)}))
 
 
-def test_pieces_of_another_key_of_the_ca_are_good(tmp_path: Path) -> None:
+def test_pieces_of_another_key_of_the_ca_are_usable(tmp_path: Path) -> None:
     new = issue("root", slot=4, subject=ROOT.subject)
     answer = ocsp_response(issue("intermediate", issuer=new))
-    assert status(tmp_path, {"a.crl": crl(ROOT, **NEW), "b.crl": crl(new, **NEW)}, {"b.ors": answer}).is_good
+    found = status(tmp_path, {"a.crl": crl(ROOT, **NEW), "b.crl": crl(new, **NEW)}, {"b.ors": answer})
+    assert states(found) == ["fresh", "fresh", "fresh"]
 
 
 def test_a_crl_without_identifiers_of_a_ca_of_nearly_the_same_name_is_good(tmp_path: Path) -> None:
@@ -221,7 +223,8 @@ def test_what_cannot_be_checked_for_damage_is_not_called_good(
     report = StatusReport(found, verbose=False)
     (headline,) = report.brief_lines()
     assert headline.startswith(f"NOT CHECKED: {len(unchecked)} of " if unchecked else "GOOD: "), headline
-    assert report.exit_code == 0
+    assert report.exit_code == (15 if unchecked else 0)
+    assert report.document()["good"] is not bool(unchecked)
     assert [piece["checked"] for piece in report.document()["pieces"] if piece["state"] == "fresh"].count(False) == len(
         unchecked
     )
