@@ -56,7 +56,8 @@ def test_an_older_unproven_revocation_leaves_a_gap(tmp_path: Path, kind: str, wa
         by_hand = here.trust / ("ocsp" if kind == "ocsp" else "crls") / offered.name
         by_hand.write_bytes(piece)
         ran = here.verify()
-        assert (ran.code, ran.reasons) == (15, {found.reason})
+        assert ran.code == 15
+        assert list(ran.reasons) == [found.reason]
 
 
 @pytest.mark.parametrize("way", ["download", "--from"])
