@@ -7,7 +7,7 @@ synchronous and safe for threads; a copy runs as many calls at once as it has th
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from airgap import limits
@@ -92,11 +92,9 @@ class RegistrySource:
                 "content.malformed", f"{descriptor.digest}: {error}", digest=str(descriptor.digest)
             ) from None
 
-    def referrers(
-        self, descriptor: Descriptor, *, artifact_types: Collection[str] = (), digest_tags: bool
-    ) -> FoundReferrers:
+    def referrers(self, descriptor: Descriptor, *, digest_tags: bool) -> FoundReferrers:
         """See `Source`: the API, else the tag schema; cosign's tags where asked for."""
-        found = self.finder.find(descriptor.digest, artifact_types=artifact_types, mechanism=self._mechanism)
+        found = self.finder.find(descriptor.digest, mechanism=self._mechanism)
         if not digest_tags:
             return found
         return found.and_more(self.finder.cosign_tags(descriptor.digest, self._few_tags()))

@@ -21,6 +21,7 @@ from airgap.transfer.room import Room
 if TYPE_CHECKING:
     from airgap.collection.coverage import FetchOutcome
     from airgap.report.fetching import FetchReport
+    from airgap.transfer.plan import PlannedArtifact
     from airgap.verifier.outcome import ArtifactOutcome
 
 COPY_SCHEMA = "airgap.copy/1"
@@ -191,9 +192,8 @@ def _artifact_lines(artifact: CopiedArtifact, style: Style) -> Iterator[str]:
         yield from _judged_lines(artifact.judged, style)
     if artifact.planned is None:
         return
-    if artifact.planned.left_out:
-        names = ", ".join(sorted({str(item.platform or "of no platform") for item in artifact.planned.left_out}))
-        yield f"         {style.paint('unsure', 'note')} left out, and recorded as left out: {names}"
+    for text in _not_chosen(artifact.planned):
+        yield f"         {style.paint('unsure', 'note')} {text}"
     for layer in artifact.planned.elsewhere:
         where = f"; it is at {safe(layer.urls[0], limit=160)}" if layer.urls else ""
         text = f"a non-distributable layer did not come along: {layer.digest} ({size(layer.size)}){where}"
@@ -202,6 +202,19 @@ def _artifact_lines(artifact: CopiedArtifact, style: Style) -> Iterator[str]:
         yield f"         {style.paint('bad', 'left behind')} {problem}"
     for note in artifact.planned.notes:
         yield f"         {style.paint('unsure', 'note')} {note}"
+
+
+def _not_chosen(planned: PlannedArtifact) -> Iterator[str]:
+    """What was left out or behind by choice, or not looked for."""
+    if planned.left_out:
+        names = ", ".join(sorted({str(item.platform or "of no platform") for item in planned.left_out}))
+        yield f"left out, and recorded as left out: {names}"
+    kinds = Counter(item.artifact_type or "unknown type" for item in planned.unchosen)
+    if kinds:
+        told = [f"{number} {safe(kind, limit=80)}" for kind, number in sorted(kinds.items())]
+        yield f"{count(len(planned.unchosen), 'referrer')} not chosen and left behind: {some(told, _NAMES)}"
+    if planned.unasked and planned.referrers:  # where none was asked, the line before says so
+        yield f"the referrers of {count(planned.unasked, 'attachment')} were not looked for (--depth)"
 
 
 def _judged_lines(outcome: ArtifactOutcome, style: Style) -> Iterator[str]:
@@ -296,6 +309,14 @@ def _artifact(artifact: CopiedArtifact) -> Json:
             {"digest": str(item.digest), "platform": str(item.platform) if item.platform else None}
             for item in (planned.left_out if planned else ())
         ],
+        "not_chosen": [
+            {
+                "digest": str(item.descriptor.digest),
+                "artifact_type": safe(item.artifact_type) if item.artifact_type else None,
+            }
+            for item in (planned.unchosen if planned else ())
+        ],
+        "not_asked": planned.unasked if planned else 0,
         "elsewhere": [
             {"digest": str(layer.digest), "size": layer.size, "urls": [safe(url) for url in layer.urls]}
             for layer in (planned.elsewhere if planned else ())

@@ -222,6 +222,11 @@ def _title(item: Descriptor) -> str:
     return item.annotations.get(TITLE, "").lower()
 
 
+def is_called_evidence(artifact_type: str | None) -> bool:
+    """Whether this type of an artifact is that of evidence, or a usual name for it."""
+    return artifact_type == EVIDENCE_TYPE or says_evidence(artifact_type or "")
+
+
 def find_proposals(graph: Graph, roots: Iterable[Descriptor], origin: str) -> tuple[Problem, ...]:
     """`trust.proposal` for everything in a target that holds trust stores or a policy; these are never used."""
     notices: dict[Digest, Problem] = {}

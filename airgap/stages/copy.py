@@ -27,7 +27,7 @@ from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, registries_in
 from airgap.reasons import ExitCode
-from airgap.revocation.artifact import called_evidence, possible_evidence
+from airgap.revocation.artifact import called_evidence, is_called_evidence, possible_evidence
 from airgap.signature.stamped_evidence import evidence_of
 from airgap.text import safe
 from airgap.transfer.copied import CopiedArtifact, CopyResult, EvidenceLeft, Totals, added, status_of
@@ -265,6 +265,11 @@ class _Copy:
                 evidence = evidence_of(store, graph, store.name)
                 if names := evidence.not_among(self._planned):
                     yield EvidenceLeft(source=store.name, names=tuple(safe(name, limit=128) for name in names))
+        for item in self._copied:
+            unchosen = item.planned.unchosen if item.planned and not item.from_layout else ()
+            left = [referral.descriptor.digest for referral in unchosen if is_called_evidence(referral.artifact_type)]
+            if names := tuple(str(digest) for digest in left if digest not in self._planned):
+                yield EvidenceLeft(source=item.source, names=names)
 
     def _receive(self, destination: Destination | None) -> list[FoundArtifact]:
         """Receives a layout from standard input: its blobs are in the destination afterwards."""
@@ -513,6 +518,7 @@ class _Copy:
                     status=status_of(planned, error, moved, dry_run=self._request.dry_run),
                     error=error,
                     judged=verdict,
+                    from_layout=item.from_layout,
                 )
             )
         self._totals = added(self._totals, plan, moved, done)

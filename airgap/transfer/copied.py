@@ -43,6 +43,8 @@ class CopiedArtifact:
     error: AirgapError | None = None
     judged: ArtifactOutcome | None = None
     """The verdict that let it be copied, where one was asked for."""
+    from_layout: bool = False
+    """Whether it comes from a layout, of which all evidence is known; else from a registry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +63,12 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceLeft:
-    """The evidence of one source layout that was not copied."""
+    """The evidence of one source that was not copied."""
 
     source: str
-    """The path of the layout, safe to show."""
+    """The path of the layout, or the reference of the artifact in a registry; safe to show."""
     names: tuple[str, ...]
-    """Names of its files, safe to show."""
+    """Names of its files, or in a registry the digests of what was not chosen; safe to show."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

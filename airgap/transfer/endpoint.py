@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -113,12 +113,10 @@ class Source(Blobs, Protocol):
     def manifest(self, descriptor: Descriptor) -> Manifest | Index:
         """A manifest, its digest checked. Raises AirgapError."""
 
-    def referrers(
-        self, descriptor: Descriptor, *, artifact_types: Collection[str] = (), digest_tags: bool
-    ) -> FoundReferrers:
-        """The referrers of a manifest; `digest_tags`: also by cosign's tags. Raises AirgapError if the look-up fails.
+    def referrers(self, descriptor: Descriptor, *, digest_tags: bool) -> FoundReferrers:
+        """All referrers of a manifest; `digest_tags`: also by cosign's tags. Raises AirgapError if the look-up fails.
 
-        Other types than `artifact_types` (empty: all) may be missing in the answer, but not in its count.
+        No type is left out: what is not copied by choice is told.
         """
 
 

@@ -16,7 +16,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.record import bare
 from airgap.oci.tags import cosign_target
-from airgap.transfer.endpoint import Blobs, Entry, FoundReferrers, Source
+from airgap.transfer.endpoint import Blobs, Entry, FoundReferrers, Referral, Source
 from airgap.transfer.platforms import PlatformFilter
 
 Key = tuple[Digest, str, int]
@@ -113,6 +113,10 @@ class PlannedArtifact:
     """Children of indexes that were not chosen, or that the source declares as left out."""
     elsewhere: tuple[Descriptor, ...] = ()
     """Non-distributable layers that the source does not hold: they stay where their URLs are."""
+    unchosen: tuple[Referral, ...] = ()
+    """Listed referrers that are not copied because their types are not chosen."""
+    unasked: int = 0
+    """How many of its manifests, those of referrers included, were not asked for referrers, by choice."""
     problems: tuple[AirgapError, ...] = ()
     """Referrers that are not copied because they could not be looked up or read."""
     notes: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from airgap import limits
@@ -80,6 +80,8 @@ class _Visited:
     """Non-distributable layers that the source does not have."""
     unknown: list[Descriptor] = field(default_factory=list)
     """Listed referrers of unknown media types."""
+    unchosen: list[Referral] = field(default_factory=list)
+    """Listed referrers of types that are not chosen."""
 
 
 class _Answer(NamedTuple):
@@ -169,9 +171,7 @@ class _Planner:
         if not self._looks_at(step):
             return _Answer(manifest, platform=platform, elsewhere=elsewhere)
         try:
-            types = frozenset[str]() if step.inside else self._selection.artifact_types
-            tags = self._selection.digest_tags
-            found = step.source.referrers(descriptor, artifact_types=types, digest_tags=tags)
+            found = step.source.referrers(descriptor, digest_tags=self._selection.digest_tags)
         except AirgapError as error:
             if not self._keep_going:
                 raise
@@ -249,6 +249,7 @@ class _Planner:
             descriptor, kind = referral.descriptor, referral.artifact_type
             # a listing may lack the type: then the manifest decides
             if kind and not self._selection.takes(kind, inside=step.inside):
+                visited.unchosen.append(referral)
                 continue
             if descriptor.is_manifest:
                 following = self._step(step.source, descriptor, step.level + 1, inside=True)
@@ -310,6 +311,8 @@ class _Gathering:
         self._found: dict[Digest, FoundReferrers] = {}
         self._left_out: dict[Digest, Descriptor] = {}
         self._elsewhere: dict[Digest, Descriptor] = {}
+        self._unchosen: dict[Digest, Referral] = {}
+        self._unasked: set[Digest] = set()
         self._indexes: list[_Visited] = []
         self._parents: dict[_Step, _Visited] = {}
         self._problems: list[AirgapError] = []
@@ -438,7 +441,10 @@ class _Gathering:
     def _referrers(self, step: _Step, visited: _Visited) -> Iterator[_Step]:
         found = visited.found
         if found is None:
+            self._unasked.add(visited.descriptor.digest)
             return
+        for referral in visited.unchosen:
+            self._leave(referral)
         self._found.setdefault(found.lookup.subject, found)
         self._notes.extend(found.lookup.notes)
         for problem in found.problems:
@@ -486,7 +492,15 @@ class _Gathering:
         if referral.tag is None and (manifest.subject is None or not manifest.subject.same_content(subject)):
             self._notes.append(f"{digest} is listed as a referrer of {subject.digest} but has another subject")
             return False
-        return self._selection.takes(manifest.artifact_type, inside=step.inside)
+        is_taken = self._selection.takes(manifest.artifact_type, inside=step.inside)
+        if not is_taken:
+            self._leave(replace(referral, artifact_type=manifest.artifact_type))
+        return is_taken
+
+    def _leave(self, referral: Referral) -> None:
+        """Note a referrer that is not chosen. What the copy makes anew by itself is not missed."""
+        if referral.artifact_type not in self._selection.skip_types:
+            self._unchosen.setdefault(referral.descriptor.digest, referral)
 
     def _left_behind(self, problem: AirgapError) -> None:
         if not self._keep_going:
@@ -505,6 +519,8 @@ class _Gathering:
             digest_tags=self._selection.digest_tags,
             left_out=tuple(item for digest, item in sorted(self._left_out.items()) if digest not in digests),
             elsewhere=tuple(item for digest, item in sorted(self._elsewhere.items()) if digest not in digests),
+            unchosen=tuple(item for digest, item in sorted(self._unchosen.items()) if digest not in self._attached),
+            unasked=len(self._unasked - self._found.keys()),
             problems=tuple(self._problems),
             notes=tuple(dict.fromkeys(self._notes)),
         )

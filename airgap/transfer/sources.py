@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -43,13 +43,7 @@ class LayoutSource:
         """See `Source`."""
         return self.graph.manifest(descriptor)
 
-    def referrers(
-        self,
-        descriptor: Descriptor,
-        *,
-        artifact_types: Collection[str] = (),  # noqa: ARG002
-        digest_tags: bool,  # noqa: ARG002
-    ) -> FoundReferrers:
+    def referrers(self, descriptor: Descriptor, *, digest_tags: bool) -> FoundReferrers:  # noqa: ARG002
         """All forms at once: a layout is read as a whole, so cosign's tags are always included."""
         problems: list[ContentProblem] = []
         referrals = tuple(

@@ -9,8 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
+from airgap.oci.descriptor import IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.open import open_layout
+from airgap.oci.record import FoundRecord, listed_records
+from airgap.revocation.artifact import EVIDENCE_TYPE
 from tests.copy.test_trust import stamp_another
 from tests.regressions.test_evidence_of_a_target_counts_wherever_it_lies import LEAF, REVOKING, attach
 from tests.support.command import run_here
@@ -133,3 +136,43 @@ def test_names_the_other_loose_files_beside_an_unreadable_one(tmp_path: Path) ->
     assert verify(written, written.layout) == 14
     (written.layout / "r.crl").unlink()
     assert verify(written, written.layout) == 15
+
+
+@pytest.mark.parametrize("filters", [True, False])
+def test_names_what_is_not_chosen_of_an_image_in_a_registry(tmp_path: Path, *, filters: bool) -> None:
+    """A registry that filters by itself hid it, and nothing was said."""
+    with LoopbackRegistry() as registry:
+        registry.filters = filters
+        subject = registry.put_image("app", tag="v1")
+        evidence = registry.put_image("app", subject=subject, artifact_type=EVIDENCE_TYPE, layers=(REVOKING,))
+        registry.put_image("app", subject=subject, artifact_type="a/sbom")
+        name = f"{registry.host}/app:v1"
+        copied = tmp_path / "copied"
+        arguments = ["copy", name, str(copied), "--artifact-type", NOTARY_SIGNATURE]
+        document = run_here([*arguments, "--format", "json"]).document
+        (artifact,) = document["artifacts"]
+        assert document["evidence_left"] == [{"source": name, "names": [evidence]}]
+        assert sorted(item["artifact_type"] for item in artifact["not_chosen"]) == ["a/sbom", EVIDENCE_TYPE]
+        assert artifact["looked"][0]["listed"] == 2
+        assert f"note evidence about revocation in {name} was not copied" in run_here([*arguments, "--quiet"]).out
+        text = run_here(arguments).out
+        assert f"2 referrers not chosen and left behind: 1 a/sbom, 1 {EVIDENCE_TYPE}" in text
+        answers = [record.record.lookups[0] for record in _records(copied)]
+        assert [(answer.lookup.listed, answer.copied) for answer in answers] == [(2, 0)]
+
+
+def test_says_what_was_not_looked_for(tmp_path: Path) -> None:
+    with LoopbackRegistry() as registry:
+        subject = registry.put_image("app", tag="v1")
+        sbom = registry.put_image("app", subject=subject, artifact_type="a/sbom")
+        registry.put_image("app", subject=sbom, artifact_type=NOTARY_SIGNATURE)
+        arguments = ["copy", f"{registry.host}/app:v1", str(tmp_path / "copied")]
+        assert "the referrers of 1 attachment were not looked for (--depth)" in run_here([*arguments, "--depth=1"]).out
+        for options, number in [(["--depth=1"], 1), (["--depth=0"], 1), (["--exclude-referrers"], 1), ([], 0)]:
+            document = run_here([*arguments, *options, "--format", "json"]).document
+            assert document["artifacts"][0]["not_asked"] == number
+
+
+def _records(layout: Path) -> list[FoundRecord]:
+    with open_layout(str(layout)) as opened:
+        return [found[0] for found in listed_records(opened).values()]

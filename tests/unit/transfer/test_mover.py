@@ -35,7 +35,7 @@ class Boxed:
     def manifest(self, descriptor: Descriptor) -> Manifest | Index:
         return parse_manifest(self.box.blobs[descriptor.digest], descriptor.media_type)
 
-    def referrers(self, descriptor: Descriptor, *, artifact_types: object = (), digest_tags: bool) -> FoundReferrers:
+    def referrers(self, descriptor: Descriptor, *, digest_tags: bool) -> FoundReferrers:
         return FoundReferrers(lookup=ReferrersLookup(subject=descriptor.digest, mechanism="layout"))
 
     def open(self, descriptor: Descriptor) -> BlobStream:

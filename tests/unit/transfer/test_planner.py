@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -44,9 +44,7 @@ class Claims:
             raise ContentError("content.missing", "not here", digest=str(descriptor.digest))
         return parse_manifest(self.box.blobs[descriptor.digest], descriptor.media_type)
 
-    def referrers(
-        self, descriptor: Descriptor, *, artifact_types: Collection[str] = (), digest_tags: bool
-    ) -> FoundReferrers:
+    def referrers(self, descriptor: Descriptor, *, digest_tags: bool) -> FoundReferrers:
         if descriptor.digest in self.refused:
             raise AirgapError("403")
         return FoundReferrers(
