@@ -13,13 +13,13 @@ from airgap.oci.documents import (
     BLOBS,
     DOCKER_SAVE_FILES,
     FULL_INDEX_FILES,
-    OWN_NAMES,
     LayoutOnDisk,
     LooseFiles,
     malformed,
     open_regular,
+    too_large,
 )
-from airgap.oci.members import layout_files
+from airgap.oci.members import layout_files, loose_name, plain_top
 from airgap.oci.recognise import check_head
 from airgap.oci.sections import Section, SharedFile
 from airgap.oci.store import missing
@@ -54,16 +54,16 @@ class LayoutArchive(LayoutOnDisk):
         return Section(self._shared, *extent)
 
     def loose_files(self) -> LooseFiles:
-        """See `LayoutOnDisk`."""
+        """See `LooseFileHolder`."""
         if len(self._loose) > limits.LOOSE_FILES:
             raise LimitError(f"has more than {limits.LOOSE_FILES} other files")
         return LooseFiles(tuple(self._loose))
 
     def read_loose(self, name: str, limit: int) -> bytes:
-        """See `LayoutOnDisk`."""
+        """See `LooseFileHolder`."""
         start, size = self._loose[name]
         if size > limit:
-            raise LimitError(f"{self.name}: {safe(name)} has {size} bytes, more than {limit}")
+            raise too_large(self.name, name, size, limit)
         return self._shared.read(start, size)
 
     def close(self) -> None:
@@ -120,16 +120,9 @@ def _tables(path: str, shared: SharedFile) -> tuple[dict[str, Extent], dict[str,
 
 def _remembered(found: Iterable[Member], telling: dict[str, Extent], loose: dict[str, Extent]) -> Iterator[Member]:
     for member in found:
-        name = member.name
-        while name.startswith("./"):
-            name = name.removeprefix("./")
+        name, extent = plain_top(member.name), (member.offset, member.size)
         if name in DOCKER_SAVE_FILES | FULL_INDEX_FILES and member.kind is not MemberKind.DIRECTORY:
-            telling[name] = (member.offset, member.size)
-        elif (
-            member.kind is MemberKind.FILE
-            and name.partition("/")[0] not in OWN_NAMES
-            and name.count("/") <= limits.LOOSE_DEPTH
-            and len(loose) <= limits.LOOSE_FILES
-        ):
-            loose[name] = (member.offset, member.size)
+            telling[name] = extent
+        elif (beside := loose_name(member)) is not None and len(loose) <= limits.LOOSE_FILES:
+            loose[beside] = extent
         yield member

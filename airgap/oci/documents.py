@@ -7,10 +7,10 @@ import io
 import os
 import stat
 from abc import ABC, abstractmethod
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Protocol, Self, runtime_checkable
 
 from airgap import limits
-from airgap.errors import ContentError, Fact, FormatError
+from airgap.errors import ContentError, Fact, FormatError, LimitError
 from airgap.oci.manifest import Index, parse_layout_index
 from airgap.parse.json import Reading, load_object, take
 from airgap.text import safe
@@ -120,6 +120,22 @@ class LooseFiles(NamedTuple):
     """Folders that cannot be listed."""
 
 
+@runtime_checkable
+class LooseFileHolder(Protocol):
+    """A layout with other files beside its own."""
+
+    def loose_files(self) -> LooseFiles:
+        """Raises OSError, and LimitError where there are more than `limits.LOOSE_FILES`."""
+
+    def read_loose(self, name: str, limit: int) -> bytes:
+        """One of them. Raises ContentError (`layout.malformed`), and LimitError if it has more than `limit` bytes."""
+
+
+def too_large(source: str, name: str, size: int, limit: int) -> LimitError:
+    """The error for a loose file with more bytes than are read."""
+    return LimitError(f"{source}: {safe(name)} has {size} bytes, more than {limit}")
+
+
 class LayoutOnDisk(ABC):
     """A layout that is read where it is: its two documents are read once, when it is opened."""
 
@@ -159,11 +175,11 @@ class LayoutOnDisk(ABC):
 
     @abstractmethod
     def loose_files(self) -> LooseFiles:
-        """Raises OSError, and LimitError where there are more than `limits.LOOSE_FILES`."""
+        """See `LooseFileHolder`."""
 
     @abstractmethod
     def read_loose(self, name: str, limit: int) -> bytes:
-        """One of them. Raises ContentError (`layout.malformed`), and LimitError if it has more than `limit` bytes."""
+        """See `LooseFileHolder`."""
 
     @abstractmethod
     def _has(self, name: str) -> bool:

@@ -86,7 +86,7 @@ class LayoutDirectory(LayoutOnDisk):
         return self._shortened[digest.algorithm].of(digest.encoded)
 
     def loose_files(self) -> LooseFiles:
-        """See `LayoutOnDisk`."""
+        """See `LooseFileHolder`."""
         names: list[str] = []
         closed: list[str] = []
         left, folders = limits.LOOSE_FILES, [""]
@@ -106,7 +106,7 @@ class LayoutDirectory(LayoutOnDisk):
         return LooseFiles(tuple(names), tuple(closed))
 
     def read_loose(self, name: str, limit: int) -> bytes:
-        """See `LayoutOnDisk`. Links are followed to files in the layout: elsewhere, the layout would not have them."""
+        """See `LooseFileHolder`. Links are followed to files in the layout alone: others it would not have."""
         path = Path(self.path, name)
         try:
             target = Path(os.path.realpath(path, strict=True)) if path.is_symlink() else path

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from airgap import limits
 from airgap.errors import FormatError, LimitError
 from airgap.oci.digest import SUPPORTED, Digest
-from airgap.oci.documents import BLOBS, DOCKER_SAVE_FILES, LAYOUT_FILE, LAYOUT_INDEX
+from airgap.oci.documents import BLOBS, DOCKER_SAVE_FILES, LAYOUT_FILE, LAYOUT_INDEX, OWN_NAMES
 from airgap.oci.recognise import explain_tar
 from airgap.oci.tar import Member
 from airgap.oci.tar_header import REPACK, MemberKind
@@ -138,6 +138,18 @@ class _Tree:
             raise LimitError(f"the tar has more than {limits.TAR_FOLDERS} directories")
 
 
+def plain_top(name: str) -> str:
+    """A member's name without a leading `./`."""
+    return _TOP.sub("", name)
+
+
+def loose_name(member: Member) -> str | None:
+    """The name of a regular file beside the layout, not too deep; None for all other members. No name is refused."""
+    name = plain_top(member.name)
+    is_beside = name.partition("/")[0] not in OWN_NAMES and name.count("/") <= limits.LOOSE_DEPTH
+    return name if member.kind is MemberKind.FILE and is_beside else None
+
+
 def _plain_name(member: Member) -> str:
     """The name without a leading `./` and, of a directory, a trailing `/`; empty for the top itself.
 
@@ -150,7 +162,7 @@ def _plain_name(member: Member) -> str:
     shown = f"the tar member {safe(name, limit=160)!r}"
     if len(name.encode("utf-8", "surrogateescape")) > limits.TAR_NAME_BYTES:
         raise FormatError(f"{shown} has a longer name than systems take", remedy=REPACK)
-    plain = _TOP.sub("", name)
+    plain = plain_top(name)
     if member.kind is MemberKind.DIRECTORY:
         if not plain or name in {".", "/"}:  # Python writes "/" for a directory that is added under no name
             return ""

@@ -24,7 +24,7 @@ from airgap.errors import ContentError, FormatError, LimitError
 from airgap.files import reading_problem
 from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor, essence
 from airgap.oci.digest import Digest
-from airgap.oci.documents import LayoutOnDisk
+from airgap.oci.documents import LooseFileHolder
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import Root, reported_elsewhere
@@ -141,7 +141,7 @@ def find_target_evidence(store: Store, graph: Graph, origin: str, stamped: Itera
     file in the layout that belongs to none of its manifests. Of these only such are read that are called evidence.
     `stamped`: what is in the timestamp tokens of its signatures (`airgap.signature.stamped_evidence` has both).
     """
-    layout = store if isinstance(store, LayoutOnDisk) else None
+    layout = store if isinstance(store, LooseFileHolder) else None
     return TargetEvidence(store, manifests_of(graph), origin, layout=layout, stamped=stamped)
 
 
@@ -268,7 +268,7 @@ class TargetEvidence(EvidencePool):
         manifests: Iterable[Manifest],
         origin: str,
         *,
-        layout: LayoutOnDisk | None,
+        layout: LooseFileHolder | None,
         stamped: Iterable[StampedEvidence] = (),
     ) -> None:
         """`manifests` are manifests of `store` that may hold evidence; the same file in several of them counts once.
@@ -352,7 +352,7 @@ class _Gathered:
             if item.size <= limits.CRL_FILE_BYTES:
                 self._take(item, leftover=True)
 
-    def take_loose(self, layout: LayoutOnDisk) -> None:
+    def take_loose(self, layout: LooseFileHolder) -> None:
         """Files that no manifest names and whose names are those of evidence; other files are ignored."""
         try:
             found = layout.loose_files()
@@ -365,10 +365,10 @@ class _Gathered:
         for folder in filter(says_evidence, found.closed):
             self._leave_out(folder, "it is a folder that cannot be listed", _LET_READ)
         for name in found.names:
-            if not self._is_full and _may_be_evidence(name):
+            if not self._is_full and may_be_evidence(name):
                 self._take_loose(layout, name, is_possible=_ends_as_evidence(name))
 
-    def _take_loose(self, layout: LayoutOnDisk, name: str, *, is_possible: bool) -> None:
+    def _take_loose(self, layout: LooseFileHolder, name: str, *, is_possible: bool) -> None:
         try:
             data = layout.read_loose(name, limits.CRL_FILE_BYTES)
         except LimitError as error:
@@ -430,21 +430,17 @@ _LET_READ: Final = "Let this user read it, or take it out of the target."
 
 def possible_evidence(names: Collection[str]) -> tuple[str, ...]:
     """Which of some loose files would be looked into, where they cannot be read any more; of too many, any may be."""
-    found = tuple(sorted(filter(_may_be_evidence, names)))
+    found = tuple(sorted(filter(may_be_evidence, names)))
     return found or (tuple(sorted(names)) if len(names) > limits.LOOSE_FILES else ())
 
 
-def _may_be_evidence(name: str) -> bool:
+def may_be_evidence(name: str) -> bool:
+    """Whether a loose file of this name is looked into."""
     return _ends_as_evidence(name) or says_evidence(name)
 
 
 def _ends_as_evidence(name: str) -> bool:
     return name.lower().endswith((*_ENDINGS, *POSSIBLE))
-
-
-def called_evidence(names: Iterable[str]) -> tuple[str, ...]:
-    """Those of some names of loose files that evidence usually has, where the files cannot be read any more."""
-    return tuple(sorted(name for name in names if name.lower().endswith(_ENDINGS) or says_evidence(name)))
 
 
 def _is_evidence(piece: EvidenceFile) -> bool:

@@ -27,7 +27,7 @@ from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, registries_in
 from airgap.reasons import ExitCode
-from airgap.revocation.artifact import called_evidence, is_called_evidence, possible_evidence
+from airgap.revocation.artifact import is_called_evidence, may_be_evidence, possible_evidence
 from airgap.signature.stamped_evidence import evidence_of
 from airgap.text import safe
 from airgap.transfer.copied import CopiedArtifact, CopyResult, EvidenceLeft, Totals, added, status_of
@@ -216,8 +216,8 @@ class _Copy:
         """The blobs that came from standard input before the plan was made."""
         self._moved: list[str] = []
         self._room: Room | None = None
-        self._loose: tuple[str, ...] = ()
-        """Names of what is evidence, it seems, and came on standard input beside the layout."""
+        self._received: Store | None = None
+        """The layout that came on standard input."""
         self._judgement: Judgement | None = None
         """That of all repositories."""
         self._planned: set[Digest] = set()
@@ -258,10 +258,10 @@ class _Copy:
     def _evidence_left(self, destination: Destination | None) -> Iterator[EvidenceLeft]:
         """What a verifier of a source would use and a verifier of the copy does not get."""
         written = Path(destination.path) if isinstance(destination, LayoutReference) else None
-        if self._loose:
-            yield EvidenceLeft(source=STANDARD_INPUT, names=tuple(safe(name, limit=128) for name in self._loose))
-        for store, graph in self._sources.opened():
-            if isinstance(store, LayoutOnDisk) and not (written and same_place(written, Path(store.path))):
+        received = ((self._received, Graph(self._received)),) if self._received else ()
+        for store, graph in (*received, *self._sources.opened()):
+            is_itself = isinstance(store, LayoutOnDisk) and written and same_place(written, Path(store.path))
+            if not is_itself:
                 evidence = evidence_of(store, graph, store.name)
                 if names := evidence.not_among(self._planned):
                     yield EvidenceLeft(source=store.name, names=tuple(safe(name, limit=128) for name in names))
@@ -296,15 +296,15 @@ class _Copy:
         if isinstance(destination, RegistryReference):
             repository = RegistryReference(registry=destination.registry, repository=destination.repository)
             sink = self._registries.sink(repository, chunked=True, referrers_tag=request.referrers_tag)
-            received = receive(stream, sink, self._progress, keep=True)
+            received = receive(stream, sink, self._progress, keep=True, wanted=may_be_evidence)
         elif destination is None or is_tar(destination):
             raise UsageError("a tar from standard input needs no copy to become a tar", remedy="Use: cat > FILE")
         else:
             with LayoutWriter(destination.path, verify_existing=self._verify_existing) as writer:
-                received = receive(stream, writer, self._progress, keep=False)
+                received = receive(stream, writer, self._progress, keep=False, wanted=may_be_evidence)
             received.destination = open_directory(destination.path)
         self._streamed = frozenset(received.moved)
-        self._loose = called_evidence(received.others)
+        self._received = received
         if request.trust is not None and (possible := possible_evidence(received.others)):
             names = ", ".join(safe(name, limit=128) for name in possible[:3])
             raise UntrustedError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
@@ -11,7 +12,15 @@ from airgap.errors import AirgapError, ContentError, LimitError
 from airgap.oci.attached import begins_as_layer
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.documents import LAYOUT_FILE, LAYOUT_INDEX, check_layout_file, malformed, read_index
+from airgap.oci.documents import (
+    LAYOUT_FILE,
+    LAYOUT_INDEX,
+    LooseFiles,
+    check_layout_file,
+    malformed,
+    read_index,
+    too_large,
+)
 from airgap.oci.layout import LayoutDirectory
 from airgap.oci.manifest import Index
 from airgap.oci.recognise import STANDARD_INPUT
@@ -21,7 +30,7 @@ from airgap.transfer.endpoint import BlobStream, Sink, TransferMethod
 from airgap.transfer.events import Progress
 from airgap.transfer.mover import put_blob
 from airgap.transfer.sources import MemoryFile
-from airgap.transfer.tar_stream import Item, items
+from airgap.transfer.tar_stream import Item, LooseFile, items
 
 _BLOB: Final = "application/octet-stream"
 _BEGINNINGS: Final = frozenset({b"{", b" ", b"\t", b"\r", b"\n"})
@@ -44,6 +53,8 @@ class StreamedLayout:
     """The contents that are new in the destination."""
     others: set[str] = field(default_factory=set)
     """Names of files in the tar that are not the layout's, within a bound."""
+    loose: dict[str, LooseFile] = field(default_factory=dict)
+    """Those of them that were wanted; they cannot be read later."""
     parsed: Index | None = None
 
     def index(self) -> Index:
@@ -68,6 +79,19 @@ class StreamedLayout:
         if digest in self.heads:
             return _Head(self.heads[digest], missing(self, digest))
         raise missing(self, digest)
+
+    def loose_files(self) -> LooseFiles:
+        """See `LooseFileHolder`: those that were wanted."""
+        if len(self.loose) > limits.LOOSE_FILES:
+            raise LimitError(f"has more than {limits.LOOSE_FILES} other files")
+        return LooseFiles(tuple(self.loose))
+
+    def read_loose(self, name: str, limit: int) -> bytes:
+        """See `LooseFileHolder`."""
+        file = self.loose[name]
+        if file.data is None or file.size > limit:
+            raise too_large(self.name, name, file.size, limit)
+        return file.data
 
 
 class _Head(MemoryFile):
@@ -103,8 +127,12 @@ class _Once:
         return None
 
 
-def receive(stream: BinaryIO, sink: Sink, progress: Progress, *, keep: bool) -> StreamedLayout:
+def receive(
+    stream: BinaryIO, sink: Sink, progress: Progress, *, keep: bool, wanted: Callable[[str], bool]
+) -> StreamedLayout:
     """Read a tar from `stream` and write its blobs into `sink` as they come.
+
+    `wanted`: by its name, whether a loose file is kept.
 
     `keep` is for destinations that cannot be read again: possible manifests stay in memory and are not written as
     blobs; of blobs that are no layers the first bytes are kept; all within limits.GRAPH_BYTES. Raises ContentError,
@@ -112,7 +140,7 @@ def receive(stream: BinaryIO, sink: Sink, progress: Progress, *, keep: bool) -> 
     """
     received = StreamedLayout()
     room = limits.GRAPH_BYTES
-    for item in items(stream, received.others):
+    for item in items(stream, received.others, received.loose, wanted):
         if item.digest is None:
             _document(item, received)
             continue

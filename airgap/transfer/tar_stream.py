@@ -7,17 +7,17 @@ bound, because the index may come last. Every blob is compared with the digest i
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 from airgap import limits
 from airgap.errors import FormatError
 from airgap.oci.digest import Digest
 from airgap.oci.documents import malformed
-from airgap.oci.members import layout_files
+from airgap.oci.members import layout_files, loose_name
 from airgap.oci.recognise import STANDARD_INPUT, check_head
-from airgap.oci.tar import members
+from airgap.oci.tar import Member, members
 from airgap.oci.tar_header import BLOCK
 
 _SKIP: Final = 64 * limits.KIB
@@ -107,18 +107,43 @@ class Item:
     body: MemberBody
 
 
-def items(stream: BinaryIO, others: set[str]) -> Iterator[Item]:
+class LooseFile(NamedTuple):
+    """A file beside the layout."""
+
+    size: int
+    data: bytes | None
+    """None where it is larger than is kept."""
+
+
+def items(
+    stream: BinaryIO, others: set[str], loose: dict[str, LooseFile], wanted: Callable[[str], bool]
+) -> Iterator[Item]:
     """The layout's files in the order of the tar. Raises ContentError (`layout.malformed`).
 
-    Names of other files are added to `others`, within a bound. The stream is read to its end, so that the writer of
-    the pipe does not get an error.
+    Names of other files are added to `others`, and those that are `wanted` to `loose`, both within bounds. The stream
+    is read to its end, so that the writer of the pipe does not get an error.
     """
     forward = ForwardFile(stream)
     head = forward.read(0, BLOCK)
     check_head(STANDARD_INPUT, head, len(head))
     try:
-        for part in layout_files(members(forward), STANDARD_INPUT, others):
+        for part in layout_files(_kept(members(forward), forward, loose, wanted), STANDARD_INPUT, others):
             body = MemberBody(forward, part.member.offset, part.member.size)
             yield Item(part.name, part.digest, part.member.size, body)
     except FormatError as error:
         raise malformed(f"{STANDARD_INPUT}: {error}", remedy=error.remedy) from None
+
+
+def _kept(
+    found: Iterable[Member], forward: ForwardFile, loose: dict[str, LooseFile], wanted: Callable[[str], bool]
+) -> Iterator[Member]:
+    """The members; loose files that are wanted are read as they come by."""
+    room = limits.BOX_EVIDENCE_BYTES
+    for member in found:
+        name = loose_name(member)
+        if name is not None and len(loose) <= limits.LOOSE_FILES and wanted(name):
+            is_kept = member.size <= min(limits.CRL_FILE_BYTES, room)
+            room -= member.size if is_kept else 0
+            data = MemberBody(forward, member.offset, member.size).readall() if is_kept else None
+            loose[name] = LooseFile(member.size, data)
+        yield member

@@ -88,7 +88,7 @@ def tar(data: bytes) -> None:
     """
     streamed: dict[str, bytes] | None = None
     with refusable():
-        streamed = {item.name: item.body.read() for item in items(io.BytesIO(data), set())}
+        streamed = {item.name: item.body.read() for item in items(io.BytesIO(data), set(), {}, lambda _: True)}
     _place().write_bytes(data)
     with refusable(), open_archive(str(_place())) as layout:
         _walk(Graph(layout))

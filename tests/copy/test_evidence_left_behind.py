@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from airgap import limits
 from airgap.oci.descriptor import IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.open import open_layout
@@ -17,7 +18,7 @@ from airgap.revocation.artifact import EVIDENCE_TYPE
 from tests.copy.test_trust import stamp_another
 from tests.regressions.test_evidence_of_a_target_counts_wherever_it_lies import LEAF, REVOKING, attach
 from tests.support.command import run_here
-from tests.support.crls import crl
+from tests.support.crls import crl, pem
 from tests.support.layouts import LayoutBuilder
 from tests.support.registry import LoopbackRegistry
 from tests.support.scenario import Scene, Written, add_image
@@ -119,12 +120,42 @@ def test_a_new_tag_in_the_same_layout_leaves_no_evidence_behind(tmp_path: Path) 
     assert json.loads(ran.out)["evidence_left"] == []
 
 
-def test_names_loose_evidence_in_a_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+LOOSE = {
+    "crls/r.crl": REVOKING,
+    "crls/plain": crl(LEAF.root, number=3),
+    "ca.pem": pem(crl(LEAF.root, number=4)),
+    "root.cer": LEAF.root.pem,
+    "revocation.txt": b"notes",
+    "notes.txt": crl(LEAF.root, number=5),
+    "deep/er/than/is/looked/x.crl": crl(LEAF.root, number=6),
+    "huge.crl": bytes(2000),
+}
+
+
+@pytest.mark.parametrize("name", [*LOOSE, "all"])
+def test_names_the_same_loose_evidence_of_a_file_and_of_a_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Of a stream the names decided: a CRL called ca.pem was not named, and notes about revocation were."""
+    monkeypatch.setattr(limits, "CRL_FILE_BYTES", 1500)
     made = scene(archive=True)
-    made.box.extra_files |= {"crls/r.crl": REVOKING, "notes.txt": b"notes"}
+    made.box.extra_files |= LOOSE if name == "all" else {name: LOOSE[name]}
+    written = made.write(tmp_path)
+    of_file = left(written.layout, tmp_path / "of file")
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(written.layout.read_bytes())))
+    of_stream = left("-", tmp_path / "of stream")
+    assert [item["names"] for item in of_stream] == [item["names"] for item in of_file]
+    assert bool(of_stream) is (name not in {"root.cer", "revocation.txt", "notes.txt", "deep/er/than/is/looked/x.crl"})
+
+
+def test_names_loose_evidence_in_a_stream_to_a_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = scene(archive=True)
+    made.box.extra_files |= {"ca.pem": pem(REVOKING)}
     written = made.write(tmp_path)
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(written.layout.read_bytes())))
-    assert left("-", tmp_path / "copied") == [{"source": "standard input", "names": ["crls/r.crl"]}]
+    with LoopbackRegistry() as registry:
+        ran = run_here(["copy", "-", f"{registry.host}/app", "--format", "json"])
+        assert ran.document["evidence_left"] == [{"source": "standard input", "names": ["ca.pem"]}], ran
 
 
 def test_names_the_other_loose_files_beside_an_unreadable_one(tmp_path: Path) -> None:

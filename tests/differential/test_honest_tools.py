@@ -79,7 +79,7 @@ def test_layout_that_a_tool_packed_is_read(tmp_path: Path, tool: str) -> None:
         assert {digest: opened.open(digest).read() for digest in builder.blobs} == builder.blobs
         assert opened.beside() == ({"manifest.json": b"[]"} if "names" not in tool else {})
     with path.open("rb") as stream:
-        found = {item.name: b"".join(iter(item.body.read, b"")) for item in items(stream, set())}
+        found = {item.name: b"".join(iter(item.body.read, b"")) for item in items(stream, set(), {}, lambda _: False)}
     assert found == {name: data for name, data in builder.files().items() if name not in builder.extra_files}
 
 
@@ -91,7 +91,7 @@ def test_archive_of_skopeo_is_read(tmp_path: Path) -> None:
         graph = Graph(opened)
         assert ContentChecker(opened).check(graph.closure(graph.resolve("v1").descriptor)).verdict == "pass"
     with path.open("rb") as stream:
-        assert {"oci-layout", "index.json"} < {item.name for item in items(stream, set())}
+        assert {"oci-layout", "index.json"} < {item.name for item in items(stream, set(), {}, lambda _: False)}
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])

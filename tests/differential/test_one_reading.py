@@ -105,7 +105,7 @@ def _read(path: Path, tar: Forged, tally: Tally) -> Tree | None:
         place = str(error)
     streamed: dict[str, bytes] = {}
     try:
-        for item in items(_Pipe(tar.data), set()):
+        for item in items(_Pipe(tar.data), set(), {}, lambda _: True):
             streamed[item.name] = b"".join(iter(lambda body=item.body: body.read(4096), b""))  # type: ignore[misc]
         pipe: str | None = None
     except AirgapError as error:

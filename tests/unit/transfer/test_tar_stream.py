@@ -30,7 +30,7 @@ class Trickle(io.BytesIO):
 
 def read(stream: BinaryIO, *, skip: bool = False) -> dict[str, bytes]:
     found = {}
-    for item in items(stream, set()):
+    for item in items(stream, set(), {}, lambda _: False):
         data = b"" if skip else b"".join(iter(lambda body=item.body: body.read(70_000), b""))  # type: ignore[misc]
         found[item.name] = data
     return found
