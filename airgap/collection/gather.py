@@ -44,14 +44,24 @@ class _Response(NamedTuple):
 class Gatherer:
     """Collects evidence in one folder. Use one object for one run, and `finish` it when all has come."""
 
-    def __init__(self, writer: EvidenceWriter, known: Evidence, *, at: datetime, unproven: bool = False) -> None:
+    def __init__(
+        self,
+        writer: EvidenceWriter,
+        known: Evidence,
+        stored: Sequence[Certificate],
+        *,
+        at: datetime,
+        unproven: bool = False,
+    ) -> None:
         """`known`: the available evidence, whose responders may have made what comes. `at`: now.
 
+        `stored`: the certificates of the trust stores, which may be those of responders, too.
         `unproven`: also keep CRLs whose issuer's certificate is not available.
         """
         self._writer: Final = writer
         self._known: Final = known
-        self._makers = EvidenceMakers(known)
+        self._stored: Final = stored
+        self._makers = EvidenceMakers(known, lambda: stored)
         self.unproven: Final = unproven
         self.at: Final = at
         self.lock: Final = threading.Lock()
@@ -117,7 +127,9 @@ class Gatherer:
             return
         came = [EvidenceFile(left.source, "", partial(bytes, left.data)) for left in self._left]
         kept = EvidenceDirectory.open(self._writer.root)
-        self._makers = EvidenceMakers(CombinedEvidence([self._known, kept, EvidencePool(came, unread=())]))
+        self._makers = EvidenceMakers(
+            CombinedEvidence([self._known, kept, EvidencePool(came, unread=())]), lambda: self._stored
+        )
         for data, source, asked, issuer, attempt in refused:
             again = self._take_ocsp(data, source, asked, issuer)
             if again != attempt:
@@ -242,10 +254,11 @@ class Gatherer:
             return failure(source, "ocsp", outcome, error)
         single = statements[0]
         try:
-            holder = self._makers.verify(response, asked.issuers)
+            maker = self._makers.verify(response, asked.issuers)
         except Undecided as error:
             attempt = failure(source, "ocsp", AttemptResult.REFUSED, error)
             return replace(attempt, this_update=single.this_update, next_update=single.next_update)
+        holder = maker.holder if maker else None
         if holder is not None and _is_made_for(holder.response, asked):
             self._holders[holder.fingerprint] = holder.response
         kept = self._writer.keep_ocsp(data, response, certificate, issuer, asked.renewed)

@@ -14,7 +14,7 @@ from airgap.pki.crl import Crl
 from airgap.revocation.artifact import EvidenceArtifact, pack
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
-from airgap.revocation.makers import EvidenceMakers
+from airgap.revocation.makers import EvidenceMakers, ResponseMaker
 from airgap.revocation.pool import EvidencePool
 
 
@@ -25,6 +25,7 @@ def pack_evidence(
     beside: EvidencePool,
     *,
     offered: Evidence,
+    responders: Collection[Certificate],
     replaced: Mapping[str, str],
 ) -> EvidenceArtifact | None:
     """The artifact about `subject`; None where there is no evidence for any of its certificates.
@@ -38,6 +39,9 @@ def pack_evidence(
     From `offered` come the indirect CRLs of other CAs that list one of the certificates: the receiving site may have
     these CAs in a store.
 
+    `responders`: certificates that may be those of delegated responders. One that proves a response here, and is in no
+    other response, comes along in a file of its own: the receiving site may not have it.
+
     All that is `beside` the image stays, except what newer evidence in this artifact replaces (`replaced`, fingerprints
     of the older and the newer). The receiving site may be able to prove what is not proven here, or need it for other
     images, also for those of other layouts.
@@ -46,11 +50,12 @@ def pack_evidence(
     ocsp: dict[str, bytes] = {}
     index: dict[str, dict[str, None]] = {}
     packed: set[str] = set()
-    makers = EvidenceMakers(evidence)
+    makers = EvidenceMakers(evidence, lambda: responders)
+    certificates = {item: None for item, holders in beside.responders().items() if not holders}
     for item in asked:
         known = CombinedEvidence((evidence, beside)) if item.issuer is None else evidence
         for each in (item, *item.responders(known)):
-            for response in _responses(each, known, makers):
+            for response in _responses(each, known, makers, certificates):
                 ocsp[_name(response)] = response.response.der
                 packed.add(response.fingerprint)
         for file in known.crls(item.certificate.issuer):
@@ -68,7 +73,13 @@ def pack_evidence(
     ocsp |= {_name(file): file.response.der for file in beside.all_ocsp() if file.fingerprint not in gone}
     if not crls and not ocsp:
         return None
-    return pack(subject, crls=crls, ocsp=ocsp, crl_index={url: sorted(names) for url, names in index.items()})
+    return pack(
+        subject,
+        crls=crls,
+        ocsp=ocsp,
+        crl_index={url: sorted(names) for url, names in index.items()},
+        responders={f"{item.fingerprint[:24]}.cer": item.der for item in certificates},
+    )
 
 
 def _proven(file: CrlFile, issuers: tuple[Certificate, ...]) -> Crl | None:
@@ -91,21 +102,26 @@ def _listing(evidence: Evidence, asked: Collection[CertificateToCheck]) -> Itera
                 yield crl
 
 
-def _responses(item: CertificateToCheck, evidence: Evidence, makers: EvidenceMakers) -> Iterator[OcspFile]:
+def _responses(
+    item: CertificateToCheck, evidence: Evidence, makers: EvidenceMakers, certificates: dict[Certificate, None]
+) -> Iterator[OcspFile]:
     """Responses of the issuer; where its certificate is not available, all that may be about this serial number.
 
-    With one that does not hold the certificate of its responder comes one that does.
+    With one that does not hold the certificate of its responder comes one that does; where none does, the certificate
+    is added to `certificates`.
     """
     for file in evidence.ocsp(item.certificate.serial):
-        holder: OcspFile | None = None
+        maker: ResponseMaker | None = None
         if item.issuer is not None:
             if not file.response.statements(item.certificate, *item.issuers):
                 continue
             try:
-                holder = makers.verify(file.response, item.issuers)
+                maker = makers.verify(file.response, item.issuers)
             except Undecided:
                 continue
-        yield from (file, holder) if holder else (file,)
+        if maker and maker.holder is None:
+            certificates[maker.delegate] = None
+        yield from (file, maker.holder) if maker and maker.holder else (file,)
 
 
 def _name(file: OcspFile) -> str:

@@ -40,10 +40,11 @@ EVIDENCE_TYPE: Final = "application/vnd.airgap.evidence.v1"
 TITLE: Final = "org.opencontainers.image.title"
 CRL_MEDIA_TYPE: Final = "application/pkix-crl"
 OCSP_MEDIA_TYPE: Final = "application/ocsp-response"
+RESPONDER_MEDIA_TYPE: Final = "application/pkix-cert"
 INDEX_MEDIA_TYPE: Final = "application/json"
 _FOLDERS: Final = {"crls": (".crl", CRL_MEDIA_TYPE), "ocsp": (".ors", OCSP_MEDIA_TYPE)}
 _ENDINGS: Final = tuple(ending for ending, _ in _FOLDERS.values())
-_CERTIFICATES: Final = {"application/pkix-cert", "application/x-x509-ca-cert", "application/x-pem-file"}
+_CERTIFICATES: Final = {RESPONDER_MEDIA_TYPE, "application/x-x509-ca-cert", "application/x-pem-file"}
 """Types of what may be the certificate of an OCSP responder, which a response may lack."""
 _TRUST_TYPES: Final = "application/vnd.airgap.trust."
 """The prefix of artifact types of trust snapshots."""
@@ -77,9 +78,14 @@ def pack(
     crls: Mapping[str, bytes],
     ocsp: Mapping[str, bytes],
     crl_index: Mapping[str, Sequence[str]],
+    responders: Mapping[str, bytes],
 ) -> EvidenceArtifact:
-    """The artifact about `subject`: file names to content, URLs to the names of CRLs."""
-    files = {f"crls/{name}": data for name, data in crls.items()} | {f"ocsp/{n}": data for n, data in ocsp.items()}
+    """The artifact about `subject`: file names to content, URLs to the names of CRLs.
+
+    `responders`: certificates of OCSP responders that are in none of the responses.
+    """
+    files = {f"crls/{name}": data for name, data in crls.items()}
+    files |= {f"ocsp/{name}": data for name, data in (*ocsp.items(), *responders.items())}
     mapped = {url: [name for name in names if name in crls] for url, names in sorted(crl_index.items())}
     if any(mapped.values()):
         index = {url: names for url, names in mapped.items() if names}
@@ -171,7 +177,7 @@ def evidence_of(manifest: Manifest) -> tuple[Descriptor, ...]:
     return tuple(
         item
         for item in (*manifest.layers, *manifest.blobs)
-        if manifest.artifact_type == EVIDENCE_TYPE
+        if (manifest.artifact_type == EVIDENCE_TYPE and item.media_type != RESPONDER_MEDIA_TYPE)
         or essence(item.media_type) in {CRL_MEDIA_TYPE, OCSP_MEDIA_TYPE}
         or _title(item).endswith(_ENDINGS)
     )
@@ -202,7 +208,7 @@ def is_evidence_alone(graph: Graph, root: Root) -> bool:
         and manifest.config.media_type == EMPTY
         and bool(manifest.layers)
         and all(
-            layer.media_type in {CRL_MEDIA_TYPE, OCSP_MEDIA_TYPE}
+            layer.media_type in {CRL_MEDIA_TYPE, OCSP_MEDIA_TYPE, RESPONDER_MEDIA_TYPE}
             or (layer.media_type, layer.annotations.get(TITLE)) == (INDEX_MEDIA_TYPE, f"crls/{INDEX}")
             for layer in manifest.layers
         )
@@ -473,4 +479,6 @@ def _described(data: bytes, media_type: str, contents: dict[Digest, bytes]) -> D
 
 def _media_type(name: str) -> str:
     folder, _, file = name.partition("/")
+    if file.endswith(".cer"):
+        return RESPONDER_MEDIA_TYPE
     return INDEX_MEDIA_TYPE if file == INDEX else _FOLDERS[folder][1]

@@ -95,13 +95,20 @@ class CondemningEvidence:
     """Finds the statements against certificates in one body of evidence."""
 
     def __init__(
-        self, evidence: Evidence, damaged: DamagedEvidence, stored: Callable[[bytes], Iterable[Certificate]]
+        self,
+        evidence: Evidence,
+        damaged: DamagedEvidence,
+        stored: Callable[[bytes], Iterable[Certificate]],
+        every: Callable[[], Iterable[Certificate]],
     ) -> None:
-        """`damaged`: of the trust directory. `stored`: the certificates of its stores with a subject (raw Name)."""
+        """`damaged`: of the trust directory. `stored`: the certificates of its stores with a subject (raw Name).
+
+        `every`: all certificates of the stores.
+        """
         self._evidence: Final = evidence
         self._stored: Final = stored
         self._damaged: Final = damaged
-        self.makers: Final = EvidenceMakers(evidence)
+        self.makers: Final = EvidenceMakers(evidence, every)
 
     def find(self, query: RevocationQuery) -> RevocationStatements:
         """All statements of genuine evidence against the certificate of `query`."""

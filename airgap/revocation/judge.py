@@ -8,11 +8,11 @@ can make an answer newer or more severe, never milder. The answer does not depen
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import datetime
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
@@ -58,7 +58,7 @@ class RevocationJudge:
 
     def _use(self, evidence: Evidence) -> None:
         self._evidence = evidence
-        self._condemning = CondemningEvidence(evidence, self._damaged, self._named)
+        self._condemning = CondemningEvidence(evidence, self._damaged, self._named, self._all_stored)
         self._in_targets = StatementsInTargets(evidence, self._condemning)
         self._clearing = ClearingEvidence(evidence, self._condemning, self._freshness, self._moment)
         self._answers: dict[RevocationQuery, _Answered] = {}
@@ -189,6 +189,9 @@ class RevocationJudge:
             )
             for certificate, issuer in pairwise(chain)
         ]
+
+    def _all_stored(self) -> Iterator[Certificate]:
+        return chain.from_iterable(self._stored().values())
 
     def _named(self, subject: bytes) -> tuple[Certificate, ...]:
         return self._stored().get(name_key(subject), ())

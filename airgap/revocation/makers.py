@@ -7,7 +7,7 @@ its certificate may be in another available response: no signature covers in whi
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airgap.errors import FormatError, Rejected, Undecided
@@ -24,17 +24,18 @@ if TYPE_CHECKING:  # imported only when there is a response to read
 class EvidenceMakers:
     """Proves who made evidence, by the delegated responders in one body of it; each is proven once for each issuer."""
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: Evidence, stored: Callable[[], Iterable[Certificate]]) -> None:
+        """`stored`: reads the certificates of the trust stores: one of them may be a delegated responder's."""
         self._evidence: Final = evidence
+        self._stored: Final = stored
         self._found: Final[dict[Certificate, _Delegates]] = {}
-        self._chosen: Final[dict[tuple[Certificate, tuple[Certificate, ...]], OcspFile]] = {}
+        self._chosen: Final[dict[tuple[Certificate, tuple[Certificate, ...]], ResponseMaker]] = {}
         self._makers: Final[dict[tuple[str, tuple[Certificate, ...]], _Held | None]] = {}
 
-    def verify(self, response: OcspResponse, issuers: tuple[Certificate, ...]) -> OcspFile | None:
+    def verify(self, response: OcspResponse, issuers: tuple[Certificate, ...]) -> ResponseMaker | None:
         """Checks that the CA with these certificates, or a delegate that was valid then, made it.
 
-        Returns the response that holds the certificate of the delegate, a genuine one if there is one; None where no
-        other one is needed, or the certificate is in a file of its own. Raises Undecided.
+        Returns the delegate whose certificate the response lacks; None if it needs no other file. Raises Undecided.
         """
         try:
             response.verify_made_for(*issuers)
@@ -45,14 +46,18 @@ class EvidenceMakers:
                 self._makers[key] = next(filter(None, found), None)
             if (maker := self._makers[key]) is None:
                 raise
-            return self._choose(maker.delegate, maker.holders, issuers) if maker.holders else None
+            return self._choose(maker.delegate, maker.holders, issuers)
         return None
 
-    def _choose(self, delegate: Certificate, holders: Sequence[OcspFile], issuers: tuple[Certificate, ...]) -> OcspFile:
-        """A genuine holder, if there is one: another may be forged, whatever it holds."""
+    def _choose(
+        self, delegate: Certificate, holders: Sequence[OcspFile], issuers: tuple[Certificate, ...]
+    ) -> ResponseMaker:
+        """With a genuine holder, if there is one: another may be forged, whatever it holds."""
         key = delegate, issuers
         if key not in self._chosen:
-            self._chosen[key] = next((holder for holder in holders if _is_made_for(holder, issuers)), holders[0])
+            first = next(iter(holders), None)
+            holder = next((holder for holder in holders if _is_made_for(holder, issuers)), first)
+            self._chosen[key] = ResponseMaker(delegate, holder)
         return self._chosen[key]
 
     def is_genuine(self, query: RevocationQuery, file: CrlFile | OcspFile) -> bool:
@@ -68,9 +73,25 @@ class EvidenceMakers:
 
     def _delegates(self, issuer: Certificate) -> _Delegates:
         if issuer not in self._found:
-            found = self._evidence.responders().items()
-            self._found[issuer] = _Delegates(_Held(item, files) for item, files in found if _is_issued(item, issuer))
+            found = self._evidence.responders()
+            files = {item: found.get(item, ()) for item in (*found, *self._stored_responders())}
+            self._found[issuer] = _Delegates(
+                _Held(item, holders) for item, holders in files.items() if _is_issued(item, issuer)
+            )
         return self._found[issuer]
+
+    def _stored_responders(self) -> Iterator[Certificate]:
+        from airgap.pki.ocsp import OcspResponse
+
+        return filter(OcspResponse.may_sign, self._stored())
+
+
+class ResponseMaker(NamedTuple):
+    """The delegated responder that made a response, which lacks its certificate."""
+
+    delegate: Certificate
+    holder: OcspFile | None
+    """A response that holds its certificate; None if that is in a file of its own, or in a trust store."""
 
 
 class _Held(NamedTuple):

@@ -152,7 +152,7 @@ class _Fetch:
         known = CombinedEvidence([*bodies, EvidencePool([*offered, *self._certificates], unread=())])
         # evidence that only the receiving site can prove is attached to images, but not kept in a trust directory
         unproven = self._request.directory is None
-        return Gatherer(EvidenceWriter(self._root), known, at=self._request.at, unproven=unproven)
+        return Gatherer(EvidenceWriter(self._root), known, self._stored, at=self._request.at, unproven=unproven)
 
     def _tsa_anchors(self, trust: TrustDirectory | None) -> Anchors:
         """The certificates of every tsa store: to complete chains any store may be used."""
@@ -313,7 +313,15 @@ class _Fetch:
         if beside.beyond_bounds:
             return None
         offered = EvidencePool([file for _, file in self._took], unread=())
-        return pack_evidence(root.descriptor, chains.asked, evidence, beside, offered=offered, replaced=replaced)
+        return pack_evidence(
+            root.descriptor,
+            chains.asked,
+            evidence,
+            beside,
+            offered=offered,
+            responders=(*self._stored, *EvidencePool(self._certificates, unread=()).responders()),
+            replaced=replaced,
+        )
 
     def outcome(self, pruned: tuple[str, ...], written: tuple[EvidenceWritten, ...]) -> FetchOutcome:
         """The outcome, judged with the evidence that is on disk now."""

@@ -342,7 +342,7 @@ def evidence_in_the_target(random: Random, mutant: Mutant, donors: Donors) -> No
     ocsp = {f"{random.choice('abcxyz')}{n}.ors": data for n, data in enumerate(_pile(random, mutant.case, donors))}
     urls = ("http://crl.example/signing-0.crl", "http://crl.example/signing-1.crl", "http://crl.example/delta.crl")
     index = {url: random.sample(sorted(crls), 1) for url in urls if crls and random.random() < 0.5}  # noqa: PLR2004
-    made = pack(subject, crls=crls, ocsp=ocsp, crl_index=index)
+    made = pack(subject, crls=crls, ocsp=ocsp, crl_index=index, responders={})
     mutant.take("evidence in the target", {BLOBS + key.encoded: data for key, data in made.contents.items()})
     mutant.layout[INDEX] = with_entries(tree, [*entries(tree), made.descriptor.to_json()])
 

@@ -92,7 +92,7 @@ class _Draft:
         """Evidence in the target."""
 
         def put(box: LayoutBuilder, target: Descriptor) -> None:
-            made = pack(target, crls=dict(crls), ocsp={}, crl_index={})
+            made = pack(target, crls=dict(crls), ocsp={}, crl_index={}, responders={})
             box.blobs |= made.contents
             box.list(made.descriptor)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.parse.time import iso
 from tests.support.command import run_here
 from tests.support.crls import crl, entry, pem, scope
+from tests.support.extensions import BasicConstraints, KeyUsage
 from tests.support.layouts import LayoutBuilder
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, END, Issued, Pki, issue
@@ -331,3 +333,37 @@ def test_a_missing_response_of_the_responder_of_a_certificate_leaves_its_answer_
     (folder / "index.json").write_text(json.dumps({url: "gone.ors"}))
     ran = run_here(written.arguments())
     assert (ran.code, set(ran.reasons)) == (code, {"evidence.unread"} if code else set()), ran
+
+
+@pytest.mark.parametrize(("status", "code"), [("revoked", 14), ("good", 15)])
+@pytest.mark.parametrize("place", ["trust", "layout"])
+def test_a_responder_in_a_trust_store_condemns_and_does_not_clear(
+    tmp_path: Path, place: str, status: Any, code: int
+) -> None:
+    """In a layout its "revoked" was not heard: its certificate, that of a CA, is in a trust store alone."""
+    made, chain = scene(crl_urls=[], ocsp_urls=["http://ocsp.example/"])
+    usage = KeyUsage(("digitalSignature", "keyCertSign"))
+    delegate = issue("ocsp", issuer=chain.root, basic_constraints=BasicConstraints(), key_usage=usage)
+    bare = ocsp_response(chain, responder=delegate, embed=[], status=status)
+    made.stores = {**made.stores, "ca:responders": [delegate]}
+    made.ocsp = {"r.ors": bare} if place == "trust" else {}
+    made.box.extra_files |= {"ocsp/r.ors": bare} if place == "layout" else {}
+    assert run_here(made.write(tmp_path).arguments()).code == code
+
+
+def test_fetch_attaches_the_certificate_of_a_responder_that_no_response_holds(tmp_path: Path) -> None:
+    """It attached the response alone: where that went, nothing proved it, and a revoked image passed."""
+    made, chain = scene(ocsp_urls=["http://ocsp.example/"])
+    delegate = issue("ocsp", issuer=chain.root)
+    made.box.extra_files["r.ors"] = ocsp_response(chain, responder=delegate, embed=[], status="revoked")
+    made.box.extra_files["d.crt"] = delegate.pem
+    written = made.write(tmp_path)
+    copied = str(tmp_path / "copied")
+    assert run_here(["copy", f"{written.layout}:v1", copied]).code == 0
+    fetch = ["trust", "fetch", "--no-download", "--into", copied, copied, str(written.layout)]
+    arguments = [f"{copied}:v1" if text == written.target else text for text in written.arguments()]
+    assert "REVOKED" in run_here(fetch).out
+    shutil.rmtree(written.layout)
+    assert run_here(arguments).code == 14
+    assert "REVOKED" in run_here(fetch[:-1]).out  # what is beside the image stays
+    assert run_here(arguments).code == 14

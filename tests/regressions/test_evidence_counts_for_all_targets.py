@@ -163,7 +163,7 @@ def test_a_snapshot_is_judged_with_the_evidence_in_its_layout(tmp_path: Path) ->
     with open_target(target) as opened:
         subject, layout = opened.roots()[0].descriptor, Path(opened.reference.path)
     revoking = crl(ground.leaf.chain[1], revoked=[ground.leaf], number=9)
-    artifact = pack(subject, crls={"r.crl": revoking}, ocsp={}, crl_index={})
+    artifact = pack(subject, crls={"r.crl": revoking}, ocsp={}, crl_index={}, responders={})
     for digest, data in artifact.contents.items():
         (layout / "blobs/sha256" / digest.encoded).write_bytes(data)
     index = json.loads((layout / "index.json").read_text())

@@ -35,26 +35,29 @@ def bare(responder: Issued, number: int = 1, *, by_key: bool = False) -> OcspRes
 @pytest.mark.parametrize("by_key", [False, True])
 def test_a_key_is_tried_once_for_a_response_and_first_the_one_that_made_the_last(by_key: bool) -> None:
     """1,500 responses and 40 responders of one name took 13 seconds: each key was tried for each response."""
-    makers = EvidenceMakers(MemoryEvidence(holders(RESPONDERS)))
+    makers = EvidenceMakers(MemoryEvidence(holders(RESPONDERS)), tuple)
     responses = [bare(RESPONDERS[number // 50], number, by_key=by_key) for number in range(300)]
     tried = OcspResponse.is_signed_by
     with patch.object(OcspResponse, "is_signed_by", autospec=True, side_effect=tried) as asked:
         found = [makers.verify(response, CA) for response in responses]
-    assert [held.name if held else None for held in found] == [f"holder {number // 50}" for number in range(300)]
+    assert [held.holder.name if held and held.holder else None for held in found] == [
+        f"holder {number // 50}" for number in range(300)
+    ]
     assert asked.call_count <= 300 + 6 * 6
 
 
 def test_the_first_of_two_certificates_of_one_key_that_was_valid_proves_it() -> None:
     early = issue("ocsp", issuer=LEAF.root, slot=2, not_after=AT - timedelta(days=1))
     twins = [early, RESPONDERS[0], issue("ocsp", issuer=LEAF.root, slot=2)]
-    makers = EvidenceMakers(MemoryEvidence(holders(twins)))
+    makers = EvidenceMakers(MemoryEvidence(holders(twins)), tuple)
     held = makers.verify(bare(RESPONDERS[0]), CA)
     assert held is not None
-    assert held.name == "holder 1"
+    assert held.holder is not None
+    assert held.holder.name == "holder 1"
 
 
 def test_a_response_of_a_key_that_no_responder_has_is_not_proven() -> None:
-    makers = EvidenceMakers(MemoryEvidence(holders(RESPONDERS[:3])))
+    makers = EvidenceMakers(MemoryEvidence(holders(RESPONDERS[:3])), tuple)
     for _ in range(2):
         with pytest.raises(Undecided):
             makers.verify(bare(RESPONDERS[3]), CA)
@@ -63,10 +66,17 @@ def test_a_response_of_a_key_that_no_responder_has_is_not_proven() -> None:
 
 def test_a_responder_of_another_name_is_not_asked() -> None:
     other = issue("ocsp", issuer=LEAF.root, slot=3, subject="C=US,ST=WA,O=Harbour Works,CN=another")
-    makers = EvidenceMakers(MemoryEvidence(holders([other])))
+    makers = EvidenceMakers(MemoryEvidence(holders([other])), tuple)
     with (
         patch.object(OcspResponse, "is_signed_by", autospec=True) as asked,
         pytest.raises(Undecided),
     ):
         makers.verify(bare(RESPONDERS[1]), CA)
     assert not asked.called
+
+
+def test_a_responder_whose_certificate_is_in_a_trust_store_alone_proves_a_response() -> None:
+    stored = [Certificate.parse(RESPONDERS[0].der), *CA]
+    made = EvidenceMakers(MemoryEvidence({}), lambda: stored).verify(bare(RESPONDERS[0]), CA)
+    assert made is not None
+    assert (made.delegate, made.holder) == (stored[0], None)
