@@ -340,7 +340,7 @@ def test_a_missing_response_of_the_responder_of_a_certificate_leaves_its_answer_
 def test_a_responder_in_a_trust_store_condemns_and_does_not_clear(
     tmp_path: Path, place: str, status: Any, code: int
 ) -> None:
-    """In a layout its "revoked" was not heard: its certificate, that of a CA, is in a trust store alone."""
+    """In a layout its "revoked" was not used: its certificate, that of a CA, is in a trust store alone."""
     made, chain = scene(crl_urls=[], ocsp_urls=["http://ocsp.example/"])
     usage = KeyUsage(("digitalSignature", "keyCertSign"))
     delegate = issue("ocsp", issuer=chain.root, basic_constraints=BasicConstraints(), key_usage=usage)
