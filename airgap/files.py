@@ -291,7 +291,7 @@ def read_regular(path: Path, limit: int) -> bytes:
             data = stream.read(limit + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         absent = isinstance(error, FileNotFoundError | NotADirectoryError)
-        denied = "Look at its owner and its mode: whoever runs this must be allowed to read it."
+        denied = "Look at its owner and its mode: the user who runs this must be allowed to read it."
         remedy = "Check the path." if absent else denied
         raise FormatError(f"cannot be read ({reading_problem(error)})", remedy=remedy) from None
     if len(data) > limit:

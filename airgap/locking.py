@@ -134,7 +134,7 @@ def alone(name: str) -> Iterator[bool]:
 
 
 def _folder_of_locks() -> Path:
-    """A folder of this user. Raises OSError where somebody else made it."""
+    """A folder of this user. Raises OSError where another user made it."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     user = f"-{os.getuid()}" if sys.platform != "win32" else ""
     folder = Path(runtime) / "airgap" if runtime else Path(tempfile.gettempdir()) / f"airgap{user}"

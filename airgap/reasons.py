@@ -237,7 +237,7 @@ _ROWS: Final = (
      "Check this machine's clock."),
     # snapshots, as docs/reference/snapshot.md describes them
     ("snapshot.malformed", 18, "A trust snapshot does not have the form that it must have.", _SNAPSHOT),
-    ("snapshot.unpinned", 13, "Nobody is pinned who may sign snapshots of this stream.",
+    ("snapshot.unpinned", 13, "No signer is pinned for snapshots of this stream.",
      "Pin the signer with airgap trust pin add, after comparing the fingerprint over another channel."),
     ("snapshot.pin.outdated", 13, "A pin of one certificate, set by an older version, does not name its issuers.",
      "Compare again and set it anew: airgap trust pin add --exact, then airgap trust pin delete with the old id."),

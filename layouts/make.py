@@ -1,10 +1,10 @@
 """Makes the layouts beside this file, and the trust directory that they are judged by: `python -m layouts.make`.
 
-Every key is made here, used, and deleted: nothing more can be signed under these certificates, this project
-included. What a run writes therefore differs from the last in every byte, and in no verdict (expected.json).
+Every key is made here, used, and deleted: nothing more can be signed under these certificates, also not by this
+project. So each run writes other bytes, with the same verdicts (expected.json).
 
-Dates are far apart on purpose: certificates hold from 2024 to 2096 and CRLs until 2076, so that the verdicts stay what
-they are for decades, on machines whose clock is somewhat wrong too.
+The dates are far apart: certificates are valid from 2024 to 2096 and CRLs until 2076, so that the verdicts stay the
+same for decades, also on machines with a wrong clock.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ AGENT: Final = "airgap-layouts/1"
 
 @dataclass(frozen=True, slots=True)
 class Authorities:
-    """Who issues: a CA and a timestamping authority, each a root with an intermediate."""
+    """The issuers: a CA and a timestamping authority, each a root with an intermediate."""
 
     code: Issued
     tsa: Issued
     builder: Issued
     revoked_builder: Issued
     stranger: Issued
-    """Bears the builder's names, under a root of its own that bears the root's."""
+    """Has the same names as the builder, and its root has the same names as the root."""
 
     @classmethod
     def make(cls) -> Authorities:

@@ -86,7 +86,7 @@ class Covering:
         """The tests that run a line: the quick ones first, and of these the ones that are about its folder."""
         by_line = self._data.contexts_by_lineno(str(self._root / path))
         contexts = set(by_line.get(line, []))
-        if contexts == {""}:  # run when the module is imported: whoever runs anything of it
+        if contexts == {""}:  # run when the module is imported: every test that imports it
             contexts = {context for found in by_line.values() for context in found}
         names = {context.partition("|")[0] for context in contexts} - {""} - self._failed
         known = [name for name in names if name in self.seconds]

@@ -7,7 +7,7 @@ import os
 from hypothesis import HealthCheck, settings
 
 # A slow machine is no failure. The same examples are drawn each time, so that the suite is never red by chance and a
-# change is judged by itself. `AIRGAP_EXPLORE=1` draws new ones, for whoever looks for faults.
+# change is judged by itself. `AIRGAP_EXPLORE=1` draws new ones, to look for faults.
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(
     "same", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, database=None

@@ -16,7 +16,7 @@ app = typer_app()
 def inspect(*, target: ReadTarget, connection: Connection, output: Output) -> None:
     """Show what an artifact's signatures say: signer, times, metadata, certificates, timestamp.
 
-    Nothing is judged: everything that is shown is a claim of whoever made the signature. `airgap verify` judges.
+    Nothing is judged: everything that is shown is a claim of the maker of the signature. `airgap verify` judges.
 
     Exit codes: 0, 1 a registry could not be asked, 2 usage, 11 not found, 12 a signature cannot be decoded, 16 the
     artifact, an envelope or something that may be a signature cannot be read (what can be read is shown all the same),

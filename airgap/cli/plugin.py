@@ -66,7 +66,9 @@ def uninstall(
     directory = plugin_directory()
     if not yes:
         if not sys.stdin.isatty():
-            raise UsageError("there is nobody to ask", remedy="Say --yes to remove plugins without being asked.")
+            raise UsageError(
+                "there is no terminal to ask on", remedy="Say --yes to remove plugins without being asked."
+            )
         if not typer.confirm(f"Remove {', '.join(map(safe, names))} from {safe(directory.path)}?", err=True):
             note("Nothing was removed.")
             return

@@ -93,7 +93,7 @@ def delete(
 ) -> None:
     """Delete one certificate file of a trust store, or the whole store with --all.
 
-    Asks first; where there is nobody to ask, --yes is needed.
+    Asks first; without a terminal, --yes is needed.
     """
     root, ref = airgap.trust.writable(location(trust)), airgap.trust.store_of(kind, store)
     if (file is None) is not everything:
@@ -112,7 +112,7 @@ def confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise UsageError("there is nobody to ask", remedy="Add --yes.")
+        raise UsageError("there is no terminal to ask on", remedy="Add --yes.")
     if not typer.confirm(question):
         note("Nothing was changed.")
         raise typer.Exit(1)

@@ -57,7 +57,7 @@ def add(
 ) -> None:
     """Pin a signer: shows the fingerprints in hex and in words, and asks for five groups of each that it hides.
 
-    Compare them over a channel that the medium did not come through. Whoever is pinned decides what this site trusts.
+    Compare them over a channel that the medium did not come through. A pinned signer decides what this site trusts.
     """
     now = clock()
     if (signer is None) == (tuf_root is None):
@@ -115,7 +115,7 @@ def _confirm(pin: airgap.trust.Pin, given: list[str]) -> None:
         note(f"Have the sender read the fingerprint of the {name} to you, and type {challenge.question}:")
         if not (answer := sys.stdin.readline(_LINE)):  # not even an empty line: this accuses no sender
             raise UsageError(
-                f"there is nobody to ask about the fingerprint of the {name}; nothing was pinned",
+                f"there is no terminal to ask about the fingerprint of the {name}; nothing was pinned",
                 remedy="In a script name each fingerprint as the sender gave it to you: --yes-fingerprint SHA256.",
             )
         challenge.check(answer, name)

@@ -48,7 +48,7 @@ def init(
 ) -> None:
     """Write a trust policy with one strict statement.
 
-    Without --trusted-identity nobody would be trusted, so one is needed; '*' trusts every signer below the stores.
+    Without --trusted-identity no signer would be trusted, so one is needed; '*' trusts every signer below the stores.
     """
     if not blob and not scope:
         raise UsageError("no repository is named", remedy="Add --scope registry.example/team/app, or --scope '*'.")

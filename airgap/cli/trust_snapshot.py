@@ -53,7 +53,7 @@ def create(
         int | None, typer.Option(min=1, metavar="N", help="Number in the stream. Default: one more than is known.")
     ] = None,
     evidence_only: Annotated[
-        bool, typer.Option("--evidence-only", help="CRLs and OCSP responses alone, which nobody has to sign.")
+        bool, typer.Option("--evidence-only", help="CRLs and OCSP responses alone; they need no signature.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a tar that is there.")] = False,
     at: Annotated[
@@ -245,7 +245,7 @@ def verify(
     """Say whether a snapshot may be applied here: form, every byte, the pinned signer, and that it is not an old one.
 
     Nothing is changed. Exit codes: 0 it may; 10, 12, 13, 14, 15 as its signature's verdict says; 16 content corrupt;
-    17 older than what was accepted, or nobody remembers; 18 malformed.
+    17 older than what was accepted, or the memory of that is lost; 18 malformed.
     """
     asked = _ApplyOptions(target, judging, verbose=verbose)
     output.finish(_reporting("verify", judging.at, lambda report: _judge(asked, report)))

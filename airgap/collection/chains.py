@@ -50,7 +50,7 @@ class CertificateToCheck:
         return () if self.issuer is None else (self.issuer, *self.renewed)
 
     def is_listed_by(self, crl: Crl) -> bool:
-        """Whether a CRL lists it, whoever made the CRL; true where the list cannot be read."""
+        """Whether a CRL of any issuer lists it; true where the list cannot be read."""
         try:
             return bool(crl.entries(self.certificate))
         except Undecided:

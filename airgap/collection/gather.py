@@ -65,7 +65,7 @@ class Gatherer:
         self.unproven: Final = unproven
         self.at: Final = at
         self.lock: Final = threading.Lock()
-        """To be held by whoever hands something in from a thread."""
+        """Threads hold it while they add something."""
         self.attempts: Final[defaultdict[CertificateToCheck, list[Attempt]]] = defaultdict(list)
         self.responders: Final[dict[CertificateToCheck, None]] = {}
         """Delegated responders that signed a response and whose own revocation must be checked (D37)."""

@@ -179,7 +179,7 @@ class Authorizer:
         if not (secure or local) and (secret or self._home.scheme == "https"):
             raise AuthenticationError(
                 f"{self._host} names the token service {origin.url}, which is not https: no credentials are sent there",
-                remedy="Ask whoever runs the registry for a token service over https.",
+                remedy="Ask the operator of the registry for a token service over https.",
                 host=self._host,
             )
         return realm

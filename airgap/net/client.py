@@ -29,8 +29,9 @@ from airgap.text import safe
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 5
 _NOT_REACHED: Final = frozenset({Cause.DNS, Cause.REFUSED, Cause.UNREACHABLE, Cause.TIMEOUT})
-_NOBODY_TYPED: Final = (
-    "Nobody typed that name. The registry's public address may not be set, or a login page stands in front of it."
+_NOT_TYPED: Final = (
+    "That name was not typed: the registry sent it. The registry's public address may not be set, or a login page "
+    "stands in front of it."
 )
 _WARNING: Final = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 
@@ -103,7 +104,7 @@ class RegistryClient:
         if error.host in {None, self.origin.netloc}:
             return error
         text = f"{self.host} sends to {safe(error.host, limit=160)}, and that fails: {error}"
-        remedy = _NOBODY_TYPED if error.cause in _NOT_REACHED else error.remedy
+        remedy = _NOT_TYPED if error.cause in _NOT_REACHED else error.remedy
         return TransportError(text, cause=error.cause, remedy=remedy, host=error.host, is_final=error.is_final)
 
     def pages(

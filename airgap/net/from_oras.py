@@ -36,7 +36,7 @@ def from_oras(registry: Registry, *, host: str | None = None) -> tuple[Transport
     host = host or registry.hostname
     if not host:
         raise UsageError(
-            "the oras registry object has no hostname, so that nobody knows whose credentials it holds",
+            "the oras registry object has no hostname, so it is not known for which registry its credentials are",
             remedy="Name the registry: from_oras(registry, host=...).",
         )
     given = _credential(registry, host)

@@ -45,7 +45,7 @@ _PERMANENT: Final = frozenset({501, 505})
 _SERVER_ERROR: Final = 500
 _DISCARDED_CHUNKS: Final = 4
 _DEAD_SECONDS: Final = 15.0
-"""After this time a host that has never answered is not asked again: somebody waits for the command."""
+"""After this time a host that has never answered is not asked again: a person waits for the command."""
 STALLED_SECONDS: Final = 90.0
 """After this time without anything new, a host that answers nothing is not asked again, either."""
 
@@ -113,7 +113,7 @@ class Reply:
 
     @property
     def is_gzip(self) -> bool:
-        """Whether the body is said to be compressed for its way. Nobody asks for that, and some servers do it."""
+        """Whether the body is compressed for the transport. Some servers do it without being asked."""
         return self.headers.get("Content-Encoding", "").strip().lower() in {"gzip", "x-gzip"}
 
     def unpack(self) -> None:

@@ -124,7 +124,7 @@ class ReferrersTagWriter:
         if current.descriptor.media_type != IMAGE_INDEX:  # DIST-25: report and stop
             raise self._client.error(
                 f"the tag {self._repository}:{tag} should list referrers but is {current.descriptor.media_type}",
-                remedy="Somebody used the tag for something else; remove it, or use a registry with the referrers API.",
+                remedy="The tag is used for something else; remove it, or use a registry with the referrers API.",
             )
         try:
             return ReferrersIndex.parse(current.raw)

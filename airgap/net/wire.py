@@ -21,7 +21,7 @@ ERROR_BYTES: Final = 64 * limits.KIB
 """Bytes that are read of an error body."""
 WRONG_THERE: Final = (
     "That is what the registry has, or sends: nothing is wrong here. Put the artifact into the registry again, or ask "
-    "whoever runs it."
+    "its operator."
 )
 """The remedy for content of a registry that is missing or wrong."""
 _WEB_PAGE: Final = (
@@ -96,7 +96,7 @@ def _hint(reply: Reply) -> str:
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
         return "The registry limits its use; try again later or log in."
     if reply.status == HTTPStatus.INSUFFICIENT_STORAGE:
-        return "The registry has no room left; ask whoever runs it."
+        return "The registry has no room left; ask its operator."
     if reply.request.method != "GET" and has_code(reply, "NAME_UNKNOWN"):
         return "Some registries make no repositories by themselves: make it there first, and copy again."
     if reply.request.method == "PUT" and has_code(reply, "TAG_INVALID"):

@@ -96,7 +96,7 @@ class Platform(NamedTuple):
     def from_json(cls, source: JsonObject) -> Self:
         """Raises FormatError."""
         return cls(
-            # nobody can ask for a platform without them, but every reader in Go accepts it
+            # no platform without them can be asked for, but every reader in Go accepts it
             architecture=take_optional(source, "architecture", str) or "",
             os=take_optional(source, "os", str) or "",
             os_version=take_optional(source, "os.version", str),

@@ -183,7 +183,7 @@ class Names:
 
         A full name, or the tag part of one. Raises NotFoundError if there is none, or if it is ambiguous: tools differ
         in which of two entries with one name they take (LAYOUT-7), and if no ref.name is the full name, regctl takes
-        one that ends with it. docker and nerdctl run what bears a name as they complete it. skopeo takes `@1` for the
+        one that ends with it. docker and nerdctl run what has the name as they complete it. skopeo takes `@1` for the
         second entry, whatever it is called.
         """
         exact = self._bearers.get(name, [])

@@ -17,7 +17,7 @@ from airgap.oci.tar import Member
 from airgap.oci.tar_header import REPACK, MemberKind
 from airgap.text import safe
 
-_HOSTILE: Final = "Do not unpack it with anything. Ask whoever made it for a tar of the layout alone."
+_HOSTILE: Final = "Do not unpack it with any program. Ask its sender for a tar of the layout alone."
 _DOCUMENTS: Final = frozenset({LAYOUT_FILE, LAYOUT_INDEX})
 _FOLDERS: Final = (BLOBS, *(f"{BLOBS}/{algorithm}" for algorithm in sorted(SUPPORTED)))
 _TOP: Final = re.compile(r"^(\./)+")

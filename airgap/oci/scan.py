@@ -171,11 +171,11 @@ class _Scanner:
     def _roots(self, plain: list[IndexEntry], special: list[IndexEntry]) -> list[IndexEntry]:
         """The entries that are artifacts of their own (decision 0025), in the order of `index.json`.
 
-        All that is named, but a referrers tag or cosign tag of something that another artifact reaches: whoever chooses
-        a tag can make it look like one about something that is not here, so that what is under it would be run by
-        that name and judged by no one. What could be run stands like what is named, and what is marked as the image:
-        `cosign load` takes it by that. And of all else, what no other artifact reaches: tools add the children of an
-        index and referrers as entries of their own; those are not artifacts beside it.
+        1. Each entry with a name. A referrers tag or a cosign tag counts only if no other artifact reaches what the tag
+           is about: else an image could hide under such a tag, and would be run by that name and not be judged.
+        2. Each entry that could be run, or is marked as the image: `cosign load` takes it by that mark.
+        3. Of the rest, each entry that no other artifact reaches: tools add the children of an index and referrers as
+           entries of their own, and those are parts of an artifact.
         """
         for entry in special:
             target = cosign_target(entry.ref or "")

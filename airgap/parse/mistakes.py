@@ -22,7 +22,7 @@ _LITERALS: Final = {
     **dict.fromkeys(("null", "none", "nil", "undefined"), "null"),
 }
 _OTHER_FORMATS: Final = (
-    (re.compile(r"<{7} |={7}\s|>{7} "), "it has the marks of a merge conflict, which somebody has to resolve"),
+    (re.compile(r"<{7} |={7}\s|>{7} "), "it has the marks of a merge conflict, which must be resolved"),
     (re.compile(r"<[!?A-Za-z]"), "it is HTML or XML: was a web page saved in place of the file?"),
     (re.compile(r"-----BEGIN "), "it is PEM, as certificates and keys are kept"),
     (re.compile(r"version https://git-lfs"), "it is a pointer of Git LFS, not the file itself (git lfs pull)"),
@@ -127,7 +127,7 @@ def _not_of_json(text: str, at: int) -> str | None:
     if text.startswith(("//", "/*", "#", "<!--"), at):
         return "a comment; JSON has no comments: remove it"
     if text.startswith(("<<<<<<<", "=======", ">>>>>>>"), at):
-        return "the mark of a merge conflict, which somebody has to resolve"
+        return "the mark of a merge conflict, which must be resolved"
     if here in _CURLY:
         return _quote(here)
     if here == "'":

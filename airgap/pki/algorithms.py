@@ -148,8 +148,8 @@ def unknown_kind(dotted: str) -> str:
 def is_contrived(public_key: PublicKeyTypes) -> bool:
     """Whether the key may have been made to fit the signature of another signer.
 
-    Whoever may choose both the modulus and a large exponent can find an RSA key under which a given signature is valid,
-    and put a CA of their own above a genuine certificate.
+    A person who chooses both the modulus and a large exponent can find an RSA key under which a given signature is
+    valid, and put a CA of their own above a genuine certificate.
     """
     return isinstance(public_key, rsa.RSAPublicKey) and public_key.public_numbers().e > RSA_EXPONENT
 

@@ -346,7 +346,7 @@ def _claims(certificate: Certificate, issuer: Certificate) -> bool:
 
 
 def says_error(data: bytes) -> bool:
-    """Whether a responder only says why it does not answer (RFC 6960, 4.2.1); nobody signs that (2.3)."""
+    """Whether a responder only says why it does not answer (RFC 6960, 4.2.1); that is never signed (2.3)."""
     try:
         fields = der.read(data, "ocsp").fields("ocsp")
         return fields.any("responseStatus").integer("ocsp.responseStatus", tag=der.ENUMERATED) != 0

@@ -81,14 +81,14 @@ class SingleResponse:
         algorithm may hide any issuer.
         """
         is_certain = digests.may_be_of(self.issuer_key_hash, self.hash_name)
-        return self.serial == certificate.serial and (not is_certain or any(map(self.bears, issuers)))
+        return self.serial == certificate.serial and (not is_certain or any(map(self.has_key_or_name_of, issuers)))
 
     def names(self, issuer: Certificate) -> bool:
         """Whether the key hash in the CertID is that of `issuer`."""
         known = digests.known(self.hash_name)
         return known and self.issuer_key_hash == digest(self.hash_name, issuer.public_key_bits)
 
-    def bears(self, issuer: Certificate) -> bool:
+    def has_key_or_name_of(self, issuer: Certificate) -> bool:
         """Whether the CertID has the key or the name of `issuer`: a damaged one still has the other."""
         return self.names(issuer) or self._has_name_of(issuer)
 

@@ -109,7 +109,7 @@ class PinsReport(Report):
         for pin in self.pins:
             yield from _pin_lines(pin)
         if not self.pins:
-            yield "Nobody is pinned."
+            yield "No signer is pinned."
 
 
 def _pin(pin: Pin) -> Json:
@@ -205,7 +205,7 @@ def _signer(judged: JudgedSnapshot, pin: Pin) -> str:
     for signature in judged.signatures:
         if signature.verdict is Verdict.PASS and signature.signer:
             return signature.signer.subject
-    return "the keys of the pinned TUF root" if pin.kind.value == "tuf" else "nobody"
+    return "the keys of the pinned TUF root" if pin.kind.value == "tuf" else "no signer"
 
 
 def _changes(change: Difference) -> Iterator[str]:

@@ -157,7 +157,7 @@ def _may_be_of(single: SingleResponse, issuer: Certificate) -> bool:
     if not digests.may_be_of(single.issuer_key_hash, single.hash_name):
         return True
     near = nearly_same_key(single.issuer_key_hash, digest(single.hash_name, issuer.public_key_bits))
-    return single.bears(issuer) if near is None else near
+    return single.has_key_or_name_of(issuer) if near is None else near
 
 
 def _may_have_named(facts: CrlFacts, issuer: Certificate) -> bool:

@@ -179,7 +179,7 @@ def _list(folder: Path) -> dict[str, bool]:
 
 _BRING_BACK: Final = "Bring back what it leads to (is a medium missing?), or put the folder itself in its place."
 _MAKE_FOLDER: Final = "Make a folder of that name, and move the file into it."
-_LET_LIST: Final = "Look at its owner and its mode: whoever runs this must be allowed to list it."
+_LET_LIST: Final = "Look at its owner and its mode: the user who runs this must be allowed to list it."
 
 
 def _read_index(path: Path) -> EvidenceIndex:

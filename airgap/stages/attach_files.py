@@ -76,7 +76,7 @@ class AttachRequest:
                 remedy="Use another key.",
             )
         if remedy := _MADE_OTHERWISE.get(essence(self.artifact_type)):
-            raise UsageError(f"{self.artifact_type} is not for files that anybody attaches", remedy=remedy)
+            raise UsageError(f"{self.artifact_type} is not a type for attached files", remedy=remedy)
 
 
 def attach(
@@ -125,7 +125,7 @@ def _find_equal(request: AttachRequest, place: Place, files: Sequence[FileToAtta
     except ContentError as error:
         raise ContentError(
             error.reason,
-            f"something is attached that cannot be read, so that nobody knows whether it says the same: {error}",
+            f"something that is attached already cannot be read, so it may be the same: {error}",
             remedy="Copy the artifact with its referrers again. --force attaches one more, whatever is there.",
             **error.facts,
         ) from None

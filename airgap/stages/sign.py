@@ -248,7 +248,7 @@ def _find_equal(
         except ContentError as error:
             raise ContentError(
                 error.reason,
-                f"the signature {found.descriptor.digest} is attached already and cannot be read, so that nobody knows "
+                f"the signature {found.descriptor.digest} is attached already and cannot be read, so it is not known "
                 f"whether it says the same: {error}",
                 remedy="Copy the artifact with its signatures again. --force attaches one more, whatever is there.",
                 **error.facts,

@@ -327,7 +327,7 @@ class _Judgement:
     def _unsigned(self, signatures: tuple[SignatureOutcome, ...], pins: tuple[Pin, ...]) -> Problem:
         stream = self._snapshot.stream
         if not pins:
-            return Problem.of(Rejected("snapshot.unpinned", f"nobody is pinned who may sign the stream {stream!r}"))
+            return Problem.of(Rejected("snapshot.unpinned", f"no signer is pinned for the stream {stream!r}"))
         outdated = {pin.fingerprint: pin for pin in pins if pin.kind is PinKind.CERTIFICATE and pin.issuers is None}
         for signature in signatures:
             if signature.signer and (pin := outdated.get(signature.signer.fingerprint)):

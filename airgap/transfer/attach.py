@@ -223,7 +223,7 @@ def check_referrers(subject: Digest, referrers: Collection[Digest]) -> None:
     if len(referrers) > limits.REFERRERS:
         raise LimitError(
             f"{subject} would have {len(referrers)} referrers, and no more than {limits.REFERRERS} are looked at",
-            remedy="Nothing was attached. Remove referrers that nobody needs.",
+            remedy="Nothing was attached. Remove referrers that are not needed.",
         )
 
 
@@ -233,7 +233,7 @@ def _state(path: str) -> tuple[int, int, int]:
     try:
         found = os.stat(index if os.path.isdir(path) else path)  # noqa: PTH112, PTH116
     except OSError:
-        return 0, 0, 0  # whoever opens it says what is wrong
+        return 0, 0, 0  # opening it reports the error
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 

@@ -82,7 +82,7 @@ def _check_together(identities: Mapping[int, Identity], *, count: int) -> None:
             notes.add(
                 FormatError(
                     f"{safe(other.text, limit=128)!r} and [{twin[0]}] {safe(twin[1].text, limit=128)!r} overlap: "
-                    "whoever is the narrower one is the wider one too; keep one of them",
+                    "every signer that the narrower one names, the wider one names too; keep one of them",
                     where=f"[{second}]",
                 )
             )

@@ -25,8 +25,8 @@ def no_anchor(chain: Sequence[Certificate], anchors: Anchors, elsewhere: Hint) -
     root = chain[-1]
     twins = list(_twins(chain, anchors))
     remedy = (
-        "The certificate was issued anew, or another CA bears its name: all bytes are compared. If the new one is to "
-        "be trusted, add it to the trust store, after checking its fingerprint."
+        "The certificate was issued anew, or another CA has the same name: all bytes are compared. If the new one is "
+        "to be trusted, add it to the trust store, after checking its fingerprint."
     )
     return Rejected(
         "authenticity.no_anchor",

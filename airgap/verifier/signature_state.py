@@ -83,7 +83,7 @@ class SignatureState:
         """The CRLs and OCSP responses in its timestamp token: used as all evidence of a target; None without any."""
         try:
             token = self.token()
-        except FormatError:  # whoever needs it refuses it
+        except FormatError:  # the check that needs it refuses it
             return None
         if token is None or not token.evidence:
             return None

@@ -263,7 +263,7 @@ def _refused() -> Iterator[Case]:
     draft.scene.stores = {"ca:harbour": [world.root]}
     yield draft.case(accepted=False, genuine=False)
     draft = _Draft(world, "identity")
-    draft.scene.policy = oci_policy(statement(trustedIdentities=["x509.subject: C=US, ST=WA, O=Somebody"]))
+    draft.scene.policy = oci_policy(statement(trustedIdentities=["x509.subject: C=US, ST=WA, O=Another"]))
     yield draft.case(accepted=False)
     draft = _Draft(world, "expired")
     draft.scene.signature.expiry = AT - timedelta(days=1)

@@ -177,7 +177,7 @@ class Law:
         digest = str(artifact.descriptor.digest)
         known = self._said.get(digest)
         if known is None:
-            return f"PASS gained: {digest}, about which nobody who is trusted has signed anything"
+            return f"PASS gained: {digest}, without a signature of a trusted signer"
         said = set(_said(_passing(artifact)))
         if not said <= known:
             return f"PASS for {digest} by other words than were signed: {said - known}"

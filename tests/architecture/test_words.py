@@ -18,7 +18,6 @@ REPLACED = {
     r"(?<![\"`])belie(f|fs|v\w*)\b": "trust",
     r"what became of": "the result of",
     r"(what|that) \w+ (comes|come|came) to\b": "the result, the verdict of",
-    r"nobody (can|could) look": "it cannot be read",
     r"way out": "remedy",
     r"by its own word": "it claims",
     r"(un)?heard": "used, reported",
@@ -41,7 +40,7 @@ REPLACED = {
     r"(lies|lay|lie) (in|at|on|there|beside|between|elsewhere|behind)\b": "is, was, are",
     r"hears? (of|no|less|that|what)\b": "learns, uses",
     r"speaks? (of|for|best)\b": "is about, answers for",
-    r"tells? nobody": "reports nothing",
+    r"(nobody|somebody|anybody|whoever)\b": "no signer, a person, the operator, the person who",
 }
 """What is searched, and what to write instead."""
 

@@ -121,7 +121,7 @@ def test_demands_metadata_of_the_signature(tmp_path: Path) -> None:
 
 def test_a_statement_is_chosen_by_name_or_is_the_global_one(tmp_path: Path) -> None:
     """BLOB-1, BLOB-2, NEG-142."""
-    other = blob_statement(name="other", globalPolicy=None, trustedIdentities=["x509.subject: C=US, ST=WA, O=Nobody"])
+    other = blob_statement(name="other", globalPolicy=None, trustedIdentities=["x509.subject: C=US, ST=WA, O=Stranger"])
     scene = BlobScene(tmp_path, policy=oci_policy(blob_statement(), other))
     assert judged(scene).document["policy"]["statement"] == "files"
     assert judged(scene, "--policy-name", "files").code == 0

@@ -300,7 +300,7 @@ def test_installs_lists_and_uninstalls(tmp_path: Path) -> None:
     listed = run_here(["plugin", "list", "--format", "json"]).document
     assert [(item["name"], item["version"], item["problem"]) for item in listed["plugins"]] == [("good", "1.2.3", None)]
     assert run_here(["plugin", "list"]).out.startswith("good  1.2.3  ")
-    assert run_process(["plugin", "uninstall", "good"]).code == 2  # nobody to ask
+    assert run_process(["plugin", "uninstall", "good"]).code == 2  # no terminal to ask on
     gone = run_here(["plugin", "uninstall", "--yes", "good"])
     assert (gone.code, "Removed" in gone.out) == (0, True), gone
     assert run_here(["plugin", "uninstall", "-y", "good"]).code == 11

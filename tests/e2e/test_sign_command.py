@@ -486,7 +486,7 @@ class TestUsage:
             ["--timestamp-url", "http://127.0.0.1:9/", "--timestamp-root-cert", "LEAF"],
             ["--timestamp-url", "http://127.0.0.1:9/", "--timestamp-root-cert", "BOTH"],
             ["--timestamp-url", "http://127.0.0.1:9/", "--timestamp-root-cert", "/none"],
-            ["-k", "somebody"],
+            ["-k", "another"],
             ["-u", "ana"],
         ],
         ids=" ".join,

@@ -104,14 +104,14 @@ def test_a_signature_with_other_attributes_is_not_equal(image: Path, change: dic
 def test_a_signing_authoritys_signature_is_not_stamped(image: Path) -> None:
     """Section 5."""
 
-    class Nobody:
+    class Stranger:
         anchors = Anchors.of({"root": signature.load_certificates(LEAF.root.der)})
 
         def timestamp(self, signature_value: bytes, hash_name: str) -> bytes:
             raise AssertionError("asked")
 
     airgap.sign(request(image, scheme=signature.Scheme.SIGNING_AUTHORITY))
-    (stamped,) = airgap.add_timestamps(airgap.TimestampRequest(target=f"{image}:v1", timestamper=Nobody()))
+    (stamped,) = airgap.add_timestamps(airgap.TimestampRequest(target=f"{image}:v1", timestamper=Stranger()))
     assert "signing authority" in stamped.state
 
 
@@ -124,7 +124,7 @@ def test_reports_each_attachment_as_it_happens(tmp_path: Path) -> None:
 
     def fail_after_one(item: SignedArtifact) -> None:
         told.append(item.name)
-        raise RuntimeError("somebody else's problem")
+        raise RuntimeError("defect of the program")
 
     with pytest.raises(RuntimeError):
         airgap.sign(request(image, targets=[f"{image}:v1", f"{image}:v2"]), attached=fail_after_one)

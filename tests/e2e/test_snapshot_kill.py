@@ -321,7 +321,7 @@ def test_reads_the_pins_during_an_exchange(tmp_path: Path, monkeypatch: pytest.M
     ground = Ground(tmp_path)
     target = _killed_between_two_renames(ground, monkeypatch)
     ran = run_here(["trust", "pin", "list", "--trust", str(ground.site)])
-    assert (ran.code, "Nobody is pinned" in ran.out) == (18, False), ran
+    assert (ran.code, "No signer is pinned" in ran.out) == (18, False), ran
     assert "run apply or undo again" in ran.err
     assert ground.apply(target).in_force
     assert run_here(["trust", "pin", "list", "--trust", str(ground.site)]).code == 0

@@ -326,7 +326,7 @@ class TestPolicy:
                     registryScopes=["registry.example/a", "registry.example/A", "other/app:v1"],
                     signatureVerification={"level": "strict", "override": {"integrity": "log", "expiry": "never"}},
                     trustStores=["ca:x", "nothing", "tpm:y"],
-                    trustedIdentities=["*", "nobody"],
+                    trustedIdentities=["*", "stranger"],
                     colour="red",
                 ),
                 "no statement",

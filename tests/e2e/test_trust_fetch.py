@@ -384,7 +384,7 @@ class TestOcsp:
 
     @pytest.mark.parametrize("error", [2, 3, 6], ids=["internal", "try later", "unauthorized"])
     def test_an_error_of_the_responder_counts_as_no_responder(self, here: Site, error: int) -> None:
-        """Nobody signs it. The fetch was incomplete where a CRL covers, and complete where the responder was dead."""
+        """It is not signed. The fetch was incomplete where a CRL covers, and complete where the responder was dead."""
         self.prepare(here, lambda _: ocsp_error(error), crl_urls=[here.web.url("/leaf.crl")])
         outcome = here.fetch()
         assert outcome.complete
@@ -554,7 +554,7 @@ class TestFromFiles:
             (lambda s: crl(issue("root", subject="C=US,O=Stranger")), "evidence.unneeded"),
             (lambda s: b"no evidence at all", "revocation.crl.malformed"),
         ],
-        ids=["forged", "of nobody that was asked about", "no CRL"],
+        ids=["forged", "of no certificate that was asked about", "no CRL"],
     )
     def test_reports_files_that_are_not_needed(
         self, here: Site, tmp_path: Path, content: Callable[[Site], bytes], reason: str

@@ -677,9 +677,11 @@ class TestCommand:
             ran = self.run("pin", "add", box, "--trust", ground.site)
             assert (ran.code, "nothing was pinned" in ran.err) == (2, True), ran
             assert digits not in ran.err, "what is asked for is not to be copied from the screen"
-        monkeypatch.setattr("sys.stdin", io.StringIO())  # nobody: no sender is accused of having another fingerprint
+        monkeypatch.setattr(
+            "sys.stdin", io.StringIO()
+        )  # no terminal: no sender is accused of having another fingerprint
         ran = self.run("pin", "add", box, "--trust", ground.site)
-        assert (ran.code, "there is nobody to ask" in ran.err, "stranger" in ran.err) == (2, True, False), ran
+        assert (ran.code, "there is no terminal to ask" in ran.err, "stranger" in ran.err) == (2, True, False), ran
         assert Pins.read(ground.site).entries == ()
 
     def test_a_script_names_the_whole_fingerprint(self, ground: Ground) -> None:

@@ -62,7 +62,7 @@ def test_other_signatures_stay_valid_beside_ours(saved: str) -> None:
     assert set(before.values()) == {"pass"}
     (made,) = sign(SignRequest(targets=[saved], signer=local(Pki().code_chain()), at=AT))
     after = verdicts(saved, PEERS / "config")
-    # nobody trusts our test key there, and that takes nothing from the others
+    # our test key is not trusted there, and the other signatures still count
     assert after == {**before, str(made.signature.digest): "fail"}
 
 

@@ -163,7 +163,7 @@ HTTPS, HTTP, LOCAL = "https://registry.example", "http://registry.example", "htt
         (HTTPS, "https://tokens.example/token", True, True),
         (HTTPS, "https://tokens.example/token", False, True),
         (HTTPS, "http://tokens.example/token", True, False),
-        (HTTPS, "http://tokens.example/token", False, False),  # a token that anybody on the way may choose or read
+        (HTTPS, "http://tokens.example/token", False, False),  # a token that others on the way can choose or read
         (HTTPS, "http://registry.example/token", False, False),
         (HTTPS, "http://127.0.0.1:9/token", False, False),
         (HTTP, "http://registry.example/token", True, True),

@@ -377,7 +377,7 @@ def test_distinguishes_a_host_that_only_the_registry_named(registry: LoopbackReg
     with store(registry.host, retries=0) as repository, pytest.raises(TransportError) as caught:
         repository.resolve("v1")
     assert f"{registry.host} sends to 127.0.0.1:9, and that fails" in str(caught.value)
-    assert "Nobody typed that name" in caught.value.remedy
+    assert "That name was not typed" in caught.value.remedy
 
 
 def test_an_unknown_authority_of_another_host_has_its_remedy(registry: LoopbackRegistry, tls: TlsFiles) -> None:

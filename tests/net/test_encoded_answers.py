@@ -1,4 +1,4 @@
-"""Answers that a server compresses for their way although nobody asked for it, and web pages in place of content."""
+"""Answers that a server compresses for their way without being asked, and web pages in place of content."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_refuses_what_is_said_to_be_compressed_and_is_not(
 def test_names_a_proxy_or_login_page_in_place_of_content(
     tmp_path: Path, registry: LoopbackRegistry, place: str
 ) -> None:
-    """To put the artifact into the registry again helps nobody there."""
+    """To put the artifact into the registry again does not help there."""
     registry.on("GET", place, answer(200, b"<!DOCTYPE html><html>Sign in</html>", Content_Type="text/html; charset=x"))
     code, err = copied(registry, tmp_path)
     assert (code, "A proxy or a login page answers in place of the registry" in err) == (16, True), err

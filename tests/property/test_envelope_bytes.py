@@ -20,7 +20,7 @@ from tests.support.envelopes import AGENT, COSE, EXPIRES_AT, JWS, TIMESTAMP, Raw
 from tests.support.pki import Pki
 
 LEAF = Pki().code_chain(depth=2)
-TOKEN = b"token that nobody reads here"
+TOKEN = b"token that is not read here"
 OUTSIDE: dict[str, dict[Any, Any]] = {
     JWS: {TIMESTAMP: b64(TOKEN), AGENT: "tool/1", "kid": "spare"},
     COSE: {TIMESTAMP: TOKEN, AGENT: "tool/1", 4: b"spare"},

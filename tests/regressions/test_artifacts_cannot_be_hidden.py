@@ -497,7 +497,7 @@ def test_a_chain_of_cosign_tags_takes_linear_time(tmp_path: Path) -> None:
     with open_layout(box.write_directory(tmp_path / "layout")) as store:
         start = process_time()  # of this process: the machine may be busy with others
         roots = Graph(store).roots()
-        # the first is about v1 and cannot be read; the others are about what nobody can read, so nothing reaches them
+        # the first is about v1 and cannot be read; the others are about what cannot be read, so nothing reaches them
         assert (len(roots), process_time() - start < 10) == (4000, True)
 
 

@@ -202,7 +202,7 @@ BESIDE: dict[str, tuple[Callable[[Path], object], int]] = {
     "large file of another kind": (large, 0),
     "link to good evidence": (link_beside, 0),
     "link of a system": (lambda folder: (folder / "ca.pem").symlink_to("/ca.pem"), 0),
-    "key of somebody else": (lambda folder: (folder / "key.pem").symlink_to("key.pem"), 0),
+    "key of another user": (lambda folder: (folder / "key.pem").symlink_to("key.pem"), 0),
     "link that leads out": (lambda folder: (folder / "new.crl").symlink_to(folder.parent), 15),
     "link to itself": (lambda folder: (folder / "new.crl").symlink_to("new.crl"), 15),
     "evidence without a medium": (lambda folder: (folder / "new.crl").symlink_to("nowhere"), 15),

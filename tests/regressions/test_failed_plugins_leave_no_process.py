@@ -34,4 +34,4 @@ def _runs(process: int) -> bool:
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return False
-    return state != "Z"  # nobody may have collected it yet
+    return state != "Z"  # it may not be collected yet

@@ -128,7 +128,7 @@ def test_the_remedy_for_a_layout_without_artifacts(written: Written) -> None:
 
 @pytest.mark.parametrize("seconds", ["nan", "inf", "1e11", "60", "0s", "999999h"])
 def test_refuses_a_timeout_beyond_what_the_system_takes(written: Written, seconds: str) -> None:
-    """It was an unexpected OverflowError, as soon as somebody was asked."""
+    """It was an unexpected OverflowError, as soon as a person was asked."""
     for option in ("--timeout", "--url-timeout"):
         ran = run_here(["trust", "fetch", written.target, "--trust", str(written.trust), option, seconds])
         assert (ran.code, option in ran.err, "30s, 300s, 2h" in ran.err) == (2, True, True)

@@ -21,7 +21,7 @@ from tests.support.scenario import SIGNING_CRL, Signature, chain_with_crls
 from tests.support.trust import oci_policy, statement, write_trust
 
 HOST = "registry.example"
-NOBODY = ["x509.subject: C=US, ST=WA, O=Nobody"]
+STRANGER = ["x509.subject: C=US, ST=WA, O=Stranger"]
 
 
 class Box:
@@ -46,7 +46,7 @@ class Box:
                     name="soft",
                     registryScopes=[f"{HOST}/soft"],
                     signatureVerification=logged,
-                    trustedIdentities=NOBODY,
+                    trustedIdentities=STRANGER,
                 ),
                 _skipping([f"{HOST}/skip"]),
             ),
@@ -168,7 +168,7 @@ class TestBlob:
     def test_a_softened_check_is_a_reservation(self, tmp_path: Path) -> None:
         """It said that the signature is good, and of an untrusted signer."""
         logged = {"level": "strict", "override": {"authenticity": "log"}}
-        policy = oci_policy(blob_statement(signatureVerification=logged, trustedIdentities=NOBODY))
+        policy = oci_policy(blob_statement(signatureVerification=logged, trustedIdentities=STRANGER))
         scene = BlobScene(tmp_path, policy=policy).write()
         ran = run_here(scene.verify()[:-2])
         assert (ran.code, ran.out.startswith("PASS, WITH RESERVATIONS: ")) == (0, True), ran

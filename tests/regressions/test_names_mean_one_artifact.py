@@ -323,7 +323,7 @@ def test_a_name_that_only_the_layout_has_is_not_judged_by_the_statement_for_all(
 def test_reports_a_name_that_only_the_layout_has_with_its_statement(
     tmp_path: Path, name: str, reason: str, words: str
 ) -> None:
-    """It was "an artifact whose repository nobody names", beside its full name."""
+    """It was an artifact whose repository is not named, beside its full name."""
     scene = Scene(scope=None)
     scene.policy = oci_policy(statement(registryScopes=["registry.example/net-monitor"]))
     scene.refer = lambda written: str(written.layout)

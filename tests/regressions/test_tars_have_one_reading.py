@@ -184,7 +184,7 @@ TRICKS: Final = (
     Trick("prefix under GNU magic", tar_member("x", INDEX, "gnu", prefix=b"blobs"), "'x', .*GNU magic"),
     Trick("times of GNU", tar_member("x", INDEX, "gnu", prefix=b"14000000000\0"), "'x', .*GNU magic"),
     Trick("another version", tar_member("x", INDEX, magic=b"ustar\0\0\0", prefix=b"d"), "'x', .*magic"),
-    Trick("magic of nobody", tar_member("x", INDEX, magic=b"ustar 00", prefix=b"d"), "'x', .*magic"),
+    Trick("magic of no format", tar_member("x", INDEX, magic=b"ustar 00", prefix=b"d"), "'x', .*magic"),
     Trick("before POSIX", tar_member("x", INDEX, magic=bytes(8)), "'x', .*no magic"),
     Trick("star trailer", _patched(tar_member("x", INDEX, prefix=b"p" * 131), (508, b"tar\0")), "'x', .*star"),
     Trick("name behind NUL", tar_member("a\0index.json", INDEX), r"'a.*x00index.json', "),

@@ -91,7 +91,7 @@ def test_a_trust_directory_that_may_not_be_entered_is_not_called_empty(
             said = " ".join((ran.out + ran.err).split())
             assert ran.code == 18, ran
             assert "Permission denied" in said, said
-            assert "whoever runs this must be allowed" in said, said
+            assert "the user who runs this must be allowed" in said, said
             assert "holds no" not in said, said
             assert "Remove it" not in said, said
 

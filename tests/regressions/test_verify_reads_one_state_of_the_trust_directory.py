@@ -65,7 +65,7 @@ def written(tmp_path: Path) -> Written:
     """A signed image; `trust` asks for another signer, and what undo goes back to trusts another root."""
     scene = Scene()
     trusting = {"ca:harbour": [scene.signature.leaf.root]}
-    scene.policy = oci_policy(statement(trustedIdentities=["x509.subject: C=US, ST=WA, O=Somebody Else"]))
+    scene.policy = oci_policy(statement(trustedIdentities=["x509.subject: C=US, ST=WA, O=Another"]))
     scene.stores = trusting
     made = scene.write(tmp_path)
     other = write_trust(

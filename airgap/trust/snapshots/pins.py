@@ -191,7 +191,7 @@ class Pins:
         if len(self.entries) > limits.PINS or len(data) > limits.STATE_BYTES:
             raise LimitError(
                 f"{len(self.entries)} pins in {len(data)} bytes are more than are read",
-                remedy="Remove pins that nobody needs: airgap trust pin delete.",
+                remedy="Remove pins that are not needed: airgap trust pin delete.",
             )
         folder = trust / LOCAL
         folder.mkdir(exist_ok=True)

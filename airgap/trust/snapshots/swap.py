@@ -9,9 +9,9 @@ Beside the trust directory `TRUST` is a folder `.TRUST.airgap` with
     previous/      the tree that was in force before stores and policy were last exchanged, for undo
 
 A new tree is written and flushed completely, then the journal, then the two folders are exchanged: in one system call
-where there is one (Linux), else by two renames. Between these two the name `TRUST` does not exist: whoever reads then
-waits a moment, and fails if it does not return; `repair`, which every command that writes calls first, finishes what
-the journal says. A tree is told by the random number in its `.airgap/generation` (airgap.trust.generation).
+where there is one (Linux), else by two renames. Between these two the name `TRUST` does not exist: a process that reads
+then waits a moment, and fails if the name does not return; `repair`, which every command that writes calls first,
+finishes what the journal says. The random number in `.airgap/generation` names a tree (airgap.trust.generation).
 """
 
 from __future__ import annotations

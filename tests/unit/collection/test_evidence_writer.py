@@ -321,7 +321,7 @@ class TestOcsp:
     @pytest.mark.parametrize(
         "newer",
         [{"responder": issue("ocsp", issuer=CA)}, {"extra": [UNKNOWN_CRITICAL]}],
-        ids=["of a delegate, which may end or be revoked", "that nobody understands"],
+        ids=["of a delegate, which may end or be revoked", "that is not understood"],
     )
     def test_a_newer_response_that_may_count_less_replaces_nothing(
         self, tmp_path: Path, newer: dict[str, object]

@@ -189,9 +189,9 @@ def test_refuses_a_responder_that_is_not_in_the_response(by_key: bool) -> None:
 
 def test_ignores_an_embedded_certificate_of_another_responder() -> None:
     """OCSP-4: the reference takes the first embedded certificate, whatever the response names."""
-    error = refused(ocsp_response(LEAF, responder=DELEGATE, responder_id=asn1.explicit(1, names.harbour("Nobody"))))
+    error = refused(ocsp_response(LEAF, responder=DELEGATE, responder_id=asn1.explicit(1, names.harbour("Stranger"))))
     assert error.reason == "revocation.ocsp.responder"
-    assert "CN=Nobody" in str(error)
+    assert "CN=Stranger" in str(error)
 
 
 def test_finds_the_responder_among_several_certificates() -> None:

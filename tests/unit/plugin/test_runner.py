@@ -113,7 +113,7 @@ def test_refuses_a_plugin_whose_child_holds_its_output(tmp_path: Path) -> None:
 
 
 def is_gone(pid: int) -> bool:
-    """Whether the process ends within seconds; one that nobody has reaped yet is gone, too."""
+    """Whether the process ends within seconds; one that is not reaped yet is gone, too."""
     for _ in range(100):
         try:
             os.kill(pid, 0)

@@ -450,13 +450,13 @@ def test_a_response_need_not_hold_the_certificate_of_its_responder() -> None:
     delegate = _delegate(BOTH)
     bare = ocsp_response(BOTH, responder=delegate, embed=[], status="revoked", reason="keyCompromise")
     pile = Pile(BOTH, {"a": clean(BOTH)}, {"o": bare})
-    assert pile.reason() == "good"  # whoever packed the target could have made it
+    assert pile.reason() == "good"  # the person who packed the target could have made it
     assert replace(pile, trusted=True).reason() == "revocation.ocsp.signature"
     other = ocsp_response(issue("leaf", issuer=ca(BOTH)), responder=delegate)
     for trusted in (True, False):
         known = replace(pile, ocsp={**pile.ocsp, "other": other}, trusted=trusted)
         assert known.reason() == "revocation.revoked"
-    # it proves itself: one that another CA made is nobody's here
+    # it proves itself: one that another CA made is about no certificate here
     root = issue("root", subject=ca(BOTH).subject, slot=6)
     foreign = ocsp_response(BOTH, responder=issue("ocsp", issuer=root, slot=7), issuer=root)
     assert replace(pile, ocsp={**pile.ocsp, "other": foreign}).reason() == "good"
@@ -501,7 +501,7 @@ def test_a_crl_of_another_key_of_the_same_name_that_lists_the_certificate_is_in_
     twin = issue("intermediate", issuer=LEAF.root, subject=ca(LEAF).subject, slot=7)
     pile = Pile(LEAF, {"a": clean(), "b": crl(twin, revoked=[entry(LEAF.serial)])}, trusted=True)
     assert pile.reason() == "revocation.crl.signature"
-    assert replace(pile, trusted=False).reason() == "good"  # whoever packed the target could have made it
+    assert replace(pile, trusted=False).reason() == "good"  # the person who packed the target could have made it
 
 
 def test_a_crl_of_another_key_of_the_same_name_that_removes_the_certificate_leaves_no_doubt() -> None:
@@ -734,7 +734,7 @@ def test_a_hold_condemns_until_newer_evidence_lifts_it(name: str) -> None:
     [
         pytest.param(True, False, {}, "revocation.crl.issuer", id="in the trust directory"),
         pytest.param(False, True, {}, "revocation.crl.issuer", id="in a target, and the CA is in a store"),
-        pytest.param(False, False, {}, "good", id="in a target, of anybody"),
+        pytest.param(False, False, {}, "good", id="in a target, of any maker"),
         pytest.param(False, True, {"signed_by": EC_KEY}, "good", id="in a target, in the name of a CA in a store"),
     ],
 )

@@ -125,7 +125,7 @@ class TestChanging:
 
 class TestWriting:
     def test_keeps_unknown_members_on_writing(self, tmp_path: Path) -> None:
-        strange = {**LOCAL, "name": "more", "comment": {"of": ["somebody"]}}
+        strange = {**LOCAL, "name": "more", "comment": {"of": ["another"]}}
         document = {"default": "files", "keys": [LOCAL, REMOTE, strange, {"name": "new", "tpm": 1}]}
         path = save_signing_keys(tmp_path / "new" / "folder", parsed(document))
         assert json.loads(path.read_text()) == document

@@ -132,7 +132,7 @@ class TestAttached:
     def test_changes_nothing_else(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
         """RULE-5: bytes are identity, and files that are none of ours are kept."""
         box.extra_files["notes.json"] = b'[{"Config":"x"}]'
-        box.extra_files["blobs/sha256/" + "0" * 64] = b"nobody points here"
+        box.extra_files["blobs/sha256/" + "0" * 64] = b"not referred to"
         path = write(box, tmp_path)
         attach(path)
         left = contents(path)

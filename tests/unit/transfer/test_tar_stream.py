@@ -48,7 +48,7 @@ def test_skips_members_that_are_not_requested() -> None:
     files = family(layer_bytes=150_000).box.files()
     stream = io.BytesIO(tar_of(files))
     assert set(read(stream, skip=True)) == set(files)
-    assert stream.read() == b"", "whoever writes into the pipe gets rid of all of it"
+    assert stream.read() == b"", "all that is written into the pipe is read"
 
 
 @pytest.mark.parametrize("length", [0, 1, 511, 512, 600, 1024, 5000, 20_000])

@@ -104,7 +104,9 @@ class TestNoName:
     def test_weaker_statement_for_all_does_not_count(self, rest: str) -> None:
         found = policy(statement(name="rest", signatureVerification={"level": rest}), prod())
         assert refused(found, None, None) == "policy.scope_needed"
-        assert refused(found, None, "option") == "policy.scope_needed", "nobody can say that nobody says it"
+        assert refused(found, None, "option") == "policy.scope_needed", (
+            "no option says that the repository is not known"
+        )
 
     @pytest.mark.parametrize("name", [PROD, LAB])
     def test_statement_for_all_does_not_judge_what_has_the_name_of_another(self, name: str) -> None:

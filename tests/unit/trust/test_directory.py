@@ -113,7 +113,7 @@ def test_neg_140_policy_3_a_policy_that_is_a_directory(tmp_path: Path) -> None:
 
 
 def test_policy_14_a_bad_statement_refuses_all(tmp_path: Path) -> None:
-    bad = statement(name="b", registryScopes=["other.example/app"], trustedIdentities=["nobody"])
+    bad = statement(name="b", registryScopes=["other.example/app"], trustedIdentities=["stranger"])
     write_trust(tmp_path, policy=oci_policy(statement(), bad))
     assert refusal(tmp_path).facts["statement"] == "b"
 

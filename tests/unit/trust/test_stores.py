@@ -430,7 +430,7 @@ def test_a_refused_file_is_reported_with_its_kind(
     assert words in str(error)
     assert remedy in error.remedy
     (tmp_path / name).write_bytes(data)
-    if remedy.startswith(f"{name} to ") and not name.startswith("."):  # whoever adds it may call it as he likes
+    if remedy.startswith(f"{name} to ") and not name.startswith("."):  # any name may be chosen
         (added,) = add_certificates(tmp_path / "other", StoreRef.parse("ca:harbour"), [tmp_path / name])
         assert remedy == f"{name} to {added.name}"
         assert load_store(tmp_path / "other", StoreRef.parse("ca:harbour")).certificates
