@@ -168,7 +168,7 @@ class Connection(Endpoint):
     def credentials(self, warn: Callable[[str], None]) -> airgap.Credentials:
         """The given user name and password, else what docker's configuration says.
 
-        The former are asked for when the first registry is named, once, as `given` says.
+        The former are asked for once, as `given` says: when the first registry is named, or by `Credentials.given`.
         """
         return airgap.Credentials(
             environment=os.environ,
@@ -252,7 +252,7 @@ class Sides:
     def credentials(self, warn: Callable[[str], None]) -> tuple[airgap.Credentials, airgap.Credentials]:
         """The credentials for sources, and for the destination; the same object where nothing sets them apart.
 
-        They are asked for at once, as `Connection.given` says: what follows is shown as it goes on.
+        They are asked for at once, as `Connection.given` says: what follows shows its progress.
         """
         common = self.common.credentials(warn)
         sides = tuple(

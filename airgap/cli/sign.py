@@ -72,6 +72,7 @@ def sign(
     Exit codes: 0 signed, or an equal signature is there, 1 could not, 2 usage, 11 not found, 16 content wrong.
     """
     transport, credentials = connection.transport(output.note), connection.credentials(output.note)
+    credentials.given()  # a mistake in these options is refused for layouts, too
     request = airgap.SignRequest(
         targets=[layout_reference(text, oci_layout=oci_layout) for text in references or []],
         lists=[file] if file else [],

@@ -44,6 +44,7 @@ def add(
     Exit codes: 0 done, or nothing to do, 1 could not, 2 usage, 11 no such artifact or signature, 16 content wrong.
     """
     transport, credentials = connection.transport(output.note), connection.credentials(output.note)
+    credentials.given()  # a mistake in these options is refused for layouts, too
     authority = timestamp.open(lambda: transport)
     if authority is None:
         raise UsageError("name the timestamping authority with --timestamp-url and --timestamp-root-cert")

@@ -120,7 +120,9 @@ def fetch(
     Exit codes: 0, 1 a target could not be read, 11 not found, 15 gaps (with --require-complete), 16 content wrong,
     18 trust material malformed.
     """
-    outcome = chosen.run(targets or [], connection, output.note, connection.credentials(output.note))
+    credentials = connection.credentials(output.note)
+    credentials.given()  # a mistake in these options is refused for layouts, too
+    outcome = chosen.run(targets or [], connection, output.note, credentials)
     output.finish(airgap.report.FetchReport(outcome, verbose))
 
 

@@ -205,16 +205,15 @@ def test_text_of_a_registry_is_escaped(registry: LoopbackRegistry) -> None:
         assert "\x1b" not in ran.out + ran.err
 
 
-@pytest.mark.parametrize("command", ["discover", "inspect", "ls", "trust fetch --no-download --into _"])
+@pytest.mark.parametrize("command", ["discover", "inspect", "ls"])
 def test_layouts_need_no_credentials(
     command: str, tmp_path: Path, registry: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is wrong with a password matters only where a registry is named."""
     layout, there = signed(tmp_path, registry)
     monkeypatch.setenv("NOTATION_PASSWORD", "word")
-    words = command.replace("_", layout.removesuffix(":v1")).split()
-    assert run_here([*words, layout]).code == 0
-    assert run_here([*words, there]).code == 2
+    assert run_here([command, layout]).code == 0
+    assert run_here([command, there]).code == 2
 
 
 def test_memory_is_bounded(registry: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
