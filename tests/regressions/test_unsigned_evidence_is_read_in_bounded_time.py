@@ -1,4 +1,4 @@
-"""Files on a medium that are called as evidence, and that nobody signed: a verify read in them for hours."""
+"""Unsigned files on a medium that have names of evidence are read in bounded time: a verify took hours."""
 
 from __future__ import annotations
 
