@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -32,7 +33,6 @@ from airgap.signature.stamped_evidence import evidence_of
 from airgap.text import safe
 from airgap.transfer.copied import CopiedArtifact, CopyResult, EvidenceLeft, Totals, added, status_of
 from airgap.transfer.destinations import (
-    CopyPlace,
     Destination,
     RegistryPrefix,
     TaggedSource,
@@ -49,7 +49,7 @@ from airgap.transfer.layout_referrers_tags import with_referrers_tags
 from airgap.transfer.lists import read_list
 from airgap.transfer.mover import Survey, TransferResult, landed, survey, transfer, unsigned
 from airgap.transfer.naming import Naming, read_name_map
-from airgap.transfer.origins import Choice, FoundArtifact, Sources, find_all
+from airgap.transfer.origins import Choice, Sources, find_all
 from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact, Selection
 from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
@@ -66,7 +66,6 @@ if TYPE_CHECKING:
     from airgap.stages.gate import Judgement
     from airgap.trust.directory import TrustDirectory
     from airgap.trust.location import Location
-    from airgap.verifier.outcome import ArtifactOutcome
 
 STREAM: Final = "-"
 """Standard output as a destination, standard input as a source."""
@@ -170,17 +169,6 @@ def copy(
         return _Copy(request, sources, destinations, pool, progress, (source, output)).run()
 
 
-@dataclass(slots=True)
-class _Group:
-    """Artifacts with one destination repository."""
-
-    repository: RegistryReference | None
-    found: list[FoundArtifact] = field(default_factory=list)
-    placed: list[CopyPlace] = field(default_factory=list)
-    judged: list[ArtifactOutcome | None] = field(default_factory=list)
-    """The verdict on each, if they were judged."""
-
-
 class _Prepared(NamedTuple):
     """A plan with its records."""
 
@@ -233,16 +221,13 @@ class _Copy:
             if is_tar(destination) and not request.overwrite:
                 check_absent(Path(destination.path))
         found = self._receive(destination) if STREAM in request.sources else self._find()
-        placed = places(found, destination or LayoutReference(path=STREAM), self._naming)
-        groups: dict[str | None, _Group] = {}
-        for item, place in zip(found, placed, strict=True):
-            name = place.repository.name if place.repository else None
-            group = groups.setdefault(name, _Group(place.repository))
-            group.found.append(item)
-            group.placed.append(place)
+        groups: defaultdict[RegistryReference | None, list[CopyRoot]] = defaultdict(list)
+        for root in places(found, destination or LayoutReference(path=STREAM), self._naming):
+            groups[root.destination].append(root)
         # all are planned before anything is written: what is refused is refused for all repositories of a registry
-        for group, plan in self._trusted([(group, self._plan(group)) for group in groups.values()], destination):
-            self._bring(group, plan, destination)
+        plans = self._trusted([self._plan(roots) for roots in groups.values()], destination)
+        for repository, plan in zip(groups, plans, strict=True):
+            self._bring(plan, destination, repository)
         return CopyResult(
             destination=safe(request.destination),
             dry_run=request.dry_run,
@@ -271,7 +256,7 @@ class _Copy:
             if names := tuple(str(digest) for digest in left if digest not in self._planned):
                 yield EvidenceLeft(source=item.source, names=names)
 
-    def _receive(self, destination: Destination | None) -> list[FoundArtifact]:
+    def _receive(self, destination: Destination | None) -> list[CopyRoot]:
         """Receives a layout from standard input: its blobs are in the destination afterwards."""
         from airgap.transfer.stream import receive
 
@@ -319,10 +304,10 @@ class _Copy:
             self._refuse(missing.reference, missing.error)
         return findings.found
 
-    def _find(self) -> list[FoundArtifact]:
+    def _find(self) -> list[CopyRoot]:
         request = self._request
         choice = Choice.of(all_tags=request.all_tags, pattern=request.tags)
-        found: dict[tuple[str, Digest, tuple[str, ...]], FoundArtifact] = {}
+        found: dict[tuple[str, Digest, tuple[str, ...]], CopyRoot] = {}
         tasks = self._sources.find(request.sources, choice, pinned=request.pinned)
         for text, task in zip(request.sources, tasks, strict=True):
             try:
@@ -335,7 +320,7 @@ class _Copy:
             for missing in findings.missing:
                 self._refuse(missing.reference, missing.error)
             for item in findings.found:
-                found.setdefault((item.source.name, item.descriptor.digest, item.tags), item)
+                found.setdefault((item.source.name, item.descriptor.digest, item.names), item)
         return list(found.values())
 
     def _refuse(self, reference: str, error: AirgapError) -> None:
@@ -346,51 +331,46 @@ class _Copy:
             CopiedArtifact(source=reference, descriptor=None, destinations=(), status="failed", error=error)
         )
 
-    def _bring(self, group: _Group, plan: CopyPlan, destination: Destination | None) -> None:
-        if destination is None:
-            self._into_tar(group, plan, None)
+    def _bring(self, plan: CopyPlan, destination: Destination | None, repository: RegistryReference | None) -> None:
+        if repository is not None:
+            self._into_registry(plan, repository)
         elif not isinstance(destination, LayoutReference):
-            self._into_registry(group, plan)
+            self._into_tar(plan, None)
         elif is_tar(destination):
-            self._into_tar(group, plan, behind_link(Path(destination.path)))
+            self._into_tar(plan, behind_link(Path(destination.path)))
         else:
-            self._into_layout(group, plan, destination)
+            self._into_layout(plan, destination)
 
     # --- the three kinds of destination ---
 
-    def _into_registry(self, group: _Group, plan: CopyPlan) -> None:
-        if group.repository is None:
-            raise TypeError("a registry is written by repositories")
+    def _into_registry(self, plan: CopyPlan, repository: RegistryReference) -> None:
         request = self._request
-        sink = self._registries.sink(
-            group.repository, writable=not request.dry_run, referrers_tag=request.referrers_tag
-        )
+        sink = self._registries.sink(repository, writable=not request.dry_run, referrers_tag=request.referrers_tag)
         if request.dry_run:
-            self._account(group, plan, survey(plan, sink, self._pool, exact=True).expected())
+            self._account(plan, survey(plan, sink, self._pool, exact=True).expected())
         else:
-            self._move(group, plan, sink)
+            self._move(plan, sink)
 
-    def _into_layout(self, group: _Group, plan: CopyPlan, destination: LayoutReference) -> None:
+    def _into_layout(self, plan: CopyPlan, destination: LayoutReference) -> None:
         request = self._request
         if request.dry_run:
             probe = LayoutProbe(destination.path)
-            plan = self._prepared(group, plan, destination, probe.layout).plan
+            plan = self._prepared(plan, destination, probe.layout).plan
             found = survey(plan, probe, self._pool)
             if not request.link:  # links need no room
                 self._room = room_in(Path(destination.path), found.to_write, found.largest_of(plan))
-            self._account(group, plan, found.expected())
+            self._account(plan, found.expected())
             return
         with LayoutWriter(destination.path, link=request.link, verify_existing=self._verify_existing) as writer:
-            prepared = self._prepared(group, plan, destination, writer.layout)
+            prepared = self._prepared(plan, destination, writer.layout)
             writer.replaced |= prepared.replaced
             writer.check([entry for artifact in prepared.plan.artifacts for entry in artifact.entries()])
-            self._move(group, prepared.plan, writer)
+            self._move(prepared.plan, writer)
 
-    def _prepared(
-        self, group: _Group, plan: CopyPlan, destination: LayoutReference, layout: LayoutDirectory | None
-    ) -> _Prepared:
+    def _prepared(self, plan: CopyPlan, destination: LayoutReference, layout: LayoutDirectory | None) -> _Prepared:
         """The plan with its records, after the check that it takes no tag of another repository."""
         present = listed_records(layout) if layout else {}
+        roots = [item.wanted for item in plan.artifacts]
         if layout and destination.tag is None:
             origins = {
                 tag: TaggedSource(entry.digest, name)
@@ -399,58 +379,46 @@ class _Copy:
                 and (found := present.get(entry.digest))
                 and (name := found[0].record.name)
             }
-            check_takeover(group.found, group.placed, origins)
+            check_takeover(roots, origins)
         if layout:
-            check_whole_names(group.found, group.placed, layout.index().manifests)
+            check_whole_names(roots, layout.index().manifests)
         replaced: frozenset[Digest] = frozenset()
         if self._request.referrers_tag == ReferrersTag.ALWAYS:
             plan, replaced = with_referrers_tags(plan, layout)
         if not self._request.record:
             return _Prepared(plan, replaced)
         records = Records(tool=__version__, at=self._request.at, selection=self._request.selection, present=present)
-        plan = records.add_to(plan, group.found)
-        return _Prepared(plan, replaced | records.replaced)
+        return _Prepared(records.add_to(plan), replaced | records.replaced)
 
-    def _into_tar(self, group: _Group, plan: CopyPlan, path: Path | None) -> None:
+    def _into_tar(self, plan: CopyPlan, path: Path | None) -> None:
         request = self._request
-        plan = self._prepared(group, plan, LayoutReference(path=STREAM), None).plan
+        plan = self._prepared(plan, LayoutReference(path=STREAM), None).plan
         if request.dry_run:
             if path is not None:
                 size = lay_out(plan).size
                 self._room = room_in(path.parent, size, size)
-            self._account(group, plan, _everything(plan).expected())
+            self._account(plan, _everything(plan).expected())
         elif path is None:
             stream = self._output or sys.stdout.buffer
-            self._account(group, plan, write_tar_stream(stream, plan, self._pool, progress=self._progress))
+            self._account(plan, write_tar_stream(stream, plan, self._pool, progress=self._progress))
         else:
             done = write_tar_file(path, plan, self._pool, progress=self._progress, overwrite=request.overwrite)
-            self._account(group, plan, done)
+            self._account(plan, done)
 
-    def _move(self, group: _Group, plan: CopyPlan, sink: Sink) -> None:
+    def _move(self, plan: CopyPlan, sink: Sink) -> None:
         keep_going = self._request.keep_going
-        self._account(group, plan, transfer(plan, sink, self._pool, progress=self._progress, keep_going=keep_going))
+        self._account(plan, transfer(plan, sink, self._pool, progress=self._progress, keep_going=keep_going))
 
     # --- planning ---
 
-    def _plan(self, group: _Group) -> CopyPlan:
-        wanted = [
-            CopyRoot(
-                source=item.source,
-                descriptor=item.descriptor,
-                reference=item.reference,
-                tags=place.tags,
-                entries=dict(zip(place.tags, item.entries, strict=False)),  # one tag may be used for all
-                declared_absent=item.record.record.declared_absent() if item.record else frozenset(),
-            )
-            for item, place in zip(group.found, group.placed, strict=True)
-        ]
+    def _plan(self, roots: Sequence[CopyRoot]) -> CopyPlan:
         # a record is about one copy into one layout; it is written anew, or copied on purpose
         selection = replace(self._request.selection, skip_types=self._request.selection.skip_types | {ACQUISITION})
-        plan = make_plan(wanted, selection, self._pool, keep_going=self._request.keep_going)
+        plan = make_plan(roots, selection, self._pool, keep_going=self._request.keep_going)
         if self._request.require_signature:
             plan = self._signed(plan)
-        if group.repository is not None:
-            plan = with_registry_tags(plan, group.found, keep_going=self._request.keep_going)
+        if roots[0].destination is not None:
+            plan = with_registry_tags(plan, keep_going=self._request.keep_going)
         if self._request.all_tags and self._request.tags is None:  # this includes cosign's tags
             return replace(plan, artifacts=tuple(replace(item, digest_tags=True) for item in plan.artifacts))
         return plan
@@ -474,9 +442,7 @@ class _Copy:
     def _verify_existing(self) -> bool:
         return self._request.verify_existing or self._request.trust is not None
 
-    def _trusted(
-        self, plans: list[tuple[_Group, CopyPlan]], destination: Destination | None
-    ) -> list[tuple[_Group, CopyPlan]]:
+    def _trusted(self, plans: list[CopyPlan], destination: Destination | None) -> list[CopyPlan]:
         """The plans without what does not verify; all are judged together, as they are in one layout.
 
         Raises UntrustedError for the first such artifact, unless the copy keeps going; AirgapError where nothing can
@@ -485,51 +451,46 @@ class _Copy:
         request = self._request
         if request.trust is None or request.clock is None:
             return plans
-        from airgap.stages.gate import Gate, Planned
+        from airgap.stages.gate import Gate
 
         gate = Gate(trust=request.trust, clock=request.clock, scope=request.scope, selection=request.selection)
         layouts = [*self._sources.opened(), *_existing(destination)]
-        judgement = gate.judge([Planned(plan, group.found) for group, plan in plans], layouts)
-        return [(group, self._admitted(group, plan, judgement)) for group, plan in plans]
-
-    def _admitted(self, group: _Group, plan: CopyPlan, judgement: Judgement) -> CopyPlan:
-        self._judgement, keep_going = judgement, self._request.keep_going
-        pairs = list(zip(plan.artifacts, group.found, strict=True))
-        group.judged = [judgement.verdict(item, found) for item, found in pairs]
-        return CopyPlan.of([judgement.of(item, found, keep_going=keep_going) for item, found in pairs], plan.nodes)
+        self._judgement = judgement = gate.judge(plans, layouts)
+        return [
+            CopyPlan.of([judgement.of(item, keep_going=request.keep_going) for item in plan.artifacts], plan.nodes)
+            for plan in plans
+        ]
 
     # --- accounting ---
 
-    def _account(self, group: _Group, plan: CopyPlan, done: TransferResult) -> None:
+    def _account(self, plan: CopyPlan, done: TransferResult) -> None:
         self._planned |= {node.descriptor.digest for node in plan.nodes.values()}
         moved = {**{key: TransferMethod.COPIED for key in plan.nodes if key[0] in self._streamed}, **done.moved}
-        judged = group.judged or [None] * len(group.found)
-        for item, place, artifact, verdict in zip(group.found, group.placed, plan.artifacts, judged, strict=True):
-            planned = landed(artifact, done.failures)
+        for artifact in plan.artifacts:
+            planned, root = landed(artifact, done.failures), artifact.wanted
             error = done.error_of(planned)
             self._copied.append(
                 CopiedArtifact(
-                    source=item.reference,
-                    descriptor=item.descriptor,
-                    destinations=tuple(self._destinations(item, place)),
-                    tags=place.tags,
-                    pinned=item.pinned,
+                    source=root.reference,
+                    descriptor=root.descriptor,
+                    destinations=tuple(self._destinations(root)),
+                    tags=root.tags,
+                    pinned=root.pinned,
                     planned=planned,
                     status=status_of(planned, error, moved, dry_run=self._request.dry_run),
                     error=error,
-                    judged=verdict,
-                    from_layout=item.from_layout,
+                    judged=self._judgement.verdict(artifact) if self._judgement else None,
+                    from_layout=root.from_layout,
                 )
             )
         self._totals = added(self._totals, plan, moved, done)
         self._moved.extend(safe(tag) for tag in done.named.moved)
 
-    def _destinations(self, item: FoundArtifact, place: CopyPlace) -> Iterator[str]:
-        digest = item.descriptor.digest
-        base = place.repository.name if place.repository else self._written
-        if not place.tags:
-            yield safe(f"{base}@{digest}")
-        for tag in place.tags:
+    def _destinations(self, root: CopyRoot) -> Iterator[str]:
+        base = root.destination.name if root.destination else self._written
+        if not root.tags:
+            yield safe(f"{base}@{root.descriptor.digest}")
+        for tag in root.tags:
             yield safe(f"{base}:{tag}")
 
 

@@ -23,7 +23,6 @@ from airgap.reasons import ExitCode
 from airgap.revocation.artifact import is_evidence_alone
 from airgap.signature.stamped_evidence import evidence_of
 from airgap.stages.verify import Asked, VerifyRequest, verify_opened
-from airgap.transfer.origins import FoundArtifact
 from airgap.transfer.plan import CopyPlan, PlannedArtifact, Selection
 from airgap.transfer.records import Records
 from airgap.trust.directory import TrustDirectory
@@ -32,13 +31,6 @@ from airgap.verdict import Verdict
 from airgap.verifier.layout_evidence import LayoutEvidence
 from airgap.verifier.outcome import ArtifactOutcome, Outcome
 from airgap.verifier.planned import planned_target, refusal, untrusted
-
-
-class Planned(NamedTuple):
-    """A plan, and the artifact of a source for each of its artifacts."""
-
-    plan: CopyPlan
-    found: Sequence[FoundArtifact]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,19 +44,19 @@ class Gate:
     """The repository for the policy; None: what the names and records say, as in a layout."""
     selection: Selection
 
-    def judge(self, planned: Sequence[Planned], layouts: Iterable[tuple[Store, Graph]]) -> Judgement:
+    def judge(self, plans: Sequence[CopyPlan], layouts: Iterable[tuple[Store, Graph]]) -> Judgement:
         """The judgement of everything that is planned, with the evidence of the source `layouts` as well.
 
         Raises UntrustedError for a problem of the whole, TrustMaterialError, and AirgapError where a signature or
         evidence cannot be read.
         """
-        target = self._target(planned)
+        target = self._target(plans)
         apart = _Apart.of(target.graph)
         wanted: defaultdict[Asked, list[PlannedArtifact]] = defaultdict(list)
-        for plan, sources in planned:
-            for item, found in zip(plan.artifacts, sources, strict=True):
+        for plan in plans:
+            for item in plan.artifacts:
                 if item.error is None and not apart.carries(item) and not apart.proves(item):
-                    wanted[_asked(item, found)].append(item)
+                    wanted[_asked(item)].append(item)
         outcome = verify_opened(
             VerifyRequest(targets=(), at=self.clock, clock=self.clock, scope=self.scope, content=Content.MANIFESTS),
             self.trust,
@@ -82,22 +74,23 @@ class Gate:
             raise untrusted(problem, "nothing is copied: ", problem.exit_code)
         return Judgement.of_outcome(wanted, outcome, apart)
 
-    def _target(self, planned: Sequence[Planned]) -> Target:
+    def _target(self, plans: Sequence[CopyPlan]) -> Target:
         """All plans as one layout, with the records of a copy, so that verifying the copy gives the same verdicts."""
         records = Records(tool=__version__, at=self.clock, selection=self.selection)
-        whole = [records.add_to(plan, found) for plan, found in planned]
+        whole = [records.add_to(plan) for plan in plans]
         named = [
-            (artifact, item.tags if item.from_layout or _subjects(artifact) else ())
-            for plan, (_, found) in zip(whole, planned, strict=True)
-            for artifact, item in zip(plan.artifacts, found, strict=True)
-            if artifact.error is None
+            (item, item.wanted.names if item.wanted.from_layout or _subjects(item) else ())
+            for plan in whole
+            for item in plan.artifacts
+            if item.error is None
         ]
         nodes = {key: node for plan in whole for key, node in plan.nodes.items()}
         return planned_target(CopyPlan.of([item for item, _ in named], nodes), [tags for _, tags in named])
 
 
-def _asked(item: PlannedArtifact, found: FoundArtifact) -> Asked:
-    typed = found.repository.name if found.repository and not found.from_layout else None
+def _asked(item: PlannedArtifact) -> Asked:
+    wanted = item.wanted
+    typed = wanted.repository.name if wanted.repository and not wanted.from_layout else None
     return Asked(item.wanted.descriptor.digest, typed)
 
 
@@ -154,30 +147,30 @@ class Judgement:
         )
         return cls(outcomes, reached, apart, outcome.warnings)
 
-    def verdict(self, item: PlannedArtifact, found: FoundArtifact) -> ArtifactOutcome | None:
+    def verdict(self, item: PlannedArtifact) -> ArtifactOutcome | None:
         """That on one artifact; None for what comes with another one (cosign's tags), and for evidence."""
-        return self._outcomes.get(_asked(item, found))
+        return self._outcomes.get(_asked(item))
 
-    def of(self, item: PlannedArtifact, found: FoundArtifact, *, keep_going: bool) -> PlannedArtifact:
+    def of(self, item: PlannedArtifact, *, keep_going: bool) -> PlannedArtifact:
         """The artifact, or with an error if it may not be copied. Raises that, unless the copy keeps going."""
         if item.error is not None:
             return item
         try:
-            return self._checked(item, found)
+            return self._checked(item)
         except UntrustedError as error:
             if not keep_going:
                 raise
             return PlannedArtifact(wanted=item.wanted, error=error)
 
-    def _checked(self, item: PlannedArtifact, found: FoundArtifact) -> PlannedArtifact:
-        outcome = self.verdict(item, found)
+    def _checked(self, item: PlannedArtifact) -> PlannedArtifact:
+        outcome = self.verdict(item)
         if outcome is not None:
             if outcome.exit_code:
                 raise refusal(outcome, item.wanted.reference)
             accepted = frozenset(found.digest for found in outcome.signatures if found.verdict is Verdict.PASS)
             return replace(item, must_be_signed=bool(accepted), accepted=accepted or None)
         if self._apart.carries(item):
-            typed = _asked(item, found).typed
+            typed = _asked(item).typed
             if all(Asked(subject, typed) in self._reached for subject in _subjects(item)):
                 return item
             message = "is not copied: the artifact that it is about is not among those that verify"

@@ -28,8 +28,7 @@ from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.index_writer import names_of
 from airgap.transfer.naming import Naming
-from airgap.transfer.origins import FoundArtifact
-from airgap.transfer.plan import CopyPlan, PlannedArtifact, PlannedReferrer
+from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact, PlannedReferrer
 
 _LOCALHOST: Final = "localhost"
 _UNCLEAR: Final = re.compile(r"[.:@]")
@@ -56,14 +55,6 @@ Destination = LayoutReference | RegistryReference | RegistryPrefix
 
 
 @dataclass(frozen=True, slots=True)
-class CopyPlace:
-    """The destination of an artifact: the repository (None: the layout or tar) and its tags."""
-
-    repository: RegistryReference | None
-    tags: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class TaggedSource:
     """The artifact of a tag in the destination, and its source repository."""
 
@@ -71,7 +62,7 @@ class TaggedSource:
     name: str
 
 
-def places(found: Sequence[FoundArtifact], destination: Destination, naming: Naming) -> tuple[CopyPlace, ...]:
+def places(found: Sequence[CopyRoot], destination: Destination, naming: Naming) -> tuple[CopyRoot, ...]:
     """The place of every artifact. Raises UsageError where two would have to share a name.
 
     A layout keeps tags as they are; where there are several source repositories the tags become full names. In a
@@ -105,11 +96,11 @@ def places(found: Sequence[FoundArtifact], destination: Destination, naming: Nam
         if not naming.to_repository:
             _check_one_repository(found, destination)
         result = tuple(_in_registry(item, destination) for item in found)
-    _check_collisions(found, result)
+    _check_collisions(result)
     return result
 
 
-def _in_layouts(found: Sequence[FoundArtifact], destination: LayoutReference, naming: Naming) -> tuple[CopyPlace, ...]:
+def _in_layouts(found: Sequence[CopyRoot], destination: LayoutReference, naming: Naming) -> tuple[CopyRoot, ...]:
     if naming.keep_host or naming.map or naming.to_repository:
         raise UsageError(
             f"{safe(destination)} is no registry; --keep-host, --map and --to-repo say what repositories of a registry "
@@ -120,11 +111,11 @@ def _in_layouts(found: Sequence[FoundArtifact], destination: LayoutReference, na
         return _one(found, destination)
     several = len({item.repository.name for item in found if item.repository is not None}) > 1
     result = tuple(_in_layout(item, full=several or naming.full_names) for item in found)
-    _check_collisions(found, result)
+    _check_collisions(result)
     return result
 
 
-def _one(found: Sequence[FoundArtifact], destination: LayoutReference | RegistryReference) -> tuple[CopyPlace, ...]:
+def _one(found: Sequence[CopyRoot], destination: LayoutReference | RegistryReference) -> tuple[CopyRoot, ...]:
     if len({item.descriptor.digest for item in found}) > 1:
         raise UsageError(
             f"{safe(destination)} is one name, for {len(found)} artifacts",
@@ -132,19 +123,19 @@ def _one(found: Sequence[FoundArtifact], destination: LayoutReference | Registry
         )
     tag = destination.tag or ""
     if isinstance(destination, LayoutReference):
-        return tuple(CopyPlace(None, (tag,)) for _ in found)
+        return tuple(item.placed(None, (tag,)) for item in found)
     repository = RegistryReference(registry=destination.registry, repository=destination.repository)
-    return tuple(CopyPlace(repository, (tag,)) for _ in found)
+    return tuple(item.placed(repository, (tag,)) for item in found)
 
 
-def _in_layout(found: FoundArtifact, *, full: bool) -> CopyPlace:
+def _in_layout(found: CopyRoot, *, full: bool) -> CopyRoot:
     repository = found.repository
     if not full or repository is None:
-        return CopyPlace(None, found.tags)
-    return CopyPlace(None, tuple(f"{repository.name}:{tag_part(tag)}" for tag in found.tags))
+        return found.placed(None, found.names)
+    return found.placed(None, tuple(f"{repository.name}:{tag_part(tag)}" for tag in found.names))
 
 
-def _check_one_repository(found: Sequence[FoundArtifact], destination: RegistryReference) -> None:
+def _check_one_repository(found: Sequence[CopyRoot], destination: RegistryReference) -> None:
     """Refuses to mix the artifacts of several repositories in one that was not named for all of them."""
     names = dict.fromkeys(item.repository.name for item in found if item.repository is not None)
     if len(names) > 1:
@@ -157,7 +148,7 @@ def _check_one_repository(found: Sequence[FoundArtifact], destination: RegistryR
         )
 
 
-def _below(found: FoundArtifact, destination: RegistryPrefix, naming: Naming) -> CopyPlace:
+def _below(found: CopyRoot, destination: RegistryPrefix, naming: Naming) -> CopyRoot:
     if found.repository is None:
         raise UsageError(
             f"{found.reference} has no repository's name to put behind {destination}",
@@ -172,34 +163,32 @@ def _below(found: FoundArtifact, destination: RegistryPrefix, naming: Naming) ->
     return _in_registry(found, repository)
 
 
-def _in_registry(found: FoundArtifact, repository: RegistryReference) -> CopyPlace:
-    tags = tuple(tag_part(tag) for tag in found.tags)
+def _in_registry(found: CopyRoot, repository: RegistryReference) -> CopyRoot:
+    tags = tuple(tag_part(tag) for tag in found.names)
     for tag in tags:
         if not is_tag(tag):
             raise UsageError(
                 f"{safe(tag, limit=160)!r} can be a tag of a layout but not of a registry",
                 remedy="Copy it alone, and give the destination a tag.",
             )
-    return CopyPlace(repository, tags)
+    return found.placed(repository, tags)
 
 
-def _check_collisions(found: Sequence[FoundArtifact], placed: Sequence[CopyPlace]) -> None:
-    taken: dict[tuple[str | None, str], FoundArtifact] = {}
-    for item, place in zip(found, placed, strict=True):
-        for tag in place.tags:
-            other = taken.setdefault((place.repository.name if place.repository else None, tag), item)
+def _check_collisions(placed: Sequence[CopyRoot]) -> None:
+    taken: dict[tuple[str | None, str], CopyRoot] = {}
+    for item in placed:
+        for tag in item.tags:
+            other = taken.setdefault((item.destination.name if item.destination else None, tag), item)
             if other.descriptor.digest != item.descriptor.digest:
-                raise _collision(other, item, tag, place.repository)
-    for item, place in zip(found, placed, strict=True):
-        for name in _whole_names(item, place):
+                raise _collision(other, item, tag, item.destination)
+    for item in placed:
+        for name in _whole_names(item):
             other = taken.get((None, name), item)
             if other.descriptor.digest != item.descriptor.digest:
                 raise _collision(other, item, name)
 
 
-def _collision(
-    one: FoundArtifact, other: FoundArtifact, name: str, repository: RegistryReference | None = None
-) -> UsageError:
+def _collision(one: CopyRoot, other: CopyRoot, name: str, repository: RegistryReference | None = None) -> UsageError:
     way = (
         "add --full-names"
         if repository is None
@@ -211,18 +200,18 @@ def _collision(
     )
 
 
-def _whole_names(found: FoundArtifact, place: CopyPlace) -> tuple[str, ...]:
+def _whole_names(item: CopyRoot) -> tuple[str, ...]:
     """Its containerd name in a layout, beside its tags."""
-    if place.repository is not None:
+    if item.destination is not None:
         return ()
     # one tag may be used for all
-    listed = (Entry(descriptor=entry, tag=tag) for tag, entry in zip(place.tags, found.entries, strict=False))
+    listed = (Entry(descriptor=entry, tag=tag) for tag, entry in zip(item.tags, item.listed, strict=False))
     names = dict.fromkeys(name for entry in listed for name in names_of(entry))
-    tags = set(place.tags)
+    tags = set(item.tags)
     return tuple(name for name in names if name not in tags)
 
 
-def with_registry_tags(plan: CopyPlan, found: Sequence[FoundArtifact], *, keep_going: bool) -> CopyPlan:
+def with_registry_tags(plan: CopyPlan, *, keep_going: bool) -> CopyPlan:
     """The plan for one repository: cosign's tags without the registry and path that they may have in a layout.
 
     In a layout several repositories may have a signature of the same image. Each goes to the repository of its tag. A
@@ -231,8 +220,9 @@ def with_registry_tags(plan: CopyPlan, found: Sequence[FoundArtifact], *, keep_g
     """
     taken = {tag: item.wanted.descriptor.digest for item in plan.artifacts for tag in item.wanted.tags}
     artifacts: list[PlannedArtifact] = []
-    for planned, item in zip(plan.artifacts, found, strict=True):
-        own = f"{item.repository.name}:" if item.repository else ""
+    for planned in plan.artifacts:
+        repository = planned.wanted.repository
+        own = f"{repository.name}:" if repository else ""
         attached: list[PlannedReferrer] = []
         problems: list[AirgapError] = []
         notes: list[str] = []
@@ -241,7 +231,7 @@ def with_registry_tags(plan: CopyPlan, found: Sequence[FoundArtifact], *, keep_g
             if name is None or taken.setdefault(tag_part(name), digest) == digest:
                 attached.append(replace(referrer, tag=name and tag_part(name)))
             elif name.startswith(own):
-                problems.append(_shared_tag(item, tag_part(name), taken[tag_part(name)], digest))
+                problems.append(_shared_tag(planned.wanted, tag_part(name), taken[tag_part(name)], digest))
             else:
                 notes.append(f"{safe(name, limit=300)} is another repository's and has no tag here")
         if problems and not keep_going:
@@ -257,23 +247,21 @@ def with_registry_tags(plan: CopyPlan, found: Sequence[FoundArtifact], *, keep_g
     return replace(plan, artifacts=tuple(artifacts))
 
 
-def _shared_tag(found: FoundArtifact, tag: str, one: Digest, other: Digest) -> UsageError:
+def _shared_tag(found: CopyRoot, tag: str, one: Digest, other: Digest) -> UsageError:
     return UsageError(
         f"{found.reference} has {one} and {other} under the tag {safe(tag, limit=160)}, which in a registry names one",
         remedy="--keep-going leaves the second one behind. A layout or tar can hold both.",
     )
 
 
-def check_takeover(
-    found: Sequence[FoundArtifact], placed: Sequence[CopyPlace], origins: Mapping[str, TaggedSource]
-) -> None:
+def check_takeover(placed: Iterable[CopyRoot], origins: Mapping[str, TaggedSource]) -> None:
     """Refuse to move a tag of the layout from an artifact of one repository to one of another.
 
     `origins`: the known sources of the destination's tags. A tag that names a repository belongs to it, and a tag that
     does not move conflicts with nothing. Raises UsageError.
     """
-    for item, place in zip(found, placed, strict=True):
-        for tag in place.tags:
+    for item in placed:
+        for tag in item.tags:
             before = origins.get(tag)
             if before is None or before.digest == item.descriptor.digest or tag_part(tag) != tag:
                 continue
@@ -285,9 +273,7 @@ def check_takeover(
                 )
 
 
-def check_whole_names(
-    found: Sequence[FoundArtifact], placed: Sequence[CopyPlace], present: Iterable[Descriptor]
-) -> None:
+def check_whole_names(placed: Iterable[CopyRoot], present: Iterable[Descriptor]) -> None:
     """Refuse a containerd name for a copy that another artifact of the layout has: the user did not type that name.
 
     A name beside a tag of the copy moves with the tag. Raises UsageError.
@@ -298,10 +284,10 @@ def check_whole_names(
         for name in (entry.annotations.get(REF_NAME), entry.annotations.get(CONTAINERD_NAME)):
             if name:
                 tags.setdefault(name, {}).setdefault(entry.digest, set()).add(entry.annotations.get(REF_NAME))
-    for item, place in zip(found, placed, strict=True):
-        for name in _whole_names(item, place):
+    for item in placed:
+        for name in _whole_names(item):
             for digest, others in tags.get(name, {}).items():
-                if digest != item.descriptor.digest and not others <= set(place.tags):
+                if digest != item.descriptor.digest and not others <= set(item.tags):
                     raise UsageError(
                         f"{safe(name, limit=160)!r} there is {digest}; {item.reference} is called so, too, and would "
                         "take its place",

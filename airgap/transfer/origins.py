@@ -23,6 +23,7 @@ from airgap.oci.store import Store
 from airgap.oci.tags import cosign_target, is_referrers_tag, is_tag, tag_part
 from airgap.text import safe
 from airgap.transfer.endpoint import Source
+from airgap.transfer.plan import CopyRoot
 from airgap.transfer.sources import LayoutSource
 
 
@@ -36,27 +37,6 @@ class Repository(Source, Protocol):
         """Every listed tag, including illegal ones. Raises AirgapError."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundArtifact:
-    """One artifact of a source."""
-
-    source: Source
-    descriptor: Descriptor
-    reference: str
-    """The resolved reference, safe to show: `registry/repo:v1`, `./layout:v1`."""
-    repository: RegistryReference | None
-    """The repository that it comes from, or came from before."""
-    tags: tuple[str, ...]
-    """Its tags there; in layouts they may be full references."""
-    entries: tuple[Descriptor, ...] = ()
-    """The entry of a layout for each of these tags: each has its own annotations."""
-    pinned: str
-    """The reference with its digest, for a lock file."""
-    record: FoundRecord | None = None
-    """Its newest acquisition record."""
-    from_layout: bool = False
-
-
 class MissingSource(NamedTuple):
     """Content of a reference that cannot be read, or has no usable name."""
 
@@ -68,7 +48,7 @@ class MissingSource(NamedTuple):
 class Findings(NamedTuple):
     """The artifacts of one reference."""
 
-    found: list[FoundArtifact]
+    found: list[CopyRoot]
     missing: list[MissingSource]
 
 
@@ -189,7 +169,7 @@ class _OpenLayout:
             except NotFoundError as error:
                 yield error
 
-    def _find(self, reference: LayoutReference, choice: Choice) -> Iterator[FoundArtifact]:
+    def _find(self, reference: LayoutReference, choice: Choice) -> Iterator[CopyRoot]:
         if reference.digest is not None:
             yield self._found(reference, self.graph.find(reference))
         elif reference.tag is not None:
@@ -206,20 +186,20 @@ class _OpenLayout:
                 for tags in _by_repository(tuple(tag for tag in root.tags if choice.takes(tag))):
                     yield self._found(reference, root, tags)
 
-    def _found(self, reference: LayoutReference, root: Root, only: tuple[str, ...] | None = None) -> FoundArtifact:
+    def _found(self, reference: LayoutReference, root: Root, only: tuple[str, ...] | None = None) -> CopyRoot:
         records = self._records(root.descriptor)
         tags = root.tags if only is None else only
         named = {tag.removesuffix(f":{tag_part(tag)}") for tag in tags}
         newest = records[0] if records else None
         record = next((found for found in records if found.record.name in named), newest)
         spelt = reference.naming(tags, root.descriptor.digest)
-        return FoundArtifact(
+        return CopyRoot(
             source=self._source,
             descriptor=root.descriptor,
             reference=safe(spelt),
             repository=_origin(tags, record, root.aliases),
-            tags=tags,
-            entries=tuple(map(root.entry, tags)),
+            names=tags,
+            listed=tuple(map(root.entry, tags)),
             pinned=f"{reference.transport}{reference.path}@{root.descriptor.digest}",
             record=record,
             from_layout=True,
@@ -304,22 +284,22 @@ def _is_meant(tag: str, choice: Choice) -> bool:
     return choice.takes(tag) and not is_referrers_tag(tag)
 
 
-def _resolved(source: Repository, reference: RegistryReference, tag: str | None) -> FoundArtifact:
+def _resolved(source: Repository, reference: RegistryReference, tag: str | None) -> CopyRoot:
     if tag is not None and not is_tag(tag):
         raise FormatError(f"{safe(tag, limit=160)!r} is listed there as a tag, and is none")
     descriptor = source.resolve(reference.digest or tag or "")
     named = RegistryReference(registry=reference.registry, repository=reference.repository, tag=tag)
     pinned = f"{named}@{descriptor.digest}"
-    return FoundArtifact(
+    return CopyRoot(
         source=source,
         descriptor=descriptor,
         reference=str(named) if reference.digest is None else pinned,
         repository=RegistryReference(registry=reference.registry, repository=reference.repository),
-        tags=(tag,) if tag else (),
+        names=(tag,) if tag else (),
         pinned=pinned,
     )
 
 
-def is_cosign(found: FoundArtifact) -> bool:
+def is_cosign(found: CopyRoot) -> bool:
     """Whether it is a cosign tag that is copied like other tags."""
-    return any(cosign_target(tag) for tag in found.tags)
+    return any(cosign_target(tag) for tag in found.names)

@@ -14,7 +14,8 @@ from airgap.errors import AirgapError
 from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
-from airgap.oci.record import bare
+from airgap.oci.record import FoundRecord, bare
+from airgap.oci.reference import RegistryReference
 from airgap.oci.tags import cosign_target
 from airgap.transfer.endpoint import Blobs, Entry, FoundReferrers, Referral, Source
 from airgap.transfer.platforms import PlatformFilter
@@ -57,18 +58,39 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyRoot:
-    """One artifact to copy."""
+    """One artifact to copy, as it is in its source; and its place in the destination, once that is known."""
 
     source: Source
     descriptor: Descriptor
     reference: str
-    """Its name for the operator, safe to show."""
+    """The resolved reference, safe to show: `registry/repo:v1`, `./layout:v1`."""
+    repository: RegistryReference | None = None
+    """The repository that it comes from, or came from before."""
+    names: tuple[str, ...] = ()
+    """Its tags in the source; in layouts they may be full references."""
+    listed: tuple[Descriptor, ...] = ()
+    """The entry of a layout for each of these tags: each has its own annotations."""
+    pinned: str = ""
+    """The reference with its digest, for a lock file."""
+    record: FoundRecord | None = None
+    """Its newest acquisition record."""
+    from_layout: bool = False
+    destination: RegistryReference | None = None
+    """The repository that it goes to; None: the layout or tar."""
     tags: tuple[str, ...] = ()
     """Its tags in the destination."""
     entries: Mapping[str, Descriptor] = field(default_factory=dict)
-    """For each tag its entry, if that has annotations of its own."""
-    declared_absent: frozenset[Digest] = frozenset()
-    """Manifests that the record of the source declares as left out."""
+    """For each of these tags its entry, if that has annotations of its own."""
+
+    def placed(self, destination: RegistryReference | None, tags: tuple[str, ...]) -> CopyRoot:
+        """The same with its place in the destination."""
+        entries = dict(zip(tags, self.listed, strict=False))  # one tag may be used for all
+        return replace(self, destination=destination, tags=tags, entries=entries)
+
+    @property
+    def declared_absent(self) -> frozenset[Digest]:
+        """Manifests that the record of the source declares as left out."""
+        return self.record.record.declared_absent() if self.record else frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -18,7 +18,7 @@ from airgap.parse.json import dump
 from airgap.parse.time import iso
 from airgap.text import safe
 from airgap.transfer.endpoint import Blobs, Entry, FoundReferrers, Source
-from airgap.transfer.origins import FoundArtifact, is_cosign
+from airgap.transfer.origins import is_cosign
 from airgap.transfer.plan import CopyPlan, Key, Node, PlannedArtifact, Selection, key_of
 from airgap.transfer.sources import MemoryBlobs
 
@@ -40,18 +40,17 @@ class Records:
     _written: dict[tuple[Digest, str | None], list[Record]] = field(default_factory=dict)
     """The new records, by artifact and repository: several tags of one repository may name the same artifact."""
 
-    def add_to(self, plan: CopyPlan, found: Iterable[FoundArtifact]) -> CopyPlan:
+    def add_to(self, plan: CopyPlan) -> CopyPlan:
         """The plan with a record for every artifact that needs one."""
         nodes = dict(plan.nodes)
-        artifacts = [
-            self._with_record(planned, item, nodes) for planned, item in zip(plan.artifacts, found, strict=True)
-        ]
+        artifacts = [self._with_record(planned, nodes) for planned in plan.artifacts]
         return CopyPlan(artifacts=tuple(artifacts), nodes=nodes)
 
-    def _with_record(self, planned: PlannedArtifact, found: FoundArtifact, nodes: dict[Key, Node]) -> PlannedArtifact:
+    def _with_record(self, planned: PlannedArtifact, nodes: dict[Key, Node]) -> PlannedArtifact:
+        found = planned.wanted
         if planned.error is not None or not found.descriptor.is_manifest or is_cosign(found):
             return planned
-        record = self._record(planned, found)
+        record = self._record(planned)
         if record is None:
             return planned
         if isinstance(record, FoundRecord):
@@ -68,9 +67,9 @@ class Records:
         nodes.update((key, node) for key, node in new.items() if key not in nodes)
         return replace(planned, keys=planned.keys | new.keys(), also=(*planned.also, Entry(descriptor=descriptor)))
 
-    def _record(self, planned: PlannedArtifact, found: FoundArtifact) -> Record | FoundRecord | None:
+    def _record(self, planned: PlannedArtifact) -> Record | FoundRecord | None:
         mode = _mode(self.selection)
-        before = found.record
+        found, before = planned.wanted, planned.wanted.record
         if found.from_layout and mode == "all" and not planned.problems and not _leaves_out(planned, before):
             return before
         old = before.record if before else None
@@ -88,8 +87,8 @@ class Records:
             depth=self.selection.depth if self.selection.depth is not None else (old.depth if old else None),
             digest_tags=self.selection.digest_tags or bool(old and old.digest_tags),
             lookups=tuple(
-                _recorded(found, planned, came)
-                for found in sorted(planned.referrers, key=lambda item: item.lookup.subject)
+                _recorded(looked, planned, came)
+                for looked in sorted(planned.referrers, key=lambda item: item.lookup.subject)
             ),
             platforms=tuple(str(item) for item in self.selection.platforms) or (old.platforms if old else ()),
             absent=tuple(LeftOut(digest=item.digest, platform=_platform(item)) for item in planned.left_out),

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -16,10 +17,12 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Index, Manifest, parse_manifest
+from airgap.oci.record import FoundRecord, LeftOut, Record
 from airgap.transfer.endpoint import BlobStream, FoundReferrers, Referral
 from airgap.transfer.plan import CopyPlan, CopyRoot, Selection
 from airgap.transfer.planner import make_plan
 from airgap.transfer.platforms import PlatformFilter
+from airgap.transfer.records import record_contents
 from tests.support.copying import SBOM, Family, family, names
 from tests.support.layouts import LayoutBuilder
 
@@ -176,8 +179,22 @@ def test_a_child_that_the_source_declares_absent_is_left_out_and_others_are_erro
     source = Claims(made.box)
     with pytest.raises(ContentError):
         plan(source, made.index, pool)
-    declared = frozenset({made.children[1].digest})
-    wanted = [CopyRoot(source=source, descriptor=made.index, reference="x", declared_absent=declared)]
+    absent = LeftOut(digest=made.children[1].digest, platform="linux/arm64")
+    record = Record(
+        tool="1",
+        time=datetime(2026, 1, 1, tzinfo=UTC),
+        kind="registry",
+        name=None,
+        reference="x",
+        artifact=made.index,
+        mode="all",
+        absent=(absent,),
+    )
+    descriptor, contents = record_contents(record)
+    manifest = parse_manifest(contents[descriptor.digest], descriptor.media_type)
+    assert isinstance(manifest, Manifest)
+    found_record = FoundRecord(descriptor=descriptor, manifest=manifest, record=record)
+    wanted = [CopyRoot(source=source, descriptor=made.index, reference="x", record=found_record)]
     found = make_plan(wanted, Selection(), pool)
     assert [item.digest for item in found.artifacts[0].left_out] == [made.children[1].digest]
 
