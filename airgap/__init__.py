@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from airgap.plugin.plugin_directory import PluginDirectory
     from airgap.stages.attach_files import AttachRequest, attach
     from airgap.stages.blob import BlobSignRequest, BlobVerifyRequest, inspect_blob, sign_blob, verify_blob
-    from airgap.stages.copy import CopyRequest, copy
+    from airgap.stages.copy import copy
+    from airgap.stages.copy_request import CopyRequest
     from airgap.stages.discover import discover
     from airgap.stages.fetch import FetchRequest, fetch
     from airgap.stages.inspect import inspect
@@ -62,7 +63,8 @@ __getattr__, __dir__ = on_demand(
         "airgap.plugin.plugin_directory": ("PluginDirectory",),
         "airgap.stages.attach_files": ("AttachRequest", "attach"),
         "airgap.stages.blob": ("BlobSignRequest", "BlobVerifyRequest", "inspect_blob", "sign_blob", "verify_blob"),
-        "airgap.stages.copy": ("CopyRequest", "copy"),
+        "airgap.stages.copy": ("copy",),
+        "airgap.stages.copy_request": ("CopyRequest",),
         "airgap.stages.discover": ("discover",),
         "airgap.stages.fetch": ("FetchRequest", "fetch"),
         "airgap.stages.inspect": ("inspect",),

@@ -60,18 +60,23 @@ class LayoutReference(NamedTuple):
     literal: str | None = None
     """Tag and digest as typed, if both were: other tools take an entry with that full name."""
 
+    @property
+    def whole(self) -> str:
+        """The layout without tag and digest, in the form to type."""
+        return f"{self.transport}{self.path}"
+
     def naming(self, tags: Sequence[str], digest: Digest) -> str:
         """The reference to one artifact of this layout, in the form to type."""
         chosen = self.tag if self.tag in tags else (tags[0] if tags else None)
         if self.digest is not None or chosen is None:
-            return f"{self.transport}{self.path}@{digest}"
-        return f"{self.transport}{self.path}:{chosen}"
+            return f"{self.whole}@{digest}"
+        return f"{self.whole}:{chosen}"
 
     def __str__(self) -> str:
         if self.literal is not None:  # in the typed form, so that every reading of it is checked again
-            return f"{self.transport}{self.path}:{self.literal}"
+            return f"{self.whole}:{self.literal}"
         suffix = f"@{self.digest}" if self.digest else f":{self.tag}" if self.tag is not None else ""
-        return f"{self.transport}{self.path}{suffix}"
+        return f"{self.whole}{suffix}"
 
 
 class RegistryReference(NamedTuple):

@@ -8,17 +8,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from airgap import __version__
 from airgap.errors import AirgapError, UntrustedError, UsageError
-from airgap.files import behind_link, check_writable
+from airgap.files import behind_link
 from airgap.net.registries import Registries
-from airgap.oci.descriptor import ACQUISITION, NOTARY_SIGNATURE, REF_NAME
+from airgap.oci.descriptor import ACQUISITION, REF_NAME
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LayoutOnDisk
 from airgap.oci.graph import Graph
@@ -30,8 +29,9 @@ from airgap.oci.reference import LayoutReference, RegistryReference, registries_
 from airgap.reasons import ExitCode
 from airgap.revocation.artifact import is_called_evidence, may_be_evidence, possible_evidence
 from airgap.signature.stamped_evidence import evidence_of
+from airgap.stages.copy_request import STREAM, CopyRequest, check_place, completed, place_of_stream
 from airgap.text import safe
-from airgap.transfer.copied import CopiedArtifact, CopyResult, EvidenceLeft, Totals, added, status_of
+from airgap.transfer.copied import CopyResult, EvidenceLeft, Tally
 from airgap.transfer.destinations import (
     Destination,
     RegistryPrefix,
@@ -39,24 +39,22 @@ from airgap.transfer.destinations import (
     check_takeover,
     check_whole_names,
     is_tar,
-    parse_destination,
     places,
     with_registry_tags,
 )
-from airgap.transfer.endpoint import Sink, TransferMethod
+from airgap.transfer.endpoint import Sink
 from airgap.transfer.events import Progress, silent
 from airgap.transfer.layout_referrers_tags import with_referrers_tags
-from airgap.transfer.lists import read_list
-from airgap.transfer.mover import Survey, TransferResult, landed, survey, transfer, unsigned
+from airgap.transfer.mover import Survey, TransferResult, survey, transfer, unsigned
 from airgap.transfer.naming import Naming, read_name_map
 from airgap.transfer.origins import Choice, Sources, find_all
-from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact, Selection
+from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact
 from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
 from airgap.transfer.room import Room, room_in
-from airgap.transfer.tar_writer import check_absent, lay_out, write_tar_file, write_tar_stream
+from airgap.transfer.tar_writer import lay_out, write_tar_file, write_tar_stream
 from airgap.transfer.writer import LayoutProbe, LayoutWriter
-from airgap.trust.separation import check_apart, check_apart_from, check_output, layout_paths, same_place
+from airgap.trust.separation import same_place
 
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
@@ -64,72 +62,6 @@ if TYPE_CHECKING:
     from airgap.oci.lookup import Mechanism
     from airgap.oci.store import Store
     from airgap.stages.gate import Judgement
-    from airgap.trust.directory import TrustDirectory
-    from airgap.trust.location import Location
-
-STREAM: Final = "-"
-"""Standard output as a destination, standard input as a source."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CopyRequest:
-    """What to copy where, and how."""
-
-    sources: Sequence[str] = ()
-    """References, as the command takes them."""
-    lists: Sequence[Path] = ()
-    """Files with more references, one a line; blank lines and comments after `#` are ignored."""
-    destination: str
-    """A layout directory, a tar, a registry's repository; each with or without a tag; or `-`: a tar to `output`."""
-    at: datetime
-    """The moment that acquisition records state; aware."""
-    selection: Selection = field(default_factory=Selection)
-    all_tags: bool = False
-    tags: str | None = None
-    """A regular expression for whole tags; chooses among all tags."""
-    pinned: bool = False
-    """Refuse sources without a digest (a lock file)."""
-    dry_run: bool = False
-    keep_going: bool = False
-    link: bool = False
-    """Hard links where source and destination are layouts of one file system."""
-    verify_existing: bool = False
-    """Hash existing content of the destination before using it."""
-    overwrite: bool = False
-    """Replace a tar that exists."""
-    lock_output: Path | None = None
-    """The path for `CopyResult.lock`; refused if writing it would change a source or the destination."""
-    full_names: bool = False
-    """Full names as tags in layouts, and in registries the own path of each source below the destination."""
-    keep_host: bool = False
-    """In registries, the host of each source before its path, below the destination."""
-    name_map: Path | None = None
-    """A file with prefixes of source names and what they become below the destination, a registry."""
-    to_repository: bool = False
-    """All artifacts into the one repository that the destination names, whatever repositories they come from."""
-    require_signature: bool = False
-    """Refuse an artifact that comes without a signature of the Notary Project. It is not judged."""
-    trust: TrustDirectory | Location | Path | None = None
-    """Copy only what verifies by this trust directory: signatures are judged before anything is written."""
-    scope: str | None = None
-    """With `trust`: the repository for the policy, as for `VerifyRequest`."""
-    clock: datetime | None = None
-    """With `trust`: what the clock says. `at` may be another time, so that two people can build the same tar."""
-    record: bool = True
-    """Leave acquisition records in layouts and tars."""
-    referrers_tag: ReferrersTag = ReferrersTag.AUTO
-    """Write referrers tags: where a registry needs them; or always, into layouts too; or never."""
-    concurrency: int = 4
-    """The number of threads, if no executor is given."""
-
-    @property
-    def layout(self) -> str | None:
-        """The destination layout, for `airgap.fetch(into=...)`; None for a registry or a stream.
-
-        Raises UsageError.
-        """
-        reference = _written(self.destination)
-        return f"{reference.transport}{reference.path}" if reference else None
 
 
 def copy(
@@ -155,10 +87,12 @@ def copy(
 
     Raises AirgapError for the first thing that cannot be copied; with `keep_going` that is part of the result.
     """
-    request = _complete(request)
+    request = completed(request)
     with ExitStack() as stack:
         pool = executor or stack.enter_context(ThreadPoolExecutor(max(1, request.concurrency)))
-        asked, written = registries_in(request.sources, os.path.exists), _written_registry(request.destination)
+        place = request.place()
+        asked = registries_in(request.sources, os.path.exists)
+        written = frozenset() if place is None or isinstance(place, LayoutReference) else frozenset({place.registry})
         shared = to_credentials in {None, credentials}  # then given ones are for one registry of both sides
         meant = credentials and credentials.only_for(asked | written if shared else asked)
         registries = destinations = stack.enter_context(Registries(meant, transport))
@@ -197,30 +131,19 @@ class _Copy:
             map=read_name_map(request.name_map) if request.name_map else {},
             to_repository=request.to_repository,
         )
-        self._failed: list[CopiedArtifact] = []
-        self._copied: list[CopiedArtifact] = []
-        self._totals = Totals()
-        self._streamed: frozenset[Digest] = frozenset()
-        """The blobs that came from standard input before the plan was made."""
-        self._moved: list[str] = []
+        self._tally = Tally(request.layout or STREAM, dry_run=request.dry_run)
         self._room: Room | None = None
         self._received: Store | None = None
         """The layout that came on standard input."""
         self._judgement: Judgement | None = None
         """That of all repositories."""
-        self._planned: set[Digest] = set()
-        self._written = STREAM
-        """The layout that is written; None for a registry."""
 
     def run(self) -> CopyResult:
         request = self._request
-        destination = None if request.destination == STREAM else parse_destination(request.destination)
+        destination = request.place()
         if isinstance(destination, LayoutReference):
-            self._written = f"{destination.transport}{destination.path}"
-            _check_place(destination, [text for text in request.sources if text != STREAM])
-            if is_tar(destination) and not request.overwrite:
-                check_absent(Path(destination.path))
-        found = self._receive(destination) if STREAM in request.sources else self._find()
+            check_place(request, destination)
+        found = self._receive() if STREAM in request.sources else self._find()
         groups: defaultdict[RegistryReference | None, list[CopyRoot]] = defaultdict(list)
         for root in places(found, destination or LayoutReference(path=STREAM), self._naming):
             groups[root.destination].append(root)
@@ -231,9 +154,9 @@ class _Copy:
         return CopyResult(
             destination=safe(request.destination),
             dry_run=request.dry_run,
-            artifacts=(*self._copied, *self._failed),
-            totals=self._totals,
-            moved_tags=tuple(self._moved),
+            artifacts=(*self._tally.copied, *self._tally.failed),
+            totals=self._tally.totals,
+            moved_tags=tuple(self._tally.moved_tags),
             room=self._room,
             evidence_left=tuple(self._evidence_left(destination)),
             into_registry=isinstance(destination, RegistryReference | RegistryPrefix),
@@ -248,47 +171,30 @@ class _Copy:
             is_itself = isinstance(store, LayoutOnDisk) and written and same_place(written, Path(store.path))
             if not is_itself:
                 evidence = evidence_of(store, graph, store.name)
-                if names := evidence.not_among(self._planned):
+                if names := evidence.not_among(self._tally.planned):
                     yield EvidenceLeft(source=store.name, names=tuple(safe(name, limit=128) for name in names))
-        for item in self._copied:
+        for item in self._tally.copied:
             unchosen = item.planned.unchosen if item.planned and not item.from_layout else ()
             left = [referral.descriptor.digest for referral in unchosen if is_called_evidence(referral.artifact_type)]
-            if names := tuple(str(digest) for digest in left if digest not in self._planned):
+            if names := tuple(str(digest) for digest in left if digest not in self._tally.planned):
                 yield EvidenceLeft(source=item.source, names=names)
 
-    def _receive(self, destination: Destination | None) -> list[CopyRoot]:
+    def _receive(self) -> list[CopyRoot]:
         """Receives a layout from standard input: its blobs are in the destination afterwards."""
         from airgap.transfer.stream import receive
 
         request = self._request
-        choices = request.all_tags or request.tags or request.dry_run or request.selection != Selection()
-        if choices:
-            raise UsageError(
-                "from standard input one layout is copied as a whole: it is read once, and what is in it is known last",
-                remedy="Save the tar to a file to choose from it: cat > trip.tar",
-            )
-        if isinstance(destination, RegistryPrefix):
-            raise UsageError(
-                "what comes on standard input is sent while it is read, and needs a repository to go to",
-                remedy=f"Name it: {destination}/team/app. Or save the tar to a file, and copy that.",
-            )
-        if request.trust is not None and isinstance(destination, RegistryReference):
-            raise UsageError(
-                "what comes on standard input is sent while it is read, so it cannot be judged before",
-                remedy="Save the tar to a file, and copy that: cat > trip.tar",
-            )
+        destination = place_of_stream(request)
         stream = self._input or sys.stdin.buffer
         if isinstance(destination, RegistryReference):
             repository = RegistryReference(registry=destination.registry, repository=destination.repository)
             sink = self._registries.sink(repository, chunked=True, referrers_tag=request.referrers_tag)
             received = receive(stream, sink, self._progress, keep=True, wanted=may_be_evidence)
-        elif destination is None or is_tar(destination):
-            raise UsageError("a tar from standard input needs no copy to become a tar", remedy="Use: cat > FILE")
         else:
             with LayoutWriter(destination.path, verify_existing=self._verify_existing) as writer:
                 received = receive(stream, writer, self._progress, keep=False, wanted=may_be_evidence)
             received.destination = open_directory(destination.path)
-        self._streamed = frozenset(received.moved)
+        self._tally.streamed = frozenset(received.moved)
         self._received = received
         if request.trust is not None and (possible := possible_evidence(received.others)):
             names = ", ".join(safe(name, limit=128) for name in possible[:3])
@@ -327,9 +233,7 @@ class _Copy:
         """Raises the error, or notes it if the copy keeps going."""
         if not self._request.keep_going:
             raise error
-        self._failed.append(
-            CopiedArtifact(source=reference, descriptor=None, destinations=(), status="failed", error=error)
-        )
+        self._tally.fail(reference, error)
 
     def _bring(self, plan: CopyPlan, destination: Destination | None, repository: RegistryReference | None) -> None:
         if repository is not None:
@@ -409,6 +313,9 @@ class _Copy:
         keep_going = self._request.keep_going
         self._account(plan, transfer(plan, sink, self._pool, progress=self._progress, keep_going=keep_going))
 
+    def _account(self, plan: CopyPlan, done: TransferResult) -> None:
+        self._tally.add(plan, done, self._judgement.verdict if self._judgement else lambda _: None)
+
     # --- planning ---
 
     def _plan(self, roots: Sequence[CopyRoot]) -> CopyPlan:
@@ -461,38 +368,6 @@ class _Copy:
             for plan in plans
         ]
 
-    # --- accounting ---
-
-    def _account(self, plan: CopyPlan, done: TransferResult) -> None:
-        self._planned |= {node.descriptor.digest for node in plan.nodes.values()}
-        moved = {**{key: TransferMethod.COPIED for key in plan.nodes if key[0] in self._streamed}, **done.moved}
-        for artifact in plan.artifacts:
-            planned, root = landed(artifact, done.failures), artifact.wanted
-            error = done.error_of(planned)
-            self._copied.append(
-                CopiedArtifact(
-                    source=root.reference,
-                    descriptor=root.descriptor,
-                    destinations=tuple(self._destinations(root)),
-                    tags=root.tags,
-                    pinned=root.pinned,
-                    planned=planned,
-                    status=status_of(planned, error, moved, dry_run=self._request.dry_run),
-                    error=error,
-                    judged=self._judgement.verdict(artifact) if self._judgement else None,
-                    from_layout=root.from_layout,
-                )
-            )
-        self._totals = added(self._totals, plan, moved, done)
-        self._moved.extend(safe(tag) for tag in done.named.moved)
-
-    def _destinations(self, root: CopyRoot) -> Iterator[str]:
-        base = root.destination.name if root.destination else self._written
-        if not root.tags:
-            yield safe(f"{base}@{root.descriptor.digest}")
-        for tag in root.tags:
-            yield safe(f"{base}:{tag}")
-
 
 def _everything(plan: CopyPlan) -> Survey:
     size = sum(node.descriptor.size for node in plan.nodes.values())
@@ -505,74 +380,3 @@ def _existing(destination: Destination | None) -> Iterator[tuple[Store, Graph]]:
         layout = LayoutProbe(destination.path).layout
         if layout is not None:
             yield layout, Graph(layout)
-
-
-def _written(destination: str) -> LayoutReference | None:
-    """The folder or file that a copy writes; None for a registry or a stream. Raises UsageError."""
-    reference = None if destination == STREAM else parse_destination(destination)
-    return reference if isinstance(reference, LayoutReference) else None
-
-
-def _complete(request: CopyRequest) -> CopyRequest:
-    """The request with the references of its lists; no output may overwrite an input or another output.
-
-    Raises UsageError, and AirgapError for a lock file that could not be written.
-    """
-    sources = [*request.sources, *(text for path in request.lists for text in read_list(path))]
-    if not sources:
-        raise UsageError(
-            "there is nothing to copy from",
-            remedy="Name at least one source and then the destination: copy SRC DST.",
-        )
-    _check_trust(request, sources)
-    demands = "--trust" if request.trust is not None else "--require-signature"
-    if (request.trust is not None or request.require_signature) and not request.selection.brings(NOTARY_SIGNATURE):
-        raise UsageError(
-            f"signatures are left behind by what is chosen of the referrers, and {demands} demands one",
-            remedy="Leave out --exclude-referrers and --depth 0; with --artifact-type name signatures, too: "
-            f"--artifact-type {NOTARY_SIGNATURE}",
-        )
-    if STREAM in sources and len(sources) > 1:
-        raise UsageError("standard input holds one layout, and it is the only source then")
-    reference = _written(request.destination)
-    target = Path(reference.path) if reference else None
-    lists = [*request.lists, *([request.name_map] if request.name_map else [])]
-    if target is not None:
-        check_output(target, lists, what="destination")
-    if request.lock_output is not None:
-        if STREAM in sources:
-            raise UsageError(
-                "what comes through standard input has no name that a lock file could hold",
-                remedy="Save the tar to a file, and copy from that.",
-            )
-        read = [*layout_paths(text for text in sources if text != STREAM), *lists]
-        check_output(request.lock_output, [*read, *([target] if target else [])], what="lock file")
-        check_writable(request.lock_output, "lock file")
-    return replace(request, sources=sources, lists=())
-
-
-def _check_trust(request: CopyRequest, sources: Sequence[str]) -> None:
-    """The trust directory stands apart from all that is read and written. Raises UsageError."""
-    if request.trust is None:
-        if request.scope is not None:
-            raise UsageError("a scope chooses a statement of a trust policy, and no trust directory is named")
-        return
-    if request.clock is None:
-        raise UsageError("a trust directory judges for a moment, and none is given")
-    path = request.trust if isinstance(request.trust, Path) else request.trust.path
-    check_apart(path, sources)
-    if written := _written(request.destination):
-        check_apart_from(path, Path(written.path), request.destination)
-
-
-def _written_registry(destination: str) -> frozenset[str]:
-    place = None if destination == STREAM else parse_destination(destination)
-    return frozenset() if place is None or isinstance(place, LayoutReference) else frozenset({place.registry})
-
-
-def _check_place(destination: LayoutReference, sources: Sequence[str]) -> None:
-    """Refuses a destination that would change a source. Only a folder may be both, to add names to it."""
-    path = Path(destination.path)
-    for source in layout_paths(sources):
-        if is_tar(destination) or not same_place(path, source):
-            check_output(path, [source], what="destination")

@@ -371,7 +371,7 @@ def _place(artifact: RecordedArtifact) -> str | None:
             return None
         if not isinstance(reference, LayoutReference):
             return None
-        place, path = f"{reference.transport}{reference.path}", reference.path
+        place, path = reference.whole, reference.path
     return place if is_there(path) and not _is_empty(path) else None
 
 

@@ -139,7 +139,7 @@ class AttachableLayout:
         root = self.graph.find(reference)
         subject = as_subject(root.descriptor)
         self.graph.manifest(root.descriptor)  # media type, digest and size in index.json are unverified
-        name = safe(f"{reference.transport}{reference.path}@{root.descriptor.digest}")
+        name = safe(f"{reference.whole}@{root.descriptor.digest}")
         return self._places.setdefault(subject.digest, LayoutPlace(self, subject, name))
 
     def attach(self, attachments: Sequence[Attachment]) -> list[str]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airgap import limits
 from airgap.errors import AirgapError, LimitError
 from airgap.files import write_file
 from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
 from airgap.reasons import ExitCode, most_severe
 from airgap.text import safe
 from airgap.transfer.endpoint import TransferMethod
-from airgap.transfer.mover import TransferResult
-from airgap.transfer.plan import CopyPlan, Key, PlannedArtifact
+from airgap.transfer.mover import TransferResult, landed
+from airgap.transfer.plan import CopyPlan, CopyRoot, Key, PlannedArtifact
 from airgap.transfer.room import Room
 
 if TYPE_CHECKING:
@@ -133,25 +134,74 @@ def status_of(
     return "current" if moved.keys().isdisjoint(planned.keys) else "copied"
 
 
-def added(
-    totals: Totals,
-    plan: CopyPlan,
-    moved: Mapping[Key, TransferMethod],
-    done: TransferResult,
-) -> Totals:
-    """The totals with those of one plan."""
-    by = dict(totals.by)
-    nodes = {key: plan.nodes[key] for key in moved if key in plan.nodes}
-    for key, node in nodes.items():
-        by[moved[key].value] = by.get(moved[key].value, 0) + node.descriptor.size
-    count = sum(node.descriptor.size for node in nodes.values())
-    lost = done.failures.keys() & done.survey.missing
-    absent = sum(plan.nodes[key].descriptor.size for key in lost)
-    everything = done.survey.bytes + done.survey.present_bytes - absent
-    return Totals(
-        blobs=totals.blobs + sum(node.manifest is None for node in nodes.values()),
-        manifests=totals.manifests + sum(node.manifest is not None for node in nodes.values()),
-        bytes=totals.bytes + count,
-        by=by,
-        present_bytes=totals.present_bytes + max(everything - count, 0),
-    )
+class Tally:
+    """What a copy has done until now."""
+
+    def __init__(self, written: str, *, dry_run: bool) -> None:
+        """`written`: the layout that is written, or `-`; registries are named by the artifacts."""
+        self._written: Final = written
+        self._dry_run: Final = dry_run
+        self.copied: Final[list[CopiedArtifact]] = []
+        self.failed: Final[list[CopiedArtifact]] = []
+        self.moved_tags: Final[list[str]] = []
+        self.planned: Final[set[Digest]] = set()
+        """All contents of the plans."""
+        self.streamed: frozenset[Digest] = frozenset()
+        """The blobs that came from standard input before the plan was made."""
+        self.totals = Totals()
+
+    def fail(self, reference: str, error: AirgapError) -> None:
+        """Note what was not found."""
+        self.failed.append(
+            CopiedArtifact(source=reference, descriptor=None, destinations=(), status="failed", error=error)
+        )
+
+    def add(
+        self, plan: CopyPlan, done: TransferResult, verdict: Callable[[PlannedArtifact], ArtifactOutcome | None]
+    ) -> None:
+        """Note the result of one plan; `verdict`: that which let an artifact be copied."""
+        self.planned.update(node.descriptor.digest for node in plan.nodes.values())
+        self.moved_tags.extend(safe(tag) for tag in done.named.moved)
+        moved = {**{key: TransferMethod.COPIED for key in plan.nodes if key[0] in self.streamed}, **done.moved}
+        for artifact in plan.artifacts:
+            planned, root = landed(artifact, done.failures), artifact.wanted
+            error = done.error_of(planned)
+            self.copied.append(
+                CopiedArtifact(
+                    source=root.reference,
+                    descriptor=root.descriptor,
+                    destinations=tuple(self._destinations(root)),
+                    tags=root.tags,
+                    pinned=root.pinned,
+                    planned=planned,
+                    status=status_of(planned, error, moved, dry_run=self._dry_run),
+                    error=error,
+                    judged=verdict(artifact),
+                    from_layout=root.from_layout,
+                )
+            )
+        self._count(plan, moved, done)
+
+    def _destinations(self, root: CopyRoot) -> Iterator[str]:
+        base = root.destination.name if root.destination else self._written
+        if not root.tags:
+            yield safe(f"{base}@{root.descriptor.digest}")
+        for tag in root.tags:
+            yield safe(f"{base}:{tag}")
+
+    def _count(self, plan: CopyPlan, moved: Mapping[Key, TransferMethod], done: TransferResult) -> None:
+        by = dict(self.totals.by)
+        nodes = {key: plan.nodes[key] for key in moved if key in plan.nodes}
+        for key, node in nodes.items():
+            by[moved[key].value] = by.get(moved[key].value, 0) + node.descriptor.size
+        count = sum(node.descriptor.size for node in nodes.values())
+        lost = done.failures.keys() & done.survey.missing
+        absent = sum(plan.nodes[key].descriptor.size for key in lost)
+        everything = done.survey.bytes + done.survey.present_bytes - absent
+        self.totals = Totals(
+            blobs=self.totals.blobs + sum(node.manifest is None for node in nodes.values()),
+            manifests=self.totals.manifests + sum(node.manifest is not None for node in nodes.values()),
+            bytes=self.totals.bytes + count,
+            by=by,
+            present_bytes=self.totals.present_bytes + max(everything - count, 0),
+        )

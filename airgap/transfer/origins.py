@@ -200,7 +200,7 @@ class _OpenLayout:
             repository=_origin(tags, record, root.aliases),
             names=tags,
             listed=tuple(map(root.entry, tags)),
-            pinned=f"{reference.transport}{reference.path}@{root.descriptor.digest}",
+            pinned=f"{reference.whole}@{root.descriptor.digest}",
             record=record,
             from_layout=True,
         )

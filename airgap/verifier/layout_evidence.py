@@ -94,7 +94,7 @@ def evidence_in(target: Target) -> TargetEvidence:
 
 def name_of(target: Target) -> str:
     """The layout, for people."""
-    return safe(f"{target.reference.transport}{target.reference.path}")
+    return safe(target.reference.whole)
 
 
 def _too_many(path: str) -> Problem:
