@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -12,7 +13,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Index, Manifest
-from airgap.transfer.checked_bytes import Advance, Readable
+from airgap.transfer.checked_bytes import Advance, Readable, copy_checked, no_advance
 
 
 class TransferMethod(StrEnum):
@@ -178,3 +179,11 @@ class Sink(Destination, Protocol):
 
     def finish(self, entries: Sequence[Entry]) -> NamingResult:
         """Write the names: the last step, but for what a registry checks when the run ends (`Registries`)."""
+
+
+def read_blob(source: Blobs, descriptor: Descriptor) -> bytes:
+    """The content of a small blob, its digest checked. Raises ContentError, and what the source raises."""
+    content = bytearray()
+    with closing(source.open(descriptor)) as stream:
+        copy_checked(stream, descriptor, content.extend, no_advance)
+    return bytes(content)

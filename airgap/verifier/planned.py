@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import replace
 from typing import Final
 
@@ -23,8 +22,7 @@ from airgap.oci.target import Target
 from airgap.problem import Problem
 from airgap.revocation.artifact import evidence_of, possible_evidence_of
 from airgap.signature.signature_manifest import is_signature
-from airgap.transfer.checked_bytes import copy_checked, no_advance
-from airgap.transfer.endpoint import Entry
+from airgap.transfer.endpoint import Entry, read_blob
 from airgap.transfer.index_writer import index_document
 from airgap.transfer.plan import CopyPlan, Node
 from airgap.transfer.sources import MemoryFile
@@ -64,17 +62,13 @@ class PlannedStore:
                 f"the signatures and evidence to copy have more than {limits.BOX_EVIDENCE_BYTES} bytes together",
                 remedy="Copy in several runs, some artifacts at a time.",
             )
-        content = bytearray()
         digest = node.descriptor.digest
         try:
-            with closing(node.source.open(node.descriptor)) as stream:
-                copy_checked(stream, node.descriptor, content.extend, no_advance)
+            self._held[digest] = read_blob(node.source, node.descriptor)
         except ContentError as error:
             self._wrong[digest] = error
         except NotFoundError as error:
             self._wrong[digest] = ContentError("content.missing", str(error), digest=str(digest))
-        else:
-            self._held[digest] = bytes(content)
 
     def index(self) -> Index:
         """See `Store`."""
