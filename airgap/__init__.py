@@ -37,12 +37,13 @@ if TYPE_CHECKING:
     from airgap.stages.recheck import RecheckRequest, recheck
     from airgap.stages.sign import SignRequest, sign
     from airgap.stages.timestamp import TimestampRequest, add_timestamps
-    from airgap.stages.verify import VerifyRequest, verify
+    from airgap.stages.verify import verify
     from airgap.transfer import events
     from airgap.transfer.plan import Selection
     from airgap.transfer.platforms import PlatformFilter
     from airgap.trust.directory import TrustDirectory
     from airgap.verdict import Verdict
+    from airgap.verifier.request import VerifyRequest
     from airgap.verifier.verification_plugins import AllowedPlugins
 
 __getattr__, __dir__ = on_demand(
@@ -72,12 +73,13 @@ __getattr__, __dir__ = on_demand(
         "airgap.stages.recheck": ("RecheckRequest", "recheck"),
         "airgap.stages.sign": ("SignRequest", "sign"),
         "airgap.stages.timestamp": ("TimestampRequest", "add_timestamps"),
-        "airgap.stages.verify": ("VerifyRequest", "verify"),
+        "airgap.stages.verify": ("verify",),
         "airgap.transfer.events": ("events",),
         "airgap.transfer.plan": ("Selection",),
         "airgap.transfer.platforms": ("PlatformFilter",),
         "airgap.trust.directory": ("TrustDirectory",),
         "airgap.verdict": ("Verdict",),
+        "airgap.verifier.request": ("VerifyRequest",),
         "airgap.verifier.verification_plugins": ("AllowedPlugins",),
     },
 )

@@ -23,7 +23,7 @@ import airgap
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
-from airgap.stages.verify import VerifyRequest
+from airgap.verifier.request import VerifyRequest
 from benchmarks.measure import alternate, cost, row
 from tests.support.crls import crl, many
 from tests.support.layouts import LayoutBuilder

@@ -217,7 +217,8 @@ def _plugin_answers() -> Iterator[bytes]:
 
 def _reports() -> Iterator[bytes]:
     from airgap.report.verify_text import VerifyReport
-    from airgap.stages.verify import VerifyRequest, verify
+    from airgap.stages.verify import verify
+    from airgap.verifier.request import VerifyRequest
 
     with tempfile.TemporaryDirectory() as folder:
         written = with_everything().write(Path(folder))

@@ -17,7 +17,6 @@ from typing import BinaryIO, Final
 from airgap import __version__, limits
 from airgap.errors import AirgapError, NotFoundError, Rejected, TrustMaterialError, UsageError
 from airgap.files import check_writable, open_plain, write_file
-from airgap.moment import Moment
 from airgap.near_names import near_file
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
@@ -48,10 +47,8 @@ from airgap.trust.separation import check_apart_from
 from airgap.trust.statement import Statement
 from airgap.verifier.blob_outcome import BlobOutcome
 from airgap.verifier.candidate import Candidate
-from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.outcome import AppliedPolicy
-from airgap.verifier.run import clock_warning
-from airgap.verifier.verification_plugins import AllowedPlugins
+from airgap.verifier.request import JudgeRequest
 
 AGENT: Final = f"airgap/{__version__}"
 
@@ -125,13 +122,10 @@ def sign_blob(request: BlobSignRequest) -> SignedBlob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BlobVerifyRequest:
+class BlobVerifyRequest(JudgeRequest):
     """Which file to verify, and how."""
 
     path: Path
-    at: datetime
-    """The moment judged for; aware."""
-    clock: datetime
     signature: Path | None = None
     """None: the signature with the usual name beside the file."""
     envelope: EnvelopeFormat | None = None
@@ -140,9 +134,6 @@ class BlobVerifyRequest:
     """Name of the policy statement; None: the global one (BLOB-1, BLOB-2)."""
     media_type: str | None = None
     """The media type that must have been signed; None: any (PAY-8)."""
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    max_age: Mapping[str, timedelta] = field(default_factory=dict)
-    plugins: AllowedPlugins | None = None
 
     def __post_init__(self) -> None:
         for key in self.metadata:
@@ -165,19 +156,15 @@ def verify_blob(request: BlobVerifyRequest, trust: TrustDirectory | Location | P
     for path in (request.path, request.signature):
         if path is not None:
             check_apart_from(place, path, str(path))
-    moment = Moment(judged=request.at, clock=request.clock)
     try:
-        opened = trust if isinstance(trust, TrustDirectory) else TrustDirectory.open(trust)
-        directory = opened.accepting(request.max_age)
+        directory = TrustDirectory.open(trust).accepting(request.max_age)
         policy = directory.blob_policy()
     except TrustMaterialError as error:
-        path = trust if isinstance(trust, Path) else trust.path
         absent = () if request.path.exists() else (Problem.of(_no_file(request.path)),)
-        return BlobOutcome(
-            moment=moment, trust={"directory": safe(path)}, path=safe(request.path),
-            problems=(Problem.of(error), *absent),
-        )  # fmt: skip
-    return _Verification(request, directory, policy).outcome(moment)
+        problems = (Problem.of(error), *absent)
+        facts = {"directory": safe(place)}
+        return BlobOutcome(moment=request.moment, trust=facts, path=safe(request.path), problems=problems)
+    return _BlobVerification(request, directory, policy).outcome()
 
 
 def _no_file(path: Path) -> NotFoundError:
@@ -193,7 +180,7 @@ def _no_file(path: Path) -> NotFoundError:
     )
 
 
-class _Verification:
+class _BlobVerification:
     """One call of `verify_blob`."""
 
     def __init__(self, request: BlobVerifyRequest, directory: TrustDirectory, policy: BlobPolicy) -> None:
@@ -201,26 +188,17 @@ class _Verification:
         self._directory = directory
         self._policy = policy
 
-    def outcome(self, moment: Moment) -> BlobOutcome:
+    def outcome(self) -> BlobOutcome:
         """The outcome."""
-        trust = self._directory.overview(self._request.at, self._policy)
-        found = self._found(BlobOutcome(moment=moment, trust=trust, path=safe(self._request.path)))
-        return replace(
-            found,
-            warnings=(
-                *clock_warning(moment, self._directory.evidence.newest()),
-                *self._directory.notices,
-            ),
-        )
+        request, trust = self._request, self._directory.overview(self._request.at, self._policy)
+        found = self._found(BlobOutcome(moment=request.moment, trust=trust, path=safe(request.path)))
+        return replace(found, warnings=request.warnings_about(self._directory))
 
     def _found(self, base: BlobOutcome) -> BlobOutcome:
         request = self._request
         try:
             statement = self._policy.select(request.policy_name)
-            base = replace(
-                base,
-                policy=AppliedPolicy.of(statement),
-            )
+            base = replace(base, policy=AppliedPolicy.of(statement))
             if statement.skip:  # D45: success, and nothing is read; but the file must be there
                 self._open().close()
                 skipped = f"the statement {safe(statement.name)!r} has level skip"
@@ -245,12 +223,7 @@ class _Verification:
         media_type, raw = _open_signature(signature, request.envelope)
         envelope = Descriptor(media_type=media_type, digest=Digest.of(raw), size=len(raw))
         digest, size = self._measure(_hash_algorithm(media_type, raw))
-        judge = SignatureVerifier(
-            self._directory,
-            moment=Moment(judged=request.at, clock=request.clock),
-            plugins=request.plugins,
-        )
-        outcome = judge.judge(
+        outcome = request.verifier(self._directory).judge(
             Candidate(digest=envelope.digest, envelope=envelope, raw=raw),
             target=BlobTarget(digest=digest or Digest.of(b""), size=size or 0, media_type=request.media_type),
             statement=statement,

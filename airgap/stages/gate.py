@@ -22,7 +22,7 @@ from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.revocation.artifact import is_evidence_alone
 from airgap.signature.stamped_evidence import evidence_of
-from airgap.stages.verify import Asked, VerifyRequest, verify_opened
+from airgap.stages.verify import Asked, verify_opened
 from airgap.transfer.plan import CopyPlan, PlannedArtifact, Selection
 from airgap.transfer.records import Records
 from airgap.trust.directory import TrustDirectory
@@ -31,6 +31,7 @@ from airgap.verdict import Verdict
 from airgap.verifier.layout_evidence import LayoutEvidence
 from airgap.verifier.outcome import ArtifactOutcome, Outcome
 from airgap.verifier.planned import planned_target, refusal, untrusted
+from airgap.verifier.request import VerifyRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,14 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, Rejected, TrustMaterialError, UsageError
 from airgap.files import is_there, read_regular
-from airgap.moment import Moment
 from airgap.oci.content_mode import Content
 from airgap.oci.digest import Digest
 from airgap.oci.reference import LayoutReference, parse_reference
@@ -25,7 +23,7 @@ from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.revocation.evidence_files import Evidence, EvidenceFile
 from airgap.revocation.pool import EvidencePool
-from airgap.stages.verify import Earlier, VerifyRequest, verify_again
+from airgap.stages.verify import verify_again
 from airgap.text import safe
 from airgap.trust.choice import (
     Named,
@@ -38,33 +36,26 @@ from airgap.trust.choice import (
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.location import Location
 from airgap.trust.separation import check_apart, layout_paths
-from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.layout_evidence import LayoutEvidence, TrustBeside, evidence_of_layouts
+from airgap.verifier.layout_judge import Earlier
 from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome
 from airgap.verifier.rechecked import Basis, Rechecked, RecheckOutcome
 from airgap.verifier.recorded import RecordedArtifact, RecordedReport, RecordedSignatures
 from airgap.verifier.report_reader import parse_report
-from airgap.verifier.run import clock_warning
-
-if TYPE_CHECKING:
-    from airgap.verifier.verification_plugins import AllowedPlugins
+from airgap.verifier.request import JudgeRequest, VerifyRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecheckRequest:
-    """What to judge again."""
+class RecheckRequest(JudgeRequest):
+    """What to judge again.
+
+    `metadata` is demanded in addition to that of reports; for the same key, instead of it.
+    """
 
     sources: Sequence[str]
     """Reports (files of `airgap.verify/1`) and layouts."""
-    at: datetime
-    clock: datetime
     scope: str | None = None
     """The repository for the policy, if no operator named one when a report was made."""
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    """User metadata that must be signed, in addition to that of reports; for the same key, instead of it."""
-    max_age: Mapping[str, timedelta] = field(default_factory=dict)
-    plugins: AllowedPlugins | None = None
-    """Verification plugins that may be run."""
     content: Content = Content.ALL
     """How much content of layouts is checked again."""
 
@@ -82,7 +73,7 @@ def recheck(request: RecheckRequest, trust: TrustDirectory | Location | Path) ->
     """
     if not request.sources:
         raise UsageError("there is nothing to judge again")
-    directory = trust if isinstance(trust, TrustDirectory) else TrustDirectory.open(trust)
+    directory = TrustDirectory.open(trust)
     check_apart(directory.path, request.sources)
     directory.policy()
     reports = [(source, _report_or_problem(source)) for source in request.sources]
@@ -95,11 +86,8 @@ class _Recheck:
         self._layout_evidence = layout_evidence
         self._request, self._opened = request, directory
         self._directory = directory.accepting(request.max_age)
-        self._moment = Moment(judged=request.at, clock=request.clock)
-        self._judge = SignatureVerifier(
-            TrustBeside.of(self._directory, layout_evidence.bodies), moment=self._moment, plugins=request.plugins
-        )
-        """The judge of verify; one for all artifacts, as it remembers answers."""
+        self._judge = request.verifier(TrustBeside.of(self._directory, layout_evidence.bodies))
+        """The judge of verify."""
         self._places: dict[str, _LayoutContent] = {}
         self._problems: dict[str, Problem] = {}
         self._warnings: dict[str, Problem] = {}
@@ -111,10 +99,9 @@ class _Recheck:
             policy = self._directory.policy()
         except TrustMaterialError:
             policy = None
-        self._warn(*clock_warning(self._moment, self._directory.evidence.newest()))
-        self._warn(*self._directory.notices)
+        self._warn(*self._request.warnings_about(self._directory))
         return RecheckOutcome(
-            moment=self._moment,
+            moment=self._request.moment,
             trust=self._directory.overview(self._request.at, policy),
             artifacts=artifacts,
             problems=tuple(self._problems.values()),
@@ -180,7 +167,7 @@ class _Recheck:
             outcome = verify_again(request, self._opened, earlier, None)
         except UsageError as error:  # a bad path in one report must not stop the others
             problems = tuple(Problem.of(error, target) for target in request.targets)
-            outcome = Outcome(moment=self._moment, trust={}, problems=problems)
+            outcome = Outcome(moment=request.moment, trust={}, problems=problems)
         self._warn(*outcome.warnings, *_ran(outcome))
         return outcome
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from airgap import limits
 from airgap.errors import Fact, FormatError, TrustMaterialError
@@ -153,12 +153,14 @@ class TrustDirectory:
         self._misnamed = tuple(_misnamed(location.path))
 
     @classmethod
-    def open(cls, where: Path | Location) -> Self:
-        """The trust directory at a path, or where `locate` found it, in one consistent state.
+    def open(cls, where: Path | Location | TrustDirectory) -> TrustDirectory:
+        """The trust directory at a path, or where `locate` found it, in one consistent state; an open one as it is.
 
         Reads policies, stores and `airgap.toml`, and lists the evidence. Raises TrustMaterialError:
         policy.missing where there is no directory, evidence.malformed, trust.exchanged.
         """
+        if isinstance(where, TrustDirectory):
+            return where
         location = where if isinstance(where, Location) else Location(path=where, origin="--trust")
         message, remedy = no_directory(location.path)
         absent = TrustMaterialError(
@@ -175,7 +177,7 @@ class TrustDirectory:
         return cls(location, *read_one_state(location.path, read, absent=absent))
 
     @classmethod
-    def find(cls, where: Location | Path) -> Self | None:
+    def find(cls, where: Location | Path) -> TrustDirectory | None:
         """The same; None where no directory is there. Raises TrustMaterialError as `open` does."""
         path = where.path if isinstance(where, Location) else where
         return cls.open(where) if settled(path).is_dir() else None

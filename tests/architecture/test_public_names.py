@@ -84,13 +84,14 @@ def parts(hint: Any) -> Iterator[Any]:
 
 def hints(function: Callable[..., Any]) -> dict[str, Any]:
     """The annotations of a function, or of what makes an object of a dataclass; those of `TYPE_CHECKING` as well."""
-    module = sys.modules[function.__module__]
     names: dict[str, Any] = {}
-    for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            for item in (item for item in node.body if isinstance(item, ast.ImportFrom)):
-                home = import_module(str(item.module))
-                names |= {alias.name: getattr(home, alias.name, None) for alias in item.names}
+    for part in getattr(function, "__mro__", (function,)):  # a dataclass has the fields of its base as well
+        file = getattr(sys.modules[part.__module__], "__file__", None)
+        for node in ast.walk(ast.parse(Path(file).read_text(encoding="utf-8") if file else "")):
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+                for item in (item for item in node.body if isinstance(item, ast.ImportFrom)):
+                    home = import_module(str(item.module))
+                    names |= {alias.name: getattr(home, alias.name, None) for alias in item.names}
     return get_type_hints(function, localns=names)
 
 

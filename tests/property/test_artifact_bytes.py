@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airgap.reasons import ExitCode
-from airgap.stages.verify import VerifyRequest, verify
+from airgap.stages.verify import verify
 from airgap.verdict import Verdict
 from airgap.verifier.outcome import ArtifactOutcome, Outcome
+from airgap.verifier.request import VerifyRequest
 from tests.support import names
 from tests.support.crls import crl
 from tests.support.ocsp import ocsp_response

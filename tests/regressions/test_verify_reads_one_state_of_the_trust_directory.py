@@ -24,7 +24,7 @@ import pytest
 from airgap.errors import TrustMaterialError
 from airgap.stages.snapshot import create_snapshot
 from airgap.stages.snapshot_apply import changing
-from airgap.stages.verify import VerifyRequest, verify
+from airgap.stages.verify import verify
 from airgap.trust import export as exporting
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.edit import add_certificates
@@ -34,6 +34,7 @@ from airgap.trust.snapshots import swap as swapping
 from airgap.trust.snapshots.opened import open_snapshot
 from airgap.trust.snapshots.swap import StagedSwap
 from airgap.trust.stores import StoreRef, load_store
+from airgap.verifier.request import VerifyRequest
 from tests.support.crls import crl
 from tests.support.evidence import evidence_artifact
 from tests.support.pki import AT, Pki, issue

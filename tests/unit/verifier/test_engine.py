@@ -15,13 +15,14 @@ from airgap import limits
 from airgap.moment import Moment
 from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
-from airgap.stages.verify import VerifyRequest, verify
+from airgap.stages.verify import verify
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.levels import Check
 from airgap.verdict import Verdict
 from airgap.verifier.candidate import Candidate
 from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.outcome import SignatureOutcome
+from airgap.verifier.request import VerifyRequest
 from tests.support import envelopes
 from tests.support.envelopes import SIGNED_AT
 from tests.support.pki import AT, Pki
