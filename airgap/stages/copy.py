@@ -174,7 +174,8 @@ class _Copy:
                 if names := evidence.not_among(self._tally.planned):
                     yield EvidenceLeft(source=store.name, names=tuple(safe(name, limit=128) for name in names))
         for item in self._tally.copied:
-            unchosen = item.planned.unchosen if item.planned and not item.from_layout else ()
+            # of a layout all evidence is known
+            unchosen = item.planned.unchosen if item.planned and not item.planned.wanted.from_layout else ()
             left = [referral.descriptor.digest for referral in unchosen if is_called_evidence(referral.artifact_type)]
             if names := tuple(str(digest) for digest in left if digest not in self._tally.planned):
                 yield EvidenceLeft(source=item.source, names=names)

@@ -44,8 +44,6 @@ class CopiedArtifact:
     error: AirgapError | None = None
     judged: ArtifactOutcome | None = None
     """The verdict that let it be copied, where one was asked for."""
-    from_layout: bool = False
-    """Whether it comes from a layout, of which all evidence is known; else from a registry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +175,6 @@ class Tally:
                     status=status_of(planned, error, moved, dry_run=self._dry_run),
                     error=error,
                     judged=verdict(artifact),
-                    from_layout=root.from_layout,
                 )
             )
         self._count(plan, moved, done)
