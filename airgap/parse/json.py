@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -252,8 +253,8 @@ def refuse_other_case(source: JsonObject, defined: Iterable[str]) -> None:
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        double = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        double = next(name for name, count in counts.items() if count > 1)
         raise _DoubleError(f"the member {safe(double, limit=64)!r} appears twice")
     if len({name.casefold() for name in members}) != len(members):
         marked = _MarkedObject(members)
@@ -296,8 +297,8 @@ def _bound_depth(document: str, most: int, what: str) -> None:
         raise LimitError(f"the {what} is nested more than {most} deep")
 
 
-# Brackets in strings do not count.
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# Brackets in strings do not count. The last string may have no end; else it would be read again from each quote in it.
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
 _STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 

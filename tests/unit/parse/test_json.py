@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as reference
+from time import process_time
 from typing import Any
 
 import pytest
@@ -250,3 +251,22 @@ class TestOpenDocuments:
         except FormatError:
             return
         reference.loads(data)
+
+
+@pytest.mark.parametrize("reading", Reading)
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(b"[" * 20 + b"{" * 20 + b'"' + b'\\"' * 200_000, id="a text without an end"),
+        pytest.param(b"[" * 40 + b'"' + b"\\" * 400_001, id="a text that ends in a backslash"),
+        pytest.param(
+            b"{" + b"".join(b'"a%d":0,' % number for number in range(100_000)) + b'"z":0,"z":0}', id="a late double"
+        ),
+    ],
+)
+def test_refuses_large_documents_in_linear_time(document: bytes, reading: Reading) -> None:
+    """RULE-8: 400 KiB of an unsigned index took ten minutes, and 4 MiB hours."""
+    began = process_time()
+    with pytest.raises(FormatError):
+        json.load(document, reading)
+    assert process_time() - began < 5
