@@ -310,6 +310,12 @@ class TargetEvidence(EvidencePool):
         """Those that are evidence, or are called so; not what might have been evidence, and is none."""
         return filter(_is_evidence, self.pieces)
 
+    def passed_over(self) -> Iterator[Problem]:
+        """A notice for each other one that may hide evidence in a form that is not read."""
+        for piece in self.pieces:
+            if not _is_evidence(piece):
+                yield from EvidencePool([piece], unread=()).notices()
+
     def responder_files(self) -> Iterator[EvidenceFile]:
         """Those that are no evidence, and hold the certificate of an OCSP responder, which a response may lack."""
         return (

@@ -12,7 +12,7 @@ from airgap.errors import FormatError, LimitError, TrustMaterialError
 from airgap.files import list_folder, read_material, read_regular, reading_problem
 from airgap.revocation.evidence_files import CrlFile, EvidenceFile, OcspFile, UnreadableEvidence
 from airgap.revocation.index import INDEX, EvidenceIndex
-from airgap.revocation.misplaced import POSSIBLE, find_misplaced, is_left_behind, leads_to_evidence
+from airgap.revocation.misplaced import ENDINGS, POSSIBLE, find_misplaced, is_left_behind, leads_to_evidence
 from airgap.revocation.pool import EvidencePool
 from airgap.revocation.unsigned import UnsignedEvidence
 from airgap.text import safe
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CRLS: Final = "crls"
 OCSP: Final = "ocsp"
-_ENDINGS: Final = (".crl", ".ors")
+
 MAKE_ROOM: Final = "Remove what is superseded: airgap trust fetch --prune."
 
 
@@ -105,7 +105,7 @@ class _EvidenceFiles:
     def _files(self, folder: Path, below: str, names: dict[str, bool], claimed: frozenset[str], limit: int) -> None:
         for name, is_folder in names.items():
             path, shown = folder / name, f"{below}{name}"
-            if leads_to_evidence(path, [folder], _ENDINGS):  # `openssl rehash` makes such links (`3ad48a91.r0`)
+            if leads_to_evidence(path, [folder], ENDINGS):  # `openssl rehash` makes such links (`3ad48a91.r0`)
                 continue
             if is_folder:
                 self._inner(path, shown, limit, is_claimed=name in claimed)
@@ -113,8 +113,8 @@ class _EvidenceFiles:
                 raise _malformed(folder, f"has more than {limits.EVIDENCE_FILES} entries, with the folders in it")
             else:
                 parts = shown.lower().split("/")
-                leftover = name not in claimed and any(is_left_behind(part, _ENDINGS) for part in parts)
-                is_named = name in claimed or any(named in name.lower() for named in _ENDINGS)
+                leftover = name not in claimed and any(is_left_behind(part, ENDINGS) for part in parts)
+                is_named = name in claimed or any(named in name.lower() for named in ENDINGS)
                 is_possible = name.lower().endswith(POSSIBLE)
                 read = partial(read_regular, path, limit)
                 self.pieces.append(
@@ -141,7 +141,7 @@ class _EvidenceFiles:
         except TrustMaterialError as error:
             self._cannot_read(shown, f"it {error.facts['problem']}", remedy=error.remedy)
             return
-        if not (names or is_claimed) and folder.name.lower().endswith(_ENDINGS):
+        if not (names or is_claimed) and folder.name.lower().endswith(ENDINGS):
             # a container's mount of a file that is not there leaves such a folder
             problem = "it is an empty folder with the name of a file"
             self._cannot_read(shown, problem, remedy="Put the file in its place, or remove the folder.")

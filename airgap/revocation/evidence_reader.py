@@ -15,6 +15,7 @@ from airgap.oci.digest import Digest
 from airgap.once import Once
 from airgap.problem import Problem
 from airgap.revocation.evidence_files import CrlFile, EvidenceFile, OcspFile, UnreadableEvidence
+from airgap.revocation.misplaced import ENDINGS, is_left_behind, says_evidence
 from airgap.text import safe
 
 if TYPE_CHECKING:  # imported only when there is a file to read
@@ -70,11 +71,18 @@ def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem, data:
         return piece.leftover or piece.misplaced
     if found.in_target:
         return False
+    if not piece.leftover:
+        return False
     from airgap.pki.file_kinds import OCSP_BEGUN  # seldom needed
+    from airgap.pki.wrong_files import may_hide_evidence
 
     # what begins as evidence is damaged, whatever it is called; in crls/ it may be one that is being written
     begun = found.issuer is not None or OCSP_BEGUN.match(data) is not None
-    return piece.leftover and not (piece.misplaced and begun)
+    if piece.misplaced or piece.trusted:
+        return not (piece.misplaced and begun)
+    if is_left_behind(piece.name.lower(), ENDINGS):
+        return True
+    return not (begun or (says_evidence(piece.name) and may_hide_evidence(data)))
 
 
 def _identify(

@@ -22,7 +22,7 @@ from airgap.text import safe
 
 _LIKELY: Final = re.compile(r"crl|ocsp|revo[ck]|evidence|^ors$", re.IGNORECASE)
 """Parts of names that people give to folders of evidence, to copies and to archives of them."""
-_EXPECTED: Final = (".crl", ".ors")
+ENDINGS: Final = (".crl", ".ors")
 POSSIBLE: Final = (".pem", ".der", ".cer", ".crt")
 """Other endings of evidence files."""
 _LONG_SEQUENCE: Final = re.compile(rb"\x30[\x80-\x84]")
@@ -89,7 +89,7 @@ class _Search:
 
     def _entry(self, path: Path, below: str, *, is_folder: bool, likely: bool) -> None:
         name, shown = path.name, f"{below}{path.name}"
-        if leads_to_evidence(path, (self._root / known for known in self._known), _EXPECTED):
+        if leads_to_evidence(path, (self._root / known for known in self._known), ENDINGS):
             return
         in_store, is_program = below.startswith(f"{_STORES}/"), below.startswith(f"{_PROGRAMS}/")
         is_called_so = says_evidence(name) and not is_program
@@ -97,7 +97,7 @@ class _Search:
             self.folder(path, f"{shown}/", likely=likely or is_called_so)
             return
         lower = name.lower()
-        expected = any(ending in lower for ending in _EXPECTED)
+        expected = any(ending in lower for ending in ENDINGS)
         named = expected or (is_called_so and not in_store)
         if named or (likely and not name.startswith(".")) or (not in_store and _may_be_evidence(path)):
             # links are followed only for files that are recognised by their first bytes
@@ -109,7 +109,7 @@ class _Search:
                     read,
                     trusted=True,
                     expected=expected,
-                    leftover=not (named or likely) or is_left_behind(lower, _EXPECTED),
+                    leftover=not (named or likely) or is_left_behind(lower, ENDINGS),
                     folder=below.rstrip("/"),
                     misplaced=True,
                 )

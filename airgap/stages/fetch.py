@@ -202,6 +202,7 @@ class _Fetch:
                 self._offered.append((f"{name}: {piece.name}", piece.read()))
             except FormatError as error:
                 self._warnings.append(Problem(message=f"{name}: {error}", reason="evidence.unusable"))
+        self._warnings += beside.passed_over()
         self._unread += beside.beyond_bounds
         self._certificates += beside.responder_files()
 

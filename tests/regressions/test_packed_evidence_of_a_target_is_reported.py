@@ -1,0 +1,90 @@
+"""Evidence in a layout in a form that is not read: another verdict than with it, and not a word."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from airgap.oci.descriptor import Descriptor
+from tests.support.command import run_here
+from tests.support.crls import crl, entry, pem
+from tests.support.evidence import evidence_artifact
+from tests.support.layouts import LayoutBuilder
+from tests.support.pki import Pki
+from tests.support.scenario import Scene, bare
+
+LEAF: Final = Pki().code_chain(depth=2)
+REVOKING: Final = crl(LEAF.root, revoked=[entry(LEAF.serial, reason="keyCompromise")])
+UNREAD: Final[dict[str, bytes]] = {
+    "signing.crl.gz": gzip.compress(REVOKING),
+    "crls.zip": b"PK\x03\x04" + bytes(26) + b"signing.crl" + REVOKING,
+    "signing.crl.b64": base64.b64encode(REVOKING),
+    "signing.crl.pem.gz": gzip.compress(pem(REVOKING)),
+    "signing.crl.part": REVOKING[:-10],
+    "signing.der": REVOKING[:-10],
+    "revoked.txt": b"HTTP/1.1 200 OK\r\n\r\n" + REVOKING,
+}
+HARMLESS: Final[dict[str, bytes]] = {
+    "._signing.crl": b"\x00\x05\x16\x07" + bytes(99),
+    ".signing.crl.1f.tmp": REVOKING[:-10],
+    "signing.crl.sha256": b"0" * 64 + b"  signing.crl\n",
+    "ca.pem": LEAF.root.pem,
+    "crl-issuer.pem": LEAF.root.pem,
+    "evidence.docx": b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml" + bytes(99),
+    "how-to-get-crls.txt": b"Ask the CA.\n",
+    "photo.der": bytes(99),
+}
+
+
+def _scene() -> Scene:
+    made = Scene()
+    made.sign_with(LEAF)
+    return made
+
+
+def _warnings(arguments: list[str]) -> list[str]:
+    ran = run_here(arguments)
+    assert ran.code == 0, ran
+    return [warning["message"] for warning in ran.document["warnings"]]
+
+
+@pytest.mark.parametrize("name", UNREAD)
+def test_reports_a_file_beside_a_layout_that_hides_evidence(tmp_path: Path, name: str) -> None:
+    written = _scene().write(tmp_path)
+    (written.layout / name).write_bytes(UNREAD[name])
+    (warning,) = _warnings(written.arguments())
+    assert f"the evidence file {name!r} is left out: it is " in warning
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_reports_no_other_file_beside_a_layout(tmp_path: Path, name: str) -> None:
+    written = _scene().write(tmp_path)
+    (written.layout / name).write_bytes(HARMLESS[name])
+    assert _warnings(written.arguments()) == []
+
+
+def test_reports_an_attached_file_that_hides_evidence(tmp_path: Path) -> None:
+    """`oras attach IMAGE crls.tar.gz`."""
+    made = _scene()
+
+    def attach(box: LayoutBuilder, target: Descriptor) -> None:
+        layer = bare(box.add_blob(gzip.compress(REVOKING), "application/gzip"))
+        layer["annotations"] = {"org.opencontainers.image.title": "crls.tar.gz"}
+        manifest = evidence_artifact(box, target)
+        box.list(box.add_manifest({**manifest, "artifactType": "example/files", "layers": [layer]}))
+
+    made.packing.append(attach)
+    (warning,) = _warnings(made.write(tmp_path).arguments())
+    assert "the evidence file 'crls.tar.gz' is left out: it is compressed" in warning
+
+
+@pytest.mark.parametrize("name", ["signing.crl.gz", "signing.crl.part"])
+def test_reports_it_in_a_fetch(tmp_path: Path, name: str) -> None:
+    written = _scene().write(tmp_path)
+    (written.layout / name).write_bytes(UNREAD[name])
+    ran = run_here(["trust", "fetch", str(written.layout), "--trust", str(written.trust), "--no-download"])
+    assert f"the evidence file {name!r} is left out: it is " in ran.out + ran.err
