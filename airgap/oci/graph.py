@@ -6,34 +6,28 @@ MAN-34). Digests make cycles impossible, and no cycle would be followed.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from airgap import limits
-from airgap.errors import ContentError, FormatError, LimitError, NotFoundError
+from airgap.errors import ContentError, NotFoundError
 from airgap.oci.closure import Closure, ClosureWalk
-from airgap.oci.descriptor import INDEX_TYPES, MANIFEST_TYPES, Descriptor
+from airgap.oci.descriptor import INDEX_TYPES, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.entry_names import listed
-from airgap.oci.manifest import Index, Manifest, parse_manifest
+from airgap.oci.manifest_reader import ManifestReader
 from airgap.oci.nodes import LayoutMechanism, Referrer, Referrers, Root
 from airgap.oci.problems import ContentProblem
 from airgap.oci.reference import LayoutReference
 from airgap.oci.scan import NO_MECHANISMS, Scan, scan
-from airgap.oci.store import Store, read_verified
-from airgap.parse.json import Reading, load_object
+from airgap.oci.store import Store
 from airgap.text import safe
 
 if TYPE_CHECKING:  # few layouts are saved by docker
-    from airgap.oci.docker_save import Saved
-
-_Key = tuple[Digest, str, int, bytes | None]
-_SCHEMA: Final = 2
-_FORMS: Final = frozenset({"manifests", "layers"})
+    from airgap.oci.docker_names import DockerNames
 
 
 class Graph:
@@ -43,90 +37,12 @@ class Graph:
         """`mechanisms`: how referrers were found that are not recorded as a layout records them."""
         self._store: Final = store
         self._mechanisms: Final = mechanisms
-        self._manifests: Final[dict[_Key, Manifest | Index | ContentError]] = {}
-        self._forms: Final[dict[tuple[Digest, int, bytes | None], str]] = {}
-        self._descriptors: Final[dict[Descriptor, Descriptor]] = {}
-        self._bytes = 0
+        reader = ManifestReader(store)
+        self.manifest: Final = reader.read
+        """Reads the verified content of a manifest or index, once. Raises ContentError."""
+        self.check_opaque: Final = reader.check_opaque
+        """Refuses a manifest whose descriptor states an unknown media type. Raises ContentError."""
         self._reached = 0
-
-    # --- reading ---
-
-    def manifest(self, descriptor: Descriptor) -> Manifest | Index:
-        """The verified content of a manifest or index. Raises ContentError; reads each only once."""
-        key = (descriptor.digest, descriptor.media_type, descriptor.size, descriptor.data)
-        known = self._manifests.get(key)
-        if known is None:
-            try:
-                known = self._read(descriptor)
-            except ContentError as error:
-                known = error
-            self._manifests[key] = known
-        if isinstance(known, ContentError):
-            raise known.with_traceback(None)
-        return known
-
-    def _read(self, descriptor: Descriptor) -> Manifest | Index:
-        if len(self._manifests) >= limits.GRAPH_NODES or self._bytes + descriptor.size > limits.GRAPH_BYTES:
-            raise ContentError(
-                "content.limit",
-                f"the layout has more than {limits.GRAPH_NODES} manifests, or than {limits.GRAPH_BYTES} bytes of them",
-                digest=str(descriptor.digest),
-            )
-        raw = read_verified(self._store, descriptor, limits.MANIFEST_BYTES)
-        self._bytes += len(raw)
-        try:
-            return self._shared(parse_manifest(raw, descriptor.media_type))
-        except FormatError as error:
-            reason = "content.limit" if isinstance(error, LimitError) else "content.malformed"
-            raise ContentError(
-                reason,
-                f"{descriptor.digest} cannot be read as {safe(descriptor.media_type, limit=128)}: {error}",
-                digest=str(descriptor.digest),
-                media_type=safe(descriptor.media_type),
-            ) from None
-
-    def _shared(self, manifest: Manifest | Index) -> Manifest | Index:
-        """The same manifest with one object for equal descriptors: thousands of indexes may list the same images."""
-        if not isinstance(manifest, Index):
-            return manifest
-        known = self._descriptors
-        # the hash ignores annotations: a million descriptors that differ only in these would be compared one by one
-        shared = (item if item.annotations else known.setdefault(item, item) for item in manifest.manifests)
-        return replace(manifest, manifests=tuple(shared))
-
-    def check_opaque(self, descriptor: Descriptor) -> None:
-        """Refuses a manifest whose descriptor states an unknown media type: content below it would go unchecked.
-
-        LAYOUT-2 allows unknown types, but not a wrong type for a known one. Raises ContentError (`content.malformed`).
-        Unreadable content is reported by the content check. Reads each blob only once.
-        """
-        # by digest alone: a hundred thousand entries may state as many types for the same blob
-        key = (descriptor.digest, descriptor.size, descriptor.data)
-        if key not in self._forms:
-            self._forms[key] = self._form(descriptor)
-        if form := self._forms[key]:
-            raise ContentError(
-                "content.malformed",
-                f"{descriptor.digest} {form}, but its descriptor says {safe(descriptor.media_type, limit=128)!r}",
-                digest=str(descriptor.digest),
-                media_type=safe(descriptor.media_type),
-            )
-
-    def _form(self, descriptor: Descriptor) -> str:
-        """Why the content is a manifest, for a message; empty if it is none."""
-        if descriptor.size > limits.MANIFEST_BYTES:
-            return ""
-        try:
-            document = load_object(read_verified(self._store, descriptor), Reading.OPEN)
-        except (ContentError, FormatError):
-            return ""
-        # in lower case, because readers in Go ignore the case of names
-        members = {name.casefold(): value for name, value in document.items()}
-        stated = members.get("mediatype")
-        if isinstance(stated, str) and stated in MANIFEST_TYPES:
-            return f"says of itself that it is {stated!r}"
-        has_form = members.get("schemaversion") == _SCHEMA and _FORMS & members.keys()
-        return "has the form of a manifest" if has_form else ""
 
     @cached_property
     def _scan(self) -> Scan:
@@ -152,21 +68,18 @@ class Graph:
         return getattr(self._store, "full_index", None)  # only layouts on disk have it
 
     @cached_property
-    def _saved(self) -> Saved | None:
-        """What other tools read instead of `index.json`; None where there is nothing of it."""
+    def _docker(self) -> DockerNames | None:
+        """What `docker load` reads instead of `index.json`; None where there is nothing of it."""
         look = getattr(self._store, "beside", None)  # only layouts on disk have it
         try:
-            documents: Mapping[str, bytes] = look() if look else {}
+            documents: Mapping[str, bytes] | ContentProblem = look() if look else {}
         except ContentError as error:
-            from airgap.oci.docker_save import Saved
-
-            problem = ContentProblem.of(error, None, LAYOUT_INDEX)
-            return Saved(unread=(problem,))
+            documents = ContentProblem.of(error, None, LAYOUT_INDEX)
         if not documents:
             return None
-        from airgap.oci.docker_save import Saved
+        from airgap.oci.docker_names import DockerNames
 
-        return Saved.read(documents)
+        return DockerNames(documents, self)
 
     @cached_property
     def disagreements(self) -> tuple[ContentProblem, ...]:
@@ -174,64 +87,19 @@ class Graph:
 
         Raises ContentError (`content.limit`) where too much would have to be compared.
         """
-        return tuple(self._saved.disagreements(self._images())) if self._saved else ()
+        return self._docker.disagreements() if self._docker else ()
 
     @property
     def names_unread(self) -> tuple[ContentProblem, ...]:
         """What `docker load` may read from here and is unreadable: it may give any artifact another name."""
-        return self._saved.unread if self._saved else ()
+        return self._docker.unread if self._docker else ()
 
     def docker_names(self, root: Root) -> tuple[str, ...]:
         """The names that `docker load` gives to an artifact, by a `manifest.json` beside the layout.
 
         Raises ContentError (`content.limit`), as `disagreements` does.
         """
-        if not self._docker_names:
-            return ()
-        from airgap.oci.docker_save import path_of
-
-        configs = (image.config for image in self._images_of(root))
-        found = (self._docker_names.get(path_of(config.digest), ()) for config in configs if config is not None)
-        return tuple(dict.fromkeys(name for names in found for name in names))
-
-    @cached_property
-    def _docker_names(self) -> Mapping[str, tuple[str, ...]]:
-        """By the path of an image's config."""
-        return self._saved.names_by_config() if self._saved else {}
-
-    @cached_property
-    def _items(self) -> frozenset[tuple[str, tuple[str, ...]]]:
-        """Every image of the layout's artifacts, as `manifest.json` names it."""
-        from airgap.oci.docker_save import items_of
-
-        return items_of(image for image, _ in self._images())
-
-    def _images(self) -> Iterator[tuple[Manifest, frozenset[str]]]:
-        """Every image of the layout's artifacts, with the names of these."""
-        for root in self.roots():
-            names = frozenset((*root.tags, *root.aliases))
-            for manifest in self._images_of(root):
-                yield manifest, names
-
-    def _images_of(self, root: Root) -> Iterator[Manifest]:
-        seen: set[Digest] = set()
-        queue = deque([root.descriptor])
-        while queue:
-            descriptor = queue.popleft()
-            if not self.spend():  # thousands of artifacts may list the same thousands of images
-                bound = f"more than {limits.GRAPH_REACHED} descriptors together"
-                raise ContentError("content.limit", f"the artifacts of {self._store.name} reach {bound}")
-            if descriptor.digest in seen or not descriptor.is_manifest:
-                continue
-            seen.add(descriptor.digest)
-            try:
-                manifest = self.manifest(descriptor)
-            except ContentError:
-                continue  # reported as a problem of that artifact
-            if isinstance(manifest, Index):
-                queue.extend(manifest.manifests)
-            else:
-                yield manifest
+        return self._docker.names_of(root) if self._docker else ()
 
     # --- naming ---
 
@@ -262,6 +130,11 @@ class Graph:
     def roots(self) -> tuple[Root, ...]:
         """The layout's own artifacts, in the order of `index.json`: no referrers, no children of indexes."""
         return self._scan.roots
+
+    @property
+    def name(self) -> str:
+        """The layout, for people."""
+        return self._store.name
 
     def whole(self) -> tuple[Root, ...]:
         """The same for a reference to the whole layout: at least one.
@@ -325,21 +198,9 @@ class Graph:
         for root in self.roots():
             if root.descriptor.same_content(entry.descriptor):
                 found = replace(root, descriptor=entry.descriptor, called=called)
-        self._check_saved(found, {name, called})
+        if self._docker:
+            self._docker.check(found, {name, called})
         return found
-
-    def _check_saved(self, root: Root, names: set[str]) -> None:
-        """Refuses a name by which `docker load` takes something else. Raises NotFoundError."""
-        if self._saved is None:
-            return
-        for other, place in self._saved.others_called(names, self._images_of(root), lambda: self._items):
-            called = safe(root.called or "", limit=200)
-            raise NotFoundError(
-                f"{called!r} is {root.descriptor.digest} in {self._store.name}, and docker load takes {other} from "
-                f"{safe(place, limit=200)}, which is something else",
-                remedy="Name the digest, with @, and run it by no name that docker load gives.",
-                tag=called,
-            )
 
     def _by_digest(self, digest: Digest) -> Root:
         self._scan.names.check_literal(str(digest), digest)
