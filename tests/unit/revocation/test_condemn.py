@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 from airgap.errors import Rejected, Undecided
+from airgap.hashing import fingerprint
 from airgap.moment import Moment
 from airgap.parse import der
 from airgap.pki.certificate import Certificate
@@ -707,6 +708,15 @@ def _held_by_ended_delegate(leaf: Issued) -> dict[str, bytes]:
         leaf, responder=delegate, status="revoked", reason="certificateHold", this_update=made, produced_at=made
     )
     return {"held": held, "good": ocsp_response(leaf, this_update=AT - 5 * DAY)}
+
+
+def test_a_hold_of_one_moment_and_number_counts_whatever_its_fingerprint() -> None:
+    """The fingerprint orders the two lists, so that either comes first; it says nothing about which is newer."""
+    held = _hold()
+    clean_ones = [clean(next_update=AT + n * DAY) for n in range(20, 36)]
+    assert len({fingerprint(item) < fingerprint(held) for item in clean_ones}) == 2
+    for item in clean_ones:
+        assert Pile(LEAF, {"a": item, "b": held}).reason() == "revocation.on_hold"
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["ocsp", "no-way-to-ask"])
