@@ -83,15 +83,15 @@ class Covering:
         return cls(folder, root)
 
     def tests(self, path: str, line: int) -> list[str]:
-        """The tests that run a line: the quick ones first, and of these the ones that are about its folder."""
+        """The tests that run a line: those about its module, then those about its folder; the quick ones first."""
         by_line = self._data.contexts_by_lineno(str(self._root / path))
         contexts = set(by_line.get(line, []))
         if contexts == {""}:  # run when the module is imported: every test that imports it
             contexts = {context for found in by_line.values() for context in found}
         names = {context.partition("|")[0] for context in contexts} - {""} - self._failed
         known = [name for name in names if name in self.seconds]
-        folder = f"/{path.split('/')[1]}/"
-        return sorted(known, key=lambda name: (folder not in name, self.seconds[name], name))
+        folder, module = f"/{path.split('/')[1]}/", f"test_{Path(path).stem}"
+        return sorted(known, key=lambda name: (module not in name, folder not in name, self.seconds[name], name))
 
 
 def _environment() -> dict[str, str]:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,9 @@ _SLACK: Final = 20.0
 _FACTOR: Final = 3.0
 _LEAST_TESTS: Final = 3
 """The first of them are run without a change, too."""
-_MOST_TESTS: Final = 600
+_STEPS: Final = (10, 50, 540)
+"""How many tests are loaded and run together."""
+_MOST_TESTS: Final = sum(_STEPS)
 _MOST_SECONDS: Final = 40.0
 """Of the tests that run a line: the quickest ones. What they do not notice is listed as survived."""
 
@@ -115,9 +117,21 @@ def _tests_fail(place: Path, tests: Sequence[str]) -> int:
 
     options = ("-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", "--assert=plain", "--tb=no")
     try:
-        return int(pytest.main([*options, f"--rootdir={place}", *tests]))
+        for some in _in_steps(tests):
+            if code := int(pytest.main([*options, f"--rootdir={place}", *some])):
+                return code
     except BaseException:  # noqa: BLE001 - a mutant may do anything
         return 1
+    return 0
+
+
+def _in_steps(tests: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The first few, then more: most mutants are killed by the first, and each module of tests takes time to load."""
+    done = 0
+    for step in _STEPS:
+        if some := tests[done : done + step]:
+            yield some
+        done += step
 
 
 def preload() -> None:

@@ -1,0 +1,179 @@
+"""airgap.revocation.lost_answers: older evidence does not answer for what went with a layout (decision 0027)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from airgap import limits
+from airgap.errors import Rejected, Undecided
+from airgap.hashing import fingerprint
+from airgap.moment import Moment
+from airgap.pki.certificate import Certificate
+from airgap.pki.extensions import REASON_FLAGS
+from airgap.revocation.freshness import ChainKind, Freshness
+from airgap.revocation.judge import RevocationJudge
+from airgap.revocation.use import TargetAnswer
+from tests.support.crls import crl, scope
+from tests.support.evidence import MemoryEvidence
+from tests.support.ocsp import ocsp_response
+from tests.support.pki import AT, Issued, Pki
+
+URL, DELTA, OCSP = "http://crl.example/a", "http://crl.example/d", "http://ocsp.example"
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
+LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": [URL]})
+ONLY_OCSP = Pki().code_chain(depth=2, leaf={"ocsp_urls": [OCSP]})
+BOTH = Pki().code_chain(depth=2, leaf={"crl_urls": [URL], "ocsp_urls": [OCSP]})
+HERE = AT - 5 * DAY
+"""When what answers now was made."""
+FIRST, REST = REASON_FLAGS[1:4], REASON_FLAGS[4:]
+
+
+def gone(leaf: Issued, made: datetime, **members: Any) -> TargetAnswer:
+    """What was in a layout, and leaves the answer open."""
+    answer = TargetAnswer(
+        name="gone",
+        fingerprint="00" * 32,
+        kind="crl",
+        chain="signing",
+        certificate=leaf.fingerprint,
+        this_update=made,
+        next_update=AT + 9 * DAY,
+        number=5,
+        base_number=None,
+        is_open=True,
+        is_complete=True,
+        stands_for_older=False,
+    )
+    return replace(answer, **members)
+
+
+def answer(
+    leaf: Issued,
+    lost: TargetAnswer,
+    crls: dict[str, bytes],
+    ocsp: dict[str, bytes] | None = None,
+    kind: ChainKind = "signing",
+) -> str:
+    """`good`, or the reason code."""
+    judge = RevocationJudge(
+        MemoryEvidence(crls, ocsp), Freshness(), Moment(judged=AT, clock=AT + 99 * DAY), stored=tuple
+    )
+    chain = [Certificate.parse(issued.der) for issued in leaf.chain]
+    try:
+        judge.check_chain(chain, kind=kind, signed_at=None, lost=[lost])
+    except (Rejected, Undecided) as error:
+        return error.reason
+    return "good"
+
+
+def clean(leaf: Issued = LEAF, **members: Any) -> bytes:
+    return crl(leaf.chain[1], **{"this_update": HERE, "number": 5, **members})
+
+
+CLEAN = clean()
+OPEN = "recheck.unproven"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"made": HERE}, OPEN),
+        ({"made": HERE + DAY}, OPEN),
+        ({"made": HERE - SECOND}, "good"),
+        ({"made": HERE, "number": 4}, "good"),
+        ({"made": HERE, "number": None}, "good"),
+        ({"made": HERE, "is_open": False}, "good"),
+        ({"made": HERE, "is_open": False, "next_update": AT}, "good"),
+        ({"made": HERE, "is_open": False, "next_update": AT - SECOND}, OPEN),
+        ({"made": HERE, "is_open": False, "next_update": None}, OPEN),
+        ({"made": HERE + DAY, "is_complete": False}, "good"),
+        ({"made": HERE + DAY, "base_number": 5, "number": 6}, "good"),
+        ({"made": HERE + DAY, "kind": "ocsp", "number": None}, "good"),
+        ({"made": HERE + DAY, "chain": "tsa"}, "good"),
+        ({"made": HERE + DAY, "certificate": "11" * 32}, "good"),
+        ({"made": HERE + DAY, "fingerprint": fingerprint(CLEAN)}, "good"),
+        ({"made": AT + limits.CLOCK_SKEW}, OPEN),
+        ({"made": AT + limits.CLOCK_SKEW + SECOND}, "good"),
+        ({"made": AT + limits.CLOCK_SKEW + SECOND, "stands_for_older": True}, OPEN),
+    ],
+)
+def test_a_crl_that_would_decide_now_leaves_the_answer_open(changes: dict[str, Any], said: str) -> None:
+    """The newest complete one decides, by date and number, as it would if it were here."""
+    assert answer(LEAF, gone(LEAF, **changes), {"a": CLEAN}) == said
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"made": HERE}, OPEN),
+        ({"made": HERE - SECOND}, "good"),
+        ({"made": HERE, "is_open": False}, "good"),
+        ({"made": HERE + DAY, "is_open": False, "next_update": AT - SECOND}, OPEN),
+        ({"made": HERE + DAY, "kind": "crl"}, "good"),
+    ],
+)
+def test_a_response_that_would_decide_now_leaves_the_answer_open(changes: dict[str, Any], said: str) -> None:
+    """Also one of the same time: the graver of the two would count."""
+    lost = gone(ONLY_OCSP, **{"kind": "ocsp", "number": None, **changes})
+    assert answer(ONLY_OCSP, lost, {}, {"o": ocsp_response(ONLY_OCSP, this_update=HERE)}) == said
+
+
+def test_a_crl_answers_where_the_response_that_is_gone_left_it_open() -> None:
+    """As where the responder does not know the certificate (REV-3); unless the certificate names none."""
+    lost = gone(BOTH, HERE + DAY, kind="ocsp", number=None)
+    response = {"o": ocsp_response(BOTH, this_update=HERE)}
+    assert answer(BOTH, lost, {"a": clean(BOTH)}, response) == "good"
+    assert answer(BOTH, lost, {}, response) == "revocation.crl.missing"
+    lost = gone(ONLY_OCSP, HERE + DAY, kind="ocsp", number=None)
+    response = {"o": ocsp_response(ONLY_OCSP, this_update=HERE)}
+    assert answer(ONLY_OCSP, lost, {"a": clean(ONLY_OCSP)}, response) == OPEN
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"made": HERE}, OPEN),
+        ({"made": HERE - SECOND}, "good"),
+        ({"made": HERE - 9 * DAY, "is_complete": True}, OPEN),
+        ({"made": HERE + DAY, "base_number": 5, "number": 6}, "good"),
+    ],
+)
+def test_one_for_all_reasons_comes_before_several_for_some(changes: dict[str, Any], said: str) -> None:
+    """Of whatever date; one for some of them comes before one that is older."""
+    parts = {
+        "a": clean(scope=scope(reasons=FIRST)),
+        "b": clean(scope=scope(reasons=REST), this_update=HERE + DAY, number=6),
+    }
+    assert answer(LEAF, gone(LEAF, **{"is_complete": False, **changes}), parts) == said
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"made": HERE + DAY, "number": 7, "base_number": 5}, OPEN),
+        ({"made": HERE + 2 * DAY, "number": 8, "base_number": 4}, OPEN),
+        ({"made": HERE + DAY - SECOND, "number": 7, "base_number": 5}, "good"),
+        ({"made": HERE + DAY, "number": 6, "base_number": 5}, "good"),
+        ({"made": HERE + 2 * DAY, "number": 8, "base_number": 6}, "good"),
+        ({"made": HERE + 2 * DAY, "number": 5, "base_number": 5}, "good"),
+        ({"made": HERE + 2 * DAY, "number": None, "base_number": 5}, OPEN),
+        ({"made": HERE + 2 * DAY, "number": 8, "base_number": 5, "is_open": False}, "good"),
+        (
+            {"made": HERE + 2 * DAY, "number": 8, "base_number": 5, "is_open": False, "next_update": AT - SECOND},
+            OPEN,
+        ),
+    ],
+)
+def test_a_delta_that_fits_the_base_leaves_the_answer_open(changes: dict[str, Any], said: str) -> None:
+    """CRL-13, CRL-14: the newest delta that fits decides with the base."""
+    lists = {
+        "a": clean(freshest=[DELTA]),
+        "b": clean(this_update=HERE + DAY, number=7, delta_base=5),
+    }
+    assert answer(LEAF, gone(LEAF, **changes), lists) == said
+    if said == OPEN:
+        assert answer(LEAF, gone(LEAF, **changes), {"a": clean()}) == "good"  # it names no delta
