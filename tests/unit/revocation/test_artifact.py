@@ -47,3 +47,93 @@ def test_finds_the_kind_of_a_file_by_its_name_or_type() -> None:
     manifest = parse_manifest(raw, IMAGE_MANIFEST)
     assert isinstance(manifest, Manifest)
     assert evidence_kinds(manifest) == ("crl", "ocsp", "crl", "ocsp")
+
+
+def _image(box: LayoutBuilder, *files: tuple[str, bytes]) -> None:
+    layers = [box.add_blob(data, CRL_MEDIA_TYPE, annotations={TITLE: name}) for name, data in files]
+    box.tag(box.add_image(*layers), f"v{len(box.entries)}")
+
+
+def _held(box: LayoutBuilder, folder: Path) -> tuple[list[str], list[str]]:
+    """The names of what is read, and of what is more than is read."""
+    box.write_directory(folder)
+    with open_target(f"oci:{folder}") as target:
+        evidence = find_target_evidence(target.store, target.graph, "here", ())
+        return [piece.name for piece in evidence.pieces], [item.name for item in evidence.beyond_bounds]
+
+
+OLD, NEW = (crl(LEAF.root, number=number) for number in (1, 2))
+
+
+def test_the_same_file_in_several_artifacts_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also against the bounds: the images of one signer have the same evidence."""
+    monkeypatch.setattr("airgap.limits.BOX_EVIDENCE_FILES", 2)
+    monkeypatch.setattr("airgap.limits.BOX_EVIDENCE_BYTES", len(OLD) + len(NEW))
+    box = LayoutBuilder()
+    _image(box, ("a.crl", OLD), ("b.crl", NEW))
+    _image(box, ("c.crl", OLD))
+    assert _held(box, tmp_path) == (["a.crl", "b.crl"], [])
+
+
+@pytest.mark.parametrize(
+    ("bound", "value"),
+    [("BOX_EVIDENCE_FILES", 1), ("BOX_EVIDENCE_BYTES", len(OLD) + len(NEW) - 1)],
+)
+def test_more_evidence_than_is_read_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, value: int
+) -> None:
+    monkeypatch.setattr(f"airgap.limits.{bound}", value)
+    box = LayoutBuilder()
+    _image(box, ("a.crl", OLD), ("b.crl", NEW))
+    _image(box, ("c.crl", crl(LEAF.root, number=3)))
+    assert _held(box, tmp_path) == (["a.crl"], ["b.crl"])
+
+
+@pytest.mark.parametrize(("more", "read"), [(0, True), (1, False)])
+def test_a_file_of_evidence_has_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int, *, read: bool
+) -> None:
+    monkeypatch.setattr("airgap.limits.CRL_FILE_BYTES", len(NEW) - more)
+    box = LayoutBuilder()
+    _image(box, ("b.crl", NEW))
+    assert _held(box, tmp_path) == ((["b.crl"], []) if read else ([], ["b.crl"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("big.crl", True), ("big.pem", True), ("crl-archive.zip", False), ("notes.txt", False)],
+)
+def test_a_loose_file_that_is_too_large_is_told_where_its_ending_is_that_of_evidence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, *, told: bool
+) -> None:
+    monkeypatch.setattr("airgap.limits.CRL_FILE_BYTES", len(NEW) - 1)
+    box = LayoutBuilder()
+    box.tag(box.add_image(), "v1")
+    box.extra_files[name] = NEW
+    assert _held(box, tmp_path) == ([], [name] if told else [])
+
+
+def test_a_whole_loose_file_counts_instead_of_the_damaged_blob(tmp_path: Path) -> None:
+    box = LayoutBuilder()
+    _image(box, ("a.crl", NEW))
+    (blob,) = (digest for digest, data in box.blobs.items() if data == NEW)
+    box.blobs[blob] = bytes(len(NEW))
+    box.extra_files["b.crl"] = NEW
+    box.write_directory(tmp_path)
+    with open_target(f"oci:{tmp_path}") as target:
+        evidence = find_target_evidence(target.store, target.graph, "here", ())
+        assert [file.name for file in evidence.all_crls()] == ["b.crl"]
+
+
+@pytest.mark.parametrize(("name", "expected"), [("b.crl", True), ("._b.crl", False), ("b.pem", False)])
+def test_a_loose_file_that_is_called_as_evidence_and_is_none_is_told(
+    tmp_path: Path, name: str, *, expected: bool
+) -> None:
+    """What file managers leave behind, and what may be a certificate, is not."""
+    box = LayoutBuilder()
+    box.tag(box.add_image(), "v1")
+    box.extra_files[name] = b"no evidence"
+    box.write_directory(tmp_path)
+    with open_target(f"oci:{tmp_path}") as target:
+        evidence = find_target_evidence(target.store, target.graph, "here", ())
+        assert bool(evidence.notices()) is expected

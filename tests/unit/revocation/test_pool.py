@@ -377,3 +377,13 @@ def test_the_record_of_unsigned_evidence_ends_with_its_last_file(tmp_path: Path)
     UnsignedEvidence({}).write(tmp_path)
     assert not record.exists()
     UnsignedEvidence({}).write(tmp_path)
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_file_that_the_index_names_must_be_evidence(tmp_path: Path, *, is_named: bool) -> None:
+    """A certificate under the name of a certificate is passed over, but not where a CRL was expected."""
+    trust = write_trust(tmp_path, crls={"a.crl": NEW})
+    (trust / "crls/list.pem").write_bytes(LEAF.pem)
+    index = {URL: "list.pem"} if is_named else {URL: "a.crl"}
+    (trust / "crls/index.json").write_text(json.dumps(index))
+    assert [item.name for item in EvidenceDirectory.open(trust).all_unread()] == (["list.pem"] if is_named else [])
