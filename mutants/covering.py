@@ -58,6 +58,7 @@ class Covering:
         self._root = root
         self._data = CoverageData(str(folder / _DATA))
         self._data.read()
+        self._lines: dict[str, Mapping[int, list[str]]] = {}
         noted = json.loads((folder / _TIMES).read_text())
         self.seconds: Mapping[str, float] = noted["seconds"]
         self._failed = frozenset(noted["failed"])
@@ -82,9 +83,14 @@ class Covering:
             (folder / _PACKAGES).write_text(json.dumps(list(packages)))
         return cls(folder, root)
 
+    def _by_line(self, path: str) -> Mapping[int, list[str]]:
+        if path not in self._lines:
+            self._lines[path] = self._data.contexts_by_lineno(str(self._root / path))
+        return self._lines[path]
+
     def tests(self, path: str, line: int) -> list[str]:
         """The tests that run a line: those about its module, then those about its folder; the quick ones first."""
-        by_line = self._data.contexts_by_lineno(str(self._root / path))
+        by_line = self._by_line(path)
         contexts = set(by_line.get(line, []))
         if contexts == {""}:  # run when the module is imported: every test that imports it
             contexts = {context for found in by_line.values() for context in found}

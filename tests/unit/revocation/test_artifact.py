@@ -85,7 +85,7 @@ def test_more_evidence_than_is_read_is_told_once(
     monkeypatch.setattr(f"airgap.limits.{bound}", value)
     box = LayoutBuilder()
     _image(box, ("a.crl", OLD), ("b.crl", NEW))
-    _image(box, ("c.crl", crl(LEAF.root, number=3)))
+    _image(box, ("c.crl", crl(LEAF.root, number=3, revoked=range(1, 9))))
     assert _held(box, tmp_path) == (["a.crl"], ["b.crl"])
 
 

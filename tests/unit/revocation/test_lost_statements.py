@@ -1,0 +1,103 @@
+"""RevocationJudge.unanswered: what was said against a chain by evidence that went with its layout (decision 0027)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from airgap.errors import Rejected
+from airgap.hashing import fingerprint
+from airgap.moment import Moment
+from airgap.pki.certificate import Certificate
+from airgap.revocation.freshness import Freshness
+from airgap.revocation.judge import RevocationJudge
+from airgap.revocation.use import EvidenceUse, TargetStatement
+from tests.support.crls import crl
+from tests.support.evidence import MemoryEvidence
+from tests.support.ocsp import ocsp_response
+from tests.support.pki import AT, Issued, Pki
+
+URL, OCSP = "http://crl.example/a", "http://ocsp.example"
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
+LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": [URL]})
+BOTH = Pki().code_chain(depth=2, leaf={"crl_urls": [URL], "ocsp_urls": [OCSP]})
+ONLY_OCSP = Pki().code_chain(depth=2, leaf={"ocsp_urls": [OCSP]})
+HERE = AT - 5 * DAY
+"""When what is here now was made."""
+CLEAN = crl(LEAF.chain[1], this_update=HERE)
+REVOKING = crl(LEAF.chain[1], this_update=HERE, revoked=[LEAF])
+
+
+def left(leaf: Issued, evidence: MemoryEvidence, answers: str = "", **members: Any) -> bool:
+    """Whether such a statement still stands against the chain; `answers`: the delegate that answers now."""
+    said = replace(
+        TargetStatement(
+            name="gone",
+            fingerprint="00" * 32,
+            kind="crl",
+            chain="signing",
+            certificate=leaf.fingerprint,
+            this_update=HERE - DAY,
+            is_hold=False,
+        ),
+        **members,
+    )
+    judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
+    chain = [Certificate.parse(issued.der) for issued in leaf.chain]
+    use = EvidenceUse(certificate="", chain="signing", kind="ocsp", status="good", responder=answers)
+    found = judge.unanswered([said], chain, kind="signing", signed_at=None, uses=[use])
+    assert found in ([said], [])
+    return bool(found)
+
+
+@pytest.mark.parametrize(
+    ("members", "stands"),
+    [
+        ({}, True),
+        ({"this_update": HERE + DAY}, True),
+        ({"certificate": "11" * 32}, False),
+        ({"is_hold": True}, False),
+        ({"is_hold": True, "this_update": HERE - SECOND}, False),
+        ({"is_hold": True, "this_update": HERE}, True),
+        ({"is_hold": True, "this_update": HERE + DAY}, True),
+        ({"responder": "22" * 32}, True),
+        ({"responder": "22" * 32, "is_hold": True}, True),
+        ({"responder": "33" * 32}, False),
+    ],
+)
+def test_only_a_newer_answer_lifts_a_hold_and_nothing_a_revocation(members: dict[str, Any], *, stands: bool) -> None:
+    """A statement against a delegate matters only where that delegate answers now."""
+    assert left(LEAF, MemoryEvidence({"a": CLEAN}), answers="22" * 32, **members) is stands
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_what_is_here_is_judged_with_the_chain(*, trusted: bool) -> None:
+    known = fingerprint(REVOKING)
+    assert not left(LEAF, MemoryEvidence({"a": REVOKING}, trusted=trusted), fingerprint=known)
+    assert left(LEAF, MemoryEvidence({"a": REVOKING}, trusted=trusted))
+    held = MemoryEvidence({"a": CLEAN}, trusted=trusted)
+    assert left(LEAF, held, fingerprint=fingerprint(CLEAN)) is not trusted  # in a target, only what says something
+
+
+@pytest.mark.parametrize(
+    ("leaf", "kind", "is_lifted"),
+    [(BOTH, "crl", True), (BOTH, "ocsp", True), (ONLY_OCSP, "crl", True), (ONLY_OCSP, "ocsp", False)],
+)
+def test_a_hold_is_lifted_by_newer_crls_beside_an_older_response(leaf: Issued, kind: str, *, is_lifted: bool) -> None:
+    """By those that the certificate names, or where the hold is in one; the response was asked first (REV-3)."""
+    crls = {"a": crl(leaf.chain[1], this_update=HERE)}
+    answers = {"o": ocsp_response(leaf, this_update=HERE - 3 * DAY)}
+    stands = left(leaf, MemoryEvidence(crls, answers), kind=kind, is_hold=True)
+    assert stands is not is_lifted
+    assert left(leaf, MemoryEvidence({}, answers), kind=kind, is_hold=True)
+    newer = {"o": ocsp_response(leaf, this_update=HERE)}
+    assert not left(leaf, MemoryEvidence({}, newer), kind=kind, is_hold=True)
+
+
+def test_a_certificate_that_is_on_hold_now_is_refused() -> None:
+    held = {"o": ocsp_response(ONLY_OCSP, status="revoked", reason="certificateHold", this_update=HERE)}
+    with pytest.raises(Rejected, match="on hold"):
+        left(ONLY_OCSP, MemoryEvidence({}, held), is_hold=True)
