@@ -48,9 +48,9 @@ class ClearingEvidence:
         try:
             self.lost.check(query, answer)
         except Undecided:
-            if answer.crls or not query.certificate.names_crls:
+            if not query.certificate.names_crls:
                 raise
-            return self.answer_of_crls(query)  # as where a responder does not answer
+            return self.answer_of_crls(query)  # as where a responder does not answer; CRLs alone answer the same again
         return answer
 
     def _available(self, query: RevocationQuery) -> ClearingAnswer:

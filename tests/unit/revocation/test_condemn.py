@@ -718,6 +718,12 @@ def test_a_hold_of_one_moment_and_number_counts_whatever_its_fingerprint() -> No
         assert Pile(LEAF, {"a": one, "b": other}).reason() == "revocation.on_hold"
 
 
+def test_a_hold_in_a_delta_that_fits_no_base_says_why_it_does_not_count() -> None:
+    held = _hold(number=9, delta_base=8, this_update=AT)
+    with pytest.raises(Undecided, match="builds on base number 8"):
+        Pile(LEAF, {"a": clean(freshest=[DELTA]), "b": held, "c": clean(number=2, delta_base=1)}).ask()
+
+
 @pytest.mark.parametrize("named", [True, False], ids=["ocsp", "no-way-to-ask"])
 def test_an_answer_is_as_fresh_as_what_lifts_a_hold(*, named: bool) -> None:
     """When that goes stale, nothing lifts the hold any more: until then the answer is promised, and no longer."""

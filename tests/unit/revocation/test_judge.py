@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
+from airgap.revocation.evidence_files import EvidenceFile
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
+from airgap.revocation.pool import EvidencePool
 from airgap.revocation.use import EvidenceUse
 from tests.support.crls import crl, entry
 from tests.support.evidence import MemoryEvidence
@@ -174,3 +177,18 @@ def test_d38_the_root_is_not_asked_about() -> None:
     assert {use.kind for use in ask({"r.crl": listing(leaf.root)}, leaf)} == {"none"}
     with pytest.raises(Rejected, match="was revoked"):
         ask({"r.crl": listing(leaf)}, leaf)
+
+
+def test_a_missing_answer_names_one_misplaced_file_that_may_give_it() -> None:
+    """There may be thousands of them, in one folder that has a wrong name."""
+    pieces = [
+        EvidenceFile(f"{number}.crl", "trust directory", partial(bytes, data), trusted=True, misplaced=True)
+        for number, data in enumerate([clean(OLD), clean(NEW, 2)])
+    ]
+    chain = [Certificate.parse(issued.der) for issued in LEAF.chain]
+    judge = RevocationJudge(EvidencePool(pieces, unread=()), Freshness(), moment(AT, is_now=True), stored=tuple)
+    with pytest.raises(Undecided) as caught:
+        judge.check_chain(chain, kind="signing", signed_at=None)
+    assert caught.value.reason == "revocation.crl.missing"
+    assert [name in str(caught.value) for name in ("0.crl", "1.crl")] == [True, False]
+    assert [name in caught.value.remedy for name in ("Move 0.crl", "Move 1.crl")] == [True, False]
