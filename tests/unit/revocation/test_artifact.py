@@ -10,7 +10,13 @@ import pytest
 from airgap.oci.descriptor import IMAGE_MANIFEST
 from airgap.oci.manifest import Manifest, parse_manifest
 from airgap.oci.target import open_target
-from airgap.revocation.artifact import CRL_MEDIA_TYPE, OCSP_MEDIA_TYPE, evidence_kinds, find_target_evidence
+from airgap.revocation.artifact import (
+    CRL_MEDIA_TYPE,
+    OCSP_MEDIA_TYPE,
+    evidence_kinds,
+    find_proposals,
+    find_target_evidence,
+)
 from tests.support.crls import crl
 from tests.support.layouts import LayoutBuilder
 from tests.support.ocsp import ocsp_response
@@ -137,3 +143,19 @@ def test_a_loose_file_that_is_called_as_evidence_and_is_none_is_told(
     with open_target(f"oci:{tmp_path}") as target:
         evidence = find_target_evidence(target.store, target.graph, "here", ())
         assert bool(evidence.notices()) is expected
+
+
+def test_trust_material_in_a_target_is_told_within_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airgap.limits.SIGNATURES", 2)
+    box = LayoutBuilder()
+    titles = ["truststore/x509/ca/a/b.pem", "trustpolicy.json", "trustpolicy.oci.json", "notes/trustpolicy.json"]
+    for title in titles:
+        layer = box.add_blob(title.encode(), "text/plain", annotations={TITLE: title})
+        box.tag(box.add_image(layer), f"v{len(box.entries)}")
+    box.write_directory(tmp_path)
+    with open_target(f"oci:{tmp_path}") as target:
+        roots = [root.descriptor for root in target.graph.roots()]
+        told = [find_proposals(target.graph, [root], "here") for root in roots]
+        assert [len(found) for found in told] == [1, 1, 1, 0]
+        assert {found[0].reason for found in told if found} == {"trust.proposal"}
+        assert len(find_proposals(target.graph, roots, "here")) == 2

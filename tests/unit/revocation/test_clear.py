@@ -400,3 +400,14 @@ def test_refused_newer_pieces_beyond_the_shown_ones_are_counted_if_there_are_any
     counted = [note for note in use.notes if note.endswith("more newer pieces of evidence do not count")]
     assert counted == ([f"{more} more newer pieces of evidence do not count"] if more else [])
     assert len(use.notes) == limits.NEWER_SHOWN + len(counted)
+
+
+def test_names_a_genuine_delta_where_no_base_is_available() -> None:
+    """CRL-16; of a forged one nothing follows."""
+    delta = crl(LEAF.root, number=7, delta_base=5)
+    forged = crl(LEAF.root, number=7, delta_base=5, signed_by=key("p256", 5))
+    with pytest.raises(Undecided, match=r"only a delta CRL \(a\), .* base CRL number 5"):
+        ask(LEAF, {"a": delta})
+    with pytest.raises(Undecided, match=r"no CRL for .* is available") as caught:
+        ask(LEAF, {"a": forged})
+    assert caught.value.reason == "revocation.crl.missing"

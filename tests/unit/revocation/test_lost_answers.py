@@ -16,9 +16,11 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.extensions import REASON_FLAGS
 from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.judge import RevocationJudge
-from airgap.revocation.use import TargetAnswer
+from airgap.revocation.use import EvidenceInTarget, FoundInTargets, TargetAnswer
 from tests.support.crls import crl, scope
 from tests.support.evidence import MemoryEvidence
+from tests.support.extensions import Point
+from tests.support.keyring import key
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Issued, Pki
 
@@ -30,17 +32,15 @@ BOTH = Pki().code_chain(depth=2, leaf={"crl_urls": [URL], "ocsp_urls": [OCSP]})
 HERE = AT - 5 * DAY
 """When what answers now was made."""
 FIRST, REST = REASON_FLAGS[1:4], REASON_FLAGS[4:]
+Noted = tuple[str, bool, bool, bool]
 
 
 def gone(leaf: Issued, made: datetime, **members: Any) -> TargetAnswer:
     """What was in a layout, and leaves the answer open."""
-    answer = TargetAnswer(
-        name="gone",
-        fingerprint="00" * 32,
-        kind="crl",
-        chain="signing",
-        certificate=leaf.fingerprint,
-        this_update=made,
+    evidence = EvidenceInTarget("gone", "00" * 32, "crl", "signing", leaf.fingerprint, made)
+    named = {name: members.pop(name) for name in EvidenceInTarget._fields if name in members}
+    open_answer = TargetAnswer(
+        evidence=evidence._replace(**named),
         next_update=AT + 9 * DAY,
         number=5,
         base_number=None,
@@ -48,7 +48,7 @@ def gone(leaf: Issued, made: datetime, **members: Any) -> TargetAnswer:
         is_complete=True,
         stands_for_older=False,
     )
-    return replace(answer, **members)
+    return replace(open_answer, **members)
 
 
 def answer(
@@ -177,3 +177,89 @@ def test_a_delta_that_fits_the_base_leaves_the_answer_open(changes: dict[str, An
     assert answer(LEAF, gone(LEAF, **changes), lists) == said
     if said == OPEN:
         assert answer(LEAF, gone(LEAF, **changes), {"a": clean()}) == "good"  # it names no delta
+
+
+def noted(leaf: Issued, crls: dict[str, bytes], ocsp: dict[str, bytes] | None = None, *, proven: bool) -> list[Noted]:
+    """What is noted of the answers in a target: name, whether it leaves the answer open, and for which reasons."""
+    judge = RevocationJudge(MemoryEvidence(crls, ocsp), Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
+    chain = [Certificate.parse(issued.der) for issued in leaf.chain]
+    if proven:
+        found = judge.in_targets(chain, kind="signing").answers
+    else:
+        found = judge.unproven_in_targets(chain[:1], kind="signing").answers
+    assert {item.evidence.certificate for item in found} <= {leaf.fingerprint}
+    return [(item.evidence.name, item.is_open, item.is_complete, item.stands_for_older) for item in found]
+
+
+WITH_DELTA = Pki().code_chain(depth=2, leaf={"crl_urls": [URL], "freshest": [Point((DELTA,))]})
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_notes_whether_a_crl_leaves_the_answer_open(*, proven: bool) -> None:
+    """It does where the delta CRL that it names, or the certificate names, is not there."""
+    base, naming = clean(), clean(freshest=[DELTA])
+    delta = clean(number=7, delta_base=5)
+    assert noted(LEAF, {"a": base}, proven=proven) == [("a", False, True, False)]
+    assert noted(LEAF, {"a": naming}, proven=proven) == [("a", True, True, False)]
+    both = noted(LEAF, {"a": naming, "b": delta}, proven=proven)
+    assert sorted(both) == [("a", not proven, True, False), ("b", False, True, False)]
+    other = noted(LEAF, {"a": naming, "b": clean(number=9, delta_base=8)}, proven=proven)
+    assert sorted(other) == [("a", True, True, False), ("b", False, True, False)]
+    assert noted(WITH_DELTA, {"a": clean(WITH_DELTA)}, proven=proven) == [("a", True, True, False)]
+
+
+def test_notes_for_which_reasons_a_crl_answers() -> None:
+    some = {"a": clean(scope=scope(reasons=FIRST))}
+    assert noted(LEAF, some, proven=True) == [("a", False, False, False)]
+    assert noted(LEAF, some, proven=False) == [("a", False, True, False)]  # its scope is not read
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_notes_responses_that_say_nothing_against_the_certificate(*, proven: bool) -> None:
+    statuses: dict[str, Any] = {"good": False, "unknown": True}
+    for status, is_open in statuses.items():
+        response = {"o": ocsp_response(ONLY_OCSP, status=status)}
+        assert noted(ONLY_OCSP, {}, response, proven=proven) == [("o", is_open, True, False)]
+    assert noted(ONLY_OCSP, {}, {"o": ocsp_response(ONLY_OCSP, status="revoked")}, proven=proven) == []
+    assert noted(ONLY_OCSP, {}, {"o": ocsp_response(LEAF, serial=ONLY_OCSP.serial + 1)}, proven=proven) == []
+
+
+def test_notes_only_what_is_proven_where_the_issuer_is_known() -> None:
+    forged = {"a": clean(signed_by=key("p256", 5))}
+    response = {"o": ocsp_response(ONLY_OCSP, signed_by=key("p256", 5))}
+    assert noted(LEAF, forged, proven=True) == []
+    assert noted(ONLY_OCSP, {}, response, proven=True) == []
+    assert len(noted(LEAF, forged, proven=False)) == len(noted(ONLY_OCSP, {}, response, proven=False)) == 1
+
+
+def test_notes_nothing_of_the_trust_directory() -> None:
+    trusted = MemoryEvidence({"a": clean(BOTH)}, {"o": ocsp_response(BOTH)}, trusted=True)
+    judge = RevocationJudge(trusted, Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
+    chain = [Certificate.parse(issued.der) for issued in BOTH.chain]
+    assert judge.in_targets(chain, kind="signing") == FoundInTargets()
+    assert judge.unproven_in_targets(chain, kind="signing") == FoundInTargets()
+
+
+@pytest.mark.parametrize("more", [0, 1, 3])
+def test_of_many_answers_the_newest_are_noted_and_that_there_were_more(more: int) -> None:
+    """What they answer about the past is not known then."""
+    count = limits.ANSWERS_NOTED + more
+    crls = {f"{n:02}": clean(number=n, this_update=AT - (30 - n) * DAY) for n in range(count)}
+    names = [f"{n:02}" for n in reversed(range(count))]
+    expected = [(name, False, True, False) for name in names[: limits.ANSWERS_NOTED]]
+    expected += [(name, True, True, True) for name in names[limits.ANSWERS_NOTED :][:1]]
+    assert noted(LEAF, crls, proven=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("base", "delta", "first"),
+    [(AT + DAY, AT + 2 * DAY, AT + DAY), (AT + 2 * DAY, AT + DAY, AT + DAY), (AT, None, None), (None, AT, None)],
+)
+def test_a_crl_and_its_delta_end_with_the_first_of_both(
+    base: datetime | None, delta: datetime | None, first: datetime | None
+) -> None:
+    """Without an end of one, the whole has none."""
+    crls = {"a": clean(freshest=[DELTA], next_update=base), "b": clean(number=7, delta_base=5, next_update=delta)}
+    judge = RevocationJudge(MemoryEvidence(crls), Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
+    found = judge.in_targets([Certificate.parse(issued.der) for issued in LEAF.chain], kind="signing")
+    assert {item.evidence.name: item.next_update for item in found.answers} == {"a": first, "b": delta}

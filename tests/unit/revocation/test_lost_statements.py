@@ -14,7 +14,7 @@ from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
-from airgap.revocation.use import EvidenceUse, TargetStatement
+from airgap.revocation.use import EvidenceInTarget, EvidenceUse, TargetStatement
 from tests.support.crls import crl
 from tests.support.evidence import MemoryEvidence
 from tests.support.ocsp import ocsp_response
@@ -33,18 +33,9 @@ REVOKING = crl(LEAF.chain[1], this_update=HERE, revoked=[LEAF])
 
 def left(leaf: Issued, evidence: MemoryEvidence, answers: str = "", **members: Any) -> bool:
     """Whether such a statement still stands against the chain; `answers`: the delegate that answers now."""
-    said = replace(
-        TargetStatement(
-            name="gone",
-            fingerprint="00" * 32,
-            kind="crl",
-            chain="signing",
-            certificate=leaf.fingerprint,
-            this_update=HERE - DAY,
-            is_hold=False,
-        ),
-        **members,
-    )
+    made = EvidenceInTarget("gone", "00" * 32, "crl", "signing", leaf.fingerprint, HERE - DAY)
+    named = {name: members.pop(name) for name in EvidenceInTarget._fields if name in members}
+    said = replace(TargetStatement(evidence=made._replace(**named), is_hold=False), **members)
     judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
     chain = [Certificate.parse(issued.der) for issued in leaf.chain]
     use = EvidenceUse(certificate="", chain="signing", kind="ocsp", status="good", responder=answers)

@@ -5,20 +5,39 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from typing import Any
 
 import pytest
 
 from airgap.moment import Moment
+from airgap.oci.content import ContentReport
+from airgap.oci.content_mode import Content
 from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.problems import ContentProblem
+from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
+from airgap.revocation.artifact import EVIDENCE_TYPE
 from airgap.revocation.use import EvidenceUse
+from airgap.text import safe
 from airgap.trust.levels import Action, Check
 from airgap.verdict import Verdict
-from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, SignatureOutcome
+from airgap.verifier.blob_outcome import BlobOutcome
+from airgap.verifier.facts import PluginUse
+from airgap.verifier.outcome import (
+    ArtifactOutcome,
+    Finding,
+    Outcome,
+    ReferrerOutcome,
+    SignatureOutcome,
+    SignerClaims,
+)
+from airgap.verifier.planned import refusal
+from tests.support.pki import Pki
 
 DIGEST = Digest.of(b"")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
 REASON = {Verdict.FAIL: "expiry.passed", Verdict.INDETERMINATE: "revocation.crl.missing"}
 
 
@@ -149,3 +168,149 @@ def test_reports_the_evidence_that_ends_first() -> None:
     failed = replace(signature(finding(Check.INTEGRITY, Verdict.FAIL)), evidence=(use("of what failed", 1),))
     assert outcome(artifact(passed, failed)).earliest_expiry == (NOW + timedelta(days=2), "first")
     assert outcome(artifact(good)).earliest_expiry is None
+
+
+def _signer(**members: Any) -> SignerClaims:
+    claims = SignerClaims(
+        subject="CN=x",
+        issuer="CN=y",
+        fingerprint="00",
+        scheme="notary.x509",
+        algorithm="",
+        signing_time=None,
+        expiry=None,
+        agent=None,
+        chain=CHAIN,
+    )
+    return replace(claims, **members)
+
+
+CHAIN = tuple(Certificate.parse(item.der) for item in Pki().code_chain(leaf={"not_after": NOW + 9 * DAY}).chain)
+STAMP = (NOW, NOW)
+WRONG = ContentProblem(reason="content.missing", message="it is not there", path="", descriptor=None)
+
+
+@pytest.mark.parametrize(
+    ("signer", "uses", "first"),
+    [
+        (_signer(), (), (NOW + 9 * DAY, f"certificate {safe(CHAIN[0].subject_text)}")),
+        (_signer(timestamp=STAMP), (), None),
+        (_signer(scheme="notary.x509.signingAuthority"), (), None),
+        (_signer(expiry=NOW + 8 * DAY), (), (NOW + 8 * DAY, "signature of CN=x")),
+        (_signer(expiry=NOW + 10 * DAY, timestamp=STAMP), (), (NOW + 10 * DAY, "signature of CN=x")),
+        (_signer(), (7,), (NOW + 7 * DAY, "evidence 7")),
+        (None, (7,), (NOW + 7 * DAY, "evidence 7")),
+        (None, (), None),
+    ],
+)
+def test_promises_the_first_end_of_all_that_passed(
+    signer: SignerClaims | None, uses: tuple[int, ...], first: tuple[datetime, str] | None
+) -> None:
+    """A certificate's end counts where no proven time shows that the signature was made before it."""
+    evidence = tuple(
+        EvidenceUse(certificate="", chain="signing", kind="crl", status="good", name=str(n), good_until=NOW + n * DAY)
+        for n in uses
+    )
+    passed = replace(GOOD, signer=signer, evidence=evidence)
+    failed = replace(BAD, signer=_signer(expiry=NOW + DAY), evidence=evidence)
+    assert outcome(artifact(passed, failed)).expires_first == first
+
+
+def test_of_several_accepted_signatures_the_one_with_the_fewest_reservations_is_named() -> None:
+    logged = signature(finding(Check.EXPIRY, Verdict.FAIL, Action.LOG))
+    twice = signature(
+        finding(Check.EXPIRY, Verdict.INDETERMINATE, Action.LOG),
+        finding(Check.REVOCATION, Verdict.SKIPPED, Action.SKIP),
+    )
+    assert [len(item.reservations) for item in (GOOD, logged, twice)] == [0, 1, 2]
+    assert artifact(BAD, twice, logged).accepted is logged
+    assert artifact(twice, logged, GOOD, BAD).accepted is GOOD
+    assert artifact(BAD, UNSURE).accepted is None
+    assert signature(finding(Check.EXPIRY, Verdict.PASS, Action.LOG)).reservations == ()
+
+
+def test_names_that_some_tool_accepts_are_those_beside_the_one_that_was_typed() -> None:
+    found = replace(artifact(GOOD), reference="oci:x:v1", tags=("v1", "v2"), aliases=("v2", "app:v1", "v3"))
+    assert found.other_names == ("v2", "app:v1", "v3")
+
+
+def test_attachments_are_neither_evidence_nor_signatures_of_others() -> None:
+    descriptor = Descriptor(media_type=IMAGE_MANIFEST, digest=DIGEST, size=0)
+    bare = ReferrerOutcome(descriptor, "text/spdx", ())
+    signed, doubtful = bare._replace(signatures=(BAD, GOOD)), bare._replace(signatures=(UNSURE,))
+    evidence = bare._replace(artifact_type=EVIDENCE_TYPE)
+    foreign = bare._replace(foreign="cosign signature")
+    found = replace(artifact(GOOD), referrers=(bare, signed, evidence, foreign, doubtful))
+    assert found.attachments == (bare, signed, doubtful)
+    assert found.unsigned_attachments == (bare, doubtful)
+    assert found.foreign_signatures == ("cosign signature",)
+
+
+def test_names_the_plugins_that_were_run_once() -> None:
+    used = [replace(GOOD, plugin_use=PluginUse(name, "1.0.0", {})) for name in ("b", "a", "b", "c")]
+    descriptor = Descriptor(media_type=IMAGE_MANIFEST, digest=DIGEST, size=0)
+    attached = ReferrerOutcome(descriptor, "text/spdx", (used[3],))
+    first = replace(artifact(used[0], used[1], GOOD), referrers=(attached,))
+    assert outcome(first, artifact(used[2])).plugins == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("unjudged", "signatures", "left_behind", "reason"),
+    [
+        (None, (GOOD,), None, None),
+        (Problem.of_reason("policy.skip", ""), (), None, None),
+        (None, (), None, "signature.none"),
+        (None, (), "it was there", "signature.left_behind"),
+    ],
+)
+def test_an_artifact_counts_as_unsigned_where_a_signature_is_demanded_and_none_is_there(
+    unjudged: Problem | None, signatures: tuple[SignatureOutcome, ...], left_behind: str | None, reason: str | None
+) -> None:
+    found = replace(artifact(*signatures, unjudged=unjudged), left_behind=left_behind).unsigned
+    assert (found.reason if found else None) == reason
+    if found:
+        assert found.exit_code == 10
+        assert (left_behind or "has no signature") in found.message
+
+
+def test_content_that_failed_fails_an_accepted_artifact() -> None:
+    good = ContentReport("pass", Content.ALL, 1, 1, (), (), ())
+    assert replace(artifact(GOOD), content=good).verdict is Verdict.PASS
+    failed = replace(artifact(GOOD), content=good._replace(problems=(WRONG,)))
+    assert (failed.content_failed, failed.verdict, failed.exit_codes) == (True, Verdict.FAIL, frozenset({16}))
+    both = replace(artifact(BAD), content=good._replace(problems=(WRONG,)))
+    assert both.exit_codes == {13, 16}
+
+
+def test_a_file_is_judged_by_its_signature_or_by_why_there_is_none() -> None:
+    run: dict[str, Any] = {"moment": Moment(judged=NOW, clock=NOW), "trust": {}, "path": "file"}
+    used = replace(GOOD, plugin_use=PluginUse("p", "1.0.0", {}))
+    assert BlobOutcome(**run).verdict is Verdict.FAIL
+    assert (BlobOutcome(**run, signature=used).verdict, BlobOutcome(**run, signature=used).plugins) == ("pass", ("p",))
+    assert (BlobOutcome(**run, signature=BAD).exit_code, BlobOutcome(**run, signature=BAD).plugins) == (13, ())
+    assert BlobOutcome(**run, unjudged=Problem.of_reason("policy.skip", "")).verdict is Verdict.SKIPPED
+    assert BlobOutcome(**run, unjudged=Problem.of_reason("signature.none", "")).exit_code == 10
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (artifact(unjudged=Problem.of_reason("policy.no_statement", "no")), "policy.no_statement"),
+        (artifact(), "signature.none"),
+        (artifact(BAD, UNSURE), "revocation.crl.missing"),
+        (artifact(BAD), "expiry.passed"),
+        (artifact(UNSURE), "revocation.crl.missing"),
+        (
+            replace(
+                artifact(GOOD),
+                content=ContentReport("fail", Content.ALL, 0, 0, (WRONG,), (), ()),
+            ),
+            "content.missing",
+        ),
+    ],
+)
+def test_a_copy_is_refused_by_what_the_verdict_rests_on(found: ArtifactOutcome, reason: str) -> None:
+    error = refusal(found, "v1")
+    assert (error.reason, error.exit_code) == (reason, found.exit_code)
+    assert str(error).startswith("v1 is not copied: ")
+    assert f"[{reason}]" in str(error)

@@ -11,7 +11,7 @@ import pytest
 
 from airgap import limits
 from airgap.errors import Rejected, Undecided
-from airgap.revocation.use import NewestInTargets, TargetStatement
+from airgap.revocation.use import EvidenceInTarget, FoundInTargets, NewestInTargets, TargetStatement
 from airgap.trust.levels import Check
 from airgap.verdict import Verdict
 from airgap.verifier.facts import EarlierResult, LaterFacts, PluginUse
@@ -22,15 +22,8 @@ from tests.unit.verifier.test_report_reader import report
 
 SECOND = timedelta(seconds=1)
 LATER = LaterFacts(signature_value=b"x", timestamp_token=None, metadata={}, plugin=None)
-SAID = TargetStatement(
-    name="a.crl",
-    fingerprint="00" * 32,
-    kind="crl",
-    chain="signing",
-    certificate="11" * 32,
-    this_update=AT,
-    is_hold=False,
-)
+MADE = EvidenceInTarget("a.crl", "00" * 32, "crl", "signing", "11" * 32, AT)
+SAID = TargetStatement(evidence=MADE, is_hold=False)
 
 
 def artifact() -> RecordedArtifact:
@@ -87,7 +80,7 @@ def test_only_a_proven_integrity_is_one(result: EarlierResult, error: type[Excep
     with pytest.raises(error) as caught:
         signature(integrity=result).proven()
     assert getattr(caught.value, "reason", "") == reason
-    assert signature().proven()
+    assert signature().proven() == signature().facts
     with pytest.raises(Undecided, match="certificates"):
         replace(signature(), facts=None).proven()
 
@@ -101,12 +94,15 @@ def test_what_was_revoked_for_good_stays_revoked() -> None:
     signature().refuse_if_revoked(Check.REVOCATION)
 
 
-def lost(*said: TargetStatement, made: tuple[NewestInTargets, ...] = (), **findings: EarlierResult) -> LostEvidence:
-    return LostEvidence.of(signature(replace(LATER, target_statements=said, newest=made), **findings))
+def lost(*said: TargetStatement, made: tuple[NewestInTargets, ...] = ()) -> LostEvidence:
+    return LostEvidence.of(signature(replace(LATER, in_targets=FoundInTargets(said, (), made))))
 
 
 def test_only_statements_about_the_chain_are_asked_about() -> None:
-    others = [replace(SAID, chain="tsa"), replace(SAID, certificate="22" * 32)]
+    others = [
+        replace(SAID, evidence=MADE._replace(chain="tsa")),
+        replace(SAID, evidence=MADE._replace(certificate="22" * 32)),
+    ]
     assert lost(SAID, *others).against({"11" * 32}, "signing") == (SAID,)
 
 
@@ -133,7 +129,9 @@ def test_no_clock_is_right_that_stands_before_evidence_of_the_layout(more: timed
     ],
 )
 def test_what_counted_against_the_check_counts_again(findings: dict[str, str], check: Check, reason: str) -> None:
-    evidence = lost(SAID, **{name: EarlierResult(Verdict.FAIL, said) for name, said in findings.items()})
+    failed = {name: EarlierResult(Verdict.FAIL, said) for name, said in findings.items()}
+    later = replace(LATER, in_targets=FoundInTargets((SAID,)))
+    evidence = LostEvidence.of(signature(later, **failed))
     with pytest.raises((Rejected, Undecided)) as caught:
         evidence.refuse_unanswered(check, [SAID])
     assert getattr(caught.value, "reason", "") == reason
