@@ -169,7 +169,7 @@ class ClearingCrls:
         raise first or Undecided("revocation.crl.delta", none, **query.facts())
 
     def _only_delta(self, query: RevocationQuery) -> Undecided | None:
-        """The error where no base CRL is available, but delta CRLs; it names the base that the newest needs (CRL-16)."""
+        """The error where only delta CRLs are available; it names the base CRL that the newest needs (CRL-16)."""
         for file in self._evidence.crls(query.issuer.subject):
             if self._makers.is_genuine(query, file):
                 urls = [safe(uri) for point in query.certificate.distribution_points for uri in point.uris]

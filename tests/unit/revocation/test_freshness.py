@@ -9,7 +9,8 @@ import pytest
 
 from airgap import limits
 from airgap.errors import TrustMaterialError, UsageError
-from airgap.revocation.freshness import Freshness, parse_ages
+from airgap.revocation.freshness import Freshness, by_age, parse_ages
+from tests.support.pki import AT
 
 DAY = timedelta(days=1)
 
@@ -90,3 +91,19 @@ def test_evidence_that_has_no_end_is_accepted_until_the_end_of_time() -> None:
     assert accepting.use_by("crl", "signing", end - timedelta(days=9), end) == end
     assert accepting.use_by("ocsp", "tsa", end, None) == end
     assert Freshness().use_by("crl", "signing", end, None) is None
+
+
+def test_the_remedy_for_evidence_without_an_end_names_its_kind_and_chains() -> None:
+    assert "with --max-age crl=7d, or" in by_age("crl", "signing")
+    assert by_age("crl", "signing").endswith('crl = "7d".')
+    assert "with --max-age ocsp=7d --max-age tsa-ocsp=7d, or" in by_age("ocsp", "tsa", "signing")
+    assert by_age("ocsp", "tsa").endswith('[freshness]: tsa-ocsp = "7d".')
+
+
+def test_limits_for_evidence_without_an_end_leave_all_other_evidence_as_fresh_as_it_says() -> None:
+    endless = Freshness({("crl", "signing"): 7 * DAY}).for_endless()
+    made, ends = AT - 9 * DAY, AT - DAY
+    assert endless.use_by("crl", "signing", made, None) == made + 7 * DAY
+    assert endless.use_by("crl", "signing", made, ends) == ends
+    assert endless.use_by("ocsp", "signing", made, None) is None
+    assert endless.use_by("ocsp", "signing", made, ends) == ends
