@@ -4,23 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from airgap.oci.descriptor import IMAGE_MANIFEST
+from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
+from airgap.oci.digest import Digest
 from airgap.oci.manifest import Manifest, parse_manifest
 from airgap.oci.target import open_target
 from airgap.revocation.artifact import (
     CRL_MEDIA_TYPE,
+    EVIDENCE_TYPE,
     OCSP_MEDIA_TYPE,
+    StampedEvidence,
+    called_evidence,
     evidence_kinds,
+    evidence_of,
     find_proposals,
     find_target_evidence,
+    is_evidence_alone,
+    pack,
+    possible_evidence,
+    possible_evidence_of,
 )
+from airgap.revocation.evidence_files import EvidenceFile
 from tests.support.crls import crl
 from tests.support.layouts import LayoutBuilder
 from tests.support.ocsp import ocsp_response
-from tests.support.pki import Issued, Pki
+from tests.support.pki import Issued, Pki, issue
 
 LEAF = Pki().code_chain(depth=2)
 TITLE = "org.opencontainers.image.title"
@@ -81,14 +92,9 @@ def test_the_same_file_in_several_artifacts_counts_once(tmp_path: Path, monkeypa
     assert _held(box, tmp_path) == (["a.crl", "b.crl"], [])
 
 
-@pytest.mark.parametrize(
-    ("bound", "value"),
-    [("BOX_EVIDENCE_FILES", 1), ("BOX_EVIDENCE_BYTES", len(OLD) + len(NEW) - 1)],
-)
-def test_more_evidence_than_is_read_is_told_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, value: int
-) -> None:
-    monkeypatch.setattr(f"airgap.limits.{bound}", value)
+@pytest.mark.parametrize("bound", ["BOX_EVIDENCE_FILES", "BOX_EVIDENCE_BYTES"])
+def test_more_evidence_than_is_read_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
+    monkeypatch.setattr(f"airgap.limits.{bound}", 1 if bound.endswith("FILES") else len(OLD) + len(NEW) - 1)
     box = LayoutBuilder()
     _image(box, ("a.crl", OLD), ("b.crl", NEW))
     _image(box, ("c.crl", crl(LEAF.root, number=3, revoked=range(1, 9))))
@@ -159,3 +165,138 @@ def test_trust_material_in_a_target_is_told_within_a_bound(tmp_path: Path, monke
         assert [len(found) for found in told] == [1, 1, 1, 0]
         assert {found[0].reason for found in told if found} == {"trust.proposal"}
         assert len(find_proposals(target.graph, roots, "here")) == 2
+
+
+SUBJECT = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(b"image"), size=5)
+
+
+def test_packs_evidence_under_the_names_of_a_trust_directory() -> None:
+    """The same evidence gives the same bytes; the index names only what is in it."""
+    index = {"http://b.example": ["a.crl", "other.crl"], "http://a.example": ["other.crl"]}
+    packed = pack(SUBJECT, crls={"a.crl": OLD}, ocsp={"b.ors": b"answer"}, crl_index=index)
+    manifest = parse_manifest(packed.raw, IMAGE_MANIFEST)
+    assert isinstance(manifest, Manifest)
+    assert [(layer.annotations[TITLE], layer.media_type) for layer in manifest.layers] == [
+        ("crls/a.crl", CRL_MEDIA_TYPE),
+        ("crls/index.json", "application/json"),
+        ("ocsp/b.ors", OCSP_MEDIA_TYPE),
+    ]
+    assert [packed.contents[layer.digest] for layer in manifest.layers] == [
+        OLD, b'{"http://b.example":["a.crl"]}', b"answer",
+    ]  # fmt: skip
+    assert (manifest.artifact_type, manifest.subject) == (EVIDENCE_TYPE, SUBJECT)
+    assert packed.contents[packed.descriptor.digest] == packed.raw
+    assert packed.files == 2
+    again = pack(SUBJECT, crls={"a.crl": OLD}, ocsp={"b.ors": b"answer"}, crl_index=dict(reversed(index.items())))
+    assert again.raw == packed.raw
+    bare = pack(SUBJECT, crls={"a.crl": OLD}, ocsp={}, crl_index={"http://a.example": ["other.crl"]})
+    assert len(bare.blobs) == 2  # its config and the CRL
+
+
+ALONE: dict[str, tuple[dict[str, Any], bool]] = {
+    "as ours are": ({}, True),
+    "with the index": ({"layers": [(CRL_MEDIA_TYPE, "a"), ("application/json", "crls/index.json")]}, True),
+    "with a response": ({"layers": [(OCSP_MEDIA_TYPE, "a")]}, True),
+    "with an index elsewhere": ({"layers": [("application/json", "ocsp/index.json")]}, False),
+    "with another layer": ({"layers": [(CRL_MEDIA_TYPE, "a"), ("text/plain", "b")]}, False),
+    "without a layer": ({"layers": []}, False),
+    "of another type": ({"artifact_type": "application/x"}, False),
+    "with the config of an image": ({"config": "application/vnd.oci.image.config.v1+json"}, False),
+    "with a tag": ({"tag": "v1"}, False),
+}
+
+
+@pytest.mark.parametrize("case", ALONE)
+def test_evidence_about_what_is_not_here_needs_no_signature(tmp_path: Path, case: str) -> None:
+    """Where it is nothing else: nothing in it can be taken for an image."""
+    changes, alone = ALONE[case]
+    box = LayoutBuilder()
+    made = changes.get("layers", [(CRL_MEDIA_TYPE, "a")])
+    layers = [box.add_blob(name.encode(), kind, annotations={TITLE: name}) for kind, name in made]
+    descriptor = box.add_manifest(
+        {
+            "schemaVersion": 2,
+            "mediaType": IMAGE_MANIFEST,
+            "artifactType": changes.get("artifact_type", EVIDENCE_TYPE),
+            "config": box.add_blob(b"{}", changes.get("config", EMPTY)).to_json(),
+            "layers": [layer.to_json() for layer in layers],
+        }
+    )
+    if "tag" in changes:
+        box.tag(descriptor, changes["tag"])
+    else:
+        box.list(descriptor)
+    box.write_directory(tmp_path)
+    with open_target(f"oci:{tmp_path}") as target:
+        (root,) = target.graph.roots()
+        assert is_evidence_alone(target.graph, root) is alone
+        (tmp_path / "blobs/sha256" / descriptor.digest.encoded).write_bytes(b"{}")
+    with open_target(f"oci:{tmp_path}") as target:
+        assert not any(is_evidence_alone(target.graph, root) for root in target.graph.roots())
+
+
+@pytest.mark.parametrize(
+    ("media_type", "title", "artifact_type", "called", "possible"),
+    [
+        ("text/plain", "a.crl", None, True, True),
+        ("text/plain", "A.ORS", None, True, False),
+        (CRL_MEDIA_TYPE, "", None, True, True),
+        (f"{OCSP_MEDIA_TYPE}; charset=x", "", None, True, True),
+        ("text/plain", "notes", EVIDENCE_TYPE, True, True),
+        ("text/plain", "list.pem", None, False, True),
+        ("application/pkix-cert", "", None, False, True),
+        ("text/plain", "", "application/x-revocation", False, True),
+        ("text/plain", "notes.txt", None, False, False),
+        (EMPTY, "a.pem", None, False, False),
+    ],
+)
+def test_layers_are_evidence_by_our_names_or_may_be_by_those_of_others(
+    media_type: str, title: str, artifact_type: str | None, *, called: bool, possible: bool
+) -> None:
+    box = LayoutBuilder()
+    layer = box.add_blob(b"x", media_type, annotations={TITLE: title} if title else {})
+    members: dict[str, Any] = {} if artifact_type is None else {"artifactType": artifact_type}
+    raw = box.blobs[box.add_image(layer, **members).digest]
+    manifest = parse_manifest(raw, IMAGE_MANIFEST)
+    assert isinstance(manifest, Manifest)
+    assert [item.digest for item in evidence_of(manifest)] == ([layer.digest] if called else [])
+    found = [item.digest for item in possible_evidence_of(manifest)]
+    assert (layer.digest in found) is possible
+
+
+def test_names_of_loose_files_that_cannot_be_read_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["notes.txt", "b.pem", "a.CRL", "ocsp-answers"]
+    assert possible_evidence(names) == ("a.CRL", "b.pem", "ocsp-answers")
+    assert called_evidence(names) == ("a.CRL", "ocsp-answers")
+    monkeypatch.setattr("airgap.limits.LOOSE_FILES", 2)
+    assert possible_evidence(["x", "w"]) == ()
+    assert possible_evidence(["x", "w", "v"]) == ("v", "w", "x")
+
+
+def test_what_was_not_copied_is_named_by_file(tmp_path: Path) -> None:
+    """A piece that is in a copied layer, or in a copied envelope's token, came along."""
+    box = LayoutBuilder()
+    _image(box, ("a.crl", OLD), ("b.crl", NEW))
+    box.write_directory(tmp_path)
+    envelope, other = Digest.of(b"envelope"), Digest.of(b"other")
+    third = crl(LEAF.root, number=3)
+    piece = EvidenceFile("c.crl", "token", lambda: third)
+    stamped = [StampedEvidence(Digest.of(third), len(third), place, piece) for place in (envelope, other)]
+    with open_target(f"oci:{tmp_path}") as target:
+        evidence = find_target_evidence(target.store, target.graph, "here", stamped)
+        assert evidence.not_among(frozenset()) == ("a.crl", "b.crl", "c.crl")
+        assert evidence.not_among({Digest.of(OLD), other}) == ("b.crl",)
+        assert evidence.not_among({envelope, Digest.of(third)}) == ("a.crl", "b.crl")
+        assert len(evidence.whole) == 3
+
+
+def test_certificates_of_responders_are_offered_beside_the_evidence(tmp_path: Path) -> None:
+    box = LayoutBuilder()
+    responder = issue("ocsp", issuer=LEAF.root)
+    files = {"a.crl": NEW, "b.pem": responder.pem, "c.pem": LEAF.pem}
+    _image(box, *files.items())
+    box.extra_files = {f"loose-{name}": data + b"\n" for name, data in files.items()}
+    box.write_directory(tmp_path)
+    with open_target(f"oci:{tmp_path}") as target:
+        evidence = find_target_evidence(target.store, target.graph, "here", ())
+        assert sorted(piece.name for piece in evidence.responder_files()) == ["loose-b.pem"]
