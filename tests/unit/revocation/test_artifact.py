@@ -16,8 +16,8 @@ from airgap.revocation.artifact import (
     CRL_MEDIA_TYPE,
     EVIDENCE_TYPE,
     OCSP_MEDIA_TYPE,
+    RESPONDER_MEDIA_TYPE,
     StampedEvidence,
-    called_evidence,
     evidence_kinds,
     evidence_of,
     find_proposals,
@@ -173,30 +173,39 @@ SUBJECT = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(b"image"), size
 def test_packs_evidence_under_the_names_of_a_trust_directory() -> None:
     """The same evidence gives the same bytes; the index names only what is in it."""
     index = {"http://b.example": ["a.crl", "other.crl"], "http://a.example": ["other.crl"]}
-    packed = pack(SUBJECT, crls={"a.crl": OLD}, ocsp={"b.ors": b"answer"}, crl_index=index)
+    packed = pack(
+        SUBJECT, crls={"a.crl": OLD}, ocsp={"b.ors": b"answer"}, crl_index=index, responders={"c.cer": b"certificate"}
+    )
     manifest = parse_manifest(packed.raw, IMAGE_MANIFEST)
     assert isinstance(manifest, Manifest)
     assert [(layer.annotations[TITLE], layer.media_type) for layer in manifest.layers] == [
         ("crls/a.crl", CRL_MEDIA_TYPE),
         ("crls/index.json", "application/json"),
         ("ocsp/b.ors", OCSP_MEDIA_TYPE),
+        ("ocsp/c.cer", RESPONDER_MEDIA_TYPE),
     ]
     assert [packed.contents[layer.digest] for layer in manifest.layers] == [
-        OLD, b'{"http://b.example":["a.crl"]}', b"answer",
+        OLD, b'{"http://b.example":["a.crl"]}', b"answer", b"certificate",
     ]  # fmt: skip
     assert (manifest.artifact_type, manifest.subject) == (EVIDENCE_TYPE, SUBJECT)
     assert packed.contents[packed.descriptor.digest] == packed.raw
     assert packed.files == 2
-    again = pack(SUBJECT, crls={"a.crl": OLD}, ocsp={"b.ors": b"answer"}, crl_index=dict(reversed(index.items())))
+    again = pack(
+        SUBJECT,
+        crls={"a.crl": OLD},
+        ocsp={"b.ors": b"answer"},
+        crl_index=dict(reversed(index.items())),
+        responders={"c.cer": b"certificate"},
+    )
     assert again.raw == packed.raw
-    bare = pack(SUBJECT, crls={"a.crl": OLD}, ocsp={}, crl_index={"http://a.example": ["other.crl"]})
+    bare = pack(SUBJECT, crls={"a.crl": OLD}, ocsp={}, crl_index={"http://a.example": ["other.crl"]}, responders={})
     assert len(bare.blobs) == 2  # its config and the CRL
 
 
 ALONE: dict[str, tuple[dict[str, Any], bool]] = {
     "as ours are": ({}, True),
     "with the index": ({"layers": [(CRL_MEDIA_TYPE, "a"), ("application/json", "crls/index.json")]}, True),
-    "with a response": ({"layers": [(OCSP_MEDIA_TYPE, "a")]}, True),
+    "with a response": ({"layers": [(OCSP_MEDIA_TYPE, "a"), (RESPONDER_MEDIA_TYPE, "b")]}, True),
     "with an index elsewhere": ({"layers": [("application/json", "ocsp/index.json")]}, False),
     "with another layer": ({"layers": [(CRL_MEDIA_TYPE, "a"), ("text/plain", "b")]}, False),
     "without a layer": ({"layers": []}, False),
@@ -243,6 +252,7 @@ def test_evidence_about_what_is_not_here_needs_no_signature(tmp_path: Path, case
         (CRL_MEDIA_TYPE, "", None, True, True),
         (f"{OCSP_MEDIA_TYPE}; charset=x", "", None, True, True),
         ("text/plain", "notes", EVIDENCE_TYPE, True, True),
+        (RESPONDER_MEDIA_TYPE, "", EVIDENCE_TYPE, False, True),
         ("text/plain", "list.pem", None, False, True),
         ("application/pkix-cert", "", None, False, True),
         ("text/plain", "", "application/x-revocation", False, True),
@@ -267,7 +277,6 @@ def test_layers_are_evidence_by_our_names_or_may_be_by_those_of_others(
 def test_names_of_loose_files_that_cannot_be_read_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["notes.txt", "b.pem", "a.CRL", "ocsp-answers"]
     assert possible_evidence(names) == ("a.CRL", "b.pem", "ocsp-answers")
-    assert called_evidence(names) == ("a.CRL", "ocsp-answers")
     monkeypatch.setattr("airgap.limits.LOOSE_FILES", 2)
     assert possible_evidence(["x", "w"]) == ()
     assert possible_evidence(["x", "w", "v"]) == ("v", "w", "x")
