@@ -173,7 +173,7 @@ def _statements(node: ast.stmt) -> Iterator[tuple[str, str]]:
 
 
 def _is_empty(value: ast.expr) -> bool:
-    """Whether None in its place means the same to whoever asks only whether there is something."""
+    """Whether None in its place means the same where only its truth is asked for."""
     if isinstance(value, ast.Constant):
         return not value.value
     return isinstance(value, ast.Tuple | ast.List) and not value.elts

@@ -41,8 +41,6 @@ def read_evidence(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | Certific
     except LimitError as error:
         yield _beyond_bounds(piece, _unread(piece, FormatError(f"it {error}")))
         return
-    if len(blocks) > 1:  # another block in a file with a CRL must be a CRL
-        piece = replace(piece, expected=True)
     for number, block in enumerate(blocks):
         name = safe(piece.name) if len(blocks) == 1 else f"{safe(piece.name)}, CRL {number + 1}"
         found = _identify(piece, name, block, number)

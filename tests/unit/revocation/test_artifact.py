@@ -93,7 +93,9 @@ def test_the_same_file_in_several_artifacts_counts_once(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("bound", ["BOX_EVIDENCE_FILES", "BOX_EVIDENCE_BYTES"])
-def test_more_evidence_than_is_read_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
+def test_more_evidence_than_is_read_is_reported_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
     monkeypatch.setattr(f"airgap.limits.{bound}", 1 if bound.endswith("FILES") else len(OLD) + len(NEW) - 1)
     box = LayoutBuilder()
     _image(box, ("a.crl", OLD), ("b.crl", NEW))
@@ -115,7 +117,7 @@ def test_a_file_of_evidence_has_a_bound(
     ("name", "told"),
     [("big.crl", True), ("big.pem", True), ("crl-archive.zip", False), ("notes.txt", False)],
 )
-def test_a_loose_file_that_is_too_large_is_told_where_its_ending_is_that_of_evidence(
+def test_a_loose_file_that_is_too_large_is_reported_where_its_ending_is_that_of_evidence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, *, told: bool
 ) -> None:
     monkeypatch.setattr("airgap.limits.CRL_FILE_BYTES", len(NEW) - 1)
@@ -138,7 +140,7 @@ def test_a_whole_loose_file_counts_instead_of_the_damaged_blob(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("name", "expected"), [("b.crl", True), ("._b.crl", False), ("b.pem", False)])
-def test_a_loose_file_that_is_called_as_evidence_and_is_none_is_told(
+def test_a_loose_file_that_is_called_as_evidence_and_is_none_is_reported(
     tmp_path: Path, name: str, *, expected: bool
 ) -> None:
     """What file managers leave behind, and what may be a certificate, is not."""
@@ -151,7 +153,7 @@ def test_a_loose_file_that_is_called_as_evidence_and_is_none_is_told(
         assert bool(evidence.notices()) is expected
 
 
-def test_trust_material_in_a_target_is_told_within_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trust_material_in_a_target_is_reported_within_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airgap.limits.SIGNATURES", 2)
     box = LayoutBuilder()
     titles = ["truststore/x509/ca/a/b.pem", "trustpolicy.json", "trustpolicy.oci.json", "notes/trustpolicy.json"]

@@ -17,8 +17,10 @@ from airgap.moment import Moment
 from airgap.parse import der
 from airgap.pki.certificate import Certificate
 from airgap.pki.ocsp import OcspResponse
+from airgap.revocation.evidence_files import EvidenceFile
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
+from airgap.revocation.pool import EvidencePool
 from airgap.revocation.use import EvidenceUse
 from tests.support import asn1, names
 from tests.support.crls import crl, entry, scope
@@ -760,3 +762,28 @@ def test_an_indirect_crl_of_another_ca_whose_list_cannot_be_read_may_list_it(
     unread = crl(other, scope=scope(indirect=True), entries=b"\x30\x03\x02\x01", **made)
     pile = Pile(LEAF, {"a": clean(), "b": unread}, trusted=trusted, stored=(other,) if known else ())
     assert pile.reason() == reason
+
+
+@pytest.mark.parametrize(("trusted", "reason"), [(True, "revocation.crl.issuer"), (False, "good")])
+def test_an_indirect_crl_of_another_ca_that_is_exchanged_meanwhile_may_list_it(*, trusted: bool, reason: str) -> None:
+    other = issue("root", slot=3, subject=names.harbour("Other Root"))
+    contents = [crl(other, scope=scope(indirect=True)), crl(other, scope=scope(indirect=True), number=2)]
+    read = iter(contents)
+    good = clean()
+    pieces = [
+        EvidenceFile("a.crl", "here", lambda: good, trusted=trusted),
+        EvidenceFile("b.crl", "here", lambda: next(read), trusted=trusted),
+    ]
+    judge = RevocationJudge(
+        EvidencePool(pieces, unread=()),
+        Freshness(),
+        Moment(judged=AT, clock=AT),
+        stored=lambda: [Certificate.parse(other.der)],
+    )
+    chain = [Certificate.parse(issued.der) for issued in LEAF.chain]
+    try:
+        judge.check_chain(chain, kind="signing", signed_at=None)
+        found = "good"
+    except Undecided as error:
+        found = error.reason
+    assert found == reason

@@ -109,7 +109,7 @@ def test_a_relative_link_to_a_file_of_evidence_is_not_read_again(
 
 
 @pytest.mark.parametrize(("bound", "told"), [(3, []), (2, ["crl-a/b/c"])])
-def test_folders_below_the_bound_are_told(
+def test_folders_below_the_bound_are_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: int, told: list[str]
 ) -> None:
     monkeypatch.setattr("airgap.limits.MISPLACED_DEPTH", bound)
@@ -121,7 +121,7 @@ def test_folders_below_the_bound_are_told(
 
 @pytest.mark.parametrize("limit", ["MISPLACED_FILES", "EVIDENCE_FILES"])
 @pytest.mark.parametrize(("bound", "told"), [(3, []), (2, ["."])])
-def test_more_files_than_are_looked_at_are_told_once(
+def test_more_files_than_are_looked_at_are_reported_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, bound: int, told: list[str]
 ) -> None:
     monkeypatch.setattr(f"airgap.limits.{limit}", bound)
@@ -133,7 +133,7 @@ def test_more_files_than_are_looked_at_are_told_once(
     assert len(found.pieces) == bound
 
 
-def test_the_end_of_the_search_is_told_for_the_innermost_folder(
+def test_the_end_of_the_search_is_reported_for_the_innermost_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("airgap.limits.MISPLACED_FILES", 2)

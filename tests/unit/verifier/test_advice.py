@@ -33,6 +33,7 @@ MALFORMED = Rejected("envelope.malformed", "it cannot be read")
         (COSE_ENVELOPE, JWS, "The signature's file is misnamed: say --signature-format jws, or"),
         (JWS_ENVELOPE, base64.b64encode(JWS), "Decode it (base64 -d"),
         (JWS_ENVELOPE, b"{", "Get the signature again"),
+        (JWS_ENVELOPE, b"\xef\xbb\xbf" + JWS, "Save it as UTF-8 without a byte order mark."),
     ],
 )
 def test_a_file_that_is_a_signature_in_another_form_is_explained(media_type: str, raw: bytes, expected: str) -> None:

@@ -107,7 +107,7 @@ def test_only_statements_about_the_chain_are_asked_about() -> None:
 
 
 @pytest.mark.parametrize(("more", "refused"), [(0 * SECOND, False), (SECOND, True)])
-def test_no_clock_is_right_that_stands_before_evidence_of_the_layout(more: timedelta, *, refused: bool) -> None:
+def test_no_clock_is_right_that_is_behind_evidence_of_the_layout(more: timedelta, *, refused: bool) -> None:
     made = NewestInTargets("a.crl", "crl", "signing", AT + limits.CLOCK_SKEW + more)
     evidence = lost(made=(made._replace(chain="tsa", this_update=AT + timedelta(days=9)), made))
     if not refused:

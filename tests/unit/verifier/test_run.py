@@ -24,7 +24,7 @@ SECOND = timedelta(seconds=1)
         (limits.CLOCK_SKEW + SECOND, False, False),
     ],
 )
-def test_a_clock_behind_the_newest_evidence_is_told(ahead: timedelta, *, is_now: bool, warned: bool) -> None:
+def test_a_clock_behind_the_newest_evidence_is_reported(ahead: timedelta, *, is_now: bool, warned: bool) -> None:
     """Not for a moment that was named: evidence may well be newer than that."""
     moment = Moment(judged=AT if is_now else AT - SECOND, clock=AT)
     found = list(clock_warning(moment, NewestEvidence(AT + ahead, "a.crl", "here")))

@@ -271,6 +271,12 @@ def test_a_negative_answer_fails_its_check(capability: str, check: str, reason: 
     assert "\\x1b[2Jnobody knows it" in finding.message
 
 
+def test_a_negative_answer_without_a_reason_says_so() -> None:
+    outcome = judge(demanding(), Behaviour(refuse={IDENTITY: ""}))
+    (finding,) = (finding for finding in outcome.findings if finding.reason == "identity.plugin")
+    assert finding.message.endswith(": it gives no reason")
+
+
 def test_a_negative_answer_is_logged_where_the_policy_logs() -> None:
     """VERIFY-23: audit logs authenticity and revocation."""
     outcome = judge(demanding(), Behaviour(refuse={IDENTITY: "no", REVOCATION: "no"}), terms=policy("audit"))
