@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 from airgap import limits
 from airgap.errors import ContentError, FormatError, LimitError
 from airgap.files import reading_problem
-from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor, essence
+from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, INDEX_TYPES, Descriptor, essence
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LooseFileHolder
 from airgap.oci.graph import Graph
@@ -143,12 +143,23 @@ class StampedEvidence(NamedTuple):
 def find_target_evidence(store: Store, graph: Graph, origin: str, stamped: Iterable[StampedEvidence]) -> TargetEvidence:
     """All evidence in a target, whatever its subject is. Reads manifests only.
 
-    Evidence is signed, so its place does not matter (decision 0020): a trust snapshot, an attachment of any tool, or a
-    file in the layout that belongs to none of its manifests. Of these only such are read that are called evidence.
+    Evidence is signed, so its place does not matter (decision 0020): a trust snapshot, an attachment of any tool, an
+    entry of an index, or a file in the layout that belongs to none of its manifests. Of these only such are read that
+    are called evidence.
     `stamped`: what is in the timestamp tokens of its signatures (`airgap.signature.stamped_evidence` has both).
     """
     layout = store if isinstance(store, LooseFileHolder) else None
-    return TargetEvidence(store, manifests_of(graph), origin, layout=layout, stamped=stamped)
+    entries = list(_entries_of(graph))
+    return TargetEvidence(store, manifests_of(graph), origin, layout=layout, stamped=stamped, entries=entries)
+
+
+def _entries_of(graph: Graph) -> Iterator[Descriptor]:
+    """The entries of indexes that are no manifests."""
+    for item in graph.known:
+        if not item.is_manifest:
+            yield item
+        elif item.media_type in INDEX_TYPES and _is_readable(graph, item):
+            yield from (entry for _, entry in graph.manifest(item).successors() if not entry.is_manifest)
 
 
 def manifests_of(graph: Graph) -> Collection[Manifest]:
@@ -178,9 +189,12 @@ def evidence_of(manifest: Manifest) -> tuple[Descriptor, ...]:
         item
         for item in (*manifest.layers, *manifest.blobs)
         if (manifest.artifact_type == EVIDENCE_TYPE and item.media_type != RESPONDER_MEDIA_TYPE)
-        or essence(item.media_type) in {CRL_MEDIA_TYPE, OCSP_MEDIA_TYPE}
-        or _title(item).endswith(_ENDINGS)
+        or _is_called_evidence(item)
     )
+
+
+def _is_called_evidence(item: Descriptor) -> bool:
+    return essence(item.media_type) in {CRL_MEDIA_TYPE, OCSP_MEDIA_TYPE} or _title(item).endswith(_ENDINGS)
 
 
 def evidence_kinds(manifest: Manifest) -> tuple[str, ...]:
@@ -218,10 +232,14 @@ def is_evidence_alone(graph: Graph, root: Root) -> bool:
 def possible_evidence_of(manifest: Manifest) -> Iterator[Descriptor]:
     """What may be evidence by the names that others give it (`oras attach IMAGE crl.pem`); its content tells."""
     for _, item in manifest.successors():
-        named = (_title(item), essence(item.media_type), manifest.artifact_type or "")
-        is_likely = any(map(says_evidence, named)) or _title(item).endswith(POSSIBLE) or named[1] in _CERTIFICATES
-        if is_likely and item.media_type != EMPTY:
+        if _is_likely(item, manifest.artifact_type or ""):
             yield item
+
+
+def _is_likely(item: Descriptor, artifact_type: str) -> bool:
+    named = (_title(item), essence(item.media_type), artifact_type)
+    is_likely = any(map(says_evidence, named)) or _title(item).endswith(POSSIBLE) or named[1] in _CERTIFICATES
+    return is_likely and item.media_type != EMPTY
 
 
 def _title(item: Descriptor) -> str:
@@ -276,10 +294,12 @@ class TargetEvidence(EvidencePool):
         *,
         layout: LooseFileHolder | None,
         stamped: Iterable[StampedEvidence] = (),
+        entries: Collection[Descriptor] = (),
     ) -> None:
         """`manifests` are manifests of `store` that may hold evidence; the same file in several of them counts once.
 
-        `layout`: where loose files are looked for, too. `stamped`: what is in timestamp tokens.
+        `layout`: where loose files are looked for, too. `stamped`: what is in timestamp tokens. `entries`: entries of
+        indexes that are no manifests.
         Never raises for what they hold: what is too large or no evidence is left out with a notice. Where there is too
         much, what is not used may be about any certificate.
         """
@@ -287,6 +307,7 @@ class TargetEvidence(EvidencePool):
         known = tuple(manifests)
         for manifest in known:
             gathered.take(manifest)
+        gathered.take_entries(filter(_is_called_evidence, entries), leftover=False)
         envelopes: defaultdict[Named, set[Digest]] = defaultdict(set)
         for found in stamped:
             named = found.digest, found.size
@@ -294,6 +315,7 @@ class TargetEvidence(EvidencePool):
             gathered.take_piece(named, found.file)
         for manifest in known:  # last, so that it takes the room of nothing that is called evidence
             gathered.try_to_take(manifest)
+        gathered.take_entries((item for item in entries if _is_likely(item, "")), leftover=True)
         if layout is not None:
             gathered.take_loose(layout)
         self.pieces: Final = tuple(gathered.pieces.values())
@@ -352,6 +374,12 @@ class _Gathered:
         for item in evidence_of(manifest):
             is_index = item.annotations.get(TITLE) == f"crls/{INDEX}"  # it decides nothing
             self._take(item, leftover=is_index)
+
+    def take_entries(self, entries: Iterable[Descriptor], *, leftover: bool) -> None:
+        """Takes entries of indexes; `leftover`: those that may be evidence, other content of which is ignored."""
+        for item in entries:
+            if not leftover or item.size <= limits.CRL_FILE_BYTES:
+                self._take(item, leftover=leftover)
 
     def take_piece(self, named: Named, piece: EvidenceFile) -> None:
         """Takes a piece that is no layer."""

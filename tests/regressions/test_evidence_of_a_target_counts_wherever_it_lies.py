@@ -12,7 +12,7 @@ import pytest
 from airgap import limits
 from airgap.files import list_folder
 from airgap.oci import layout
-from airgap.oci.descriptor import ARTIFACT_MANIFEST, EMPTY, IMAGE_MANIFEST, Descriptor
+from airgap.oci.descriptor import ARTIFACT_MANIFEST, EMPTY, IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse.time import iso
 from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE, TITLE
@@ -98,6 +98,20 @@ def in_an_artifact_manifest(box: LayoutBuilder, target: Descriptor) -> None:
     box.list(box.add_manifest(document, ARTIFACT_MANIFEST))
 
 
+def as_an_entry(form: str, title: str = "") -> Way:
+    """The CRL itself in `index.json`, which may list content of any type."""
+
+    def put(box: LayoutBuilder, _: Descriptor) -> None:
+        box.list(box.add_blob(REVOKING, form), **({TITLE: title} if title else {}))
+
+    return put
+
+
+def in_another_index(box: LayoutBuilder, _: Descriptor) -> None:
+    entries = [bare(add_image(box, "s390x")), bare(box.add_blob(REVOKING, CRL_MEDIA_TYPE))]
+    box.tag(box.add_manifest({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": entries}, IMAGE_INDEX), "set")
+
+
 def as_others_do(kind: str, title: str, *, form: str = CRL_MEDIA_TYPE, data: bytes = REVOKING) -> Way:
     """What `oras attach` and `oras push` make of a file, by the type of the artifact, of the layer, and its name."""
 
@@ -146,6 +160,10 @@ WAYS: dict[str, Way] = {
     "by the type of the artifact": as_others_do(CRL_MEDIA_TYPE, "", form=BYTES),
     "as a config": as_a_config,
     "in an artifact manifest": in_an_artifact_manifest,
+    "an entry of the index": as_an_entry(CRL_MEDIA_TYPE),
+    "an entry with a title": as_an_entry("application/octet-stream", "leaf.crl"),
+    "an entry with a likely title": as_an_entry("application/octet-stream", "revoked.der"),
+    "an entry of another index": in_another_index,
     "about other evidence": lambda box, target: box.list(attach(box, attach(box, target, crl(LEAF.root)))),
 }
 
