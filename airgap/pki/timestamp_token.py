@@ -130,7 +130,7 @@ class TimestampToken:
 
         With several signers the first valid one counts. Raises Rejected (timestamp.*, chain.extension).
         """
-        self._check_imprint(signature_value)
+        self.check_imprint(signature_value)
         if not self.signers:
             raise Rejected("timestamp.signer", "the timestamp token has no signer")
         refusals: list[Rejected] = []
@@ -154,7 +154,8 @@ class TimestampToken:
                 )
         raise refusals[0]
 
-    def _check_imprint(self, signature_value: bytes) -> None:
+    def check_imprint(self, signature_value: bytes) -> None:
+        """Checks that the token is about `signature_value` (TS-11, TS-12). Raises Rejected (timestamp.*)."""
         name = self.info.imprint_hash
         if name not in SHA2:  # TS-12: SHA-2 only
             _refuse_hash("imprint", name)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from airgap import limits
-from airgap.errors import Rejected
+from airgap.errors import FormatError, Rejected
 from airgap.oci.descriptor import IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Manifest, parse_manifest
 from airgap.pki.chain import check_code_signing_chain
+from airgap.pki.timestamp_token import TimestampToken
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, verify_signature
 from airgap.signature.model import Envelope, Payload
 from airgap.signature.payload import check_about, parse_payload
@@ -77,6 +78,15 @@ class AttachedSignature:
     """The envelope."""
     envelope: Envelope = field(repr=False)
     payload: Payload = field(repr=False)
+
+    @property
+    def has_timestamp(self) -> bool:
+        """Whether it has a token about its own signature value; whatever else is in that place is no timestamp."""
+        try:
+            TimestampToken.parse(self.envelope.timestamp_token or b"").check_imprint(self.envelope.signature)
+        except (FormatError, Rejected):
+            return False
+        return True
 
     @property
     def form(self) -> Form:

@@ -260,7 +260,7 @@ def _find_equal(
             and envelope.scheme is draft.scheme
             and dict(known.payload.annotations) == wanted
             and _lasts(envelope.expiry, draft)
-            and (envelope.timestamp_token is not None or request.timestamper is None)
+            and (known.has_timestamp or request.timestamper is None)
             and dict(envelope.extended) == dict(draft.extended)
             and envelope.plugin == draft.plugin
         ):

@@ -84,7 +84,7 @@ def _prepare(request: TimestampRequest, place: Place) -> Iterator[tuple[StampedS
             unusable.append(
                 StampedSignature(name=place.name, before=found.descriptor, state=Stamping.UNUSABLE, problem=str(error))
             )
-    stamped = {item.envelope.signature for item in known if item.envelope.timestamp_token is not None}
+    stamped = {item.envelope.signature for item in known if item.has_timestamp}
     for item in known:
         if request.signature is None or request.signature == item.descriptor.digest:
             state = Stamping.STAMPED if request.force else _state(item, stamped)
@@ -94,7 +94,7 @@ def _prepare(request: TimestampRequest, place: Place) -> Iterator[tuple[StampedS
 
 
 def _state(item: AttachedSignature, stamped: set[bytes]) -> Stamping:
-    if item.envelope.timestamp_token is not None:
+    if item.has_timestamp:
         return Stamping.HAS_ONE
     return Stamping.COPIED if item.envelope.signature in stamped else Stamping.STAMPED
 

@@ -22,6 +22,7 @@ from tests.support.registry import LoopbackRegistry, answer, error
 from tests.support.scenario import Scene, Signature, add_image
 from tests.support.signing import KINDS, key_options, tree
 from tests.support.trust import oci_policy, statement, write_trust
+from tests.support.tsa import token
 from tests.support.tsa_server import LoopbackTsa
 
 ALGORITHMS = {"RSASSA-PSS-SHA-256", "RSASSA-PSS-SHA-384", "RSASSA-PSS-SHA-512"} | {
@@ -559,6 +560,17 @@ class TestTimestampAdd:
         assert {record["state"] for record in records} == {"has a timestamp", "has a stamped copy"}
         assert tree(path) == before
         assert len(tsa.queries) == 1
+
+    @pytest.mark.parametrize("about", [None, b"another value"])
+    def test_replaces_what_is_no_timestamp_of_the_signature(
+        self, tmp_path: Path, tsa: LoopbackTsa, about: bytes | None
+    ) -> None:
+        """TS-11: a carrier of an envelope can put anything into its unsigned header."""
+        scene = Scene(signatures=[Signature("jws", LEAF)])
+        scene.signature.token = lambda _: b"0" if about is None else token(tsa.issued, about)
+        written = scene.write(tmp_path)
+        (record,) = self.add(written.target, *tsa_options(tmp_path, tsa)).document["signatures"]
+        assert record["state"] == "stamped"
 
     def test_adds_a_timestamp_to_the_named_signature_only(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
         path = layout(tmp_path)
