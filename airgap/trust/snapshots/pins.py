@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json as writer
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -78,7 +79,8 @@ class Pin:
     def compared(self) -> tuple[tuple[str, str], ...]:
         """The fingerprints that a person compares: the name of each, and the fingerprint in lower-case hex.
 
-        Issuers below a compared root need not be compared, because the root signed them.
+        Issuers below a compared root need not be compared, because the root signed them. A certificate that is both
+        root and tsa root is compared once: a second challenge about it would show what the first one hides.
         """
         own: list[tuple[str, str]] = []
         if self.kind is PinKind.TUF:
@@ -86,7 +88,11 @@ class Pin:
         if self.fingerprint:
             own = [("certificate", self.fingerprint), *(("root", issuer) for issuer in (self.issuers or ())[-1:])]
         own += [("root", root.fingerprint) for root in self.roots]
-        return (*own, *(("tsa root", root.fingerprint) for root in self.tsa_roots))
+        own += [("tsa root", root.fingerprint) for root in self.tsa_roots]
+        names: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        for name, digits in own:
+            names[digits][name] = None
+        return tuple((" and ".join(found), digits) for digits, found in names.items())
 
     def to_json(self) -> dict[str, Any]:
         """The object as pins.json has it."""

@@ -77,6 +77,11 @@ class TestPins:
         assert replace(EXACT, issuers=()).compared == (("certificate", "ab" * 32), ("tsa root", ROOT.fingerprint))
         assert TUF.compared[0][0] == "root.json"
 
+    def test_a_root_of_both_kinds_is_compared_once(self) -> None:
+        """The second challenge about one fingerprint showed on the screen what the first one asks for."""
+        both = replace(SUBJECT, tsa_roots=(ROOT, ROOT))
+        assert both.compared == (("root and tsa root", ROOT.fingerprint),)
+
     @pytest.mark.parametrize(
         "change",
         [
