@@ -76,6 +76,10 @@ _STORE = "Correct the named trust store below truststore/x509/ in the trust dire
 _POLICY = "Correct the trust policy at the place that the message names."
 _SNAPSHOT = "Ask the sender for the snapshot again; do not apply this one."
 _CONTENT = "Copy the artifact again from its source; what arrived here is not what was sent."
+_AS_MADE = (
+    "Content with the right digest is as it was made, and another copy of it is the same: ask whoever made it to write "
+    "it again."
+)
 
 _ROWS: Final = (
     # signatures as artifacts: requirements/manifest.md
@@ -271,9 +275,11 @@ _ROWS: Final = (
     ("content.size", 16, "A blob has another size than its descriptor says.", _CONTENT),
     ("content.digest", 16, "A blob's bytes do not match its digest.", _CONTENT),
     ("content.data", 16, "A descriptor's embedded data is not what it describes.", _CONTENT),
-    ("content.malformed", 16, "A manifest or index cannot be parsed.", _CONTENT),
-    ("content.algorithm", 16, "A digest algorithm cannot be checked here.", _CONTENT),
-    ("content.limit", 16, "The artifact exceeds a bound of depth, count or size.", _CONTENT),
+    ("content.malformed", 16, "A manifest or index cannot be parsed.", _AS_MADE),
+    ("content.algorithm", 16, "A digest algorithm cannot be checked here.",
+     "Ask whoever made it for one with digests of sha256, sha384 or sha512: another copy of this one is the same."),
+    ("content.limit", 16, "The artifact exceeds a bound of depth, count or size.",
+     "Another copy of it is as large: ask whoever made it for a smaller one, or for several."),
     ("content.absent", 0, "A platform was left out on purpose when this was copied.",
      "Copy it again without --platform if it is needed."),
     # reading a layout

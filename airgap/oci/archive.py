@@ -20,7 +20,7 @@ from airgap.oci.documents import (
     too_large,
 )
 from airgap.oci.members import layout_files, loose_name, plain_top
-from airgap.oci.recognise import check_head
+from airgap.oci.recognise import check_head, remedy_for_damaged
 from airgap.oci.sections import Section, SharedFile
 from airgap.oci.store import missing
 from airgap.oci.tar import Member, members
@@ -100,7 +100,7 @@ def open_archive(path: str, *, file: io.FileIO | None = None, portable: bool = F
         return LayoutArchive(path, shared, *_tables(path, shared))
     except FormatError as error:
         file.close()
-        raise malformed(f"{safe(path)}: {error}", remedy=error.remedy) from None
+        raise malformed(f"{safe(path)}: {error}", remedy=remedy_for_damaged(path, error.remedy)) from None
     except BaseException:
         file.close()
         raise

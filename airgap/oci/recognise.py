@@ -14,6 +14,7 @@ from typing import Final
 from airgap.errors import ContentError
 from airgap.near_names import CARRY_NAMES
 from airgap.oci.documents import BLOBS, DOCKER_SAVE_FILES, LAYOUT_FILE, LAYOUT_INDEX, malformed
+from airgap.oci.tar_header import DAMAGED
 from airgap.text import safe, some
 
 _SKOPEO: Final = "skopeo copy --all"
@@ -29,8 +30,8 @@ _ZSTD_SKIPPABLE: Final = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 _AS_ON_CD: Final = re.compile(r"(INDEX\.JSO?N?|OCI[-_]LAYO(UT)?\.?)(;1)?")
 """The names of a layout's files on media that keep only capitals, eight characters, or three after the dot."""
 _OCTAL: Final = re.compile(rb"[ \0]*([0-7]*)")
-
 _PIECE: Final = re.compile(r".+\.(part-?)?([0-9]{1,3}|a[a-z]|a[a-z][a-z])")
+_JOIN: Final = "Join the pieces in their order, from the first to the last (cat PIECES > NEW.tar), and name that."
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +133,27 @@ def _refuse(path: str, head: bytes, kinds: Iterable[_Kind]) -> None:
     for kind in kinds:
         if not kind.begins.match(head):
             continue
-        if kind.pieces and _PIECE.fullmatch(Path(path).name):
+        if kind.pieces and is_piece(path):
             raise malformed(f"{safe(path)} {kind.what}, and by its name a piece of one", remedy=kind.pieces)
         raise malformed(f"{safe(path)} {kind.what}{kind.why}", remedy=kind.remedy.replace("{file}", _file(path)))
 
 
+def remedy_for_damaged(path: str, remedy: str) -> str:
+    """`remedy`, unless the name of the file is that of a piece of a tar: the first piece begins as a tar does."""
+    return _JOIN if remedy == DAMAGED and is_piece(path) else remedy
+
+
+def is_piece(path: str) -> bool:
+    """Whether a file has the name that `split` and the like give to a piece."""
+    return _PIECE.fullmatch(Path(path).name) is not None
+
+
 def _other(path: str) -> ContentError:
     """The error for a file of an unknown kind."""
-    if _PIECE.fullmatch(Path(path).name):
+    if is_piece(path):
         return malformed(
             f"{safe(path)} is neither a layout directory nor a tar of one; by its name it may be a piece of one",
-            remedy="Join the pieces in their order, from the first to the last (cat PIECES > NEW.tar), and name that.",
+            remedy=_JOIN,
         )
     return malformed(
         f"{safe(path)} is neither a layout directory nor a tar of one",
@@ -225,9 +236,10 @@ def explain_directory(path: str) -> ContentError:
             f"{shown} is an unpacked docker save archive, not an OCI image layout",
             remedy="Copy the image again from its registry, so that its signatures come along (airgap copy).",
         )
-    if _is_blobs(path, names):
+    inside = Path(path).resolve().parent.name == BLOBS
+    if inside or _is_blobs(path, names):
         return malformed(
-            f"{shown} is the {BLOBS}/ directory of a layout, without the layout",
+            f"{shown} is {'in ' if inside else ''}the {BLOBS}/ directory of a layout, without the layout",
             remedy="Name the directory above it, the one that holds oci-layout and index.json.",
         )
     if BLOBS in names:

@@ -44,6 +44,11 @@ class Scan(NamedTuple):
     notes: tuple[ContentProblem, ...]
 
 
+_DAMAGED_INDEX: Final = (
+    "Copy the layout again from its source: index.json may have been damaged on its way. If it is the same there, ask "
+    "whoever made it to write it again."
+)
+"""The remedy for entries that are no descriptors: no digest proves what was sent."""
 NO_MECHANISMS: Final[Mapping[Digest, LayoutMechanism]] = MappingProxyType({})
 
 
@@ -302,6 +307,7 @@ def _unreadable_entries(index: Index) -> list[ContentProblem]:
             message=f"{LAYOUT_INDEX}: {error}",
             path=f"{LAYOUT_INDEX} > {error.where}",
             descriptor=None,
+            remedy=_DAMAGED_INDEX,
         )
         for error in index.unreadable
     ]

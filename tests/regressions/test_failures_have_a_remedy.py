@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from airgap import limits
 from airgap.oci.descriptor import IMAGE_MANIFEST
 from tests.support.blobs import BlobScene
 from tests.support.command import run_here
@@ -154,3 +155,35 @@ def test_the_remedy_for_a_file_that_cannot_be_read_is_not_to_remove_it(written: 
     assert ran.code == 18
     assert "cp -L" in ran.err
     assert "Remove it" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("change", "remedy"),
+    [
+        ({"schemaVersion": 1}, "ask whoever made it to write it again"),
+        ({"mediaType": 7}, "ask whoever made it to write it again"),
+        ({"x": "a" * limits.MANIFEST_BYTES}, "ask whoever made it for a smaller one"),
+        ({"config": {"mediaType": "a/b", "digest": "blake3:" + "a" * 64, "size": 2}}, "with digests of sha256"),
+    ],
+    ids=["malformed", "type", "limit", "algorithm"],
+)
+def test_content_with_the_right_digest_is_not_copied_again(
+    tmp_path: Path, change: dict[str, object], remedy: str
+) -> None:
+    """Another copy has the same bytes; it was said that they were not those that were sent."""
+    scene = Scene()
+    document = json.loads(scene.box.blobs[scene.target.digest]) | change
+    scene.target = scene.box.add_manifest(document)
+    written = scene.write(tmp_path)
+    ran = run_here([word for word in written.arguments() if word not in {"--format", "json"}])
+    assert ran.code == 16, ran
+    assert remedy in ran.out
+    assert "what arrived here is not what was sent" not in ran.out
+
+
+def test_an_index_json_may_have_been_damaged(tmp_path: Path) -> None:
+    """No digest proves what was sent."""
+    scene = Scene()
+    scene.box.entries.append({"mediaType": 7})
+    ran = run_here([word for word in scene.write(tmp_path).arguments() if word not in {"--format", "json"}])
+    assert (ran.code, "index.json may have been damaged on its way" in ran.out) == (16, True), ran

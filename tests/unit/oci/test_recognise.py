@@ -143,6 +143,9 @@ def test_names_a_directory_that_is_not_a_layout(
 def test_blobs_directory_is_recognised_by_its_name(tmp_path: Path) -> None:
     path = write_tree(tmp_path / "blobs", {"sha256/x": b"", "note": b""})
     assert "is the blobs/ directory" in str(explained(path))
+    error = explained(write_tree(path / "sha256", {"a" * 64: b""}))
+    assert "is in the blobs/ directory" in str(error)
+    assert "the one that holds oci-layout" in error.remedy
 
 
 def test_does_not_wait_for_a_pipe(tmp_path: Path) -> None:
@@ -168,6 +171,15 @@ def test_recognises_a_piece_of_a_tar_by_its_name(tmp_path: Path, name: str) -> N
     (tmp_path / name).write_bytes(b"\x17" * 2000)
     error = explained(tmp_path / name)
     assert "may be a piece of one" in str(error)
+    assert "cat PIECES" in error.remedy
+
+
+@pytest.mark.parametrize("name", ["trip.tar.part-aa", "trip.tar.001", "trip.tar.aa"])
+def test_advises_to_join_pieces_of_a_tar_for_the_first_of_them(tmp_path: Path, name: str) -> None:
+    """It begins as a tar does, so that it was taken for one that was cut short, and another copy was advised."""
+    (tmp_path / name).write_bytes(TAR[:700])
+    error = explained(tmp_path / name)
+    assert "is cut short" in str(error)
     assert "cat PIECES" in error.remedy
 
 
