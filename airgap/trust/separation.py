@@ -13,6 +13,7 @@ from pathlib import Path
 from airgap.errors import UsageError
 from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.text import safe
+from airgap.trust.store_types import FOLDER, StoreType
 
 
 def check_apart(trust: Path, targets: Iterable[str]) -> None:
@@ -56,15 +57,25 @@ def layout_paths(references: Iterable[str]) -> Iterator[Path]:
 
 def check_apart_from(trust: Path, path: Path, name: str) -> None:
     """The same for one file or folder, called `name` in messages. Links are followed. Raises UsageError."""
-    inside = is_inside(trust, path)
-    if inside or is_inside(path, trust):
-        how = "is in" if inside else "holds"
-        raise UsageError(
-            f"the trust directory {safe(trust)} {how} {safe(name)}, which is to be judged by it; what travels cannot "
-            "prove itself",
-            remedy="Name a trust directory of this machine. If you named none, a file may have been taken for the "
-            "option --trust: write ./*.tar, not *.tar.",
-        )
+    for place in (trust, *_above_stores(trust)):
+        inside = is_inside(place, path)
+        if inside or is_inside(path, place):
+            how = "is in" if inside else "holds"
+            what = "the trust directory" if place == trust else "by a link, the folder of trust stores"
+            raise UsageError(
+                f"{what} {safe(place)} {how} {safe(name)}, which is to be judged by it; what travels cannot prove "
+                "itself",
+                remedy="Name a trust directory of this machine. If you named none, a file may have been taken for the "
+                "option --trust: write ./*.tar, not *.tar.",
+            )
+
+
+def _above_stores(trust: Path) -> Iterator[Path]:
+    """The folders in it that may be links, because links are followed there; elsewhere in it they are refused (D18)."""
+    yield trust / FOLDER[0]
+    stores = trust.joinpath(*FOLDER)
+    yield stores
+    yield from (stores / kind for kind in StoreType)
 
 
 def is_inside(inner: Path, outer: Path) -> bool:

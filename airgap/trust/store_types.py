@@ -1,8 +1,12 @@
-"""The types of trust stores, by the names that policies and folders have for them."""
+"""The types of trust stores, by the names that policies and folders have for them, and where the stores are."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
+
+FOLDER: Final = ("truststore", "x509")
+"""Where the stores are below the trust directory (STORE-1, D20)."""
 
 
 class StoreType(StrEnum):

@@ -22,10 +22,7 @@ from airgap.pki.certificate import Certificate, load_certificates
 from airgap.problem import Problem
 from airgap.text import safe
 from airgap.trust.policy_members import as_choice
-from airgap.trust.store_types import StoreType
-
-FOLDER: Final = ("truststore", "x509")
-"""Where the stores are below the trust directory (STORE-1, D20)."""
+from airgap.trust.store_types import FOLDER, StoreType
 
 EXTENSIONS: Final = (".pem", ".crt", ".cer")
 """File name endings of certificates, in any case (STORE-5)."""

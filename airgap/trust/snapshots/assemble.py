@@ -38,8 +38,8 @@ from airgap.trust.snapshots.snapshot_document import Snapshot
 from airgap.trust.snapshots.state import FILE as STATE_FILE
 from airgap.trust.snapshots.state import State
 from airgap.trust.snapshots.swap import StagedSwap, copy_into, link_or_copy
-from airgap.trust.store_types import StoreType
-from airgap.trust.stores import FOLDER, StoreRef, load_store
+from airgap.trust.store_types import FOLDER, StoreType
+from airgap.trust.stores import StoreRef, load_store
 
 _TRUST_FILES: Final = (*OCI_POLICY_FILES, *BLOB_POLICY_FILES, FOLDER[0])
 _EVIDENCE: Final = ("crls", "ocsp")

@@ -33,8 +33,8 @@ from airgap.revocation.misplaced import find_misplaced
 from airgap.revocation.pool import EvidencePool
 from airgap.text import safe
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
-from airgap.trust.store_types import StoreType
-from airgap.trust.stores import EXTENSIONS, FOLDER
+from airgap.trust.store_types import FOLDER, StoreType
+from airgap.trust.stores import EXTENSIONS
 
 
 class Part(StrEnum):
