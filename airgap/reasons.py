@@ -77,8 +77,8 @@ _POLICY = "Correct the trust policy at the place that the message names."
 _SNAPSHOT = "Ask the sender for the snapshot again; do not apply this one."
 _CONTENT = "Copy the artifact again from its source; what arrived here is not what was sent."
 _AS_MADE = (
-    "Content with the right digest is as it was made, and another copy of it is the same: ask whoever made it to write "
-    "it again."
+    "Content with the right digest is as it was made, and another copy of it is the same: ask its maker to write it "
+    "again."
 )
 
 _ROWS: Final = (
@@ -277,9 +277,9 @@ _ROWS: Final = (
     ("content.data", 16, "A descriptor's embedded data is not what it describes.", _CONTENT),
     ("content.malformed", 16, "A manifest or index cannot be parsed.", _AS_MADE),
     ("content.algorithm", 16, "A digest algorithm cannot be checked here.",
-     "Ask whoever made it for one with digests of sha256, sha384 or sha512: another copy of this one is the same."),
+     "Ask its maker for one with digests of sha256, sha384 or sha512: another copy of this one is the same."),
     ("content.limit", 16, "The artifact exceeds a bound of depth, count or size.",
-     "Another copy of it is as large: ask whoever made it for a smaller one, or for several."),
+     "Another copy of it is as large: ask its maker for a smaller one, or for several."),
     ("content.absent", 0, "A platform was left out on purpose when this was copied.",
      "Copy it again without --platform if it is needed."),
     # reading a layout

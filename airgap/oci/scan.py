@@ -46,7 +46,7 @@ class Scan(NamedTuple):
 
 _DAMAGED_INDEX: Final = (
     "Copy the layout again from its source: index.json may have been damaged on its way. If it is the same there, ask "
-    "whoever made it to write it again."
+    "its maker to write it again."
 )
 """The remedy for entries that are no descriptors: no digest proves what was sent."""
 NO_MECHANISMS: Final[Mapping[Digest, LayoutMechanism]] = MappingProxyType({})

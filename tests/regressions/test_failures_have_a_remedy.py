@@ -160,9 +160,9 @@ def test_the_remedy_for_a_file_that_cannot_be_read_is_not_to_remove_it(written: 
 @pytest.mark.parametrize(
     ("change", "remedy"),
     [
-        ({"schemaVersion": 1}, "ask whoever made it to write it again"),
-        ({"mediaType": 7}, "ask whoever made it to write it again"),
-        ({"x": "a" * limits.MANIFEST_BYTES}, "ask whoever made it for a smaller one"),
+        ({"schemaVersion": 1}, "ask its maker to write it again"),
+        ({"mediaType": 7}, "ask its maker to write it again"),
+        ({"x": "a" * limits.MANIFEST_BYTES}, "ask its maker for a smaller one"),
         ({"config": {"mediaType": "a/b", "digest": "blake3:" + "a" * 64, "size": 2}}, "with digests of sha256"),
     ],
     ids=["malformed", "type", "limit", "algorithm"],
