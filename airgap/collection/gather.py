@@ -25,7 +25,7 @@ from airgap.pki.single_response import SingleResponse
 from airgap.pki.wrong_files import NeededFile, needed_in, problem_of_download, problem_of_evidence
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
-from airgap.revocation.evidence_files import Evidence, EvidenceFile
+from airgap.revocation.evidence_files import DOWNLOADED, Evidence, EvidenceFile
 from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.pool import EvidencePool
 from airgap.text import safe
@@ -110,7 +110,7 @@ class Gatherer:
         if self._unproven_bytes > limits.BOX_EVIDENCE_BYTES:
             self.unanswered.update(dict.fromkeys(asked))
             return
-        file = EvidenceFile(safe(source), "downloaded evidence", partial(bytes, data), trusted=True)
+        file = EvidenceFile(safe(source), DOWNLOADED, partial(bytes, data), trusted=True)
         self._unproven.append((attempt, file))
 
     def unproven_downloads(self) -> list[EvidenceFile]:

@@ -17,7 +17,7 @@ from airgap.errors import FormatError, Rejected, Undecided
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.extensions import authority_key
 from airgap.revocation.damage import DamagedEvidence, damage_of, has_near_key
-from airgap.revocation.evidence_files import CrlFile, Evidence, MisplacedEvidence, OcspFile, UnreadableEvidence
+from airgap.revocation.evidence_files import CrlFile, Evidence, MisplacedEvidence, OcspFile, UnreadableEvidence, where
 from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery, about_file, revoked
 
@@ -118,7 +118,7 @@ class CondemningEvidence:
         unread = [
             Undecided(
                 "evidence.unread",
-                f"{item.path} in the {item.origin} cannot be used, and may be about {query.who}: {item.problem}",
+                f"{item.path} {where(item.origin)} cannot be used, and may be about {query.who}: {item.problem}",
                 **query.facts(evidence=item.name, problem=item.problem),
             ).advising(item.remedy)
             for item in self.unread(query)
@@ -274,7 +274,7 @@ def _of_misplaced(
     if not (statements or unclear):
         return (), None
     against = "says something" if statements else "may say something"
-    text = f"{item.path} in the {file.origin} {against} against {query.who}, and is not judged: it {item.problem}"
+    text = f"{item.path} {where(file.origin)} {against} against {query.who}, and is not judged: it {item.problem}"
     facts = query.facts(evidence=file.name, problem=item.problem)
     doubt = Undecided("evidence.unread", text, **facts).advising(item.remedy)
     is_hold_alone = not unclear and all(one.is_hold for one in statements)

@@ -15,7 +15,7 @@ from airgap.hashing import digest
 from airgap.pki import digests
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_key, same_name
-from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
+from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile, where
 from airgap.revocation.near_bytes import nearly_same, nearly_same_key
 from airgap.revocation.query import RevocationQuery
 
@@ -61,7 +61,7 @@ class DamagedEvidence:
             self._found[issuers] = tuple(_find(issuers, self._evidence.trusted()))
         for item in self._found[issuers]:
             if _may_be_about(item.file, query):
-                named = f"{item.file.name} in the {item.file.origin}"
+                named = f"{item.file.name} {where(item.file.origin)}"
                 text = f"{named} may be damaged and about {query.who}, though it names another: {item.problem}"
                 yield Undecided("evidence.unread", text, **query.facts(evidence=item.file.name))
 

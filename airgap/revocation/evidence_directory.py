@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from airgap import limits
 from airgap.errors import FormatError, LimitError, TrustMaterialError
 from airgap.files import list_folder, read_material, read_regular, reading_problem
-from airgap.revocation.evidence_files import CrlFile, EvidenceFile, OcspFile, UnreadableEvidence
+from airgap.revocation.evidence_files import TRUST_DIRECTORY, CrlFile, EvidenceFile, OcspFile, UnreadableEvidence
 from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.revocation.misplaced import ENDINGS, POSSIBLE, find_misplaced, is_left_behind, leads_to_evidence
 from airgap.revocation.pool import EvidencePool
@@ -31,7 +31,7 @@ class EvidenceDirectory(EvidencePool):
     """The folders `crls` and `ocsp` of a trust directory; either may be absent."""
 
     @classmethod
-    def open(cls, root: Path, origin: str = "trust directory") -> EvidenceDirectory:
+    def open(cls, root: Path, origin: str = TRUST_DIRECTORY) -> EvidenceDirectory:
         """Lists the folders below `root` and their files; the files are read on demand.
 
         Every file is read, with any name and in any folder below: no CRL in there may be missed. Files with a wrong
@@ -56,7 +56,7 @@ def hidden_evidence(root: Path) -> tuple[str, ...]:
 
     Includes such folders that cannot be searched.
     """
-    found = _EvidenceFiles("trust directory", UnsignedEvidence())
+    found = _EvidenceFiles(TRUST_DIRECTORY, UnsignedEvidence())
     found.hidden(root / CRLS)
     found.hidden(root / OCSP)
     held = [item.path for item in found.unread]

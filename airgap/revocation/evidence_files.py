@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from airgap.errors import FormatError
 from airgap.oci.digest import Digest
@@ -22,6 +22,16 @@ if TYPE_CHECKING:  # imported only when there is a file to read
     from airgap.pki.crl_facts import CrlFacts
     from airgap.pki.ocsp import OcspResponse
     from airgap.pki.single_response import SingleResponse
+
+
+TRUST_DIRECTORY: Final = "trust directory"
+DOWNLOADED: Final = "downloaded evidence"
+"""The origins of what is no target's. That of a target is its name."""
+
+
+def where(origin: str) -> str:
+    """Where a file of this origin is, for a sentence."""
+    return f"in the {origin}" if origin in {TRUST_DIRECTORY, DOWNLOADED} else f"in {origin}"
 
 
 @dataclass(frozen=True, slots=True)

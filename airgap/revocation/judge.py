@@ -24,7 +24,7 @@ from airgap.revocation.clearing import ClearingEvidence
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.condemning import CondemningEvidence, RevocationStatement, RevocationStatements
 from airgap.revocation.damage import DamagedEvidence
-from airgap.revocation.evidence_files import CrlFile, Evidence
+from airgap.revocation.evidence_files import CrlFile, Evidence, where
 from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.query import RevocationQuery
 from airgap.revocation.target_statements import StatementsInTargets
@@ -286,7 +286,7 @@ class RevocationJudge:
             text, ways = f"{text}; and {doubt}", [doubt.remedy, *ways]
         for item in self._evidence.misplaced(query.certificate)[:1]:
             if item.path not in text:
-                text, ways = f"{text}; and {item.path} in the {item.file.origin} {item.problem}", [item.remedy, *ways]
+                text, ways = f"{text}; and {item.path} {where(item.file.origin)} {item.problem}", [item.remedy, *ways]
         return Undecided(error.reason, text, **error.facts).advising(" ".join(dict.fromkeys(ways)))
 
     def _check_holds(

@@ -29,3 +29,11 @@ def test_refused_snapshot_show_does_not_mention_changes(tmp_path: Path) -> None:
         ran = run_here(["trust", "snapshot", *command, written.target])
         assert ran.code == 18
         assert "nothing was changed" not in ran.out
+
+
+def test_names_the_target_that_evidence_is_in(tmp_path: Path) -> None:
+    """It was said to be `in the oci:…`."""
+    written = Scene().write(tmp_path)
+    (written.layout / "x.crl").symlink_to("x.crl")
+    ran = run_here([word for word in written.arguments() if word not in {"--format", "json"}])
+    assert (ran.code, f"x.crl in oci:{written.layout} cannot be used" in ran.out) == (15, True), ran
