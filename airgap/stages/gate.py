@@ -42,7 +42,7 @@ class Gate:
     clock: datetime
     """The moment judged for."""
     scope: str | None
-    """The repository for the policy; None: what the names and records say, as in a layout."""
+    """The repository for the policy; None: the name that was typed, or what the names and records say, as verify."""
     selection: Selection
 
     def judge(self, plans: Sequence[CopyPlan], layouts: Iterable[tuple[Store, Graph]]) -> Judgement:
@@ -91,8 +91,8 @@ class Gate:
 
 def _asked(item: PlannedArtifact) -> Asked:
     wanted = item.wanted
-    typed = wanted.repository.name if wanted.repository and not wanted.from_layout else None
-    return Asked(item.wanted.descriptor.digest, typed)
+    typed = wanted.repository.name if wanted.repository and not wanted.from_layout else wanted.typed
+    return Asked(wanted.descriptor.digest, typed)
 
 
 def _subjects(item: PlannedArtifact) -> frozenset[Digest]:

@@ -203,6 +203,7 @@ class _OpenLayout:
             pinned=f"{reference.whole}@{root.descriptor.digest}",
             record=record,
             from_layout=True,
+            typed=reference.tag,
         )
 
 

@@ -75,6 +75,8 @@ class CopyRoot:
     record: FoundRecord | None = None
     """Its newest acquisition record."""
     from_layout: bool = False
+    typed: str | None = None
+    """The tag of a layout, as the operator typed it."""
     destination: RegistryReference | None = None
     """The repository that it goes to; None: the layout or tar."""
     tags: tuple[str, ...] = ()

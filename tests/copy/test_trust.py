@@ -248,6 +248,24 @@ def test_the_repository_that_was_typed_chooses_the_statement(tmp_path: Path, tar
     assert copy(written, tmp_path / "to", f"{target.host}/again", scope=None).code == 13
 
 
+def rename(box: LayoutBuilder, target: Descriptor) -> None:
+    """The image gets a full name."""
+    box.entries.pop(0)
+    box.tag(target, f"{REPOSITORY}:v1")
+
+
+@pytest.mark.parametrize(("typed", "code"), [(f":{REPOSITORY}:v1", 0), (":v1", 13), ("", 13)])
+def test_the_full_name_that_was_typed_as_a_tag_chooses_the_statement(tmp_path: Path, typed: str, code: int) -> None:
+    """As for verify; it was said that only the layout says so."""
+    scene = Scene(scope=None, refer=lambda written: f"oci:{written.layout}{typed}")
+    scene.policy = oci_policy(statement(registryScopes=[REPOSITORY]))
+    scene.packing.append(rename)
+    written = scene.write(tmp_path)
+    assert run_here(written.arguments()).code == code
+    ran = copy(written, written.target, tmp_path / "to", scope=None)
+    assert ran.code == code, ran
+
+
 def test_cosign_tags_come_with_what_they_are_about(tmp_path: Path, target: LoopbackRegistry) -> None:
     scene = Scene()
     written = scene.write(tmp_path)
