@@ -12,6 +12,7 @@ from pathlib import Path
 
 from airgap.errors import UsageError
 from airgap.oci.reference import LayoutReference, parse_reference
+from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
 from airgap.trust.store_types import FOLDER, StoreType
 
@@ -57,11 +58,11 @@ def layout_paths(references: Iterable[str]) -> Iterator[Path]:
 
 def check_apart_from(trust: Path, path: Path, name: str) -> None:
     """The same for one file or folder, called `name` in messages. Links are followed. Raises UsageError."""
-    for place in (trust, *_above_stores(trust)):
+    for place in (trust, *_followed(trust)):
         inside = is_inside(place, path)
         if inside or is_inside(path, place):
             how = "is in" if inside else "holds"
-            what = "the trust directory" if place == trust else "by a link, the folder of trust stores"
+            what = "the trust directory" if place == trust else "by a link, the part of the trust directory"
             raise UsageError(
                 f"{what} {safe(place)} {how} {safe(name)}, which is to be judged by it; what travels cannot prove "
                 "itself",
@@ -70,8 +71,9 @@ def check_apart_from(trust: Path, path: Path, name: str) -> None:
             )
 
 
-def _above_stores(trust: Path) -> Iterator[Path]:
-    """The folders in it that may be links, because links are followed there; elsewhere in it they are refused (D18)."""
+def _followed(trust: Path) -> Iterator[Path]:
+    """The folders in it where links are followed: those above stores, and that of pins. Others are refused (D18)."""
+    yield trust / LOCAL
     yield trust / FOLDER[0]
     stores = trust.joinpath(*FOLDER)
     yield stores

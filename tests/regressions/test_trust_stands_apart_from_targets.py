@@ -117,12 +117,15 @@ def test_accepts_a_trust_directory_beside_a_target(tmp_path: Path) -> None:
         check_apart(tmp_path / "layout-2", [str(written.layout)])
 
 
-@pytest.mark.parametrize("folder", ["truststore", "truststore/x509", "truststore/x509/ca"])
+@pytest.mark.parametrize("folder", ["truststore", "truststore/x509", "truststore/x509/ca", ".airgap"])
 @pytest.mark.parametrize(("place", "code"), [("layout", 2), ("elsewhere", 0)])
-def test_refuses_stores_that_a_link_takes_from_a_target(tmp_path: Path, folder: str, place: str, code: int) -> None:
+def test_refuses_stores_and_pins_that_a_link_takes_from_a_target(
+    tmp_path: Path, folder: str, place: str, code: int
+) -> None:
     """The anchors of the medium were used: only the trust directory itself was looked at."""
     written = Scene().write(tmp_path)
-    linked, there = written.trust / folder, tmp_path / place / "stores"
+    linked, there = written.trust / folder, tmp_path / place / "part"
+    linked.mkdir(exist_ok=True)
     there.parent.mkdir(exist_ok=True)
     linked.rename(there)
     linked.symlink_to(there)
