@@ -72,13 +72,13 @@ def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem, data:
     if not piece.leftover:
         return False
     from airgap.pki.file_kinds import OCSP_BEGUN  # seldom needed
-    from airgap.pki.wrong_files import may_hide_evidence
+    from airgap.pki.wrong_files import is_no_evidence, may_hide_evidence
 
     # what begins as evidence is damaged, whatever it is called; in crls/ it may be one that is being written
     begun = found.issuer is not None or OCSP_BEGUN.match(data) is not None
     if piece.misplaced or piece.trusted:
         return not (piece.misplaced and begun)
-    if is_left_behind(piece.name.lower(), ENDINGS):
+    if is_left_behind(piece.name.lower(), ENDINGS) or is_no_evidence(data):
         return True
     return not (begun or (says_evidence(piece.name) and may_hide_evidence(data)))
 

@@ -14,7 +14,7 @@ from tests.support.command import run_here
 from tests.support.crls import crl, entry, pem
 from tests.support.evidence import evidence_artifact
 from tests.support.layouts import LayoutBuilder
-from tests.support.pki import Pki
+from tests.support.pki import Pki, issue
 from tests.support.scenario import Scene, bare
 
 LEAF: Final = Pki().code_chain(depth=2)
@@ -34,6 +34,7 @@ HARMLESS: Final[dict[str, bytes]] = {
     "signing.crl.sha256": b"0" * 64 + b"  signing.crl\n",
     "ca.pem": LEAF.root.pem,
     "crl-issuer.pem": LEAF.root.pem,
+    "old-root.cer": issue("root", version=1).der,
     "evidence.docx": b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml" + bytes(99),
     "how-to-get-crls.txt": b"Ask the CA.\n",
     "photo.der": bytes(99),
