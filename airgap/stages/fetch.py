@@ -6,7 +6,7 @@ Evidence is checked by the rules of the verifier, so that it is usable on the di
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -15,15 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from airgap import limits
 from airgap.collection.asking import PlaceAsker
 from airgap.collection.chains import CollectedChains, collect_chains, merged
 from airgap.collection.coverage import Attempt, AttemptResult, EvidenceWritten, FetchOutcome, cover
 from airgap.collection.evidence_writer import EvidenceWriter
 from airgap.collection.gather import MALFORMED, UNNEEDED, Gatherer, may_revoke
+from airgap.collection.offered_files import offered_files, order_of, pieces_of
 from airgap.collection.packing import pack_evidence
-from airgap.errors import AirgapError, FormatError, LimitError, UsageError
-from airgap.files import read_regular, reading_problem
+from airgap.errors import AirgapError, FormatError, UsageError
 from airgap.net.artifacts import Artifacts, RegistryArtifact, Wanted, open_artifact
 from airgap.net.credentials import Credentials
 from airgap.net.evidence import EvidenceClient, EvidenceOptions
@@ -39,14 +38,12 @@ from airgap.oci.reference import LayoutReference, parse_reference, registries_in
 from airgap.oci.store import Store
 from airgap.oci.target import Target, TargetOpener, open_target
 from airgap.pki.chain import Anchors
-from airgap.pki.crl_pem import split_pem
 from airgap.problem import Problem
 from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, find_evidence_beside
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.revocation.evidence_files import EvidenceFile, UnreadableEvidence
 from airgap.revocation.freshness import Freshness
-from airgap.revocation.misplaced import POSSIBLE, says_evidence
 from airgap.revocation.pool import EvidencePool
 from airgap.scratch import scratch_folder
 from airgap.signature.stamped_evidence import evidence_of
@@ -61,8 +58,6 @@ from airgap.trust.separation import check_apart
 from airgap.trust.store_types import StoreType
 
 _THREADS: Final = 8
-_ENDINGS: Final = frozenset({".crl", ".ors"})
-_COMMON_ENDINGS: Final = frozenset({".pem", ".der"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +81,12 @@ class FetchRequest:
     download: bool = True
     """Whether to ask URLs; otherwise only evidence of `offered` and of the targets is used."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The targets, and `into` as one of them."""
+        into = self.into
+        return (*self.targets, *((into,) if into is not None and into not in self.targets else ()))
+
 
 def fetch(
     request: FetchRequest,
@@ -105,14 +106,13 @@ def fetch(
     """
     if request.directory is None and request.into is None:
         raise UsageError("there is nowhere to put evidence", remedy="Name a trust directory with --trust, or --into.")
-    targets = [*request.targets, *([request.into] if request.into is not None else [])]
     for place in (request.directory, trust.path if trust is not None else None):
         if place is not None:
-            check_apart(place, targets)
+            check_apart(place, request.names)
     with ExitStack() as stack:
         root = request.directory or stack.enter_context(scratch_folder())
         pool = executor or stack.enter_context(ThreadPoolExecutor(_THREADS))
-        meant = credentials and credentials.only_for(registries_in(targets, os.path.exists))
+        meant = credentials and credentials.only_for(registries_in(request.names, os.path.exists))
         registries = stack.enter_context(Registries(meant, transport))
         run = _Fetch(request, root, trust, registries)
         run.look()
@@ -167,11 +167,10 @@ class _Fetch:
     def look(self) -> None:
         """Walk the targets; evidence that is attached to their images is offered, too."""
         into = self._request.into
-        names = [*self._request.targets, *([into] if into is not None and into not in self._request.targets else [])]
         collected: list[CollectedChains] = []
         targets = TargetOpener(lambda target: self._offer_evidence(target.store, target.graph, target.store.name))
         with closing(targets):
-            for name in names:
+            for name in self._request.names:
                 try:
                     opened, roots = self._open(targets, name)
                     chains = collect_chains(opened.store, opened.graph, roots, self._anchors, stored=self._stored)
@@ -212,16 +211,16 @@ class _Fetch:
         """Evidence from files: oldest first, so that generations follow each other; bases before deltas."""
         by_hand: set[str] = set()
         for path in self._request.offered:
-            files = list(_files(path))
+            files = list(offered_files(path))
             if not files:
                 self._warnings.append(
                     Problem(message=f"{safe(path)} holds no file that is named as evidence (*.crl, *.ors)")
                 )
             self._offered += files
             by_hand.update(source for source, _ in files)
-        single = [(source, block) for source, data in self._offered for block in _pieces(data)]
+        single = [(source, block) for source, data in self._offered for block in pieces_of(data)]
         self.gatherer = self._gatherer([_offered_file(source, data) for source, data in single])
-        for source, data in sorted(single, key=lambda item: _age(item[1])):
+        for source, data in sorted(single, key=lambda item: order_of(item[1])):
             attempt = self.gatherer.take(data, source, self.chains.asked)
             # a revocation that a person offers is judged as in the trust directory, whether or not it is proven
             trusted = source in by_hand and may_revoke(data, self.chains.asked)
@@ -394,90 +393,8 @@ def _write(
         writer.finish(entries, drop=drop)
 
 
-def _files(path: Path) -> Iterator[tuple[str, bytes]]:
-    """A file, or all files in a folder with names of evidence, in the order of names. Raises UsageError."""
-    names = sorted(_below(path)) if path.is_dir() else [path]
-    if len(names) > limits.EVIDENCE_FILES:
-        raise UsageError(f"{safe(path)} holds {len(names)} files, more than {limits.EVIDENCE_FILES}")
-    for name in names:
-        if path.is_dir() and not _ends_in(name, _ENDINGS):
-            yield from _unnamed(name, path)
-            continue
-        try:
-            yield safe(name), read_regular(name, limits.CRL_FILE_BYTES)
-        except FormatError as error:
-            raise _cannot_read(name, error) from None
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    """Files below a folder with endings of evidence, and all in folders of evidence; no links to folders."""
-    for parent, folders, names in os.walk(folder, onerror=_cannot_list):
-        folders[:] = [name for name in folders if not name.startswith(".") or says_evidence(name)]
-        for path in (Path(parent, name) for name in names):
-            is_possible = path.parent == folder or path.suffix.lower() in POSSIBLE
-            if is_possible or _is_likely(path, folder) or _ends_in(path, _ENDINGS):
-                yield path
-        yield from (path for name in folders if says_evidence(name) and (path := Path(parent, name)).is_symlink())
-
-
-def _ends_in(path: Path, endings: frozenset[str]) -> bool:
-    """Whether a file that is not hidden has one of these endings."""
-    return not path.name.startswith(".") and not endings.isdisjoint(map(str.lower, path.suffixes))
-
-
-def _is_likely(path: Path, folder: Path) -> bool:
-    """Whether its name, or that of one of its folders, is usual for evidence."""
-    return any(map(says_evidence, path.relative_to(folder).parts))
-
-
-def _unnamed(path: Path, folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Whether a file with another name is evidence, or may contain some and has a name or folder of evidence."""
-    from airgap.pki.file_kinds import Kind, recognise
-    from airgap.pki.wrong_files import is_no_evidence, may_hide_evidence
-
-    is_meant = not path.name.startswith(".") and _is_likely(path, folder)
-    is_ambiguous = path.parent in {folder, folder / CRLS, folder / OCSP} and _ends_in(path, _COMMON_ENDINGS)
-    try:
-        data = read_regular(path, limits.CRL_FILE_BYTES)
-    except FormatError as error:
-        if is_meant or is_ambiguous:
-            raise _cannot_read(path, error) from None
-        return
-    found = recognise(data)
-    is_evidence = found is not None and found.kind in {Kind.CRL, Kind.OCSP_RESPONSE}
-    is_possible = is_meant or (path.suffix.lower() in POSSIBLE and not path.name.startswith("."))
-    if is_evidence or (is_possible and may_hide_evidence(data)) or (is_ambiguous and not is_no_evidence(data)):
-        yield safe(path), data
-
-
-def _cannot_read(path: Path, error: FormatError) -> UsageError:
-    return UsageError(f"{safe(path)} {error.problem}", remedy=error.remedy or "Name files with CRLs or OCSP responses.")
-
-
-def _cannot_list(error: OSError) -> None:
-    raise UsageError(f"{safe(error.filename)} cannot be listed: {reading_problem(error)}") from None
-
-
-def _pieces(data: bytes) -> tuple[bytes, ...]:
-    """The CRLs of a file; a file that holds too many is refused as a whole where it is taken."""
-    try:
-        return split_pem(data)
-    except LimitError:
-        return (data,)
-
-
 def _offered_file(source: str, data: bytes) -> EvidenceFile:
     return EvidenceFile(source, "offered evidence", partial(bytes, data))
-
-
-def _age(data: bytes) -> tuple[bool, bool, float]:
-    from airgap.pki.crl_facts import read_facts
-
-    try:
-        facts = read_facts(data)
-    except FormatError:
-        return True, False, 0.0
-    return False, facts.is_delta, facts.this_update.timestamp()
 
 
 def _problems(opened: Artifacts, problems: Sequence[ContentProblem], name: str) -> list[Problem]:
