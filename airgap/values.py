@@ -24,7 +24,6 @@ from airgap.signature.key_location import NamedKey
 from airgap.signature.results import SignedArtifact, SignedBlob, StampedSignature
 from airgap.stages.keys import GeneratedKey
 from airgap.stages.snapshot import Created
-from airgap.stages.snapshot_apply import SnapshotOutcome
 from airgap.transfer.attached_files import AttachedFiles
 from airgap.transfer.copied import CopyResult
 from airgap.trust.blob_policy import BlobPolicy
@@ -40,6 +39,7 @@ from airgap.trust.stores import StoreRef
 from airgap.verifier.blob_outcome import BlobOutcome
 from airgap.verifier.outcome import Outcome
 from airgap.verifier.rechecked import RecheckOutcome
+from airgap.verifier.snapshot_judgement import SnapshotOutcome
 from airgap.verifier.snapshot_signer import JudgedSnapshot
 
 __all__ = [

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from airgap.revocation.freshness import parse_ages
     from airgap.stages.pin import add_pin, check_can_pin, delete_pin, list_pins, propose_pin, propose_tuf_pin
     from airgap.stages.snapshot import create_snapshot, diff_snapshots
-    from airgap.stages.snapshot_apply import ApplyRequest, apply_snapshot, undo_snapshot, verify_snapshot
+    from airgap.stages.snapshot_apply import apply_snapshot, undo_snapshot, verify_snapshot
     from airgap.stages.snapshot_tuf import add_tuf_metadata, prepare_tuf_keys
     from airgap.trust.ceremony import Challenge
     from airgap.trust.edit import (
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from airgap.trust.statement import PolicyError
     from airgap.trust.status import trust_status
     from airgap.trust.store_types import StoreType
+    from airgap.verifier.snapshot_judgement import ApplyRequest
 
 __getattr__, __dir__ = on_demand(
     __name__,
@@ -51,7 +52,8 @@ __getattr__, __dir__ = on_demand(
         "airgap.revocation.freshness": ("parse_ages",),
         "airgap.stages.pin": ("add_pin", "check_can_pin", "delete_pin", "list_pins", "propose_pin", "propose_tuf_pin"),
         "airgap.stages.snapshot": ("create_snapshot", "diff_snapshots"),
-        "airgap.stages.snapshot_apply": ("ApplyRequest", "apply_snapshot", "undo_snapshot", "verify_snapshot"),
+        "airgap.stages.snapshot_apply": ("apply_snapshot", "undo_snapshot", "verify_snapshot"),
+        "airgap.verifier.snapshot_judgement": ("ApplyRequest",),
         "airgap.stages.snapshot_tuf": ("add_tuf_metadata", "prepare_tuf_keys"),
         "airgap.trust.separation": ("check_apart", "check_output"),
         "airgap.trust.ceremony": ("Challenge",),

@@ -165,7 +165,8 @@ from pathlib import Path
 sys.path.insert(0, {root!r})
 from datetime import timedelta
 from airgap.trust.snapshots.opened import open_snapshot
-from airgap.stages.snapshot_apply import ApplyRequest, apply_snapshot
+from airgap.stages.snapshot_apply import apply_snapshot
+from airgap.verifier.snapshot_judgement import ApplyRequest
 from airgap.trust.snapshots import swap as swapping
 from airgap.trust.location import Location
 from tests.support.snapshots import LATER

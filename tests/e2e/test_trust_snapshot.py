@@ -22,12 +22,12 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.stages.pin import add_pin, propose_pin
 from airgap.stages.snapshot import create_snapshot
-from airgap.stages.snapshot_apply import SnapshotOutcome
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.fingerprint_words import groups
 from airgap.trust.snapshots.opened import open_snapshot
 from airgap.trust.snapshots.pins import Pins
 from airgap.trust.snapshots.swap import StagedSwap
+from airgap.verifier.snapshot_judgement import SnapshotOutcome
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl
 from tests.support.evidence import spoilt

@@ -16,10 +16,11 @@ from airgap.errors import TrustMaterialError, UsageError
 from airgap.guard import no_network
 from airgap.stages.pin import add_pin, propose_tuf_pin
 from airgap.stages.snapshot import create_snapshot
-from airgap.stages.snapshot_apply import ApplyRequest, SnapshotOutcome, apply_snapshot, verify_snapshot
+from airgap.stages.snapshot_apply import apply_snapshot, verify_snapshot
 from airgap.stages.snapshot_tuf import add_tuf_metadata, prepare_tuf_keys
 from airgap.trust.snapshots.opened import open_snapshot
 from airgap.trust.snapshots.tuf_check import check_root, load
+from airgap.verifier.snapshot_judgement import ApplyRequest, SnapshotOutcome
 from tests.support.command import run_here
 from tests.support.places import open_layout_place
 from tests.support.snapshots import Ground, tree_of

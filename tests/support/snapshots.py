@@ -22,17 +22,12 @@ from airgap.signature.timestamper import Timestamper
 from airgap.stages.pin import add_pin, propose_pin
 from airgap.stages.sign import SignRequest, sign
 from airgap.stages.snapshot import create_snapshot
-from airgap.stages.snapshot_apply import (
-    ApplyRequest,
-    SnapshotOutcome,
-    apply_snapshot,
-    undo_snapshot,
-    verify_snapshot,
-)
+from airgap.stages.snapshot_apply import apply_snapshot, undo_snapshot, verify_snapshot
 from airgap.trust.location import Location
 from airgap.trust.snapshots.opened import open_snapshot
 from airgap.trust.snapshots.pins import Pin
 from airgap.trust.snapshots.state import State
+from airgap.verifier.snapshot_judgement import ApplyRequest, SnapshotOutcome
 from tests.support.crls import crl
 from tests.support.pki import AT, Issued, Pki
 from tests.support.trust import oci_policy, statement, write_trust
