@@ -30,7 +30,7 @@ from tests.support.copying import (
     write,
 )
 from tests.support.layouts import LayoutBuilder, tar_of
-from tests.support.registry import LoopbackRegistry, answer, error, free_port
+from tests.support.registry import LoopbackRegistry, answer, error, refusing_port
 from tests.support.tools import needed
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -647,8 +647,8 @@ def test_explains_contradictory_options(tmp_path: Path, arguments: list[str], co
 
 
 def test_a_refused_connection_fails_at_once_with_host_and_reason(tmp_path: Path) -> None:
-    port = free_port()
-    ran = run_process(["copy", f"localhost:{port}/app:v1", str(tmp_path / "to"), "--format", "json"])
+    with refusing_port() as port:
+        ran = run_here(["copy", f"localhost:{port}/app:v1", str(tmp_path / "to"), "--format", "json"])
     assert ran.code == 1
     assert f"localhost:{port} refused the connection" in ran.err
     assert ran.document["error"]["facts"]["cause"] == "refused"

@@ -114,7 +114,7 @@ def test_the_next_run_resumes_a_blob_after_a_kill(tmp_path: Path, target: Loopba
     running = subprocess.Popen(
         [sys.executable, "-m", "airgap", "copy", "-q", f"{target.host}/app:v1", str(stick)], stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and sum(path.stat().st_size for path in parts(stick)) < 5_000_000:
         time.sleep(0.02)
     running.kill()

@@ -30,6 +30,8 @@ from tests.support.registry import EMPTY, MANIFEST, LoopbackRegistry, digest_of,
 BLOB = bytes(200_000)
 LONG = 30.0
 """Seconds that no test takes, however busy the machine is."""
+WHILE = r"\d+(\.\d)? (s|min)"
+"""A time that was measured: a busy machine makes it longer than what was asked for."""
 
 
 @contextmanager
@@ -86,7 +88,7 @@ def test_a_blob_of_one_byte_at_a_time_ends_with_its_rate(registry: LoopbackRegis
     with (
         soon(),
         store(registry.host, slow_seconds=0.4, diary=diary) as repository,
-        pytest.raises(TransportError, match=r"sent \d+ bytes in 0\.\d s, less than 1024 a second") as caught,
+        pytest.raises(TransportError, match=rf"sent \d+ bytes in {WHILE}, less than 1024 a second") as caught,
     ):
         repository.open_from(described(BLOB)).read()
     assert (caught.value.facts["cause"], diary.waits) == ("timeout", [])
@@ -127,7 +129,7 @@ def _ask(repository: RegistrySource, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sip", "words"), [(10, r"took nothing for 0\.\d s"), (65536, r"took \d+ bytes in 0\.\d s, less than 1073741824")]
+    ("sip", "words"), [(10, rf"took nothing for {WHILE}"), (65536, rf"took \d+ bytes in {WHILE}, less than 1073741824")]
 )
 def test_an_upload_that_is_taken_in_sips_ends(sip: int, words: str) -> None:
     options = TransportOptions(retries=0, proxies={}, slow_seconds=0.3, least_rate=2**30, read_timeout=0.5)
@@ -205,7 +207,7 @@ def test_a_list_has_a_time_of_its_own_without_a_deadline(registry: LoopbackRegis
     with (
         soon(),
         store(registry.host, list_seconds=0.5) as repository,
-        pytest.raises(TransportError, match=r"sent \d+ pages of a list in 0\.\d s") as caught,
+        pytest.raises(TransportError, match=rf"sent \d+ pages of a list in {WHILE}") as caught,
     ):
         list(repository.tags())
     assert "--timeout" in caught.value.remedy
@@ -267,7 +269,7 @@ def test_a_host_that_never_answered_has_a_shorter_time() -> None:
         soon(),
         silent_port() as port,
         client(f"127.0.0.1:{port}", first_timeout=0.3, diary=diary) as connected,
-        pytest.raises(TransportError, match=r"sent nothing for 0\.\d s"),
+        pytest.raises(TransportError, match=rf"sent nothing for {WHILE}"),
     ):
         connected.check()
 
@@ -292,7 +294,7 @@ def test_all_addresses_of_a_host_share_the_time_to_connect(monkeypatch: pytest.M
     monkeypatch.setattr("airgap.net.connections._LEAST_SECONDS", 0.01)
     with (
         client("registry.example", connect_timeout=0.4, retries=0) as connected,
-        pytest.raises(TransportError, match=r"registry\.example did not answer within 0\.\d s"),
+        pytest.raises(TransportError, match=rf"registry\.example did not answer within {WHILE}"),
     ):
         connected.check()
     assert len(asked) == 4

@@ -18,7 +18,7 @@ from airgap.pki.tsp import TimestampingError, TimestampQuery, read_response
 from airgap.signature.signer import SigningError
 from airgap.signature.timestamper import Rfc3161Timestamper, token_about
 from tests.support.pki import Issued, Pki
-from tests.support.registry import free_port, silent_port
+from tests.support.registry import refusing_port, silent_port
 from tests.support.tls import TlsFiles
 from tests.support.tsa import token
 from tests.support.tsa_server import LoopbackTsa
@@ -192,7 +192,7 @@ class TestWaiting:
             with pytest.raises(TransportError) as caught:
                 http(tsa.url, seconds=0.2)(QUERY.der)
         assert caught.value.facts["cause"] == "timeout"
-        assert time.monotonic() - start < 15
+        assert time.monotonic() - start < 30
         assert len(tsa.queries) == 1  # what was slow once is not asked again
 
     def test_stops_a_slow_answer(self) -> None:
@@ -202,11 +202,11 @@ class TestWaiting:
             start = time.monotonic()
             with pytest.raises(TimestampingError, match=r"more than 0\.3 s"):
                 http(tsa.url, seconds=0.3)(QUERY.der)
-        assert time.monotonic() - start < 15
+        assert time.monotonic() - start < 30
 
     def test_reports_an_unreachable_authority(self) -> None:
-        with pytest.raises(TransportError) as caught:
-            http(f"http://127.0.0.1:{free_port()}/")(QUERY.der)
+        with refusing_port() as port, pytest.raises(TransportError) as caught:
+            http(f"http://127.0.0.1:{port}/")(QUERY.der)
         assert caught.value.facts["cause"] == "refused"
 
     def test_reports_a_port_without_an_answer(self) -> None:

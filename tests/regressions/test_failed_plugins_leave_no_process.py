@@ -22,7 +22,7 @@ def test_ends_all_processes_that_a_failing_plugin_started(tmp_path: Path) -> Non
     with pytest.raises(PluginError, match="exit code 3"):
         runner.run("x", plugin, "describe-key", b"{}", environment={"PATH": os.environ["PATH"]}, seconds=30)
     child = int((tmp_path / "pid").read_text())
-    for _ in range(100):
+    for _ in range(600):
         if not _runs(child):
             return
         time.sleep(0.05)

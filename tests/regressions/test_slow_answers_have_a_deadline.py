@@ -42,7 +42,7 @@ def test_headers_that_do_not_end_stop_a_fetch(tmp_path: Path, start: bytes, drop
     began = time.monotonic()
     with _trickling(start, drop) as url, EvidenceClient(options) as client, pytest.raises(Undecided) as caught:
         client.crl(f"{url}/a.crl", tmp_path / "x")
-    assert (caught.value.reason, time.monotonic() - began < 10) == ("fetch.timeout", True)
+    assert (caught.value.reason, time.monotonic() - began < 30) == ("fetch.timeout", True)
 
 
 def test_a_short_answer_that_does_not_end_stops_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:

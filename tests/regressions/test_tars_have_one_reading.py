@@ -299,7 +299,7 @@ def test_names_the_member_and_the_remedy(tmp_path: Path, number: int) -> None:
         )  # fmt: skip
         assert sender.stdout is not None
         sender.stdout.close()
-        sender.wait(timeout=10)
+        sender.wait(timeout=60)
     member = "'latest' is a symbolic link" if number else "'a' in the tar"
     for ran in (verified, copied):
         said = " ".join((ran.stdout + ran.stderr).split())

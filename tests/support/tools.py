@@ -43,7 +43,7 @@ http: {{addr: "127.0.0.1:{port}"}}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([found, "serve", str(folder / "config.yml")], stdout=log, stderr=log)
         try:
-            assert wait_for_port(port, seconds=20), (folder / "log").read_text()
+            assert wait_for_port(port, seconds=60), (folder / "log").read_text()
             yield f"127.0.0.1:{port}"
         finally:
             process.terminate()
