@@ -15,7 +15,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/python layouts/demo.py
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: lint types contracts
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import tempfile
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # A slow machine is no failure. The same examples are drawn each time, so that the suite is never red by chance and a
@@ -13,3 +17,22 @@ settings.register_profile(
     "same", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, database=None
 )
 settings.load_profile("explore" if os.environ.get("AIRGAP_EXPLORE") else "same")
+
+# Of a thousand modules and ten thousand tests nothing becomes garbage. To search them again and again took a quarter of
+# the time in which tests are collected.
+gc.set_threshold(20_000)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: the garbage collector does not search it."""
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What other programs leave in the shared one is neither looked through nor removed."""
+    folder = tmp_path_factory.mktemp("temporary")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", None)
+        yield

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import run_process
+from tests.support.command import run_here
 from tests.support.copying import check_complete, check_sound, family, load, write
 from tests.support.registry import LoopbackRegistry, cut
 
@@ -53,7 +53,7 @@ def test_a_copy_killed_at_any_event_leaves_a_valid_layout_that_the_next_complete
     code = killed_at(str(source), str(destination), event)
     assert code in {-signal.SIGKILL, 0}
     check_sound(destination)
-    assert run_process(["copy", str(source), str(destination)]).code == 0
+    assert run_here(["copy", str(source), str(destination)]).code == 0
     check_complete(destination, made.index)
     assert not list(destination.glob(".airgap-*")), "what the killed copy left is swept away"
 
@@ -73,7 +73,7 @@ def test_a_copy_killed_at_random_moments_is_completed_in_the_end(tmp_path: Path)
         running.kill()
         running.wait(20)
         check_sound(destination)
-    assert run_process(["copy", str(source), str(destination)]).code == 0
+    assert run_here(["copy", str(source), str(destination)]).code == 0
     check_complete(destination, made.index)
     assert list(destination.glob(".*.tmp")) == []
 
@@ -85,7 +85,7 @@ def test_a_killed_copy_leaves_no_tar(tmp_path: Path, event: int) -> None:
     source, destination = write(tmp_path / "source", made), tmp_path / "trip.tar"
     if killed_at(str(source), str(destination), event) != 0:
         assert not destination.exists()
-    assert run_process(["copy", "--overwrite", str(source), str(destination)]).code == 0
+    assert run_here(["copy", "--overwrite", str(source), str(destination)]).code == 0
     check_complete(destination, made.index)
     assert list(tmp_path.glob(".*.tmp")) == [], "ten of them had filled a stick"
 
@@ -100,10 +100,10 @@ def test_a_killed_push_loses_no_signature(tmp_path: Path, event: int, api: bool)
         registry.referrers_api = api
         target = f"{registry.host}/app"
         killed_at(str(source), target, event)
-        assert run_process(["copy", str(source), target]).code == 0
-        assert run_process(["copy", f"{target}:v1", str(tmp_path / "back")]).code == 0
+        assert run_here(["copy", str(source), target]).code == 0
+        assert run_here(["copy", f"{target}:v1", str(tmp_path / "back")]).code == 0
     check_complete(tmp_path / "back", made.index)
-    ran = run_process(["discover", str(tmp_path / "back"), "--format", "json"])
+    ran = run_here(["discover", str(tmp_path / "back"), "--format", "json"])
     for item in (made.signature, made.sbom, made.sbom_signature, made.child_signature):
         assert str(item.digest) in ran.out
 
@@ -115,12 +115,12 @@ def test_a_registry_that_ends_inside_a_blob_leaves_a_valid_layout(tmp_path: Path
         load(registry, "app", made)
         registry.on("GET", r"/blobs/", cut(after=100_000))
         registry.ranges = False
-        ran = run_process(["copy", "--retries", "0", f"{registry.host}/app:v1", str(destination)])
+        ran = run_here(["copy", "--retries", "0", f"{registry.host}/app:v1", str(destination)])
         assert ran.code == 1
         assert "Traceback" not in ran.err
         check_sound(destination)
         registry._rules.clear()
-        assert run_process(["copy", f"{registry.host}/app:v1", str(destination)]).code == 0
+        assert run_here(["copy", f"{registry.host}/app:v1", str(destination)]).code == 0
     check_complete(destination, made.index)
 
 
@@ -165,7 +165,7 @@ def test_a_full_medium_is_a_clear_error_and_leaves_a_valid_layout(tmp_path: Path
     made = family(20, layer_bytes=500_000)
     source = write(tmp_path / "source", made)
     with small_medium(tmp_path / "medium", "1m") as medium:
-        ran = run_process(["copy", str(source), str(medium / name)])
+        ran = run_here(["copy", str(source), str(medium / name)])
         assert ran.code == 1
         assert "bytes free" in ran.err
         assert "Traceback" not in ran.err
@@ -193,7 +193,7 @@ def test_a_copy_to_a_medium_that_fills_up_is_completed_later(tmp_path: Path) -> 
         assert "copy again" in ran.stderr
         check_sound(stick)
         (medium / "ballast").unlink()
-        assert run_process(["copy", str(source), str(stick)]).code == 0
+        assert run_here(["copy", str(source), str(stick)]).code == 0
         check_complete(stick, made.index)
 
 
@@ -202,7 +202,7 @@ def test_names_a_read_only_medium(tmp_path: Path) -> None:
     with small_medium(tmp_path / "medium", "1m") as medium:
         subprocess.run(["mount", "-o", "remount,ro", str(medium)], check=True)
         for name in ("stick", "trip.tar"):
-            ran = run_process(["copy", str(source), str(medium / name)])
+            ran = run_here(["copy", str(source), str(medium / name)])
             assert ran.code == 1
             assert "Read-only file system" in ran.err
             assert "writable" in ran.err
@@ -215,13 +215,13 @@ def test_wrong_bytes_of_a_source_end_with_16_and_leave_no_final_file(tmp_path: P
     wrong = source / "blobs" / "sha256" / layer[7:]
     wrong.write_bytes(wrong.read_bytes()[:-1] + b"!")
     for name in ("stick", "trip.tar"):
-        ran = run_process(["copy", str(source), str(tmp_path / name)])
+        ran = run_here(["copy", str(source), str(tmp_path / name)])
         assert ran.code == 16
         assert layer in ran.err
     check_sound(tmp_path / "stick")
     assert not (tmp_path / "stick" / "blobs" / "sha256" / layer[7:]).exists()
     assert not (tmp_path / "trip.tar").exists()
-    ran = run_process(["copy", "--link", str(source), str(tmp_path / "linked")])
+    ran = run_here(["copy", "--link", str(source), str(tmp_path / "linked")])
     assert ran.code == 16
     assert not (tmp_path / "linked" / "blobs" / "sha256" / layer[7:]).exists()
 

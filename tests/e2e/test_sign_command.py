@@ -116,7 +116,7 @@ def prepared(kind: str, folder: Path, registry: LoopbackRegistry) -> Transport:
         registry.put_image("app", tag=tag, layers=(tag.encode(),))
 
     def bring() -> Path:
-        copied = run_process(["copy", *(f"{registry.host}/app:{tag}" for tag in TAGS), str(folder / "copy")])
+        copied = run_here(["copy", *(f"{registry.host}/app:{tag}" for tag in TAGS), str(folder / "copy")])
         assert copied.code == 0, copied
         return folder / "copy"
 

@@ -24,7 +24,7 @@ from airgap.trust.directory import TrustDirectory
 from airgap.trust.snapshots import swap as swapping
 from airgap.trust.snapshots.swap import StagedSwap
 from tests.support.command import run_here
-from tests.support.snapshots import Ground, fresh, tree_of
+from tests.support.snapshots import LATER, Ground, fresh, tree_of
 
 SLOW = bool(os.environ.get("AIRGAP_SLOW"))
 SECOND = re.compile(r"crls/.+-[0-9a-f]{12}\.crl")
@@ -71,6 +71,8 @@ class Prepared:
         fresh(self.side, folder / "keep" / "side")
         assert self.ground.apply(self.target).applied
         self.new = tree_of(self.ground.site)
+        self._completed: set[tuple[object, ...]] = set()
+        """Repaired states from which another apply completed: the same state needs no second one."""
         assert self.old != self.new
 
     def reset(self) -> None:
@@ -88,9 +90,12 @@ class Prepared:
         assert there
         assert not swap.next.exists()
         assert sorted(path.name for path in self.side.iterdir()) == ["previous"]
-        outcome = self.ground.apply(self.target)
-        assert outcome.applied or outcome.in_force
-        assert self._which(tree_of(self.ground.site)) == "new"
+        state = tuple(sorted((*_all_of(self.ground.site), *_all_of(self.side))))
+        if state not in self._completed:
+            outcome = self.ground.apply(self.target)
+            assert outcome.applied or outcome.in_force
+            assert self._which(tree_of(self.ground.site)) == "new"
+            self._completed.add(state)
         return there
 
     def _which(self, tree: dict[str, bytes]) -> str:
@@ -104,6 +109,13 @@ class Prepared:
             return {name: data for name, data in of.items() if name not in left_out}
 
         return "new" if rest(tree) == rest(self.new) else ""
+
+
+def _all_of(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Everything below a folder, a folder as one without content; but the marker of what a reader may have begun."""
+    for path in folder.rglob("*"):
+        if path.name != "generation":
+            yield str(path), b"" if path.is_dir() else path.read_bytes()
 
 
 class Fuse:
@@ -161,15 +173,15 @@ def test_each_call_that_fails_leaves_the_old_or_the_new(
 
 DRIVER = """
 import os, signal, sys
+from datetime import datetime
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from datetime import timedelta
 from airgap.trust.snapshots.opened import open_snapshot
 from airgap.stages.snapshot_apply import apply_snapshot
 from airgap.verifier.snapshot_judgement import ApplyRequest
 from airgap.trust.snapshots import swap as swapping
 from airgap.trust.location import Location
-from tests.support.snapshots import LATER
+LATER = datetime.fromisoformat({later!r})
 if {plain}:
     swapping.exchange = lambda *_: False
 os.fsync = lambda _: None
@@ -193,7 +205,7 @@ print(count)
 @pytest.mark.parametrize("plain", [False, True], ids=["exchange", "two renames"])
 def test_a_killed_process_leaves_the_old_or_the_new(tmp_path: Path, plain: bool) -> None:
     prepared = Prepared(tmp_path)
-    script = DRIVER.format(root=str(ROOT), plain=plain)
+    script = DRIVER.format(root=str(ROOT), plain=plain, later=LATER.isoformat())
 
     def run(point: int) -> subprocess.CompletedProcess[str]:
         prepared.reset()

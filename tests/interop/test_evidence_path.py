@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,6 +46,12 @@ def _verify(case: dict[str, Any], layout: Path, trust: Path) -> Ran:
     return run_here(["verify", target, "--trust", str(trust), "--scope", case["scope"], *metadata, "--format", "json"])
 
 
+@cache
+def _as_made(name: str) -> Ran:
+    """With the evidence as it was made."""
+    return _verify(_case(name), CASES / name / "layout", CASES / name / "config")
+
+
 def _fetch(layout: Path, evidence: Path, trust: Path, **where: Any) -> None:
     request = FetchRequest(targets=[str(layout)], at=datetime.now(UTC), offered=[evidence], **where)
     fetch(request, trust=TrustDirectory.open(trust))
@@ -60,7 +67,7 @@ def test_fetched_evidence_gives_the_same_verdict(tmp_path: Path, name: str, wher
         _fetch(layout, CASES / name / "config", bare, into=str(layout))
     else:
         _fetch(layout, CASES / name / "config", bare, directory=bare)
-    before = _verify(case, CASES / name / "layout", CASES / name / "config")
+    before = _as_made(name)
     after = _verify(case, layout, bare)
     assert (after.code, after.document["verdict"]) == (before.code, before.document["verdict"]), after
     assert after.checks == before.checks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -20,6 +21,7 @@ from tests.support.evidence import MemoryEvidence, spoilt
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Issued, Pki, issue, key_identifier
 
+SLOW = bool(os.environ.get("AIRGAP_SLOW"))
 URL = "http://crl.example/a"
 LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": [URL], "ocsp_urls": ["http://ocsp.example"]})
 CA = LEAF.chain[1]
@@ -38,11 +40,11 @@ def verdict(piece: bytes, kind: str, *, trusted: bool = True) -> str:
     return "good"
 
 
-def damaged(piece: bytes) -> Iterator[tuple[int, bytes]]:
-    """Each byte with one of two bits flipped; which two goes round, so that all eight are flipped."""
+def damaged(piece: bytes, first: int) -> Iterator[tuple[int, bytes]]:
+    """Each byte with one bit flipped; which one goes round from `first`, so that all eight are flipped."""
     for place in range(len(piece)):
-        for change in (1 << place % 8, 1 << (place + 3) % 8):
-            yield place, piece[:place] + bytes([piece[place] ^ change]) + piece[place + 1 :]
+        for bit in range(8) if SLOW else [(place + first) % 8]:
+            yield place, piece[:place] + bytes([piece[place] ^ 1 << bit]) + piece[place + 1 :]
 
 
 def test_a_good_response_with_a_damaged_signature_leaves_it_open() -> None:
@@ -72,9 +74,11 @@ PIECES = {
 
 @pytest.mark.parametrize("name", PIECES)
 def test_no_changed_byte_hides_a_revocation(name: str) -> None:
+    """The same field of two pieces gets different bits flipped."""
     kind, piece = PIECES[name]
     assert verdict(piece, kind) == "revocation.revoked"
-    assert [place for place, changed in damaged(piece) if verdict(changed, kind) == "good"] == []
+    first = 3 * list(PIECES).index(name)
+    assert [place for place, changed in damaged(piece, first) if verdict(changed, kind) == "good"] == []
 
 
 @pytest.mark.parametrize("name", ["crl", "newer-crl"])
