@@ -16,9 +16,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from airgap.plugin.host import Plugin
+if TYPE_CHECKING:  # an executable does without it, and starts in half the time
+    from airgap.plugin.host import Plugin
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 RAW: Final = "SIGNATURE_GENERATOR.RAW"
@@ -90,6 +91,8 @@ def fake(behaviour: Behaviour) -> Plugin:
 
     def call(command: str, request: bytes, _seconds: float) -> bytes:
         return answer(behaviour, command, json.loads(request)).encode()
+
+    from airgap.plugin.host import Plugin
 
     return Plugin(behaviour.name, call)
 
