@@ -61,18 +61,10 @@ class PluginSigner:
     def __init__(self, plugin: Plugin, key: PluginKey, algorithm: Algorithm) -> None:
         self._plugin = plugin
         self._key = key
-        self._algorithm = algorithm
-        self._chain: tuple[Certificate, ...] = ()
-
-    @property
-    def algorithm(self) -> Algorithm:
+        self.algorithm: Final = algorithm
         """What the key demands, as the plugin described it."""
-        return self._algorithm
-
-    @property
-    def chain(self) -> tuple[Certificate, ...]:
+        self.chain: tuple[Certificate, ...] = ()
         """Leaf first, root last; empty before the first signature."""
-        return self._chain
 
     def sign(self, message: bytes) -> bytes:
         """The signature value over `message`, verified under the key of the plugin's first certificate.
@@ -81,7 +73,7 @@ class PluginSigner:
         """
         answer = self._plugin.generate_signature(
             SignatureRequest(
-                key_id=self._key.key_id, algorithm=self._algorithm, payload=message, config=self._key.config
+                key_id=self._key.key_id, algorithm=self.algorithm, payload=message, config=self._key.config
             )
         )
         name, command = self._plugin.name, Command.SIGN.value
@@ -90,19 +82,19 @@ class PluginSigner:
         except Rejected as error:
             raise _wrong_answer(name, command, f"gave a certificate chain that cannot be read: {error}") from None
         leaf = chain[0]
-        if leaf.algorithm is not self._algorithm:
+        if leaf.algorithm is not self.algorithm:
             raise _wrong_answer(
                 name,
                 command,
                 f"signed with a key {leaf.key_name}, but described the key {safe(self._key.key_id, limit=128)!r} as "
-                f"{self._algorithm.key_spec}",
+                f"{self.algorithm.key_spec}",
             )
         try:
             check_code_signing_chain(chain)
         except Rejected as error:
             raise PluginError(name, f"its certificate chain breaks a rule: {error}", command=command) from None
         try:
-            algorithms.verify(self._algorithm, leaf.public_key, answer.value, message)
+            algorithms.verify(self.algorithm, leaf.public_key, answer.value, message)
         except Rejected:
             raise _wrong_answer(
                 name,
@@ -110,9 +102,9 @@ class PluginSigner:
                 "gave a signature value that does not verify: it signed other bytes than it was given, or with another "
                 f"key than that of its certificate {safe(leaf.subject_text)!r}",
             ) from None
-        if self._chain and chain != self._chain:
+        if self.chain and chain != self.chain:
             raise _wrong_answer(name, command, "signs with another certificate chain than a moment ago")
-        self._chain = tuple(chain)
+        self.chain = tuple(chain)
         return answer.value
 
 

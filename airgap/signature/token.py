@@ -72,43 +72,33 @@ class TokenSigner:
     def __init__(self, key: TokenUri, chain: tuple[Certificate, ...], pin: bytes, library: Path) -> None:
         """Nothing of the token is touched yet. Raises UsageError where the certificate's key may not sign."""
         self._key = key
-        self._chain = chain
         self._pin = pin
         self._library = library
-        self._algorithm = demanded_algorithm(chain[0])
-
-    @property
-    def algorithm(self) -> Algorithm:
-        """What the key demands, by the signing certificate."""
-        return self._algorithm
-
-    @property
-    def chain(self) -> tuple[Certificate, ...]:
+        self.chain: Final = chain
         """Leaf first, root last."""
-        return self._chain
+        self.algorithm: Final = demanded_algorithm(chain[0])
+        """What the key demands, by the signing certificate."""
 
     def sign(self, message: bytes) -> bytes:
         """The signature value over `message`, which is hashed here. Raises SigningError, UsageError."""
         # A token's library uses OpenSSL, too, and leaves errors in the queue of the thread that calls it, where TLS
         # would take them for its own. So it gets a thread that does nothing else.
         with ThreadPoolExecutor(1) as thread:
-            value = thread.submit(self._sign, digest(self._algorithm.hash_name, message)).result()
+            value = thread.submit(self._sign, digest(self.algorithm.hash_name, message)).result()
         try:
-            algorithms.verify(self._algorithm, self._chain[0].public_key, value, message)
+            algorithms.verify(self.algorithm, self.chain[0].public_key, value, message)
         except Rejected:
-            subject = safe(self._chain[0].subject_text)
+            subject = safe(self.chain[0].subject_text)
             raise SigningError(f"{self._key} is not the key of the first certificate ({subject})") from None
         return value
 
     def _sign(self, hashed: bytes) -> bytes:
         with self._private_key() as key:
             # first: some libraries crash if a key is used as another kind of key
-            if key.key_type.name != self._algorithm.family:
+            if key.key_type.name != self.algorithm.family:
                 kind = key.key_type.name
-                raise SigningError(
-                    f"{self._key} is of the kind {kind}, its certificate is for {self._algorithm.family}"
-                )
-            return bytes(key.sign(hashed, **_mechanism(self._algorithm)))
+                raise SigningError(f"{self._key} is of the kind {kind}, its certificate is for {self.algorithm.family}")
+            return bytes(key.sign(hashed, **_mechanism(self.algorithm)))
 
     @contextmanager
     def _private_key(self) -> Iterator[Any]:

@@ -187,7 +187,7 @@ class _Verification:
             if root.descriptor in alone:
                 self._report_evidence(content(root.descriptor), text)
             else:
-                self._artifacts.append(self._judge.artifact(target, root, content(root.descriptor), self._earlier))
+                self._artifacts.append(self._judge.artifact(target, root, content, self._earlier))
         self._report_entries(target, text)
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -72,8 +72,8 @@ class LayoutJudge:
         self._judged: Final[dict[Descriptor, tuple[Statement, ReferrerOutcome]]] = {}
         """The judged attachments, with the last applied statement."""
 
-    def artifact(self, target: Target, root: Root, content: ContentReport | None, earlier: Earlier) -> ArtifactOutcome:
-        """The outcome of one artifact of this layout, whose content was checked."""
+    def artifact(self, target: Target, root: Root, content: Contents, earlier: Earlier) -> ArtifactOutcome:
+        """The outcome of one artifact of this layout; its content is hashed while its signatures are judged."""
         policy: AppliedPolicy | None = None
         unjudged: Problem | None = None
         signatures: tuple[SignatureOutcome, ...] = ()
@@ -83,15 +83,7 @@ class LayoutJudge:
         aliases = tuple(dict.fromkeys((*root.aliases, *target.graph.docker_names(root))))
         named = Named(scope=None, origin=None)
         try:
-            named = name_artifact(
-                scope=self._request.scope,
-                typed=earlier.typed or target.reference.tag,
-                called=root.called,
-                entries=target.graph.entry_names(root),
-                loaded=target.graph.docker_names(root),
-                tags=(*root.tags, *aliases),
-                recorded=[record.name for record in records],
-            )
+            named = self._named(target, root, aliases, records, earlier)
             warnings += [named.note] if named.note else []
             chosen = choose_statement(self._policy, named)
             warnings += [chosen.note] if chosen.note else []
@@ -119,11 +111,25 @@ class LayoutJudge:
             left_behind=_left_behind(target, root.descriptor, record, warnings),
             policy=policy,
             unjudged=unjudged,
-            content=content,
+            content=content(root.descriptor),
             signatures=signatures,
             referrers=referrers,
             warnings=tuple(warnings),
-            near=NearbySignatures() if signatures or unjudged else self._nearby.of(root.descriptor, _named(root)),
+            near=NearbySignatures() if signatures or unjudged else self._nearby.of(root.descriptor, _shown(root)),
+        )
+
+    def _named(
+        self, target: Target, root: Root, aliases: tuple[str, ...], records: Sequence[Record], earlier: Earlier
+    ) -> Named:
+        """The repository that the artifact is from, as far as it is known. Raises Rejected."""
+        return name_artifact(
+            scope=self._request.scope,
+            typed=earlier.typed or target.reference.tag,
+            called=root.called,
+            entries=target.graph.entry_names(root),
+            loaded=target.graph.docker_names(root),
+            tags=(*root.tags, *aliases),
+            recorded=[record.name for record in records],
         )
 
     def contents(self, target: Target, roots: Iterable[Root]) -> Contents:
@@ -205,7 +211,7 @@ def judged_roots(target: Target) -> tuple[Root, ...]:
     return target.graph.roots() if target.is_whole and target.graph.problems else target.roots()
 
 
-def _named(root: Root) -> str:
+def _shown(root: Root) -> str:
     """The name of an artifact in messages."""
     name = root.called or next(iter((*root.tags, *root.aliases)), None)
     return safe(name, limit=160) if name else str(root.descriptor.digest)
