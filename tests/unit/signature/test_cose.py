@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
-from airgap.errors import Rejected
-from airgap.signature.envelope import parse_envelope, verify_signature
-from airgap.signature.model import Envelope
-from tests.support import envelopes
+from tests.support import envelopes, parsed_envelopes
 from tests.support.envelopes import (
     AGENT,
     COSE,
@@ -27,22 +25,12 @@ from tests.support.envelopes import (
 )
 from tests.support.pki import Pki
 
+accepted = partial(parsed_envelopes.accepted, COSE)
+refused = partial(parsed_envelopes.refused, COSE)
+
 LEAF = Pki().code_chain()
 GOOD = cose(LEAF)
 CHAIN = [issued.der for issued in LEAF.chain]
-
-
-def accepted(raw: bytes) -> Envelope:
-    envelope = parse_envelope(COSE, raw)
-    verify_signature(envelope)
-    return envelope
-
-
-def refused(raw: bytes, reason: str = "envelope.malformed") -> str:
-    with pytest.raises(Rejected) as caught:
-        accepted(raw)
-    assert caught.value.reason == reason
-    return str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -5,32 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
 
 from airgap.errors import Rejected
-from airgap.signature.envelope import parse_envelope, verify_signature
-from airgap.signature.model import Envelope
-from tests.support import envelopes
+from airgap.signature.envelope import parse_envelope
+from tests.support import envelopes, parsed_envelopes
 from tests.support.envelopes import AGENT, EXPIRES_AT, EXPIRY, JWS, REMOVED, SCHEME, SIGNING_TIME, TIMESTAMP, b64, jws
 from tests.support.pki import Pki
 
+accepted = partial(parsed_envelopes.accepted, JWS)
+refused = partial(parsed_envelopes.refused, JWS)
+
 LEAF = Pki().code_chain()
 GOOD = jws(LEAF)
-
-
-def accepted(raw: bytes) -> Envelope:
-    envelope = parse_envelope(JWS, raw)
-    verify_signature(envelope)
-    return envelope
-
-
-def refused(raw: bytes, reason: str = "envelope.malformed") -> str:
-    with pytest.raises(Rejected) as caught:
-        accepted(raw)
-    assert caught.value.reason == reason
-    return str(caught.value)
 
 
 def test_the_signing_input_is_what_was_transmitted() -> None:
