@@ -18,6 +18,7 @@ from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.revocation.combined import CombinedEvidence
+from airgap.revocation.evidence_directory import OCSP
 from airgap.signature.stamped_evidence import evidence_of
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
@@ -174,16 +175,18 @@ class SnapshotJudgement:
 
     def _from_the_future(self) -> Iterator[Problem]:
         """Refuses unsigned evidence from the future: it would make the clock of this machine look wrong for years."""
-        at = self._request.at
-        for piece in self._snapshot.coverage if self._accepted is None else ():
-            if piece.this_update > at + limits.CLOCK_SKEW:
-                kind = "ocsp" if piece.kind == "ocsp" else "crl"
-                yield Problem.of(
-                    Rejected(
-                        f"revocation.{kind}.future",
-                        f"{safe(piece.file)} says that it was made at {iso(piece.this_update)}, after {iso(at)}",
-                    )
-                )
+        if self._accepted is not None:
+            return
+        made = {piece.file: piece.this_update for piece in self._snapshot.coverage}
+        for response in self._evidence.all_ocsp():
+            name, produced = f"{OCSP}/{response.name}", response.response.produced_at
+            made[name] = max(made.get(name, produced), produced)
+        clock = self._request.clock
+        for name, moment in made.items():
+            if moment > clock + limits.CLOCK_SKEW:
+                kind = "ocsp" if name.startswith(f"{OCSP}/") else "crl"
+                text = f"{safe(name)} says that it was made at {iso(moment)}, and the clock says {iso(clock)}"
+                yield Problem.of(Rejected(f"revocation.{kind}.future", text))
 
     def _unusable(self) -> Iterator[Problem]:
         """The problems that `apply` would find only in the new tree, so that verify reports them, too."""

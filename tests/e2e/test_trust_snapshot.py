@@ -32,6 +32,7 @@ from tests.support.command import Ran, run_here
 from tests.support.crls import crl
 from tests.support.evidence import spoilt
 from tests.support.keyring import key
+from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Issued, Pki, issue
 from tests.support.scenario import SIGNING_CRL, chain_with_crls, good_crls
 from tests.support.snapshots import LATER, Ground, tree_of
@@ -227,6 +228,19 @@ class TestEvidenceAlone:
         """It would make every later verification say that the clock is wrong."""
         target = ground.packed(evidence_only=True, signed=False)
         assert reasons(ground.apply(target, at=AT - timedelta(days=3))) == ["revocation.crl.future"]
+
+    def test_the_future_of_unsigned_evidence_begins_at_the_clock(self, ground: Ground) -> None:
+        """A later moment that was named took it in, and so did an earlier thisUpdate beside producedAt."""
+        later = LATER + timedelta(days=9)
+        (ground.packer / "crls/b.crl").write_bytes(crl(ground.leaf.root, this_update=later))
+        target = ground.packed(evidence_only=True, signed=False)
+        assert reasons(ground.apply(target, at=later, clock=LATER)) == ["revocation.crl.future"]
+        assert ground.apply(target, at=LATER, clock=later).applied
+        (ground.packer / "crls/b.crl").unlink()
+        (ground.packer / "ocsp").mkdir()
+        (ground.packer / "ocsp/a.ors").write_bytes(ocsp_response(ground.leaf, this_update=AT, produced_at=later))
+        target = ground.packed("other", evidence_only=True, signed=False)
+        assert reasons(ground.apply(target)) == ["revocation.ocsp.future"]
 
     def test_a_config_that_lists_absent_evidence_is_malformed(
         self, ground: Ground, monkeypatch: pytest.MonkeyPatch
