@@ -242,7 +242,7 @@ def _status(
     judge: RevocationJudge, strict: RevocationJudge, asked: CertificateToCheck
 ) -> tuple[Status, tuple[EvidenceUse, ...], str | None, str]:
     certificate, issuer = asked.certificate, asked.issuer
-    names_none = not certificate.ocsp_urls and not certificate.names_crls
+    names_none = not certificate.names_a_source
     if issuer is None and names_none:
         return Status.NOTHING, (), None, ""
     if issuer is None:

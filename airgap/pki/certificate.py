@@ -96,6 +96,11 @@ class Certificate:
         """
         return bool(self.distribution_points or self.freshest_crl)
 
+    @property
+    def names_a_source(self) -> bool:
+        """Whether it names CRLs or a responder: others are not asked about (REV-1)."""
+        return self.names_crls or bool(self.ocsp_urls)
+
     def begins_after(self, moment: datetime) -> bool:
         """Whether the validity period begins after this moment. Its first second belongs to it (RFC 5280, 4.1.2.5)."""
         return moment < self.not_before

@@ -60,7 +60,7 @@ class ClearingEvidence:
         evidence has it on hold.
         """
         certificate = query.certificate
-        if not certificate.ocsp_urls and not certificate.names_crls:  # REV-1: such a certificate is not checked
+        if not certificate.names_a_source:  # REV-1: such a certificate is not checked
             status = "good (names no way to ask)"
             subject = safe(certificate.subject_text)
             return ClearingAnswer(
@@ -116,7 +116,7 @@ class ClearingEvidence:
 
     def newest_in_targets(self, query: RevocationQuery) -> NewestInTargets | None:
         """The newest evidence outside of the trust directory that is compared with the clock."""
-        if not query.certificate.ocsp_urls and not query.certificate.names_crls:
+        if not query.certificate.names_a_source:
             return None
         found = ((file, dated) for file, dated in self._dated(query) if not file.trusted)
         for file, dated in sorted(found, key=lambda item: item[1].this_update, reverse=True):

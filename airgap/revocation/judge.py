@@ -33,6 +33,7 @@ from airgap.revocation.use import (
     EvidenceInTarget,
     EvidenceUse,
     FoundInTargets,
+    NewestInTargets,
     TargetAnswer,
     TargetStatement,
 )
@@ -106,17 +107,7 @@ class RevocationJudge:
 
     def in_targets(self, chain: Sequence[Certificate], *, kind: ChainKind) -> FoundInTargets:
         """Evidence of a target about `chain`: a later judgement without the target must know it."""
-        found = [self._find_in_targets(query) for query in self._queries(chain, kind, None)]
-        newest = max(
-            (item for each in found for item in each.newest),
-            key=lambda item: (item.this_update, item.name),
-            default=None,
-        )
-        return FoundInTargets(
-            statements=_each_once(item for each in found for item in each.statements),
-            answers=tuple(item for each in found for item in each.answers),
-            newest=(newest,) if newest else (),
-        )
+        return _joined([self._find_in_targets(query) for query in self._queries(chain, kind, None)])
 
     def _find_in_targets(self, query: RevocationQuery) -> FoundInTargets:
         if query not in self._found:
@@ -130,11 +121,14 @@ class RevocationJudge:
 
     def unproven_in_targets(self, certificates: Sequence[Certificate], *, kind: ChainKind) -> FoundInTargets:
         """The same for certificates without a proven chain; a machine with their issuers can check it."""
-        lost = self._clearing.lost
-        return FoundInTargets(
-            statements=_each_once(said for item in certificates for said in self._in_targets.find_unproven(item, kind)),
-            answers=tuple(answer for item in certificates for answer in lost.unproven_in_targets(item, kind)),
-        )
+        return _joined([self._find_unproven(item, kind) for item in certificates])
+
+    def _find_unproven(self, certificate: Certificate, kind: ChainKind) -> FoundInTargets:
+        statements = tuple(self._in_targets.find_unproven(certificate, kind, self._moment.judged))
+        answers = self._clearing.lost.unproven_in_targets(certificate, kind)
+        named = [*(said.evidence for said in statements if not said.responder), *(item.evidence for item in answers)]
+        made = [NewestInTargets(item.name, item.kind, kind, item.this_update) for item in named if item.fingerprint]
+        return FoundInTargets(statements, answers, tuple(made) if certificate.names_a_source else ())
 
     def unanswered(
         self,
@@ -358,6 +352,17 @@ def _lifts(answer: ClearingAnswer, hold: RevocationStatement | EvidenceInTarget)
         if known and file.facts.issued < max(known):
             return True
     return answer.since is not None and hold.this_update < answer.since
+
+
+def _joined(found: Sequence[FoundInTargets]) -> FoundInTargets:
+    """What was found about each certificate of a chain."""
+    made = (item for each in found for item in each.newest)
+    newest = max(made, key=lambda item: (item.this_update, item.name), default=None)
+    return FoundInTargets(
+        statements=_each_once(item for each in found for item in each.statements),
+        answers=tuple(item for each in found for item in each.answers),
+        newest=(newest,) if newest else (),
+    )
 
 
 def _each_once(said: Iterable[TargetStatement]) -> tuple[TargetStatement, ...]:

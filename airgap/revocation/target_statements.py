@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from airgap.errors import FormatError, Undecided
+from airgap.pki.extensions import authority_key
 from airgap.revocation.condemning import CondemningEvidence
-from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
+from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile, UnreadableEvidence
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery
 from airgap.revocation.use import EvidenceInTarget, TargetStatement
 
@@ -41,8 +42,11 @@ class StatementsInTargets:
             for said in self._of_one(replace(query, certificate=delegate)):
                 yield _of_responder(said, query.certificate, delegate)
 
-    def find_unproven(self, certificate: Certificate, chain: ChainKind) -> Iterator[TargetStatement]:
+    def find_unproven(self, certificate: Certificate, chain: ChainKind, judged: datetime) -> Iterator[TargetStatement]:
         """The same without proof, for a certificate whose issuer is not proven."""
+        keys = filter(None, [authority_key(certificate.extensions)])
+        unread = self._evidence.unread(certificate.issuer, frozenset(keys), frozenset())
+        yield from _beyond_bounds(certificate, chain, unread, judged)
         yield from self._unproven_of_one(certificate, chain)
         for delegate in self._delegates(certificate):
             for said in self._unproven_of_one(delegate, chain):
@@ -54,11 +58,7 @@ class StatementsInTargets:
 
     def _of_one(self, query: RevocationQuery) -> Iterator[TargetStatement]:
         certificate = query.certificate
-        for item in self._condemning.unread(query):
-            if item.in_target:
-                made = query.moment.judged
-                evidence = EvidenceInTarget(item.name, "", "crl", query.chain, certificate.fingerprint, made)
-                yield TargetStatement(evidence=evidence, is_hold=False)
+        yield from _beyond_bounds(certificate, query.chain, self._condemning.unread(query), query.moment.judged)
         for file in self._evidence.crls(query.issuer.subject):
             if not file.trusted:
                 with suppress(FormatError, Undecided):
@@ -83,6 +83,15 @@ class StatementsInTargets:
             if not ocsp.trusted:
                 singles = [single for single in ocsp.response.responses if single.serial == certificate.serial]
                 yield from _answered(certificate, chain, ocsp, singles)
+
+
+def _beyond_bounds(
+    certificate: Certificate, chain: ChainKind, unread: Iterable[UnreadableEvidence], judged: datetime
+) -> Iterator[TargetStatement]:
+    for item in unread:
+        if item.in_target:
+            evidence = EvidenceInTarget(item.name, "", "crl", chain, certificate.fingerprint, judged)
+            yield TargetStatement(evidence=evidence, is_hold=False)
 
 
 def _of_responder(said: TargetStatement, certificate: Certificate, delegate: Certificate) -> TargetStatement:

@@ -18,7 +18,7 @@ from airgap.parse.time import iso
 from airgap.revocation.judge import RevocationJudge
 from tests.support.clock import set_clock
 from tests.support.command import Ran, run_here
-from tests.support.crls import crl, entry, scope
+from tests.support.crls import crl, entry, many, scope
 from tests.support.evidence import evidence_artifact, rewrite_signature_manifests, take_evidence_out
 from tests.support.extensions import UNKNOWN_CRITICAL
 from tests.support.ocsp import Status, ocsp_response
@@ -359,6 +359,42 @@ def test_keeps_evidence_about_a_timestamping_authority_trusted_later(tmp_path: P
     assert run_here(arguments).code == 14
     shutil.rmtree(written.layout)
     assert run_here(arguments).code == 15
+
+
+@pytest.mark.parametrize("kind", ["future", "large"])
+def test_keeps_what_leaves_a_timestamping_authority_open_that_is_trusted_later(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What proves a wrong clock, and what is more than is read, was not remembered without a proven chain."""
+    tsa = Pki().tsa_chain(tsa={"crl_urls": ["http://crl.example/tsa.crl"]})
+    issuer = tsa.chain[1]
+    scene = Scene()
+    scene.sign_with(Pki().code_chain(depth=2, leaf={"not_after": AT + DAY}))
+    scene.timestamp(tsa, verify="afterCertExpiry")
+    scene.crls = {"tsa.crl": crl(issuer, number=1)}
+    data = crl(issuer, number=2, this_update=AT + 9 * DAY)
+    if kind == "large":
+        data = crl(issuer, number=2, this_update=AT, entries=many(99))
+        monkeypatch.setattr(limits, "CRL_BYTES", len(data) - 1)
+    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, data)))]
+    written = scene.write(tmp_path)
+    trust = ["--trust", str(written.trust)]
+    (policy,) = written.trust.glob("trustpolicy*.json")
+    later = policy.read_text()
+    policy.write_text(later.replace('"tsa:harbour"', '"ca:harbour"'))
+    report = tmp_path / "report.json"
+    set_clock(monkeypatch, AT)
+    first = run_here(["verify", written.target, *trust, "--scope", REPOSITORY, "--report", str(report)])
+    assert first.code == 0, first
+    policy.write_text(later)
+    set_clock(monkeypatch, AT + 2 * DAY)
+    assert run_here(["recheck", str(report), *trust]).code == 15
+    shutil.rmtree(written.layout)
+    ran = run_here(["recheck", str(report), *trust, "--format", "json"])
+    assert ran.code == 15, ran
+    if kind == "future":
+        set_clock(monkeypatch, AT + 10 * DAY)
+        assert run_here(["recheck", str(report), *trust]).code == 0
 
 
 @GONE
