@@ -25,7 +25,7 @@ from airgap.pki.crl_entries import RevokedEntry, RevokedList
 from airgap.pki.crl_facts import CRL_NUMBER, DELTA_CRL_INDICATOR, VERSION, CrlFacts, CrlParts
 from airgap.pki.crl_pem import crl_der
 from airgap.pki.crl_scope import ISSUING_DISTRIBUTION_POINT, Scope
-from airgap.pki.distinguished_names import name_text, read_name, same_name
+from airgap.pki.distinguished_names import name_text, read_maker, same_name
 from airgap.pki.extensions import AUTHORITY_KEY_IDENTIFIER, FRESHEST_CRL, ISSUER_ALTERNATIVE_NAME, DistributionPoint
 from airgap.pki.native import guarded
 from airgap.reasons import MADE_SO
@@ -69,7 +69,7 @@ class Crl(CrlFacts):
         return cls(
             **parts.facts(),
             der=parts.data,
-            issuer_text=name_text(read_name(parts.issuer, "crl.issuer")),
+            issuer_text=name_text(read_maker(parts.issuer, "crl.issuer")),
             scope=parts.said.scope,
             freshest=parts.said.freshest,
             critical_extensions=frozenset(item.oid for item in parts.extensions.values() if item.critical),

@@ -8,7 +8,7 @@ from airgap import limits
 from airgap.errors import FormatError
 from airgap.parse import der
 from airgap.pki.crl_pem import crl_der
-from airgap.pki.distinguished_names import name_text, read_name
+from airgap.pki.distinguished_names import name_text, read_maker
 from airgap.pki.extensions import AUTHORITY_KEY_IDENTIFIER, read_authority_key
 
 _KEY_BYTES: Final = 80
@@ -31,7 +31,7 @@ def claimed_issuer(data: bytes) -> bytes | None:
         name = der.element_at(data, element.end, len(data)).expect(der.SEQUENCE, "crl.issuer")
         if len(name.value) > limits.CRL_FRAME_BYTES:
             return None
-        said = name_text(read_name(name, "crl.issuer"))
+        said = name_text(read_maker(name, "crl.issuer"))
     except FormatError:
         return None
     return name.raw if said.isprintable() else None  # zeros in it are damage

@@ -20,7 +20,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from airgap.errors import FormatError, Undecided
 from airgap.hashing import short_hash
 from airgap.parse import der
-from airgap.pki.distinguished_names import parse_name, same_name
+from airgap.pki.distinguished_names import parse_maker, same_name
 from airgap.pki.extensions import Extension, read_extensions
 from airgap.pki.native import guarded
 from airgap.pki.revoked import CERTIFICATE_ISSUER, INVALIDITY_DATE, REASON_CODE, read_invalidity_date, read_reason
@@ -236,7 +236,7 @@ def _issuer_name(value: bytes) -> bytes | None:
         names = der.read(value, "certificateIssuer").expect(der.SEQUENCE, "certificateIssuer").children()
         directory = [name.only("certificateIssuer").raw for name in names if name.tag == der.context(4)]
         for raw in directory:
-            parse_name(raw, where="certificateIssuer")
+            parse_maker(raw, where="certificateIssuer")
     except FormatError:
         return None
     return directory[0] if len(directory) == 1 else None

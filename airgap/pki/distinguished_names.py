@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -48,20 +49,39 @@ class Attribute(NamedTuple):
 
 
 Rdn = tuple[Attribute, ...]
+_Reader = Callable[[der.Element, str], str]
+"""Reads a string of a Name. Raises FormatError."""
 
 
 def parse_name(raw: bytes, *, where: str = "name") -> tuple[Rdn, ...]:
-    """The relative distinguished names of a DER Name, in their order.
-
-    Strings are read as the reference reads them: UTF8String, PrintableString (with its common abuses `*` and `&`),
-    NumericString, IA5String, BMPString and T61String as Latin-1. Raises FormatError for anything else.
-    """
+    """The relative distinguished names of a DER Name that stands alone; see `read_name`."""
     return read_name(der.read(raw, where), where)
 
 
 def read_name(element: der.Element, where: str) -> tuple[Rdn, ...]:
-    """Like `parse_name`, for a Name inside a larger structure."""
-    return tuple(_rdn(item, where) for item in element.expect(der.SEQUENCE, where).walk())
+    """The relative distinguished names of a Name in a certificate, in their order.
+
+    Strings are read as the reference reads them: UTF8String, PrintableString (with its common abuses `*` and `&`),
+    NumericString, IA5String, BMPString and T61String as Latin-1. Raises FormatError for anything else.
+    """
+    return _rdns(element, where, string_value)
+
+
+def read_maker(element: der.Element, where: str) -> tuple[Rdn, ...]:
+    """The same of the maker of evidence, where the key is the proof: also UniversalString, and any character.
+
+    A CA writes its name in another string type in its CRLs, and some write characters that this type does not have.
+    """
+    return _rdns(element, where, _any_text)
+
+
+def parse_maker(raw: bytes, *, where: str = "name") -> tuple[Rdn, ...]:
+    """The same of a DER Name that stands alone."""
+    return read_maker(der.read(raw, where), where)
+
+
+def _rdns(element: der.Element, where: str, text: _Reader) -> tuple[Rdn, ...]:
+    return tuple(_rdn(item, where, text) for item in element.expect(der.SEQUENCE, where).walk())
 
 
 def name_text(rdns: tuple[Rdn, ...]) -> str:
@@ -81,7 +101,7 @@ def same_name(one: bytes, other: bytes) -> bool:
 def name_key(raw: bytes) -> tuple[object, ...]:
     """A value that is equal for names that are equal by RFC 5280, 7.1; see `same_name`."""
     try:
-        return tuple(_rdn_key(rdn) for rdn in parse_name(raw))
+        return tuple(_rdn_key(rdn) for rdn in parse_maker(raw))
     except FormatError:
         return (raw,)
 
@@ -92,7 +112,7 @@ def relative_name_key(issuer: bytes, relative: bytes) -> tuple[object, ...]:
     RFC 5280, 4.2.1.13: the fragment is appended to the name of the CRL issuer.
     """
     try:
-        below = _rdn_key(tuple(_attribute(item, "name") for item in der.read(relative, "name").walk()))
+        below = _rdn_key(tuple(_attribute(item, "name", _any_text) for item in der.read(relative, "name").walk()))
     except FormatError:
         return (issuer, relative)
     return (*name_key(issuer), below)
@@ -104,26 +124,44 @@ def _rdn_key(rdn: Rdn) -> tuple[tuple[str, str], ...]:
 
 def _folded(text: str) -> str:
     """String preparation (RFC 4518), the part that names in certificates need."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    visible = _INVISIBLE.sub("", text)
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible).casefold())
     return " ".join(folded.split())
 
 
-def _rdn(element: der.Element, where: str) -> Rdn:
-    attributes = tuple(_attribute(item, where) for item in element.expect(der.SET, where).walk())
+_INVISIBLE: Final = re.compile(
+    "[\u00ad\u034f\u1806\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2063\ufe00-\ufe0f\ufeff]"
+)
+"""Characters that RFC 4518 (2.2) maps to nothing."""
+
+
+def _rdn(element: der.Element, where: str, text: _Reader) -> Rdn:
+    attributes = tuple(_attribute(item, where, text) for item in element.expect(der.SET, where).walk())
     if not attributes:
         raise FormatError("has a relative name without attributes", where=where)
     return attributes
 
 
-def _attribute(element: der.Element, where: str) -> Attribute:
+def _attribute(element: der.Element, where: str, text: _Reader) -> Attribute:
     fields = element.fields(where)
     oid = fields.any("type").oid(where)
-    text = string_value(fields.any("value"), where)
+    said = text(fields.any("value"), where)
     fields.end()
-    return Attribute(oid, text)
+    return Attribute(oid, said)
 
 
-_UTF8, _NUMERIC_STRING, _PRINTABLE_STRING, _T61, _IA5, _BMP = 0x0C, 0x12, 0x13, 0x14, 0x16, 0x1E
+_UTF8, _NUMERIC_STRING, _PRINTABLE_STRING, _T61, _IA5, _UNIVERSAL, _BMP = 0x0C, 0x12, 0x13, 0x14, 0x16, 0x1C, 0x1E
+_ONE_BYTE: Final = {_NUMERIC_STRING, _PRINTABLE_STRING, _IA5}
+
+
+def _any_text(element: der.Element, where: str) -> str:
+    """The text of a string, whatever its characters are. Raises FormatError."""
+    try:
+        if element.tag == _UNIVERSAL:
+            return element.value.decode("utf-32-be")
+    except UnicodeDecodeError:
+        pass
+    return element.value.decode("latin-1") if element.tag in _ONE_BYTE else string_value(element, where)
 
 
 def string_value(element: der.Element, where: str) -> str:

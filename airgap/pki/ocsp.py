@@ -30,7 +30,7 @@ from airgap.pki.algorithms import (
     verify_identified,
 )
 from airgap.pki.certificate import Certificate, Offered, verify_delegated, verify_ever_issued
-from airgap.pki.distinguished_names import name_text, parse_name, same_name
+from airgap.pki.distinguished_names import name_text, parse_maker, same_name
 from airgap.pki.extensions import authority_key
 from airgap.pki.native import guarded
 from airgap.pki.single_response import SEVERITY, SingleResponse, read_known_extensions
@@ -148,7 +148,7 @@ class OcspResponse:
     def responder(self) -> str:
         """The responder that the response states, for people (not made safe)."""
         if self.responder_name is not None:
-            return name_text(parse_name(self.responder_name))
+            return name_text(parse_maker(self.responder_name))
         return f"key {(self.responder_key_hash or b'').hex()}"
 
     def find(self, certificate: Certificate, issuer: Certificate) -> SingleResponse | None:
@@ -379,7 +379,7 @@ def _responder(element: Element) -> tuple[bytes | None, bytes | None]:
     where = "ocsp.responderID"
     if element.tag == der.context(1):
         name = element.only(where).expect(der.SEQUENCE, where).raw
-        parse_name(name, where=where)
+        parse_maker(name, where=where)
         return name, None
     return None, element.expect(der.context(2), where).only(where).octets(where)
 

@@ -18,7 +18,7 @@ from airgap.errors import FormatError, Rejected, TrustMaterialError, Undecided
 from airgap.files import is_there
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
-from airgap.pki.distinguished_names import name_text, parse_name
+from airgap.pki.distinguished_names import name_text, parse_maker
 from airgap.pki.ocsp import OcspResponse
 from airgap.pki.single_response import SingleResponse
 from airgap.problem import Problem
@@ -241,7 +241,7 @@ def _crls(directory: TrustDirectory, known: Sequence[Certificate], at: datetime)
                 file=f"{CRLS}/{look.file.name}",
                 kind="delta-crl" if facts.is_delta else "crl",
                 state=state,
-                about=safe(name_text(parse_name(facts.issuer))),
+                about=safe(name_text(parse_maker(facts.issuer))),
                 number=facts.number,
                 this_update=facts.this_update,
                 next_update=facts.next_update,

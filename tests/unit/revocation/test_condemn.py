@@ -382,13 +382,13 @@ def _answer_of_another_key() -> Pile:
     return Pile(leaf, {"a": crl(former)}, {"o": answer})
 
 
-_UNIVERSAL = names.name(names.Attribute("CN", "CA".encode("utf-32-be"), 0x1C))
+_VISIBLE = names.name(names.Attribute("CN", b"CA", 0x1A))
 DOUBTFUL: dict[str, Callable[[], Pile]] = {
     "an issuer of the entry in a string type that is not known": lambda: Pile(
         LEAF,
         {
             "a": clean(this_update=AT - 2 * DAY),
-            "b": revoking(scope=scope(indirect=True), certificate_issuer=_UNIVERSAL),
+            "b": revoking(scope=scope(indirect=True), certificate_issuer=_VISIBLE),
         },
     ),
     "an answer that names the CA by its other key and in another spelling": _answer_of_another_key,
