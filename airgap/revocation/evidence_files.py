@@ -92,8 +92,10 @@ class CrlFile:
         """Whether it may list certificates of others than its issuer."""
         from airgap.pki.crl_scope import Scope
 
+        if not self.facts.raw_scope:
+            return bool(self.facts.flaw)  # its scope may be among extensions that cannot be told from each other
         try:
-            return bool(self.facts.raw_scope) and Scope.parse(self.facts.raw_scope).indirect
+            return Scope.parse(self.facts.raw_scope).indirect
         except FormatError:  # not known
             return True
 

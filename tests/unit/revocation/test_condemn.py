@@ -764,6 +764,16 @@ def test_an_indirect_crl_of_another_ca_whose_list_cannot_be_read_may_list_it(
     assert pile.reason() == reason
 
 
+@pytest.mark.parametrize(("listed", "reason"), [(True, "revocation.crl.issuer"), (False, "good")])
+def test_a_crl_of_another_ca_whose_extensions_cannot_be_read_may_be_indirect(*, listed: bool, reason: str) -> None:
+    other = issue("root", slot=3, subject=names.harbour("Other Root"))
+    twice = [Extension("1.2.3.4", b"")] * 2
+    named = entry(LEAF.serial if listed else 7, certificate_issuer=ca(LEAF).subject)
+    unread = crl(other, scope=scope(indirect=True), revoked=[named], extra=twice)
+    pile = Pile(LEAF, {"a": clean(), "b": unread}, stored=(other,))
+    assert pile.reason() == reason
+
+
 @pytest.mark.parametrize(("trusted", "reason"), [(True, "revocation.crl.issuer"), (False, "good")])
 def test_an_indirect_crl_of_another_ca_that_is_exchanged_meanwhile_may_list_it(*, trusted: bool, reason: str) -> None:
     other = issue("root", slot=3, subject=names.harbour("Other Root"))
