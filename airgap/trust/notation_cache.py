@@ -16,7 +16,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
 
 from airgap import limits
 from airgap.errors import FormatError, Undecided
@@ -29,7 +28,6 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.crl_facts import CrlFacts
 from airgap.pki.distinguished_names import same_name
-from airgap.pki.revoked import INVALIDITY_DATE, REASON_CODE
 from airgap.pki.single_response import SingleResponse
 from airgap.pki.uris import uri_key
 from airgap.revocation.clearing_crls import ALL_REASONS
@@ -37,16 +35,11 @@ from airgap.revocation.damage import contradicts, is_damaged
 from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.evidence_files import CrlFile, OcspFile
 from airgap.revocation.index import EvidenceIndex
-from airgap.revocation.query import HOLD, REMOVED
+from airgap.revocation.query import REMOVED
 from airgap.text import safe
-
-if TYPE_CHECKING:  # imported only when there is a CRL with entries
-    from cryptography import x509
+from airgap.trust.notation_view import Learned, ListedSerial, MilderError, entries_of
 
 _VERSION = 2
-_PASSING = frozenset({HOLD, REMOVED})
-_UNDERSTOOD = frozenset({REASON_CODE, INVALIDITY_DATE})
-"""Extensions of an entry that may be critical."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,80 +83,6 @@ def notation_cache(
     return _Cache(evidence, index, tuple(dict.fromkeys(known)), at).made()
 
 
-class _Listing(NamedTuple):
-    """What is said against a serial number."""
-
-    serial: int
-    is_final: bool
-    """Whether it is revoked for good; else on hold."""
-    since: datetime | None
-    """Since when its key is invalid (CRL-12): what was signed before is good. None where that is not stated."""
-
-    def covers(self, other: _Listing) -> bool:
-        """Whether it is as grave as `other`, about the same serial number."""
-        if self.is_final < other.is_final:
-            return False
-        return self.since is None or (other.since is not None and self.since <= other.since)
-
-
-class _Entry(NamedTuple):
-    """An entry of a CRL."""
-
-    serial: int
-    reason: str | None
-    revoked_at: datetime
-    since: datetime | None
-
-    @property
-    def listing(self) -> _Listing:
-        return _Listing(self.serial, self.reason != HOLD, self.since)
-
-
-class _Learned(NamedTuple):
-    """What notation learns from the CRLs for one URL."""
-
-    revoked: frozenset[int]
-    """Serial numbers that are revoked for good, whenever something was signed."""
-    others: Mapping[int, Sequence[_Listing]]
-    lifts: bool
-    """Whether a hold in them is lifted."""
-
-    def has(self, item: _Listing) -> bool:
-        """Whether notation learns of it."""
-        return item.serial in self.revoked or any(known.covers(item) for known in self.others.get(item.serial, ()))
-
-    def has_answer(self, single: SingleResponse) -> bool:
-        """Whether notation learns of what a response says against a certificate."""
-        return self.has(_Listing(single.serial, is_final=True, since=single.invalidity_date))
-
-    @classmethod
-    def of(cls, crls: Iterable[Crl]) -> _Learned:
-        """`crls` are the base CRL and its delta.
-
-        Raises _MilderError where notation would not look at all entries: it stops at one whose key became invalid after
-        the signature (CRL-12). Raises FormatError.
-        """
-        revoked: set[int] = set()
-        rest: defaultdict[int, list[_Entry]] = defaultdict(list)
-        for entry in (entry for crl in crls for entry in _entries(crl)):
-            if entry.since or entry.reason in _PASSING:
-                rest[entry.serial].append(entry)
-            else:
-                revoked.add(entry.serial)
-        others: dict[int, Sequence[_Listing]] = {}
-        lifts = False
-        for serial, entries in rest.items():
-            stop = max((entry.since for entry in entries if entry.since), default=None)
-            against = [entry for entry in entries if entry.reason != REMOVED]
-            if stop and (serial in revoked or any(entry.since is None or entry.since < stop for entry in against)):
-                raise _MilderError(f"lists the serial number {serial:x} twice, and notation may stop at the first")
-            passing = [entry for entry in entries if entry.reason in _PASSING]
-            latest = max(passing, key=lambda entry: entry.revoked_at, default=None)
-            lifts |= latest is not None and latest.reason == REMOVED
-            others[serial] = [entry.listing for entry in against if entry.reason != HOLD or entry is latest]
-        return cls(frozenset(revoked), others, lifts)
-
-
 @dataclass(frozen=True, slots=True)
 class _Chosen:
     """What notation gets for one URL."""
@@ -186,7 +105,7 @@ class _Cache:
     omissions: list[Omission] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
-    _listed: dict[str, frozenset[_Listing]] = field(default_factory=dict)
+    _listed: dict[str, frozenset[ListedSerial]] = field(default_factory=dict)
 
     def made(self) -> NotationCache:
         chosen = [found for url, files in sorted(self._by_url().items()) if (found := self._choose(url, files))]
@@ -231,7 +150,7 @@ class _Cache:
             self._check_decides(newest, url)
             self._check_says_all(found)
             self._note_unchecked(found)
-        except _MilderError as error:
+        except MilderError as error:
             self.omissions.append(Omission(file=error.file or newest.name, url=url, problem=error.problem))
             return None
         except FormatError as error:
@@ -259,21 +178,19 @@ class _Cache:
     def _check_clears(self, crl: Crl, url: str) -> None:
         """Checks that this CRL would clear every certificate that names `url` here, too."""
         if crl.version != _VERSION:
-            raise _MilderError(f"has version {crl.version}")
+            raise MilderError(f"has version {crl.version}")
         if signature_scheme(crl.signature_algorithm) is None:  # CRL-4: an accepted algorithm
-            raise _MilderError(f"is signed with {signature_text(crl.signature_algorithm)}")
+            raise MilderError(f"is signed with {signature_text(crl.signature_algorithm)}")
         if crl.flaw:
-            raise _MilderError(crl.flaw)
+            raise MilderError(crl.flaw)
         try:
             crl.check_understood()
         except Undecided as error:
-            raise _MilderError(
-                f"has a critical extension that is not understood ({error.facts['extension']})"
-            ) from None
+            raise MilderError(f"has a critical extension that is not understood ({error.facts['extension']})") from None
         if any(item.serial < 0 for item in self._said(crl)):  # the sign is missing: here it may be the other number
-            raise _MilderError("lists a negative serial number, which notation takes for that of no certificate")
+            raise MilderError("lists a negative serial number, which notation takes for that of no certificate")
         if problem := _scope_problem(crl, url):  # CRL-8: scopes count
-            raise _MilderError(f"{problem}, which notation does not look at")
+            raise MilderError(f"{problem}, which notation does not look at")
 
     def _check_decides(self, chosen: CrlFile, url: str) -> None:
         """Checks that no newer CRL of another scope would be asked here for a certificate, and leave it undecided."""
@@ -283,13 +200,13 @@ class _Cache:
             due = file.facts.next_update
             if due is None or due <= self.at:
                 stale = f"was due on {iso(due)}" if due else "names no nextUpdate"
-                raise _MilderError(f"is newer than {chosen.name}, and {stale}", file.name)
+                raise MilderError(f"is newer than {chosen.name}, and {stale}", file.name)
             if file.facts.names_delta:
                 try:
                     self._delta(file.load())
-                except _MilderError as error:
+                except MilderError as error:
                     problem = f"is newer than {chosen.name}, and needs a delta CRL: {error.problem}"
-                    raise _MilderError(problem, file.name) from None
+                    raise MilderError(problem, file.name) from None
 
     def _delta(self, base: Crl) -> tuple[CrlFile, Crl]:
         """CACHE-5: without the delta that a CRL names notation judges by the base alone."""
@@ -304,14 +221,14 @@ class _Cache:
                 break
             self._check_clears(delta, "")
             return file, delta
-        raise _MilderError("names a delta CRL, and none that fits and is not stale is available")
+        raise MilderError("names a delta CRL, and none that fits and is not stale is available")
 
     # --- revocations of the issuer ---
 
     def _check_says_all(self, found: _Chosen) -> None:
         """Checks that notation learns of every known revocation of this issuer from the exported CRLs."""
         issuer = found.base[1].issuer
-        learned = _Learned.of(found.crls)
+        learned = Learned.of(found.crls)
         for file in self.evidence.crls(issuer):
             crl = file.load()
             if crl in found.crls or (not learned.lifts and any(own.lists_all_of(crl) for own in found.crls)):
@@ -322,10 +239,10 @@ class _Cache:
                 if not learned.has(item) and (item.is_final or not _is_lifted(file, found.base[0]))
             ]
             if missing:
-                raise _MilderError(f"lists {_serials(missing)}, of which notation would not learn", file.name)
+                raise MilderError(f"lists {_serials(missing)}, of which notation would not learn", file.name)
         for ocsp, single in self._against():
             if not learned.has_answer(single) and self._may_be_of(single, issuer):
-                raise _MilderError(
+                raise MilderError(
                     f"revokes the serial number {single.serial:x}, and notation cannot read it", ocsp.name
                 )
 
@@ -342,7 +259,7 @@ class _Cache:
                 self.notes.append(
                     f"{file.name} was left out: no URL is known for it, and notation looks CRLs up by URL"
                 )
-        learned = [_Learned.of(found.crls) for found in (chosen if self.evidence.all_ocsp() else ())]
+        learned = [Learned.of(found.crls) for found in (chosen if self.evidence.all_ocsp() else ())]
         for ocsp, single in self._against():
             if ocsp.name not in told and not any(item.has_answer(single) for item in learned):
                 self._omit(ocsp, "", f"revokes the serial number {single.serial:x}, and notation cannot read it")
@@ -360,11 +277,11 @@ class _Cache:
     def _has_url(self, file: CrlFile) -> bool:
         return file.name in self.index.claimed or bool(_own_urls(file))
 
-    def _said(self, crl: Crl) -> frozenset[_Listing]:
+    def _said(self, crl: Crl) -> frozenset[ListedSerial]:
         """What a CRL says against serial numbers; removals left out."""
         if crl.fingerprint not in self._listed:
             self._listed[crl.fingerprint] = frozenset(
-                entry.listing for entry in _entries(crl) if entry.reason != REMOVED
+                entry.listing for entry in entries_of(crl) if entry.reason != REMOVED
             )
         return self._listed[crl.fingerprint]
 
@@ -391,16 +308,16 @@ class _Cache:
         """Checks that no unreadable evidence may be about this issuer, and that the clock is not wrong."""
         for item in self.evidence.all_unread():
             if item.may_be_from(crl.issuer, [crl.authority_key] if crl.authority_key else [], urls):
-                raise _MilderError(f"cannot be used ({item.problem})", item.path)
+                raise MilderError(f"cannot be used ({item.problem})", item.path)
         for misplaced in self.evidence.all_misplaced():
             file = misplaced.file
             if isinstance(file, OcspFile) or same_name(file.facts.issuer, crl.issuer):
-                raise _MilderError(misplaced.problem, misplaced.path)
+                raise MilderError(misplaced.problem, misplaced.path)
         for damaged in self._damaged(crl):
-            raise _MilderError("is damaged, or from another CA of the same name", damaged.name)
+            raise MilderError("is damaged, or from another CA of the same name", damaged.name)
         newest = self.evidence.newest()
         if newest and newest.moment > self.at + limits.CLOCK_SKEW:  # CRL-6, D52: the clock is wrong
-            raise _MilderError(
+            raise MilderError(
                 f"was made on {iso(newest.moment)}, and the clock says {iso(self.at)}, which notation does not compare",
                 newest.name,
             )
@@ -414,16 +331,6 @@ class _Cache:
 
     def _omit(self, file: CrlFile | OcspFile, url: str, problem: str) -> None:
         self.omissions.append(Omission(file=file.name, url=url, problem=problem))
-
-
-class _MilderError(Exception):
-    """notation would judge milder by this CRL."""
-
-    def __init__(self, problem: str, file: str = "") -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.file = file
-        """The file that is the reason, where it is not the CRL itself."""
 
 
 def _scope_problem(crl: Crl, url: str) -> str | None:
@@ -467,39 +374,6 @@ def _has_another_key(one: CrlFacts, other: CrlFacts) -> bool:
     return None not in {one.authority_key, other.authority_key} and one.authority_key != other.authority_key
 
 
-def _entries(crl: Crl) -> Iterator[_Entry]:
-    """The entries of a CRL. Raises FormatError."""
-    from cryptography import x509
-
-    try:
-        for entry in x509.load_der_x509_crl(crl.der):
-            yield _Entry(entry.serial_number, _reason(entry), entry.revocation_date_utc, _invalid_since(entry))
-    except (ValueError, TypeError) as error:
-        raise FormatError(f"the list of revoked certificates is malformed ({safe(error, limit=200)})") from None
-
-
-def _reason(entry: x509.RevokedCertificate) -> str | None:
-    from cryptography import x509
-
-    try:
-        if any(item.critical and item.oid.dotted_string not in _UNDERSTOOD for item in entry.extensions):
-            return None
-        return entry.extensions.get_extension_for_class(x509.CRLReason).value.reason.value
-    except x509.ExtensionNotFound:
-        return None
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        return None  # an entry that is not understood counts as the worst case
-
-
-def _invalid_since(entry: x509.RevokedCertificate) -> datetime | None:
-    from cryptography import x509
-
-    try:
-        return entry.extensions.get_extension_for_class(x509.InvalidityDate).value.invalidity_date_utc
-    except (x509.ExtensionNotFound, ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        return None
-
-
 def _is_lifted(hold: CrlFile, base: CrlFile) -> bool:
     """Whether a hold in one CRL is over by the silence of another: of two of one moment the hold counts."""
     same = hold.facts.stream == base.facts.stream
@@ -519,7 +393,7 @@ def _own_urls(file: CrlFile) -> tuple[str, ...]:
     return scope.name.uris if scope and scope.name else ()
 
 
-def _serials(found: Iterable[_Listing]) -> str:
+def _serials(found: Iterable[ListedSerial]) -> str:
     serials = sorted({item.serial for item in found})
     more = f" and {len(serials) - 1} more" if len(serials) > 1 else ""
     return f"the serial number {serials[0]:x}{more}"
