@@ -25,7 +25,7 @@ class ManifestReader:
     def __init__(self, store: Store) -> None:
         self._store: Final = store
         self._manifests: Final[dict[_Key, Manifest | Index | ContentError]] = {}
-        self._forms: Final[dict[tuple[Digest, int, bytes | None], str]] = {}
+        self._forms: Final[dict[tuple[Digest, int, bytes | None], str | ContentError]] = {}
         self._descriptors: Final[dict[Descriptor, Descriptor]] = {}
         self._bytes = 0
 
@@ -75,14 +75,20 @@ class ManifestReader:
     def check_opaque(self, descriptor: Descriptor) -> None:
         """Refuses a manifest whose descriptor states an unknown media type: content below it would go unchecked.
 
-        LAYOUT-2 allows unknown types, but not a wrong type for a known one. Raises ContentError (`content.malformed`).
-        Unreadable content is reported by the content check. Reads each blob only once.
+        LAYOUT-2 allows unknown types, but not a wrong type for a known one. Reads each blob only once. Raises
+        ContentError: `content.malformed`, or why the content cannot be read, as it then may be a manifest.
         """
         # by digest alone: a hundred thousand entries may state as many types for the same blob
         key = (descriptor.digest, descriptor.size, descriptor.data)
         if key not in self._forms:
-            self._forms[key] = self._form(descriptor)
-        if form := self._forms[key]:
+            try:
+                self._forms[key] = self._form(descriptor)
+            except ContentError as error:
+                self._forms[key] = error
+        form = self._forms[key]
+        if isinstance(form, ContentError):
+            raise form.with_traceback(None)
+        if form:
             raise ContentError(
                 "content.malformed",
                 f"{descriptor.digest} {form}, but its descriptor says {safe(descriptor.media_type, limit=128)!r}",
@@ -91,12 +97,13 @@ class ManifestReader:
             )
 
     def _form(self, descriptor: Descriptor) -> str:
-        """Why the content is a manifest, for a message; empty if it is none."""
+        """Why the content is a manifest, for a message; empty if it is none. Raises ContentError if it is not known."""
         if descriptor.size > limits.MANIFEST_BYTES:
             return ""
+        raw = read_verified(self._store, descriptor)
         try:
-            document = load_object(read_verified(self._store, descriptor), Reading.OPEN)
-        except (ContentError, FormatError):
+            document = load_object(raw, Reading.OPEN)
+        except FormatError:
             return ""
         # in lower case, because readers in Go ignore the case of names
         members = {name.casefold(): value for name, value in document.items()}

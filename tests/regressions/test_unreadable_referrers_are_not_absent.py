@@ -73,6 +73,11 @@ def _retyped(path: Path, _: pytest.MonkeyPatch) -> None:
     index.write_text(json.dumps(document))
 
 
+def _retyped_and_gone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _retyped(path, monkeypatch)
+    path.unlink()
+
+
 HARMS = {
     "cut": _cut,
     "flipped": _flipped,
@@ -81,6 +86,7 @@ HARMS = {
     "link": _link,
     "eio": _failing,
     "retyped": _retyped,
+    "retyped and gone": _retyped_and_gone,
 }
 
 
