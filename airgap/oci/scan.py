@@ -304,7 +304,7 @@ def _unreadable_entries(index: Index) -> list[ContentProblem]:
     return [
         ContentProblem(
             reason="content.malformed",
-            message=f"{LAYOUT_INDEX}: {error}",
+            message=error.problem,
             path=f"{LAYOUT_INDEX} > {error.where}",
             descriptor=None,
             remedy=_DAMAGED_INDEX,

@@ -213,19 +213,29 @@ def _artifact_details(artifact: ArtifactOutcome, style: Style, verbose: bool) ->
     yield from _content_lines(artifact, style)
     for referrer in artifact.referrers:
         yield from _referrer_lines(referrer, style, verbose)
-    if bare := artifact.unsigned_attachments:
-        what = count(len(bare), "attachment")
-        have, them = ("has", "it") if len(bare) == 1 else ("have", "them")
-        kinds = list(dict.fromkeys(safe(item.artifact_type or "artifact", limit=128) for item in bare))
-        listed = ", ".join(kinds[:_KINDS_SHOWN]) + (", …" if len(kinds) > _KINDS_SHOWN else "")
-        unproven = f"{what} of {len(artifact.attachments)} {have} no valid signature"
-        yield _note(f"{unproven}, so nothing proves who made {them}: {listed}", style)
+    yield from _attachment_lines(artifact, style)
     if artifact.foreign_signatures and artifact.signatures:  # without a Notary Project signature, the reason says it
         what = count(len(artifact.foreign_signatures), "signature")
         kinds = list(dict.fromkeys(artifact.foreign_signatures))
         yield _note(f"{what} of another kind not judged here: {', '.join(kinds)}", style, "quiet")
     for warning in artifact.warnings:
         yield _note(warning, style)
+
+
+def _attachment_lines(artifact: ArtifactOutcome, style: Style) -> Iterator[str]:
+    """What is attached and not proven; apart, what has a signature of which it is not known whether it is valid."""
+    bare = artifact.unsigned_attachments
+    unsure = [item for item in bare if item.verdict is Verdict.INDETERMINATE]
+    for found, problem, so in (
+        ([item for item in bare if item not in unsure], "no valid signature", "nothing proves"),
+        (unsure, "a signature that may be valid", "it is not known"),
+    ):
+        if found:
+            what = f"{count(len(found), 'attachment')} of {len(artifact.attachments)}"
+            have, them = ("has", "it") if len(found) == 1 else ("have", "them")
+            kinds = list(dict.fromkeys(safe(item.artifact_type or "artifact", limit=128) for item in found))
+            listed = ", ".join(kinds[:_KINDS_SHOWN]) + (", …" if len(kinds) > _KINDS_SHOWN else "")
+            yield _note(f"{what} {have} {problem}, so {so} who made {them}: {listed}", style)
 
 
 def signature_lines(signature: SignatureOutcome, style: Style, verbose: bool, *, quiet: bool) -> Iterator[str]:

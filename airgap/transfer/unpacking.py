@@ -21,6 +21,7 @@ from airgap.text import safe
 from airgap.transfer.checked_bytes import WriteError, write_all, writing
 
 _PIECE: Final = limits.MIB
+_XZ_ALIGNMENT: Final = 4
 _TOOLS: Final = {GZIP: "gunzip", XZ: "unxz"}
 
 
@@ -100,13 +101,11 @@ def _gzip_pieces(packed: io.FileIO) -> Iterator[bytes]:
 
 
 def _xz_pieces(packed: io.FileIO) -> Iterator[bytes]:
-    """All streams of an xz file, in bounded memory; padding between them is skipped (xz file format, 2.2)."""
+    """All streams of an xz file, in bounded memory; padding after each is skipped (xz file format, 2.2)."""
     import lzma
 
     data = packed.read(_PIECE)
-    while data := data.lstrip(b"\0") or packed.read(_PIECE):
-        if not data.strip(b"\0"):
-            continue
+    while data:
         unpacker = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=limits.UNPACKER_BYTES)
         try:
             while not unpacker.eof:
@@ -118,4 +117,22 @@ def _xz_pieces(packed: io.FileIO) -> Iterator[bytes]:
                     yield piece
         except lzma.LZMAError as error:
             raise ValueError(str(error)) from None
-        data = unpacker.unused_data
+        data = _after_padding(packed, unpacker.unused_data)
+
+
+def _after_padding(packed: io.FileIO, data: bytes) -> bytes:
+    """What begins after the padding of a stream, `data` being its beginning; empty at the end of the file.
+
+    Raises ValueError for padding that is no multiple of four bytes, and for anything but another stream after it.
+    """
+    padding = 0
+    while (data := data or packed.read(_PIECE)) and not (rest := data.lstrip(b"\0")):
+        padding, data = padding + len(data), b""
+    if data:
+        padding, data = padding + len(data) - len(rest), rest
+    if padding % _XZ_ALIGNMENT:
+        raise ValueError(f"the padding after an xz stream has {padding} bytes, and no multiple of {_XZ_ALIGNMENT}")
+    data += packed.read(len(XZ)) if len(data) < len(XZ) else b""
+    if not XZ.startswith(data[: len(XZ)]):
+        raise ValueError("after the xz stream is something that is none")
+    return data

@@ -29,6 +29,8 @@ from airgap.transfer.sources import MemoryFile
 from airgap.verifier.outcome import ArtifactOutcome
 
 _NAME: Final = "the copy"
+_NO_PATH: Final = ""
+"""The path of no layout: evidence is found by the paths of layouts, and a source may have any name."""
 
 
 class PlannedStore:
@@ -113,7 +115,7 @@ def planned_target(plan: CopyPlan, names: Sequence[Sequence[str]]) -> Target:
         for entry in replace(artifact, wanted=replace(artifact.wanted, tags=tuple(tags))).entries()
     )
     store = PlannedStore(plan, entries)
-    return Target(LayoutReference(path=_NAME), store, Graph(store))
+    return Target(LayoutReference(path=_NO_PATH), store, Graph(store))
 
 
 def refusal(outcome: ArtifactOutcome, name: str) -> UntrustedError:

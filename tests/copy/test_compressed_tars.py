@@ -70,6 +70,23 @@ def test_refuses_a_damaged_compressed_tar(
     assert not (tmp_path / "to").exists()
 
 
+@pytest.mark.parametrize(
+    ("after", "says"),
+    [
+        (b"m", "after the xz stream is something that is none"),
+        (b"more", "after the xz stream is something that is none"),
+        (bytes(4) + b"more than a header", "after the xz stream is something that is none"),
+        (bytes(3), "the padding after an xz stream has 3 bytes, and no multiple of 4"),
+        (bytes(5) + lzma.compress(b""), "the padding after an xz stream has 5 bytes, and no multiple of 4"),
+        (bytes(4) + lzma.compress(b"")[:3], "it is cut short"),
+    ],
+)
+def test_says_what_is_wrong_after_an_xz_stream(tmp_path: Path, after: bytes, says: str) -> None:
+    """Other data was called cut short, and padding of any size was read (xz file format, 2.2)."""
+    ran = run_here(["copy", str(packed(tmp_path, lambda data: lzma.compress(data) + after)), str(tmp_path / "to")])
+    assert (ran.code, f"cannot be unpacked: {says}" in ran.err) == (16, True), ran
+
+
 @pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)
 def test_refuses_what_unpacks_to_very_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: Pack) -> None:
     monkeypatch.setattr(limits, "UNPACKED_BYTES", limits.MIB)

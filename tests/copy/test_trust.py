@@ -322,6 +322,22 @@ def test_what_comes_on_standard_input_is_judged_before_it_is_named(
         assert (ran.code, "cannot be judged before" in ran.err) == (2, True)
 
 
+def test_a_source_may_be_called_as_the_judged_copy_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The evidence of its layout was taken for all that the copy has: what is attached in a registry was not used."""
+    revoked, other = Scene(), Scene()
+    revoked.packing.append(lambda box, target: box.list(attach(box, target)))
+    for scene in (revoked, other):
+        scene.sign_with(LEAF)
+        scene.crls = {"good.crl": crl(LEAF.root, number=1)}
+    written = other.write(tmp_path / "other")
+    written.layout.rename(tmp_path / "the copy")
+    monkeypatch.chdir(tmp_path)
+    with LoopbackRegistry() as registry:
+        source = f"{registry.host}/app:v1"
+        assert run_here(["copy", f"{revoked.write(tmp_path / 'revoked').layout}:v1", source]).code == 0
+        assert copy(written, "the copy:v1", source, "to").code == 14
+
+
 @pytest.mark.parametrize("name", ["crls/r.crl", "issuer.pem"])
 def test_evidence_beside_a_layout_on_standard_input_leaves_it_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

@@ -12,7 +12,8 @@ from airgap.oci.manifest import parse_manifest
 from airgap.revocation.artifact import EVIDENCE_TYPE
 from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder
-from tests.support.scenario import Scene
+from tests.support.pki import Pki
+from tests.support.scenario import Scene, Signature
 
 SBOM = "application/spdx+json"
 
@@ -74,6 +75,24 @@ def test_counts_an_attachment_with_an_invalid_signature(tmp_path: Path) -> None:
 
     counted, text = _verified(tmp_path, pack)
     assert (counted, "1 attachment of 1 has no valid signature" in text) == ({"count": 1, "unsigned": 1}, True)
+
+
+def test_names_an_attachment_apart_whose_signature_may_be_valid(tmp_path: Path) -> None:
+    """It was said to have no valid signature, though evidence about its signer is missing."""
+    scene = Scene()
+    signer = Pki().code_chain(leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
+    scene.stores = {"ca:harbour": [scene.signature.leaf.root, signer.root]}
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        for leaf in (signer, None):
+            sbom = box.add_referrer(target, str(leaf).encode(), artifact_type=f"a/{'un' if leaf else ''}sure")
+            if leaf:
+                Signature("jws", leaf).attach(box, sbom)
+
+    counted, text = _verified(tmp_path, pack, scene)
+    assert counted == {"count": 2, "unsigned": 2}
+    assert "note 1 attachment of 2 has a signature that may be valid, so it is not known who made it: a/unsure" in text
+    assert "note 1 attachment of 2 has no valid signature, so nothing proves who made it: a/sure" in text
 
 
 def test_does_not_count_evidence_as_unsigned(tmp_path: Path) -> None:

@@ -267,6 +267,19 @@ def test_reports_a_malformed_entry(tmp_path: Path, change: dict[str, object]) ->
         _check_all(target, written, 16)
 
 
+@pytest.mark.parametrize(("entry", "says"), [("x", "manifests[1]: is not a descriptor object"), ({"size": -1}, "")])
+def test_the_place_of_a_malformed_entry_is_told_once(tmp_path: Path, entry: object, says: str) -> None:
+    written = Scene().write(tmp_path)
+    path = written.layout / "index.json"
+    index = json.loads(path.read_bytes())
+    index["manifests"][1:] = [entry]
+    path.write_text(json.dumps(index))
+    ran = run_here(["copy", str(written.layout), str(tmp_path / "to")])
+    (line,) = [line for line in ran.err.splitlines() if "manifests[1]" in line]
+    assert line.count("manifests[1]") == 1
+    assert f"index.json > {says}" in line
+
+
 def test_an_unreadable_index_may_list_the_named_artifact(tmp_path: Path) -> None:
     scene = Scene(index=True)
     written = scene.write(tmp_path)
