@@ -21,7 +21,7 @@ from airgap.oci.lookup import Mechanism
 from airgap.oci.manifest import Index, Manifest, parse_layout_index
 from airgap.oci.nodes import LayoutMechanism
 from airgap.oci.record import bare
-from airgap.revocation.artifact import evidence_of, possible_evidence_of
+from airgap.revocation.artifact import evidence_layers, possible_evidence_layers
 from airgap.signature.signature_manifest import is_signature
 from airgap.transfer.endpoint import Entry, FoundReferrers
 from airgap.transfer.index_writer import index_document
@@ -195,8 +195,8 @@ def _blobs(store: OutlineStore, manifest: Manifest, wanted: Wanted) -> Iterator[
     elif manifest.artifact_type == ACQUISITION:
         yield from small if wanted.records else ()
     if wanted.evidence:
-        possible = (item for item in possible_evidence_of(manifest) if item.size <= limits.CRL_FILE_BYTES)
-        for layer in (*evidence_of(manifest), *possible):
+        possible = (item for item in possible_evidence_layers(manifest) if item.size <= limits.CRL_FILE_BYTES)
+        for layer in (*evidence_layers(manifest), *possible):
             if not store.knows(layer.digest) and store.evidence_bytes + layer.size <= limits.BOX_EVIDENCE_BYTES:
                 store.evidence_bytes += layer.size
                 yield layer

@@ -183,7 +183,7 @@ def _manifests_among(manifests: Iterable[tuple[Digest, Manifest | Index]]) -> It
             yield digest, manifest
 
 
-def evidence_of(manifest: Manifest) -> tuple[Descriptor, ...]:
+def evidence_layers(manifest: Manifest) -> tuple[Descriptor, ...]:
     """What a manifest holds as evidence by our names: all in an evidence artifact, elsewhere what is called so."""
     return tuple(
         item
@@ -201,7 +201,7 @@ def evidence_kinds(manifest: Manifest) -> tuple[str, ...]:
     """Of each file that a manifest holds as evidence, `crl` or `ocsp`, by its name or type."""
     ocsp = (
         _title(item).endswith(_ENDINGS[1]) or essence(item.media_type) == OCSP_MEDIA_TYPE
-        for item in evidence_of(manifest)
+        for item in evidence_layers(manifest)
     )
     return tuple("ocsp" if is_ocsp else "crl" for is_ocsp in ocsp)
 
@@ -229,7 +229,7 @@ def is_evidence_alone(graph: Graph, root: Root) -> bool:
     )
 
 
-def possible_evidence_of(manifest: Manifest) -> Iterator[Descriptor]:
+def possible_evidence_layers(manifest: Manifest) -> Iterator[Descriptor]:
     """What may be evidence by the names that others give it (`oras attach IMAGE crl.pem`); its content tells."""
     for _, item in manifest.successors():
         if _is_likely(item, manifest.artifact_type or ""):
@@ -345,15 +345,18 @@ class TargetEvidence(EvidencePool):
         )
 
     def not_among(self, copied: Container[Digest]) -> tuple[str, ...]:
-        """The file names of the evidence that is in nothing with these digests, and of what was not read."""
-        left = (
-            piece
-            for named, piece in self._by_name.items()
-            if not any(digest in copied for digest in (named[0], *self._envelopes.get(named, ())))
-        )
-        return tuple(piece.name for piece in left if _is_evidence(piece)) + tuple(
-            item.name for item in self.beyond_bounds
-        )
+        """The file names of the evidence that is in nothing with these digests, and of what was not read.
+
+        The same evidence in another form (PEM, DER) is the same.
+        """
+        along: list[EvidenceFile] = []
+        left: list[EvidenceFile] = []
+        for named, piece in self._by_name.items():
+            is_copied = any(digest in copied for digest in (named[0], *self._envelopes.get(named, ())))
+            (along if is_copied else left).append(piece)
+        held = EvidencePool(along if left else [], unread=()).fingerprints()
+        missing = (piece for piece in left if _is_evidence(piece) and not _is_held(piece, held, copied))
+        return tuple(piece.name for piece in missing) + tuple(item.name for item in self.beyond_bounds)
 
     @cached_property
     def whole(self) -> frozenset[Named]:
@@ -371,7 +374,7 @@ class _Gathered:
 
     def take(self, manifest: Manifest) -> None:
         """Takes the layers that are evidence by name or type. Layers beyond the bound are not read."""
-        for item in evidence_of(manifest):
+        for item in evidence_layers(manifest):
             is_index = item.annotations.get(TITLE) == f"crls/{INDEX}"  # it decides nothing
             self._take(item, leftover=is_index)
 
@@ -388,7 +391,7 @@ class _Gathered:
 
     def try_to_take(self, manifest: Manifest) -> None:
         """What may be evidence; other content is ignored."""
-        for item in possible_evidence_of(manifest):
+        for item in possible_evidence_layers(manifest):
             if item.size <= limits.CRL_FILE_BYTES:
                 self._take(item, leftover=True)
 
@@ -488,6 +491,14 @@ def _is_evidence(piece: EvidenceFile) -> bool:
         return True
     pool = EvidencePool([piece], unread=())
     return bool(pool.all_crls() or pool.all_ocsp())
+
+
+def _is_held(piece: EvidenceFile, held: Collection[str], copied: Container[Digest]) -> bool:
+    """Whether all that a file has is among these fingerprints, or as DER among these digests."""
+    pool = EvidencePool([piece], unread=())
+    found = pool.fingerprints()
+    is_read = bool(found) and not pool.all_unread()
+    return is_read and all(item in held or Digest("sha256", item) in copied for item in found)
 
 
 def _is_whole(piece: EvidenceFile) -> bool:

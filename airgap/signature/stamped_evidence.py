@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # modules that few signatures need are imported for those: se
     from airgap.pki.timestamp_token import TimestampToken
 
 
-def evidence_of(store: Store, graph: Graph, origin: str) -> TargetEvidence:
+def evidence_of_target(store: Store, graph: Graph, origin: str) -> TargetEvidence:
     """All evidence of a target for a judgement: what is in it, and what the timestamp tokens in it hold."""
     return find_target_evidence(store, graph, origin, evidence_in_tokens(store, manifests_of(graph), origin))
 

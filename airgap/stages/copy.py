@@ -28,7 +28,7 @@ from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, registries_in
 from airgap.reasons import ExitCode
 from airgap.revocation.artifact import is_called_evidence, may_be_evidence, possible_evidence
-from airgap.signature.stamped_evidence import evidence_of
+from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.stages.copy_request import STREAM, CopyRequest, check_place, completed, place_of_stream
 from airgap.text import safe
 from airgap.transfer.copied import CopyResult, EvidenceLeft, Tally
@@ -170,7 +170,7 @@ class _Copy:
         for store, graph in (*received, *self._sources.opened()):
             is_itself = isinstance(store, LayoutOnDisk) and written and same_place(written, Path(store.path))
             if not is_itself:
-                evidence = evidence_of(store, graph, store.name)
+                evidence = evidence_of_target(store, graph, store.name)
                 if names := evidence.not_among(self._tally.planned):
                     yield EvidenceLeft(source=store.name, names=tuple(safe(name, limit=128) for name in names))
         for item in self._tally.copied:

@@ -46,7 +46,7 @@ from airgap.revocation.evidence_files import EvidenceFile, UnreadableEvidence
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.pool import EvidencePool
 from airgap.scratch import scratch_folder
-from airgap.signature.stamped_evidence import evidence_of
+from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.layout_referrers_tags import LayoutReferrersTags, Relisted
@@ -195,7 +195,7 @@ class _Fetch:
         return found, [found.root.descriptor]
 
     def _offer_evidence(self, store: Store, graph: Graph, name: str) -> None:
-        beside = evidence_of(store, graph, name)
+        beside = evidence_of_target(store, graph, name)
         for piece in beside.offered():
             try:
                 self._offered.append((f"{name}: {piece.name}", piece.read()))

@@ -21,7 +21,7 @@ from airgap.oci.target import Target
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.revocation.artifact import is_evidence_alone
-from airgap.signature.stamped_evidence import evidence_of
+from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.stages.verify import Asked, verify_opened
 from airgap.transfer.plan import CopyPlan, PlannedArtifact, Selection
 from airgap.transfer.records import Records
@@ -65,7 +65,7 @@ class Gate:
             wanted,
             LayoutEvidence(
                 {
-                    store.path: evidence_of(store, graph, store.name)
+                    store.path: evidence_of_target(store, graph, store.name)
                     for store, graph in layouts
                     if isinstance(store, LayoutOnDisk)
                 }

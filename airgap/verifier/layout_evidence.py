@@ -23,7 +23,7 @@ from airgap.revocation.artifact import Named, TargetEvidence
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_files import Evidence
 from airgap.revocation.freshness import Freshness
-from airgap.signature.stamped_evidence import evidence_of
+from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.statement import Statement
@@ -89,7 +89,7 @@ def evidence_of_layouts(targets: Iterable[str], others: Iterable[Evidence] = ())
 
 def evidence_in(target: Target) -> TargetEvidence:
     """The evidence of an open layout."""
-    return evidence_of(target.store, target.graph, name_of(target))
+    return evidence_of_target(target.store, target.graph, name_of(target))
 
 
 def name_of(target: Target) -> str:

@@ -20,7 +20,7 @@ from airgap.oci.manifest import Index, Manifest, parse_layout_index
 from airgap.oci.reference import LayoutReference
 from airgap.oci.target import Target
 from airgap.problem import Problem
-from airgap.revocation.artifact import evidence_of, possible_evidence_of
+from airgap.revocation.artifact import evidence_layers, possible_evidence_layers
 from airgap.signature.signature_manifest import is_signature
 from airgap.transfer.endpoint import Entry, read_blob
 from airgap.transfer.index_writer import index_document
@@ -99,8 +99,8 @@ def _read_by_judgements(plan: CopyPlan) -> Iterator[Descriptor]:
             for name, item in manifest.successors():
                 if whole or name == "config" or item.media_type in ENVELOPE_TYPES:
                     yield item
-            yield from evidence_of(manifest)
-            yield from possible_evidence_of(manifest)
+            yield from evidence_layers(manifest)
+            yield from possible_evidence_layers(manifest)
     yield from (artifact.wanted.descriptor for artifact in plan.artifacts)
 
 

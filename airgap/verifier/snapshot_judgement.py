@@ -19,7 +19,7 @@ from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import OCSP
-from airgap.signature.stamped_evidence import evidence_of
+from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.levels import Check
@@ -200,7 +200,7 @@ class SnapshotJudgement:
         pins = self.pins.of(self._snapshot.stream)
         x509 = [pin for pin in pins if pin.kind is not PinKind.TUF]
         directory = TrustDirectory.open(self._trust).accepting(self._request.max_age)
-        beside = evidence_of(self._store, self._graph, "layout")
+        beside = evidence_of_target(self._store, self._graph, "layout")
         evidence = CombinedEvidence((directory.evidence, self._evidence, beside))
         signatures, accepted = judge_signatures(
             self._store,

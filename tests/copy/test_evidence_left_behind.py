@@ -19,6 +19,7 @@ from tests.copy.test_trust import stamp_another
 from tests.regressions.test_evidence_of_a_target_counts_wherever_it_lies import LEAF, REVOKING, attach
 from tests.support.command import run_here
 from tests.support.crls import crl, pem
+from tests.support.evidence import evidence_artifact
 from tests.support.layouts import LayoutBuilder
 from tests.support.registry import LoopbackRegistry
 from tests.support.scenario import Scene, Written, add_image
@@ -74,6 +75,22 @@ def test_advises_to_attach_loose_evidence_before_a_copy_to_a_registry(tmp_path: 
         run_here(["trust", "fetch", "--no-download", "--into", source, source, "--trust", str(written.trust)])
         again = run_here(["copy", source, f"{registry.host}/app", "--format", "json"])
         assert (again.code, again.document["evidence_left"]) == (0, []), again
+
+
+@pytest.mark.parametrize("attached", [REVOKING, pem(REVOKING)], ids=["DER", "PEM"])
+@pytest.mark.parametrize("more", [b"", pem(crl(LEAF.root, number=3)), pem(REVOKING)[:90]], ids=["", "more", "damaged"])
+def test_names_no_evidence_that_was_copied_in_another_form(tmp_path: Path, attached: bytes, more: bytes) -> None:
+    """A loose CRL in PEM was said to be left behind, though its DER was attached, and went along."""
+    made = scene()
+    made.box.extra_files["p.crl"] = pem(REVOKING) + more
+    made.box.extra_files["r.crl"] = REVOKING
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        box.list(box.add_manifest(evidence_artifact(box, target, attached)))
+
+    made.packing = [pack]
+    found = left(made.write(tmp_path).layout, tmp_path / "copied")
+    assert [item["names"] for item in found] == ([["p.crl"]] if more else [])
 
 
 def other_image(box: LayoutBuilder, _: Descriptor) -> None:
