@@ -56,7 +56,7 @@ def is_runnable(store: Store, manifest: Manifest | Index) -> bool:
     """
     if not isinstance(manifest, Manifest):
         return True
-    if _has_image_layers(manifest) or any(may_run(layer.media_type) for layer in manifest.layers):
+    if has_image_layers(manifest) or any(may_run(layer.media_type) for layer in manifest.layers):
         return True
     if manifest.config is None:
         return False
@@ -65,7 +65,7 @@ def is_runnable(store: Store, manifest: Manifest | Index) -> bool:
     return not manifest.layers or any(_unpacks(store, layer) for layer in manifest.layers)
 
 
-def _has_image_layers(manifest: Manifest) -> bool:
+def has_image_layers(manifest: Manifest) -> bool:
     """Whether it lists layers of an image, by their types, and a config that could describe them."""
     return any(_is_image_layer(layer.media_type) for layer in manifest.layers) and not _has_empty_config(manifest)
 
@@ -83,7 +83,7 @@ def may_run(media_type: str) -> bool:
 def is_stated_image(manifest: Manifest) -> bool:
     """Whether it is an image by the types that it states. `is_runnable` does not rely on stated types."""
     if manifest.layers:
-        return _has_image_layers(manifest)
+        return has_image_layers(manifest)
     return manifest.config is not None and manifest.config.media_type in IMAGE_CONFIGS
 
 

@@ -6,15 +6,18 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from typing import Final, NamedTuple, Protocol
 
-from airgap.errors import AirgapError, FormatError, NotFoundError, TransferError, UsageError
-from airgap.oci.descriptor import Descriptor
+from airgap.errors import AirgapError, ContentError, FormatError, NotFoundError, TransferError, UsageError
+from airgap.oci.attached import has_image_layers
+from airgap.oci.descriptor import INDEX_TYPES, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
+from airgap.oci.layout_walk import refers_by
+from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import Root, reported_elsewhere
 from airgap.oci.open import Layout, open_layout
 from airgap.oci.record import FoundRecord, find_records
@@ -256,7 +259,7 @@ class _Tagged:
 
     def __init__(self, source: Repository, reference: RegistryReference, choice: Choice, executor: Executor) -> None:
         self._source, self._reference, self._choice, self._executor = source, reference, choice, executor
-        self._listed = executor.submit(lambda: sorted(tag for tag in source.tags() if _is_meant(tag, choice)))
+        self._listed = executor.submit(lambda: sorted(tag for tag in source.tags() if choice.takes(tag)))
 
     def __call__(self) -> Findings:
         tags = self._listed.result()
@@ -265,12 +268,13 @@ class _Tagged:
             pattern = self._choice.pattern
             matched = f" that {safe(pattern.pattern)!r} matches as a whole" if pattern else ""
             raise NotFoundError(f"{name} has no tag{matched}")
-        asked = {tag: self._executor.submit(_resolved, self._source, self._reference, tag) for tag in tags}
+        asked = {tag: self._executor.submit(_artifact, self._source, self._reference, tag) for tag in tags}
         found = Findings([], [])
         try:
             for tag, future in asked.items():
                 try:
-                    found.found.append(future.result())
+                    if (artifact := future.result()) is not None:
+                        found.found.append(artifact)
                 except TransferError:
                     raise  # the registry cannot be reached: all other requests will fail, too
                 except AirgapError as error:
@@ -281,8 +285,26 @@ class _Tagged:
         return found
 
 
-def _is_meant(tag: str, choice: Choice) -> bool:
-    return choice.takes(tag) and not is_referrers_tag(tag)
+def _artifact(source: Repository, reference: RegistryReference, tag: str) -> FoundArtifact | None:
+    """What a tag names; None for the list of the referrers of something else. Raises AirgapError."""
+    found = _resolved(source, reference, tag)
+    return None if is_referrers_tag(tag) and _lists_referrers(source, found.descriptor, tag) else found
+
+
+def _lists_referrers(source: Repository, descriptor: Descriptor, tag: str) -> bool:
+    """Whether it is an index with a referrer of the tag's subject, or without a readable entry, as in layouts.
+
+    False for an index with an image, whatever its subject. Raises AirgapError.
+    """
+    index = source.manifest(descriptor) if descriptor.media_type in INDEX_TYPES else None
+    if not isinstance(index, Index):
+        return False
+    readable: list[Manifest | Index] = []
+    for child in index.manifests:
+        with suppress(ContentError, NotFoundError):  # where its subject is copied, it is told
+            readable.append(source.manifest(child))
+    is_about = not readable or any(refers_by(manifest, tag) for manifest in readable)
+    return is_about and not any(isinstance(item, Index) or has_image_layers(item) for item in readable)
 
 
 def _resolved(source: Repository, reference: RegistryReference, tag: str | None) -> CopyRoot:

@@ -75,3 +75,23 @@ def test_requests_tags_in_parallel(tmp_path: Path, host: str, target: LoopbackRe
     target.on("GET", r"/manifests/v[12]$", wait, times=2)
     assert copy(host, tmp_path, "--tags", "v[0-9]+", "--concurrency", "8").code == 0
     assert not both.broken
+
+
+@pytest.mark.parametrize("api", [True, False])
+def test_the_content_of_a_tag_tells_whether_it_lists_referrers(
+    tmp_path: Path, target: LoopbackRegistry, *, api: bool
+) -> None:
+    """An image under a tag of this form was left out by its name alone, without a word."""
+    target.referrers_api = api
+    image = target.put_image("app", tag="v1")
+    sbom = target.put_image("app", subject=image, artifact_type="a/sbom", layers=(b"{}",))
+    tags = {name: f"sha256-{name * 64}" for name in "abcd"}
+    target.put_image("app", tag=tags["a"], layers=(b"another",))
+    target.put_index("app", (image,), tag=tags["b"])
+    target.put_index("app", (), tag=tags["c"])
+    target.put_index("app", (sbom,), tag=tags["d"])  # it is no referrer of this subject
+    target.put_index("app", (sbom,), tag=image.replace(":", "-"))
+    ran = copy(target.host, tmp_path, "--all-tags")
+    assert ran.code == 0, ran
+    copied = {tag for item in ran.document["artifacts"] for tag in item["tags"]}
+    assert copied == {"v1", tags["a"], tags["b"], tags["d"]}

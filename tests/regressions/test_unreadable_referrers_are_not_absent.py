@@ -268,7 +268,7 @@ def test_reports_a_malformed_entry(tmp_path: Path, change: dict[str, object]) ->
 
 
 @pytest.mark.parametrize(("entry", "says"), [("x", "manifests[1]: is not a descriptor object"), ({"size": -1}, "")])
-def test_the_place_of_a_malformed_entry_is_told_once(tmp_path: Path, entry: object, says: str) -> None:
+def test_reports_the_place_of_a_malformed_entry_once(tmp_path: Path, entry: object, says: str) -> None:
     written = Scene().write(tmp_path)
     path = written.layout / "index.json"
     index = json.loads(path.read_bytes())
