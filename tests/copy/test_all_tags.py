@@ -78,10 +78,10 @@ def test_requests_tags_in_parallel(tmp_path: Path, host: str, target: LoopbackRe
 
 
 @pytest.mark.parametrize("api", [True, False])
-def test_the_content_of_a_tag_tells_whether_it_lists_referrers(
+def test_copies_images_under_tags_that_look_like_referrers_tags(
     tmp_path: Path, target: LoopbackRegistry, *, api: bool
 ) -> None:
-    """An image under a tag of this form was left out by its name alone, without a word."""
+    """An image under a tag of this form was left out by its name alone, without a message."""
     target.referrers_api = api
     image = target.put_image("app", tag="v1")
     sbom = target.put_image("app", subject=image, artifact_type="a/sbom", layers=(b"{}",))
