@@ -236,13 +236,17 @@ class Record:
             return "when it was copied, no referrers were looked for (depth 0)"
         if any(answer.lookup.mechanism is None or answer.problems for answer in of_artifact):
             return "when it was copied, its referrers could not all be read, and the copy went on without them"
-        signatures = [item for item in self.lost(here) if item.artifact_type in {NOTARY_SIGNATURE, None}]
-        if signatures:
-            return f"when it was copied, it came with {listed(signatures)}, not here now"
+        if lost := self.lost_signature(here):
+            return lost
         copied = sum(answer.copied for answer in of_artifact)
         if copied > len(here) and not any(answer.came for answer in of_artifact):
             return f"when it was copied, {copied} referrers came with it, of which {len(here)} are here now"
         return None
+
+    def lost_signature(self, here: Collection[Digest]) -> str | None:
+        """The same text where it came with what may be a signature, and that is not `here`; else None."""
+        signatures = [item for item in self.lost(here) if item.artifact_type in {NOTARY_SIGNATURE, None}]
+        return f"when it was copied, it came with {listed(signatures)}, not here now" if signatures else None
 
     def found_none(self) -> bool:
         """Whether the registry was asked for the referrers of the artifact itself and listed no signature."""

@@ -108,7 +108,7 @@ class LayoutJudge:
             scope_origin=named.origin,
             beside=named.beside,
             record=record,
-            left_behind=_left_behind(target, root.descriptor, record, warnings),
+            left_behind=_left_behind(target, root.descriptor, record, records, warnings),
             policy=policy,
             unjudged=unjudged,
             content=content(root.descriptor),
@@ -217,8 +217,13 @@ def _shown(root: Root) -> str:
     return safe(name, limit=160) if name else str(root.descriptor.digest)
 
 
-def _left_behind(target: Target, descriptor: Descriptor, record: Record | None, warnings: list[str]) -> str | None:
-    """Why the signature may be missing here; warns about other lost referrers."""
+def _left_behind(
+    target: Target, descriptor: Descriptor, record: Record | None, records: Sequence[Record], warnings: list[str]
+) -> str | None:
+    """Why the signature may be missing here; warns about other lost referrers.
+
+    `record`: the one that counts for this judgement. Each of `records` says what came along into this layout.
+    """
     unread: list[ContentProblem] = []
     here = _here(target, descriptor, unread.append)
     if unread:
@@ -227,9 +232,11 @@ def _left_behind(target: Target, descriptor: Descriptor, record: Record | None, 
         return None
     from airgap.oci.record import listed
 
-    if lost := (*record.lost(here), *record.lost_below(target.graph.digests)):
-        warnings.append(f"it was copied with {listed(lost)}, by its acquisition record; that is not here now")
-    return record.left_behind(here)
+    below = target.graph.digests
+    lost = {item.digest: item for each in records for item in (*each.lost(here), *each.lost_below(below))}
+    if lost:
+        warnings.append(f"it was copied with {listed(lost.values())}, by its acquisition record; that is not here now")
+    return record.left_behind(here) or next(filter(None, (each.lost_signature(here) for each in records)), None)
 
 
 def _here(target: Target, descriptor: Descriptor, report: Callable[[ContentProblem], object]) -> frozenset[Digest]:

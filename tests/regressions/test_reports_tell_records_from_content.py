@@ -10,6 +10,7 @@ import pytest
 from airgap.oci.descriptor import Descriptor
 from tests.support.command import Ran, run_here
 from tests.support.layouts import LayoutBuilder
+from tests.support.registry import LoopbackRegistry
 from tests.support.scenario import Scene, Signature, Written, add_image
 
 SBOM = "application/spdx+json"
@@ -83,6 +84,25 @@ def test_names_a_lost_signature(tmp_path: Path) -> None:
     ran = trip.verify()
     unsigned = ran.document["artifacts"][0]["unsigned"]
     assert (ran.code, unsigned["reason"]) == (10, "signature.left_behind"), ran
+    assert str(trip.attached["signature"].digest) in unsigned["message"]
+
+
+def test_names_what_an_older_record_names(tmp_path: Path) -> None:
+    """The newest record alone was asked: the image came again, from a repository that has no referrers."""
+    trip = Trip(tmp_path, signed=True)
+    trip.record()
+    filtered = f"oci:{tmp_path / 'filtered'}"
+    with LoopbackRegistry() as registry:
+        assert run_here(["copy", f"{filtered}:v2", f"{registry.host}/app:v3", "--exclude-referrers"]).code == 0
+        assert run_here(["copy", f"{registry.host}/app:v3", str(tmp_path / "filtered")]).code == 0
+    assert "not here now" not in trip.verify().out
+    trip.lose("sbom")
+    ran = trip.verify()
+    (warning,) = [item for item in ran.document["artifacts"][0]["warnings"] if "not here now" in item]
+    assert (ran.code, str(trip.attached["sbom"].digest) in warning) == (0, True), ran
+    trip.lose("signature")
+    unsigned = trip.verify().document["artifacts"][0]["unsigned"]
+    assert unsigned["reason"] == "signature.left_behind"
     assert str(trip.attached["signature"].digest) in unsigned["message"]
 
 
