@@ -237,6 +237,8 @@ _ROWS: Final = (
      "Take the file from elsewhere with --from, and tell the issuer."),
     ("fetch.issuer", 15, "The issuer's certificate is not available, so that evidence cannot be checked.",
      "Name a trust directory whose tsa stores hold the authority's root with --trust."),
+    ("fetch.unkept", 15, "What came is kept nowhere: it is about no image of the layout that gets evidence.",
+     "Name a trust directory to keep it in (--trust), or put it beside this target itself: --into TARGET."),
     ("clock.behind", 0, "The moment judged for is before the newest evidence was made.",
      "Check this machine's clock."),
     # snapshots, as docs/reference/snapshot.md describes them

@@ -6,8 +6,8 @@ covered certificate passes on the disconnected side until the stated date.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -193,6 +193,7 @@ def cover(
     evidence: Evidence,
     tried: Tried,
     *,
+    unkept: Collection[Certificate],
     known: Evidence,
     stored: Sequence[Certificate],
     freshness: Freshness,
@@ -201,13 +202,15 @@ def cover(
     """The coverage of every certificate by `evidence`, in their order, as a verifier would judge it at `at`.
 
     `known`: all available evidence, including `evidence` and what a verifier finds in the targets. An answer must hold
-    by all of it, too. `stored`: the certificates of all trust stores, for who made evidence. `freshness`: what the
-    operator accepts. It counts only for evidence without nextUpdate, as a fetch is for fresh evidence.
+    by all of it, too. `unkept`: what came about these certificates goes nowhere, so that nobody gets it. `stored`: the
+    certificates of all trust stores, for who made evidence. `freshness`: what the operator accepts. It counts only for
+    evidence without nextUpdate, as a fetch is for fresh evidence.
     """
     moment = Moment(judged=at, clock=at)
     ages = freshness.for_endless()
     own, strict = (RevocationJudge(body, ages, moment, stored=lambda: stored) for body in (evidence, known))
-    chain = [_cover(own, strict, item, "chain", tried) for item in asked]
+    found = [(item, _cover(own, strict, item, "chain", tried)) for item in asked]
+    chain = [_unkept(coverage) if item.certificate in unkept else coverage for item, coverage in found]
     return (*chain, *(_cover(own, strict, item, "responder", tried) for item in responders))
 
 
@@ -233,6 +236,13 @@ def _cover(
         attempts=tuple(sorted(attempts, key=lambda attempt: _KINDS.index(attempt.kind))),
         unanswered=asked in tried.unanswered,
     )
+
+
+def _unkept(coverage: CertificateCoverage) -> CertificateCoverage:
+    if coverage.status not in {Status.COVERED, Status.UNPROVEN}:
+        return coverage
+    message = "it is in no chain of the layout that gets evidence, and no trust directory is named: what came is lost"
+    return replace(coverage, status=Status.GAP, evidence=(), reason="fetch.unkept", message=message)
 
 
 _KINDS = ("ocsp", "crl", "delta-crl")

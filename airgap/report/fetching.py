@@ -156,6 +156,9 @@ def _lines(outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:
 
 def _ways_out(item: CertificateCoverage) -> Iterator[str]:
     """What helps against this gap; nothing where only another answer does."""
+    if item.reason == "fetch.unkept":
+        yield remedy_of(item.reason)
+        return
     for attempt in item.attempts:
         if attempt.reason and attempt.reason in _CAUSES:
             yield remedy_of(attempt.reason)

@@ -37,6 +37,7 @@ from airgap.oci.problems import ContentProblem
 from airgap.oci.reference import LayoutReference, parse_reference, registries_in
 from airgap.oci.store import Store
 from airgap.oci.target import Target, TargetOpener, open_target
+from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.problem import Problem
 from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, find_evidence_beside
@@ -141,6 +142,8 @@ class _Fetch:
         self._certificates: list[EvidenceFile] = []
         """Files of targets with certificates of responders: they prove responses, and are no evidence themselves."""
         self._unreadable: tuple[str, ...] = ()
+        self._certificates_of_into: frozenset[Certificate] = frozenset()
+        """Those of the chains of `into`: evidence about them goes beside its images."""
         self._anchors = self._tsa_anchors(trust)
         self._stored = tuple(trust.stored()) if trust is not None else ()
         self.chains = merged(())
@@ -179,6 +182,8 @@ class _Fetch:
                             raise problem.error()
                     self._problems += _problems(opened, chains.problems, name)
                     collected.append(chains)
+                    if name == into:
+                        self._certificates_of_into = frozenset(item.certificate for item in chains.asked)
                 except (AirgapError, OSError) as error:
                     if name == into:
                         raise
@@ -254,6 +259,12 @@ class _Fetch:
         return tuple(sorted(set(gone)))
 
     # --- evidence beside the images ---
+
+    def _unkept(self) -> frozenset[Certificate]:
+        """The certificates about which nothing is kept: without a trust directory all that are not of `into`."""
+        if self._request.directory is not None:
+            return frozenset()
+        return frozenset(item.certificate for item in self.chains.asked) - self._certificates_of_into
 
     def write_evidence(self) -> tuple[EvidenceWritten, ...]:
         """Attach the evidence to each artifact of `into`, replacing older evidence artifacts.
@@ -339,6 +350,7 @@ class _Fetch:
             responders,
             evidence,
             self.gatherer,
+            unkept=self._unkept(),
             known=CombinedEvidence([evidence, *others, refused]),
             stored=self._stored,
             freshness=self._trust.freshness if self._trust else Freshness(),

@@ -10,6 +10,8 @@ import pytest
 from airgap import limits
 from airgap.collection.coverage import Status
 from airgap.oci.descriptor import Descriptor
+from airgap.report.fetching import FetchReport
+from airgap.report.style import PLAIN
 from airgap.revocation.artifact import TITLE
 from tests.support.command import run_here
 from tests.support.crls import crl, entry, pem, scope
@@ -113,3 +115,26 @@ def test_takes_from_a_registry_what_others_attached_by_names_of_theirs(
         assert run_here(["copy", str(here.written.layout), f"{registry.host}/app"]).code == 0
         for number, target in enumerate((str(here.written.layout), f"{registry.host}/app:v1")):
             assert here.fetch(targets=[target], directory=tmp_path / str(number), download=False).is_revoked
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_evidence_about_another_target_that_is_kept_nowhere_is_a_gap(tmp_path: Path, *, kept: bool) -> None:
+    """It was COMPLETE, and what had come about the other target was gone."""
+    other = Scene()
+    other.sign_with(Pki().code_chain(depth=2, leaf={"crl_urls": ["http://crl.example/2.crl"], "serial": 77}))
+    far = other.write(tmp_path / "other")
+    offered = tmp_path / "both.crl"
+    offered.write_bytes(crl(LEAF.root))
+    with site(tmp_path / "site") as here:
+        here.scene = beside(crl(LEAF.root, number=1))
+        here.written = here.scene.write(tmp_path / "site")
+        where = {"directory": here.trust} if kept else {"directory": None}
+        outcome = here.fetch(
+            targets=[str(far.layout)], into=str(here.written.layout), offered=[offered], download=False, **where
+        )
+    statuses = {item.serial: (item.status, item.reason) for item in outcome.certificates}
+    assert statuses[format(LEAF.serial, "x")] == (Status.COVERED, None)
+    assert statuses["4d"] == ((Status.COVERED, None) if kept else (Status.GAP, "fetch.unkept"))
+    assert outcome.complete is kept
+    lines = list(FetchReport(outcome).lines(PLAIN))
+    assert any("Name a trust directory to keep it in (--trust)" in line for line in lines) is not kept
