@@ -285,7 +285,7 @@ class _Tagged:
         return found
 
 
-def _artifact(source: Repository, reference: RegistryReference, tag: str) -> FoundArtifact | None:
+def _artifact(source: Repository, reference: RegistryReference, tag: str) -> CopyRoot | None:
     """What a tag names; None for the list of the referrers of something else. Raises AirgapError."""
     found = _resolved(source, reference, tag)
     return None if is_referrers_tag(tag) and _lists_referrers(source, found.descriptor, tag) else found
