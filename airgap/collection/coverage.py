@@ -202,7 +202,7 @@ def cover(
     """The coverage of every certificate by `evidence`, in their order, as a verifier would judge it at `at`.
 
     `known`: all available evidence, including `evidence` and what a verifier finds in the targets. An answer must hold
-    by all of it, too. `unkept`: what came about these certificates goes nowhere, so that nobody gets it. `stored`: the
+    by all of it, too. `unkept`: what came about these certificates is kept nowhere. `stored`: the
     certificates of all trust stores, for who made evidence. `freshness`: what the operator accepts. It counts only for
     evidence without nextUpdate, as a fetch is for fresh evidence.
     """
