@@ -19,13 +19,13 @@ from airgap.revocation.artifact import (
     RESPONDER_MEDIA_TYPE,
     StampedEvidence,
     evidence_kinds,
-    evidence_of,
+    evidence_layers,
     find_proposals,
     find_target_evidence,
     is_evidence_alone,
     pack,
     possible_evidence,
-    possible_evidence_of,
+    possible_evidence_layers,
 )
 from airgap.revocation.evidence_files import EvidenceFile
 from tests.support.crls import crl
@@ -271,8 +271,8 @@ def test_layers_are_evidence_by_our_names_or_may_be_by_those_of_others(
     raw = box.blobs[box.add_image(layer, **members).digest]
     manifest = parse_manifest(raw, IMAGE_MANIFEST)
     assert isinstance(manifest, Manifest)
-    assert [item.digest for item in evidence_of(manifest)] == ([layer.digest] if called else [])
-    found = [item.digest for item in possible_evidence_of(manifest)]
+    assert [item.digest for item in evidence_layers(manifest)] == ([layer.digest] if called else [])
+    found = [item.digest for item in possible_evidence_layers(manifest)]
     assert (layer.digest in found) is possible
 
 
