@@ -12,6 +12,7 @@ from airgap.errors import FormatError, LimitError, UsageError
 from airgap.files import read_regular, reading_problem
 from airgap.pki.crl_pem import split_pem
 from airgap.revocation.evidence_directory import CRLS, OCSP
+from airgap.revocation.evidence_reader import holds_responders_alone
 from airgap.revocation.misplaced import POSSIBLE, says_evidence
 from airgap.text import safe
 
@@ -56,7 +57,10 @@ def _is_likely(path: Path, folder: Path) -> bool:
 
 
 def _unnamed(path: Path, folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Whether a file with another name is evidence, or may contain some and has a name or folder of evidence."""
+    """Whether a file with another name is evidence, or may contain some and has a name or folder of evidence.
+
+    Or holds the certificate of an OCSP responder, which a response may lack.
+    """
     from airgap.pki.file_kinds import Kind, recognise
     from airgap.pki.wrong_files import is_no_evidence, may_hide_evidence
 
@@ -71,7 +75,12 @@ def _unnamed(path: Path, folder: Path) -> Iterator[tuple[str, bytes]]:
     found = recognise(data)
     is_evidence = found is not None and found.kind in {Kind.CRL, Kind.OCSP_RESPONSE}
     is_possible = is_meant or (path.suffix.lower() in POSSIBLE and not path.name.startswith("."))
-    if is_evidence or (is_possible and may_hide_evidence(data)) or (is_ambiguous and not is_no_evidence(data)):
+    if (
+        is_evidence
+        or holds_responders_alone(data)
+        or (is_possible and may_hide_evidence(data))
+        or (is_ambiguous and not is_no_evidence(data))
+    ):
         yield safe(path), data
 
 

@@ -63,6 +63,13 @@ def _responders(data: bytes) -> tuple[Certificate, ...]:
     return tuple(item for item in parse_readable(data) if OcspResponse.may_sign(item))
 
 
+def holds_responders_alone(data: bytes) -> bool:
+    """Whether a file holds certificates and keys alone, and the certificate of an OCSP responder."""
+    from airgap.pki.wrong_files import is_no_evidence
+
+    return is_no_evidence(data) and bool(_responders(data))
+
+
 def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem, data: bytes) -> bool:
     """Whether a file that is no evidence needs no notice."""
     if isinstance(found, Problem):

@@ -44,6 +44,7 @@ from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, fin
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.revocation.evidence_files import EvidenceFile, UnreadableEvidence
+from airgap.revocation.evidence_reader import holds_responders_alone
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.pool import EvidencePool
 from airgap.scratch import scratch_folder
@@ -140,7 +141,7 @@ class _Fetch:
         self._took: list[tuple[Attempt, EvidenceFile]] = []
         self._unread: list[UnreadableEvidence] = []
         self._certificates: list[EvidenceFile] = []
-        """Files of targets with certificates of responders: they prove responses, and are no evidence themselves."""
+        """Files of targets, and offered ones, with certificates of responders: they prove responses, and no more."""
         self._unreadable: tuple[str, ...] = ()
         self._certificates_of_into: frozenset[Certificate] = frozenset()
         """Those of the chains of `into`: evidence about them goes beside its images."""
@@ -221,8 +222,12 @@ class _Fetch:
                 self._warnings.append(
                     Problem(message=f"{safe(path)} holds no file that is named as evidence (*.crl, *.ors)")
                 )
-            self._offered += files
-            by_hand.update(source for source, _ in files)
+            for source, data in files:
+                if holds_responders_alone(data):
+                    self._certificates.append(_offered_file(source, data))
+                else:
+                    self._offered.append((source, data))
+                    by_hand.add(source)
         single = [(source, block) for source, data in self._offered for block in pieces_of(data)]
         self.gatherer = self._gatherer([_offered_file(source, data) for source, data in single])
         for source, data in sorted(single, key=lambda item: order_of(item[1])):

@@ -351,6 +351,24 @@ def test_a_responder_in_a_trust_store_condemns_and_does_not_clear(
     assert run_here(made.write(tmp_path).arguments()).code == code
 
 
+@pytest.mark.parametrize("single", [True, False])
+def test_fetch_takes_the_certificate_of_a_responder_from_files(tmp_path: Path, *, single: bool) -> None:
+    """The artifact that a fetch attaches makes a folder that can be handed to another fetch, with its certificates."""
+    made, chain = scene(ocsp_urls=["http://ocsp.example/"])
+    delegate = issue("ocsp", issuer=chain.root)
+    written = made.write(tmp_path)
+    folder = tmp_path / "pulled/ocsp"
+    folder.mkdir(parents=True)
+    (folder / "r.ors").write_bytes(ocsp_response(chain, responder=delegate, embed=[], status="revoked"))
+    (folder / "d.cer").write_bytes(delegate.der)
+    (folder / "other.cer").write_bytes(chain.der)
+    named = [folder / "r.ors", folder / "d.cer"] if single else [folder.parent]
+    options = [option for path in named for option in ("--from", str(path))]
+    fetch = ["trust", "fetch", "--no-download", "--into", str(written.layout), str(written.layout), *options]
+    assert run_here(fetch).out.startswith("REVOKED")
+    assert run_here(written.arguments()).code == 14
+
+
 def test_fetch_attaches_the_certificate_of_a_responder_that_no_response_holds(tmp_path: Path) -> None:
     """It attached the response alone: where that went, nothing proved it, and a revoked image passed."""
     made, chain = scene(ocsp_urls=["http://ocsp.example/"])
