@@ -117,7 +117,7 @@ def _status(folder: Path, at: datetime) -> tuple[int, str, str | None]:
 
 @pytest.mark.parametrize(("kind", "order"), [("crl", 0), ("crl", 1), ("ocsp", 0), ("ocsp", 1)])
 def test_the_stricter_of_both_tolerances_counts_to_the_second(tmp_path: Path, kind: str, order: int) -> None:
-    leaf = Pki().code_chain()
+    leaf = Pki().code_chain(depth=2)  # a store has the issuer, so that the piece can be checked for damage
     files: dict[str, Any] = {
         "crl": {"crls": {"a.crl": crl(leaf.chain[1])}},
         "ocsp": {"ocsp": {"a.ors": ocsp_response(leaf, next_update=NEXT_UPDATE)}},
