@@ -49,12 +49,13 @@ def _sentences() -> Iterator[tuple[str, str]]:
             and isinstance(node.body[0], ast.Expr)
         }
         inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
+        left_out, name = documented | inside, path.relative_to(ROOT)
         for node in ast.walk(tree):
-            where = f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
             if isinstance(node, ast.JoinedStr):
-                yield where, "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documented | inside:
-                yield where, node.value
+                text = "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
+                yield f"{name}:{node.lineno}", text
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in left_out:
+                yield f"{name}:{node.lineno}", node.value
 
 
 def _unknown_command(words: list[str]) -> str | None:
