@@ -91,12 +91,14 @@ class Covering:
     def tests(self, path: str, line: int) -> list[str]:
         """The tests that run a line: those about its module, then those about its folder; the quick ones first."""
         by_line = self._by_line(path)
-        contexts = set(by_line.get(line, []))
+        # of an expression on several lines, some are noted under the line of its beginning
+        begun = max((known for known in by_line if known <= line), default=line)
+        contexts = set(by_line.get(line) or by_line.get(begun, []))
         if contexts == {""}:  # run when the module is imported: every test that imports it
             contexts = {context for found in by_line.values() for context in found}
         names = {context.partition("|")[0] for context in contexts} - {""} - self._failed
         known = [name for name in names if name in self.seconds]
-        folder, module = f"/{path.split('/')[1]}/", f"test_{Path(path).stem}"
+        folder, module = f"/{path.split('/')[1]}/", f"/test_{Path(path).stem}.py"
         return sorted(known, key=lambda name: (module not in name, folder not in name, self.seconds[name], name))
 
 

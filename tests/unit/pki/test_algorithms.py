@@ -272,3 +272,15 @@ def test_a_curve_that_the_library_lacks_does_not_verify(monkeypatch: pytest.Monk
 def test_what_a_ca_may_have_as_key(kind: str, enough: bool) -> None:
     """D17: also CA keys have a least size."""
     assert algorithms.strong_enough_for_ca(key(kind).public_key()) is enough
+
+
+@pytest.mark.parametrize("oid", ["1.2.840.10045.4.3.2", "1.2.840.113549.1.1.11"], ids=["ECDSA", "PKCS #1 v1.5"])
+def test_an_identifier_names_the_padding_that_verifies(oid: str) -> None:
+    """A signature of an RSA key with PSS is none under the identifier of another scheme."""
+    private = key("rsa3072", 0)
+    assert isinstance(private, rsa.RSAPrivateKey)
+    padded = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+    signature = private.sign(b"message", padded, hashes.SHA256())
+    tail = [asn1.null()] if oid.endswith(".11") else []
+    with pytest.raises(UnverifiedError):
+        algorithms.verify_identified(asn1.sequence(asn1.oid(oid), *tail), private.public_key(), signature, b"message")

@@ -615,6 +615,14 @@ HOLDS: dict[str, tuple[Callable[[], Pile], str]] = {
         ),
         "good",
     ),
+    "in an answer older than a clean CRL, and no CRL is named": (
+        lambda: Pile(
+            ONLY_OCSP,
+            {"a": clean(ONLY_OCSP, this_update=AT)},
+            {"o": ocsp_response(ONLY_OCSP, status="revoked", reason="certificateHold", this_update=AT - DAY)},
+        ),
+        "revocation.on_hold",
+    ),
     "in an answer as new as a clean CRL": (
         lambda: Pile(
             BOTH,
@@ -718,6 +726,11 @@ def test_a_hold_of_one_moment_and_number_counts_whatever_its_fingerprint() -> No
     assert len({fingerprint(one) < fingerprint(other) for one, other in pairs}) == 2
     for one, other in pairs:
         assert Pile(LEAF, {"a": one, "b": other}).reason() == "revocation.on_hold"
+
+
+def test_an_answer_that_lifts_a_hold_is_good_without_reserve() -> None:
+    lifted = Pile(LEAF, {"a": clean(), "b": _hold(this_update=AT - 9 * DAY)})
+    assert {use.status for use in lifted.ask()} == {"good"}
 
 
 def test_a_hold_in_a_delta_that_fits_no_base_says_why_it_does_not_count() -> None:

@@ -19,9 +19,9 @@ from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.use import EvidenceInTarget, FoundInTargets, TargetAnswer
 from tests.support.crls import crl, scope
 from tests.support.evidence import MemoryEvidence
-from tests.support.extensions import Point
+from tests.support.extensions import UNKNOWN_CRITICAL, Point
 from tests.support.keyring import key
-from tests.support.ocsp import ocsp_response
+from tests.support.ocsp import ocsp_response, single
 from tests.support.pki import AT, Issued, Pki
 
 URL, DELTA, OCSP = "http://crl.example/a", "http://crl.example/d", "http://ocsp.example"
@@ -221,6 +221,8 @@ def test_notes_responses_that_say_nothing_against_the_certificate(*, proven: boo
         response = {"o": ocsp_response(ONLY_OCSP, status=status)}
         assert noted(ONLY_OCSP, {}, response, proven=proven) == [("o", is_open, True, False)]
     assert noted(ONLY_OCSP, {}, {"o": ocsp_response(ONLY_OCSP, status="revoked")}, proven=proven) == []
+    doubtful = ocsp_response(ONLY_OCSP, singles=[single(ONLY_OCSP, extra=[UNKNOWN_CRITICAL])])
+    assert noted(ONLY_OCSP, {}, {"o": doubtful}, proven=proven) == []
     assert noted(ONLY_OCSP, {}, {"o": ocsp_response(LEAF, serial=ONLY_OCSP.serial + 1)}, proven=proven) == []
 
 
@@ -263,3 +265,17 @@ def test_a_crl_and_its_delta_end_with_the_first_of_both(
     judge = RevocationJudge(MemoryEvidence(crls), Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
     found = judge.in_targets([Certificate.parse(issued.der) for issued in LEAF.chain], kind="signing")
     assert {item.evidence.name: item.next_update for item in found.answers} == {"a": first, "b": delta}
+
+
+def test_notes_the_newest_piece_of_a_target() -> None:
+    """No clock is right that is behind it."""
+    evidence = MemoryEvidence({"a": clean(), "b": clean(number=6, this_update=HERE + DAY)})
+    judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
+    found = judge.in_targets([Certificate.parse(issued.der) for issued in LEAF.chain], kind="signing")
+    assert [item.name for item in found.newest] == ["b"]
+
+
+def test_a_certificate_that_names_no_way_to_ask_is_not_asked_about() -> None:
+    """REV-1: whatever a layout said of it."""
+    silent = Pki().code_chain(depth=2)
+    assert answer(silent, gone(silent, AT), {}) == "good"

@@ -24,8 +24,9 @@ from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.pool import EvidencePool
 from airgap.revocation.unsigned import UnsignedEvidence
-from tests.support import crls, names
+from tests.support import asn1, crls, names
 from tests.support.evidence import MemoryEvidence
+from tests.support.extensions import Extension
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Issued, issue
 from tests.support.trust import write_trust
@@ -387,3 +388,37 @@ def test_a_file_that_the_index_names_must_be_evidence(tmp_path: Path, *, is_name
     index = {URL: "list.pem"} if is_named else {URL: "a.crl"}
     (trust / "crls/index.json").write_text(json.dumps(index))
     assert [item.name for item in EvidenceDirectory.open(trust).all_unread()] == (["list.pem"] if is_named else [])
+
+
+_INDIRECT = Extension(crls.ISSUING_POINT, asn1.sequence(asn1.implicit(4, b"\xff")), critical=True)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"scope": _INDIRECT},
+        {"scope": _INDIRECT._replace(value=b"\x30\x01")},
+        {"scope": _INDIRECT._replace(value=b"")},
+        {"scope": _INDIRECT, "extra": [_INDIRECT]},
+    ],
+    ids=["indirect", "cut", "empty", "twice"],
+)
+def test_a_crl_whose_scope_is_indirect_or_cannot_be_read_may_list_certificates_of_others(
+    members: dict[str, Any],
+) -> None:
+    """RFC 5280, 5.2.5: indirectCRL."""
+    plain = crls.crl(ROOT, scope=crls.scope(only_ca=True))
+    evidence = MemoryEvidence({"a": crls.crl(ROOT, **members), "b": plain, "c": NEW})
+    assert [file.name for file in evidence.indirect()] == ["a"]
+
+
+@pytest.mark.parametrize("value", [b"", b"\x30\x01"], ids=["empty", "cut"])
+def test_a_crl_of_another_ca_with_a_scope_that_cannot_be_read_is_not_passed_over(value: bytes) -> None:
+    """One with an empty scope was, so that a certificate that it lists passed."""
+    listed = crls.entry(LEAF.serial, reason="keyCompromise", certificate_issuer=ROOT.subject)
+    foreign = crls.crl(OTHER, scope=_INDIRECT._replace(value=value), revoked=[listed])
+    evidence = MemoryEvidence({"a": NEW, "b": foreign}, {"o": ocsp_response(LEAF)}, trusted=True)
+    judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
+    with pytest.raises(Undecided) as caught:
+        judge.check_chain([parsed(LEAF), parsed(ROOT)], kind="signing", signed_at=None)
+    assert caught.value.reason == "revocation.crl.issuer"

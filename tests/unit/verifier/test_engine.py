@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import tempfile
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,19 +16,23 @@ from airgap import limits
 from airgap.moment import Moment
 from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
+from airgap.signature.envelope import parse_envelope
 from airgap.stages.verify import verify
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.levels import Check
 from airgap.verdict import Verdict
 from airgap.verifier.candidate import Candidate
 from airgap.verifier.engine import SignatureVerifier
+from airgap.verifier.facts import EarlierResult, SignatureFacts
 from airgap.verifier.outcome import SignatureOutcome
+from airgap.verifier.recorded import RecordedSignature
 from airgap.verifier.request import VerifyRequest
-from tests.support import envelopes
+from tests.support import asn1, envelopes
+from tests.support.crls import crl
 from tests.support.envelopes import SIGNED_AT
 from tests.support.pki import AT, Pki
 from tests.support.scenario import Scene, Signature
-from tests.support.trust import write_trust
+from tests.support.trust import oci_policy, statement, write_trust
 
 SECOND = timedelta(seconds=1)
 DAY = timedelta(days=1)
@@ -156,6 +161,17 @@ def test_ts_29_a_timestamp_is_compared_with_neither_the_claimed_signing_time_nor
     assert any("a clock is wrong" in warning for warning in outcome.warnings) == warned
 
 
+@pytest.mark.parametrize(("inside", "count"), [(asn1.sequence(asn1.integer(1)), 1), (None, 0)])
+def test_evidence_in_a_timestamp_token_that_cannot_be_used_is_reported(
+    tmp_path: Path, inside: bytes | None, count: int
+) -> None:
+    """D51: as that of any target, it is left out."""
+    scene = Scene(at=SIGNED_AT + DAY)
+    scene.timestamp(crls=[inside or crl(scene.signature.leaf.root)])
+    warnings = _judged(tmp_path, scene).warnings
+    assert sum("the evidence file" in warning for warning in warnings) == count
+
+
 def test_lim_5_at_most_100_signatures_are_judged_by_default(tmp_path: Path) -> None:
     scene = Scene()
     scene.signatures = [Signature("jws", scene.signature.leaf, payload=b"%d" % number) for number in range(101)]
@@ -173,3 +189,29 @@ def test_an_outcome_without_every_check_does_not_pass(tmp_path: Path) -> None:
     for number in range(len(outcome.findings)):
         fewer = outcome.findings[:number] + outcome.findings[number + 1 :]
         assert dataclasses.replace(outcome, findings=fewer).verdict is Verdict.INDETERMINATE
+
+
+def test_a_report_without_the_time_of_an_authority_proves_none() -> None:
+    """SCHEME-3: nothing else can take its place."""
+    leaf = Pki().code_chain()
+    facts = SignatureFacts.of(parse_envelope(envelopes.JWS, envelopes.jws(leaf, scheme=envelopes.AUTHORITY)), None)
+    timeless = dataclasses.replace(facts, stated_time=None)
+    signature = RecordedSignature(
+        digest=Digest.of(b"x"),
+        envelope=None,
+        findings={Check.INTEGRITY: EarlierResult(Verdict.PASS, None)},
+        facts=timeless,
+    )
+    policy = oci_policy(statement(trustStores=["signingAuthority:harbour"]))
+    with tempfile.TemporaryDirectory() as folder:
+        trust = write_trust(Path(folder), policy=policy, stores={"signingAuthority:harbour": [leaf.root]})
+        directory = TrustDirectory.open(trust)
+        outcome = SignatureVerifier(directory, moment=Moment(judged=AT, clock=AT)).judge(
+            signature,
+            target=Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(b"x"), size=1),
+            statement=directory.policy().select("registry.example/app"),
+            metadata={},
+        )
+    found = {finding.check: (finding.verdict, finding.reason) for finding in outcome.findings}
+    assert found[Check.AUTHENTICITY] == (Verdict.PASS, None)
+    assert found[Check.AUTHENTIC_TIMESTAMP] == (Verdict.INDETERMINATE, "recheck.unproven")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from airgap import limits
 from airgap.errors import FormatError
 from airgap.pki.certificate import Certificate
 from airgap.trust.levels import Check
@@ -162,6 +163,11 @@ def test_an_unknown_reason_code_is_no_reason() -> None:
 def test_a_problem_of_the_report_keeps_its_exit_code() -> None:
     (problem,) = read(changed("problems", [{"message": "no \x1b", "exit_code": 11, "reason": None}])).problems
     assert (problem.exit_code, problem.message) == (11, "the report says: no \\x1b")
+    assert problem.target is None
+    (problem,) = read(
+        changed("problems", [{"message": "no", "exit_code": 11, "reason": None, "target": "x\x1b"}])
+    ).problems
+    assert problem.target == "x\\x1b"
 
 
 @pytest.mark.parametrize(
@@ -185,3 +191,99 @@ def test_a_plugin_may_have_decided_all_that_an_older_report_does_not_exclude(
 def test_what_is_not_a_json_object_is_refused(damage: Callable[[bytes], bytes]) -> None:
     with pytest.raises(FormatError):
         parse_report(damage(json.dumps(report()).encode()), "old.json")
+
+
+def with_evidence() -> dict[str, Any]:
+    """A report that holds what its layout said, as reports do since it is needed for a recheck."""
+    document = report()
+    dated = {
+        "evidence": "a.crl",
+        "fingerprint": "00" * 32,
+        "kind": "crl",
+        "chain": "signing",
+        "certificate": "11" * 32,
+        "this_update": "2026-01-02T03:04:05Z",
+    }
+    rest = {"next_update": None, "number": "1f", "base_number": None, "open": True, "all_reasons": True}
+    document["artifacts"][0]["signatures"][0]["for_recheck"] = {
+        "signature_value": b64encode(b"value").decode(),
+        "timestamp_token": None,
+        "metadata": {"build": "7"},
+        "plugin": {"name": "p", "min_version": None},
+        "said_against": [{**dated, "hold": True, "responder": None}],
+        "answers": [{**dated, **rest, "and_older": False}],
+        "newest_evidence": [{name: dated[name] for name in ("evidence", "kind", "chain", "this_update")}],
+    }
+    return document
+
+
+def for_recheck(path: str, value: object) -> dict[str, Any]:
+    document = with_evidence()
+    *parents, last = path.split(".")
+    place: Any = document["artifacts"][0]["signatures"][0]["for_recheck"]
+    for name in parents:
+        place = place[int(name) if isinstance(place, list) else name]
+    if value is MISSING:
+        del place[last]
+    else:
+        place[last] = value
+    return document
+
+
+MISSING = object()
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("answers.0.number", None),
+        ("answers.0.number", "f" * 128),
+        ("answers.0.base_number", "0"),
+        ("answers.0.next_update", "2027-01-01T00:00:00Z"),
+        ("said_against.0.responder", "22" * 32),
+        ("said_against.0.kind", "ocsp"),
+        ("newest_evidence.0.chain", "tsa"),
+        ("plugin", None),
+        ("plugin.min_version", "1.0.0"),
+        ("timestamp_token", b64encode(b"token").decode()),
+    ],
+)
+def test_reads_what_the_layout_of_a_report_said(path: str, value: object) -> None:
+    (signature,) = read(for_recheck(path, value)).artifacts[0].signatures
+    assert signature.facts is not None
+    assert signature.facts.later is not None
+    assert signature.facts.later.signature_value == b"value"
+    assert signature.holds_evidence
+    assert len(signature.lost_answers) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("answers.0.number", "f" * 129, "is no number in hex"),
+        ("answers.0.number", "", "is no number in hex"),
+        ("answers.0.number", "1F", "is no number in hex"),
+        ("answers.0.number", MISSING, "number: is missing"),
+        ("answers.0.base_number", MISSING, "base_number: is missing"),
+        ("answers.0.next_update", MISSING, "next_update: is missing"),
+        ("answers.0.open", MISSING, "open"),
+        ("answers.0.kind", "delta", "kind: is 'delta', which is not known"),
+        ("said_against.0.chain", "root", "chain: is 'root', which is not known"),
+        ("said_against.0.hold", MISSING, "hold"),
+        ("newest_evidence.0.this_update", "soon", "this_update"),
+        ("timestamp_token", MISSING, "timestamp_token: is missing"),
+        ("plugin", MISSING, "plugin: is missing"),
+        ("plugin.name", "\x1b", "is not escaped as reports escape"),
+        ("metadata", MISSING, "metadata"),
+        ("signature_value", "?", "signature_value"),
+    ],
+)
+def test_refuses_what_the_layout_of_a_report_said_in_another_form(path: str, value: object, words: str) -> None:
+    with pytest.raises(FormatError, match=words):
+        read(for_recheck(path, value))
+
+
+@pytest.mark.parametrize(("stated", "used"), [(3, 3), (1, 1), (0, 1), (-5, 1)])
+def test_a_recheck_judges_at_least_one_signature(stated: int, used: int) -> None:
+    assert read(changed("request.max_signatures", stated)).max_signatures == used
+    assert read(without("request")).max_signatures == limits.SIGNATURES
