@@ -33,9 +33,7 @@ def export(
     trust: TrustOption = None,
     accept_omissions: Annotated[
         bool,
-        typer.Option(
-            "--accept-omissions", help="Exit 0 although something is not told to the other tool, or not checked."
-        ),
+        typer.Option("--accept-omissions", help="Exit 0 although something cannot be told to the other tool."),
     ] = False,
     output: Output,
 ) -> None:
@@ -43,8 +41,8 @@ def export(
 
     notation: DIR/config for NOTATION_CONFIG and DIR/cache for NOTATION_CACHE, so that it verifies offline until the
     first CRL goes stale. A CRL by which notation would judge milder stays out. containers-policy: refused where the
-    policy demands what that language cannot say. Exit codes: 0, 15 a CRL cannot be checked for damage, 20 something
-    stayed out, or the other tool judges milder (both unless --accept-omissions).
+    policy demands what that language cannot say. Exit codes: 0, 20 something stayed out, or the other tool judges
+    milder (unless --accept-omissions).
     """
     directory = airgap.TrustDirectory.open(location(trust))
     if tool is Tool.NOTATION:

@@ -22,8 +22,7 @@ def status(
     """Show each piece of evidence with its age, when it goes stale, and which one is the first to.
 
     What a newer piece replaces does not count. To know whether a given bundle will verify on a day, rehearse with
-    airgap verify --at. Exit codes: 0 all that counts is proven and fresh, 15 some is stale, missing or cannot be
-    checked, 18 malformed.
+    airgap verify --at. Exit codes: 0 all that counts is fresh, 15 some is stale or missing, 18 malformed.
     """
     now = clock()
     with airgap.no_network():

@@ -37,7 +37,7 @@ class StatusReport(Report):
 
     @property
     def exit_code(self) -> int:
-        """18 where policy or stores cannot be read, 15 where some evidence is stale, missing, or not checked."""
+        """18 where policy or stores cannot be read, 15 where some evidence is stale or missing."""
         if self.status.problems:
             return ExitCode.MALFORMED
         return ExitCode.OK if self.status.is_good else ExitCode.INDETERMINATE

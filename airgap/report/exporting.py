@@ -23,16 +23,12 @@ class ExportReport(Report):
     tool: Literal["notation", "containers-policy"]
     exported: Exported
     accept_omissions: bool = False
-    """Whether omissions, and files that were not checked, are accepted (`--accept-omissions`)."""
+    """Whether omissions are accepted (`--accept-omissions`)."""
 
     @property
     def exit_code(self) -> int:
-        """20 if something was left out, 15 if something was not checked, and that is not accepted."""
-        if self.accept_omissions:
-            return ExitCode.OK
-        if self.exported.omissions:
-            return ExitCode.PARTIAL
-        return ExitCode.INDETERMINATE if self.exported.unchecked else ExitCode.OK
+        """20 if something was left out and that is not accepted."""
+        return ExitCode.PARTIAL if self.exported.omissions and not self.accept_omissions else ExitCode.OK
 
     def document(self) -> Json:
         """The files, and what was left out."""

@@ -111,12 +111,15 @@ class TrustStatus:
 
     @property
     def is_good(self) -> bool:
-        """Whether there is evidence, all can be read, each piece that counts is proven, and fresh or accepted as stale.
+        """Whether there is evidence, all can be read, each piece that counts is fresh, or accepted as stale.
+
+        Those that are `unchecked` count by what they say of themselves: the certificates of most issuers are in
+        signatures, and not in trust stores. If one is damaged, `verify` finds it, and is not milder for it.
 
         Never where the clock is behind it: nothing is judged good by such a clock, whatever moment is named.
         """
         good = {PieceState.FRESH, PieceState.ACCEPTED, PieceState.SUPERSEDED}
-        sound = bool(self.pieces) and not self.problems and not self.unchecked and not self.clock_is_behind
+        sound = bool(self.pieces) and not self.problems and not self.clock_is_behind
         return sound and all(piece.state in good for piece in self.pieces)
 
 
