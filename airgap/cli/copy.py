@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -168,6 +169,7 @@ class WritingOptions:
         return airgap.CopyRequest(
             sources=[_reference(text, oci_layout=chosen.from_oci_layout) for text in sources],
             lists=chosen.lists,
+            spell=partial(_reference, oci_layout=chosen.from_oci_layout),
             destination=_reference(destination, oci_layout=self.to_oci_layout),
             at=_moment(),
             selection=selected.selection(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,6 +77,7 @@ def sign(
     request = airgap.SignRequest(
         targets=[layout_reference(text, oci_layout=oci_layout) for text in references or []],
         lists=[file] if file else [],
+        spell=partial(layout_reference, oci_layout=oci_layout),
         signer=key.open(),
         at=clock(),
         envelope=signature_format,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +35,8 @@ class CopyRequest:
     """References, as the command takes them."""
     lists: Sequence[Path] = ()
     """Files with more references, one a line; blank lines and comments after `#` are ignored."""
+    spell: Callable[[str], str] = str
+    """The reference that a line of a list means: with `oci:` before it, where all lines are layouts."""
     destination: str
     """A layout directory, a tar, a registry's repository; each with or without a tag; or `-`: a tar to `output`."""
     at: datetime
@@ -97,7 +99,7 @@ def completed(request: CopyRequest) -> CopyRequest:
 
     Raises UsageError, and AirgapError for a lock file that could not be written.
     """
-    sources = [*request.sources, *(text for path in request.lists for text in read_list(path))]
+    sources = [*request.sources, *(request.spell(line) for path in request.lists for line in read_list(path))]
     if not sources:
         raise UsageError(
             "there is nothing to copy from",

@@ -49,6 +49,8 @@ class SignRequest:
     """References, each to one artifact: registry, layout directory or layout tar."""
     lists: Sequence[Path] = ()
     """Files with more references, one a line; blank lines and comments after `#` are ignored."""
+    spell: Callable[[str], str] = str
+    """The reference that a line of a list means: with `oci:` before it, where all lines are layouts."""
     signer: Signer | EnvelopeSigner
     at: datetime
     """The signing time; aware. With the scheme signingAuthority it is the authentic time that verifiers trust."""
@@ -101,7 +103,7 @@ def sign(
     Raises UsageError, NotFoundError, ContentError, SigningError, TimestampingError, and what signer and transport
     raise.
     """
-    targets = [*request.targets, *(text for path in request.lists for text in read_list(path))]
+    targets = [*request.targets, *(request.spell(line) for path in request.lists for line in read_list(path))]
     meant = credentials and credentials.only_for(registries_in(targets, os.path.exists))
     with Places(transport=transport, credentials=meant, referrers_tag=request.referrers_tag) as places:
         prepared: dict[str, _Prepared] = {}

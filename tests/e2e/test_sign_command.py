@@ -218,6 +218,15 @@ class TestResult:
         assert len(ran.document["signed"]) == 2
         assert run_here(["verify", str(path), *trust(tmp_path)]).code == 0
 
+    def test_lines_of_a_list_are_layouts_where_the_option_says_so(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "list").write_text("new.example/layout:v1\n")
+        ran = run_here(["sign", "--oci-layout", "-f", "list", *key_options(tmp_path / "k", LEAF)])
+        assert ran.code == 11, ran
+        assert "there is no file or directory new.example/layout" in ran.err
+
     def test_signs_an_artifact_once_for_all_spellings_of_its_layout(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
