@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import airgap.report
 from airgap.cli.command import CopySide, command
 from airgap.cli.connection_options import Connection, Endpoint, Sides
-from airgap.cli.console import QuietOutput, clock, layout_reference, note
+from airgap.cli.console import InterruptedRunError, QuietOutput, clock, layout_reference, note
 from airgap.cli.judging_options import location, trust_folder
 from airgap.cli.lazy import typer_app
 from airgap.cli.trust_fetch import FetchOptions
 from airgap.errors import AirgapError, UsageError
 from airgap.reasons import ExitCode
+
+if TYPE_CHECKING:
+    from airgap.values import CopyResult
 
 app = typer_app()
 
@@ -201,6 +205,19 @@ def _failed(error: AirgapError, given: Mapping[str, Any]) -> airgap.report.Repor
     return None if destination == "-" else airgap.report.CopyReport.of_failure(error, destination)
 
 
+@contextmanager
+def _shows_what_was_done(output: QuietOutput, started: float) -> Iterator[Callable[[CopyResult], None]]:
+    """Shows the result that the function gets, where an error ends the copy after it. `started`: a monotonic time."""
+    done: list[CopyResult] = []
+    try:
+        yield done.append
+    except (AirgapError, KeyboardInterrupt) as error:
+        why = error if isinstance(error, AirgapError) else InterruptedRunError("interrupted")
+        for result in done:
+            output.show(airgap.report.CopyReport(result=result, error=why, seconds=time.monotonic() - started))
+        raise
+
+
 @command(app, failure=_failed)
 def copy(
     *,
@@ -240,7 +257,10 @@ def copy(
     into = _evidence_target(request) if writing.with_evidence else None
     aside = references[-1] == "-"  # standard output is the tar in this case
     started = time.monotonic()
-    with shown(quiet=output.quiet, no_tty=output.no_tty or bool(os.environ.get("NO_COLOR"))) as progress:
+    with (
+        _shows_what_was_done(output, started) as stopped,
+        shown(quiet=output.quiet, no_tty=output.no_tty or bool(os.environ.get("NO_COLOR"))) as progress,
+    ):
         transport, to_transport = sides.transports(lambda text: progress(airgap.events.Notice(message=text)))
         result = airgap.copy(
             request,
@@ -250,6 +270,7 @@ def copy(
             to_credentials=destination_credentials if sides.differ else None,
             mechanism=selected.distribution_spec,
             progress=progress,
+            stopped=stopped,
         )
     seconds = time.monotonic() - started
     fetched = into is not None and not writing.dry_run and result.exit_code in {ExitCode.OK, ExitCode.PARTIAL}

@@ -42,7 +42,7 @@ class CopyReport(Report):
 
     result: CopyResult
     error: AirgapError | None = None
-    """The error that ended it: it is not said of any artifact whether it was copied."""
+    """The error that ended it. The artifacts of the result were copied before; nothing is known of others."""
     seconds: float | None = None
     """How long it took."""
     evidence: FetchOutcome | None = None
@@ -84,6 +84,7 @@ class CopyReport(Report):
     def lines(self, style: Style) -> Iterator[str]:
         """The whole result."""
         yield from _lines(self.result, style, self.seconds)
+        yield from self._stop_lines(style)
         yield from self._unsigned_lines(style)
         if evidence := self._evidence():
             yield from evidence.lines(style)
@@ -91,16 +92,22 @@ class CopyReport(Report):
     def brief_lines(self) -> Iterator[str]:
         """What went over, in one line, and another one for the evidence; what did not, or is not signed, is told."""
         for artifact in self.result.artifacts:
-            if artifact.status in {"failed", "partial"}:
+            if self.error or artifact.status in {"failed", "partial"}:
                 yield from _artifact_lines(artifact, PLAIN)
             elif artifact.judged is not None:
                 yield from (f"note {artifact.source}: {note}" for note in _judged_notes(artifact.judged))
         yield from _evidence_left_lines(self.result, PLAIN)
         yield _headline(self.result)
+        yield from self._stop_lines(PLAIN)
         yield from _room_lines(self.result, PLAIN)
         yield from self._unsigned_lines(PLAIN)
         if evidence := self._evidence():
             yield from evidence.brief_lines()
+
+    def _stop_lines(self, style: Style) -> Iterator[str]:
+        if self.error is not None:
+            text = "by an error: what is not listed here was copied in part, or not at all"
+            yield f"{style.paint('bad', 'STOPPED')} {text}"
 
     def _unsigned_lines(self, style: Style) -> Iterator[str]:
         for name in self._unsigned:

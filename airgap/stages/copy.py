@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -76,6 +76,7 @@ def copy(
     progress: Progress = silent,
     source: BinaryIO | None = None,
     output: BinaryIO | None = None,
+    stopped: Callable[[CopyResult], None] | None = None,
 ) -> CopyResult:
     """Copy artifacts and everything attached to them from their sources to the destination.
 
@@ -85,22 +86,33 @@ def copy(
     step, from several threads; `executor` runs the work. `source` and `output` are used for `-`, by default standard
     input and output.
 
-    Raises AirgapError for the first thing that cannot be copied; with `keep_going` that is part of the result.
+    Raises AirgapError for the first thing that cannot be copied; with `keep_going` that is part of the result. Where
+    several repositories of a registry are written, and an error or Ctrl-C ends that, `stopped` is called with what was
+    done before: repositories with all of their names. Evidence that is left behind is not looked for then.
     """
     request = completed(request)
-    with ExitStack() as stack:
-        pool = executor or stack.enter_context(ThreadPoolExecutor(max(1, request.concurrency)))
-        place = request.place()
-        asked = registries_in(request.sources, os.path.exists)
-        written = frozenset() if place is None or isinstance(place, LayoutReference) else frozenset({place.registry})
-        shared = to_credentials in {None, credentials}  # then given ones are for one registry of both sides
-        meant = credentials and credentials.only_for(asked | written if shared else asked)
-        registries = destinations = stack.enter_context(Registries(meant, transport))
-        if to_transport is not None or not shared:
-            to = meant if shared else to_credentials and to_credentials.only_for(written)
-            destinations = stack.enter_context(Registries(to, to_transport or transport))
-        sources = Sources(partial(registries.source, mechanism=mechanism), stack, pool)
-        return _Copy(request, sources, destinations, pool, progress, (source, output)).run()
+    job: _Copy | None = None
+    try:
+        with ExitStack() as stack:
+            pool = executor or stack.enter_context(ThreadPoolExecutor(max(1, request.concurrency)))
+            place = request.place()
+            asked = registries_in(request.sources, os.path.exists)
+            written = (
+                frozenset() if place is None or isinstance(place, LayoutReference) else frozenset({place.registry})
+            )
+            shared = to_credentials in {None, credentials}  # then given ones are for one registry of both sides
+            meant = credentials and credentials.only_for(asked | written if shared else asked)
+            registries = destinations = stack.enter_context(Registries(meant, transport))
+            if to_transport is not None or not shared:
+                to = meant if shared else to_credentials and to_credentials.only_for(written)
+                destinations = stack.enter_context(Registries(to, to_transport or transport))
+            sources = Sources(partial(registries.source, mechanism=mechanism), stack, pool)
+            job = _Copy(request, sources, destinations, pool, progress, (source, output))
+            return job.run()
+    except (AirgapError, KeyboardInterrupt):
+        if stopped is not None and job is not None and (done := job.done_before()):
+            stopped(done)
+        raise
 
 
 class _Prepared(NamedTuple):
@@ -137,6 +149,7 @@ class _Copy:
         """The layout that came on standard input."""
         self._judgement: Judgement | None = None
         """That of all repositories."""
+        self._left: tuple[EvidenceLeft, ...] = ()
 
     def run(self) -> CopyResult:
         request = self._request
@@ -151,14 +164,25 @@ class _Copy:
         plans = self._trusted([self._plan(roots) for roots in groups.values()], destination)
         for repository, plan in zip(groups, plans, strict=True):
             self._bring(plan, destination, repository)
+        self._left = tuple(self._evidence_left(destination))
+        return self._result(destination)
+
+    def done_before(self) -> CopyResult | None:
+        """What was done by now, in whole repositories; None where nothing was."""
+        destination = self._request.place()
+        # a layout or tar is written as one
+        is_registry = isinstance(destination, RegistryReference | RegistryPrefix)
+        return self._result(destination) if is_registry and self._tally.copied else None
+
+    def _result(self, destination: Destination | None) -> CopyResult:
         return CopyResult(
-            destination=safe(request.destination),
-            dry_run=request.dry_run,
+            destination=safe(self._request.destination),
+            dry_run=self._request.dry_run,
             artifacts=(*self._tally.copied, *self._tally.failed),
             totals=self._tally.totals,
             moved_tags=tuple(self._tally.moved_tags),
             room=self._room,
-            evidence_left=tuple(self._evidence_left(destination)),
+            evidence_left=self._left,
             into_registry=isinstance(destination, RegistryReference | RegistryPrefix),
             warnings=self._judgement.warnings if self._judgement else (),
         )

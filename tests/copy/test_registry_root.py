@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from airgap.errors import AirgapError
+from airgap.net.sink import RegistrySink
+from airgap.transfer.endpoint import Entry, NamingResult
 from tests.support.command import run_here
 from tests.support.copying import family, load, write
-from tests.support.registry import LoopbackRegistry
+from tests.support.registry import LoopbackRegistry, Responder, error, reset
 
 
 @pytest.fixture
@@ -191,3 +195,60 @@ def test_refuses_one_repository_together_with_separate_paths(box: Path, target: 
     assert (ran.code, "--to-repo puts everything into one repository" in ran.err) == (2, True)
     ran = run_here(["copy", "--to-repo", str(box), f"{target.host}/a/"])
     assert (ran.code, f"Name it: {target.host}/a/app" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize("keep_going", [[], ["--keep-going"]])
+@pytest.mark.parametrize("fault", [reset, error(403, "DENIED")])
+def test_says_what_was_done_before_an_error(
+    box: Path, target: LoopbackRegistry, fault: Responder, keep_going: list[str]
+) -> None:
+    """The document had no artifacts, although those of the first repository were there with their tags."""
+    target.on("PUT", r"/team/web/manifests/v1$", fault)
+    arguments = ["copy", str(box), target.host, "--retries", "0", *keep_going]
+    ran = run_here([*arguments, "--format", "json"])
+    assert ran.code == 1, ran
+    assert target.repositories["team/db"].tags
+    (done,) = ran.document["artifacts"]
+    assert done["destinations"] == [f"{target.host}/team/db:15"]
+    assert done["digest"] == target.repositories["team/db"].tags["15"]
+    assert done["status"] == "copied"
+    assert ran.document["exit_code"] == ran.document["error"]["exit_code"] == 1
+    for quiet in ([], ["--quiet"]):
+        ran = run_here([*arguments, *quiet])
+        assert ran.code == 1
+        assert f"current  {box}" in ran.out
+        assert f"-> {target.host}/team/db:15" in ran.out
+        assert "STOPPED by an error" in ran.out
+        assert "team/web" in ran.err
+
+
+def test_says_what_was_done_before_an_interruption(
+    box: Path, target: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, calls = RegistrySink.finish, []
+
+    def interrupted(sink: RegistrySink, entries: Sequence[Entry]) -> NamingResult:
+        calls.append(sink)
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        return finish(sink, entries)
+
+    monkeypatch.setattr(RegistrySink, "finish", interrupted)
+    ran = run_here(["copy", str(box), target.host, "--format", "json"])
+    assert ran.code == ran.document["exit_code"] == 130
+    assert [item["status"] for item in ran.document["artifacts"]] == ["copied"]
+
+
+def test_says_what_was_done_where_referrers_are_lost_at_the_end(
+    box: Path, target: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Referrers tags are looked at again after all repositories."""
+
+    def lost(_: RegistrySink) -> int:
+        raise AirgapError("it does not list them")
+
+    monkeypatch.setattr(RegistrySink, "settle", lost)
+    ran = run_here(["copy", str(box), target.host, "--format", "json"])
+    assert ran.code == ran.document["exit_code"] == 1, ran
+    assert ran.document["error"]["message"] == "it does not list them"
+    assert [item["status"] for item in ran.document["artifacts"]] == ["copied", "copied"]
