@@ -7,7 +7,7 @@ signed attributes are hashed as received.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
 
@@ -25,6 +25,7 @@ MESSAGE_DIGEST: Final = "1.2.840.113549.1.9.4"
 SIGNING_TIME: Final = "1.2.840.113549.1.9.5"
 
 _REVOCATION_VALUES: Final = der.oid("1.2.840.113549.1.9.16.2.24")
+_REVOCATION_ARCHIVAL: Final = der.oid("1.2.840.113583.1.1.8")
 _BASIC_RESPONSE: Final = "1.3.6.1.5.5.7.48.1.1"
 _VERSION: Final = 3
 _WHERE: Final = "signedData"
@@ -37,7 +38,9 @@ def may_hold_evidence(token: bytes) -> bool:
         for member in ("version", "digestAlgorithms", "encapContentInfo"):
             signed.any(member)
         signed.maybe(der.context(0))
-        return signed.maybe(der.context(1)) is not None or _REVOCATION_VALUES in token
+        return signed.maybe(der.context(1)) is not None or any(
+            kind in token for kind in (_REVOCATION_VALUES, _REVOCATION_ARCHIVAL)
+        )
     except (FormatError, IndexError):
         return True
 
@@ -60,7 +63,7 @@ class SignerInfo:
     """The raw DER AlgorithmIdentifier."""
     signature: bytes = field(repr=False)
     evidence: tuple[bytes, ...] = field(repr=False)
-    """The CRLs and OCSP responses among the unsigned attributes, not read."""
+    """The CRLs and OCSP responses among its attributes, not read."""
 
     def attribute(self, oid: str, name: str) -> Element | None:
         """The single value of a signed attribute; None if it is absent. Raises FormatError."""
@@ -138,22 +141,30 @@ def _evidence(element: Element | None) -> tuple[bytes, ...]:
 
 
 def _revocation_values(attributes: Element) -> tuple[bytes, ...]:
-    """The attribute revocation-values (RFC 5126, 6.3.4): CRLs, and OCSP responses without their outer part.
+    """What attributes hold: revocation-values (RFC 5126, 6.3.4) and revocationInfoArchival (ISO 32000-2, 12.8.3.3.2).
 
-    What is unreadable in it is handed on as it is: its reader reports that.
+    Both hold CRLs under [0] and OCSP responses under [1], the first without their outer part. What is unreadable in it
+    is handed on as it is: its reader reports that.
     """
     found: list[bytes] = []
-    try:
-        for attribute in attributes.children():
-            oid, *values = attribute.children()
-            if oid.raw != _REVOCATION_VALUES:
-                continue
-            for kind in values[0].only().children():
-                pieces = [piece.raw for piece in kind.only().children()]
-                found += map(_whole_response, pieces) if kind.tag == der.context(1) else pieces
-    except (FormatError, ValueError, IndexError):
-        found.append(attributes.raw)
+    for attribute in attributes.walk():
+        try:
+            for piece in _values(attribute):
+                found.append(piece)  # noqa: PERF402 - what comes before something malformed is kept
+        except (FormatError, ValueError, IndexError):
+            found.append(attribute.raw)
     return tuple(found)
+
+
+def _values(attribute: Element) -> Iterator[bytes]:
+    """Those of one attribute. Raises FormatError, ValueError, IndexError where it is malformed."""
+    oid, *values = attribute.children()
+    if oid.raw not in {_REVOCATION_VALUES, _REVOCATION_ARCHIVAL}:
+        return
+    for kind in (kind for value in values[0].children() for kind in value.children()):
+        is_basic = kind.tag == der.context(1) and oid.raw == _REVOCATION_VALUES
+        for piece in kind.only().children():
+            yield _whole_response(piece.raw) if is_basic else piece.raw
 
 
 def _whole_response(basic: bytes) -> bytes:
@@ -190,7 +201,9 @@ def _signer(element: Element) -> SignerInfo:
         signed=bytes((der.SET,)) + signed.raw[1:] if signed else None,
         signature_algorithm=algorithm,
         signature=signature,
-        evidence=_revocation_values(unsigned) if unsigned else (),
+        evidence=tuple(
+            piece for attributes in (signed, unsigned) if attributes for piece in _revocation_values(attributes)
+        ),
     )
 
 

@@ -58,18 +58,29 @@ REVOKING: dict[str, Callable[[Issued, Issued], Sequence[bytes]]] = {
 }
 
 
+VALUES = "1.2.840.113549.1.9.16.2.24"
+"""revocation-values: where archives of signatures (CAdES) keep evidence."""
+ARCHIVAL = "1.2.840.113583.1.1.8"
+"""revocationInfoArchival: where signatures of PDF documents, and their timestamps, keep it."""
+
+
+@pytest.mark.parametrize("is_signed", [True, False])
 @pytest.mark.parametrize("by_crl", [True, False])
-def test_a_revocation_in_unsigned_attributes_of_a_token_counts(tmp_path: Path, by_crl: bool) -> None:
-    """Where archives of signatures (CAdES) keep it."""
+@pytest.mark.parametrize("kind", [VALUES, ARCHIVAL])
+def test_a_revocation_in_attributes_of_a_token_counts(tmp_path: Path, kind: str, by_crl: bool, is_signed: bool) -> None:
+    """Those of PDF documents, and signed ones, were not looked into."""
     authority = Pki().tsa_chain()
     answer = ocsp_response(authority, status="revoked", reason="keyCompromise")
-    basic = der.read(answer).children()[1].only().children()[1].octets()
-    values = asn1.explicit(0, asn1.sequence(of(authority))) if by_crl else asn1.explicit(1, asn1.sequence(basic))
+    if kind == VALUES:
+        answer = der.read(answer).children()[1].only().children()[1].octets()
+    values = asn1.explicit(0, asn1.sequence(of(authority))) if by_crl else asn1.explicit(1, asn1.sequence(answer))
+    written = attribute(kind, asn1.sequence(values))
     made = scene(lambda *_: [])
     made.timestamp(
         authority,
         gen_time=AT - timedelta(days=400),
-        unsigned_attributes=attribute("1.2.840.113549.1.9.16.2.24", asn1.sequence(values)),
+        unsigned_attributes=b"" if is_signed else written,
+        extra_attributes=[written] if is_signed else [],
     )
     ran = run_here(made.write(tmp_path).arguments())
     assert ran.code == 14, ran
@@ -80,10 +91,27 @@ def test_a_revocation_in_unsigned_attributes_of_a_token_counts(tmp_path: Path, b
 )
 def test_unreadable_unsigned_attributes_of_a_token_are_ignored(tmp_path: Path, value: bytes) -> None:
     made = scene(lambda *_: [])
-    odd = attribute("1.2.840.113549.1.9.16.2.24", value)
+    odd = attribute(VALUES, value)
     made.timestamp(gen_time=AT - timedelta(days=400), unsigned_attributes=odd)
     ran = run_here(made.write(tmp_path).arguments())
     assert ran.code == 0, ran
+
+
+@pytest.mark.parametrize("odd", [asn1.null(), asn1.sequence(asn1.explicit(0)), asn1.sequence(asn1.integer(1))])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_revocation_beside_an_unreadable_attribute_counts(tmp_path: Path, odd: bytes, is_first: bool) -> None:
+    """It was not looked for behind the unreadable one."""
+    authority = Pki().tsa_chain()
+    good = asn1.sequence(asn1.explicit(0, asn1.sequence(of(authority))))
+    written = [attribute(VALUES, odd), attribute(VALUES, good)]
+    made = scene(lambda *_: [])
+    made.timestamp(
+        authority,
+        gen_time=AT - timedelta(days=400),
+        unsigned_attributes=b"".join(written if is_first else reversed(written)),
+    )
+    ran = run_here(made.write(tmp_path).arguments())
+    assert ran.code == 14, ran
 
 
 @pytest.mark.parametrize("names_a_point", [False, True])
