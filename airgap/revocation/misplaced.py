@@ -29,7 +29,8 @@ _LONG_SEQUENCE: Final = re.compile(rb"\x30[\x80-\x84]")
 """The first bytes of DER with more than a few bytes."""
 _HEAD_BYTES: Final = 4 * limits.KIB
 _STORES: Final = "truststore"
-"""The reader of the stores refuses everything in there that is no certificate."""
+"""Most files in there begin as evidence does, and are certificates. Others are refused in stores that the policy names,
+and nowhere else."""
 _PROGRAMS: Final = "plugins"
 """What is called as evidence there is a program that deals with it."""
 _PRIVATE: Final = frozenset({"localkeys", "lost+found"})
@@ -99,7 +100,11 @@ class _Search:
         lower = name.lower()
         expected = any(ending in lower for ending in ENDINGS)
         named = expected or (is_called_so and not in_store)
-        if named or (likely and not name.startswith(".")) or (not in_store and _may_be_evidence(path)):
+        if (
+            named
+            or (likely and not name.startswith("."))
+            or (_may_be_evidence(path) and not (in_store and _is_certificates(path)))
+        ):
             # links are followed only for files that are recognised by their first bytes
             read = partial(read_regular if named or likely else _read_through, path, limits.CRL_FILE_BYTES)
             self.pieces.append(
@@ -177,6 +182,17 @@ def _may_be_evidence(path: Path) -> bool:
     except OSError:
         return path.name.lower().endswith(POSSIBLE)
     return _LONG_SEQUENCE.match(head) is not None or b"-----BEGIN" in head
+
+
+def _is_certificates(path: Path) -> bool:
+    """Whether a file holds certificates, and nothing else that is read."""
+    from airgap.pki.certificate import load_certificates
+
+    try:
+        load_certificates(_read_through(path, limits.STORE_FILE_BYTES))
+    except FormatError:
+        return False
+    return True
 
 
 def _read_through(path: Path, limit: int) -> bytes:

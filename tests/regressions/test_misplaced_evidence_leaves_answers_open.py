@@ -61,7 +61,9 @@ def text(written: Written) -> Ran:
 PLACES = [
     "crl/r.crl", "CRLs/r.crl", "Crl/r", "revocation/r.crl", "revocation-lists/r", "evidence/crls/r.crl", "r.crl",
     "r.crl.pem", "r.der", "trust/crls/r.crl", "truststore/crls/r.crl", "truststore/x509/ca/r.crl",
-    "truststore/x509/ca/other/r.crl", "truststore/x509/crls/june/r.crl", ".crls/r.crl", "old/.crls/r", ".r.crl",
+    "truststore/x509/ca/other/r.crl", "truststore/x509/ca/other/r.pem", "truststore/x509/ca/other/.r",
+    "truststore/x509/ca/harbour/june/r.cer", "truststore/x509/ca/r.der", "truststore/r",
+    "truststore/x509/crls/june/r.crl", ".crls/r.crl", "old/.crls/r", ".r.crl",
     "june/r.der", "a/b/c/d/e/f/g/r.crl", "june/r", "backup/r.bin", "backup/2026/r.txt", "r.dat", "june/.r",
     "index.json", "june/index.json", "plugins/r.crl", "plugins/crl/r", "localkeys/r.der", ".airgap/r", ".cache/r.der",
     ".cache/deep/.er/r", ".git/r.crl", ".lost.airgap/next/crls/r.crl",

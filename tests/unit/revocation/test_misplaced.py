@@ -8,11 +8,14 @@ import pytest
 
 from airgap.errors import FormatError, LimitError
 from airgap.revocation.misplaced import MisplacedFiles, find_misplaced, is_left_behind, says_evidence
+from tests.support.crls import crl, pem
+from tests.support.pki import issue
 
 KNOWN = ("crls", "ocsp")
 DER = b"\x30\x82\x01\x00" + bytes(256)
 PEM = b"text before\n-----BEGIN X509 CRL-----\n"
 TEXT = b"our notes"
+ROOT = issue("root")
 
 
 def search(root: Path) -> MisplacedFiles:
@@ -48,7 +51,12 @@ EXPECTED, LIKELY, FOUND = (True, False), (False, False), (False, True)
         ("notes.txt", PEM, FOUND),
         ("notes.txt", b"\x30\x05" + TEXT, None),
         ("truststore/x509/ca/site/crl.txt", TEXT, None),
-        ("truststore/x509/ca/site/root", DER, None),
+        ("truststore/x509/ca/site/root", DER, FOUND),
+        ("truststore/x509/ca/site/root", ROOT.der, None),
+        ("truststore/x509/ca/site/root.pem", ROOT.pem, None),
+        ("truststore/x509/ca/site/root.pem", ROOT.pem + pem(crl(ROOT)), FOUND),
+        ("truststore/x509/ca/root.pem", PEM, FOUND),
+        ("truststore/x509/ca/root.pem", ROOT.pem, None),
         ("truststore/x509/ca/site/a.crl", TEXT, EXPECTED),
         ("plugins/crl-checker/crl-checker", TEXT, None),
         ("plugins/other/crl-checker", DER, FOUND),
