@@ -109,7 +109,7 @@ _ROWS: Final = (
     ("chain.length", 12, "The chain has more certificates than are accepted.", _CHAIN),
     ("chain.order", 12, "The chain is incomplete, out of order, or a certificate was not issued by the next.", _CHAIN),
     ("chain.root", 12, "The chain does not end in a self-signed root.", _CHAIN),
-    ("chain.self_signed", 12, "A self-signed certificate stands where it may not.", _CHAIN),
+    ("chain.self_signed", 12, "A self-signed certificate is where it may not be.", _CHAIN),
     ("chain.hash", 12, "A certificate is signed with SHA-1 or another hash that is not accepted.", _CHAIN),
     ("chain.ca.basic_constraints", 12, "A CA certificate lacks critical basic constraints with cA true.", _CHAIN),
     ("chain.ca.path_length", 12, "A CA certificate's path length is exceeded.", _CHAIN),

@@ -36,7 +36,7 @@ KeyConfigOption = Annotated[
     typer.Option(
         "--key-config",
         metavar="DIR",
-        help="Folder with signingkeys.json. Default: $AIRGAP_KEYS, then the user's own, with notation's behind it.",
+        help="Folder with signingkeys.json. Default: $AIRGAP_KEYS, then the user's own, then those of notation.",
     ),
 ]
 PassPhraseOption = Annotated[

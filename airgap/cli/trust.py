@@ -14,7 +14,7 @@ class TrustCommands(LazyGroup):
     COMMANDS: ClassVar[Mapping[str, Lazy]] = {
         "cert": Lazy("airgap.cli.trust_cert", "Add, list, show and delete the certificates that are trusted."),
         "policy": Lazy("airgap.cli.trust_policy", "Write, import, show and check the trust policy."),
-        "fetch": Lazy("airgap.cli.trust_fetch", "Fetch CRLs and OCSP responses for what signatures stand on."),
+        "fetch": Lazy("airgap.cli.trust_fetch", "Fetch the CRLs and OCSP responses that signatures need."),
         "status": Lazy("airgap.cli.trust_status", "Show the evidence with its age, and what goes stale first."),
         "snapshot": Lazy("airgap.cli.trust_snapshot", "Pack, sign, show, compare, verify and apply snapshots."),
         "pin": Lazy("airgap.cli.trust_pin", "Fix, list and remove who may sign snapshots."),

@@ -112,7 +112,7 @@ def fetch(
     verbose: VerboseOption = False,
     output: QuietOutput,
 ) -> None:
-    """Fetch CRLs and OCSP responses for every certificate that the targets' signatures and timestamps stand on.
+    """Fetch CRLs and OCSP responses for every certificate that the targets' signatures and timestamps need.
 
     What comes is proven (signature, issuer, scope, dates) before it is kept, in the trust directory, or with --into
     beside the images; nothing ever gets older. Says for each certificate what there is, and each gap with its reason.

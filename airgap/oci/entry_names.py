@@ -251,7 +251,7 @@ class Names:
         }
         how = "is ambiguous"
         if len(wholes) == 1:
-            name, how = wholes.pop(), "stands twice"
+            name, how = wholes.pop(), "appears twice"
         shown = some(found, _SHOWN, lambda entry: self._shown(entry, name), joined=" and ")
         return NotFoundError(
             f"the tag {safe(name, limit=_LONGEST)!r} {how} in {self._source}, on {shown}; tools disagree on "

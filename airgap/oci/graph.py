@@ -208,7 +208,7 @@ class Graph:
         if len(found) > 1:
             types = " and ".join(safe(root.descriptor.media_type, limit=128) for root in found)
             raise NotFoundError(
-                f"{digest} stands in {self._store.name} as {types}; tools disagree on which one it means",
+                f"{digest} is in {self._store.name} as {types}; tools disagree on which one it means",
                 remedy="Name it by a tag, or the whole layout.",
                 digest=str(digest),
             )

@@ -272,7 +272,7 @@ def _layout(text: str, transport: str, exists: Exists) -> LayoutReference:
     if rest.startswith("@"):
         return LayoutReference(path=path, digest=_digest(rest[1:], text), transport=transport)
     if rest == ":":
-        remedy = "Leave the ':' out for the whole layout, or write a tag behind it."
+        remedy = "Leave the ':' out for the whole layout, or write a tag after it."
         raise UsageError(f"{safe(text, limit=160)!r} ends in ':' without a tag", remedy=remedy)
     tag = rest[1:] or None
     if tag is not None:

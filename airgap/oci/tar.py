@@ -98,7 +98,7 @@ class _Blocks:
         block = self._window[at : at + BLOCK]
         if len(block) < BLOCK:
             raise FormatError(
-                f"the tar is cut short: {len(block)} bytes stand where a header or the end marker belongs",
+                f"the tar is cut short: it has {len(block)} bytes where a header or the end marker is expected",
                 remedy=DAMAGED,
             )
         return block if block != _ZERO else None
@@ -131,7 +131,7 @@ class _Blocks:
                 )
             position += len(chunk)
             if position - offset > limits.TAR_END_BYTES:
-                raise LimitError(f"more than {limits.TAR_END_BYTES} bytes of zeros stand at the end of the tar")
+                raise LimitError(f"more than {limits.TAR_END_BYTES} bytes of zeros are at the end of the tar")
         if position - offset < 2 * BLOCK:
             raise FormatError(
                 f"the tar is cut short: its end marker has {position - offset} bytes, not {2 * BLOCK} (byte {offset})",

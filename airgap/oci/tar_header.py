@@ -138,7 +138,7 @@ def _name(block: bytes, offset: int) -> str:
         return name
     prefix = rest[:155]
     if magic == _GNU:
-        _refuse(name, offset, "has times, a sparse map or a prefix behind its GNU magic")
+        _refuse(name, offset, "has times, a sparse map or a prefix after its GNU magic")
     if rest[155:].strip(b"\0"):
         _refuse(name, offset, "has a trailer, as star writes it, which makes the name another one for some readers")
     if not _STRING.fullmatch(prefix):
@@ -178,5 +178,5 @@ def text(name: bytes) -> str:
 
 def _refuse(name: str, offset: int, problem: str) -> NoReturn:
     raise FormatError(
-        f"{safe(name, limit=160)!r}, whose header stands at byte {offset} of the tar, {problem}", remedy=REPACK
+        f"{safe(name, limit=160)!r}, whose header is at byte {offset} of the tar, {problem}", remedy=REPACK
     )

@@ -131,9 +131,9 @@ def _not_of_json(text: str, at: int) -> str | None:
     if here in _CURLY:
         return _quote(here)
     if here == "'":
-        return 'a single quotation mark; names and texts stand in double ones (")'
+        return 'a single quotation mark; names and texts must be in double ones (")'
     if here == "`":
-        return 'a backtick; names and texts stand in double quotation marks (")'
+        return 'a backtick; names and texts must be in double quotation marks (")'
     if not here.isascii() and (not here.isprintable() or here.isspace()):
         return f"an invisible character (U+{ord(here):04X}), as copying from a web page brings in; remove it"
     if here == "\0":
@@ -180,7 +180,7 @@ def _curly_before(text: str, at: int) -> int | None:
 
 
 def _quote(mark: str) -> str:
-    return f'a curly quotation mark ({mark}), as word processors put it; names and texts stand in straight ones (")'
+    return f'a curly quotation mark ({mark}), as word processors put it; names and texts must be in straight ones (")'
 
 
 def _past_blanks(text: str, at: int) -> int:

@@ -182,10 +182,12 @@ class Crl(CrlFacts):
         )
 
     def check_covers(self, certificate: Certificate, point: DistributionPoint | None) -> None:
-        """Checks that the absence of `certificate` is an answer (D34; RFC 5280, 6.3.3 (b)); see `Scope.reasons`.
+        """Checks that the absence of `certificate` is an answer (CRL-8, D34; RFC 5280, 6.3.3 (b)).
 
-        `point`: the distribution point to answer for; None means any point of the certificate. Raises Undecided:
-        revocation.crl.issuer, revocation.crl.scope, revocation.crl.extension, revocation.crl.malformed.
+        `point`: the distribution point to answer for; None means any point of the certificate. See `Scope.reasons`.
+
+        Raises Undecided: revocation.crl.issuer, revocation.crl.scope, revocation.crl.extension,
+        revocation.crl.malformed.
         """
         self.check_understood()
         if not same_name(self.issuer, certificate.issuer):

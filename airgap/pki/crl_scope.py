@@ -1,4 +1,4 @@
-"""The issuing distribution point: which certificates a CRL covers (RFC 5280, 5.2.5; D34)."""
+"""The issuing distribution point: which certificates a CRL covers (CRL-8; RFC 5280, 5.2.5; D34)."""
 
 from __future__ import annotations
 

@@ -244,7 +244,7 @@ _FOR_STORES: Final[dict[Kind, str]] = {
     Kind.LISTING: "Get the certificate again, as PEM or DER.",
     Kind.ATTRIBUTE_CERTIFICATE: "Get the certificate again, as PEM or DER.",
     Kind.BARE_BASE64: (
-        "Put -----BEGIN CERTIFICATE----- before it and -----END CERTIFICATE----- behind it, each on a line."
+        "Put -----BEGIN CERTIFICATE----- before it and -----END CERTIFICATE----- after it, each on a line."
     ),
     Kind.ONE_LINE: (
         "Put -----BEGIN CERTIFICATE----- and -----END CERTIFICATE----- each on a line of its own, "

@@ -147,7 +147,7 @@ class CondemningEvidence:
                     "known whether that may say so"
                 )
                 yield Undecided("revocation.crl.issuer", text, **query.facts(evidence=file.name)).advising(
-                    "Ask the issuer. If the CRL is its word, do not use the artifact; else remove the CRL."
+                    "Ask the issuer. If it revoked the certificate, do not use the artifact; else remove the CRL."
                 )
 
     def lists_as_another(self, query: RevocationQuery, file: CrlFile) -> bool:
@@ -208,8 +208,8 @@ def _from_crls(query: RevocationQuery, files: Iterable[CrlFile]) -> Iterator[Rev
         try:
             crl.verify_made_by(*query.issuers)  # any key of the CA that the chain proves (PKITS 4.5.2)
         except Undecided as error:
-            # in the trust directory a CRL of a key of the issuer that does not verify is damaged, may have listed it;
-            # one of another key of this name that lists it may be from the CA after it renewed its key
+            # In the trust directory, a CRL of the issuer that does not verify is damaged: it may have listed the
+            # certificate. One that lists it and has another key may be from the CA after it renewed its key.
             if file.trusted and _may_list(crl, query):
                 yield _unproven(query, file, error)
             elif file.trusted and any(crl.may_be_from(key) or has_near_key(crl, key) for key in query.issuers):
@@ -227,9 +227,9 @@ def _unproven(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided
     """The error for unproven evidence that says "revoked": removing the file could pass a revoked certificate."""
     text = f"{file.name} says that {query.who} is revoked, and it is not proven that its issuer says so: {error}"
     return Undecided(error.reason, text, **{**query.facts(evidence=file.name), **error.facts}).advising(
-        "Ask the CA before you remove the file. If it signs with a new key now, this may be its own word: then do not "
-        "use the artifact. If the file is damaged, or from another CA of the same name, get the issuer's own evidence "
-        "(airgap trust fetch), and remove it."
+        "Ask the CA before you remove the file. If it signs with a new key now, it may have made this file: then do "
+        "not use the artifact. If the file is damaged, or from another CA of the same name, get the issuer's own "
+        "evidence (airgap trust fetch), and remove it."
     )
 
 

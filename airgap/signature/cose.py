@@ -81,11 +81,11 @@ _ABSENT: Final = object()
 def _attributes(protected: bytes, unprotected: cbor.CborMap, plugins: Container[str]) -> tuple[Attributes, Any]:
     header = cbor.load_map(protected, limit=limits.ENVELOPE_BYTES, what="protected header", times=True)
     if CRITICAL in unprotected:  # COSE-11: crit is protected
-        raise FormatError("crit (label 2) stands in the unprotected header, where it may not be")
+        raise FormatError("crit (label 2) is in the unprotected header, where it may not be")
     # RFC 9052, section 3. The chain alone may be in both, then equal (D10).
     if double := sorted((header.keys() & unprotected.keys()) - {X5CHAIN}, key=str):
         raise FormatError(
-            f"the label {show(double[0])} stands in the protected and in the unprotected header, "
+            f"the label {show(double[0])} is in the protected and in the unprotected header, "
             "which RFC 9052, section 3 forbids"
         )
     attributes = read_attributes(header, _DIALECT, plugins)
@@ -149,7 +149,7 @@ def _x5chain(unprotected: cbor.CborMap, protected_chain: Any) -> list[bytes]:
         if protected_chain is not _ABSENT:
             raise Rejected(
                 "envelope.certificates",
-                "the certificate chain (x5chain) stands in the protected header only; it must be in the unprotected",
+                "the certificate chain (x5chain) is in the protected header only; it must be in the unprotected",
             )
         raise Rejected("envelope.certificates", "the unprotected header has no certificate chain (x5chain)")
     chain = unprotected[X5CHAIN]

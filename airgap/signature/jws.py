@@ -79,12 +79,12 @@ def _attributes(protected: str, unprotected: json.JsonObject, plugins: Container
     json.refuse_case_doubles(unprotected)
     if double := sorted(header.keys() & unprotected.keys()):
         raise FormatError(
-            f"the header parameter {safe(double[0], limit=64)!r} stands in the protected and in the unprotected "
+            f"the header parameter {safe(double[0], limit=64)!r} is in the protected and in the unprotected "
             "header, which RFC 7515, section 4 forbids"
         )
     for name in _PROTECTED_ONLY:
         if name in unprotected:
-            raise FormatError(f"the header parameter {name!r} stands in the unprotected header, where it may not be")
+            raise FormatError(f"the header parameter {name!r} is in the unprotected header, where it may not be")
     if "b64" in header:
         raise FormatError(
             "the protected header holds 'b64' (RFC 7797), which changes what is signed and is no part of the format"

@@ -35,7 +35,7 @@ class NamedKey:
 def locate_keys(
     explicit: Path | None, env: Mapping[str, str], home: Path | None, *, platform: str = sys.platform
 ) -> KeyFolders:
-    """`explicit`, else `$AIRGAP_KEYS`, else `$XDG_CONFIG_HOME/airgap` with notation's own folder behind it.
+    """`explicit`, else `$AIRGAP_KEYS`, else `$XDG_CONFIG_HOME/airgap` then notation's own folder.
 
     Notation's is `$NOTATION_CONFIG`, else what its user has (CLI-7, CLI-8). Raises UsageError where there is not even
     a home directory.

@@ -114,7 +114,7 @@ def delete_keys(folders: KeyFolders, names: tuple[str, ...]) -> Path:
     for name in names:
         if keys.find(name) is None and any(key.entry.name == name for key in list_keys(folders)):
             raise UsageError(
-                f"the key {safe(name)!r} stands in notation's configuration, which is only read here",
+                f"the key {safe(name)!r} is in notation's configuration, which is only read here",
                 remedy=f"Use notation: notation key delete {safe(name)}",
             )
         keys = keys.without(name)

@@ -151,7 +151,7 @@ def _check_one_repository(found: Sequence[CopyRoot], destination: RegistryRefere
 def _below(found: CopyRoot, destination: RegistryPrefix, naming: Naming) -> CopyRoot:
     if found.repository is None:
         raise UsageError(
-            f"{found.reference} has no repository's name to put behind {destination}",
+            f"{found.reference} has no repository's name to put after {destination}",
             remedy=f"Copy it alone, to a destination with its whole name: {destination}/team/app.",
         )
     repository = destination.below(naming.path_of(found.repository))

@@ -289,8 +289,8 @@ class _Transfer:
             absent = [item for _, item in manifest.successors() if item.is_external and key_of(item) not in node.below]
             if absent and self._sink.says_incomplete(error):
                 error.remedy = (
-                    f"Its layer {absent[0].digest} is non-distributable, and the source has it not. Allow such layers "
-                    "in that registry, or bring the layer from its URL into the source first."
+                    f"Its layer {absent[0].digest} is non-distributable, and the source does not hold it. Allow "
+                    "such layers in that registry, or bring the layer from its URL into the source first."
                 )
             raise
 

@@ -79,7 +79,7 @@ def is_known(name: str) -> bool:
 def read_subject(raw: bytes) -> dict[str, str]:
     """The attributes of a certificate's subject (DER Name), by short name or dotted OID.
 
-    Raises FormatError where they cannot be compared: a type that stands twice (ID-10), a value that is not a
+    Raises FormatError where they cannot be compared: a type that appears twice (ID-10), a value that is not a
     string (ID-12), no C, ST or O (ID-11).
     """
     listed = [attribute for rdn in x500.parse_name(raw, where="subject") for attribute in rdn]

@@ -110,6 +110,6 @@ def _check_scopes(statements: Sequence[JsonObject]) -> Iterator[FormatError]:
             if scope in seen:
                 yield at_statement(
                     number, statement, f"{_SCOPES}[{place}]",
-                    f"{safe(scope, limit=128)!r} stands in {statement_path(seen[scope])} already",
+                    f"{safe(scope, limit=128)!r} is in {statement_path(seen[scope])} already",
                 )  # fmt: skip
             seen.setdefault(scope, number)

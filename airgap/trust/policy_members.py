@@ -122,7 +122,7 @@ def refuse_unknown(source: JsonObject, known: Collection[str], hints: Mapping[st
                 if name in hints
                 else near_name(name, known)
             )
-            error = FormatError(f"is not a member that stands here{hint}", where=safe(name, limit=64))
+            error = FormatError(f"is not a member of this object{hint}", where=safe(name, limit=64))
             found.append(Fault(error, meant=meant if meant not in source else None))
     if found:
         raise FormatErrors(found)

@@ -47,7 +47,7 @@ def parse_scope(text: str) -> str:
     if repository.endswith("/"):
         raise _refusal(text, "has a '/' at its end")
     if not is_repository(repository):
-        raise _refusal(text, "has no valid repository name (lower case, no empty part) behind its first '/'")
+        raise _refusal(text, "has no valid repository name (lower case, no empty part) after its first '/'")
     return text
 
 

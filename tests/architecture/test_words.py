@@ -19,7 +19,7 @@ REPLACED = {
     r"what became of": "the result of",
     r"(what|that) \w+ (comes|come|came) to\b": "the result, the verdict of",
     r"way out": "remedy",
-    r"by its own word": "it claims",
+    r"(its|their)( own)? word\b|the word of (a|the)\b": "it claims, it states",
     r"(un)?heard": "used, reported",
     r"held against": "compared with",
     r"its silence": "a missing entry",

@@ -144,7 +144,7 @@ def test_reports_a_name_on_two_entries(tmp_path: Path) -> None:
         box.tag(image, "reg.example/app:v1")
     stick = box.write_directory(tmp_path / "stick")
     ran = copy(stick, tmp_path / "out", code=11)
-    assert "stands twice" in ran.err
+    assert "appears twice" in ran.err
     assert not (tmp_path / "out").exists()
     copy(stick, tmp_path / "out", "--keep-going", code=20)
     assert {item["digest"] for item in entries(tmp_path / "out")} == {str(first.digest), str(last.digest)}

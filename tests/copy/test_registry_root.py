@@ -51,7 +51,7 @@ def test_explains_that_an_artifact_needs_a_repository(tmp_path: Path, target: Lo
     source = write(tmp_path / "source", family(1))
     ran = run_here(["copy", str(source), target.host])
     assert ran.code == 2
-    assert "has no repository's name to put behind" in ran.err
+    assert "has no repository's name to put after" in ran.err
     assert f"{target.host}/team/app" in ran.err
     assert not target.seen
 

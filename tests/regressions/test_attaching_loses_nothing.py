@@ -1,4 +1,4 @@
-"""What was signed on the word of an index alone, and what signing or judging again lost without a message."""
+"""What was signed because an index alone named it, and what signing or judging again lost without a message."""
 
 from __future__ import annotations
 

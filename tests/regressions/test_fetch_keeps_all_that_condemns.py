@@ -63,7 +63,7 @@ def test_an_offered_response_is_proven_by_one_that_is_downloaded(tmp_path: Path)
 
 
 def _delegated(**delegate: Any) -> tuple[Scene, bytes, bytes]:
-    """A scene, the good answer of a delegate, and the word of the CA that the delegate is revoked."""
+    """A scene, the good answer of a delegate, and the statement of the CA that the delegate is revoked."""
     chain = Pki().code_chain(depth=2, leaf={"ocsp_urls": [OCSP]})
     made = Scene()
     made.sign_with(chain)

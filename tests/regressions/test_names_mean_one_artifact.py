@@ -127,7 +127,7 @@ def test_refuses_a_name_on_two_entries(
     (tmp_path / "trust/root.pem").write_bytes(root.pem)
     assert run_here(["key", "generate", "test", "--key-config", "keys"]).code == 0
     ran = run_here([word.format(target=f"stick:{name}") for word in command])
-    assert "'reg.example/app:v1' stands twice" in ran.out + ran.err, ran
+    assert "'reg.example/app:v1' appears twice" in ran.out + ran.err, ran
     assert ran.code in {1, 11, 15}, ran
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "out.tar").exists()

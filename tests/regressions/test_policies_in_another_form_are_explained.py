@@ -127,10 +127,10 @@ def test_names_the_line_of_a_version_without_quotes(value: str) -> None:
         ({"apiVersion": "v1", "kind": "V", "spec": {"a": 1, "b": {"doc": oci_policy()}}}, "spec.b.doc: holds "),
         ({"trustPolicy": oci_policy()}, "line 1: trustPolicy: holds the policy one level too deep"),
         ({"apiVersion": "v1", "kind": "Secret"}, "apiVersion: is present, so that this is a Kubernetes resource"),
-        ({"apiVersion": "v1", **oci_policy()}, "apiVersion: is not a member that stands here; it belongs to Kuberne"),
+        ({"apiVersion": "v1", **oci_policy()}, "apiVersion: is not a member of this object; it belongs to Kuberne"),
         (statement(), "this is one statement"),
         ([statement()], "the list must be the member trustPolicies"),
-        ({**oci_policy(), "registryScopes": ["*"]}, "registryScopes: is not a member that stands here; it belongs"),
+        ({**oci_policy(), "registryScopes": ["*"]}, "registryScopes: is not a member of this object; it belongs"),
     ],
 )  # fmt: skip
 def test_explains_the_shape_of_a_policy(document: object, words: str) -> None:
@@ -183,7 +183,7 @@ def test_refuses_a_policy_file_or_a_store_as_trust_directory(tmp_path: Path) -> 
         (" registry.example/app", "has a blank; write registry.example/app"),
         ("registry.example/a b", "has a blank; write the repository alone"),
         ("registry.example/*", "has a wildcard"),
-        ("registry.example/App", "lower case, no empty part) behind its first '/'; write registry.example/app"),
+        ("registry.example/App", "lower case, no empty part) after its first '/'; write registry.example/app"),
         ("alpine:3", "must stand before the repository; write docker.io/library/alpine (if it is Docker Hub's)"),
         ("registry.example", "must stand before the repository; write the repository alone, as registry.example/"),
     ],

@@ -225,7 +225,7 @@ class TestDockerSave:
         assert named(graph) == {a.digest: ("docker.io/library/a:latest",), b.digest: ("docker.io/library/b:latest",)}
         assert graph.resolve("docker.io/library/b:latest").descriptor.digest == b.digest
         with pytest.raises(
-            NotFoundError, match=r"stands twice .*'docker.io/library/a:latest' .* 'docker.io/library/b:"
+            NotFoundError, match=r"appears twice .*'docker.io/library/a:latest' .* 'docker.io/library/b:"
         ):
             graph.resolve("latest")
         assert (graph.notes, graph.shared_names) == ((), ())
@@ -268,7 +268,7 @@ class TestDoubles:
         builder.tag(evil, "reg.example/app:v1")
         builder.tag(good, "reg.example/app:v1")
         graph = graph_of(builder, place)
-        expected = f"'reg.example/app:v1' stands twice .*{evil.digest} and {good.digest}"
+        expected = f"'reg.example/app:v1' appears twice .*{evil.digest} and {good.digest}"
         with pytest.raises(NotFoundError, match=expected):
             graph.resolve(typed)
         assert graph.shared_names == ("reg.example/app:v1",)

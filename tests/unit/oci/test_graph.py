@@ -131,7 +131,7 @@ class TestRoots:
         graph = graph_of(builder, place)
         assert roots(graph) == [(old.digest, ()), (new.digest, ())]
         assert [root.aliases for root in graph.roots()] == [("v1",), ("v1",)]
-        with pytest.raises(NotFoundError, match="stands twice"):
+        with pytest.raises(NotFoundError, match="appears twice"):
             graph.resolve("v1")
         assert [(note.reason, note.path) for note in graph.notes] == [
             ("layout.entry", "index.json > manifests[0]"),

@@ -113,11 +113,11 @@ def test_a_member_starts_at_its_first_header(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        pytest.param(b"", "0 bytes stand where", id="nothing"),
-        pytest.param(tar_member("a", b"1"), "0 bytes stand where", id="no-end"),
+        pytest.param(b"", "it has 0 bytes where", id="nothing"),
+        pytest.param(tar_member("a", b"1"), "it has 0 bytes where", id="no-end"),
         pytest.param(tar_member("a", b"1" * 600)[:-BLOCK], "'a' needs 600 bytes from byte 512", id="data-cut"),
-        pytest.param(tar_member("a", b"1")[:-1], "0 bytes stand where", id="padding-cut"),
-        pytest.param(tar_member("a", b"1") + tar_header("b", 0)[:100], "100 bytes stand where", id="header-cut"),
+        pytest.param(tar_member("a", b"1")[:-1], "it has 0 bytes where", id="padding-cut"),
+        pytest.param(tar_member("a", b"1") + tar_header("b", 0)[:100], "it has 100 bytes where", id="header-cut"),
         pytest.param(tar_header("a", HUGE, "gnu") + END, "is cut short", id="size-lies"),
         pytest.param(tar_member("a", b"") + bytes(BLOCK) + tar_member("b", b""), "trailing data", id="lone-zero-block"),
         pytest.param(tar_header("a", 0, checksum=1) + END, "checksum of the tar header at byte 0", id="checksum"),

@@ -477,7 +477,7 @@ def test_a_fraction_is_refused_in_every_member(member: str, value: str) -> None:
     [
         ({"trustedIdentites": ["*"]}, "did you mean trustedIdentities?"),
         ({"TrustStores": []}, "in this spelling: trustStores"),
-        ({"comment": ""}, "is not a member that stands here"),
+        ({"comment": ""}, "is not a member of this object"),
     ],
 )
 def test_a_misspelt_member_gets_a_hint(document: dict[str, object], hint: str) -> None:

@@ -254,7 +254,7 @@ def test_a_plugin_replaces_the_check_of_revocation() -> None:
     assert blocked(outcome) == {"revocation": "revocation.crl.missing"}
 
 
-# Its word, under the policy's action
+# The results of a plugin, under the policy's action
 
 
 @pytest.mark.parametrize(
