@@ -44,4 +44,7 @@ def ls(
         transport=connection.transport(note),
         credentials=connection.credentials(note),
     )
+    if listing.referrers_tags and not (verbose or output.is_json):
+        left_out = airgap.report.count(len(listing.referrers_tags), "tag")
+        note(f"{left_out} left out that only list referrers; -v shows them, and copy brings what they list")
     output.finish(airgap.report.LsReport(listing, verbose=verbose))

@@ -44,6 +44,8 @@ class Listing:
     artifacts: tuple[ListedArtifact, ...] = ()
     tags: tuple[str, ...] = ()
     """Also those that are no legal tags; as the registry sent them."""
+    referrers_tags: tuple[str, ...] = ()
+    """Tags that only list what refers to something else (`sha256-<hex>`): their content says so."""
     repositories: tuple[str, ...] = ()
     blobs: int = 0
     """The number of different contents of all artifacts and of what is attached to them."""

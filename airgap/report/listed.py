@@ -49,6 +49,7 @@ class LsReport(Report):
             "kind": listing.kind,
             "artifacts": [_artifact(artifact) for artifact in listing.artifacts],
             "tags": [safe(tag) for tag in listing.tags],
+            "referrers_tags": [safe(tag) for tag in listing.referrers_tags],
             "repositories": [safe(name) for name in listing.repositories],
             "total": {"artifacts": len(listing.artifacts), "blobs": listing.blobs, "size": listing.size},
             "unread": [content_problem_document(problem) for problem in listing.unread],
@@ -60,7 +61,10 @@ class LsReport(Report):
         if listing.kind == "artifacts":
             return self._table(style)
         names = listing.tags if listing.kind == "tags" else listing.repositories
-        return (safe(name) for name in names) if names else [f"{listing.target} lists no {listing.kind}"]
+        shown = [safe(name) for name in names] or [f"{listing.target} lists no {listing.kind}"]
+        if self.verbose:
+            shown += [f"{safe(tag)}  lists referrers" for tag in listing.referrers_tags]
+        return shown
 
     def _table(self, style: Style) -> Iterator[str]:
         rows = [self._row(artifact) for artifact in self.listing.artifacts]

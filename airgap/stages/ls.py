@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airgap import limits
-from airgap.errors import ContentError, FormatError
+from airgap.errors import AirgapError, ContentError, FormatError, TransferError
 from airgap.net.artifacts import Artifacts, Wanted, open_artifacts
 from airgap.net.registries import Registries
 from airgap.oci.attached import IMAGE_CONFIGS
@@ -36,16 +38,20 @@ from airgap.oci.target import Target
 from airgap.parse.json import Reading, load_object, take_optional
 from airgap.parse.time import rfc3339
 from airgap.text import safe
+from airgap.transfer.origins import lists_referrers
 from airgap.transfer.platforms import platform_of
 from airgap.verifier.referrer_kinds import by_kind, kinds_of
 
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
     from airgap.net.options import TransportOptions
+    from airgap.net.source import RegistrySource
 
 _WANTED: Final = Wanted(configs=True, digest_tags=True)
 _LICENSES: Final = "org.opencontainers.image.licenses"
 _UNKNOWN: Final = "unknown"
+_ASKING: Final = 8
+"""Requests at a time."""
 _ZERO_TIME: Final = datetime(1, 1, 1, tzinfo=UTC)
 """What programs in Go write where they have no date (crane, ko)."""
 
@@ -67,10 +73,31 @@ def ls(
             return Listing(target=safe(host), kind="repositories", repositories=tuple(registries.repositories(host)))
         reference = parse_reference(target, exists=os.path.exists)
         if isinstance(reference, RegistryReference) and reference.tag is None and reference.digest is None:
-            tags = tuple(registries.source(reference).tags())
-            return Listing(target=safe(reference.name), kind="tags", tags=tags)
+            return _tags(registries.source(reference))
         with open_artifacts(target, registries, _WANTED) as opened:
             return _Lister(opened).run(safe(target))
+
+
+def _tags(source: RegistrySource) -> Listing:
+    tags = tuple(source.tags())
+    with ThreadPoolExecutor(_ASKING) as pool:
+        aside = [*pool.map(partial(_lists_referrers, source), tags)]
+    return Listing(
+        target=safe(source.name),
+        kind="tags",
+        tags=tuple(tag for tag, is_list in zip(tags, aside, strict=True) if not is_list),
+        referrers_tags=tuple(tag for tag, is_list in zip(tags, aside, strict=True) if is_list),
+    )
+
+
+def _lists_referrers(source: RegistrySource, tag: str) -> bool:
+    """Whether the tag is no name of an artifact. One that cannot be looked into is a tag like others."""
+    try:
+        return lists_referrers(source, tag, lambda: source.resolve(tag))
+    except TransferError:
+        raise  # the registry cannot be reached any more
+    except AirgapError:
+        return False
 
 
 def _registry(target: str) -> str | None:

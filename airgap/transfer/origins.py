@@ -288,14 +288,18 @@ class _Tagged:
 def _artifact(source: Repository, reference: RegistryReference, tag: str) -> CopyRoot | None:
     """What a tag names; None for the list of the referrers of something else. Raises AirgapError."""
     found = _resolved(source, reference, tag)
-    return None if is_referrers_tag(tag) and _lists_referrers(source, found.descriptor, tag) else found
+    return None if lists_referrers(source, tag, lambda: found.descriptor) else found
 
 
-def _lists_referrers(source: Repository, descriptor: Descriptor, tag: str) -> bool:
-    """Whether it is an index with a referrer of the tag's subject, or without a readable entry, as in layouts.
+def lists_referrers(source: Repository, tag: str, named: Callable[[], Descriptor]) -> bool:
+    """Whether a tag is only there to list referrers; `named` gives what it names, if its form makes that possible.
 
-    False for an index with an image, whatever its subject. Raises AirgapError.
+    It names an index with a referrer of the tag's subject, or without a readable entry, as in layouts. False for an
+    index with an image, whatever its subject. Raises AirgapError.
     """
+    if not is_referrers_tag(tag):
+        return False
+    descriptor = named()
     index = source.manifest(descriptor) if descriptor.media_type in INDEX_TYPES else None
     if not isinstance(index, Index):
         return False

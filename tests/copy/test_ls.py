@@ -189,6 +189,29 @@ def test_an_artifact_of_a_registry_shows_what_the_layout_shows(tmp_path: Path, r
     assert before == after
 
 
+def test_lists_of_referrers_are_no_tags_of_artifacts(registry: LoopbackRegistry) -> None:
+    """Scripts took them for images. Their content decides, as for `copy --all-tags`, not the form of the name."""
+    image = registry.put_image("app", tag="v1")
+    sbom = registry.put_image("app", subject=image, artifact_type="a/sbom", layers=(b"{}",))
+    tags = {name: f"sha256-{name * 64}" for name in "abcd"}
+    registry.put_image("app", tag=tags["a"], layers=(b"another",))
+    registry.put_index("app", (image,), tag=tags["b"])
+    registry.put_index("app", (sbom,), tag=image.replace(":", "-"))
+    registry.put_index("app", (sbom,), tag=tags["c"])  # it is no referrer of this subject
+    registry.put_image("app", tag=tags["d"], layers=(b"unreadable",))
+    registry.on("GET", rf"/manifests/{tags['d']}$", error(403, "DENIED"))
+    registry.on("HEAD", rf"/manifests/{tags['d']}$", answer(403))
+    document = listed(f"{registry.host}/app")
+    assert set(document["tags"]) == {"v1", *tags.values()}
+    assert document["referrers_tags"] == [image.replace(":", "-")]
+    ran = run_here(["ls", f"{registry.host}/app"])
+    assert ran.out.splitlines() == document["tags"]
+    assert "1 tag left out that only list referrers" in ran.err
+    ran = run_here(["ls", "-v", f"{registry.host}/app"])
+    assert ran.out.splitlines()[-1] == f"{image.replace(':', '-')}  lists referrers"
+    assert not ran.err
+
+
 def test_a_repository_shows_its_tags(registry: LoopbackRegistry) -> None:
     for number in range(25):
         registry.put_image("team/app", tag=f"v{number}")
