@@ -40,7 +40,9 @@ def attach(
         list[str] | None,
         typer.Option("--annotation", "-a", metavar="KEY=VALUE", help="Annotation of the referrer; repeatable."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Attach even where the same is attached already.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Attach even where the same is attached already, or may be.")
+    ] = False,
     force_referrers_tag: ForceReferrersTagOption = False,
     oci_layout: LayoutOption = False,
     connection: Connection,

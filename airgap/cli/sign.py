@@ -52,7 +52,9 @@ def sign(
     expiry: ExpiryOption = None,
     metadata: MetadataOption = None,
     timestamp: TimestampOptions,
-    force: Annotated[bool, typer.Option("--force", help="Sign even where an equal signature is attached.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Sign even where an equal signature is attached, or may be.")
+    ] = False,
     config_type: Annotated[
         bool,
         typer.Option(

@@ -35,9 +35,14 @@ class Places:
         transport: TransportOptions | None = None,
         credentials: Credentials | None = None,
         referrers_tag: bool = False,
+        blind: bool = False,
     ) -> None:
-        """`referrers_tag`: keep the referrers tag up to date, too, where referrers can be found without it."""
+        """`referrers_tag`: keep the referrers tag up to date, too, where referrers can be found without it.
+
+        `blind`: attach also where a registry does not let see before what is attached; how many may be is not checked.
+        """
         self._always_tag: Final = referrers_tag
+        self._blind: Final = blind
         self._stack: Final = ExitStack()
         self._layouts: Final[dict[str, AttachableLayout]] = {}
         self._registries: Final = self._stack.enter_context(Registries(credentials, transport))
@@ -61,7 +66,7 @@ class Places:
         from airgap.net.registry_place import RegistryPlace
 
         tag = ReferrersTag.ALWAYS if self._always_tag else ReferrersTag.AUTO
-        return RegistryPlace(reference, self._registries.sink(reference, referrers_tag=tag))
+        return RegistryPlace(reference, self._registries.sink(reference, referrers_tag=tag), blind=self._blind)
 
     def attach(self, wanted: Iterable[tuple[Place, Attachment]]) -> Iterator[str]:
         """Attaches one after another, and says of each how it can be found; in one step what follows in one layout.

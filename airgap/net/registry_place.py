@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Self
 
-from airgap.errors import AirgapError, UsageError
+from airgap.errors import AirgapError, LimitError, UsageError
 from airgap.net.sink import RegistrySink
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.manifest import Manifest
@@ -22,12 +22,16 @@ class RegistryPlace:
 
     shared: Final = True
 
-    def __init__(self, reference: RegistryReference, sink: RegistrySink) -> None:
-        """Resolves the reference. Raises UsageError without tag and digest, NotFoundError, and transport errors."""
+    def __init__(self, reference: RegistryReference, sink: RegistrySink, *, blind: bool = False) -> None:
+        """Resolves the reference. Raises UsageError without tag and digest, NotFoundError, and transport errors.
+
+        `blind`: attach also where it cannot be seen before what is attached.
+        """
         name = reference.digest or reference.tag
         if name is None:
             raise UsageError(f"{safe(reference)} names no artifact", remedy="Add :TAG, or better @DIGEST.")
         self._sink: Final = sink
+        self._blind: Final = blind
         self.subject: Final = as_subject(sink.resolve(name))
         self._put: Final[list[Descriptor]] = []
         self.name: Final = safe(f"{reference.name}@{self.subject.digest}")
@@ -61,26 +65,49 @@ class RegistryPlace:
 
     def _attach(self, attachment: Attachment) -> str:
         """Blobs, then the manifest by its digest; the referrers tag where the registry needs it (MAN-13, DIST-25)."""
-        listed = self._sink.listed(attachment.subject.digest)
-        mine = {item.digest for item in self._put}
-        check_referrers(attachment.subject.digest, {*listed, *mine, attachment.manifest.digest})
+        self._check_room(attachment)
         source = MemoryBlobs({descriptor.digest: raw for descriptor, raw in attachment.blobs})
         for descriptor, _ in attachment.blobs:
             self._sink.put_blob(descriptor, source, no_advance)
-        put = self._sink.put_manifest(attachment.manifest, attachment.raw)
+        try:
+            put = self._sink.put_manifest(attachment.manifest, attachment.raw)
+        except AirgapError as error:
+            if self._is_there(attachment.manifest):  # it may be without its entry in the referrers tag
+                raise self._unseen((attachment.manifest,), error) from None
+            raise
         self._put.append(attachment.manifest)
         if put.subject_handled:
             return "referrers API and referrers tag" if put.fallback_updated else "referrers API"
         return "referrers tag"
+
+    def _check_room(self, attachment: Attachment) -> None:
+        """Raises LimitError where it has too many referrers, and what looking raises."""
+        try:
+            listed = self._sink.listed(attachment.subject.digest)
+        except AirgapError as error:
+            if self._blind and not isinstance(error, LimitError):
+                return  # `settle` looks again, and raises where it cannot be seen that what was put is listed
+            raise
+        mine = {item.digest for item in self._put}
+        check_referrers(attachment.subject.digest, {*listed, *mine, attachment.manifest.digest})
 
     def settle(self) -> None:
         """See `Holder`: some registries lose referrers that are attached at the same time."""
         try:
             self._sink.settle()
         except AirgapError as error:
-            names = ", ".join(str(manifest.digest) for manifest in self._put)
-            raise AirgapError(
-                f"{names} was put into {self._sink.name}, but it cannot be seen that it is listed there: {error}",
-                remedy=f"Look for it with airgap discover {self.name}; attach it again only if it is not there.",
-                **error.facts,
-            ) from None
+            raise self._unseen(self._put, error) from None
+
+    def _is_there(self, manifest: Descriptor) -> bool:
+        try:
+            return self._sink.has(manifest)
+        except AirgapError:
+            return False
+
+    def _unseen(self, put: Sequence[Descriptor], error: AirgapError) -> AirgapError:
+        names = ", ".join(str(manifest.digest) for manifest in put)
+        return AirgapError(
+            f"{names} was put into {self._sink.name}, but it cannot be seen that it is listed there: {error}",
+            remedy=f"Look for it with airgap discover {self.name}; attach it again only if it is not there.",
+            **error.facts,
+        )

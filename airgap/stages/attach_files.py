@@ -93,7 +93,9 @@ def attach(
     raises.
     """
     files = _read(request)
-    with Places(transport=transport, credentials=credentials, referrers_tag=request.referrers_tag) as places:
+    with Places(
+        transport=transport, credentials=credentials, referrers_tag=request.referrers_tag, blind=request.force
+    ) as places:
         place = places.open(request.target)
         layers = tuple(file.descriptor for file in files)
         equal, listed = _find_equal(request, place, files), ""

@@ -105,7 +105,8 @@ def sign(
     """
     targets = [*request.targets, *(request.spell(line) for path in request.lists for line in read_list(path))]
     meant = credentials and credentials.only_for(registries_in(targets, os.path.exists))
-    with Places(transport=transport, credentials=meant, referrers_tag=request.referrers_tag) as places:
+    always_tag, blind = request.referrers_tag, request.force
+    with Places(transport=transport, credentials=meant, referrers_tag=always_tag, blind=blind) as places:
         prepared: dict[str, _Prepared] = {}
         for target in targets:
             place = places.open(target)

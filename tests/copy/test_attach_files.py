@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import airgap
+from airgap import limits
 from tests.support.command import Ran, run_here
 from tests.support.layouts import LayoutBuilder
 from tests.support.registry import LoopbackRegistry, error
@@ -277,6 +278,42 @@ def test_attaches_nothing_after_a_failed_look_up(status: int, registry: Loopback
     ground = Ground(tmp_path, f"{registry.host}/app:v1")
     assert ground.attach(ground.file(), "--retries", "0").code == 1
     assert registry.requests("PUT") == []
+
+
+def test_force_attaches_after_a_failed_look_up(registry: LoopbackRegistry, tmp_path: Path) -> None:
+    """Nothing was put, although the help says that --force asks for nothing before."""
+    registry.put_image("app", tag="v1")
+    pattern = r"/referrers/" if registry.referrers_api else r"/manifests/sha256-[0-9a-f]+$"
+    registry.on("GET", pattern, error(403, "DENIED"), times=1)
+    ground = Ground(tmp_path, f"{registry.host}/app:v1")
+    ran = ground.attach(ground.file(), "--retries", "0", "--force")
+    assert ran.code == 0, ran
+    assert [item["digest"] for item in ground.referrers()] == [ran.document["attached"]["referrer"]["digest"]]
+
+
+def test_force_says_where_the_list_stays_unseen(registry: LoopbackRegistry, tmp_path: Path) -> None:
+    registry.put_image("app", tag="v1")
+    registry.on("GET", r"/(referrers/|manifests/sha256-[0-9a-f]+$)", error(403, "DENIED"))
+    ground = Ground(tmp_path, f"{registry.host}/app:v1")
+    ran = ground.attach(ground.file(), "--retries", "0", "--force")
+    assert ran.code == 1, ran
+    (put,) = {digest for digest, (_, raw) in registry.repositories["app"].manifests.items() if b"subject" in raw}
+    assert put in ran.err
+    assert "but it cannot be seen that it is listed there" in ran.err
+
+
+def test_force_keeps_the_bound_on_referrers(
+    registry: LoopbackRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One more than are looked at would hide all others."""
+    registry.put_image("app", tag="v1")
+    ground = Ground(tmp_path, f"{registry.host}/app:v1")
+    assert ground.attach(ground.file()).code == 0
+    for most in (1, 0):
+        monkeypatch.setattr(limits, "REFERRERS", most)
+        before = len(registry.requests("PUT"))
+        ran = ground.attach(ground.file("other.json"), "--force")
+        assert (ran.code, len(registry.requests("PUT"))) == (1, before), ran
 
 
 def test_refuses_a_missing_artifact(ground: Ground) -> None:

@@ -402,6 +402,13 @@ class TestNothingIsAttached:
         assert dict(registry.repositories["app"].manifests) == before
         assert signed(*arguments)["existed"] is False
 
+    def test_force_signs_where_referrers_cannot_be_listed(self, tmp_path: Path, registry: LoopbackRegistry) -> None:
+        """Nothing was put, although --force asks for nothing before."""
+        registry.put_image("app", tag="v1")
+        registry.on("GET", r"/referrers/", error(403, "DENIED"), times=1)
+        arguments = [f"{registry.host}/app:v1", "--retries", 0, "--force", *key_options(tmp_path / "k", LEAF)]
+        assert signed(*arguments)["listed"] == "referrers API"
+
     def test_reports_a_signature_that_is_not_listed_afterwards(
         self, tmp_path: Path, registry: LoopbackRegistry
     ) -> None:
@@ -417,14 +424,15 @@ class TestNothingIsAttached:
         assert ran.code == 1
         assert "it cannot be seen that it is listed" in ran.err
 
-    def test_puts_nothing_where_it_cannot_be_seen_how_many_referrers_there_are(
+    def test_force_says_where_it_cannot_be_seen_that_a_signature_is_listed(
         self, tmp_path: Path, registry: LoopbackRegistry
     ) -> None:
         registry.put_image("app", tag="v1")
         registry.on("GET", r"/referrers/", error(500, "UNKNOWN"))
         ran = sign(f"{registry.host}/app:v1", "--force", "--retries", 0, *key_options(tmp_path / "k", LEAF))
         assert (ran.code, "the referrers of app cannot be listed" in ran.err) == (1, True)
-        assert registry.requests("PUT") == []
+        assert "was put into" in ran.err
+        assert [item.path for item in registry.requests("PUT", "/manifests/")]
 
     def test_the_document_says_why(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
         path = layout(tmp_path)
