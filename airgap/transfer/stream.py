@@ -31,6 +31,7 @@ from airgap.transfer.events import Progress
 from airgap.transfer.mover import put_blob
 from airgap.transfer.sources import MemoryFile
 from airgap.transfer.tar_stream import Item, LooseFile, items
+from airgap.transfer.unpacking import UnpackedStream
 
 _BLOB: Final = "application/octet-stream"
 _BEGINNINGS: Final = frozenset({b"{", b" ", b"\t", b"\r", b"\n"})
@@ -130,7 +131,7 @@ class _Once:
 def receive(
     stream: BinaryIO, sink: Sink, progress: Progress, *, keep: bool, wanted: Callable[[str], bool]
 ) -> StreamedLayout:
-    """Read a tar from `stream` and write its blobs into `sink` as they come.
+    """Read a tar from `stream`, which gzip or xz may have compressed, and write its blobs into `sink` as they come.
 
     `wanted`: by its name, whether a loose file is kept.
 
@@ -140,7 +141,7 @@ def receive(
     """
     received = StreamedLayout()
     room = limits.GRAPH_BYTES
-    for item in items(stream, received.others, received.loose, wanted):
+    for item in items(UnpackedStream(stream), received.others, received.loose, wanted):
         if item.digest is None:
             _document(item, received)
             continue

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from airgap import limits
 from airgap.errors import FormatError
@@ -23,13 +23,20 @@ from airgap.oci.tar_header import BLOCK
 _SKIP: Final = 64 * limits.KIB
 
 
+class ReadOnce(Protocol):
+    """A stream that is read from its start to its end."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; empty at the end."""
+
+
 class ForwardFile:
     """A stream for the reader of tar headers: reads at growing offsets, and skips the bytes between them."""
 
     size: Final = 2**62
     """Unknown: a stream that is cut short is noticed at its end."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: ReadOnce) -> None:
         self._stream: Final = stream
         self._ahead = b""
         self._position = 0
@@ -116,7 +123,7 @@ class LooseFile(NamedTuple):
 
 
 def items(
-    stream: BinaryIO, others: set[str], loose: dict[str, LooseFile], wanted: Callable[[str], bool]
+    stream: ReadOnce, others: set[str], loose: dict[str, LooseFile], wanted: Callable[[str], bool]
 ) -> Iterator[Item]:
     """The layout's files in the order of the tar. Raises ContentError (`layout.malformed`).
 

@@ -1,4 +1,8 @@
-"""Compressed tars as sources of a copy: unpacked once into a temporary file without a name, which is read in place."""
+"""Compressed tars as sources of a copy.
+
+A file is unpacked once into a temporary file without a name, which is read in place. Standard input is unpacked while
+it is read.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +13,85 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final, Protocol
 
 from airgap import limits
 from airgap.errors import ContentError
 from airgap.oci.archive import open_archive
 from airgap.oci.documents import malformed, open_regular
 from airgap.oci.open import Layout, open_layout
-from airgap.oci.recognise import GZIP, XZ
+from airgap.oci.recognise import GZIP, STANDARD_INPUT, XZ
 from airgap.text import safe
 from airgap.transfer.checked_bytes import WriteError, write_all, writing
 
 _PIECE: Final = limits.MIB
 _XZ_ALIGNMENT: Final = 4
 _TOOLS: Final = {GZIP: "gunzip", XZ: "unxz"}
+
+
+class _Packed(Protocol):
+    """A compressed file or stream."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most `size` bytes; empty at the end."""
+
+    def tell(self) -> int:
+        """How many bytes were read."""
+
+    def seek(self, offset: int, /) -> object:
+        """For the signature of `gzip.GzipFile`; it is not called."""
+
+
+class UnpackedStream:
+    """A stream, unpacked if gzip or xz compressed it. Faults raise ContentError (`layout.malformed`)."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        """Reads the first bytes of `stream`, which is called standard input in messages."""
+        packed = _Counted(stream)
+        magic = _magic_of(packed.head)
+        self._read: Final = packed.read if magic is None else _Joined(_pieces(packed, STANDARD_INPUT, magic)).read
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; empty at the end."""
+        return self._read(size)
+
+
+class _Counted:
+    """A stream whose beginning is known."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream: Final = stream
+        self.head = stream.read(len(XZ))
+        self._count = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self.head:
+            size = len(self.head) if size < 0 else size
+            data, self.head = self.head[:size], self.head[size:]
+        else:
+            data = self._stream.read(size)
+        self._count += len(data)
+        return data
+
+    def tell(self) -> int:
+        return self._count
+
+    def seek(self, offset: int, /) -> object:
+        raise io.UnsupportedOperation(f"a stream does not go to {offset}")
+
+
+class _Joined:
+    """Pieces as a stream."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces: Final = pieces
+        self._ahead = memoryview(b"")
+
+    def read(self, size: int, /) -> bytes:
+        if not self._ahead:
+            self._ahead = memoryview(next(self._pieces, b""))
+        data, self._ahead = self._ahead[:size], self._ahead[size:]
+        return bytes(data)
 
 
 def open_source(path: str) -> Layout:
@@ -51,6 +120,10 @@ def _magic(path: str) -> bytes | None:
             head = file.read(len(XZ))
     except (OSError, ValueError):
         return None
+    return _magic_of(head)
+
+
+def _magic_of(head: bytes) -> bytes | None:
     found = next((magic for magic in _TOOLS if head.startswith(magic)), None)
     return None if found == XZ and not _has_lzma() else found
 
@@ -66,18 +139,24 @@ def _has_lzma() -> bool:
 def _unpacked(place: str, name: str, magic: bytes) -> io.FileIO:
     with open_regular(place) as packed, tempfile.TemporaryFile(buffering=0) as file:
         write = write_all(file.fileno())
-        total = 0
-        pieces = _gzip_pieces(packed) if magic == GZIP else _xz_pieces(packed)
-        for piece in _told(pieces, name):
-            total += len(piece)
-            if total > limits.UNPACKED_BYTES + limits.UNPACKED_RATIO * packed.tell():
-                raise malformed(
-                    f"{safe(name)} unpacks to more than {limits.UNPACKED_RATIO} times its size",
-                    remedy=f"If that is right, unpack it ({_TOOLS[magic]} {safe(name)}), and copy what comes out.",
-                )
+        for piece in _pieces(packed, name, magic):
             with writing(tempfile.gettempdir()):
                 write(memoryview(piece))
         return io.FileIO(os.dup(file.fileno()), "rb")
+
+
+def _pieces(packed: _Packed, name: str, magic: bytes) -> Iterator[bytes]:
+    """What is in it, within the bound for its size. Raises ContentError."""
+    total = 0
+    for piece in _told(_gzip_pieces(packed) if magic == GZIP else _xz_pieces(packed), name):
+        total += len(piece)
+        if total > limits.UNPACKED_BYTES + limits.UNPACKED_RATIO * packed.tell():
+            file = "FILE" if name == STANDARD_INPUT else safe(name)
+            raise malformed(
+                f"{safe(name)} unpacks to more than {limits.UNPACKED_RATIO} times its size",
+                remedy=f"If that is right, unpack it ({_TOOLS[magic]} {file}), and copy what comes out.",
+            )
+        yield piece
 
 
 def _told(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
@@ -94,13 +173,13 @@ def _damaged(name: str, why: str) -> ContentError:
     return malformed(f"{safe(name)} cannot be unpacked: {why}", remedy="Copy it again from where it came from.")
 
 
-def _gzip_pieces(packed: io.FileIO) -> Iterator[bytes]:
+def _gzip_pieces(packed: _Packed) -> Iterator[bytes]:
     with gzip.GzipFile(fileobj=packed, mode="rb") as file:
         while piece := file.read(_PIECE):
             yield piece
 
 
-def _xz_pieces(packed: io.FileIO) -> Iterator[bytes]:
+def _xz_pieces(packed: _Packed) -> Iterator[bytes]:
     """All streams of an xz file, in bounded memory; padding after each is skipped (xz file format, 2.2)."""
     import lzma
 
@@ -120,7 +199,7 @@ def _xz_pieces(packed: io.FileIO) -> Iterator[bytes]:
         data = _after_padding(packed, unpacker.unused_data)
 
 
-def _after_padding(packed: io.FileIO, data: bytes) -> bytes:
+def _after_padding(packed: _Packed, data: bytes) -> bytes:
     """What begins after the padding of a stream, `data` being its beginning; empty at the end of the file.
 
     Raises ValueError for padding that is no multiple of four bytes, and for anything but another stream after it.

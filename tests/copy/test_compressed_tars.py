@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import lzma
 import os
 import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+import airgap
 from airgap import limits
+from airgap.errors import ContentError
+from airgap.transfer.copied import CopyResult
 from tests.support.command import Ran, run_here
 from tests.support.copying import check_complete, family
 from tests.support.layouts import tar_of
@@ -48,6 +53,52 @@ def test_copies_from_a_compressed_tar(tmp_path: Path, target: LoopbackRegistry, 
     assert (ran.code, target.repositories["app"].tags["v1"]) == (0, str(made.index.digest))
     assert path.read_bytes() == before
     assert {item.name for item in tmp_path.iterdir()} == {"trip.tar.gz", "to", "to.tar"}
+
+
+def from_standard_input(data: bytes, destination: str) -> CopyResult:
+    request = airgap.CopyRequest(sources=["-"], destination=destination, at=datetime(2026, 1, 1, tzinfo=UTC))
+    return airgap.copy(request, source=io.BytesIO(data))
+
+
+@pytest.mark.parametrize(
+    "pack", [*PACKERS.values(), in_streams, lambda data: gzip.compress(data[:700]) + gzip.compress(data[700:])]
+)
+def test_copies_from_a_compressed_tar_on_standard_input(tmp_path: Path, target: LoopbackRegistry, pack: Pack) -> None:
+    """It was refused, and the same tar in a file was read."""
+    made = family()
+    data = pack(tar_of(made.box.files()))
+    assert from_standard_input(data, str(tmp_path / "to")).exit_code == 0
+    check_complete(tmp_path / "to", made.index)
+    assert from_standard_input(data, f"{target.host}/app").exit_code == 0
+    assert target.repositories["app"].tags["v1"] == str(made.index.digest)
+
+
+@pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda data: data[: len(data) // 2], "standard input cannot be unpacked: it is cut short"),
+        (lambda data: data[:-3], "standard input cannot be unpacked: it is cut short"),
+        (lambda data: data[:-3] + b"xyz", "standard input cannot be unpacked"),
+        (lambda data: data + b"more", "standard input cannot be unpacked"),
+    ],
+    ids=["cut", "cut at the end", "damaged", "more"],
+)
+def test_refuses_a_damaged_compressed_tar_on_standard_input(
+    tmp_path: Path, pack: Pack, spoil: Callable[[bytes], bytes], says: str
+) -> None:
+    with pytest.raises(ContentError, match=says):
+        from_standard_input(spoil(pack(tar_of(family().box.files()))), str(tmp_path / "to"))
+    assert not json.loads((tmp_path / "to" / "index.json").read_bytes())["manifests"]
+
+
+@pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)
+def test_unpacks_standard_input_within_a_bound(tmp_path: Path, pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "UNPACKED_BYTES", 2 * limits.MIB)
+    bomb = tar_of({**family().box.files(), "other": bytes(8 * limits.MIB)})
+    with pytest.raises(ContentError, match="standard input unpacks to more than 50 times its size") as refused:
+        from_standard_input(pack(bomb), str(tmp_path / "to"))
+    assert "FILE), and copy" in refused.value.remedy
 
 
 @pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)
