@@ -329,7 +329,7 @@ class TargetEvidence(EvidencePool):
         super().__init__(self.pieces, unread=gathered.unread)
 
     def offered(self) -> Iterator[EvidenceFile]:
-        """Those that are evidence, or are called so; not what might have been evidence, and is none."""
+        """Those that are evidence or have its name; not those that might have been evidence and are not."""
         return filter(_is_evidence, self.pieces)
 
     def passed_over(self) -> Iterator[Problem]:

@@ -42,7 +42,7 @@ def parse_envelope(media_type: str, raw: bytes, *, plugins: Container[str] = fro
     if media_type not in FORMATS:
         raise Rejected(
             "envelope.malformed",
-            f"the envelope's media type {safe(media_type, limit=128)!r} is none of {', '.join(FORMATS)}",
+            f"the envelope's media type {safe(media_type, limit=128)!r} is not one of {', '.join(FORMATS)}",
             media_type=safe(media_type),
         )
     if len(raw) > limits.ENVELOPE_BYTES:

@@ -180,7 +180,7 @@ def parse_signing_keys(data: bytes, *, source: str) -> SigningKeys:
     if double := next((name for name in names if names.count(name) > 1), None):
         raise _malformed(source, f"the key name {safe(double)!r} appears twice")
     if default is not None and default not in names:
-        raise _malformed(source, f"the default key {safe(default)!r} is none of its keys")
+        raise _malformed(source, f"the default key {safe(default)!r} is not one of its keys")
     return SigningKeys(keys=keys, default=default)
 
 

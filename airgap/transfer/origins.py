@@ -313,7 +313,7 @@ def lists_referrers(source: Repository, tag: str, named: Callable[[], Descriptor
 
 def _resolved(source: Repository, reference: RegistryReference, tag: str | None) -> CopyRoot:
     if tag is not None and not is_tag(tag):
-        raise FormatError(f"{safe(tag, limit=160)!r} is listed there as a tag, and is none")
+        raise FormatError(f"{safe(tag, limit=160)!r} is listed there as a tag, and cannot be one")
     descriptor = source.resolve(reference.digest or tag or "")
     named = RegistryReference(registry=reference.registry, repository=reference.repository, tag=tag)
     pinned = f"{named}@{descriptor.digest}"

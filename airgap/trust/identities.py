@@ -120,7 +120,7 @@ def doubts(identities: Sequence[Identity]) -> tuple[str, ...]:
         )
         found.extend(
             f"the '*' in {safe(name, limit=64)}={safe(value, limit=64)} of the identity "
-            f"{safe(identity.text, limit=128)!r} is no wildcard, and fits nothing but itself: leave out what may differ"
+            f"{safe(identity.text, limit=128)!r} is not a wildcard, and only fits itself: leave out what may differ"
             for name, value in identity.attributes.items()
             if ANY in value
         )
@@ -162,7 +162,7 @@ def match(identities: Sequence[Identity], leaf: Certificate, issuers: Sequence[C
     near = _of_issuer(subjects, issuers) or _near(subjects, attributes)
     raise Rejected(
         "identity.mismatch",
-        f"the signer {shown!r} is none of the policy's trusted identities: {'; '.join(_texts(subjects))}{near}",
+        f"the signer {shown!r} is not one of the policy's trusted identities: {'; '.join(_texts(subjects))}{near}",
         subject=shown,
         identities=_texts(subjects),
         identity_of_signer=wanted,
