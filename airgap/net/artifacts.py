@@ -37,7 +37,7 @@ _ARTIFACT: Final = "artifact"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class FetchedParts:
     """What is fetched of an artifact besides manifests."""
 
     envelopes: bool = False
@@ -114,7 +114,7 @@ class RegistryArtifact(NamedTuple):
 
 
 def open_artifact(
-    registries: Registries, reference: RegistryReference, wanted: Wanted, mechanism: Mechanism | None = None
+    registries: Registries, reference: RegistryReference, parts: FetchedParts, mechanism: Mechanism | None = None
 ) -> RegistryArtifact:
     """The artifact that `reference` names. `mechanism` forces one way to ask for referrers.
 
@@ -128,7 +128,7 @@ def open_artifact(
             f"{safe(reference)} names a repository, not an artifact",
             remedy=f"Add :TAG or @DIGEST; airgap ls {safe(reference)} shows the tags.",
         )
-    store, descriptor = outline(registries.source(reference, mechanism=mechanism), name, wanted)
+    store, descriptor = outline(registries.source(reference, mechanism=mechanism), name, parts)
     graph = Graph(store, store.mechanisms)
     return RegistryArtifact(
         reference=reference,
@@ -143,7 +143,7 @@ def open_artifact(
 
 @contextmanager
 def open_artifacts(
-    text: str, registries: Registries, wanted: Wanted, mechanism: Mechanism | None = None
+    text: str, registries: Registries, parts: FetchedParts, mechanism: Mechanism | None = None
 ) -> Iterator[Artifacts]:
     """What `text` names, open for reading.
 
@@ -154,7 +154,7 @@ def open_artifacts(
         with open_target(text) as target:
             yield target
     else:
-        yield open_artifact(registries, reference, wanted, mechanism)
+        yield open_artifact(registries, reference, parts, mechanism)
 
 
 def _with_notes(graph: Graph, subject: Descriptor, found: FoundReferrers) -> ReferrersLookup:

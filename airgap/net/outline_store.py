@@ -28,7 +28,7 @@ from airgap.transfer.index_writer import index_document
 from airgap.transfer.sources import MemoryFile
 
 if TYPE_CHECKING:
-    from airgap.net.artifacts import Wanted
+    from airgap.net.artifacts import FetchedParts
 
 _ROOT: Final = "artifact"
 """The name of the artifact in the index of the store: its own tag may look like one of cosign's or a referrers tag."""
@@ -112,7 +112,7 @@ class OutlineStore:
         self._entries.append(Entry(descriptor=bare(descriptor), tag=tag))
 
 
-def outline(registry: RegistrySource, reference: str | Digest, wanted: Wanted) -> tuple[OutlineStore, Descriptor]:
+def outline(registry: RegistrySource, reference: str | Digest, parts: FetchedParts) -> tuple[OutlineStore, Descriptor]:
     """The artifact, its children and its referrers, and theirs.
 
     What cannot be read of it is in the store. Raises NotFoundError, LimitError, and what the transport raises if
@@ -125,7 +125,7 @@ def outline(registry: RegistrySource, reference: str | Digest, wanted: Wanted) -
     seen = {fetched.descriptor.digest}
     while queue:
         descriptor, depth = queue.popleft()
-        manifest = _read(registry, store, descriptor, wanted)
+        manifest = _read(registry, store, descriptor, parts)
         if manifest is None:
             continue
         if depth >= limits.GRAPH_DEPTH:
@@ -135,8 +135,8 @@ def outline(registry: RegistrySource, reference: str | Digest, wanted: Wanted) -
             store.unlisted.append(ContentError("content.limit", message, digest=str(descriptor.digest)))
             continue
         below = list(_children(manifest))
-        if wanted.nested or not depth:
-            below += _referrers(registry, store, descriptor, wanted)
+        if parts.nested or not depth:
+            below += _referrers(registry, store, descriptor, parts)
         for child in below:
             if child.digest in seen:
                 continue
@@ -152,9 +152,9 @@ def _children(manifest: Manifest | Index) -> tuple[Descriptor, ...]:
 
 
 def _referrers(
-    registry: RegistrySource, store: OutlineStore, descriptor: Descriptor, wanted: Wanted
+    registry: RegistrySource, store: OutlineStore, descriptor: Descriptor, parts: FetchedParts
 ) -> Iterator[Descriptor]:
-    found = registry.referrers(descriptor, digest_tags=wanted.digest_tags)
+    found = registry.referrers(descriptor, digest_tags=parts.digest_tags)
     store.found.append((descriptor, found))
     for referral in found.readable(store.unlisted.append):
         if mechanism := _MECHANISMS.get(referral.mechanism):
@@ -164,7 +164,7 @@ def _referrers(
 
 
 def _read(
-    registry: RegistrySource, store: OutlineStore, descriptor: Descriptor, wanted: Wanted
+    registry: RegistrySource, store: OutlineStore, descriptor: Descriptor, parts: FetchedParts
 ) -> Manifest | Index | None:
     if not descriptor.is_manifest:
         return None
@@ -176,7 +176,7 @@ def _read(
     store.put(descriptor, manifest.raw)
     if isinstance(manifest, Manifest):
         store.know(manifest)
-        for layer in _blobs(store, manifest, wanted):
+        for layer in _blobs(store, manifest, parts):
             try:
                 store.put(layer, registry.read_blob(layer, limits.BOX_EVIDENCE_BYTES))
             except ContentError as error:
@@ -184,17 +184,17 @@ def _read(
     return manifest
 
 
-def _blobs(store: OutlineStore, manifest: Manifest, wanted: Wanted) -> Iterator[Descriptor]:
+def _blobs(store: OutlineStore, manifest: Manifest, parts: FetchedParts) -> Iterator[Descriptor]:
     """The blobs to fetch."""
     small = (item for item in (*manifest.layers, *manifest.blobs) if item.size <= limits.ENVELOPE_BYTES)
     config = manifest.config
-    if wanted.configs and config is not None and config.media_type in IMAGE_CONFIGS:
+    if parts.configs and config is not None and config.media_type in IMAGE_CONFIGS:
         yield from (config,) if config.size <= limits.MANIFEST_BYTES else ()
     if is_signature(manifest):
-        yield from small if wanted.envelopes else ()
+        yield from small if parts.envelopes else ()
     elif manifest.artifact_type == ACQUISITION:
-        yield from small if wanted.records else ()
-    if wanted.evidence:
+        yield from small if parts.records else ()
+    if parts.evidence:
         possible = (item for item in possible_evidence_layers(manifest) if item.size <= limits.CRL_FILE_BYTES)
         for layer in (*evidence_layers(manifest), *possible):
             if not store.knows(layer.digest) and store.evidence_bytes + layer.size <= limits.BOX_EVIDENCE_BYTES:

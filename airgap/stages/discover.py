@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from airgap.net.artifacts import Artifacts, Wanted, open_artifacts
+from airgap.net.artifacts import Artifacts, FetchedParts, open_artifacts
 from airgap.net.registries import Registries
 from airgap.oci.artifact_tree import Discovered, Outliner
 from airgap.oci.nodes import Root
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airgap.net.options import TransportOptions
     from airgap.oci.lookup import Mechanism
 
-_WANTED: Final = Wanted(records=True, digest_tags=True)
+_PARTS: Final = FetchedParts(records=True, digest_tags=True)
 
 
 def discover(
@@ -33,7 +33,7 @@ def discover(
     """
     with (
         Registries(credentials, transport) as registries,
-        open_artifacts(target, registries, _WANTED, mechanism) as opened,
+        open_artifacts(target, registries, _PARTS, mechanism) as opened,
     ):
         outliner = Outliner(opened.graph)
         return tuple(_discovered(opened, outliner, root) for root in opened.all_roots())

@@ -23,7 +23,7 @@ from airgap.collection.gather import MALFORMED, UNNEEDED, Gatherer, may_revoke
 from airgap.collection.offered_files import offered_files, order_of, pieces_of
 from airgap.collection.packing import pack_evidence
 from airgap.errors import AirgapError, FormatError, UsageError
-from airgap.net.artifacts import Artifacts, RegistryArtifact, Wanted, open_artifact
+from airgap.net.artifacts import Artifacts, FetchedParts, RegistryArtifact, open_artifact
 from airgap.net.credentials import Credentials
 from airgap.net.evidence import EvidenceClient, EvidenceOptions
 from airgap.net.options import TransportOptions
@@ -196,7 +196,7 @@ class _Fetch:
         if isinstance(reference, LayoutReference):
             target = targets.open(name)
             return target, [root.descriptor for root in target.all_roots()]
-        found = open_artifact(self._registries, reference, Wanted(envelopes=True, evidence=True))
+        found = open_artifact(self._registries, reference, FetchedParts(envelopes=True, evidence=True))
         self._offer_evidence(found.store, found.graph, safe(name))
         return found, [found.root.descriptor]
 

@@ -22,7 +22,7 @@ from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.revocation.artifact import is_evidence_alone
 from airgap.signature.stamped_evidence import evidence_of_target
-from airgap.stages.verify import Asked, verify_opened
+from airgap.stages.verify import RequestedArtifact, verify_opened
 from airgap.transfer.plan import CopyPlan, PlannedArtifact, Selection
 from airgap.transfer.records import Records
 from airgap.trust.directory import TrustDirectory
@@ -53,7 +53,7 @@ class Gate:
         """
         target = self._target(plans)
         apart = _Apart.of(target.graph)
-        wanted: defaultdict[Asked, list[PlannedArtifact]] = defaultdict(list)
+        wanted: defaultdict[RequestedArtifact, list[PlannedArtifact]] = defaultdict(list)
         for plan in plans:
             for item in plan.artifacts:
                 if item.error is None and not apart.carries(item) and not apart.proves(item):
@@ -89,10 +89,10 @@ class Gate:
         return planned_target(CopyPlan.of([item for item, _ in named], nodes), [tags for _, tags in named])
 
 
-def _asked(item: PlannedArtifact) -> Asked:
+def _asked(item: PlannedArtifact) -> RequestedArtifact:
     wanted = item.wanted
     typed = wanted.repository.name if wanted.repository and not wanted.from_layout else wanted.typed
-    return Asked(wanted.descriptor.digest, typed)
+    return RequestedArtifact(wanted.descriptor.digest, typed)
 
 
 def _subjects(item: PlannedArtifact) -> frozenset[Digest]:
@@ -128,15 +128,17 @@ class _Apart(NamedTuple):
 class Judgement:
     """The verdicts on everything that is planned."""
 
-    _outcomes: Mapping[Asked, ArtifactOutcome]
-    _reached: frozenset[Asked]
+    _outcomes: Mapping[RequestedArtifact, ArtifactOutcome]
+    _reached: frozenset[RequestedArtifact]
     """What passed, and all that it reaches: cosign's tags are about any of it."""
     _apart: _Apart
     warnings: tuple[Problem, ...]
     """About the whole: evidence that cannot be used, a wrong clock."""
 
     @classmethod
-    def of_outcome(cls, asked: Mapping[Asked, Sequence[PlannedArtifact]], outcome: Outcome, apart: _Apart) -> Judgement:
+    def of_outcome(
+        cls, asked: Mapping[RequestedArtifact, Sequence[PlannedArtifact]], outcome: Outcome, apart: _Apart
+    ) -> Judgement:
         """The verdicts on what was asked for, in that order, and what needs none."""
         outcomes = dict(zip(asked, outcome.artifacts, strict=True))
         passed = {name: items for name, items in asked.items() if not outcomes[name].exit_code}
@@ -172,7 +174,7 @@ class Judgement:
             return replace(item, must_be_signed=bool(accepted), accepted=accepted or None)
         if self._apart.carries(item):
             typed = _asked(item).typed
-            if all(Asked(subject, typed) in self._reached for subject in _subjects(item)):
+            if all(RequestedArtifact(subject, typed) in self._reached for subject in _subjects(item)):
                 return item
             message = "is not copied: the artifact that it is about is not among those that verify"
             raise UntrustedError(f"{item.wanted.reference} {message}", exit_code=ExitCode.UNSIGNED, reason=None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError
-from airgap.net.artifacts import Artifacts, Wanted, open_artifacts
+from airgap.net.artifacts import Artifacts, FetchedParts, open_artifacts
 from airgap.net.registries import Registries
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.nodes import Referrer, Root
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airgap.net.options import TransportOptions
     from airgap.oci.lookup import Mechanism
 
-_WANTED: Final = Wanted(envelopes=True, nested=False)
+_PARTS: Final = FetchedParts(envelopes=True, nested=False)
 
 
 def inspect(
@@ -38,7 +38,7 @@ def inspect(
     """
     with (
         Registries(credentials, transport) as registries,
-        open_artifacts(target, registries, _WANTED, mechanism) as opened,
+        open_artifacts(target, registries, _PARTS, mechanism) as opened,
     ):
         return tuple(_artifact(opened, root) for root in opened.all_roots())
 

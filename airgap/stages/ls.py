@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, FormatError, TransferError
-from airgap.net.artifacts import Artifacts, Wanted, open_artifacts
+from airgap.net.artifacts import Artifacts, FetchedParts, open_artifacts
 from airgap.net.registries import Registries
 from airgap.oci.attached import IMAGE_CONFIGS
 from airgap.oci.descriptor import Descriptor, Platform
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from airgap.net.options import TransportOptions
     from airgap.net.source import RegistrySource
 
-_WANTED: Final = Wanted(configs=True, digest_tags=True)
+_PARTS: Final = FetchedParts(configs=True, digest_tags=True)
 _LICENSES: Final = "org.opencontainers.image.licenses"
 _UNKNOWN: Final = "unknown"
 _ASKING: Final = 8
@@ -74,7 +74,7 @@ def ls(
         reference = parse_reference(target, exists=os.path.exists)
         if isinstance(reference, RegistryReference) and reference.tag is None and reference.digest is None:
             return _tags(registries.source(reference))
-        with open_artifacts(target, registries, _WANTED) as opened:
+        with open_artifacts(target, registries, _PARTS) as opened:
             return _Lister(opened).run(safe(target))
 
 

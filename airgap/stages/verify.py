@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
 
-class Asked(NamedTuple):
-    """An artifact of an open target."""
+class RequestedArtifact(NamedTuple):
+    """An artifact of an open target that is to be judged."""
 
     digest: Digest
     typed: str | None
@@ -100,7 +100,7 @@ def verify_opened(
     request: VerifyRequest,
     trust: TrustDirectory | Location | Path,
     target: Target,
-    asked: Iterable[Asked],
+    asked: Iterable[RequestedArtifact],
     evidence: LayoutEvidence,
 ) -> Outcome:
     """Judge artifacts of an open target, which need not be on a medium; the outcome has one for each of `asked`.
@@ -166,7 +166,7 @@ class _Verification:
         except AirgapError as error:
             self._problems.append(Problem.of(error, text))
 
-    def opened(self, target: Target, asked: Iterable[Asked]) -> None:
+    def opened(self, target: Target, asked: Iterable[RequestedArtifact]) -> None:
         """The same for artifacts of an open target, which stays open. Raises AirgapError."""
         self._enter(target)
         # no layout of the evidence is a target, and has its own end
