@@ -176,7 +176,7 @@ def test_a_blob_under_many_unknown_types_is_read_once(tmp_path: Path, monkeypatc
         read.append(descriptor.digest)
         return read_verified(store, descriptor)
 
-    monkeypatch.setattr("airgap.oci.graph.read_verified", counted)
+    monkeypatch.setattr("airgap.oci.manifest_reader.read_verified", counted)
     with open_layout(box.write_directory(tmp_path / "layout")) as store:
         graph = Graph(store)
         closures = [graph.closure(root.descriptor) for root in graph.roots()]
