@@ -16,7 +16,7 @@ from airgap.oci.open import open_layout
 from airgap.oci.record import FoundRecord, listed_records
 from airgap.revocation.artifact import EVIDENCE_TYPE
 from tests.copy.test_trust import stamp_another
-from tests.regressions.test_evidence_of_a_target_counts_wherever_it_lies import LEAF, REVOKING, attach
+from tests.regressions.test_evidence_of_a_target_counts_in_every_place import LEAF, REVOKING, attach
 from tests.support.command import run_here
 from tests.support.crls import crl, pem
 from tests.support.evidence import evidence_artifact

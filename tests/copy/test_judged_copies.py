@@ -10,7 +10,7 @@ import pytest
 
 from airgap.oci.descriptor import IMAGE_MANIFEST
 from tests.copy.test_trust import COSIGN, copy
-from tests.regressions.test_evidence_of_a_target_counts_wherever_it_lies import LEAF
+from tests.regressions.test_evidence_of_a_target_counts_in_every_place import LEAF
 from tests.support.clock import set_clock
 from tests.support.command import run_here
 from tests.support.crls import crl

@@ -13,7 +13,7 @@ from airgap import limits
 from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.revocation.artifact import EVIDENCE_TYPE
-from tests.regressions.test_evidence_of_a_target_counts_wherever_it_lies import LEAF, REVOKING, attach
+from tests.regressions.test_evidence_of_a_target_counts_in_every_place import LEAF, REVOKING, attach
 from tests.support.clock import set_clock
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl
