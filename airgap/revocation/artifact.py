@@ -184,12 +184,15 @@ def _manifests_among(manifests: Iterable[tuple[Digest, Manifest | Index]]) -> It
 
 
 def evidence_layers(manifest: Manifest) -> tuple[Descriptor, ...]:
-    """What a manifest holds as evidence by our names: all in an evidence artifact, elsewhere what is called so."""
+    """What a manifest holds as evidence by our names: all layers of an evidence artifact, elsewhere what is called so.
+
+    That may be its config: other tools name the type of an artifact by it.
+    """
+    is_ours = manifest.artifact_type == EVIDENCE_TYPE
     return tuple(
         item
-        for item in (*manifest.layers, *manifest.blobs)
-        if (manifest.artifact_type == EVIDENCE_TYPE and item.media_type != RESPONDER_MEDIA_TYPE)
-        or _is_called_evidence(item)
+        for place, item in manifest.successors()
+        if (is_ours and place != "config" and item.media_type != RESPONDER_MEDIA_TYPE) or _is_called_evidence(item)
     )
 
 

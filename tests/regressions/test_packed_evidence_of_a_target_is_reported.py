@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 
 from airgap.oci.descriptor import Descriptor
+from airgap.revocation.artifact import CRL_MEDIA_TYPE
 from tests.support.command import run_here
 from tests.support.crls import crl, entry, pem
 from tests.support.evidence import evidence_artifact
@@ -81,6 +82,21 @@ def test_reports_an_attached_file_that_hides_evidence(tmp_path: Path) -> None:
     made.packing.append(attach)
     (warning,) = _warnings(made.write(tmp_path).arguments())
     assert "the evidence file 'crls.tar.gz' is left out: it is compressed" in warning
+
+
+def test_reports_a_config_that_hides_evidence(tmp_path: Path) -> None:
+    """Tools that name the type of an artifact by its config; as a layer it was reported."""
+    made = _scene()
+
+    def attach(box: LayoutBuilder, target: Descriptor) -> None:
+        config = bare(box.add_blob(REVOKING[:-10], CRL_MEDIA_TYPE))
+        manifest = evidence_artifact(box, target)
+        del manifest["artifactType"]
+        box.list(box.add_manifest({**manifest, "config": config, "layers": [manifest["config"]]}))
+
+    made.packing.append(attach)
+    (warning,) = _warnings(made.write(tmp_path).arguments())
+    assert "is left out: it is a CRL, cut short" in warning
 
 
 @pytest.mark.parametrize("name", ["signing.crl.gz", "signing.crl.part"])
