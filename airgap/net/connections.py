@@ -21,11 +21,12 @@ from requests.utils import should_bypass_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, InsecureRequestWarning, NameResolutionError, NewConnectionError
-from urllib3.util.connection import allowed_gai_family, create_connection
+from urllib3.util.connection import create_connection
 
 from airgap import limits
 from airgap.errors import AirgapError
-from airgap.net.patience import Patience
+from airgap.net.lookup import addresses_of
+from airgap.net.patience import Patience, WaitedTooLongError, span
 from airgap.net.url import Origin, is_loopback, origin_of
 from airgap.text import safe
 
@@ -119,7 +120,9 @@ class _Connection(HTTPConnection):
         """As that of urllib3, but with one time for all addresses of a host: some have a dozen."""
         end = time.monotonic() + (self.timeout or math.inf)
         try:
-            found = socket.getaddrinfo(self._dns_host.strip("[]"), self.port, allowed_gai_family(), socket.SOCK_STREAM)
+            found = addresses_of(self._dns_host.strip("[]"), self.port, self.timeout)
+        except TimeoutError:
+            raise self._no_addresses() from None
         except (socket.gaierror, UnicodeError) as error:
             raise NameResolutionError(self.host, self, error) from error  # type: ignore[arg-type]
         failed: OSError | None = None
@@ -136,6 +139,18 @@ class _Connection(HTTPConnection):
         if isinstance(failed, TimeoutError):
             raise ConnectTimeoutError(self, f"no connection to {self.host}") from failed
         raise NewConnectionError(self, f"no connection to {self.host}: {failed}") from failed
+
+    def _no_addresses(self) -> WaitedTooLongError:
+        """The error for a look-up that had no answer in time."""
+        deadline = self.options.deadline
+        if deadline is not None and time.monotonic() >= deadline.end:
+            return deadline.passed()
+        name = safe(self.host, limit=256).replace("{", "(").replace("}", ")")
+        return WaitedTooLongError(
+            f"no name server answered within {span(self.timeout or 0)} for the address of {name}",
+            "Check the network connection, and the name servers of this machine.",
+            is_final=False,
+        )
 
     def request(self, *arguments: Any, **more: Any) -> None:
         self._patience = Patience(self.options, "took")

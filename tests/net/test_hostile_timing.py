@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from airgap.errors import Cause
 from airgap.net.http import Body, Http, Request
 from airgap.net.options import TransportOptions
 from airgap.net.patience import Deadline, Patience, WaitedTooLongError, span
@@ -299,6 +300,39 @@ def test_all_addresses_of_a_host_share_the_time_to_connect(monkeypatch: pytest.M
         connected.check()
     assert len(asked) == 4
     assert sum(asked) < 0.6
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"connect_timeout": 0.3}, rf"no name server answered within {WHILE} for the address of registry\.example"),
+        ({"deadline": 0.3}, r"registry\.example was waited for when the 0\.3 s for the whole operation were over"),
+        ({"connect_timeout": 0.3, "proxies": {"https": "http://proxy.example:3128"}}, r"the address of proxy\.example"),
+    ],
+)
+def test_a_look_up_without_an_answer_ends_in_time(
+    options: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """getaddrinfo takes no time-out, and waits for each name server several times."""
+    released = threading.Event()
+
+    def hang(*_: Any, **__: Any) -> list[Any]:
+        released.wait(2 * LONG)
+        return []
+
+    monkeypatch.setattr("socket.getaddrinfo", hang)
+    if "deadline" in options:
+        options = {"deadline": Deadline.after(options["deadline"])}
+    try:
+        with (
+            soon(),
+            client("registry.example", retries=0, **options) as connected,
+            pytest.raises(TransportError, match=words) as caught,
+        ):
+            connected.check()
+        assert caught.value.cause is Cause.TIMEOUT
+    finally:
+        released.set()
 
 
 def test_a_registry_that_died_is_not_asked_six_times(
