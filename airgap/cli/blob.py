@@ -11,7 +11,7 @@ import airgap.report
 import airgap.signature
 from airgap.cli.command import command
 from airgap.cli.connection_options import Connection
-from airgap.cli.console import Output, QuietOutput, VerboseOption, clock, demands, key_values
+from airgap.cli.console import Output, QuietOutput, VerboseOption, clock, clock_reading, demands, key_values
 from airgap.cli.judging_options import DemandsOption, Judging, ReportOption
 from airgap.cli.key_options import KeyChoice
 from airgap.cli.lazy import typer_app
@@ -74,7 +74,7 @@ def sign(
     output.finish(airgap.report.SignedBlobReport(done))
 
 
-@command(app, failure=lambda error, given: airgap.report.BlobReport.of_failure(error, given["file"], clock()))
+@command(app, failure=lambda error, given: airgap.report.BlobReport.of_failure(error, given["file"], clock_reading()))
 def verify(
     *,
     file: FileArgument,

@@ -41,8 +41,25 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def clock() -> datetime:
-    """The current time, in UTC and whole seconds. No other place of the project reads the clock."""
+    """The current time, in UTC and whole seconds. Raises AirgapError for a clock that cannot be right."""
+    now = clock_reading()
+    if not _EARLIEST <= now < _LATEST:
+        raise AirgapError(
+            f"the clock of this machine cannot be right: it says {now:%Y-%m-%d %H:%M} UTC",
+            remedy="Set the clock first: certificates and evidence are good by dates, and what is copied is dated.",
+        )
+    return now
+
+
+def clock_reading() -> datetime:
+    """What the clock says, right or not, for the documents of errors. No other place of the project reads the clock."""
     return datetime.now(UTC).replace(microsecond=0)
+
+
+_EARLIEST: Final = datetime(2025, 1, 1, tzinfo=UTC)
+"""No version of airgap is older. A machine whose clock has no battery says 1970, or when its firmware was made."""
+_LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
+"""A number that was read wrongly, or set by mistake."""
 
 
 def home() -> Path | None:

@@ -10,7 +10,7 @@ import typer
 import airgap.report
 import airgap.trust
 from airgap.cli.command import command
-from airgap.cli.console import QuietOutput, clock, demands
+from airgap.cli.console import QuietOutput, clock, clock_reading, demands
 from airgap.cli.judging_options import Judging
 from airgap.cli.lazy import typer_app
 from airgap.cli.plugin_options import PluginOptions
@@ -18,7 +18,7 @@ from airgap.cli.plugin_options import PluginOptions
 app = typer_app()
 
 
-@command(app, failure=lambda error, _: airgap.report.RecheckReport.of_failure(error, clock()))
+@command(app, failure=lambda error, _: airgap.report.RecheckReport.of_failure(error, clock_reading()))
 def recheck(
     *,
     sources: Annotated[

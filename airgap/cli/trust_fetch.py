@@ -13,7 +13,7 @@ import airgap.report
 import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.connection_options import Connection, seconds_of
-from airgap.cli.console import QuietOutput, VerboseOption, clock
+from airgap.cli.console import QuietOutput, VerboseOption, clock, clock_reading
 from airgap.cli.judging_options import TrustOption, location
 from airgap.cli.lazy import typer_app
 from airgap.errors import UsageError
@@ -100,7 +100,10 @@ class FetchOptions:
             )
 
 
-@command(app, failure=lambda error, given: airgap.report.FetchReport.of_failure(error, given["targets"] or [], clock()))
+@command(
+    app,
+    failure=lambda error, given: airgap.report.FetchReport.of_failure(error, given["targets"] or [], clock_reading()),
+)
 def fetch(
     *,
     targets: Annotated[

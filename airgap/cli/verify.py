@@ -9,7 +9,7 @@ import typer
 import airgap.report
 import airgap.trust
 from airgap.cli.command import command
-from airgap.cli.console import LayoutOption, QuietOutput, VerboseOption, clock, demands, layout_reference
+from airgap.cli.console import LayoutOption, QuietOutput, VerboseOption, clock, clock_reading, demands, layout_reference
 from airgap.cli.judging_options import DemandsOption, Judging, ReportOption
 from airgap.cli.lazy import typer_app
 from airgap.cli.plugin_options import PluginOptions
@@ -17,7 +17,7 @@ from airgap.cli.plugin_options import PluginOptions
 app = typer_app()
 
 
-@command(app, failure=lambda error, _: airgap.report.VerifyReport.of_failure(error, clock()))
+@command(app, failure=lambda error, _: airgap.report.VerifyReport.of_failure(error, clock_reading()))
 def verify(
     *,
     targets: Annotated[
