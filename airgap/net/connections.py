@@ -25,7 +25,7 @@ from urllib3.util.connection import create_connection
 
 from airgap import limits
 from airgap.errors import AirgapError
-from airgap.net.lookup import addresses_of
+from airgap.net.host_addresses import addresses_of
 from airgap.net.patience import Patience, WaitedTooLongError, span
 from airgap.net.url import Origin, is_loopback, origin_of
 from airgap.text import safe
