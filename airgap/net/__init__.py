@@ -27,6 +27,7 @@ Beside them:
     url.py          origins, and where a server's Location may lead
     options.py      how to connect: TLS, timeouts, retries
     patience.py     how long the network is waited for
+    host_addresses.py  the addresses of a host, waited for no longer than was said
     transport_errors.py  what can go wrong on the way
     registry_place.py  an artifact in a registry to which signatures and evidence are attached
     places.py       opens the artifact that a reference names, to attach something to it
