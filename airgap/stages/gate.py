@@ -20,7 +20,7 @@ from airgap.oci.tags import cosign_target
 from airgap.oci.target import Target
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
-from airgap.revocation.artifact import is_evidence_alone
+from airgap.revocation.artifact import is_called_evidence, is_evidence_alone
 from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.stages.verify import RequestedArtifact, verify_opened
 from airgap.transfer.plan import CopyPlan, PlannedArtifact, Selection
@@ -93,6 +93,22 @@ def _asked(item: PlannedArtifact) -> RequestedArtifact:
     wanted = item.wanted
     typed = wanted.repository.name if wanted.repository and not wanted.from_layout else wanted.typed
     return RequestedArtifact(wanted.descriptor.digest, typed)
+
+
+def _check_evidence_is_chosen(item: PlannedArtifact) -> None:
+    """Checks that no evidence of an artifact in a registry is left there unread (of a layout, all is used).
+
+    Raises UntrustedError.
+    """
+    left = [found.descriptor.digest for found in item.unchosen if is_called_evidence(found.artifact_type)]
+    if left and not item.wanted.from_layout:
+        raise UntrustedError(
+            f"{item.wanted.reference} is not copied: evidence about revocation is attached to it, which is not chosen "
+            f"and so is not read, and may be about its signer: {left[0]} [evidence.unread]",
+            exit_code=ExitCode.INDETERMINATE,
+            reason="evidence.unread",
+            remedy="Copy it, too: name its type with --artifact-type, or leave that option out.",
+        )
 
 
 def _subjects(item: PlannedArtifact) -> frozenset[Digest]:
@@ -171,6 +187,8 @@ class Judgement:
             if outcome.exit_code:
                 raise refusal(outcome, item.wanted.reference)
             accepted = frozenset(found.digest for found in outcome.signatures if found.verdict is Verdict.PASS)
+            if accepted:
+                _check_evidence_is_chosen(item)
             return replace(item, must_be_signed=bool(accepted), accepted=accepted or None)
         if self._apart.carries(item):
             typed = _asked(item).typed

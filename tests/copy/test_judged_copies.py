@@ -9,15 +9,17 @@ from pathlib import Path
 import pytest
 
 from airgap.oci.descriptor import IMAGE_MANIFEST
+from airgap.revocation.artifact import EVIDENCE_TYPE
 from tests.copy.test_trust import COSIGN, copy
-from tests.regressions.test_evidence_of_a_target_counts_in_every_place import LEAF
+from tests.regressions.test_evidence_of_a_target_counts_in_every_place import LEAF, REVOKING
 from tests.support.clock import set_clock
 from tests.support.command import run_here
 from tests.support.crls import crl
 from tests.support.crls import scope as distribution_scope
+from tests.support.evidence import evidence_artifact
 from tests.support.pki import AT, Pki
 from tests.support.registry import LoopbackRegistry
-from tests.support.scenario import Scene, Signature, add_image
+from tests.support.scenario import NOTARY, Scene, Signature, add_image
 from tests.support.trust import oci_policy, statement
 
 
@@ -107,3 +109,37 @@ def test_a_signature_by_which_it_passes_has_to_arrive(tmp_path: Path, target: Lo
     target.refused_manifests = frozenset({good})
     ran = copy(written, "--keep-going", written.layout, f"{target.host}/app")
     assert (ran.code, dict(target.repositories["app"].tags)) == (10, {}), ran
+
+
+@pytest.mark.parametrize(("chosen", "code"), [((NOTARY,), 15), ((NOTARY, EVIDENCE_TYPE), 14), ((), 14)])
+def test_evidence_in_a_registry_that_is_not_chosen_leaves_the_answer_open(
+    tmp_path: Path, target: LoopbackRegistry, chosen: tuple[str, ...], code: int
+) -> None:
+    """The image of a revoked signer was copied, with a note that evidence is left behind."""
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": crl(LEAF.root, number=1)}
+    scene.packing.append(
+        lambda box, image: box.list(
+            box.add_manifest(evidence_artifact(box, image, REVOKING), artifact_type=EVIDENCE_TYPE)
+        )
+    )
+    written = scene.write(tmp_path)
+    assert run_here(["copy", f"{written.layout}:v1", f"{target.host}/app:v1"]).code == 0
+    options = [part for kind in chosen for part in ("--artifact-type", kind)]
+    ran = copy(written, *options, f"{target.host}/app:v1", tmp_path / "to")
+    assert (ran.code, (tmp_path / "to").exists()) == (code, False), ran
+    assert ("[evidence.unread]" in ran.err) == (code == 15)
+
+
+def test_evidence_that_is_not_chosen_stops_no_copy_from_a_layout(tmp_path: Path) -> None:
+    """All of it is used there."""
+    scene = Scene()
+    scene.sign_with(LEAF)
+    good = crl(LEAF.root)
+    scene.packing.append(
+        lambda box, image: box.list(box.add_manifest(evidence_artifact(box, image, good), artifact_type=EVIDENCE_TYPE))
+    )
+    written = scene.write(tmp_path)
+    ran = copy(written, "--artifact-type", NOTARY, f"{written.layout}:v1", tmp_path / "to")
+    assert ran.code == 0, ran
