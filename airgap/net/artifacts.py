@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from airgap.errors import AirgapError, ContentError, NotFoundError, UsageError
+from airgap.errors import AirgapError, ContentError, NotFoundError
 from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.graph import Graph
 from airgap.oci.lookup import ReferrersLookup
@@ -122,19 +122,14 @@ def open_artifact(
     """
     from airgap.net.outline_store import outline
 
-    name = reference.digest or reference.tag
-    if name is None:
-        raise UsageError(
-            f"{safe(reference)} names a repository, not an artifact",
-            remedy=f"Add :TAG or @DIGEST; airgap ls {safe(reference)} shows the tags.",
-        )
-    store, descriptor = outline(registries.source(reference, mechanism=mechanism), name, parts)
+    source = registries.source(reference, mechanism=mechanism)
+    store, descriptor = outline(source, source.named(reference).digest, parts)
     graph = Graph(store, store.mechanisms)
     return RegistryArtifact(
         reference=reference,
         store=store,
         graph=graph,
-        root=Root(descriptor, (name,) if isinstance(name, str) else ()),
+        root=Root(descriptor, (reference.tag,) if reference.tag and not reference.digest else ()),
         lookups=tuple(_with_notes(graph, subject, found) for subject, found in store.found),
         unread=tuple(ContentProblem.of(_as_content(error), None, _REFERRER) for error in store.unlisted),
         problems=store.problems,

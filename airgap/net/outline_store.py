@@ -112,14 +112,14 @@ class OutlineStore:
         self._entries.append(Entry(descriptor=bare(descriptor), tag=tag))
 
 
-def outline(registry: RegistrySource, reference: str | Digest, parts: FetchedParts) -> tuple[OutlineStore, Descriptor]:
+def outline(registry: RegistrySource, digest: Digest, parts: FetchedParts) -> tuple[OutlineStore, Descriptor]:
     """The artifact, its children and its referrers, and theirs.
 
     What cannot be read of it is in the store. Raises NotFoundError, LimitError, and what the transport raises if
     referrers cannot be listed or content cannot be asked for: otherwise a signature could be overlooked.
     """
     store = OutlineStore(registry)
-    fetched = registry.manifests.get(reference)
+    fetched = registry.manifests.get(digest)
     store.list(fetched.descriptor, _ROOT)
     queue = deque([(fetched.descriptor, 0)])
     seen = {fetched.descriptor.digest}
@@ -142,7 +142,7 @@ def outline(registry: RegistrySource, reference: str | Digest, parts: FetchedPar
                 continue
             seen.add(child.digest)
             if len(seen) > limits.REFERRERS_BELOW:
-                raise LimitError(f"{registry.name} has more than {limits.REFERRERS_BELOW} manifests below {reference}")
+                raise LimitError(f"{registry.name} has more than {limits.REFERRERS_BELOW} manifests below {digest}")
             queue.append((child, depth + 1))
     return store, fetched.descriptor
 

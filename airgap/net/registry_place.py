@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Self
 
-from airgap.errors import AirgapError, LimitError, UsageError
+from airgap.errors import AirgapError, LimitError
 from airgap.net.sink import RegistrySink
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.manifest import Manifest
@@ -27,12 +27,9 @@ class RegistryPlace:
 
         `blind`: attach also where it cannot be seen before what is attached.
         """
-        name = reference.digest or reference.tag
-        if name is None:
-            raise UsageError(f"{safe(reference)} names no artifact", remedy="Add :TAG, or better @DIGEST.")
         self._sink: Final = sink
         self._blind: Final = blind
-        self.subject: Final = as_subject(sink.resolve(name))
+        self.subject: Final = as_subject(sink.named(reference))
         self._put: Final[list[Descriptor]] = []
         self.name: Final = safe(f"{reference.name}@{self.subject.digest}")
 

@@ -24,7 +24,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import Mechanism
 from airgap.oci.manifest import Index, Manifest, parse_manifest
-from airgap.oci.reference import is_repository
+from airgap.oci.reference import RegistryReference, is_repository
 from airgap.once import Once
 from airgap.text import safe
 from airgap.transfer.endpoint import BlobStream, FoundReferrers
@@ -74,6 +74,35 @@ class RegistrySource:
         if isinstance(reference, str):
             self._resolved.add(reference)
         return descriptor
+
+    def named(self, reference: RegistryReference, *, compared: bool = True) -> Descriptor:
+        """What a reference to this repository names: the digest decides, where there is one (decision 0025).
+
+        `compared`: a notice says where the tag beside it does not name the same now. Raises UsageError without both,
+        and as `resolve` does.
+        """
+        name = reference.digest or reference.tag
+        if name is None:
+            raise UsageError(
+                f"{safe(reference)} names a repository, not an artifact",
+                remedy=f"Add :TAG, or better @DIGEST; airgap ls {safe(reference)} shows the tags.",
+            )
+        descriptor = self.resolve(name)
+        if reference.digest is not None and reference.tag is not None and compared:
+            self._compare(reference, reference.tag, reference.digest)
+        return descriptor
+
+    def _compare(self, reference: RegistryReference, tag: str, digest: Digest) -> None:
+        try:
+            now = self.manifests.head(tag)
+            now = self.resolve(tag).digest if now is True else now
+        except AirgapError as error:
+            what = f"it cannot be seen what the tag names now: {error}"
+        else:
+            if isinstance(now, Digest) and (now == digest or now.algorithm != digest.algorithm):
+                return
+            what = f"the tag names {now} now" if now else "there is no such tag now"
+        self.client.options.notice(f"{safe(reference)}: the digest decides; {what}")
 
     def tags(self) -> Iterator[str]:
         """All tags, each once, in the registry's order, also those that are no legal tags; follows pages (DIST-7).

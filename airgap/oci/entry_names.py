@@ -224,6 +224,25 @@ class Names:
         match = _POSITION.fullmatch(name)
         return self._entries[int(match[1]) :][:1] if match else ()
 
+    def check_pinned(self, name: str, digest: Digest) -> None:
+        """Refuses a tag with a digest, as typed, where the tag is no name of what has the digest. Raises NotFoundError.
+
+        A tag that is ambiguous may be typed with the digest of each of its artifacts.
+        """
+        self.check_literal(name, digest)
+        tag = name.rpartition("@")[0]
+        named = [*self._bearers.get(name, ()), *self._bearers.get(tag, ()), *self._by_tag.get(tag, {}).values()]
+        if any(entry.descriptor.digest == digest for entry in named):
+            return
+        if named:
+            others = some(list(dict.fromkeys(str(entry.descriptor.digest) for entry in named)), _SHOWN)
+            problem = f"the tag {safe(tag, limit=_LONGEST)!r} of {self._source} names {others}, not {digest}"
+        else:
+            problem = f"{self._source} has no tag {safe(tag, limit=_LONGEST)!r}{self.listed()}"
+        raise NotFoundError(
+            problem, remedy=f"Name what is meant alone: by its tag, or by its digest (@{digest}).", tag=safe(tag)
+        )
+
     def check_literal(self, name: str, digest: Digest) -> None:
         """Refuses a digest, or a tag with one, if other tools would take another artifact by it.
 

@@ -176,7 +176,7 @@ class Graph:
     def find(self, reference: LayoutReference) -> Root:
         """The artifact that a reference to this layout names. Raises as `resolve` does."""
         if reference.literal is not None and reference.digest is not None:
-            self._scan.names.check_literal(reference.literal, reference.digest)
+            self._scan.names.check_pinned(reference.literal, reference.digest)
         return self.resolve(reference.digest or reference.tag)
 
     def _check_entries(self) -> None:

@@ -7,7 +7,7 @@ r"""How artifacts are named (decision 0025).
 Paths may contain `:` and `@`, and so may tags (a layout's tag can be a full reference, LAYOUT-6). The part that exists
 on disk is the path; if two parts exist, the reference is refused as ambiguous. If none exists, the first `:` ends the
 path, except that of a drive (`C:\stick`).
-With a tag and a digest, the digest decides, as in other tools.
+With a tag and a digest, the digest decides, as in other tools. In a layout the tag must name the same.
 """
 
 from __future__ import annotations

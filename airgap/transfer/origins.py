@@ -14,7 +14,6 @@ from typing import Final, NamedTuple, Protocol
 from airgap.errors import AirgapError, ContentError, FormatError, NotFoundError, TransferError, UsageError
 from airgap.oci.attached import has_image_layers
 from airgap.oci.descriptor import INDEX_TYPES, Descriptor
-from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.layout_walk import refers_by
 from airgap.oci.manifest import Index, Manifest
@@ -33,8 +32,8 @@ from airgap.transfer.sources import LayoutSource
 class Repository(Source, Protocol):
     """A repository of a registry as a source that lists its content."""
 
-    def resolve(self, reference: str | Digest) -> Descriptor:
-        """The descriptor of a tag or digest, its digest checked. Raises AirgapError."""
+    def named(self, reference: RegistryReference, *, compared: bool = True) -> Descriptor:
+        """What the digest or else the tag names, its digest checked; `compared`: both. Raises AirgapError."""
 
     def tags(self) -> Iterator[str]:
         """Every listed tag, including illegal ones. Raises AirgapError."""
@@ -107,7 +106,7 @@ class Sources:
                 tasks.append(partial(self._in_layout, reference, choice))
             else:
                 source = self._known(reference)
-                tasks.append(_in_repository(source, reference, choice, self._executor))
+                tasks.append(_in_repository(source, reference, choice, self._executor, pinned=pinned))
         return tasks
 
     def _known(self, reference: RegistryReference) -> Repository:
@@ -239,9 +238,12 @@ def _origin(tags: Sequence[str], record: FoundRecord | None, aliases: Sequence[s
 
 
 def _in_repository(
-    source: Repository, reference: RegistryReference, choice: Choice, executor: Executor
+    source: Repository, reference: RegistryReference, choice: Choice, executor: Executor, *, pinned: bool
 ) -> Callable[[], Findings]:
-    """A function that finds the artifacts of a reference to a registry; requests start now. Raises UsageError."""
+    """A function that finds the artifacts of a reference to a registry; requests start now. Raises UsageError.
+
+    `pinned`: it is known that a tag may have moved since the reference was written.
+    """
     if choice.all_tags:
         if reference.tag is not None or reference.digest is not None:
             raise UsageError(f"{reference} names one artifact, and --all-tags or --tags asks for many")
@@ -250,7 +252,7 @@ def _in_repository(
         raise UsageError(
             f"{reference} names a repository, not an artifact", remedy="Add :TAG or @DIGEST, or --all-tags for all."
         )
-    one = executor.submit(_resolved, source, reference, reference.tag)
+    one = executor.submit(_resolved, source, reference, compared=not pinned)
     return lambda: Findings([one.result()], [])
 
 
@@ -287,7 +289,7 @@ class _Tagged:
 
 def _artifact(source: Repository, reference: RegistryReference, tag: str) -> CopyRoot | None:
     """What a tag names; None for the list of the referrers of something else. Raises AirgapError."""
-    found = _resolved(source, reference, tag)
+    found = _resolved(source, reference._replace(tag=tag))
     return None if lists_referrers(source, tag, lambda: found.descriptor) else found
 
 
@@ -311,10 +313,11 @@ def lists_referrers(source: Repository, tag: str, named: Callable[[], Descriptor
     return is_about and not any(isinstance(item, Index) or has_image_layers(item) for item in readable)
 
 
-def _resolved(source: Repository, reference: RegistryReference, tag: str | None) -> CopyRoot:
+def _resolved(source: Repository, reference: RegistryReference, *, compared: bool = True) -> CopyRoot:
+    tag = reference.tag
     if tag is not None and not is_tag(tag):
         raise FormatError(f"{safe(tag, limit=160)!r} is listed there as a tag, and cannot be one")
-    descriptor = source.resolve(reference.digest or tag or "")
+    descriptor = source.named(reference, compared=compared)
     named = RegistryReference(registry=reference.registry, repository=reference.repository, tag=tag)
     pinned = f"{named}@{descriptor.digest}"
     return CopyRoot(
