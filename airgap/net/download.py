@@ -12,7 +12,7 @@ from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
 from airgap.net.http import STALLED_SECONDS, ChunkReader, Reply
 from airgap.net.transport_errors import RegistryError, TransportError
-from airgap.net.wire import WRONG_THERE, content_range, wrong_there
+from airgap.net.wire import PARTIAL, WRONG_THERE, content_range, wrong_there
 from airgap.oci.descriptor import Descriptor
 
 _PROGRESS_BYTES: Final = limits.MIB
@@ -92,7 +92,9 @@ class BlobReader(ChunkReader):
         self._cuts += 1
 
     def _begin(self, reply: Reply) -> Reply:
-        if reply.is_gzip and reply.length != self._descriptor.size:
+        if reply.status == _PARTIAL:
+            self._check_whole(reply)
+        if reply.is_packed and reply.length != self._descriptor.size:
             reply.unpack()  # of the right length it is the blob itself, which some servers say is compressed
         elif reply.length is not None and reply.length != self._descriptor.size:
             reply.close()
@@ -105,7 +107,7 @@ class BlobReader(ChunkReader):
             "GET",
             self._client.url(f"{self._access.repository}/blobs/{self._descriptor.digest}"),
             access=self._access,
-            accept=frozenset({200, 206, _NOT_FOUND, _PAST_THE_END}) if self._offset else frozenset({200, _NOT_FOUND}),
+            accept=frozenset({200, _PARTIAL, _NOT_FOUND, *({_PAST_THE_END} if self._offset else ())}),
             what=f"{self._descriptor.digest} cannot be read from {self._access.repository}",
             headers={"Range": f"bytes={self._offset}-"} if self._offset else {},
             limit=None,
@@ -133,10 +135,21 @@ class BlobReader(ChunkReader):
             skip -= len(chunk)
         return reply
 
+    def _check_whole(self, reply: Reply) -> None:
+        """Some caches answer with 206 to a request without Range (RFC 9110, 15.3.7), and all bytes."""
+        size = self._descriptor.size
+        if content_range(reply.headers) != (0, size - 1, size):
+            reply.close()
+            raise RegistryError(
+                f"{reply.request}: the whole blob was asked for, and the answer is 206, a part of it",
+                remedy=PARTIAL,
+                digest=str(self._descriptor.digest),
+            )
+
     def _check_range(self, reply: Reply) -> None:
         given = content_range(reply.headers)
         whole = {None, self._descriptor.size}
-        if given is None or given[0] != self._offset or given[2] not in whole or (reply.is_gzip and given[2] is None):
+        if given is None or given[0] != self._offset or given[2] not in whole or (reply.is_packed and given[2] is None):
             reply.close()
             raise RegistryError(
                 f"{reply.request}: asked for the bytes from {self._offset} on, the answer has others",
@@ -151,8 +164,8 @@ class BlobReader(ChunkReader):
             with suppress(TransportError):  # all bytes have come; how the connection ends does not matter
                 extra = self._reply.read_chunk(1)
             self._reply.close()
-        if extra:
-            raise self._wrong_size("has more")
+        if extra and self._reply is not None:
+            raise self._wrong_size("has more", remedy=wrong_there(self._reply))
         self._finished = True
 
     def _wrong_size(self, what: str, *, remedy: str = WRONG_THERE) -> ContentError:

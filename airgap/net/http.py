@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _GZIP_FORMAT: Final = 16 + zlib.MAX_WBITS
+_ZLIB_METHOD: Final = 8
+_ZLIB_CHECK: Final = 31
+_JSON_OR_HTML: Final = frozenset({b"{", b"[", b"<"})
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD"})
 _PERMANENT: Final = frozenset({501, 505})
 _SERVER_ERROR: Final = 500
@@ -98,6 +101,7 @@ class Reply:
         self.headers: Final[Mapping[str, str]] = response.headers
         self.body: bytes = b""
         self._response = response
+        self._unpacks = False
         self._unpacker: zlib._Decompress | None = None
 
     @property
@@ -112,13 +116,19 @@ class Reply:
         return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None  # noqa: PLR2004 - 64 bits
 
     @property
-    def is_gzip(self) -> bool:
-        """Whether the body is compressed for the transport. Some servers do it without being asked."""
-        return self.headers.get("Content-Encoding", "").strip().lower() in {"gzip", "x-gzip"}
+    def encoding(self) -> str:
+        """Content-Encoding in lower case; empty for a body as it is. Some servers compress without being asked."""
+        encoding = self.headers.get("Content-Encoding", "").strip().lower().removeprefix("x-")
+        return "" if encoding == "identity" else encoding
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether the body is said to be compressed in a way that is unpacked here (RFC 9110, 8.4.1)."""
+        return self.encoding in {"gzip", "deflate"}
 
     def unpack(self) -> None:
-        """From now on, `read_chunk` gives what is in the gzip body."""
-        self._unpacker = zlib.decompressobj(_GZIP_FORMAT)
+        """From now on, `read_chunk` gives what is in the compressed body."""
+        self._unpacks = True
 
     def read(self, limit: int) -> bytes:
         """The body, at most `limit` bytes; the connection is given back. Raises LimitError, TransportError.
@@ -134,8 +144,8 @@ class Reply:
             data += chunk
         self.close()
         body = bytes(data)
-        if self.is_gzip and body.startswith(GZIP):
-            unpacker = zlib.decompressobj(_GZIP_FORMAT)
+        if self.is_packed and _may_be_packed(self.encoding, body):
+            unpacker = _unpacker(self.encoding, body)
             body = self._unpacked(unpacker, body, limit + 1)
             if not unpacker.eof and len(body) <= limit:
                 raise TransportError(f"{self.request}: the compressed answer is cut short")
@@ -146,12 +156,14 @@ class Reply:
 
     def read_chunk(self, size: int) -> bytes:
         """At most `size` bytes of the body as they are on the wire; empty at its end. Raises TransportError."""
-        if self._unpacker is None:
+        if not self._unpacks:
             return self._take(self._response.raw.read, size)
-        while not self._unpacker.eof:
-            packed = self._unpacker.unconsumed_tail or self._take(self._response.raw.read, limits.CHUNK_BYTES)
+        while self._unpacker is None or not self._unpacker.eof:
+            left = self._unpacker.unconsumed_tail if self._unpacker else b""
+            packed = left or self._take(self._response.raw.read, limits.CHUNK_BYTES)
             if not packed:
                 break
+            self._unpacker = self._unpacker or _unpacker(self.encoding, packed)
             if data := self._unpacked(self._unpacker, packed, size):
                 return data
         return b""
@@ -160,7 +172,8 @@ class Reply:
         try:
             return unpacker.decompress(packed, size)
         except zlib.error:
-            raise TransportError(f"{self.request}: the answer is said to be compressed with gzip, and is not") from None
+            problem = f"{self.request}: the answer is said to be compressed with {self.encoding}, and is not"
+            raise TransportError(problem) from None
 
     def read_some(self, size: int) -> bytes:
         """The next bytes of the body, at most `size`; empty at its end. Raises TransportError.
@@ -190,6 +203,23 @@ class Reply:
     def close(self) -> None:
         """Give the connection back, or close it if a part of the body is unread."""
         self._response.close()
+
+
+def _unpacker(encoding: str, head: bytes) -> zlib._Decompress:
+    """For a body that begins with `head`. Deflate is the zlib format; some servers send it without its header."""
+    if encoding == "gzip":
+        return zlib.decompressobj(_GZIP_FORMAT)
+    return zlib.decompressobj(zlib.MAX_WBITS if _has_zlib_header(head) else -zlib.MAX_WBITS)
+
+
+def _may_be_packed(encoding: str, body: bytes) -> bool:
+    """Whether a body can be what it is said to be: some servers say of a plain one that it is compressed."""
+    return body.startswith(GZIP) if encoding == "gzip" else body[:1] not in _JSON_OR_HTML
+
+
+def _has_zlib_header(head: bytes) -> bool:
+    """See RFC 1950, 2.2."""
+    return len(head) > 1 and head[0] & 0x0F == _ZLIB_METHOD and int.from_bytes(head[:2]) % _ZLIB_CHECK == 0
 
 
 class Http:

@@ -28,6 +28,19 @@ _WEB_PAGE: Final = (
     "A proxy or a login page answers in place of the registry. Sign in where it wants that, or take the way around it "
     "(NO_PROXY)."
 )
+PARTIAL: Final = (
+    "A cache or proxy before the registry sends a part of what was asked for as a whole. Ask its operator, or take the "
+    "way around it (NO_PROXY)."
+)
+"""The remedy for a 206 that was not asked for."""
+_MADE: Final = (
+    "It says that it has made something when an upload was to begin, and nothing was sent yet. Nothing was taken for "
+    "copied. Ask the operator of the registry, or of the proxy before it."
+)
+_ENCODED: Final = (
+    "The answer says that it is compressed in a way that was not asked for ({}). A proxy or cache before the registry "
+    "may do that: ask its operator to leave answers as they are, or take the way around it (NO_PROXY)."
+)
 _MOST_ERRORS: Final = 100
 _SHOWN_ERRORS: Final = 3
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
@@ -89,12 +102,18 @@ def said(reply: Reply) -> str:
 
 def wrong_there(reply: Reply) -> str:
     """The remedy for an answer whose body is not what it has to be."""
+    if reply.encoding and not reply.is_packed:
+        return _ENCODED.format(safe(reply.encoding, limit=40))
     return _WEB_PAGE if reply.media_type in {"text/html", "application/xhtml+xml"} else WRONG_THERE
 
 
 def _hint(reply: Reply) -> str:
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
         return "The registry limits its use; try again later or log in."
+    if reply.status == HTTPStatus.PARTIAL_CONTENT:
+        return PARTIAL
+    if reply.status == HTTPStatus.CREATED and reply.request.method == "POST":
+        return _MADE
     if reply.status == HTTPStatus.INSUFFICIENT_STORAGE:
         return "The registry has no room left; ask its operator."
     if reply.request.method != "GET" and has_code(reply, "NAME_UNKNOWN"):
