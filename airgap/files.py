@@ -284,15 +284,14 @@ def read_regular(path: Path, limit: int) -> bytes:
     """
     try:
         # Windows has no O_NOFOLLOW, so the entry itself is looked at first, everywhere
-        _check_kind(path.lstat().st_mode)
+        _check_kind(path, path.lstat().st_mode)
         descriptor = os.open(path, _FLAGS)
         with open(descriptor, "rb") as stream:  # noqa: PTH123 - a descriptor, not a path
-            _check_kind(os.fstat(descriptor).st_mode)
+            _check_kind(path, os.fstat(descriptor).st_mode)
             data = stream.read(limit + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         absent = isinstance(error, FileNotFoundError | NotADirectoryError)
-        denied = "Look at its owner and its mode: the user who runs this must be allowed to read it."
-        remedy = "Check the path." if absent else denied
+        remedy = "Check the path." if absent else _denied(path)
         raise FormatError(f"cannot be read ({reading_problem(error)})", remedy=remedy) from None
     if len(data) > limit:
         raise LimitError(f"has more than {limit} bytes")
@@ -334,11 +333,22 @@ def reading_problem(error: OSError | ValueError) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
 
 
-def _check_kind(mode: int) -> None:
+def _denied(path: Path) -> str:
+    """What to do about a file that may not be read: below a closed folder, nobody can tell whether it is there."""
+    closed = next((folder for folder in reversed(path.parents) if not os.access(folder, os.X_OK)), None)
+    if closed is None:
+        return "Look at its owner and its mode: the user who runs this must be allowed to read it."
+    return f"Look at owner and mode of {safe(closed)}: the user who runs this must be allowed to enter it."
+
+
+def _check_kind(path: Path, mode: int) -> None:
     if stat.S_ISLNK(mode):
+        if not path.exists():
+            remedy = "Bring back what it leads to, and put that file itself in the place of the link."
+            raise FormatError("is a symbolic link, which is refused, and it leads nowhere", remedy=remedy)
         remedy = "Put the file itself in the place of the link (cp -L copies what a link leads to)."
         raise FormatError("is a symbolic link, which is refused", remedy=remedy)
     if stat.S_ISDIR(mode):
-        raise FormatError("is a directory, not a file")
+        raise FormatError("is a directory, not a file", remedy="Put the file in the place of the directory.")
     if not stat.S_ISREG(mode):
         raise FormatError("is not a regular file", remedy="Put a regular file in its place, or remove it.")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, TrustMaterialError, UsageError
-from airgap.files import make_folders, read_regular, reading_problem, write_file
+from airgap.files import is_there, make_folders, read_regular, reading_problem, write_file
 from airgap.revocation.evidence_directory import CRLS, read_index
 from airgap.revocation.index import EvidenceIndex
 from airgap.text import safe
@@ -26,6 +26,7 @@ from airgap.trust.notation_cache import Omission, notation_cache
 from airgap.trust.policy_edit import read_source
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
 from airgap.trust.separation import check_output
+from airgap.trust.statement import Statement
 from airgap.trust.stores import list_stores, load_store
 
 CONFIG = "config"
@@ -144,15 +145,15 @@ def _policies(directory: TrustDirectory) -> dict[str, bytes]:
     for names in (OCI_POLICY_FILES, BLOB_POLICY_FILES):
         for name in names:
             path = directory.path / name
-            if path.exists():
+            if is_there(path):  # a link that leads nowhere is refused, not passed over for the older name
                 found[name] = read_source(path)
                 break
-    if any(name in found for name in OCI_POLICY_FILES):
-        directory.policy()
-    if BLOB_POLICY_FILES[0] in found:
-        directory.blob_policy()
-    if not found:
-        directory.policy()  # raises with what is missing
+    for_files = BLOB_POLICY_FILES[0] in found
+    statements: list[Statement] = [*directory.blob_policy().statements] if for_files else []
+    if not for_files or len(found) > 1:
+        statements += directory.policy().statements  # raises with what is missing
+    for ref in dict.fromkeys(store for statement in statements for store in statement.stores):
+        load_store(directory.path, ref)  # the other tool would say only at the receiving site that it is not there
     return found
 
 

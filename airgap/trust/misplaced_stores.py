@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from airgap import limits
 from airgap.files import glance_into
 from airgap.text import safe
+from airgap.trust.store_types import StoreType
 
 if TYPE_CHECKING:
     from airgap.trust.stores import StoreRef
@@ -27,7 +26,7 @@ def near_store(root: Path, ref: StoreRef) -> tuple[str, str]:
     missing = folder
     while not missing.parent.is_dir() and missing.parent not in {missing, root}:
         missing = missing.parent
-    names, files = _list(missing.parent)
+    names = _list(missing.parent)[0]
     if twin := next((name for name in names if _spelling(name) == _spelling(missing.name)), None):
         case = ": upper and lower case count" if twin.casefold() == missing.name.casefold() else ""
         policy = f", or write {ref.type}:{safe(twin)} in the policy's trustStores" if missing == folder else ""
@@ -49,40 +48,75 @@ def near_store(root: Path, ref: StoreRef) -> tuple[str, str]:
         )
     if missing.exists() and not missing.is_dir():
         return f"; {safe(missing)} is a file, not a folder", "Put the folder in the place of the file."
-    if found := list(islice(_folders_called(root, ref.name), _SHOWN)):
-        return _elsewhere(root, ref, found)
-    if files and missing == folder:
-        return (
-            f"; {safe(files[0])!r} is outside of every store, which is a folder, in {safe(missing.parent)}",
-            f"Make a folder {ref.name} there, and move the file into it.",
-        )
-    if loose := _list(root)[1]:
-        right = ref.folder(root).relative_to(root).as_posix()
-        return (
-            f"; {safe(loose[0])!r} is outside of every store, in the trust directory itself",
-            f"If it is what is meant, make the folder {right} in the trust directory, and move the file into it.",
-        )
-    if names and missing == folder:
-        shown = ", ".join(safe(name, limit=64) for name in names[:_SHOWN])
-        return (
-            f"; the stores of this type are: {shown}{', ...' if len(names) > _SHOWN else ''}",
-            f"Name one of them in the policy's trustStores, or make the store: {add_command(ref)}.",
-        )
-    return "", ""
+    hints = (_elsewhere, _outside_of_every_store, _of_another_type, _loose, _others)
+    return next((hint for find in hints if (hint := find(root, ref))), ("", ""))
 
 
-def _elsewhere(root: Path, ref: StoreRef, found: list[str]) -> tuple[str, str]:
+def _elsewhere(root: Path, ref: StoreRef) -> tuple[str, str] | None:
+    """A folder of the store's name in another place, but not where stores of another type are."""
+    called = _folders_called(root, ref.name)
+    found = [path for path in called if _type_of(path) == ref.type] or [path for path in called if not _type_of(path)]
+    if not found:
+        return None
     right = ref.folder(root).relative_to(root).as_posix()
-    listed = ", ".join(safe(path) for path in found)
-    other = re.fullmatch(r"truststore/x509/(ca|signingAuthority|tsa)/[^/]+", found[0])
-    text = f"; there is a folder {listed}, which is another place than {right}"
-    if other is None:
-        return text, f"Move {safe(found[0])} to {right} in the trust directory."
+    return (
+        f"; there is a folder {_shown(found)}, which is another place than {right}",
+        f"Move {safe(found[0])} to {right} in the trust directory.",
+    )
+
+
+def _outside_of_every_store(root: Path, ref: StoreRef) -> tuple[str, str] | None:
+    folder = ref.folder(root).parent
+    if not (files := _list(folder)[1]):
+        return None
+    return (
+        f"; {safe(files[0])!r} is outside of every store, which is a folder, in {safe(folder)}",
+        f"Make a folder {ref.name} there, and move the file into it.",
+    )
+
+
+def _of_another_type(root: Path, ref: StoreRef) -> tuple[str, str] | None:
+    if not (found := _folders_called(root, ref.name)):
+        return None
+    right, other = ref.folder(root).relative_to(root).as_posix(), _type_of(found[0])
+    text = (
+        f"; there is a folder {_shown(found)}, which is another place than {right}: a store of type {other}, and the "
+        f"policy names one of type {ref.type}"
+    )
     remedy = (
         f"If these certificates are to be trusted as those of {ref.type} stores are, copy them to {right}; else name "
-        f"{other[1]}:{ref.name} in the policy's trustStores."
+        f"{other}:{ref.name} in the policy's trustStores."
     )
-    return f"{text}: a store of type {other[1]}, and the policy names one of type {ref.type}", remedy
+    return text, remedy
+
+
+def _loose(root: Path, ref: StoreRef) -> tuple[str, str] | None:
+    if not (files := _list(root)[1]):
+        return None
+    right = ref.folder(root).relative_to(root).as_posix()
+    return (
+        f"; {safe(files[0])!r} is outside of every store, in the trust directory itself",
+        f"If it is what is meant, make the folder {right} in the trust directory, and move the file into it.",
+    )
+
+
+def _others(root: Path, ref: StoreRef) -> tuple[str, str] | None:
+    if not (names := _list(ref.folder(root).parent)[0]):
+        return None
+    return (
+        f"; the stores of this type are: {_shown(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''}",
+        f"Name one of them in the policy's trustStores, or make the store: {add_command(ref)}.",
+    )
+
+
+def _shown(names: list[str]) -> str:
+    return ", ".join(safe(name) for name in names)
+
+
+def _type_of(path: str) -> str | None:
+    """The type of store that the folder above says; None where it says none."""
+    above = PurePosixPath(path).parent.name.casefold()
+    return next((kind for kind in StoreType if kind.casefold() == above), None)
 
 
 def add_command(ref: StoreRef) -> str:
@@ -90,19 +124,20 @@ def add_command(ref: StoreRef) -> str:
     return f"airgap trust cert add --type {ref.type} --store {ref.name} FILE"
 
 
-def _folders_called(root: Path, name: str) -> Iterator[str]:
-    """Folders with certificates and the name of a store, anywhere in the trust directory; bounded."""
-    left = limits.STORE_FILES
+def _folders_called(root: Path, name: str) -> list[str]:
+    """The first folders with certificates and the name of a store, anywhere in the trust directory; bounded."""
+    left, called = limits.STORE_FILES, list[str]()
     waiting = [root]
-    while waiting and left:
+    while waiting and left and len(called) < _SHOWN:
         folder = waiting.pop(0)
         left -= 1
         names, files = _list(folder)
         below = folder.relative_to(root)
         if _spelling(folder.name) == _spelling(name) and files and folder != root:
-            yield below.as_posix()
+            called.append(below.as_posix())
         if len(below.parts) < _DEPTH:
             waiting += [folder / inner for inner in names if not inner.startswith(".")]
+    return called
 
 
 def _list(folder: Path) -> tuple[list[str], list[str]]:

@@ -145,12 +145,15 @@ def load_store(root: Path, ref: StoreRef) -> LoadedStore:
         if len(found) > limits.STORE_CERTIFICATES:
             _refuse(folder, ref, f"holds more than {limits.STORE_CERTIFICATES} certificates")
     if all(certificate.unusable_key for certificate in found):  # STORE-9: an empty store is an error
+        from airgap.trust.misplaced_stores import add_command
+
+        add = f"Put the certificate of the CA into it: {add_command(ref)}."
         which = " with a key of a kind that is known here" if found else ""
         inner = f"; the directory {safe(ignored[0])!r} in it is not looked into" if ignored else ""
         raise TrustMaterialError(
             "store.empty",
             f"the trust store {ref} holds no certificate{which} ({safe(folder)}){inner}",
-            remedy=f"Move the certificates from {safe(ignored[0])} into {safe(folder)} itself." if ignored else "",
+            remedy=f"Move the certificates from {safe(ignored[0])} into {safe(folder)} itself." if ignored else add,
             store=str(ref),
             path=safe(folder),
         )
