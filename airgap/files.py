@@ -334,7 +334,7 @@ def reading_problem(error: OSError | ValueError) -> str:
 
 
 def _denied(path: Path) -> str:
-    """What to do about a file that may not be read: below a closed folder, nobody can tell whether it is there."""
+    """What to do about a file that may not be read: below a closed folder, it may not even be there."""
     closed = next((folder for folder in reversed(path.parents) if not os.access(folder, os.X_OK)), None)
     if closed is None:
         return "Look at its owner and its mode: the user who runs this must be allowed to read it."

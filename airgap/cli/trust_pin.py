@@ -67,9 +67,9 @@ def add(
     else:
         pin = airgap.trust.propose_pin(signer or "", stream=stream, at=now, exact=exact, tsa_roots=tsa_root or [])
     try:
-        airgap.trust.check_can_pin(location(trust), at=now, accept_lost_state=accept_lost_state)
+        airgap.trust.check_can_pin(location(trust), at=now, accept_lost_state=accept_lost_state.strip())
         _confirm(pin, yes_fingerprint or [])
-        airgap.trust.add_pin(location(trust), pin, at=now, accept_lost_state=accept_lost_state)
+        airgap.trust.add_pin(location(trust), pin, at=now, accept_lost_state=accept_lost_state.strip())
     except (Rejected, Undecided) as error:  # a verdict without a report: the exit code is that of its reason
         note(f"Error: {error}\n       {error.remedy}")
         raise typer.Exit(REASONS[error.reason].exit_code) from None

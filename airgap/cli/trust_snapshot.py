@@ -158,6 +158,12 @@ def show(
     output.finish(_reporting("show", None, run))
 
 
+def _difference(change: airgap.trust.Difference, *, applied: bool) -> str:
+    if applied:
+        return "Applying it changes nothing." if change.is_empty else "What applying it changes:"
+    return "The same files." if change.is_empty else "What differs:"
+
+
 @command(app, failure=_failed("diff"))
 def diff(
     *,
@@ -168,7 +174,7 @@ def diff(
     trust: TrustOption = None,
     output: Output,
 ) -> None:
-    """Show what a snapshot has otherwise than the trust directory, or than another snapshot. Judges nothing."""
+    """Show what applying a snapshot changes in the trust directory, or how two snapshots differ. Judges nothing."""
 
     def run(report: SnapshotReport) -> SnapshotReport:
         with airgap.no_network():
@@ -177,7 +183,7 @@ def diff(
             report,
             reference=target,
             snapshot=snapshot,
-            done="The same files." if change.is_empty else "What differs:",
+            done=_difference(change, applied=other is None),
             change=change,
         )
 
@@ -199,8 +205,8 @@ class _ApplyOptions:
         return airgap.trust.ApplyRequest(
             at=at,
             clock=clock,
-            allow_rollback=self.allow_rollback,
-            accept_lost_state=self.accept_lost_state,
+            allow_rollback=self.allow_rollback.strip(),
+            accept_lost_state=self.accept_lost_state.strip(),
             max_age=self.judging.ages(),
             dry_run=self.dry_run,
         )

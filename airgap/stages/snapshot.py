@@ -233,12 +233,11 @@ def _write_folder(built: Built, trust: Path, path: Path) -> None:
 
 
 def diff_snapshots(target: str, other: str | Path) -> tuple[Snapshot, Difference]:
-    """The differences of `target` from `other`: a trust directory (a Path) or another snapshot. Raises AirgapError."""
+    """What `target` changes in a trust directory (a Path), or how it differs from a snapshot. Raises AirgapError."""
     with open_snapshot(target) as opened:
         new = opened.snapshot
     if isinstance(other, Path):
-        old = list_material(other, evidence_only=new.evidence_only)
-    else:
-        with open_snapshot(other) as opened:
-            old = opened.snapshot.files
-    return new, Difference.between(old, new.files)
+        held = list_material(other, evidence_only=new.evidence_only)
+        return new, Difference.by_applying(new.files, to=held)
+    with open_snapshot(other) as opened:
+        return new, Difference.between(opened.snapshot.files, new.files)

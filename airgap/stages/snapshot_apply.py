@@ -12,15 +12,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from airgap.errors import Rejected, TrustMaterialError, UsageError
+from airgap.errors import TrustMaterialError, UsageError
 from airgap.locking import exclusive
 from airgap.problem import Problem
 from airgap.text import safe
 from airgap.trust.location import Location
 from airgap.trust.snapshots.assemble import assemble, assemble_previous, check_tree
+from airgap.trust.snapshots.memory import check_memory
 from airgap.trust.snapshots.opened import OpenSnapshot
 from airgap.trust.snapshots.pins import Pins
-from airgap.trust.snapshots.state import FILE, State
+from airgap.trust.snapshots.state import State
 from airgap.trust.snapshots.swap import StagedSwap, swap_of
 from airgap.verifier.snapshot_judgement import ApplyRequest, SnapshotJudgement, SnapshotOutcome
 
@@ -75,15 +76,14 @@ def undo_snapshot(location: Location, *, at: datetime, reason: str = "") -> str 
 
     Returns the snapshot that is in force now.
     Where an undo was killed that had come into force, this one finishes it, and no more.
-    Raises UsageError where there is nothing to go back to, AirgapError.
+    Raises UsageError where there is nothing to go back to, Rejected(snapshot.state.lost), AirgapError.
     """
     swap = swap_of(location)
     with changing(swap):
         if not swap.previous.is_dir():
             raise UsageError(f"there is no former state of {safe(location.path)} to go back to")
-        pins, state = Pins.read(swap.trust), State.read(swap.trust)
-        if state is None:
-            raise Rejected("snapshot.state.lost", f"{FILE} is lost; nothing was undone")
+        # an older memory in both trees would be a witness of nothing
+        pins, state = Pins.read(swap.trust), check_memory(swap, State.read(swap.trust))
         if swap.finished_undo:  # another undo would go forward again
             return state.in_force
         former = State.read(swap.previous)

@@ -26,12 +26,12 @@ from airgap.trust.levels import Check
 from airgap.trust.snapshots import tuf_memory as tuf
 from airgap.trust.snapshots.assemble import check_incoming
 from airgap.trust.snapshots.material import Part, evidence_digests, list_trust_material
-from airgap.trust.snapshots.memory import former_memory, lost_memory
+from airgap.trust.snapshots.memory import check_memory
 from airgap.trust.snapshots.opened import OpenSnapshot
 from airgap.trust.snapshots.pins import Pin, PinKind, Pins
 from airgap.trust.snapshots.snapshot_coverage import cover
 from airgap.trust.snapshots.snapshot_document import Snapshot
-from airgap.trust.snapshots.state import FILE, State, is_behind
+from airgap.trust.snapshots.state import State
 from airgap.trust.snapshots.swap import StagedSwap
 from airgap.verdict import all_of
 from airgap.verifier.outcome import SignatureOutcome
@@ -274,15 +274,10 @@ class SnapshotJudgement:
             self._notes.append(("allow-rollback", request.allow_rollback))
 
     def _lost(self) -> Rejected | None:
-        swap = StagedSwap(self._trust)
-        if self._state is None:
-            return lost_memory(swap)
-        witness = former_memory(swap)
-        if witness is not None and is_behind(self._state, witness):
-            return Rejected(
-                "snapshot.state.lost",
-                f"{FILE} remembers less than its former version does: it was replaced by an older one",
-            )
+        try:
+            check_memory(StagedSwap(self._trust), self._state)
+        except Rejected as error:
+            return error
         return None
 
     def _warnings(self) -> Iterator[Problem]:

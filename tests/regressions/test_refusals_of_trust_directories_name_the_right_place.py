@@ -58,7 +58,7 @@ def test_a_file_outside_of_every_store_is_named_before_a_store_of_another_type(t
     assert "tsa" not in error.remedy
 
 
-def test_an_empty_store_is_told_how_to_fill_it(tmp_path: Path) -> None:
+def test_the_remedy_of_an_empty_store_is_to_add_a_certificate(tmp_path: Path) -> None:
     (tmp_path / "truststore/x509/ca/harbour").mkdir(parents=True)
     assert "airgap trust cert add --type ca --store harbour FILE" in refusal(tmp_path, "ca:harbour").remedy
 

@@ -16,7 +16,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
@@ -80,6 +80,9 @@ class MaterialFile:
     size: int
 
 
+_PIECES: Final = frozenset({Part.CRL, Part.OCSP})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """The changes by a snapshot: relative paths."""
@@ -98,6 +101,19 @@ class Difference:
             changed=tuple(path for path in after if path in before and before[path] != after[path]),
             removed=tuple(path for path in before if path not in after),
         )
+
+    @classmethod
+    def by_applying(cls, new: Iterable[MaterialFile], *, to: Iterable[MaterialFile]) -> Self:
+        """What applying `new` changes in the trust directory that holds `to`.
+
+        Evidence stays, and what comes is added, unless its content is there under any name. The indexes of both sides
+        are brought together, and change no answer: they are left out.
+        """
+        old, new = tuple(to), tuple(new)
+        trusted = cls.between(*((file for file in side if not file.part.is_evidence) for side in (old, new)))
+        there = {file.digest for file in old if file.part in _PIECES}
+        coming = (file.path for file in new if file.part in _PIECES and file.digest not in there)
+        return replace(trusted, added=tuple(sorted((*trusted.added, *coming))))
 
     @property
     def is_empty(self) -> bool:
