@@ -25,6 +25,7 @@ from airgap.errors import AirgapError, UsageError
 if TYPE_CHECKING:
     from airgap.cli.command import Failure
     from airgap.report import SnapshotReport
+    from airgap.values import Difference
 
 app = typer_app("Pack, sign, show, compare, verify and apply snapshots of a trust directory.", no_args_is_help=True)
 
@@ -158,7 +159,7 @@ def show(
     output.finish(_reporting("show", None, run))
 
 
-def _difference(change: airgap.trust.Difference, *, applied: bool) -> str:
+def _difference(change: Difference, *, applied: bool) -> str:
     if applied:
         return "Applying it changes nothing." if change.is_empty else "What applying it changes:"
     return "The same files." if change.is_empty else "What differs:"

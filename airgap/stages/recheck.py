@@ -324,13 +324,17 @@ def _evidence_in_tokens(reports: Iterable[tuple[str, RecordedReport | Problem | 
         yield EvidencePool(tuple(pieces.values()), unread=())
 
 
+_BEFORE_TEXT: Final = b" \t\r\n\x0b\x0c\x00\xef\xbb\xbf\xff\xfe"
+"""White space and byte order marks: a report that an editor or PowerShell saved is told to be one."""
+
+
 def _report(source: str) -> RecordedReport | None:
     """A report; None if `source` is something else. Raises FormatError, OSError."""
     path = Path(source)
     if not path.is_file():
         return None
     with path.open("rb") as file:
-        if not file.read(64).lstrip().startswith(b"{"):
+        if not file.read(64).lstrip(_BEFORE_TEXT).startswith(b"{"):
             return None
     return parse_report(read_regular(path, limits.REPORT_BYTES), source)
 

@@ -49,10 +49,16 @@ def no_directory(folder: Path) -> tuple[str, str]:
             f"{safe(folder)} is a file, not a trust directory",
             f"Name the folder that holds it: --trust {safe(folder.parent)}.",
         )
-    return (
-        f"there is no trust directory at {safe(folder)}",
-        _CREATE,
-    )
+    return f"there is no trust directory at {safe(folder)}", _not_replaced(str(folder)) or _CREATE
+
+
+def _not_replaced(name: str) -> str:
+    """The remedy for a name that a shell was to change, and did not: in quotes, or from a file of variables."""
+    if name.startswith("~") or "$" in name or "%" in name:
+        return "No shell has replaced the '~' or the variable in it: write the path in full."
+    if name[:1] in {'"', "'"}:
+        return "The quotation marks are a part of the name: leave them out."
+    return "Blanks or line ends at the end are a part of the name: leave them out." if name != name.strip() else ""
 
 
 _CREATE: Final = (

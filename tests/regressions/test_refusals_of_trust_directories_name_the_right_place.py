@@ -12,6 +12,7 @@ from airgap.errors import FormatError, TrustMaterialError
 from airgap.files import read_regular
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.export import export_notation
+from airgap.trust.policy_files import no_directory
 from airgap.trust.stores import StoreRef, load_store
 from tests.support.pki import AT, Pki
 from tests.support.trust import oci_policy, statement, write_trust
@@ -107,3 +108,18 @@ def test_an_export_does_not_pass_over_a_policy_that_is_a_link_to_nothing(tmp_pat
     (root / "trustpolicy.oci.json").symlink_to("gone")
     with pytest.raises(TrustMaterialError, match="symbolic link"):
         export_notation(TrustDirectory.open(root), tmp_path / "out", at=AT)
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("~/trust", "write the path in full"),
+        ("$HOME/trust", "write the path in full"),
+        ("%USERPROFILE%/trust", "write the path in full"),
+        ('"/etc/trust"', "quotation marks"),
+        ("/etc/trust\n", "line ends"),
+        ("/etc/gone", "Create it"),
+    ],
+)
+def test_a_name_that_no_shell_has_changed_has_its_own_remedy(name: str, remedy: str) -> None:
+    assert remedy in no_directory(Path(name))[1]
