@@ -18,7 +18,7 @@ from airgap.oci.tags import tag_part
 from airgap.text import safe, some
 from airgap.trust.levels import CUSTOM, Action, Check, VerifyTimestamp
 from airgap.trust.policy import OciPolicy
-from airgap.trust.scopes import parse_scope
+from airgap.trust.scopes import parse_scope, twin_scope
 from airgap.trust.statement import Statement
 
 ScopeOrigin = Literal["option", "name", "record"]
@@ -51,7 +51,7 @@ class StatementChoice(NamedTuple):
 
     statement: Statement
     note: str = ""
-    """The actions that were made stricter than in the statement, and why."""
+    """The actions that were made stricter than in the statement, and why; or which one was probably meant."""
 
 
 def repository_of(name: str) -> str | None:
@@ -198,7 +198,21 @@ def _choose_typed(policy: OciPolicy, scope: str, named: Named, statement: Statem
             f"docker takes {safe(scope)} for {safe(name)}, for which the policy has the statement {_name(other)}"
         )
     _check_beside(policy, named, statement)
-    return StatementChoice(statement=statement)
+    return StatementChoice(statement=statement, note=_other_spelling(policy, scope, statement))
+
+
+def _other_spelling(policy: OciPolicy, scope: str, chosen: Statement) -> str:
+    """A note on a statement for the same repository in another spelling, where that for all repositories was chosen."""
+    if not chosen.is_global:
+        return ""
+    twin = twin_scope(scope, (name for statement in policy.statements for name in statement.scopes))
+    for other in policy.statements if twin else ():
+        if twin and twin[0] in other.scopes and not _is_alike(other, chosen):
+            return (
+                f"the statement {_name(chosen)} for all repositories was applied, and not {_name(other)}, which is for "
+                f"{safe(twin[0])}: it differs from {safe(scope)} {twin[1]}"
+            )
+    return ""
 
 
 def _choose_unnamed(policy: OciPolicy, named: Named, statement: Statement) -> StatementChoice:

@@ -166,11 +166,10 @@ def answer(policy: Policy, scope: str | None, root: Path) -> PolicyAnswer:
     """Which statement a repository (OCI) or a statement's name (blob) gets, and whether its stores can be read."""
     try:
         if isinstance(policy, OciPolicy):
-            statement = choose_statement(
-                policy, Named(scope=scope, origin=None if scope is None else "option")
-            ).statement
+            chosen = choose_statement(policy, Named(scope=scope, origin=None if scope is None else "option"))
+            statement, note = chosen.statement, chosen.note
         else:
-            statement = policy.select(scope)
+            statement, note = policy.select(scope), ""
     except Rejected as error:
         return PolicyAnswer(scope=scope, statement=None, why=str(error))
     if isinstance(policy, BlobPolicy):
@@ -181,6 +180,7 @@ def answer(policy: Policy, scope: str | None, root: Path) -> PolicyAnswer:
         why = "the repository is not known, and its registryScopes are '*'"
     else:
         why = f"no statement names {safe(scope)}, and its registryScopes are '*'"
+        why += f"; {note}" if note else ""
     return PolicyAnswer(scope=scope, statement=statement, why=why, problems=_store_problems(statement, root))
 
 

@@ -72,6 +72,15 @@ def check_scope(text: str) -> str:
         ) from None
 
 
+def twin_scope(scope: str, known: Iterable[str]) -> tuple[str, str] | None:
+    """A scope of a policy that is `scope` in another spelling, and how it differs; for messages only (SCOPE-4)."""
+    if len(scope) > _LONGEST:
+        return None
+    index = _index(tuple(known))
+    found = ((index.folded[number].get(fold(scope)), how) for number, (how, fold) in enumerate(_FOLDS))
+    return next(((other, how) for other, how in found if other), None)
+
+
 def near_scopes(scope: str, known: Iterable[str]) -> str:
     """A scope of a policy that is similar to `scope`, and how it differs; empty if there is none.
 
@@ -79,10 +88,9 @@ def near_scopes(scope: str, known: Iterable[str]) -> str:
     """
     if len(scope) > _LONGEST:
         return ""
+    if twin := twin_scope(scope, known):
+        return f"{_shown(twin[0])} differs {twin[1]}"
     index = _index(tuple(known))
-    for number, (how, fold) in enumerate(_FOLDS):
-        if found := index.folded[number].get(fold(scope)):
-            return f"{_shown(found)} differs {how}"
     ends = list(_ends(scope))
     if above := next((scope[: -len(end) - 1] for end in ends if scope[: -len(end) - 1] in index.all), None):
         return f"{_shown(above)} is that repository alone, and none of those below it"
