@@ -159,7 +159,7 @@ def match(identities: Sequence[Identity], leaf: Certificate, issuers: Sequence[C
         if identity.covers(attributes):
             return identity
     wanted = safe(suggest(attributes))
-    near = _of_issuer(subjects, issuers) or _near(subjects, attributes)
+    near = _near(subjects, attributes) or _of_issuer(subjects, issuers) or _best(subjects, attributes)
     raise Rejected(
         "identity.mismatch",
         f"the signer {shown!r} is not one of the policy's trusted identities: {'; '.join(_texts(subjects))}{near}",
@@ -206,12 +206,17 @@ def _of_issuer(subjects: Sequence[Identity], issuers: Sequence[Certificate]) -> 
 
 
 def _near(subjects: Sequence[Identity], attributes: Mapping[str, str]) -> str:
-    """How the first similar identity differs, else the best match, as the end of a sentence."""
-    from airgap.trust.near_identities import difference, near_misses
+    """How the first similar identity differs, as the end of a sentence; empty if none is similar."""
+    from airgap.trust.near_identities import near_misses
 
-    for identity in subjects:
-        if differences := near_misses(identity.attributes, attributes):
-            return f" (near: {'; '.join(differences)})"
+    found = (near_misses(identity.attributes, attributes) for identity in subjects)
+    return next((f" (near: {'; '.join(differences)})" for differences in found if differences), "")
+
+
+def _best(subjects: Sequence[Identity], attributes: Mapping[str, str]) -> str:
+    """What differs from the identity that fits best, as the end of a sentence; empty if none fits in any attribute."""
+    from airgap.trust.near_identities import difference
+
     best = max(subjects, key=lambda identity: _fitting(identity, attributes))
     if not _fitting(best, attributes):
         return ""

@@ -49,14 +49,14 @@ def test_a_typed_name_gets_its_own_statement(origin: Any) -> None:
 @pytest.mark.parametrize(
     ("scope", "how"), [("Registry.Example/prod", "in case only"), ("registry.example:443/prod", "in the port only")]
 )
-def test_a_statement_for_the_same_repository_in_another_spelling_is_told(scope: str, how: str) -> None:
+def test_a_note_names_a_statement_for_the_same_repository_in_another_spelling(scope: str, how: str) -> None:
     everything = statement(name="rest", signatureVerification={"level": "audit"})
     chosen = choose_statement(policy(prod(), everything), Named(scope=scope, origin="option"))
     assert chosen.statement.name == "rest"
     assert f"not 'prod', which is for {PROD}: it differs from {scope} {how}" in chosen.note
 
 
-def test_a_statement_that_judges_alike_is_not_told() -> None:
+def test_no_note_names_a_statement_that_judges_alike() -> None:
     chosen = choose_statement(policy(prod(), statement()), Named(scope="Registry.Example/prod", origin="option"))
     assert chosen.note == ""
 

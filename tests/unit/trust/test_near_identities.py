@@ -47,6 +47,15 @@ def test_id_8_refuses_and_explains_small_differences(wanted: str, actual: str, w
     assert advised.startswith("x509.subject: ")
 
 
+def test_a_small_difference_comes_before_a_ca_of_the_same_organization() -> None:
+    root = Certificate.parse(issue("root", subject="C=US,ST=WA,O=Harbour Works,CN=Root").der)
+    leaf = issue("leaf", subject=names.name(("C", "US"), ("ST", "WA"), ("O", "Harbour\xa0Works"), ("CN", "builder")))
+    with pytest.raises(Rejected) as caught:
+        match(parse_identities(["x509.subject: C=US, ST=WA, O=Harbour Works"]), Certificate.parse(leaf.der), [root])
+    assert "O differs in blanks only" in str(caught.value)
+    assert "the CA above" not in str(caught.value)
+
+
 def test_another_signer_is_not_similar() -> None:
     error = refusal("x509.subject: C=US, ST=WA, O=Acme", ("C", "US"), ("ST", "WA"), ("O", "Harbour Works"))
     assert "near" not in str(error)
