@@ -24,9 +24,11 @@ from airgap.oci.digest import Digest
 from airgap.oci.lookup import ReferrersTag
 from airgap.oci.manifest import parse_manifest
 from airgap.oci.record import bare
+from airgap.text import some
 from airgap.transfer.checked_bytes import Advance, check_bytes
 from airgap.transfer.endpoint import Blobs, Entry, NamingResult, TransferMethod
 
+_SHOWN_TAGS: Final = 10
 _LOOKS: Final = 7
 """At a list of referrers that lacks one, with pauses between them: about 15 seconds."""
 
@@ -168,20 +170,25 @@ class RegistrySink(RegistrySource):
 
     def finish(self, entries: Sequence[Entry]) -> NamingResult:
         """See `Sink`: put the tags, and check what the registry lists. Referrers tags are checked last (`settle`)."""
-        added, moved = 0, []
-        for entry in entries:
-            if entry.tag is None:
-                continue
-            before = self._named(entry.tag)
-            if before == entry.descriptor.digest:
-                continue
-            fetched = Fetched(descriptor=entry.descriptor, raw=self.manifests.read(entry.descriptor))
-            self.manifests.put(fetched, entry.tag)
-            if before is None:
-                added += 1
-            else:
-                moved.append(entry.tag)
-        self._settle_listed()
+        added, moved, done = 0, [], list[str]()
+        try:
+            for entry in entries:
+                if entry.tag is None:
+                    continue
+                before = self._named(entry.tag)
+                if before != entry.descriptor.digest:
+                    fetched = Fetched(descriptor=entry.descriptor, raw=self.manifests.read(entry.descriptor))
+                    self.manifests.put(fetched, entry.tag)
+                    added += before is None
+                    moved += [entry.tag] if before is not None else []
+                done.append(entry.tag)
+            self._settle_listed()
+        except AirgapError as error:
+            if done:
+                error.facts = {**error.facts, "tagged": done}
+                there = f"What these tags of {self.name} name is there: {some(done, _SHOWN_TAGS)}."
+                error.remedy = f"{error.remedy} {there}".lstrip()
+            raise
         self.manifests.forget()  # a run may have thousands of repositories
         return NamingResult(added=added, moved=tuple(moved))
 

@@ -252,3 +252,16 @@ def test_says_what_was_done_where_referrers_are_lost_at_the_end(
     assert ran.code == ran.document["exit_code"] == 1, ran
     assert ran.document["error"]["message"] == "it does not list them"
     assert [item["status"] for item in ran.document["artifacts"]] == ["copied", "copied"]
+
+
+def test_names_the_tags_that_were_put_before_an_error(tmp_path: Path, target: LoopbackRegistry) -> None:
+    """Tags are put one by one, and one that cannot move stops that."""
+    box = family(1).box
+    box.tag(box.add_image(b"another"), "v2", "v3")
+    target.on("PUT", r"/app/manifests/v2$", error(400, "TAG_INVALID"))
+    ran = run_here(["copy", str(box.write_directory(tmp_path / "box")), f"{target.host}/app", "--format", "json"])
+    assert ran.code == 1, ran
+    put = sorted(target.repositories["app"].tags)
+    assert "v1" in put
+    assert ran.document["error"]["facts"]["tagged"] == put
+    assert f"What these tags of {target.host}/app name is there: {', '.join(put)}." in ran.err
