@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Self, TypedDict
@@ -201,7 +202,7 @@ def _media_type(source: JsonObject) -> str:
     media_type = take(source, "mediaType", str)
     if not is_media_type(media_type):
         raise FormatError(f"{safe(media_type, limit=160)!r} is not a media type", where="mediaType")
-    return media_type
+    return sys.intern(media_type)  # few types, in each descriptor
 
 
 def _digest(source: JsonObject) -> Digest:

@@ -6,6 +6,7 @@ The characters of a `Digest` cannot leave a directory, so a path can be built fr
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Self
@@ -50,7 +51,7 @@ class Digest:
             raise FormatError(
                 f"{safe(text, limit=160)!r} is not a digest: {algorithm} has {characters} lower-case hexadecimal digits"
             )
-        return cls(algorithm, encoded)
+        return cls(sys.intern(algorithm), sys.intern(encoded))  # a layout names each digest several times
 
     @classmethod
     def of(cls, data: bytes | memoryview, algorithm: str = "sha256") -> Self:

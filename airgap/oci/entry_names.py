@@ -117,20 +117,18 @@ class Names:
         self._entries: Final = entries
         self._source: Final = source
         self._bearers: Final[defaultdict[str, list[IndexEntry]]] = defaultdict(list)
-        self._by_tag: Final[defaultdict[str, dict[int, IndexEntry]]] = defaultdict(dict)
-        self._by_end: Final[defaultdict[str, list[IndexEntry]]] = defaultdict(list)
-        """Entries by the part of their name after the last colon; `:v1` and `x@y:v1` have no such part."""
         self._by_pin: Final[defaultdict[str, list[tuple[IndexEntry, str]]]] = defaultdict(list)
         """By the digest that a name ends in, which need not be the entry's; with that name."""
         for entry in entries:
             for name in entry.names:
                 self._bearers[name].append(entry)
-                self._by_tag[tag_part(name)][entry.number] = entry
-                self._by_end[name.rpartition(":")[2]].append(entry)
                 self._by_pin[name.rpartition("@")[2]].append((entry, name))
         # called for each entry; a hostile layout may give all of them one name
         self._single: Final = {name for name, group in self._bearers.items() if _is_one(group)}
-        self._whole_names: Final = {name: {entry.image for entry in group} for name, group in self._bearers.items()}
+        self._whole_names: Final = {
+            name: {entry.image for entry in group} for name, group in self._bearers.items() if len(group) > 1
+        }
+        """The names for containerd of the entries that share a name."""
 
     def tag_of(self, entry: IndexEntry) -> str | None:
         """The name to show and copy an entry by: its ref.name if no other entry has it, else containerd's name.
@@ -138,7 +136,7 @@ class Names:
         None if it has no name, or only names that others have, too.
         """
         ref, image = (entry.ref, entry.image) if entry.names else (None, None)
-        if ref in self._single and (image is None or self._whole_names[ref] <= {image, None}):
+        if ref in self._single and (image is None or self._whole_names.get(ref, set()) <= {image, None}):
             return ref
         return image if image in self._single else None
 
@@ -203,6 +201,24 @@ class Names:
         if not _is_one(found):
             raise self._ambiguous(name, found)
         return entry, called
+
+    @cached_property
+    def _by_tag(self) -> Mapping[str, Mapping[int, IndexEntry]]:
+        """By the tag part of their names; a whole layout is asked for no name."""
+        found: defaultdict[str, dict[int, IndexEntry]] = defaultdict(dict)
+        for entry in self._entries:
+            for name in entry.names:
+                found[tag_part(name)][entry.number] = entry
+        return found
+
+    @cached_property
+    def _by_end(self) -> Mapping[str, Sequence[IndexEntry]]:
+        """By the part of their name after the last colon; `:v1` and `x@y:v1` have no such part."""
+        found: defaultdict[str, list[IndexEntry]] = defaultdict(list)
+        for entry in self._entries:
+            for name in entry.names:
+                found[name.rpartition(":")[2]].append(entry)
+        return found
 
     @cached_property
     def _by_docker(self) -> Mapping[str, Mapping[int, IndexEntry]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +16,7 @@ from airgap.revocation.use import EvidenceUse
 from airgap.signature.model import Envelope
 from airgap.signature.signature_manifest import thumbprint_warning
 from airgap.text import safe
-from airgap.trust.levels import Check
+from airgap.trust.levels import Action, Check
 from airgap.trust.statement import Statement
 from airgap.verdict import Verdict
 from airgap.verifier.candidate import Candidate
@@ -29,6 +30,16 @@ if TYPE_CHECKING:  # modules that few signatures need are imported for those: se
     from airgap.verifier.verification_plugins import PluginAnswer
 
 _NOTHING: Final[Mapping[str, Fact]] = MappingProxyType({})
+
+
+@lru_cache(maxsize=256)
+def _without_facts(
+    check: Check, action: Action, verdict: Verdict, message: str, reason: str | None, remedy: str
+) -> Finding:
+    """One object for equal findings: most signatures of a layout have the same."""
+    return Finding(
+        check=check, action=action, verdict=verdict, message=message, reason=reason, facts=_NOTHING, remedy=remedy
+    )
 
 
 @dataclass(slots=True)
@@ -108,9 +119,12 @@ class SignatureState:
     ) -> None:
         """Add a finding with the action of the statement for the check."""
         action = self.statement.actions[check]
-        finding = Finding(
-            check=check, action=action, verdict=verdict, message=message, reason=reason, facts=facts, remedy=remedy
-        )
+        if facts:
+            finding = Finding(
+                check=check, action=action, verdict=verdict, message=message, reason=reason, facts=facts, remedy=remedy
+            )
+        else:
+            finding = _without_facts(check, action, verdict, message, reason, remedy)
         self.findings.append(finding)
 
     def outcome(self, facts: SignatureFacts | None) -> SignatureOutcome:
