@@ -163,7 +163,7 @@ class _Fetch:
         if trust is None:
             return Anchors.of({})
         loaded, notices = trust.all_stores(StoreType.TSA)
-        self._warnings += notices
+        self._warnings += notices.values()
         return Anchors.of({str(store.ref): store.certificates for store in loaded})
 
     # --- looking ---
@@ -416,9 +416,9 @@ def _offered_file(source: str, data: bytes) -> EvidenceFile:
 
 def _problems(opened: Artifacts, problems: Sequence[ContentProblem], name: str) -> list[Problem]:
     """What could not be read of a target, each once: the chains have most of it, with its place."""
-    told = {problem.facts.get("digest") for problem in problems}
+    told = {problem.message for problem in problems}
     others = opened.problems if isinstance(opened, RegistryArtifact) else ()
-    errors = [error for error in others if error.facts.get("digest") not in told - {None}]
+    errors = [error for error in others if str(error) not in told]
     return [_problem(error, name) for error in (*errors, *(opened.told(problem).error() for problem in problems))]
 
 

@@ -9,7 +9,7 @@ Evidence is listed then and read when it is needed: an exchange adds evidence, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -83,7 +83,7 @@ class _TrustMaterial:
         named = {ref for policy in policies for statement in policy.statements for ref in statement.stores}
         self._listed = _Read(lambda: list_stores(location.path))
         self._stores = {ref: self._read_store(ref) for ref in sorted({*named, *(self._listed.look() or ())}, key=str)}
-        self._noted: dict[str, Problem] = {}
+        self._noted: dict[StoreRef, Problem] = {}
         self._lock = Lock()
         self._all = Once(self._load_all)
 
@@ -110,18 +110,18 @@ class _TrustMaterial:
         policies = [policy for policy in (self.policy.peek(), self.blob_policy.peek()) if policy]
         with self._lock:
             stores = [store for read in self._stores.values() if (store := read.peek())]
-            noted = list(self._noted.values())
+            noted = dict(self._noted)
         unread = _unread_policy(self._location.path) if self.policy.peek() else ()
-        named = {str(ref) for policy in policies for item in policy.statements for ref in item.stores}
-        others = (notice for notice in noted if notice.facts.get("store") not in named)  # else a finding says it
+        named = {ref for policy in policies for item in policy.statements for ref in item.stores}
+        others = (notice for ref, notice in noted.items() if ref not in named)  # else a finding says it
         return [*unread, *(notice for source in (*policies, *stores) for notice in source.notices), *others]
 
-    def note(self, unread: Iterable[Problem]) -> None:
+    def note(self, unread: Mapping[StoreRef, Problem]) -> None:
         """Stores that cannot be read: what they hold may be a key of a CA that made evidence. Each is told once."""
         why = "no statement names it, and no key in it can prove who made evidence"
         with self._lock:
-            for problem in unread:
-                self._noted[problem.message] = replace(problem, message=f"{problem.message}; {why}")
+            for ref, problem in unread.items():
+                self._noted[ref] = replace(problem, message=f"{problem.message}; {why}")
 
     def _read_store(self, ref: StoreRef) -> _Read[LoadedStore]:
         return _Read(lambda: load_store(self._location.path, ref))
@@ -204,19 +204,19 @@ class TrustDirectory:
         named = set(statement.stores_of(kind))
         return {str(ref): anchors for ref, anchors in self._material.all_anchors().items() if ref not in named}
 
-    def all_stores(self, kind: StoreType) -> tuple[tuple[LoadedStore, ...], tuple[Problem, ...]]:
+    def all_stores(self, kind: StoreType) -> tuple[tuple[LoadedStore, ...], Mapping[StoreRef, Problem]]:
         """Every store of a type, whether or not a policy names it; for those that cannot be read, a notice.
 
         For building chains whose evidence is to be fetched, never for judging (STORE-13).
         """
         loaded: list[LoadedStore] = []
-        notices: list[Problem] = []
+        notices: dict[StoreRef, Problem] = {}
         for ref in self._material.listed(kind):
             try:
                 loaded.append(self._material.store(ref))
             except TrustMaterialError as error:
-                notices.append(Problem(reason="store.ignored", message=str(error), facts=error.facts))
-        return tuple(loaded), tuple(notices)
+                notices[ref] = Problem(reason="store.ignored", message=str(error), facts=error.facts)
+        return tuple(loaded), notices
 
     def stored(self) -> Iterator[Certificate]:
         """The certificates of all stores: who may have made a piece of evidence. Intermediates seldom are among them.
