@@ -37,7 +37,7 @@ def test_a_misspelt_member_is_reported_once_with_the_right_name(member: str, mis
     """verify tells the first refusal alone: "registryScopes: is missing" hid that it was there as registryScope."""
     (sentence,) = refusals(**{member: None, misspelt: value})
     assert f".{misspelt} " in sentence
-    assert member in sentence.partition("stands here")[2]
+    assert member in sentence.partition("of this object")[2]
 
 
 @pytest.mark.parametrize(("typed", "hint"), [("ignore", ""), ("enforced", "enforce"), ("Skip", "skip"), ("none", "")])
