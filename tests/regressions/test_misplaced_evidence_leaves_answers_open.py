@@ -84,6 +84,28 @@ def test_uses_a_revoking_crl_anywhere_in_the_trust_directory(tmp_path: Path, pla
     assert run_here(written.arguments()).code == 14
 
 
+@pytest.mark.parametrize("place", ["r.der", "june/r", "truststore/x509/ca/r.pem", "localkeys/r.txt"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        REVOKING + b"\n",
+        GOOD + REVOKING,
+        pem(REVOKED).replace(b"X509 CRL", b"OCSP RESPONSE"),
+        pem(REVOKING).replace(b"X509 CRL", b"CRL"),
+    ],
+    ids=["trailing", "two", "PEM", "label"],
+)
+def test_evidence_in_a_form_that_is_not_read_leaves_the_answer_open_under_any_name(
+    tmp_path: Path, place: str, data: bytes
+) -> None:
+    """In crls/ and ocsp/ it did; elsewhere it was a pass without a message, unless its name was that of evidence."""
+    written = write(tmp_path)
+    put(written.trust / place, data)
+    ran = text(written)
+    assert ran.code == 15, ran
+    assert place in ran.out
+
+
 HOLD = entry(LEAF.serial, reason="certificateHold", at=AT - timedelta(days=10))
 
 

@@ -15,6 +15,7 @@ from tests.support.command import run_here
 from tests.support.crls import crl, entry, pem
 from tests.support.evidence import evidence_artifact
 from tests.support.layouts import LayoutBuilder
+from tests.support.ocsp import ocsp_response
 from tests.support.pki import Pki, issue
 from tests.support.scenario import Scene, bare
 
@@ -27,6 +28,8 @@ UNREAD: Final[dict[str, bytes]] = {
     "signing.crl.pem.gz": gzip.compress(pem(REVOKING)),
     "signing.crl.part": REVOKING[:-10],
     "signing.der": REVOKING[:-10],
+    "both.der": REVOKING + REVOKING,
+    "answer.pem": pem(ocsp_response(LEAF, status="revoked")).replace(b"X509 CRL", b"OCSP RESPONSE"),
     "revoked.txt": b"HTTP/1.1 200 OK\r\n\r\n" + REVOKING,
 }
 HARMLESS: Final[dict[str, bytes]] = {
