@@ -16,6 +16,7 @@ from airgap import limits
 from airgap.errors import FormatError, Rejected, UsageError
 from airgap.files import read_regular
 from airgap.near_names import near_files
+from airgap.pki.file_kinds import recognise
 from airgap.signature.blob_payload import media_type_of, signature_name
 from airgap.signature.foreign import OTHER_TOOL, foreign_signature, form_of
 from airgap.signature.formats import EnvelopeFormat
@@ -75,6 +76,9 @@ def form_said(path: Path, raw: bytes, form: EnvelopeFormat | None) -> str:
         if found := next((name for name in own if path.with_name(name).exists()), None):
             remedy = f"If {safe(path)} is the file itself, name its signature: {safe(path.with_name(found))}."
             raise UsageError(str(error), remedy=remedy) from None
+        if kind := recognise(raw):
+            text = f"{safe(path)} is no signature but {kind.words}"
+            raise Rejected("envelope.malformed", text).advising(_AGAIN) from None
         raise
 
 

@@ -76,10 +76,18 @@ def _statement(source: JsonObject) -> Statement:
     notes = Notes()
     is_global = False
     with notes.keep():
-        is_global = json.take_optional(source, _GLOBAL, bool) or False
+        is_global = _global(source)
     with notes.keep():
         _refuse_global_skip(source)
     return parse_statement(source, notes, own=(_GLOBAL,), hints=_HINTS, scopes=(), is_global=is_global)
+
+
+def _global(source: JsonObject) -> bool:
+    if isinstance(text := source.get(_GLOBAL), str):
+        wanted = text.strip().lower()
+        written = wanted if wanted in {"true", "false"} else "true or false"
+        raise FormatError(f"is a text, and must be {written}, without quotes", where=_GLOBAL)
+    return json.take_optional(source, _GLOBAL, bool) or False
 
 
 def _refuse_global_skip(source: JsonObject) -> None:

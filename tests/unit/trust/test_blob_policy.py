@@ -85,6 +85,12 @@ def test_global_policy_is_a_boolean(value: Any) -> None:
     assert refused(members).facts["member"] == "trustPolicies[0].globalPolicy"
 
 
+@pytest.mark.parametrize(("value", "wanted"), [("true", "true"), ("False", "false"), ("yes", "true or false")])
+def test_global_policy_in_quotes_is_refused_with_what_to_write(value: str, wanted: str) -> None:
+    error = refused({**blob(), "globalPolicy": value})
+    assert error.facts["problem"] == f"is a text, and must be {wanted}, without quotes"
+
+
 def test_d49_registry_scopes_do_not_belong_here() -> None:
     error = refused(statement())
     assert error.facts["member"] == "trustPolicies[0].registryScopes"
