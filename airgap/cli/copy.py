@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import airgap.report
+from airgap.cli.arenas import share_arenas
 from airgap.cli.command import CopySide, command
 from airgap.cli.connection_options import Connection, Endpoint, Sides
 from airgap.cli.console import InterruptedRunError, QuietOutput, clock, layout_reference, note
@@ -246,6 +247,7 @@ def copy(
     20 partly (with --keep-going); with --trust those of verify; with --with-evidence also 10 unsigned, 14 revoked, 15
     evidence is missing.
     """
+    share_arenas()
     from airgap.cli.progress import shown
 
     request = writing.request(references, chosen, selected)
