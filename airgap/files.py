@@ -73,7 +73,7 @@ def _name_new(temporary: Path, path: Path) -> None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(path)) from None
         temporary.replace(path)
     else:
-        temporary.unlink()
+        temporary.unlink(missing_ok=True)  # another writer may have swept it
 
 
 def check_writable(path: Path, what: str) -> None:
@@ -130,16 +130,18 @@ def sweep_leftovers(path: Path) -> None:
     with suppress(OSError), os.scandir(path.parent) as entries:
         for entry in entries:
             if pattern.fullmatch(entry.name):
-                _remove_dead(entry.path)
+                _remove_dead(entry.path, path)
 
 
-def _remove_dead(path: str) -> None:
+def _remove_dead(path: str, finished: Path) -> None:
+    """`finished`: what it may have become, where its writer died between giving the name and removing this one."""
     flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     with suppress(OSError):
         descriptor = os.open(path, flags)
         try:
             status = os.fstat(descriptor)
-            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and _is_dead(descriptor, status.st_mtime):
+            alone = status.st_nlink == 1 or (is_there(finished) and os.path.samestat(status, finished.lstat()))
+            if stat.S_ISREG(status.st_mode) and alone and _is_dead(descriptor, status.st_mtime):
                 os.unlink(path)  # noqa: PTH108 - while its lock is held
         finally:
             os.close(descriptor)

@@ -169,6 +169,7 @@ def write_tar_file(
 def check_absent(path: Path) -> None:
     """Raises UsageError where something has the name of the new tar, including a broken link."""
     if is_there(path):
+        sweep_leftovers(path)  # also of a writer that died after it had given the name
         raise _exists(path)
 
 

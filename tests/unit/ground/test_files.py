@@ -110,6 +110,13 @@ class TestLeftovers:
         sweep_leftovers(tmp_path / "trip.tar")
         assert (tmp_path / name).read_bytes() == b"mine"
 
+    def test_removes_the_other_name_of_a_finished_file(self, tmp_path: Path) -> None:
+        """Its writer was killed between giving the name and removing the temporary one."""
+        (tmp_path / "trip.tar").write_bytes(b"whole")
+        os.link(tmp_path / "trip.tar", tmp_path / LEFT)
+        sweep_leftovers(tmp_path / "trip.tar")
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"trip.tar": b"whole"}
+
     def test_keeps_links_and_folders(self, tmp_path: Path) -> None:
         (tmp_path / "mine").write_bytes(b"mine")
         (tmp_path / LEFT).symlink_to("mine")
