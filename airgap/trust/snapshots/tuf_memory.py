@@ -14,6 +14,7 @@ from typing import Final
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
 from airgap.files import list_folder, read_regular, reading_problem, write_file
+from airgap.parse import json
 from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
 from airgap.trust.snapshots.pins import Pin
@@ -33,10 +34,12 @@ def recall(tree: Path, pin: Pin) -> dict[str, bytes]:
             if _NAME.fullmatch(name):
                 path = folder / name
                 memory[name] = read_regular(path, limits.TUF_BYTES)
+                # python-tuf takes a damaged file for none, and would begin anew
+                json.load_object(memory[name], json.Reading.OPEN, limit=limits.TUF_BYTES, what="file")
     except FileNotFoundError:
         return memory
     except (FormatError, OSError) as error:
-        problem = error.problem if isinstance(error, FormatError) else f"cannot be listed ({reading_problem(error)})"
+        problem = str(error) if isinstance(error, FormatError) else f"cannot be listed ({reading_problem(error)})"
         raise TrustMaterialError("snapshot.state.malformed", f"{safe(path)} {problem}") from None
     return memory
 

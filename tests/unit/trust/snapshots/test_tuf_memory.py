@@ -6,14 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from airgap.errors import TrustMaterialError
 from airgap.files import write_file
 from airgap.trust.snapshots import tuf_memory
 from airgap.trust.snapshots.pins import Pin, PinKind
 from tests.support.pki import AT
 
 PIN = Pin(stream="default", kind=PinKind.TUF, added=AT, tuf_root=b"{}")
-FORMER = {"1.root.json": b"1", "timestamp.json": b"by the first key"}
-LATER = {"timestamp.json": b"by the second key", "snapshot.json": b"s", "1.root.json": b"1", "2.root.json": b"2"}
+FORMER = {"1.root.json": b"{}", "timestamp.json": b'{"by": "the first key"}'}
+LATER = {
+    "timestamp.json": b'{"by": "the second key"}',
+    "snapshot.json": b"{}",
+    "1.root.json": b"{}",
+    "2.root.json": b'{"version": 2}',
+}
 
 
 @pytest.mark.parametrize("written", range(len(LATER)))
@@ -35,3 +41,11 @@ def test_a_new_root_is_written_before_what_its_keys_signed(
         tuf_memory.remember(tmp_path, PIN, LATER)
     memory = tuf_memory.recall(tmp_path, PIN)
     assert memory["timestamp.json"] == FORMER["timestamp.json"] or memory["2.root.json"] == LATER["2.root.json"]
+
+
+def test_a_damaged_file_is_not_taken_for_none(tmp_path: Path) -> None:
+    """python-tuf would begin anew from the pinned root, and trust keys again that a later root removed."""
+    tuf_memory.remember(tmp_path, PIN, FORMER | {"2.root.json": b'{"signed":'})
+    with pytest.raises(TrustMaterialError, match=r"2\.root\.json") as caught:
+        tuf_memory.recall(tmp_path, PIN)
+    assert caught.value.reason == "snapshot.state.malformed"
