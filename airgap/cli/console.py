@@ -40,11 +40,17 @@ _ASCII: Final = str.maketrans("│├└─", "||`-")
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
+class ClockError(AirgapError):
+    """The clock of this machine cannot be right, so that nothing can be judged, and nothing be dated."""
+
+    exit_code = ExitCode.INDETERMINATE
+
+
 def clock() -> datetime:
-    """The current time, in UTC and whole seconds. Raises AirgapError for a clock that cannot be right."""
+    """The current time, in UTC and whole seconds. Raises ClockError for a clock that cannot be right."""
     now = clock_reading()
     if not _EARLIEST <= now < _LATEST:
-        raise AirgapError(
+        raise ClockError(
             f"the clock of this machine cannot be right: it says {now:%Y-%m-%d %H:%M} UTC",
             remedy="Set the clock first: certificates and evidence are good by dates, and what is copied is dated.",
         )
