@@ -201,7 +201,7 @@ def hidden(mutant: Mutant, outcome: Outcome) -> str | None:
         digest = str(entry.get("digest"))
         path = f"{BLOBS}{digest.removeprefix('sha256:')}"
         name = entry.get("annotations", {}).get(REF_NAME)
-        if name is None or digest in judged or path in below:
+        if not name or digest in judged or path in below:
             continue
         found = _REFERRERS_TAG.fullmatch(str(name))
         if found and BLOBS + found[1] in below:

@@ -71,17 +71,21 @@ def test_reports_unsigned_content_behind_an_excuse(cases: dict[str, Case], tmp_p
     assert "not what was signed" in str(law.broken(mutant, outcome))
 
 
-@pytest.mark.parametrize("config", [IMAGE_CONFIG, EMPTY])
-def test_reports_a_hidden_image_that_refers_to_another(cases: dict[str, Case], tmp_path: Path, config: str) -> None:
-    """Only what no tool would run may have a name and not be judged."""
+@pytest.mark.parametrize(
+    ("config", "name", "is_hidden"), [(IMAGE_CONFIG, "evil", True), (EMPTY, "evil", False), (IMAGE_CONFIG, "", False)]
+)
+def test_reports_a_hidden_image_that_refers_to_another(
+    cases: dict[str, Case], tmp_path: Path, config: str, name: str, *, is_hidden: bool
+) -> None:
+    """Only what no tool would run may have a name and not be judged. No tool takes an empty name."""
     case = cases["ok-plain-jws"]
     outcome = Bench(tmp_path).whole(case)
     data = json.dumps({"config": {"mediaType": config}, "layers": [], "subject": {}}).encode()
     place = place_of(data)
-    entry = {"digest": f"sha256:{place[-64:]}", "annotations": {REF_NAME: "evil"}}
+    entry = {"digest": f"sha256:{place[-64:]}", "annotations": {REF_NAME: name}}
     index = with_entries(case.layout, [*entries(case.layout), entry])
     found = hidden(Mutant(case, layout={place: data, "index.json": index}), outcome)
-    assert (found is not None) == (config == IMAGE_CONFIG)
+    assert (found is not None) == is_hidden
 
 
 def test_resealed_changes_reach_the_signature_check(cases: dict[str, Case], tmp_path: Path) -> None:
