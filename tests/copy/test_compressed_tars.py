@@ -25,6 +25,13 @@ from tests.support.registry import LoopbackRegistry
 
 Pack = Callable[[bytes], bytes]
 PACKERS: dict[str, Pack] = {"gzip": gzip.compress, "xz": lzma.compress}
+SPOILT: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "cut": (lambda data: data[: len(data) // 2], "cannot be unpacked: it is cut short"),
+    "cut at the end": (lambda data: data[:-3], "cannot be unpacked: it is cut short"),
+    "damaged": (lambda data: data[:-3] + b"xyz", "cannot be unpacked"),
+    "more": (lambda data: data + b"more", "cannot be unpacked"),
+}
+"""What may be wrong with a compressed tar, and what is said of it."""
 
 
 def in_streams(data: bytes) -> bytes:
@@ -74,20 +81,11 @@ def test_copies_from_a_compressed_tar_on_standard_input(tmp_path: Path, target: 
 
 
 @pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)
-@pytest.mark.parametrize(
-    ("spoil", "says"),
-    [
-        (lambda data: data[: len(data) // 2], "standard input cannot be unpacked: it is cut short"),
-        (lambda data: data[:-3], "standard input cannot be unpacked: it is cut short"),
-        (lambda data: data[:-3] + b"xyz", "standard input cannot be unpacked"),
-        (lambda data: data + b"more", "standard input cannot be unpacked"),
-    ],
-    ids=["cut", "cut at the end", "damaged", "more"],
-)
+@pytest.mark.parametrize(("spoil", "says"), SPOILT.values(), ids=SPOILT)
 def test_refuses_a_damaged_compressed_tar_on_standard_input(
     tmp_path: Path, pack: Pack, spoil: Callable[[bytes], bytes], says: str
 ) -> None:
-    with pytest.raises(ContentError, match=says):
+    with pytest.raises(ContentError, match=f"standard input {says}"):
         from_standard_input(spoil(pack(tar_of(family().box.files()))), str(tmp_path / "to"))
     assert not json.loads((tmp_path / "to" / "index.json").read_bytes())["manifests"]
 
@@ -102,16 +100,7 @@ def test_unpacks_standard_input_within_a_bound(tmp_path: Path, pack: Pack, monke
 
 
 @pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)
-@pytest.mark.parametrize(
-    ("spoil", "says"),
-    [
-        (lambda data: data[: len(data) // 2], "cannot be unpacked: it is cut short"),
-        (lambda data: data[:-3], "cannot be unpacked: it is cut short"),
-        (lambda data: data[:-3] + b"xyz", "cannot be unpacked"),
-        (lambda data: data + b"more", "cannot be unpacked"),
-    ],
-    ids=["cut", "cut at the end", "damaged", "more"],
-)
+@pytest.mark.parametrize(("spoil", "says"), SPOILT.values(), ids=SPOILT)
 def test_refuses_a_damaged_compressed_tar(
     tmp_path: Path, pack: Pack, spoil: Callable[[bytes], bytes], says: str
 ) -> None:
