@@ -5,7 +5,6 @@ Network code is loaded when the first registry is named.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -144,7 +143,7 @@ def open_artifacts(
 
     Raises UsageError, NotFoundError, ContentError, and what the transport raises.
     """
-    reference = parse_reference(text, exists=os.path.exists)
+    reference = parse_reference(text)
     if isinstance(reference, LayoutReference):
         with open_target(text) as target:
             yield target

@@ -60,7 +60,7 @@ class Places:
 
         Raises UsageError, NotFoundError, ContentError and what the transport raises.
         """
-        reference = parse_reference(text, exists=os.path.exists)
+        reference = parse_reference(text)
         if isinstance(reference, LayoutReference):
             return self._layout(reference).place(reference)
         from airgap.net.registry_place import RegistryPlace

@@ -12,6 +12,8 @@ With a tag and a digest, the digest decides, as in other tools. In a layout the 
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -22,7 +24,9 @@ from airgap.oci.digest import Digest
 from airgap.oci.tags import is_tag, tag_part
 from airgap.text import safe
 
-Exists = Callable[[str], bool]
+Exists = Callable[[str], bool | None]
+"""Whether a path is on disk; None where that cannot be examined."""
+_ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL})
 
 _TRANSPORTS: Final = ("oci-archive:", "oci:")
 _TAR: Final = re.compile(r"\.(?:tar(?:\.[a-z0-9]+)?|tgz)$", re.IGNORECASE)
@@ -98,18 +102,31 @@ class RegistryReference(NamedTuple):
         return f"{self.name}{tag}{f'@{self.digest}' if self.digest else ''}"
 
 
-def parse_reference(text: str, exists: Exists) -> LayoutReference | RegistryReference:
+def on_disk(path: str) -> bool | None:
+    """Whether a path leads to something; None where that cannot be examined (no rights, an input/output error)."""
+    try:
+        os.stat(path)  # noqa: PTH116 - a trailing `/` and an empty name keep their meaning
+    except ValueError:  # a NUL, or a character that no file name has
+        return False
+    except OSError as error:
+        if error.errno in _ABSENT:
+            return False
+        return True if os.path.lexists(path) else None
+    return True
+
+
+def parse_reference(text: str, exists: Exists = on_disk) -> LayoutReference | RegistryReference:
     """What `text` names; `exists` tells whether a path is on disk. Raises UsageError."""
     layout = local_reference(text, exists)
     return layout or _official(parse_registry_reference(without_registry_scheme(text)))
 
 
-def registries_in(texts: Iterable[str], exists: Exists) -> frozenset[str]:
+def registries_in(texts: Iterable[str]) -> frozenset[str]:
     """The registries that these references name. A malformed one is skipped here and reported when it is opened."""
     found: set[str] = set()
     for text in texts:
         try:
-            reference = parse_reference(text, exists)
+            reference = parse_reference(text)
         except UsageError:
             continue
         if isinstance(reference, RegistryReference):
@@ -159,7 +176,7 @@ def parse_new_layout(text: str) -> LayoutReference:
     return _layout(text, "", lambda _: False)
 
 
-def parse_layout_reference(text: str, exists: Exists) -> LayoutReference:
+def parse_layout_reference(text: str, exists: Exists = on_disk) -> LayoutReference:
     """The layout that `text` names, if only a layout is allowed. Raises UsageError."""
     reference = local_reference(text, exists)
     if reference is None:
@@ -173,7 +190,7 @@ def parse_layout_reference(text: str, exists: Exists) -> LayoutReference:
     return reference
 
 
-def local_reference(text: str, exists: Exists) -> LayoutReference | None:
+def local_reference(text: str, exists: Exists = on_disk) -> LayoutReference | None:
     """The layout that `text` names, if it exists or has the form of a path; else None.
 
     Raises UsageError.
@@ -188,7 +205,16 @@ def local_reference(text: str, exists: Exists) -> LayoutReference | None:
     if any(_splits_at_existing(text, exists)):
         return _layout(text, "", exists)
     _check_scheme(text)
-    return _layout(text, "", exists) if _looks_like_path(text) else None
+    return _layout(text, "", exists) if _looks_like_path(text) or _is_below_closed(text, exists) else None
+
+
+def _is_below_closed(text: str, exists: Exists) -> bool:
+    """Whether it cannot be known what is there, and the folder in which it would be is here.
+
+    In a current folder without rights nothing can be examined, and the names of registries are taken as such.
+    """
+    folder, slash, _ = text.partition("/")
+    return bool(slash) and exists(text) is None and exists(folder) is True
 
 
 def foreign_transport(text: str) -> str | None:

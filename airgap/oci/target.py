@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
@@ -29,7 +28,7 @@ class Target(NamedTuple):
 
         Raises UsageError.
         """
-        reference = parse_layout_reference(text, exists=os.path.exists)
+        reference = parse_layout_reference(text)
         return self._replace(reference=reference) if reference.path == self.reference.path else None
 
     @property
@@ -76,7 +75,7 @@ def open_target(text: str) -> Iterator[Target]:
 
     Raises UsageError for a registry, ContentError for what is no layout, NotFoundError.
     """
-    reference = parse_layout_reference(text, exists=os.path.exists)
+    reference = parse_layout_reference(text)
     with open_layout(reference.path) as store:
         yield Target(reference, store, Graph(store))
 

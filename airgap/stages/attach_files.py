@@ -193,7 +193,7 @@ def _check_text(text: str) -> None:
 
 def _check_apart(path: Path, target: str) -> None:
     """Refuses a file that is the layout or in it (RULE-7). Raises UsageError."""
-    reference = parse_reference(target, exists=os.path.exists)
+    reference = parse_reference(target)
     if isinstance(reference, LayoutReference) and is_inside(path, Path(reference.path)):
         raise UsageError(
             f"{safe(path)} is, or is in, the layout {safe(reference.path)} that it is to be attached in",

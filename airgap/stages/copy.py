@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -96,7 +95,7 @@ def copy(
         with ExitStack() as stack:
             pool = executor or stack.enter_context(ThreadPoolExecutor(max(1, request.concurrency)))
             place = request.place()
-            asked = registries_in(request.sources, os.path.exists)
+            asked = registries_in(request.sources)
             written = (
                 frozenset() if place is None or isinstance(place, LayoutReference) else frozenset({place.registry})
             )

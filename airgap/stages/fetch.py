@@ -114,7 +114,7 @@ def fetch(
     with ExitStack() as stack:
         root = request.directory or stack.enter_context(scratch_folder())
         pool = executor or stack.enter_context(ThreadPoolExecutor(_THREADS))
-        meant = credentials and credentials.only_for(registries_in(request.names, os.path.exists))
+        meant = credentials and credentials.only_for(registries_in(request.names))
         registries = stack.enter_context(Registries(meant, transport))
         run = _Fetch(request, root, trust, registries)
         run.look()
@@ -192,7 +192,7 @@ class _Fetch:
         self.chains = merged(collected)
 
     def _open(self, targets: TargetOpener, name: str) -> tuple[Artifacts, list[Descriptor]]:
-        reference = parse_reference(name, exists=os.path.exists)
+        reference = parse_reference(name)
         if isinstance(reference, LayoutReference):
             target = targets.open(name)
             return target, [root.descriptor for root in target.all_roots()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -71,7 +70,7 @@ def ls(
         host = _registry(target)
         if host is not None:
             return Listing(target=safe(host), kind="repositories", repositories=tuple(registries.repositories(host)))
-        reference = parse_reference(target, exists=os.path.exists)
+        reference = parse_reference(target)
         if isinstance(reference, RegistryReference) and reference.tag is None and reference.digest is None:
             return _tags(registries.source(reference))
         with open_artifacts(target, registries, _PARTS) as opened:
@@ -102,7 +101,7 @@ def _lists_referrers(source: RegistrySource, tag: str) -> bool:
 
 def _registry(target: str) -> str | None:
     """The host, where `target` is that and nothing else, and no file."""
-    if local_reference(target, os.path.exists) is not None:
+    if local_reference(target) is not None:
         return None
     host = without_registry_scheme(target).removesuffix("/")
     return host if is_registry(host) else None

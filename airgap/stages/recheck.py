@@ -357,7 +357,7 @@ def _place(artifact: RecordedArtifact) -> str | None:
     place = path = artifact.path
     if path is None:
         try:
-            reference = parse_reference(artifact.reference, exists=is_there)
+            reference = parse_reference(artifact.reference)
         except AirgapError:
             return None
         if not isinstance(reference, LayoutReference):

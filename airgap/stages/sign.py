@@ -6,7 +6,6 @@ nothing has changed.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -104,7 +103,7 @@ def sign(
     raise.
     """
     targets = [*request.targets, *(request.spell(line) for path in request.lists for line in read_list(path))]
-    meant = credentials and credentials.only_for(registries_in(targets, os.path.exists))
+    meant = credentials and credentials.only_for(registries_in(targets))
     always_tag, blind = request.referrers_tag, request.force
     with Places(transport=transport, credentials=meant, referrers_tag=always_tag, blind=blind) as places:
         prepared: dict[str, _Prepared] = {}

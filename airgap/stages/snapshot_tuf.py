@@ -7,7 +7,6 @@ the versions of the metadata.
 from __future__ import annotations
 
 import json as writer
-import os
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -60,7 +59,7 @@ def prepare_tuf_keys(folder: Path, *, init: bool, at: datetime) -> None:
 def add_tuf_metadata(reference: str, folder: Path, *, at: datetime, lifetime: timedelta = LIFETIME) -> Descriptor:
     """Sign metadata for the snapshot that `reference` names, and attach them to it. Raises AirgapError."""
     load()
-    parsed = parse_reference(reference, exists=os.path.exists)
+    parsed = parse_reference(reference)
     if not isinstance(parsed, LayoutReference):
         raise UsageError(f"{safe(reference)} is no layout")
     with open_layout(parsed.path) as store:

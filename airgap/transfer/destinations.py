@@ -310,7 +310,7 @@ def parse_destination(text: str) -> Destination:
     if layout is None and "://" not in text:
         layout = _new_folder(text)
     if layout is None:
-        return parse_reference(text, exists=os.path.exists)
+        return parse_reference(text)
     packed = _PACKED.search(layout.path)
     if packed and not layout.transport and not os.path.isdir(layout.path):  # noqa: PTH112
         raise UsageError(
@@ -329,7 +329,7 @@ def parse_destination(text: str) -> Destination:
 def _local(text: str) -> LayoutReference | None:
     """As `local_reference`; what skopeo alone writes is refused as a destination."""
     try:
-        return local_reference(text, exists=os.path.exists)
+        return local_reference(text)
     except UsageError:
         if (transport := foreign_transport(text)) is None:
             raise

@@ -92,7 +92,7 @@ class Sources:
 
         Registries are asked by several threads at once; the order stays that of `texts`.
         """
-        references = [parse_reference(text, exists=os.path.exists) for text in texts]
+        references = [parse_reference(text) for text in texts]
         for text, reference in zip(texts, references, strict=True):
             if pinned and reference.digest is None:
                 raise UsageError(

@@ -49,7 +49,7 @@ def layout_paths(references: Iterable[str]) -> Iterator[Path]:
     """The paths of the references to layouts."""
     for text in references:
         try:
-            reference = parse_reference(text, exists=os.path.exists)
+            reference = parse_reference(text)
         except UsageError:
             continue
         if isinstance(reference, LayoutReference):

@@ -5,7 +5,6 @@ For example, the newer of two media has the CRL that revokes the signer of the o
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -68,7 +67,7 @@ def evidence_of_layouts(targets: Iterable[str], others: Iterable[Evidence] = ())
         left = limits.LAYOUTS_WITH_EVIDENCE
         for text in targets:
             try:
-                path = parse_layout_reference(text, exists=os.path.exists).path
+                path = parse_layout_reference(text).path
                 if path in tried:
                     continue
                 tried.add(path)

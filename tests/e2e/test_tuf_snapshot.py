@@ -167,7 +167,7 @@ def _move_metadata(box: Path, genuine: str, other: str, *, without: str = "") ->
     with open_snapshot(genuine) as opened:
         (referrer,) = opened.graph.referrers(opened.snapshot.descriptor).all()
         document = json.loads(referrer.manifest.raw)
-    reference = parse_reference(other, exists=lambda path: Path(path).exists())
+    reference = parse_reference(other)
     assert isinstance(reference, LayoutReference)
     with open_layout_place(reference) as place:
         document["subject"] = place.subject.to_json()

@@ -73,6 +73,29 @@ def test_an_existing_path_counts_before_a_tag(text: str, disk: list[str], path: 
     assert str(reference) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "path", "tag"),
+    [
+        ("closed/good", "closed/good", None),
+        ("closed/good:v1", "closed/good", "v1"),
+        ("closed.example/good:v1", "closed.example/good", "v1"),
+    ],
+)
+def test_a_path_below_a_folder_without_rights_is_no_name_in_a_registry(text: str, path: str, tag: str | None) -> None:
+    """What may not be looked at is not absent: opening it says why it cannot be read."""
+
+    def closed(name: str) -> bool | None:
+        return None if "/" in name else name.startswith("closed") and ":" not in name
+
+    reference = parse_reference(text, closed)
+    assert isinstance(reference, LayoutReference)
+    assert (reference.path, reference.tag) == (path, tag)
+
+
+def test_a_registry_can_be_named_in_a_current_folder_without_rights() -> None:
+    assert isinstance(parse_reference("closed.example/good:v1", lambda _: None), RegistryReference)
+
+
 def test_the_colon_of_a_drive_does_not_end_a_path() -> None:
     reference = parse_reference(r"C:\gone:v1", on_disk("C"))
     assert isinstance(reference, LayoutReference)
