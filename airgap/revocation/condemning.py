@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from airgap.errors import FormatError, Rejected, Undecided
 from airgap.pki.distinguished_names import same_name
@@ -70,17 +71,32 @@ class RevocationStatement(NamedTuple):
 
 
 class RevocationStatements(NamedTuple):
-    """All statements against a certificate."""
+    """What a piece of evidence, or all of it, says against a certificate."""
 
-    final: tuple[RevocationStatement, ...]
-    """Final revocations."""
-    holds: tuple[RevocationStatement, ...]
-    doubts: tuple[Undecided, ...]
+    revoked: tuple[RevocationStatement, ...] = ()
+    """Final revocations and holds."""
+    doubts: tuple[Undecided, ...] = ()
     """Evidence that may be against it but cannot be read or understood."""
-    misplaced_holds: tuple[tuple[RevocationStatement, Undecided], ...]
-    """Holds in misplaced evidence, and the doubt for each that nothing newer lifts."""
     softened: str = ""
     """Why a statement does not count for this signature and time; empty if there is none."""
+    misplaced_holds: tuple[tuple[RevocationStatement, Undecided], ...] = ()
+    """Holds in misplaced evidence, and the doubt for each that nothing newer lifts."""
+
+    @classmethod
+    def joined(cls, pieces: Iterable[Self]) -> Self:
+        """What several pieces say together."""
+        revoked, doubts, softened, holds = zip(cls(), *pieces, strict=True)
+        return cls(tuple(chain(*revoked)), tuple(chain(*doubts)), max(softened), tuple(chain(*holds)))
+
+    @property
+    def final(self) -> tuple[RevocationStatement, ...]:
+        """Final revocations."""
+        return tuple(item for item in self.revoked if not item.is_hold)
+
+    @property
+    def holds(self) -> tuple[RevocationStatement, ...]:
+        """Holds, which can be lifted."""
+        return tuple(item for item in self.revoked if item.is_hold)
 
     def worst(self) -> RevocationStatement | None:
         """The newest final revocation; file names do not decide."""
@@ -112,31 +128,20 @@ class CondemningEvidence:
 
     def find(self, query: RevocationQuery) -> RevocationStatements:
         """All statements of genuine evidence against the certificate of `query`."""
-        evidence, crls = self._evidence, self._evidence.crls(query.issuer.subject)
-        said = [*_from_crls(query, crls), *_from_ocsp(query, evidence.ocsp(query.certificate.serial), self.makers)]
-        listings = [item for item in said if isinstance(item, RevocationStatement)]
-        unread = [
+        evidence = self._evidence
+        crls = (_of_crl(query, file) for file in evidence.crls(query.issuer.subject))
+        responses = (_of_response(query, file, self.makers) for file in evidence.ocsp(query.certificate.serial))
+        misplaced = [_of_misplaced(query, item, self.makers) for item in evidence.misplaced(query.certificate)]
+        unread = (
             Undecided(
                 "evidence.unread",
                 f"{item.path} {where(item.origin)} cannot be used, and may be about {query.who}: {item.problem}",
                 **query.facts(evidence=item.name, problem=item.problem),
             ).advising(item.remedy)
             for item in self.unread(query)
-        ]
-        misplaced: list[Undecided] = []
-        misplaced_holds: list[tuple[RevocationStatement, Undecided]] = []
-        for item in evidence.misplaced(query.certificate):
-            holds, doubt = _of_misplaced(query, item, self.makers)
-            misplaced_holds += ((hold, doubt) for hold in holds if doubt)
-            misplaced += [doubt] if doubt and not holds else []
-        doubts = [item for item in said if isinstance(item, Undecided)]
-        return RevocationStatements(
-            final=tuple(item for item in listings if not item.is_hold),
-            holds=tuple(item for item in listings if item.is_hold),
-            doubts=(*doubts, *self._from_others(query), *self._damaged.about(query), *unread, *misplaced),
-            misplaced_holds=tuple(misplaced_holds),
-            softened=max((item for item in said if isinstance(item, str)), default=""),
         )
+        others = (*self._from_others(query), *self._damaged.about(query), *unread)
+        return RevocationStatements.joined((*crls, *responses, _doubt(*others), *misplaced))
 
     def _from_others(self, query: RevocationQuery) -> Iterator[Undecided]:
         """What indirect CRLs of other CAs say against it: whether they may, the certificate would have to say."""
@@ -196,31 +201,32 @@ def _urls(query: RevocationQuery, crls: Iterable[CrlFile]) -> Iterator[str]:
     yield from (uri for point in points for uri in point.uris)
 
 
-def _from_crls(query: RevocationQuery, files: Iterable[CrlFile]) -> Iterator[RevocationStatement | Undecided | str]:
-    for file in files:
-        try:
-            crl = file.load()
-        except FormatError as error:
-            yield Undecided(
-                "evidence.unread", f"{file.name} cannot be read: {error}", **query.facts(evidence=file.name)
-            )
-            continue
-        try:
-            crl.verify_made_by(*query.issuers)  # any key of the CA that the chain proves (PKITS 4.5.2)
-        except Undecided as error:
-            # In the trust directory, a CRL of the issuer that does not verify is damaged: it may have listed the
-            # certificate. One that lists it and has another key may be from the CA after it renewed its key.
-            if file.trusted and _may_list(crl, query):
-                yield _unproven(query, file, error)
-            elif file.trusted and any(crl.may_be_from(key) or has_near_key(crl, key) for key in query.issuers):
-                yield about_file(query, file, error)
-            continue
-        try:
-            entries = crl.entries(query.certificate)
-        except Undecided as error:
-            yield about_file(query, file, error)
-            continue
-        yield from _of_entries(query, file, entries)
+def _of_crl(query: RevocationQuery, file: CrlFile) -> RevocationStatements:
+    try:
+        crl = file.load()
+    except FormatError as error:
+        return _doubt(
+            Undecided("evidence.unread", f"{file.name} cannot be read: {error}", **query.facts(evidence=file.name))
+        )
+    try:
+        crl.verify_made_by(*query.issuers)  # any key of the CA that the chain proves (PKITS 4.5.2)
+    except Undecided as error:
+        # In the trust directory, a CRL of the issuer that does not verify is damaged: it may have listed the
+        # certificate. One that lists it and has another key may be from the CA after it renewed its key.
+        if file.trusted and _may_list(crl, query):
+            return _doubt(_unproven(query, file, error))
+        if file.trusted and any(crl.may_be_from(key) or has_near_key(crl, key) for key in query.issuers):
+            return _doubt(about_file(query, file, error))
+        return RevocationStatements()
+    try:
+        entries = crl.entries(query.certificate)
+    except Undecided as error:
+        return _doubt(about_file(query, file, error))
+    return _of_entries(query, file, entries)
+
+
+def _doubt(*errors: Undecided) -> RevocationStatements:
+    return RevocationStatements(doubts=errors)
 
 
 def _unproven(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided) -> Undecided:
@@ -241,74 +247,72 @@ def _may_list(crl: Crl, query: RevocationQuery) -> bool:
         return True
 
 
-def _of_entries(
-    query: RevocationQuery,
-    file: CrlFile,
-    entries: Sequence[RevokedEntry],
-) -> Iterator[RevocationStatement | Undecided | str]:
+def _of_entries(query: RevocationQuery, file: CrlFile, entries: Sequence[RevokedEntry]) -> RevocationStatements:
     counting: list[RevokedEntry] = []
+    doubts: list[Undecided] = []
+    softened = ""
     for entry in entries:
         if entry.doubt:
             text = f"{file.name}: an entry of the CRL for {query.who} {entry.doubt}"
-            yield Undecided("revocation.crl.extension", text, **query.facts_of(file.dated))
+            doubts.append(Undecided("revocation.crl.extension", text, **query.facts_of(file.dated)))
         elif harmless := why_harmless(query, file.facts.this_update, entry.revocation_date, entry.invalidity_date):
-            yield harmless
+            softened = max(softened, harmless)
         else:
             counting.append(entry)
     hold = hold_in_force(counting)
-    for entry in (*(item for item in counting if item.reason not in {HOLD, REMOVED}), *((hold,) if hold else ())):
-        yield RevocationStatement(file=file, dated=file.dated, reason=entry.reason, revoked_at=entry.revocation_date)
+    revoked = [item for item in counting if item.reason not in {HOLD, REMOVED}] + ([hold] if hold else [])
+    return RevocationStatements(
+        tuple(RevocationStatement(file, file.dated, entry.reason, entry.revocation_date) for entry in revoked),
+        tuple(doubts),
+        softened,
+    )
 
 
-def _of_misplaced(
-    query: RevocationQuery, item: MisplacedEvidence, makers: EvidenceMakers
-) -> tuple[Sequence[RevocationStatement], Undecided | None]:
+def _of_misplaced(query: RevocationQuery, item: MisplacedEvidence, makers: EvidenceMakers) -> RevocationStatements:
     """The doubt about misplaced evidence that says something against the certificate; its holds if it says no more.
 
     Backups of evidence hold former states.
     """
     file = item.file
-    said = list(_from_crls(query, [file]) if isinstance(file, CrlFile) else _from_ocsp(query, [file], makers))
-    statements = [one for one in said if isinstance(one, RevocationStatement)]
-    unclear = any(isinstance(one, Undecided) for one in said)
-    if not (statements or unclear):
-        return (), None
-    against = "says something" if statements else "may say something"
+    said = _of_crl(query, file) if isinstance(file, CrlFile) else _of_response(query, file, makers)
+    if not (said.revoked or said.doubts):
+        return RevocationStatements()
+    against = "says something" if said.revoked else "may say something"
     text = f"{item.path} {where(file.origin)} {against} against {query.who}, and is not judged: it {item.problem}"
     facts = query.facts(evidence=file.name, problem=item.problem)
     doubt = Undecided("evidence.unread", text, **facts).advising(item.remedy)
-    is_hold_alone = not unclear and all(one.is_hold for one in statements)
-    return (statements if is_hold_alone else ()), doubt
+    if said.doubts or said.final:
+        return _doubt(doubt)
+    return RevocationStatements(misplaced_holds=tuple((hold, doubt) for hold in said.holds))
 
 
-def _from_ocsp(
-    query: RevocationQuery, files: Iterable[OcspFile], makers: EvidenceMakers
-) -> Iterator[RevocationStatement | Undecided | str]:
-    for file in files:
-        statements = file.response.statements(query.certificate, *query.issuers)
-        if not statements:
+def _of_response(query: RevocationQuery, file: OcspFile, makers: EvidenceMakers) -> RevocationStatements:
+    statements = file.response.statements(query.certificate, *query.issuers)
+    if not statements:
+        return RevocationStatements()
+    try:
+        makers.verify(file.response, query.issuers)
+    except Undecided as error:
+        stated = any(single.status == "revoked" for single in statements)
+        if not file.trusted or not (stated or error.reason == "revocation.ocsp.signature"):
+            return RevocationStatements()
+        tell = _unproven if stated else about_file
+        return _doubt(*(tell(query, file, problem) for problem in damage_of(query, file, error)))
+    revoked: list[RevocationStatement] = []
+    doubts: list[Undecided] = []
+    softened = ""
+    for single in statements:
+        if single.status != "revoked":
             continue
-        try:
-            makers.verify(file.response, query.issuers)
-        except Undecided as error:
-            stated = any(single.status == "revoked" for single in statements)
-            if file.trusted and (stated or error.reason == "revocation.ocsp.signature"):
-                for problem in damage_of(query, file, error):
-                    yield _unproven(query, file, problem) if stated else about_file(query, file, problem)
-            continue
-        for single in statements:
-            if single.status != "revoked":
-                continue
-            if single.doubt or not single.names(query.issuer):
-                doubt = single.doubt or "says 'revoked', and names another key of the issuer, or one that is not known"
-                text = f"{file.name}: the OCSP response about {query.who} {doubt}"
-                yield Undecided("revocation.ocsp.malformed", text, **query.facts_of(file.dated(single)))
-            elif harmless := why_harmless(query, single.this_update, single.revocation_time, single.invalidity_date):
-                yield harmless
-            else:
-                yield RevocationStatement(
-                    file=file, dated=file.dated(single), reason=single.reason, revoked_at=single.revocation_time
-                )
+        if single.doubt or not single.names(query.issuer):
+            doubt = single.doubt or "says 'revoked', and names another key of the issuer, or one that is not known"
+            text = f"{file.name}: the OCSP response about {query.who} {doubt}"
+            doubts.append(Undecided("revocation.ocsp.malformed", text, **query.facts_of(file.dated(single))))
+        elif harmless := why_harmless(query, single.this_update, single.revocation_time, single.invalidity_date):
+            softened = max(softened, harmless)
+        else:
+            revoked.append(RevocationStatement(file, file.dated(single), single.reason, single.revocation_time))
+    return RevocationStatements(tuple(revoked), tuple(doubts), softened)
 
 
 def why_harmless(
