@@ -43,6 +43,8 @@ class AirgapError(Exception):
     """Something could not be done: the root of all errors of this library (exit code 1)."""
 
     exit_code: int = 1
+    reason: str | None = None
+    """The reason code, if it has one."""
 
     def __init__(self, message: str, *, remedy: str = "", **facts: Fact) -> None:
         super().__init__(message)

@@ -42,11 +42,10 @@ class Problem:
     @classmethod
     def of(cls, error: AirgapError, target: str | None = None) -> Self:
         """The problem of an error, with the exit code of its reason code, if it has one. `target` is made safe here."""
-        reason: str | None = getattr(error, "reason", None)
         return cls(
             message=str(error),
-            exit_code=REASONS[reason].exit_code if reason else error.exit_code,
-            reason=reason,
+            exit_code=REASONS[error.reason].exit_code if error.reason else error.exit_code,
+            reason=error.reason,
             target=safe(target) if target is not None else None,
             remedy=error.remedy,
             facts=error.facts,

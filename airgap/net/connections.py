@@ -115,6 +115,7 @@ class _Connection(HTTPConnection):
 
     options: TransportOptions
     """Set by the subclass of an adapter."""
+    _patience: Patience | None = None
 
     def _new_conn(self) -> socket.socket:
         """As that of urllib3, but with one time for all addresses of a host: some have a dozen."""
@@ -161,7 +162,7 @@ class _Connection(HTTPConnection):
         if self.sock is None:
             self.connect()
         view = memoryview(data).cast("B")
-        patience = getattr(self, "_patience", None) or Patience(self.options, "took")
+        patience = self._patience or Patience(self.options, "took")
         while view:
             begun = time.monotonic()
             self.sock.settimeout(patience.next_wait(self.options.read_timeout))

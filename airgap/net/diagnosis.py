@@ -99,5 +99,6 @@ def _causes(error: BaseException) -> list[BaseException]:
         item = queue.pop(0)
         if isinstance(item, BaseException) and item not in found:
             found.append(item)
-            queue += [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
+            reason = item.reason if isinstance(item, urllib3.exceptions.MaxRetryError) else None
+            queue += [item.__cause__, item.__context__, reason, *item.args]
     return found[::-1]

@@ -16,7 +16,7 @@ from airgap.errors import ContentError, NotFoundError
 from airgap.oci.closure import Closure, ClosureWalk
 from airgap.oci.descriptor import INDEX_TYPES, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.documents import LAYOUT_INDEX
+from airgap.oci.documents import LAYOUT_INDEX, LayoutOnDisk
 from airgap.oci.entry_names import listed
 from airgap.oci.manifest_reader import ManifestReader
 from airgap.oci.nodes import LayoutMechanism, Referrer, Referrers, Root
@@ -65,14 +65,15 @@ class Graph:
     @property
     def full_index(self) -> str | None:
         """A file beside `index.json` in which some tool lists more than it does; it is not read."""
-        return getattr(self._store, "full_index", None)  # only layouts on disk have it
+        return self._store.full_index if isinstance(self._store, LayoutOnDisk) else None
 
     @cached_property
     def _docker(self) -> DockerNames | None:
         """What `docker load` reads instead of `index.json`; None where there is nothing of it."""
-        look = getattr(self._store, "beside", None)  # only layouts on disk have it
+        if not isinstance(self._store, LayoutOnDisk):
+            return None
         try:
-            documents: Mapping[str, bytes] | ContentProblem = look() if look else {}
+            documents: Mapping[str, bytes] | ContentProblem = self._store.beside()
         except ContentError as error:
             documents = ContentProblem.of(error, None, LAYOUT_INDEX)
         if not documents:

@@ -11,7 +11,7 @@ import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from airgap import limits
 from airgap.errors import ContentError
@@ -36,6 +36,14 @@ class Store(Protocol):
 
     def open(self, digest: Digest) -> io.RawIOBase:
         """The bytes of the blob, not verified; close the file. Raises ContentError (`content.missing`, ...)."""
+
+
+@runtime_checkable
+class OnMedium(Protocol):
+    """A store whose blobs are files, the names of which a medium may have changed."""
+
+    def renamed(self, digest: Digest) -> str | None:
+        """The name that a medium may have given to a missing blob."""
 
 
 def read_verified(store: Store, descriptor: Descriptor, limit: int = limits.MANIFEST_BYTES) -> bytes:
@@ -102,8 +110,7 @@ def check_descriptor(store: Store, descriptor: Descriptor) -> bool:
 def missing(store: Store, digest: Digest) -> ContentError:
     """The error for a blob that `store` does not hold."""
     message = f"{digest} is not in {store.name}"
-    look = getattr(store, "renamed", None)  # only layouts on disk have it
-    name = look(digest) if look else None
+    name = store.renamed(digest) if isinstance(store, OnMedium) else None
     if name is None:
         return ContentError("content.missing", message, digest=str(digest))
     from airgap.near_names import CARRY_NAMES  # seldom needed
@@ -130,16 +137,19 @@ def reading(digest: Digest) -> Iterator[None]:
         raise unreadable(digest, f"cannot be read: {error.strerror or type(error).__name__}") from None
 
 
-_local = threading.local()
+class _Buffer(threading.local):
+    """One for each thread: allocating one for each blob costs more than hashing a small blob."""
+
+    def __init__(self) -> None:
+        self.view = memoryview(bytearray(limits.CHUNK_BYTES))
+
+
+_buffer: Final = _Buffer()
 
 
 def buffer() -> memoryview:
     """The read buffer of this thread; the next caller overwrites it."""
-    # One buffer for each thread: allocating one for each blob costs more than hashing a small blob.
-    if not hasattr(_local, "view"):
-        _local.view = memoryview(bytearray(limits.CHUNK_BYTES))
-    view: memoryview = _local.view
-    return view
+    return _buffer.view
 
 
 def _read_all(blob: io.RawIOBase, expected: int) -> bytes:

@@ -33,7 +33,7 @@ class ErrorReport(Report):
             "exit_code": self.exit_code,
             "error": {
                 "message": str(self.error),
-                "reason": getattr(self.error, "reason", None),
+                "reason": self.error.reason,
                 "remedy": self.error.remedy,
             },
         }

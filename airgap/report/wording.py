@@ -40,7 +40,7 @@ def error_document(error: AirgapError) -> dict[str, Any]:
     """The error that ended a command, for its own document."""
     return {
         "message": str(error),
-        "reason": getattr(error, "reason", None),
+        "reason": error.reason,
         "remedy": error.remedy,
         "facts": dict(error.facts),
     }

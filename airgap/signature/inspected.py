@@ -78,6 +78,6 @@ def inspect_envelope(descriptor: Descriptor, mechanism: str, media_type: str, ra
     )
 
 
-def obstacle(error: Exception) -> Obstacle:
+def obstacle(error: AirgapError | OSError) -> Obstacle:
     """The obstacle of an error."""
-    return Obstacle(reason=getattr(error, "reason", None), message=safe(error))
+    return Obstacle(reason=error.reason if isinstance(error, AirgapError) else None, message=safe(error))

@@ -24,7 +24,6 @@ from airgap.oci.open import open_layout
 from airgap.oci.sections import SharedFile
 from airgap.oci.tar import Member, members
 from airgap.oci.tar_header import BLOCK
-from airgap.text import safe
 from airgap.transfer.checked_bytes import check_bytes, writing
 from airgap.transfer.endpoint import Entry, NamingResult
 from airgap.transfer.index_writer import merged
@@ -78,7 +77,7 @@ def add_to_tar(
             index, named = merged(parts.content, listed, drop=old, source=source)
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             with complete_or_absent(target, mode=mode) as out:
-                _write(out, shared, parts, index, added)
+                _write(out, shared, parts, index, added, source)
                 file.close()  # Windows cannot rename over an open file
     return named
 
@@ -107,12 +106,17 @@ def _examine(shared: SharedFile, source: str) -> _TarParts:
 
 
 def _write(
-    out: BinaryIO, shared: SharedFile, parts: _TarParts, index: bytes, blobs: Sequence[tuple[Descriptor, bytes]]
+    out: BinaryIO,
+    shared: SharedFile,
+    parts: _TarParts,
+    index: bytes,
+    blobs: Sequence[tuple[Descriptor, bytes]],
+    source: str,
 ) -> None:
     prefix = parts.name.removesuffix(LAYOUT_INDEX)
-    _copy(out, shared, 0, parts.start)
+    _copy(out, shared, 0, parts.start, source)
     _put(out, parts.name, index)
-    _copy(out, shared, parts.stop, parts.end)
+    _copy(out, shared, parts.stop, parts.end, source)
     for name, raw in _new(parts, blobs):
         _put(out, f"{prefix}{name}", raw)
     out.write(bytes(2 * BLOCK))
@@ -136,10 +140,10 @@ def _put(out: BinaryIO, name: str, raw: bytes) -> None:
     out.write(bytes(-len(raw) % BLOCK))
 
 
-def _copy(out: BinaryIO, shared: SharedFile, start: int, stop: int) -> None:
+def _copy(out: BinaryIO, shared: SharedFile, start: int, stop: int, source: str) -> None:
     while start < stop:
         chunk = shared.read(start, min(limits.CHUNK_BYTES, stop - start))
         if not chunk:
-            raise malformed(f"{safe(getattr(out, 'name', 'the tar'))}: the tar became shorter while it was read")
+            raise malformed(f"{source}: the tar became shorter while it was read")
         out.write(chunk)
         start += len(chunk)
