@@ -72,7 +72,7 @@ class ContentChecker:
             for reached in _unparsed(closure, mode):
                 descriptor = reached.descriptor
                 with suppress(ContentError):  # check() finds it again and reports where it is
-                    if descriptor.digest not in sizes and check_descriptor(self._store, descriptor):
+                    if descriptor.digest not in sizes and check_descriptor(self._store, descriptor) is None:
                         sizes[descriptor.digest] = descriptor.size
         if sum(sizes.values()) > _INLINE_BYTES:
             self._submit(self._pool(), sizes)
@@ -86,7 +86,7 @@ class ContentChecker:
         for reached in _unparsed(closure, mode):
             descriptor = reached.descriptor
             try:
-                if check_descriptor(self._store, descriptor):
+                if check_descriptor(self._store, descriptor) is None:
                     to_hash.append(reached)
                 else:
                     good[descriptor.digest] = descriptor.size

@@ -62,8 +62,8 @@ def read_verified(store: Store, descriptor: Descriptor, limit: int = limits.MANI
             expected_size=descriptor.size,
             limit=limit,
         )
-    if not check_descriptor(store, descriptor):
-        return descriptor.data or b""
+    if (embedded := check_descriptor(store, descriptor)) is not None:
+        return embedded
     with reading(digest), store.open(digest) as blob:
         content = _read_all(blob, descriptor.size)
     if len(content) != descriptor.size:
@@ -87,10 +87,10 @@ def hash_bytes(store: Store, digest: Digest) -> int:
     return total
 
 
-def check_descriptor(store: Store, descriptor: Descriptor) -> bool:
+def check_descriptor(store: Store, descriptor: Descriptor) -> bytes | None:
     """Checks a descriptor without reading the blob: embedded data, presence and size.
 
-    Returns whether the blob is in the store; False means that verified embedded data replaces it. Raises
+    Returns the verified embedded data where it replaces the blob; None if the blob is in the store. Raises
     ContentError.
     """
     digest = descriptor.digest
@@ -100,11 +100,11 @@ def check_descriptor(store: Store, descriptor: Descriptor) -> bool:
     found = store.size(digest)
     if found is None:
         if descriptor.data is not None:
-            return False
+            return descriptor.data
         raise missing(store, digest)
     if found != descriptor.size:
         raise size_error(descriptor, found)
-    return True
+    return None
 
 
 def missing(store: Store, digest: Digest) -> ContentError:

@@ -155,8 +155,7 @@ def check_policies(chain: Sequence[Certificate]) -> None:
         if last or not certificate.self_issued:
             explicit, inhibit_any = max(explicit - 1, 0), max(inhibit_any - 1, 0)
         required, inhibited = _skips(certificate)
-        # RFC 5280, 6.1.5 (b): on the last certificate only a zero has an effect
-        if required is not None and (required == 0 or not last):
+        if required is not None:
             explicit = min(explicit, required)
         if inhibited is not None:
             inhibit_any = min(inhibit_any, inhibited)

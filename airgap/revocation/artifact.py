@@ -434,7 +434,7 @@ class _Gathered:
     def _take(self, item: Descriptor, *, leftover: bool) -> None:
         if (item.digest, item.size) in self.pieces:
             return  # the evidence artifacts of several images share most of their layers
-        self._keep(item, partial(_read, self._store, item), leftover=leftover)
+        self._keep(item, partial(read_piece, self._store, item), leftover=leftover)
 
     def _keep(self, item: Descriptor, read: Callable[[], bytes], *, leftover: bool) -> None:
         title = item.annotations.get(TITLE, "")
@@ -512,7 +512,8 @@ def _is_whole(piece: EvidenceFile) -> bool:
     return True
 
 
-def _read(store: Store, layer: Descriptor) -> bytes:
+def read_piece(store: Store, layer: Descriptor) -> bytes:
+    """One file of evidence in a layer. Raises FormatError."""
     try:
         return read_verified(store, layer, limits.CRL_FILE_BYTES)
     except ContentError as error:

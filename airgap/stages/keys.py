@@ -168,6 +168,7 @@ def generate_key(
         files.append((store_path, made.root, 0o644))
     if there := next((path for path, _, _ in files if os.path.lexists(path)), None):
         raise UsageError(f"{safe(there)} exists already", remedy="Take another name, or remove the file.")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     _write_all(files)
     save_signing_keys(folders.own, keys)
     leaf, root = read_chain(certificate_path)
@@ -189,7 +190,7 @@ def _write_all(files: list[tuple[Path, bytes, int]]) -> None:
     written: list[Path] = []
     try:
         for path, data, mode in files:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if mode == 0o600 else 0o755)  # noqa: PLR2004
+            path.parent.mkdir(parents=True, exist_ok=True)
             write_file(path, data, mode=mode)
             written.append(path)
     except BaseException:

@@ -44,18 +44,17 @@ class PlannedStore:
     def __init__(self, plan: CopyPlan, entries: Sequence[Entry]) -> None:
         """Reads the small blobs from their sources. Raises AirgapError where a source cannot be reached."""
         self._index: Final = parse_layout_index(index_document(entries))
-        self._sizes: Final = {node.descriptor.digest: node.descriptor.size for node in plan.nodes.values()}
+        self._nodes: Final = {node.descriptor.digest: node for node in plan.nodes.values()}
         self._held: Final[dict[Digest, bytes]] = {}
         self._wrong: Final[dict[Digest, ContentError]] = {}
         self._bytes = 0
-        blobs = {node.descriptor.digest: node for node in plan.nodes.values() if node.manifest is None}
         for node in plan.nodes.values():
             if node.manifest is not None:
                 self._held[node.descriptor.digest] = node.manifest.raw
         for wanted in _read_by_judgements(plan):
             known = wanted.digest in self._held or wanted.digest in self._wrong
-            if wanted.digest in blobs and not known and wanted.size <= limits.CRL_FILE_BYTES:
-                self._hold(blobs[wanted.digest])
+            if wanted.digest in self._nodes and not known and wanted.size <= limits.CRL_FILE_BYTES:
+                self._hold(self._nodes[wanted.digest])
 
     def _hold(self, node: Node) -> None:
         self._bytes += node.descriptor.size
@@ -78,7 +77,8 @@ class PlannedStore:
 
     def size(self, digest: Digest) -> int | None:
         """See `Store`: also of blobs that are not held."""
-        return self._sizes.get(digest)
+        node = self._nodes.get(digest)
+        return node.descriptor.size if node else None
 
     def open(self, digest: Digest) -> io.RawIOBase:
         """See `Store`."""
@@ -86,7 +86,7 @@ class PlannedStore:
             return MemoryFile(self._held[digest])
         if digest in self._wrong:
             raise self._wrong[digest].with_traceback(None)
-        reason = "content.unreadable" if digest in self._sizes else "content.missing"
+        reason = "content.unreadable" if digest in self._nodes else "content.missing"
         raise ContentError(reason, f"{digest} is not read before it is copied", digest=str(digest))
 
 

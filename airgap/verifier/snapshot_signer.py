@@ -12,15 +12,15 @@ from functools import partial
 from types import MappingProxyType
 
 from airgap import limits
-from airgap.errors import AirgapError, FormatError, Rejected
+from airgap.errors import Rejected
 from airgap.moment import Moment
 from airgap.oci.content import ContentReport
-from airgap.oci.descriptor import Descriptor
 from airgap.oci.graph import Graph
 from airgap.oci.nodes import reported_elsewhere
-from airgap.oci.store import Store, read_verified
+from airgap.oci.store import Store
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
+from airgap.revocation.artifact import read_piece
 from airgap.revocation.evidence_files import Evidence, EvidenceFile
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.pool import EvidencePool
@@ -79,7 +79,7 @@ def snapshot_evidence(store: Store, snapshot: Snapshot) -> EvidencePool:
     return EvidencePool(
         [
             EvidenceFile(
-                file.path.rpartition("/")[2], "snapshot", partial(_read_piece, store, snapshot.layers[file.path])
+                file.path.rpartition("/")[2], "snapshot", partial(read_piece, store, snapshot.layers[file.path])
             )
             for file in snapshot.files
             if file.part in {Part.CRL, Part.OCSP}
@@ -176,10 +176,3 @@ def _pinned_chain(candidate: Candidate, pin: Pin) -> tuple[Certificate, ...]:
         return ()  # the engine says what is wrong with it
     fingerprints = [certificate.fingerprint for certificate in chain]
     return tuple(chain[-1:]) if fingerprints == [pin.fingerprint, *(pin.issuers or ())] else ()
-
-
-def _read_piece(store: Store, layer: Descriptor) -> bytes:
-    try:
-        return read_verified(store, layer, layer.size)
-    except AirgapError as error:
-        raise FormatError(str(error)) from None

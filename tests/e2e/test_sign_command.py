@@ -672,6 +672,7 @@ class TestKey:
     @pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
     def test_a_generated_key_is_for_its_owner_alone(self, tmp_path: Path) -> None:
         assert self.key("generate", "demo", folder=tmp_path).code == 0
+        assert (tmp_path / "localkeys").stat().st_mode & 0o777 == 0o700
         assert (tmp_path / "localkeys" / "demo.key").stat().st_mode & 0o777 == 0o600
         assert (tmp_path / "signingkeys.json").stat().st_mode & 0o777 == 0o600
 

@@ -33,7 +33,7 @@ Build = Callable[[LayoutBuilder], Store]
 
 def hash_blob(store: Store, descriptor: Descriptor) -> None:
     """What airgap.oci.content does with large blobs."""
-    if check_descriptor(store, descriptor):
+    if check_descriptor(store, descriptor) is None:
         hash_bytes(store, descriptor.digest)
 
 

@@ -161,6 +161,16 @@ def test_ts_29_a_timestamp_is_compared_with_neither_the_claimed_signing_time_nor
     assert any("a clock is wrong" in warning for warning in outcome.warnings) == warned
 
 
+@pytest.mark.parametrize(("hash_name", "warned"), [("sha256", False), ("sha512", True)])
+def test_an_imprint_of_another_hash_than_the_keys_is_reported(tmp_path: Path, hash_name: str, warned: bool) -> None:
+    """D30: accepted."""
+    scene = Scene()
+    scene.timestamp(imprint_hash=hash_name)
+    outcome = _judged(tmp_path, scene)
+    assert outcome.verdict is Verdict.PASS
+    assert any("imprint, the signature over sha256" in warning for warning in outcome.warnings) == warned
+
+
 @pytest.mark.parametrize(("inside", "count"), [(asn1.sequence(asn1.integer(1)), 1), (None, 0)])
 def test_evidence_in_a_timestamp_token_that_cannot_be_used_is_reported(
     tmp_path: Path, inside: bytes | None, count: int

@@ -450,6 +450,15 @@ def test_attributes_that_are_not_critical_need_not_be_processed() -> None:
     assert judge(protected, Behaviour(process=False)).verdict is Verdict.PASS
 
 
+@pytest.mark.parametrize(("label", "value"), [("com.example.note", ["a"]), ("com.example.note", b"a"), (-70000, 7)])
+def test_a_plugin_gets_no_attribute_that_json_cannot_say(label: str | int, value: Any) -> None:
+    """VERIFY-21: one that is not critical is left out."""
+    shelf = Shelf(Behaviour())
+    protected: dict[Any, Any] = {**demanding(), label: value}
+    assert judge(protected, media_type=envelopes.COSE, shelf=shelf).verdict is Verdict.PASS
+    assert shelf.requests[-1]["signature"]["criticalAttributes"]["extendedAttributes"] == {}
+
+
 @pytest.mark.parametrize("value", [["a"], {"a": "b"}], ids=["list", "object"])
 def test_refuses_a_critical_attribute_that_is_not_a_primitive(value: Any) -> None:
     """PLUGIN-28."""
