@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from airgap.files import glance_into
+from airgap.problem import Problem
 from airgap.text import safe
 
 CARRY_NAMES: Final = (
@@ -47,17 +48,18 @@ def near_file(path: Path, *, folders: bool = False) -> Path | None:
     return next((file for file in found if ending.startswith(_CUT.sub("", file.suffix).casefold())), None)
 
 
-def near_layout(reference: str) -> tuple[str, str]:
-    """What may be the missing layout under a changed name: the end of a sentence, and the remedy.
+def near_layout(reference: str) -> Problem:
+    """What may be the missing layout under a changed name: its message ends a sentence.
 
-    `reference`: a path, with or without a tag or digest. Both texts are empty where nothing similar is found.
+    `reference`: a path, with or without a tag or digest. Its texts are empty where nothing similar is found.
     """
     paths = (reference, reference.rpartition(":")[0], reference.partition("@")[0])
     near = next((found for path in paths if path and (found := near_file(Path(path), folders=True))), None)
     if near is None:
-        return "", ""
+        return Problem(message="")
     named = safe(shlex.quote(str(near)))
-    return f"; there is {safe(near.name)!r}", f"If that is what is meant, name it as it is called here: {named}"
+    remedy = f"If that is what is meant, name it as it is called here: {named}"
+    return Problem(message=f"; there is {safe(near.name)!r}", remedy=remedy)
 
 
 class Shortened:

@@ -37,9 +37,9 @@ def open_layout(path: str | os.PathLike[str]) -> Layout:
     except (FileNotFoundError, NotADirectoryError, ValueError):
         from airgap.near_names import near_layout  # seldom needed
 
-        near, remedy = near_layout(place)
-        message = f"there is no file or directory {safe(place)}{near}"
-        raise NotFoundError(message, remedy=remedy, path=safe(place)) from None
+        near = near_layout(place)
+        message = f"there is no file or directory {safe(place)}{near.message}"
+        raise NotFoundError(message, remedy=near.remedy, path=safe(place)) from None
     except OSError as error:
         raise denied(place, error) from None
     raise malformed(f"{safe(place)} is {kind_of(mode)}, not a layout", remedy=_other_remedy(mode))

@@ -182,10 +182,11 @@ def parse_layout_reference(text: str, exists: Exists = on_disk) -> LayoutReferen
     if reference is None:
         from airgap.near_names import near_layout  # seldom needed
 
-        near, remedy = near_layout(text)
+        near = near_layout(text)
         raise UsageError(
-            f"{safe(text)} is no file or folder here{near or '; as a name in a registry it would need the network'}",
-            remedy=remedy or "Check the path. What is in a registry is copied into a layout first: airgap copy.",
+            f"{safe(text)} is no file or folder here"
+            f"{near.message or '; as a name in a registry it would need the network'}",
+            remedy=near.remedy or "Check the path. What is in a registry is copied into a layout first: airgap copy.",
         )
     return reference
 

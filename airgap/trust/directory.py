@@ -162,11 +162,11 @@ class TrustDirectory:
         if isinstance(where, TrustDirectory):
             return where
         location = where if isinstance(where, Location) else Location(path=where, origin="--trust")
-        message, remedy = no_directory(location.path)
+        why = no_directory(location.path)
         absent = TrustMaterialError(
             "policy.missing",
-            f"{message} ({location.origin})",
-            remedy=remedy,
+            f"{why.message} ({location.origin})",
+            remedy=why.remedy,
             path=safe(location.path),
             origin=location.origin,
         )

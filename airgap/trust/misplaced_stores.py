@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from airgap import limits
 from airgap.files import glance_into
+from airgap.problem import Problem
 from airgap.text import safe
 from airgap.trust.store_types import StoreType
 
@@ -20,8 +21,8 @@ _DEPTH: Final = 6
 _CERTIFICATES: Final = (".pem", ".crt", ".cer", ".der")
 
 
-def near_store(root: Path, ref: StoreRef) -> tuple[str, str]:
-    """What exists instead of a missing store, and the remedy; both empty if there is nothing."""
+def near_store(root: Path, ref: StoreRef) -> Problem:
+    """What exists instead of a missing store: its message ends a sentence. Empty texts if there is nothing."""
     folder = ref.folder(root)
     missing = folder
     while not missing.parent.is_dir() and missing.parent not in {missing, root}:
@@ -30,52 +31,55 @@ def near_store(root: Path, ref: StoreRef) -> tuple[str, str]:
     if twin := next((name for name in names if _spelling(name) == _spelling(missing.name)), None):
         case = ": upper and lower case count" if twin.casefold() == missing.name.casefold() else ""
         policy = f", or write {ref.type}:{safe(twin)} in the policy's trustStores" if missing == folder else ""
-        return (
-            f"; there is a folder {safe(twin)!r} in {safe(missing.parent)}, which must be called {missing.name!r}",
-            f"Rename the folder to {missing.name}{policy}{case}.",
+        return Problem(
+            message=f"; there is a folder {safe(twin)!r} in {safe(missing.parent)}, which must be called "
+            f"{missing.name!r}",
+            remedy=f"Rename the folder to {missing.name}{policy}{case}.",
         )
     lower = missing.parent / folder.relative_to(missing) if missing != folder else missing
     if lower.is_dir():
         inner = lower.relative_to(missing.parent).parts[0]
-        return (
-            f"; {safe(lower)} must be in a folder {missing.name!r}",
-            f"Make the folder {missing.name} in {safe(missing.parent)}, and move {safe(inner)} into it.",
+        return Problem(
+            message=f"; {safe(lower)} must be in a folder {missing.name!r}",
+            remedy=f"Make the folder {missing.name} in {safe(missing.parent)}, and move {safe(inner)} into it.",
         )
     if missing.is_symlink():
-        return (
-            f"; {safe(missing)} is a symbolic link that leads nowhere",
-            "Put the folder itself in the place of the link, or bring back what it leads to.",
+        return Problem(
+            message=f"; {safe(missing)} is a symbolic link that leads nowhere",
+            remedy="Put the folder itself in the place of the link, or bring back what it leads to.",
         )
     if missing.exists() and not missing.is_dir():
-        return f"; {safe(missing)} is a file, not a folder", "Put the folder in the place of the file."
+        return Problem(
+            message=f"; {safe(missing)} is a file, not a folder", remedy="Put the folder in the place of the file."
+        )
     hints = (_elsewhere, _outside_of_every_store, _of_another_type, _loose, _others)
-    return next((hint for find in hints if (hint := find(root, ref))), ("", ""))
+    return next((hint for find in hints if (hint := find(root, ref))), Problem(message=""))
 
 
-def _elsewhere(root: Path, ref: StoreRef) -> tuple[str, str] | None:
+def _elsewhere(root: Path, ref: StoreRef) -> Problem | None:
     """A folder of the store's name in another place, but not where stores of another type are."""
     called = _folders_called(root, ref.name)
     found = [path for path in called if _type_of(path) == ref.type] or [path for path in called if not _type_of(path)]
     if not found:
         return None
     right = ref.folder(root).relative_to(root).as_posix()
-    return (
-        f"; there is a folder {_shown(found)}, which is another place than {right}",
-        f"Move {safe(found[0])} to {right} in the trust directory.",
+    return Problem(
+        message=f"; there is a folder {_shown(found)}, which is another place than {right}",
+        remedy=f"Move {safe(found[0])} to {right} in the trust directory.",
     )
 
 
-def _outside_of_every_store(root: Path, ref: StoreRef) -> tuple[str, str] | None:
+def _outside_of_every_store(root: Path, ref: StoreRef) -> Problem | None:
     folder = ref.folder(root).parent
     if not (files := _list(folder)[1]):
         return None
-    return (
-        f"; {safe(files[0])!r} is outside of every store, which is a folder, in {safe(folder)}",
-        f"Make a folder {ref.name} there, and move the file into it.",
+    return Problem(
+        message=f"; {safe(files[0])!r} is outside of every store, which is a folder, in {safe(folder)}",
+        remedy=f"Make a folder {ref.name} there, and move the file into it.",
     )
 
 
-def _of_another_type(root: Path, ref: StoreRef) -> tuple[str, str] | None:
+def _of_another_type(root: Path, ref: StoreRef) -> Problem | None:
     if not (found := _folders_called(root, ref.name)):
         return None
     right, other = ref.folder(root).relative_to(root).as_posix(), _type_of(found[0])
@@ -87,25 +91,25 @@ def _of_another_type(root: Path, ref: StoreRef) -> tuple[str, str] | None:
         f"If these certificates are to be trusted as those of {ref.type} stores are, copy them to {right}; else name "
         f"{other}:{ref.name} in the policy's trustStores."
     )
-    return text, remedy
+    return Problem(message=text, remedy=remedy)
 
 
-def _loose(root: Path, ref: StoreRef) -> tuple[str, str] | None:
+def _loose(root: Path, ref: StoreRef) -> Problem | None:
     if not (files := _list(root)[1]):
         return None
     right = ref.folder(root).relative_to(root).as_posix()
-    return (
-        f"; {safe(files[0])!r} is outside of every store, in the trust directory itself",
-        f"If it is what is meant, make the folder {right} in the trust directory, and move the file into it.",
+    return Problem(
+        message=f"; {safe(files[0])!r} is outside of every store, in the trust directory itself",
+        remedy=f"If it is what is meant, make the folder {right} in the trust directory, and move the file into it.",
     )
 
 
-def _others(root: Path, ref: StoreRef) -> tuple[str, str] | None:
+def _others(root: Path, ref: StoreRef) -> Problem | None:
     if not (names := _list(ref.folder(root).parent)[0]):
         return None
-    return (
-        f"; the stores of this type are: {_shown(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''}",
-        f"Name one of them in the policy's trustStores, or make the store: {add_command(ref)}.",
+    return Problem(
+        message=f"; the stores of this type are: {_shown(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''}",
+        remedy=f"Name one of them in the policy's trustStores, or make the store: {add_command(ref)}.",
     )
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from airgap import limits
 from airgap.errors import Fact, FormatError, TrustMaterialError
 from airgap.files import glance_into, read_regular
+from airgap.problem import Problem
 from airgap.text import safe
 
 OCI_POLICY_FILES: Final = ("trustpolicy.oci.json", "trustpolicy.json")
@@ -32,24 +33,24 @@ def policy_missing(folder: Path, names: tuple[str, ...], *, remedy: str, **facts
     `names` is OCI_POLICY_FILES or BLOB_POLICY_FILES; `remedy` is used if no similar file is found.
     """
     meant = _near(folder)
-    here = next(((text, own) for text, own in _endings(folder, names, meant)), ("", remedy))
+    here = next(_hints(folder, names, meant), Problem(message="", remedy=remedy))
     return TrustMaterialError(
         "policy.missing",
-        f"the trust directory {safe(folder)} holds no {names[0]}{here[0]}",
-        remedy=here[1],
+        f"the trust directory {safe(folder)} holds no {names[0]}{here.message}",
+        remedy=here.remedy,
         path=safe(folder),
         **facts,
     )
 
 
-def no_directory(folder: Path) -> tuple[str, str]:
-    """The message and the remedy if `folder` is no directory."""
+def no_directory(folder: Path) -> Problem:
+    """The problem if `folder` is no directory."""
     if _is_file(folder):
-        return (
-            f"{safe(folder)} is a file, not a trust directory",
-            f"Name the folder that holds it: --trust {safe(folder.parent)}.",
-        )
-    return f"there is no trust directory at {safe(folder)}", _not_replaced(str(folder)) or _CREATE
+        remedy = f"Name the folder that holds it: --trust {safe(folder.parent)}."
+        return Problem(message=f"{safe(folder)} is a file, not a trust directory", remedy=remedy)
+    return Problem(
+        message=f"there is no trust directory at {safe(folder)}", remedy=_not_replaced(str(folder)) or _CREATE
+    )
 
 
 def _not_replaced(name: str) -> str:
@@ -67,8 +68,8 @@ _CREATE: Final = (
 )
 
 
-def _endings(folder: Path, names: tuple[str, ...], meant: list[str]) -> Iterator[tuple[str, str]]:
-    """Ends of the sentence with their remedies, the likeliest first."""
+def _hints(folder: Path, names: tuple[str, ...], meant: list[str]) -> Iterator[Problem]:
+    """Ends of the sentence, the likeliest first."""
     own = [name for name in meant if name not in _ALL]
     if own:
         listed = ", ".join(repr(safe(name, limit=64)) for name in own[:_SHOWN])
@@ -76,15 +77,15 @@ def _endings(folder: Path, names: tuple[str, ...], meant: list[str]) -> Iterator
             remedy = f"A trust policy is JSON: write it as JSON, and call the file {names[0]}."
         else:
             remedy = f"If it is the trust policy, rename it to {names[0]}."
-        yield f"; there is {listed}: is it meant? Its name must be {names[0]}", remedy
+        yield Problem(message=f"; there is {listed}: is it meant? Its name must be {names[0]}", remedy=remedy)
     place = _elsewhere(folder, names)
     if place is not None:
-        yield f"; {safe(place)} holds one", f"If that is meant, name it: --trust {safe(place)}."
+        yield Problem(message=f"; {safe(place)} holds one", remedy=f"If that is meant, name it: --trust {safe(place)}.")
     other = next((name for name in meant if name in _ALL), None)
     if other is not None:
-        yield (
-            f"; there is {other}, {_OTHER_USE[names]}, which is not the same",
-            f"Put a {names[0]} beside it, or use the command that the other one is for.",
+        yield Problem(
+            message=f"; there is {other}, {_OTHER_USE[names]}, which is not the same",
+            remedy=f"Put a {names[0]} beside it, or use the command that the other one is for.",
         )
 
 

@@ -283,7 +283,7 @@ def _responses(directory: TrustDirectory, known: Sequence[Certificate], at: date
     issuers = _Issuers(known)
     problems = {file: _unproven(file, issuers) for file in files}
     refusals = {file: _refusal(file, issuers, judge) for file in files}
-    may_replace = [file.response for file in files if not problems[file][0] and not refusals[file][0]]
+    may_replace = [file.response for file in files if not (problems[file] or refusals[file])]
     newest = _newest(may_replace, issuers, at)
     pieces: list[PieceStatus] = []
     for file in files:
@@ -298,24 +298,20 @@ def _responses(directory: TrustDirectory, known: Sequence[Certificate], at: date
             newest.get(issuers.about(item), response.age_of(item)) > response.age_of(item)
             for item in response.responses
         )
-        problem, remedy = problems[file]
-        if problem:
-            state = PieceState.UNUSABLE
-        elif replaced:
+        problem = problems[file]
+        if replaced and not problem:
             state = PieceState.SUPERSEDED
-        elif unanswered := next(filter(None, map(_no_answer, response.responses)), None):
-            state, (problem, remedy) = PieceState.UNUSABLE, unanswered
-        elif refusals[file][0]:
-            state, (problem, remedy) = PieceState.UNUSABLE, refusals[file]
+        elif problem := problem or next(filter(None, map(_no_answer, response.responses)), None) or refusals[file]:
+            state = PieceState.UNUSABLE
         elif state is PieceState.STALE:
-            remedy = _renewal("ocsp", use_by)
+            problem = Problem(message="", remedy=_renewal("ocsp", use_by))
         pieces.append(
             PieceStatus(
                 file=f"{OCSP}/{file.name}",
                 kind="ocsp",
                 state=state,
-                problem=problem,
-                remedy=remedy,
+                problem=problem.message if problem else "",
+                remedy=problem.remedy if problem else "",
                 about=f"serial {first.serial:x}: {first.status}",
                 this_update=first.this_update,
                 next_update=first.next_update,
@@ -360,8 +356,8 @@ def _newest(
     return newest
 
 
-def _refusal(file: OcspFile, issuers: _Issuers, judge: RevocationJudge) -> tuple[str, str]:
-    """Why a response that says "good" clears no certificate, and the remedy; empty where it may clear one."""
+def _refusal(file: OcspFile, issuers: _Issuers, judge: RevocationJudge) -> Problem | None:
+    """Why a response that says "good" clears no certificate; None where it may clear one."""
     good = [single for single in file.response.responses if single.status == "good"]
     for single, issuer in [(said, item) for said in good for item in issuers.of(said)]:
         try:
@@ -369,8 +365,8 @@ def _refusal(file: OcspFile, issuers: _Issuers, judge: RevocationJudge) -> tuple
             if responder.delegated:
                 judge.refuse_condemned((responder.certificate, issuer), kind="signing", signed_at=None)
         except (Undecided, Rejected) as error:
-            return f"it clears no certificate: {error}", error.remedy
-    return "", ""
+            return Problem(message=f"it clears no certificate: {error}", remedy=error.remedy)
+    return None
 
 
 def _renewal(kind: EvidenceKind, use_by: datetime | None) -> str:
@@ -378,24 +374,25 @@ def _renewal(kind: EvidenceKind, use_by: datetime | None) -> str:
     return "" if use_by else by_age(kind, *CHAIN_KINDS)
 
 
-def _no_answer(single: SingleResponse) -> tuple[str, str] | None:
-    """Why what a response says about one certificate is no answer, and the remedy; None where it is one."""
+def _no_answer(single: SingleResponse) -> Problem | None:
+    """Why what a response says about one certificate is no answer; None where it is one."""
     if single.doubt:
-        return f"it {single.doubt}", MADE_SO
+        return Problem(message=f"it {single.doubt}", remedy=MADE_SO)
     if single.status == "unknown":
-        return "the responder does not know this certificate", REASONS["revocation.ocsp.unknown"].remedy
+        remedy = REASONS["revocation.ocsp.unknown"].remedy
+        return Problem(message="the responder does not know this certificate", remedy=remedy)
     return None
 
 
-def _unproven(file: OcspFile, known: _Issuers) -> tuple[str, str]:
-    """Why the responder is not authorized, and the remedy; empty if it is, or if its issuer is not available."""
+def _unproven(file: OcspFile, known: _Issuers) -> Problem | None:
+    """Why the responder is not authorized; None if it is, or if its issuer is not available."""
     issuers = dict.fromkeys(item for single in file.response.responses for item in known.of(single))
     try:
         for issuer in issuers:
             file.response.verify_made_for(issuer)
     except Undecided as error:
-        return str(error), error.remedy
-    return _DAMAGED if not issuers and is_damaged(file, known.known) else "", ""
+        return Problem.of(error)
+    return Problem(message=_DAMAGED) if not issuers and is_damaged(file, known.known) else None
 
 
 _DAMAGED: Final = "it is damaged, or from another CA of the same name"

@@ -172,11 +172,11 @@ def _list(root: Path, ref: StoreRef) -> tuple[list[str], list[str]]:
     except (FileNotFoundError, NotADirectoryError):
         from airgap.trust.misplaced_stores import add_command, near_store
 
-        near, remedy = near_store(root, ref)
+        near = near_store(root, ref)
         raise TrustMaterialError(
             "store.missing",
-            f"the trust store {ref} does not exist ({safe(folder)}){near}",
-            remedy=remedy
+            f"the trust store {ref} does not exist ({safe(folder)}){near.message}",
+            remedy=near.remedy
             or f"Add its certificates ({add_command(ref)}), or correct the name in the policy's trustStores.",
             store=str(ref),
             path=safe(folder),

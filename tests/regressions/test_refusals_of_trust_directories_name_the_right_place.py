@@ -122,4 +122,4 @@ def test_an_export_does_not_pass_over_a_policy_that_is_a_link_to_nothing(tmp_pat
     ],
 )
 def test_a_name_that_no_shell_has_changed_has_its_own_remedy(name: str, remedy: str) -> None:
-    assert remedy in no_directory(Path(name))[1]
+    assert remedy in no_directory(Path(name)).remedy
