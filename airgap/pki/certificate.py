@@ -442,8 +442,9 @@ def parse_readable(data: bytes) -> tuple[Certificate, ...]:
 
 
 def _der_blocks(data: bytes) -> Iterator[bytes]:
-    if data and data[0] != der.SEQUENCE:
-        raise FormatError(f"holds neither PEM nor DER certificates{_beginning(data)}")
+    text = _beginning(data)
+    if data and (data[0] != der.SEQUENCE or text):  # also the digit 0
+        raise FormatError(f"holds neither PEM nor DER certificates{text}")
     position = 0
     while position < len(data):
         element = der.element_at(data, position, len(data))

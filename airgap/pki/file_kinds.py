@@ -37,6 +37,8 @@ class Kind(Enum):
     LISTING = auto()
     """The text that describes an object, without the object."""
     BARE_BASE64 = auto()
+    HEX = auto()
+    """Bytes written in hexadecimal, or as a dump."""
     TWICE = auto()
     """PEM in base64, as Kubernetes keeps files."""
     ONE_LINE = auto()
@@ -75,6 +77,8 @@ class RecognisedFile:
     kind: Kind
     words: str
     """Words to complete "it is ..."."""
+    inner: Kind | None = None
+    """The kind of what is encoded in it, where it is text."""
 
 
 _LABELS: Final = (
@@ -132,6 +136,8 @@ _LISTINGS: Final = (
 )
 _BASE64 = re.compile(rb"\s*(MI[A-Za-z0-9+/_-]{30}[A-Za-z0-9+/=_\s-]*|MAMKAQ[A-Za-z0-9+/]=\s*)\Z")
 """A SEQUENCE of more than 127 bytes, or the error of an OCSP responder."""
+_HEX = re.compile(rb"\s*30[\s:]*8[1-4][0-9A-Fa-f\s:]{60,}\Z")
+_DUMP = re.compile(rb"\s*0{4,16}:?[ \t]+([0-9A-Fa-f]{2,6}[ \t]+){4}")
 OCSP_BEGUN = re.compile(rb"\x30(?:[\x00-\x7f]|\x81.|\x82..|\x83...)\x0a\x01[\x00-\x06]\xa0", re.DOTALL)
 """The start of a successful OCSP response, which may be cut."""
 _PEM = re.compile(rb"-----BEGIN (?P<label>[^\r\n-]{1,64})-----(?P<rest>[ \t]*\r?\n)?")
@@ -171,7 +177,11 @@ def recognise(data: bytes) -> RecognisedFile | None:
         if listing.match(data):
             return RecognisedFile(Kind.LISTING, words)
     if _BASE64.match(data):
-        return RecognisedFile(Kind.BARE_BASE64, f"base64 without PEM lines{_of(_inner(data))}")
+        return _encoded(Kind.BARE_BASE64, "base64 without PEM lines", _inner(data))
+    if _HEX.match(data):
+        return _encoded(Kind.HEX, "text in hexadecimal", _of_hex(data))
+    if _DUMP.match(data):
+        return RecognisedFile(Kind.HEX, "a dump of bytes, as xxd, hexdump and od print it")
     return of_der(data)
 
 
@@ -211,8 +221,17 @@ def _of_pem(data: bytes, block: re.Match[bytes]) -> RecognisedFile:
     return labelled
 
 
-def _of(inner: RecognisedFile | None) -> str:
-    return f" ({inner.words})" if inner else ""
+def _encoded(kind: Kind, words: str, inner: RecognisedFile | None) -> RecognisedFile:
+    return RecognisedFile(kind, f"{words} ({inner.words})", inner.kind) if inner else RecognisedFile(kind, words)
+
+
+def _of_hex(data: bytes) -> RecognisedFile | None:
+    if len(data) > limits.STORE_FILE_BYTES:
+        return None
+    try:
+        return of_der(bytes.fromhex(data.replace(b":", b"").decode("ascii")))
+    except ValueError:
+        return None
 
 
 def _inner(body: bytes) -> RecognisedFile | None:

@@ -146,16 +146,24 @@ def file_problem(data: bytes) -> FormatError | None:
         return FormatError(problem, remedy=remedy_for(Kind.ONE_LINE, NeededFile.CERTIFICATE))
     if found is None or found.kind is Kind.CERTIFICATE:
         return None
-    contrast = "no certificate but " if data[:1] == _DER else ""
-    return FormatError(f"is {contrast}{found.words}", remedy=remedy_for(found.kind, NeededFile.CERTIFICATE))
+    contrast = "no certificate but " if _begins_as_der(data) else ""
+    kind = found.kind
+    if kind in {Kind.BARE_BASE64, Kind.HEX} and found.inner is not Kind.CERTIFICATE:
+        kind = found.inner or Kind.LISTING
+    return FormatError(f"is {contrast}{found.words}", remedy=remedy_for(kind, NeededFile.CERTIFICATE))
 
 
 def damage_problem(data: bytes, error: FormatError) -> FormatError | None:
     """The problem of a file that begins like a DER certificate; None if it does not."""
-    if data[:1] != _DER:
+    if not _begins_as_der(data):
         return None
     problem = f"is cut short, damaged, or has trailing data ({error})"
     return FormatError(problem, remedy=remedy_for(Kind.OPEN_PEM, NeededFile.CERTIFICATE))
+
+
+def _begins_as_der(data: bytes) -> bool:
+    """Whether it begins with a SEQUENCE as long as a certificate: the digit 0 of a text is the same byte."""
+    return data[:1] == _DER and not data[1:2].isascii()
 
 
 def der_problem(data: bytes) -> FormatError | None:
@@ -168,8 +176,8 @@ def der_problem(data: bytes) -> FormatError | None:
 
 _ENDINGS: Final = {NeededFile.CRL: "crl", NeededFile.OCSP: "ors"}
 _HIDING: Final = {
-    Kind.PACKED, Kind.WIDE_TEXT, Kind.WITH_HEADERS, Kind.BARE_BASE64, Kind.TWICE, Kind.ONE_LINE, Kind.ESCAPED,
-    Kind.OTHER_DASHES, Kind.OPEN_PEM, Kind.ARMOURED, Kind.LISTING, Kind.POINTER,
+    Kind.PACKED, Kind.WIDE_TEXT, Kind.WITH_HEADERS, Kind.BARE_BASE64, Kind.HEX, Kind.TWICE, Kind.ONE_LINE,
+    Kind.ESCAPED, Kind.OTHER_DASHES, Kind.OPEN_PEM, Kind.ARMOURED, Kind.LISTING, Kind.POINTER,
 }  # fmt: skip
 _NO_EVIDENCE: Final = {Kind.CERTIFICATE, Kind.REQUEST, Kind.PRIVATE_KEY, Kind.PUBLIC_KEY, Kind.OCSP_REQUEST}
 _BEGIN: Final = re.compile(rb"-----BEGIN ([^\r\n-]{1,64})-----")
@@ -214,6 +222,7 @@ _ALWAYS: Final[dict[Kind, str]] = {
     Kind.ADDRESS: "Download what is there, and put it in the place of this file.",
     Kind.LISTING: _GET,
     Kind.BARE_BASE64: _GET,
+    Kind.HEX: _GET,
     Kind.TWICE: "Decode it: base64 -d FILE > NEW.pem, and put that in its place.",
     Kind.ESCAPED: "Write it with line ends: printf '%b' \"$(cat FILE)\" > NEW.pem, and put that in its place.",
     Kind.OTHER_DASHES: "Get the {what} again: a word processor or a mail program may have changed its dashes.",
@@ -246,6 +255,7 @@ _FOR_STORES: Final[dict[Kind, str]] = {
     Kind.BARE_BASE64: (
         "Put -----BEGIN CERTIFICATE----- before it and -----END CERTIFICATE----- after it, each on a line."
     ),
+    Kind.HEX: "Decode it: tr -d ' :' < FILE | xxd -r -p > NEW.cer, and put that in its place.",
     Kind.ONE_LINE: (
         "Put -----BEGIN CERTIFICATE----- and -----END CERTIFICATE----- each on a line of its own, "
         "with the base64 between them."

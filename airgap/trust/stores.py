@@ -29,8 +29,9 @@ EXTENSIONS: Final = (".pem", ".crt", ".cer")
 
 _NAME = re.compile(r"[a-zA-Z0-9_.-]+", re.ASCII)
 _NO_ANCHOR: Final = (
-    "Put the certificate of the CA that issued it into the store in its place.",
-    "Put the self-signed root of the timestamping authority into the store in its place.",
+    "Take this certificate out. The root of its CA belongs into the store, if it is not there yet.",
+    "Take this certificate out. The self-signed root of the timestamping authority belongs into the store, if it is "
+    "not there yet.",
 )
 """The remedies for a certificate that cannot be an anchor of signatures, and of timestamps."""
 
@@ -201,7 +202,7 @@ def _load_file(folder: Path, ref: StoreRef, name: str) -> tuple[Certificate, ...
     try:
         return load_certificates(data)
     except FormatError as error:
-        _refuse(folder, ref, reading_refusal(error), name, remedy=error.remedy)
+        _refuse(folder, ref, reading_refusal(error), name, remedy=error.remedy or _GET_AGAIN)
 
 
 def reading_refusal(error: FormatError) -> str:
@@ -220,6 +221,7 @@ def check_file_name(name: str) -> None:
 _NO_LINK: Final = "Put the folder itself in the place of the link."
 _NO_FILE: Final = "Make a folder of that name, and put the file into it, with a name that ends in .pem, .crt or .cer."
 _REMOVE: Final = "Remove it from the store."
+_GET_AGAIN: Final = "Get the certificate again, as PEM or DER; if this file is none, remove it from the store."
 _DER: Final = b"\x30"
 
 

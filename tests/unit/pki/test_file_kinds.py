@@ -64,6 +64,15 @@ FILES = [
     pytest.param(b"", "empty", "again", id="empty"),
     pytest.param(b" \r\n", "empty", "again", id="blank"),
     pytest.param(base64.b64encode(ROOT.der), "base64 without PEM lines", "BEGIN CERTIFICATE", id="bare-base64"),
+    pytest.param(
+        base64.b64encode(pkcs7.serialize_certificates([ROOT.x509], DER)), "(PKCS#7", "openssl pkcs7", id="base64-p7b"
+    ),
+    pytest.param(base64.urlsafe_b64encode(ROOT.der + b"\xff\xff\xff"), "base64", "certificate again", id="base64url"),
+    pytest.param(ROOT.der.hex().encode(), "hexadecimal (a certificate)", "xxd -r -p", id="hex"),
+    pytest.param(ROOT.der.hex(":").upper().encode(), "hexadecimal (a certificate)", "xxd -r -p", id="hex-colons"),
+    pytest.param(crl(ROOT).hex(" ", 2).encode(), "hexadecimal (a CRL)", "crls/", id="hex-crl"),
+    pytest.param(b"00000000: 3082 01d7 3082 017d a003  0...", "a dump of bytes", "again", id="dump"),
+    pytest.param(b"00000000  30 82 01 d7 30 82 01 7d  |0...|", "a dump of bytes", "again", id="hexdump"),
     pytest.param(b"<!DOCTYPE html><html>", "web page", "again", id="html"),
     pytest.param(b'{"keys":[]}', "JSON", "again", id="json"),
     pytest.param(b"PK\x03\x04rest", "compressed", "Unpack", id="zip"),
@@ -80,6 +89,13 @@ def test_names_the_kind_of_a_file_without_certificates(data: bytes, words: str, 
         load_certificates(data)
     assert words in str(caught.value)
     assert remedy in caught.value.remedy
+
+
+@pytest.mark.parametrize("text", [b"0:d=0  hl=4 l= 471 cons: SEQUENCE", b"01 MIIB1z"])
+def test_a_text_that_begins_with_the_digit_0_is_no_damaged_der(text: bytes) -> None:
+    """The digit is the first byte of DER, too."""
+    with pytest.raises(FormatError, match="holds neither PEM nor DER certificates; it begins with '0"):
+        load_certificates(text)
 
 
 def test_distinguishes_a_json_list_from_a_section_of_an_ini_file() -> None:

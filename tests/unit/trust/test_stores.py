@@ -181,12 +181,14 @@ def test_d19_a_file_that_does_not_parse_fails_its_store(tmp_path: Path, data: by
     error = refused(tmp_path, {"a.pem": ROOT.pem, "b.pem": data})
     assert error.reason == "store.malformed"
     assert error.facts["file"] == "b.pem"
+    assert "again" in error.remedy or "Take the key out" in error.remedy
 
 
 def test_neg_75_store_7_a_certificate_that_is_neither_a_ca_nor_self_signed(tmp_path: Path) -> None:
     error = refused(tmp_path, {"a.pem": ROOT.pem, "b.pem": LEAF.pem})
     assert error.facts["file"] == "b.pem"
     assert "neither a CA nor self-signed" in str(error)
+    assert error.remedy.startswith("Take this certificate out.")  # the root beside it is good
 
 
 def test_store_7_a_certificate_that_only_names_itself_as_issuer_is_not_self_signed(tmp_path: Path) -> None:
