@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from airgap import limits
 
@@ -14,6 +14,12 @@ _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 __all__ = ["safe"]
+
+LOOK_ALIKES: Final = str.maketrans(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0455\u0458\u043a\u043c\u0442\u043d\u0432\u03bf\u03b1\u03bd\u03b9",
+    "aeopcyxisjkmthboavi",
+)
+"""Cyrillic and Greek small letters to the Latin ones that they look like."""
 
 
 def safe(value: object, *, limit: int = limits.TEXT_CHARACTERS) -> str:
@@ -35,6 +41,23 @@ def safe(value: object, *, limit: int = limits.TEXT_CHARACTERS) -> str:
 def quoted(text: str) -> str:
     """A name in quotation marks."""
     return f'"{safe(text, limit=200)}"'
+
+
+def strange(text: str) -> str:
+    """The first character that is not ASCII, to tell it from one that looks the same; empty if there is none."""
+    return next((f"character {at} is {_called(found)}" for at, found in enumerate(text, 1) if not found.isascii()), "")
+
+
+def first_difference(one: str, other: str) -> str:
+    """The characters in which two similar texts differ first; empty if both are ASCII, where people see them."""
+    at = next((at for at, (a, b) in enumerate(zip(one, other)) if a != b), None)  # noqa: B905 - the common length
+    if at is None or (one[at] + other[at]).isascii():
+        return ""
+    return f"character {at + 1} is {_called(one[at])} in the first, {_called(other[at])} in the second"
+
+
+def _called(character: str) -> str:
+    return f"U+{ord(character):04X} ({unicodedata.name(character, 'no name').lower()})"
 
 
 def some(items: Sequence[T], most: int, show: Callable[[T], str] = str, *, joined: str = ", ") -> str:

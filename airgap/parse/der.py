@@ -49,6 +49,7 @@ _NAMES: Final = {
     GENERALIZED_TIME: "GeneralizedTime",
     SEQUENCE: "SEQUENCE",
     SET: "SET",
+    0x1C: "UniversalString",
 }
 _UTC_TIME = re.compile(rb"\d{12}Z")
 _GENERALIZED_TIME = re.compile(rb"\d{14}(?:\.(?P<fraction>\d{0,8}[1-9]))?Z")

@@ -248,7 +248,7 @@ def _meant(identity: Identity) -> str:
 def _meant_type(name: str, value: str) -> str:
     from airgap.trust.near_identities import type_for
 
-    meant = type_for(name)
+    meant = type_for(name, value)
     return f"; write {meant}={safe(value, limit=64)}" if meant else ""
 
 

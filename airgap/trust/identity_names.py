@@ -49,9 +49,7 @@ def parse_name(text: str) -> dict[str, str]:
     RDNs are separated by "," or ";", their order means nothing; `S` is `ST`; types are case-sensitive.
     """
     if "=#" in text:  # refused wherever it stands, as the reference does (ID-5)
-        from airgap.trust.near_identities import hexadecimal
-
-        raise FormatError(f"holds '=#', a value in hexadecimal, which is not supported; {hexadecimal(text)}")
+        raise FormatError("holds '=#', which begins a value in hexadecimal, and that is not supported")
     attributes: dict[str, str] = {}
     for kind, value in _pairs(text):
         name = "ST" if kind == "S" else kind

@@ -9,6 +9,8 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import FormatError
+from airgap.parse import der
+from airgap.pki.distinguished_names import string_value
 from airgap.text import safe
 from airgap.trust.identity_names import MANDATORY, parse_name, render_name
 from airgap.trust.near_identities import type_for
@@ -22,6 +24,8 @@ _ONE_LINE: Final = re.compile(r"/(?=(?:[A-Za-z][A-Za-z0-9]*|[0-9]+(?:\.[0-9]+)+)
 _TYPE: Final = re.compile(r"\s*(?:OID\.)?([A-Za-z][A-Za-z0-9]*|[0-9]+(?:\.[0-9]+)+)\s*", re.IGNORECASE)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _HEXADECIMAL: Final = re.compile(r"\\[0-9A-Fa-f]{2}")
+_DER: Final = re.compile(r"#((?:[0-9A-Fa-f]{2}){1,512})")
+"""A value in hexadecimal (`O=#0c0441636d65`, ID-5)."""
 
 
 def quoted(kind: str, attributes: Mapping[str, str]) -> str:
@@ -38,12 +42,15 @@ def respelt(text: str, kind: str) -> str:
     body = _unquoted(body[prefix.end() if prefix else 0 :].strip())
     attributes = _attributes(body)
     if not attributes:
-        return ""
+        return "; leave the attribute out" if "=#" in body else ""
     form = "this is the form of openssl; " if body.startswith("/") or "subject=" in text else ""
     missing = [name for name in MANDATORY if not attributes.get(name)]
     if missing:
         lacks = " and ".join(", ".join(missing).rsplit(", ", 1))
-        return f"; {form}identities are written {kind}: C=US, ST=WA, O=Example, and this one lacks {lacks}"
+        return (
+            f"; {form}identities are written {kind}: C=US, ST=WA, O=Example, and this one lacks {lacks} (only '*' fits "
+            "a signer without)"
+        )
     try:
         parse_name(render_name(attributes))
     except FormatError:
@@ -59,7 +66,7 @@ def _attributes(body: str) -> dict[str, str]:
         spelt, equals, value = piece.partition("=")
         kind = _TYPE.fullmatch(spelt)
         if equals and kind:
-            last = _canonical(kind[1])
+            last = _canonical(kind[1], value)
             if last in found:
                 return {}
             found[last] = value
@@ -70,7 +77,8 @@ def _attributes(body: str) -> dict[str, str]:
         else:
             found[last] += separator + piece  # `O=Acme, Inc.`: the comma belongs to the name
     values = {name: _value(value) for name, value in found.items()}
-    return {} if any(_HEXADECIMAL.search(value) for value in found.values()) else values
+    unread = any(map(_HEXADECIMAL.search, found.values())) or any(map(_DER.fullmatch, values.values()))
+    return {} if unread else values
 
 
 def _pieces(body: str) -> Iterator[tuple[str, str]]:
@@ -97,13 +105,18 @@ def _pieces(body: str) -> Iterator[tuple[str, str]]:
     yield separator, piece
 
 
-def _canonical(spelt: str) -> str:
+def _canonical(spelt: str, value: str) -> str:
     if spelt.casefold() == "s":
         return "ST"
-    return type_for(spelt) or spelt
+    return type_for(spelt, value) or spelt
 
 
 def _value(text: str) -> str:
+    if encoded := _DER.fullmatch(text.strip()):
+        try:
+            return string_value(der.read(bytes.fromhex(encoded[1]), "value"), "value")
+        except FormatError:
+            return text
     return _ESCAPED.sub(r"\1", _unquoted(text.strip()))
 
 

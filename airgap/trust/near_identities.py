@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
-from airgap.errors import FormatError
-from airgap.parse import der
-from airgap.pki.distinguished_names import SHORT_NAMES, string_value
-from airgap.text import safe
-from airgap.trust.identity_names import TYPES
+from airgap.pki.distinguished_names import SHORT_NAMES
+from airgap.text import LOOK_ALIKES, first_difference, safe
+from airgap.trust.identity_names import TYPES, is_known
+from airgap.trust.policy_members import near_name
 
 _LIMIT: Final = 100
 _SHOWN: Final = 5
@@ -44,10 +42,12 @@ _SPELLINGS: Final[Mapping[str, str]] = {
 """How people and other tools spell attribute types, and how identities do (ID-6, ID-10)."""
 
 
-def type_for(spelt: str) -> str | None:
+def type_for(spelt: str, value: str = "") -> str | None:
     """The attribute type for a usual wrong spelling; None if the spelling is unknown or correct."""
     folded = spelt.strip().casefold()
     bare = folded.removeprefix("oid.")
+    if bare == "sn" and any(map(str.isdigit, value)):  # no surname, as openssl means it
+        bare = "serialnumber"
     meant = _SPELLINGS.get(bare) or (bare if bare != folded else None)
     return None if meant == spelt else meant
 
@@ -56,20 +56,29 @@ def near_misses(identity: Mapping[str, str], subject: Mapping[str, str]) -> tupl
     """How an identity differs from a subject that it nearly matches, by attribute; None if it is not similar."""
     found: list[str] = []
     for name, wanted in identity.items():
-        meant = type_for(name)
         actual = subject.get(name, "")
         if actual == wanted:
             continue
-        if meant is not None and subject.get(meant) == wanted:
+        if meant := _elsewhere(name, wanted, identity, subject):
             found.append(f"the identity's {safe(name, limit=64)} must be written {meant}")
         elif actual and (how := _difference(wanted, actual)):
+            unlike = first_difference(wanted, actual)
             found.append(
                 f"{safe(name, limit=64)} differs {how}: {safe(wanted, limit=_LIMIT)!r} in the policy, "
-                f"{safe(actual, limit=_LIMIT)!r} in the certificate"
+                f"{safe(actual, limit=_LIMIT)!r} in the certificate{f'; {unlike}' if unlike else ''}"
             )
         else:
             return None
     return tuple(found)
+
+
+def _elsewhere(name: str, wanted: str, identity: Mapping[str, str], subject: Mapping[str, str]) -> str | None:
+    """The type under which the subject has a value that the identity gives to no known type."""
+    if is_known(name) or not wanted:
+        return None
+    same = [other for other, value in subject.items() if value == wanted and other not in identity]
+    meant = type_for(name, wanted)
+    return meant if meant in same else next(iter(same), None)
 
 
 def difference(identity: Mapping[str, str], subject: Mapping[str, str]) -> tuple[str, ...]:
@@ -81,7 +90,7 @@ def difference(identity: Mapping[str, str], subject: Mapping[str, str]) -> tuple
 
 def _described(name: str, wanted: str, actual: str) -> str:
     shown = safe(name, limit=64)
-    if meant := type_for(name):
+    if meant := type_for(name, wanted):
         return f"{shown} must be written {meant}"
     if not actual:
         return f"the signer has no {shown} ({safe(wanted, limit=_LIMIT)!r})"
@@ -107,14 +116,9 @@ def _composed(text: str) -> str:
 def _bare(text: str) -> str:
     """Letters and digits alone, without marks above them."""
     plain = "".join(character for character in unicodedata.normalize("NFKD", text.casefold()) if character.isalnum())
-    return plain.translate(_LOOK_ALIKES)
+    return plain.translate(LOOK_ALIKES)
 
 
-# Cyrillic and Greek small letters that look like Latin ones
-_LOOK_ALIKES: Final = str.maketrans(
-    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0455\u0458\u043a\u043c\u0442\u043d\u0432\u03bf\u03b1\u03bd\u03b9",
-    "aeopcyxisjkmthboavi",
-)
 _FOLDS: Final = (
     ("in case only", str.casefold),
     ("in blanks only", _blanks),
@@ -125,23 +129,9 @@ _FOLDS: Final = (
 )
 
 
-def hexadecimal(text: str) -> str:
-    """How an attribute that an identity gives in hexadecimal (`type=#0c01...`) can be written instead (ID-5)."""
-    match = _HEXADECIMAL.search(text)
-    if match is None:
-        return "leave the attribute out"
-    kind = match[1].strip()
-    try:
-        value = string_value(der.read(bytes.fromhex(match[2])), "value")
-    except (FormatError, ValueError):
-        return f"leave the attribute {safe(kind, limit=64)} out"
-    shown = type_for(kind) or kind
-    return f"write {safe(shown, limit=64)}={safe(value, limit=_LIMIT)}, or leave the attribute out"
-
-
-_HEXADECIMAL: Final = re.compile(r"([A-Za-z0-9. -]{1,64})=#((?:[0-9A-Fa-f]{2}){1,512})")
+_ALIKE_KINDS: Final = 0.9
 
 
 def is_kind(spelt: str, kind: str) -> bool:
     """Whether it is a misspelling of the identity kind `kind`."""
-    return _bare(spelt) == _bare(kind)
+    return _bare(spelt) == _bare(kind) or near_name(spelt, [kind], _ALIKE_KINDS) is not None

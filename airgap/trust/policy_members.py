@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, Self, TypeVar
 from airgap.errors import FormatError
 from airgap.parse import json
 from airgap.parse.json import JsonObject
-from airgap.text import safe
+from airgap.text import safe, strange
 
 _NO_HINTS: Mapping[str, str] = {}
 _LONGEST_NAME: Final = 64
@@ -137,7 +137,9 @@ def _near(text: str, known: Collection[str], alike: float = _ALIKE_NAMES) -> str
     """A hint at a similar name, if there is one."""
     near = near_name(text, known, alike)
     if near is None:
-        return ""
+        return f" ({strange(text)})" if strange(text) else ""
+    if strange(text):
+        return f" (did you mean {near}? {strange(text)})"
     return f" (in this spelling: {near})" if near.casefold() == text.casefold() else f" (did you mean {near}?)"
 
 

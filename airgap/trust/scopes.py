@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from airgap.errors import FormatError, UsageError
-from airgap.oci.reference import DOCKER_HUBS, is_host, is_repository
-from airgap.text import safe
+from airgap.oci.reference import DOCKER_HUBS, is_host, is_registry, is_repository
+from airgap.text import LOOK_ALIKES, safe, strange
 
 EVERY: Final = "*"
 """The scope that stands for every repository."""
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|(?:oci|docker|oci-archive):(?![0-9])")
+_USER: Final = re.compile(r"[^/@]*@(?=[^/]+/)")
 _EXAMPLE: Final = "registry.example/team/app"
 _LIMIT: Final = 128
 _HUB: Final = "docker.io"
@@ -26,28 +28,33 @@ def parse_scope(text: str) -> str:
 
     The refusal shows how it is probably to be written.
     """
-    domain, slash, repository = text.partition("/")
-    if "://" in text:
-        raise _refusal(text, "has a scheme")
-    if "@" in text:
-        raise _refusal(text, "has a digest")
     if EVERY in text:
         raise FormatError(
             f"{_shown(text)} has a wildcard, which stands for nothing here: name each repository, as {_EXAMPLE}, or "
             "write '*' alone for all of them"
         )
-    if text != "".join(text.split()):
-        raise _refusal(text, "has a blank")
-    if not slash:
-        raise _refusal(text, "is not fully qualified: the registry's name must stand before the repository")
-    if not _is_domain(domain):
-        raise _refusal(text, "has no valid registry name before its first '/'")
-    if ":" in repository:
-        raise _refusal(text, "has a tag")
-    if repository.endswith("/"):
-        raise _refusal(text, "has a '/' at its end")
-    if not is_repository(repository):
-        raise _refusal(text, "has no valid repository name (lower case, no empty part) after its first '/'")
+    if "," in text:
+        raise FormatError(f"{_shown(text)} has several repositories: write each as an entry of its own")
+    domain, slash, repository = text.partition("/")
+    mistakes = (
+        (not text.isascii(), f"has a character that no repository has: {strange(text)}"),
+        ("://" in text, "has a scheme"),
+        (bool(slash) and "@" in domain, "has a user name"),
+        ("@" in text, "has a digest"),
+        (text != "".join(text.split()), "has a blank"),
+        (
+            not slash and is_registry(domain.partition(":")[0]),
+            "is a registry alone: the repository's name must stand behind it",
+        ),
+        (not slash, "is not fully qualified: the registry's name must stand before the repository"),
+        (not _is_domain(domain), "has no valid registry name before its first '/'"),
+        (":" in repository, "has a tag"),
+        (repository.endswith("/"), "has a '/' at its end"),
+        (not is_repository(repository), "has no valid repository name (lower case, no empty part) after its first '/'"),
+    )
+    if what := next((what for found, what in mistakes if found), None):
+        meant = _meant(text)
+        raise FormatError(f"{_shown(text)} {what}; write {meant or f'it as {_EXAMPLE}'}")
     return text
 
 
@@ -176,15 +183,12 @@ def _repository(text: str) -> str:
     return text.partition("/")[2]
 
 
-def _refusal(text: str, what: str) -> FormatError:
-    meant = _meant(text)
-    return FormatError(f"{_shown(text)} {what}; write {meant or f'the repository alone, as {_EXAMPLE}'}")
-
-
 def _meant(text: str) -> str | None:
     """The probable correct form of an invalid scope; None if that is not clear."""
-    found = _SCHEME.sub("", text.strip().strip("\"'")).partition("@")[0].rstrip("/")
-    domain, slash, repository = found.partition("/")
+    plain = unicodedata.normalize("NFKC", text.translate(LOOK_ALIKES)).replace("\\", "/")
+    found = _SCHEME.sub("", plain.strip().strip("\"'"))
+    found = _USER.sub("", found).partition("@")[0].rstrip("/.")
+    domain, slash, repository = (part.strip(".") for part in re.sub("//+", "/", found).partition("/"))
     if not slash:
         found = f"{_HUB}/library/{domain.partition(':')[0]} (if it is Docker Hub's)"
         return found if is_repository(domain.partition(":")[0]) and "." not in domain else None

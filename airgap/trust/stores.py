@@ -20,7 +20,7 @@ from airgap.files import list_folder, read_regular, reading_problem
 from airgap.pki.algorithms import signs_certificates
 from airgap.pki.certificate import Certificate, load_certificates
 from airgap.problem import Problem
-from airgap.text import safe
+from airgap.text import safe, strange
 from airgap.trust.policy_members import as_choice
 from airgap.trust.store_types import FOLDER, StoreType
 
@@ -30,8 +30,7 @@ EXTENSIONS: Final = (".pem", ".crt", ".cer")
 _NAME = re.compile(r"[a-zA-Z0-9_.-]+", re.ASCII)
 _NO_ANCHOR: Final = (
     "Take this certificate out. The root of its CA belongs into the store, if it is not there yet.",
-    "Take this certificate out. The self-signed root of the timestamping authority belongs into the store, if it is "
-    "not there yet.",
+    "Take this certificate out. The self-signed root of its authority belongs into the store, if it is not there yet.",
 )
 """The remedies for a certificate that cannot be an anchor of signatures, and of timestamps."""
 
@@ -54,11 +53,13 @@ class StoreRef(NamedTuple):
         kind, colon, name = text.partition(":")
         if not colon:
             raise FormatError(f"{safe(text, limit=64)!r} has no ':'; write {_meant(text)}")
-        as_choice(kind, tuple(StoreType), "")
-        if not _NAME.fullmatch(name):
+        if "/" not in kind:
+            as_choice(kind, tuple(StoreType), "")
+        if "/" in kind or not _NAME.fullmatch(name):
+            how = f" ({strange(name)})" if strange(name) else f"; write {_meant(text)}"
             raise FormatError(
                 f"{safe(text, limit=64)!r} has no store name of letters, digits, '_', '.' and '-': the name is that of "
-                "a folder, without blanks, and no path or file"
+                f"a folder, without blanks, and no path or file{how}"
             )
         if name in (".", ".."):  # STORE-2, D23: the reference's expression lets them through
             raise FormatError(f"{safe(text, limit=64)!r} names no store but a directory above it")
@@ -74,11 +75,14 @@ class StoreRef(NamedTuple):
 
 def _meant(text: str) -> str:
     """How to write a store that was named by its path, or without its type."""
-    kind, _, name = text.rstrip("/").rpartition("/")
-    found = next((item for item in StoreType if item == kind.rpartition("/")[2]), None)
-    if _NAME.fullmatch(name):
-        return f"{found or StoreType.CA}:{name}" + ("" if found else f", or with another type ({', '.join(StoreType)})")
-    return "a type and a name, as ca:acme"
+    parts = "".join(text.split()).replace(":", "/").strip("/").split("/")
+    at = next((at for at, part in enumerate(parts[:-1]) if part in tuple(StoreType)), None)
+    name = parts[-1 if at is None else at + 1]
+    if not _NAME.fullmatch(name):
+        return "a type and a name, as ca:acme"
+    return (
+        f"{StoreType.CA}:{name}, or with another type ({', '.join(StoreType)})" if at is None else f"{parts[at]}:{name}"
+    )
 
 
 class LoadedStore(NamedTuple):

@@ -134,7 +134,28 @@ def test_compares_the_most_similar_identity() -> None:
         ("trustStores", ["truststore/x509/tsa/acme"], "has no ':'; write tsa:acme"),
         ("trustStores", ["acme"], "write ca:acme, or with another type (ca, signingAuthority, tsa)"),
         ("trustStores", ["/"], "write a type and a name, as ca:acme"),
-        ("trustStores", ["ca:acme/root.pem"], "the name is that of a folder"),
+        (
+            "trustStores",
+            ["ca:acme/root.pem"],
+            "the name is that of a folder, without blanks, and no path or file; write ca:acme",
+        ),
+        ("trustStores", ["ca: acme/"], "; write ca:acme"),
+        ("trustStores", ["x509/tsa:acme"], "; write tsa:acme"),
+        (
+            "trustStores",
+            ["c\u0430:acme"],
+            "is not one of ca, signingAuthority, tsa (character 2 is U+0430 (cyrillic small letter a))",
+        ),
+        ("trustStores", ["ca:\u0430cme"], "(character 1 is U+0430 (cyrillic small letter a))"),
+        ("registryScopes", ["registry.example//team\\App."], "; write registry.example/team/app"),
+        ("registryScopes", ["oci:registry.example/app"], "; write registry.example/app"),
+        ("registryScopes", ["me@registry.example/app"], "has a user name; write registry.example/app"),
+        ("registryScopes", ["r.example/a, r.example/b"], "has several repositories: write each as an entry of its own"),
+        (
+            "registryScopes",
+            ["r.ex\u0430mple/\u0430"],
+            "character 5 is U+0430 (cyrillic small letter a); write r.example/a",
+        ),
     ],
 )
 def test_explains_how_a_member_is_written(member: str, value: object, words: str) -> None:

@@ -181,11 +181,11 @@ def test_refuses_a_policy_file_or_a_store_as_trust_directory(tmp_path: Path) -> 
         ("oci://registry.example/app:v1", "has a scheme; write registry.example/app"),
         ("registry.example/app/", "has a '/' at its end; write registry.example/app"),
         (" registry.example/app", "has a blank; write registry.example/app"),
-        ("registry.example/a b", "has a blank; write the repository alone"),
+        ("registry.example/a b", "has a blank; write it as "),
         ("registry.example/*", "has a wildcard"),
         ("registry.example/App", "lower case, no empty part) after its first '/'; write registry.example/app"),
         ("alpine:3", "must stand before the repository; write docker.io/library/alpine (if it is Docker Hub's)"),
-        ("registry.example", "must stand before the repository; write the repository alone, as registry.example/"),
+        ("registry.example", "is a registry alone: the repository's name must stand behind it; write it as "),
     ],
 )  # fmt: skip
 def test_explains_how_a_scope_is_written(scope: str, words: str) -> None:
