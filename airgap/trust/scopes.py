@@ -44,7 +44,7 @@ def parse_scope(text: str) -> str:
         (text != "".join(text.split()), "has a blank"),
         (
             not slash and is_registry(domain.partition(":")[0]),
-            "is a registry alone: the repository's name must stand behind it",
+            "is a registry alone, without a repository",
         ),
         (not slash, "is not fully qualified: the registry's name must stand before the repository"),
         (not _is_domain(domain), "has no valid registry name before its first '/'"),

@@ -185,7 +185,7 @@ def test_refuses_a_policy_file_or_a_store_as_trust_directory(tmp_path: Path) -> 
         ("registry.example/*", "has a wildcard"),
         ("registry.example/App", "lower case, no empty part) after its first '/'; write registry.example/app"),
         ("alpine:3", "must stand before the repository; write docker.io/library/alpine (if it is Docker Hub's)"),
-        ("registry.example", "is a registry alone: the repository's name must stand behind it; write it as "),
+        ("registry.example", "is a registry alone, without a repository; write it as "),
     ],
 )  # fmt: skip
 def test_explains_how_a_scope_is_written(scope: str, words: str) -> None:
