@@ -87,7 +87,7 @@ def test_id_10_reports_types_without_a_short_name_as_written(spelt: str, oid: st
     assert doubt.endswith(f"write {oid}=c-0nw")
 
 
-def test_a_type_that_nobody_knows_is_found_by_its_value() -> None:
+def test_a_type_without_a_known_name_is_found_by_its_value() -> None:
     error = refusal(
         "x509.subject: C=US, ST=WA, O=Acme, jurisdiction=DE",
         ("C", "US"), ("ST", "WA"), ("O", "Acme"), ("1.3.6.1.4.1.311.60.2.1.3", "DE"),
