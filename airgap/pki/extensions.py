@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from airgap.errors import FormatError
 from airgap.parse import der
+from airgap.pki.uris import is_domain, is_well_formed
 
 SUBJECT_KEY_IDENTIFIER: Final = "2.5.29.14"
 KEY_USAGE: Final = "2.5.29.15"
@@ -300,6 +301,13 @@ def _alternative_name(value: bytes) -> None:
         _check_general_name(item, "alternativeName")
 
 
+def _subject_alternative_name(value: bytes) -> None:
+    _alternative_name(value)
+    for item in der.read(value).children():
+        if item.tag == _URI and not is_well_formed(_ascii(item, "alternativeName")):
+            raise FormatError("has a URI that is not well formed", where="alternativeName")
+
+
 def _name_constraints(value: bytes) -> None:
     fields = der.read(value, "nameConstraints").fields("nameConstraints")
     lists = [item for tag in (0, 1) if (item := fields.maybe(der.context(tag)))]
@@ -312,6 +320,8 @@ def _name_constraints(value: bytes) -> None:
         _check_general_name(base, "nameConstraints", address_bytes=(8, 32))
         if base.tag == _ADDRESS:
             _check_mask(base.value)
+        elif base.tag in (_DNS, _URI) and not is_domain(_ascii(base, "nameConstraints").removeprefix(".") or "any"):
+            raise FormatError("has a name that is no domain", where="nameConstraints")
 
 
 def _check_mask(value: bytes) -> None:
@@ -360,7 +370,7 @@ _NEVER_CRITICAL: Final = {
 _FORMS: Final[Mapping[str, Callable[[bytes], None]]] = {
     SUBJECT_KEY_IDENTIFIER: _subject_key_identifier,
     AUTHORITY_KEY_IDENTIFIER: _authority_key_identifier,
-    SUBJECT_ALTERNATIVE_NAME: _alternative_name,
+    SUBJECT_ALTERNATIVE_NAME: _subject_alternative_name,
     ISSUER_ALTERNATIVE_NAME: _alternative_name,
     NAME_CONSTRAINTS: _name_constraints,
     CERTIFICATE_POLICIES: _certificate_policies,
