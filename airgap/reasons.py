@@ -142,7 +142,7 @@ _ROWS: Final = (
     ("store.intermediate", 0, "A trust store holds a CA certificate that is not a root.",
      "Put the root into the store instead, unless only this intermediate is to be trusted."),
     ("store.unusable", 0, "A trust store holds a certificate that no chain can end in.",
-     "Replace it by one with a key and a signature of kinds that are accepted (RSA or ECDSA, SHA-256 or better)."),
+     "Replace it by one with a key and signature that are accepted (RSA 2048, P-256, SHA-256 or better), marked as a CA."),
     ("authenticity.no_store", 13, "The policy names no trust store of the kind that the signing scheme needs.", _POLICY),
     ("authenticity.no_anchor", 13, "No certificate of the chain is in the trust stores that the policy names.",
      "If this publisher is to be trusted, add its root certificate to the trust store, after checking its fingerprint."),

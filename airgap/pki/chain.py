@@ -128,6 +128,17 @@ def check_timestamping_chain(chain: Sequence[Certificate]) -> None:
         ) from None
 
 
+def anchor_flaw(certificate: Certificate, *, stamping: bool) -> str:
+    """Why no chain that ends in this certificate of a store is accepted, whatever is below it; empty if one may be."""
+    if certificate.is_ca:
+        return next((text for _, text in _authority_flaws(certificate, below=0, critical=not stamping)), "")
+    try:
+        check_code_signing_chain(Offered((certificate,)))  # CHAIN-5: it may sign by itself
+    except Rejected as error:
+        return f"is no CA (X.509 version {certificate.version}), and may not sign by itself: {error}"
+    return ""
+
+
 def check_validity(chain: Sequence[Certificate], at: datetime) -> None:
     """Checks that every certificate is valid at the time `at`; the first and the last second count.
 
@@ -229,41 +240,38 @@ def _check_timestamping_purpose(chain: Sequence[Certificate]) -> None:
 
 
 def _check_authorities(chain: Sequence[Certificate], *, critical: bool) -> None:
-    for position in range(1, len(chain)):
-        _check_authority_constraints(chain, position)
-        _check_authority_usage(chain, position, critical=critical)
-        certificate = chain[position]
-        # D17: also CA keys have a least size
-        if certificate.pss_only or not algorithms.strong_enough_for_ca(certificate.public_key):
-            problem = (
-                f"has the key {certificate.key_name}; a CA needs RSA of {algorithms.CA_RSA_BITS} bits or more, "
-                "or one of the curves P-256, P-384 and P-521"
-            )
-            _refuse("chain.ca.key", chain, position, problem, key=certificate.key_name)
+    for position, certificate in enumerate(chain[1:], start=1):
+        for reason, problem in _authority_flaws(certificate, below=position - 1, critical=critical):
+            facts = {"key": certificate.key_name} if reason == "chain.ca.key" else {}
+            _refuse(reason, chain, position, problem, **facts)
 
 
-def _check_authority_constraints(chain: Sequence[Certificate], position: int) -> None:
-    constraints = chain[position].basic_constraints
+def _authority_flaws(certificate: Certificate, *, below: int, critical: bool) -> Iterator[tuple[str, str]]:
+    """Why a certificate may not issue others, with `below` CA certificates under it: reason codes and sentences."""
+    reason, constraints = "chain.ca.basic_constraints", certificate.basic_constraints
     if constraints is None:
-        _refuse("chain.ca.basic_constraints", chain, position, "issues certificates without basic constraints")
-    if not constraints.ca:
-        _refuse("chain.ca.basic_constraints", chain, position, "issues certificates although its cA is false")
-    if not constraints.critical:  # CHAIN-6, D13: also where the reference does not check
-        _refuse("chain.ca.basic_constraints", chain, position, "has basic constraints that are not marked critical")
-    below = position - 1
-    if constraints.path_length is not None and constraints.path_length < below:  # CHAIN-7: the path length
+        yield reason, "issues certificates without basic constraints"
+    elif not constraints.ca:
+        yield reason, "issues certificates although its cA is false"
+    elif not constraints.critical:  # CHAIN-6, D13: also where the reference does not check
+        yield reason, "has basic constraints that are not marked critical"
+    elif constraints.path_length is not None and constraints.path_length < below:  # CHAIN-7: the path length
         problem = f"allows {constraints.path_length} CA certificates below it, and the chain has {below}"
-        _refuse("chain.ca.path_length", chain, position, problem)
-
-
-def _check_authority_usage(chain: Sequence[Certificate], position: int, *, critical: bool) -> None:
-    reason, usage = "chain.ca.key_usage", chain[position].key_usage
+        yield "chain.ca.path_length", problem
+    reason, usage = "chain.ca.key_usage", certificate.key_usage
     if usage is None:
-        _refuse(reason, chain, position, "issues certificates without a key usage")
-    if critical and not usage.critical:
-        _refuse(reason, chain, position, "has a key usage that is not marked critical")
-    if "keyCertSign" not in usage.bits:
-        _refuse(reason, chain, position, f"has the key usage {_listed(usage.bits)}, without keyCertSign")
+        yield reason, "issues certificates without a key usage"
+    elif critical and not usage.critical:
+        yield reason, "has a key usage that is not marked critical"
+    elif "keyCertSign" not in usage.bits:
+        yield reason, f"has the key usage {_listed(usage.bits)}, without keyCertSign"
+    # D17: also CA keys have a least size
+    if certificate.pss_only or not algorithms.strong_enough_for_ca(certificate.public_key):
+        problem = (
+            f"has the key {certificate.key_name}; a CA needs RSA of {algorithms.CA_RSA_BITS} bits or more, "
+            "or one of the curves P-256, P-384 and P-521"
+        )
+        yield "chain.ca.key", problem
 
 
 # Building a timestamping chain

@@ -56,6 +56,7 @@ class StatusReport(Report):
             "newest": {"at": iso(status.newest[0]), "evidence": status.newest[1]} if status.newest else None,
             "clock_behind": status.clock_is_behind,
             "problems": [problem.message for problem in status.problems],
+            "notices": [notice.message for notice in status.notices],
             "pieces": [
                 {
                     "file": piece.file,
@@ -126,6 +127,8 @@ def _status_lines(status: TrustStatus, style: Style, verbose: bool) -> Iterator[
     for problem in status.problems:
         yield f"  {style.paint('bad', 'problem')} {problem.message}"
         yield f"          → {problem.remedy}"
+    for notice in status.notices:
+        yield f"  {style.paint('unsure', 'note')} {notice.message}"
     if not status.problems and not any(piece.is_needed for piece in status.pieces):
         yield f"          → {_NO_EVIDENCE}"
     hidden = 0

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.report.report import Json, Report
 from airgap.report.style import Style
@@ -51,7 +52,7 @@ class PolicyReport(Report):
                 }
                 for statement in policy.statements
             ],
-            "notices": [{"reason": notice.reason, "message": notice.message} for notice in policy.notices],
+            "notices": [{"reason": notice.reason, "message": notice.message} for notice in self._notices],
             "refusals": [_refusal(refusal) for refusal in refusals],
             "refused": len(refusals),
             "applies": None
@@ -63,6 +64,10 @@ class PolicyReport(Report):
                 "problems": list(answer.problems),
             },
         }
+
+    @property
+    def _notices(self) -> tuple[Problem, ...]:
+        return (*self.checked.policy.notices, *self.checked.notices)
 
     def lines(self, style: Style) -> Iterable[str]:
         """Its statements, its doubtful parts, and the statement for the repository."""
@@ -79,7 +84,7 @@ class PolicyReport(Report):
             )
             more = f", and {len(statement.scopes) - 4} more" if len(statement.scopes) > 4 else ""  # noqa: PLR2004
             lines.append(f"  {safe(statement.name)}: level {statement.level} for {what or 'its name'}{more}")
-        lines += [f"  {style.paint('unsure', 'note')} {notice.message}" for notice in policy.notices]
+        lines += [f"  {style.paint('unsure', 'note')} {notice.message}" for notice in self._notices]
         if self.checked.answer is not None:
             lines += _answer_lines(self.checked.answer, style)
         return lines

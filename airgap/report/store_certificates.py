@@ -14,6 +14,7 @@ from airgap.report.style import Style
 from airgap.text import safe
 from airgap.trust.edit import BrokenStore, StoredFile
 from airgap.trust.fingerprint_words import groups, spoken
+from airgap.trust.stores import certificate_doubt
 
 CERTIFICATES_SCHEMA: Final = "airgap.certificates/1"
 _WORDS_A_LINE = 8
@@ -41,7 +42,7 @@ class CertificatesReport(Report):
                 {
                     "store": str(item.store),
                     "file": safe(item.name),
-                    "certificates": [_certificate_json(certificate) for certificate in item.certificates],
+                    "certificates": [_certificate_json(item, certificate) for certificate in item.certificates],
                 }
                 for item in self.files
                 if isinstance(item, StoredFile)
@@ -71,6 +72,8 @@ def _file_lines(item: StoredFile | BrokenStore, style: Style, verbose: bool) -> 
         else:
             subject, until = safe(certificate.subject_text), f"{certificate.not_after:%Y-%m-%d}"
             yield f"{item.store}  {safe(item.name)}  {subject}  until {until}  {certificate.fingerprint[:16]}…"
+        if notice := certificate_doubt(item.store, item.name, certificate):
+            yield f"  {style.paint('unsure', 'note')} {notice.message}"
 
 
 def _certificate_lines(certificate: Certificate) -> Iterator[str]:
@@ -89,7 +92,8 @@ def _certificate_lines(certificate: Certificate) -> Iterator[str]:
         yield f"  {label:<12} {' '.join(words[start : start + _WORDS_A_LINE])}"
 
 
-def _certificate_json(certificate: Certificate) -> Json:
+def _certificate_json(item: StoredFile, certificate: Certificate) -> Json:
+    notice = certificate_doubt(item.store, item.name, certificate)
     return {
         "subject": safe(certificate.subject_text),
         "issuer": safe(certificate.issuer_text),
@@ -101,4 +105,5 @@ def _certificate_json(certificate: Certificate) -> Json:
         "key": certificate.key_name,
         "sha256": certificate.fingerprint,
         "words": list(spoken(bytes.fromhex(certificate.fingerprint))),
+        "notice": notice.message if notice else None,
     }

@@ -35,6 +35,12 @@ TYPES: Final[Mapping[str, str]] = {
 _LAST_COUNTS: Final = frozenset({"2.5.4.3", "2.5.4.5"})
 """Common name and serial number: the reference keeps only the last of several (ID-10)."""
 
+_AMONG_SEVERAL: Final = "of several in a certificate, the last one alone counts"
+_SEVERAL: Final = (
+    "each may be there once; if the signer's certificate has it twice, no identity can name that signer: only '*' "
+    "alone fits, for a trust store that holds nothing but the publisher's own CA"
+)
+
 _ESCAPABLE: Final = frozenset(' "#+,;<=>\\')
 _HEX_PAIR = re.compile(r"[0-9A-Fa-f]{2}", re.ASCII)
 _DOTTED = re.compile(r"[0-2](?:\.[0-9]+)+", re.ASCII)
@@ -54,7 +60,9 @@ def parse_name(text: str) -> dict[str, str]:
     for kind, value in _pairs(text):
         name = "ST" if kind == "S" else kind
         if attributes.get(name):  # an earlier empty value does not count (ID-7)
-            raise FormatError(f"has the attribute {safe(name, limit=64)} twice")
+            shown = safe(name, limit=64)
+            how = _AMONG_SEVERAL if name in {"CN", "SERIALNUMBER"} else _SEVERAL
+            raise FormatError(f"has the attribute {shown} twice; {how}")
         attributes[name] = value
     for name in MANDATORY:
         if not attributes.get(name):

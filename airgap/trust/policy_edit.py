@@ -17,6 +17,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.reference import parse_registry_reference
 from airgap.parse.json import Reading, load_object
 from airgap.parse.lines import Lines
+from airgap.problem import Problem
 from airgap.text import safe
 from airgap.trust.blob_policy import BlobPolicy
 from airgap.trust.choice import Named, choose_statement
@@ -26,7 +27,7 @@ from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES, polic
 from airgap.trust.scopes import check_scope
 from airgap.trust.statement import Refusal, Statement, statement_path
 from airgap.trust.store_types import StoreType
-from airgap.trust.stores import StoreRef, load_store
+from airgap.trust.stores import LoadedStore, StoreRef, load_store
 
 PolicyKind = Literal["oci", "blob"]
 Policy = OciPolicy | BlobPolicy
@@ -54,6 +55,8 @@ class CheckedPolicy:
     refusals: tuple[Refusal, ...] = ()
     """The trust stores that statements name and that cannot be used."""
     answer: PolicyAnswer | None = None
+    notices: tuple[Problem, ...] = ()
+    """About the certificates in these stores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,9 +152,9 @@ def check_policy(root: Path, kind: PolicyKind, *, file: Path | None = None, abou
     """
     path, data = (file, read_source(file)) if file else find_policy(root, kind)
     policy = parse_policy(data, str(path), kind)
-    refusals = _store_refusals(data, policy, root)
+    refusals, notices = _looked_at_stores(data, policy, root)
     asked = None if about is None else answer(policy, about if kind == "blob" else scope_of(about), root)
-    return CheckedPolicy(policy=policy, refusals=refusals, answer=asked)
+    return CheckedPolicy(policy=policy, refusals=refusals, answer=asked, notices=notices)
 
 
 def scope_of(reference: str) -> str:
@@ -184,21 +187,23 @@ def answer(policy: Policy, scope: str | None, root: Path) -> PolicyAnswer:
     return PolicyAnswer(scope=scope, statement=statement, why=why, problems=_store_problems(statement, root))
 
 
-def _store_refusals(data: bytes, policy: Policy, root: Path) -> tuple[Refusal, ...]:
+def _looked_at_stores(data: bytes, policy: Policy, root: Path) -> tuple[tuple[Refusal, ...], tuple[Problem, ...]]:
     """The trust stores that statements name and that cannot be used, or hold nothing: line, member and problem.
+
+    And the notices about those that can be used.
 
     `data` is the document that `policy` was parsed from.
     """
     document = load_object(data, Reading.SIGNED, limit=limits.POLICY_BYTES)
     lines = Lines(data)
-    problems: dict[StoreRef, TrustMaterialError | None] = {}
+    loaded: dict[StoreRef, LoadedStore | TrustMaterialError] = {}
     found: list[Refusal] = []
     for number, statement in enumerate(policy.statements):
         for place, text in enumerate(document["trustPolicies"][number].get("trustStores", [])):
             ref = StoreRef.parse(text)
-            if ref not in problems:
-                problems[ref] = _store_problem(root, ref)
-            if problem := problems[ref]:
+            if ref not in loaded:
+                loaded[ref] = _loaded(root, ref)
+            if isinstance(problem := loaded[ref], TrustMaterialError):
                 member = f"{statement_path(number)}.trustStores[{place}]"
                 name = safe(statement.name, limit=64)
                 found.append(
@@ -210,19 +215,21 @@ def _store_refusals(data: bytes, policy: Policy, root: Path) -> tuple[Refusal, .
                         remedy=problem.remedy,
                     )
                 )
-    return tuple(found)
+    return tuple(found), tuple(
+        notice for store in loaded.values() if isinstance(store, LoadedStore) for notice in store.notices
+    )
 
 
-def _store_problem(root: Path, ref: StoreRef) -> TrustMaterialError | None:
+def _loaded(root: Path, ref: StoreRef) -> LoadedStore | TrustMaterialError:
     try:
-        load_store(root, ref)
+        return load_store(root, ref)
     except TrustMaterialError as error:
         return error
-    return None
 
 
 def _store_problems(statement: Statement, root: Path) -> tuple[str, ...]:
-    problems = [str(problem) for ref in statement.stores if (problem := _store_problem(root, ref))]
+    loaded = (_loaded(root, ref) for ref in statement.stores)
+    problems = [str(problem) for problem in loaded if isinstance(problem, TrustMaterialError)]
     if not statement.skip and not statement.stores_of(StoreType.TSA):
         problems.append("no tsa store is named: signatures are not accepted after their certificates expire")
     return tuple(problems)

@@ -92,6 +92,8 @@ class TrustStatus:
     accepted: dict[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     """Stores and policy that cannot be read."""
+    notices: tuple[Problem, ...] = ()
+    """About the certificates in stores that can be read."""
 
     @property
     def use_by(self) -> tuple[datetime, str] | None:
@@ -133,6 +135,7 @@ def trust_status(directory: TrustDirectory, *, at: datetime, clock: datetime) ->
         *(_unusable(item) for item in evidence.all_unread()),
         *(_misplaced(item) for item in evidence.all_misplaced()),
     ]
+    problems = tuple(_problems(directory))
     dated = [(piece.this_update, piece.file) for piece in pieces if piece.this_update]
     return TrustStatus(
         at=at,
@@ -141,12 +144,13 @@ def trust_status(directory: TrustDirectory, *, at: datetime, clock: datetime) ->
         pieces=tuple(pieces),
         newest=max(dated, default=None),
         accepted=directory.freshness.to_json(),
-        problems=tuple(_problems(directory)),
+        problems=tuple(problem for problem in problems if problem.exit_code),
+        notices=tuple(problem for problem in problems if not problem.exit_code),
     )
 
 
 def _problems(directory: TrustDirectory) -> Iterator[Problem]:
-    """What would stop every verification: the policies that are there, and stores that they name.
+    """What would stop every verification, and notices: of the policies that are there, and stores that they name.
 
     A directory with a policy for files alone needs none for artifacts.
     """
@@ -160,7 +164,7 @@ def _problems(directory: TrustDirectory) -> Iterator[Problem]:
             yield Problem.of(error)
     for ref in named:
         try:
-            load_store(directory.path, ref)
+            yield from load_store(directory.path, ref).notices
         except TrustMaterialError as error:
             yield Problem.of(error)
 

@@ -19,6 +19,7 @@ from airgap.errors import FormatError, LimitError, TrustMaterialError
 from airgap.files import list_folder, read_regular, reading_problem
 from airgap.pki.algorithms import signs_certificates
 from airgap.pki.certificate import Certificate, load_certificates
+from airgap.pki.chain import anchor_flaw
 from airgap.problem import Problem
 from airgap.text import safe, strange
 from airgap.trust.policy_members import as_choice
@@ -144,7 +145,7 @@ def load_store(root: Path, ref: StoreRef) -> LoadedStore:
                 _refuse(
                     folder, ref, problem, name, remedy=_OTHER_ROOT if other else _NO_ANCHOR[ref.type is StoreType.TSA]
                 )
-            if certificate not in found and (notice := _doubt(ref, name, certificate)):
+            if certificate not in found and (notice := certificate_doubt(ref, name, certificate)):
                 notices.append(notice)
             found[certificate] = None
         if len(found) > limits.STORE_CERTIFICATES:
@@ -277,16 +278,18 @@ def certificate_problem(kind: StoreType, certificate: Certificate) -> str | None
     return None
 
 
-def _doubt(ref: StoreRef, name: str, certificate: Certificate) -> Problem | None:
+def certificate_doubt(ref: StoreRef, name: str, certificate: Certificate) -> Problem | None:
     """A warning about a certificate in a store that is hardly useful there."""
     if not signs_certificates(certificate.public_key):
         reason = "store.unusable"
         what = f"with a key of no kind that is accepted here ({certificate.key_name}): nothing is verified with it"
-    elif certificate.self_signed:
-        return None
-    elif certificate.self_issued:
+    elif certificate.self_issued and not certificate.self_signed:
         problem = certificate.own_signature_problem
         reason, what = "store.unusable", f"whose own signature {problem}: a chain that ends in it is refused"
+    elif flaw := anchor_flaw(certificate, stamping=ref.type is StoreType.TSA):
+        reason, what = "store.unusable", f"and a chain that ends in it is refused: it {flaw}"
+    elif certificate.self_signed:
+        return None
     else:
         reason, what = "store.intermediate", "a CA that is not a root"
     subject = safe(certificate.subject_text)

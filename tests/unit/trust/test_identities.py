@@ -78,6 +78,8 @@ def test_reads_names_as_policies_write_them(text: str, attributes: dict[str, str
         pytest.param("C=US,ST=WA,S=WA,O=A", "ST twice", id="ID-6 ST and S"),
         pytest.param("C=US,ST=WA,O=A,O=A", "O twice", id="ID-7 duplicate"),
         pytest.param("C=US,ST=WA,O=A,O=", "O twice", id="ID-7 empty duplicate behind"),
+        pytest.param("DC=a,DC=b,C=US,ST=WA,O=A", "DC twice; each may be there once; .* no identity can", id="ID-10 DC"),
+        pytest.param("CN=a,CN=b,C=US,ST=WA,O=A", "CN twice; .* the last one alone counts", id="ID-10 CN"),
         pytest.param("C=US,ST=WA,O=A,", "where an attribute", id="trailing comma"),
         pytest.param("C=US,ST=WA,O=A,=x", "without an attribute type", id="no type"),
         pytest.param("", "where an attribute", id="empty"),

@@ -16,13 +16,21 @@ from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
-from airgap.trust.edit import add_certificates
+from airgap.report.evidence_status import StatusReport
+from airgap.report.policies import PolicyReport
+from airgap.report.store_certificates import CertificatesReport
+from airgap.report.style import Style
+from airgap.trust.directory import TrustDirectory
+from airgap.trust.edit import add_certificates, list_certificates
+from airgap.trust.location import Location
+from airgap.trust.policy_edit import check_policy
+from airgap.trust.status import trust_status
 from airgap.trust.store_types import StoreType
 from airgap.trust.stores import LoadedStore, StoreRef, load_store
 from tests.support.crls import crl
 from tests.support.extensions import BasicConstraints, KeyUsage
 from tests.support.ocsp import ocsp_response
-from tests.support.pki import Issued, foreign_info, issue
+from tests.support.pki import AT, Issued, foreign_info, issue
 from tests.support.trust import store_folder, write_trust
 
 ROOT = issue("root")
@@ -474,3 +482,38 @@ def test_reports_a_damaged_file_with_a_remedy(tmp_path: Path, data: bytes, words
     error = refused(tmp_path, {"a.pem": data})
     assert words in str(error)
     assert remedy in error.remedy
+
+
+WEAK = {
+    "of RSA 1024": issue("root", key="rsa1024"),
+    "of P-224": issue("root", key="p224"),
+    "of version 1": issue("root", version=1),
+    "without keyCertSign": issue("root", key_usage=KeyUsage(("cRLSign",))),
+    "with constraints that are not critical": issue(
+        "root", basic_constraints=BasicConstraints(ca=True, critical=False)
+    ),
+    "an intermediate of RSA 1024": issue("intermediate", issuer=ROOT, key="rsa1024"),
+}
+
+
+@pytest.mark.parametrize("weak", WEAK.values(), ids=WEAK)
+def test_reports_a_certificate_that_no_chain_can_end_in(tmp_path: Path, weak: Issued) -> None:
+    """D17, CHAIN-6, CHAIN-8: each verify refused the chain, and nothing that looks at stores said so before."""
+    (notice,) = store(tmp_path, {"a.pem": weak.pem, "b.pem": ROOT.pem}).notices
+    assert notice.reason == "store.unusable"
+    assert "a chain that ends in it is refused: it " in notice.message
+    policy = check_policy(tmp_path, "oci")
+    assert [item.message for item in policy.notices] == [notice.message]
+    assert notice.message in "\n".join(PolicyReport(policy).lines(Style()))
+    listed = CertificatesReport(list_certificates(Location(path=tmp_path, origin="--trust")))
+    assert notice.message in "\n".join(listed.lines(Style()))
+    assert listed.exit_code == 0
+    status = trust_status(TrustDirectory.open(tmp_path), at=AT, clock=AT)
+    assert [item.message for item in status.notices] == [notice.message]
+    assert not status.problems
+    assert notice.message in "\n".join(StatusReport(status).lines(Style()))
+
+
+@pytest.mark.parametrize("good", [ROOT, SELF_SIGNED_LEAF], ids=["root", "self-signed leaf"])
+def test_says_nothing_of_what_a_chain_can_end_in(tmp_path: Path, good: Issued) -> None:
+    assert store(tmp_path, {"a.pem": good.pem}).notices == ()
