@@ -7,6 +7,7 @@ revocation in it is not ignored, and the user is told where the file belongs.
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Container, Iterable
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,8 @@ _HEAD_BYTES: Final = 4 * limits.KIB
 _STORES: Final = "truststore"
 """Most files in there begin as evidence does, and are certificates. Others are refused in stores that the policy names,
 and nowhere else."""
+_STORE_DEPTH: Final = 3
+"""The depth of the folders that are stores, below the trust directory (`truststore/x509/ca/`)."""
 _PROGRAMS: Final = "plugins"
 """What is called as evidence there is a program that deals with it."""
 _PRIVATE: Final = frozenset({"localkeys", "lost+found"})
@@ -94,8 +97,12 @@ class _Search:
             return
         in_store, is_program = below.startswith(f"{_STORES}/"), below.startswith(f"{_PROGRAMS}/")
         is_called_so = says_evidence(name) and not is_program
-        if is_folder or (not below and is_called_so and _leads_to_folder(path)):
+        is_store = in_store and below.count("/") == _STORE_DEPTH
+        if is_folder or ((is_store or (not below and is_called_so)) and _leads_to(path, stat.S_IFDIR)):
             self.folder(path, f"{shown}/", likely=likely or is_called_so)
+            return
+        if is_store and not _leads_to(path, stat.S_IFREG):
+            self._not_looked(shown, "is no folder that can be looked into")
             return
         lower = name.lower()
         expected = any(ending in lower for ending in ENDINGS)
@@ -207,10 +214,11 @@ def _read_through(path: Path, limit: int) -> bytes:
     return data
 
 
-def _leads_to_folder(path: Path) -> bool:
+def _leads_to(path: Path, *kinds: int) -> bool:
+    """Whether it is a file of one of these kinds, with links followed."""
     try:
-        return path.is_dir()
-    except OSError:  # a link to itself, or into a folder that may not be entered
+        return stat.S_IFMT(path.stat().st_mode) in kinds
+    except OSError:  # a link to itself, to nothing, or into a folder that may not be entered
         return False
 
 

@@ -107,9 +107,9 @@ def list_stores(root: Path, kind: StoreType | None = None) -> tuple[StoreRef, ..
         try:
             with os.scandir(folder) as entries:
                 names = sorted(entry.name for entry in entries if _NAME.fullmatch(entry.name))
-        except FileNotFoundError:
-            continue
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and not _leads_nowhere(root, folder):
+                continue
             raise TrustMaterialError(
                 "store.malformed",
                 f"the trust stores in {safe(folder)} cannot be listed ({reading_problem(error)})",
@@ -118,6 +118,12 @@ def list_stores(root: Path, kind: StoreType | None = None) -> tuple[StoreRef, ..
             ) from None
         found += [StoreRef(wanted, name) for name in names]
     return tuple(found)
+
+
+def _leads_nowhere(root: Path, folder: Path) -> bool:
+    """Whether a folder is absent because of a link that leads nowhere: its medium is not there."""
+    above = (path for path in (folder, *folder.parents) if root in path.parents)
+    return any(path.is_symlink() and not path.exists() for path in above)
 
 
 def load_store(root: Path, ref: StoreRef) -> LoadedStore:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from airgap.trust.edit import find_certificate
 from airgap.trust.store_types import StoreType
 from airgap.trust.stores import StoreRef, list_stores
 from tests.support.command import run_here
+from tests.support.crls import crl
 from tests.support.scenario import Scene, Written
 
 
@@ -79,6 +80,44 @@ def test_an_unreadable_store_is_18_everywhere(
             ran = run_here(command)
             assert ran.code == 18, (command, ran)
             assert "Permission denied" in ran.out + ran.err, command
+
+
+def _pipe(place: Path) -> None:
+    os.mkfifo(place)
+
+
+def _loop(place: Path) -> None:
+    place.symlink_to(place.name)
+
+
+def _missing_medium(place: Path) -> None:
+    place.symlink_to("no medium here")
+
+
+@pytest.mark.parametrize("make", [_pipe, _loop, _missing_medium])
+@pytest.mark.parametrize(("place", "code"), [("ca/other", 15), ("tsa", 18)])
+def test_what_no_one_can_look_into_is_not_absent(
+    tmp_path: Path, make: Callable[[Path], None], place: str, code: int
+) -> None:
+    """As a folder without rights, also where no statement names the store: it may hold evidence, and keys of makers."""
+    written = Scene().write(tmp_path)
+    folder = written.trust / "truststore" / "x509"
+    make(folder / place)
+    assert run_here(written.arguments()[:-2]).code == code
+    assert run_here(["trust", "cert", "list", "--trust", str(written.trust)]).code == 18
+
+
+def test_evidence_behind_a_link_in_the_place_of_a_store_is_found(tmp_path: Path) -> None:
+    scene = Scene()
+    written = scene.write(tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert run_here(written.arguments()[:-2]).code == 0
+    leaf = scene.signature.leaf
+    revoking = crl(leaf.chain[1], revoked=[leaf])
+    (elsewhere / "a.crl").write_bytes(revoking)
+    (written.trust / "truststore/x509/ca/other").symlink_to(elsewhere)
+    assert run_here(written.arguments()[:-2]).code == 15
 
 
 def test_a_trust_directory_that_may_not_be_entered_is_not_called_empty(
