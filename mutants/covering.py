@@ -13,8 +13,11 @@ from typing import Any, Final
 import pytest
 from coverage import CoverageData
 
-TESTS: Final = ("tests/unit", "tests/negative", "tests/property", "tests/regressions", "tests/interop", "tests/e2e")
-"""Those that run the judgement, without servers. What they run in processes of their own is not mutated."""
+TESTS: Final = (
+    *("tests/unit", "tests/negative", "tests/property", "tests/regressions", "tests/interop", "tests/e2e"),
+    "tests/copy",
+)
+"""Those that run the judgement and the stages. What they run in processes of their own is not mutated."""
 _DATA: Final = "coverage.data"
 _TIMES: Final = "durations.json"
 _PACKAGES: Final = "packages.json"

@@ -64,8 +64,9 @@ def read_verified(store: Store, descriptor: Descriptor, limit: int = limits.MANI
         )
     if (embedded := check_descriptor(store, descriptor)) is not None:
         return embedded
-    with reading(digest), store.open(digest) as blob:
-        content = _read_all(blob, descriptor.size)
+    # buffered: a raw read may return less than asked for
+    with reading(digest), io.BufferedReader(store.open(digest)) as blob:
+        content = blob.read(descriptor.size + 1)  # one byte more, so that trailing bytes are seen
     if len(content) != descriptor.size:
         raise size_error(descriptor, len(content))
     hasher = digest.new_hash()
@@ -150,16 +151,6 @@ _buffer: Final = _Buffer()
 def buffer() -> memoryview:
     """The read buffer of this thread; the next caller overwrites it."""
     return _buffer.view
-
-
-def _read_all(blob: io.RawIOBase, expected: int) -> bytes:
-    # One byte more than expected, so that trailing bytes are seen; a raw read may return less than asked for.
-    pieces: list[bytes] = []
-    wanted = expected + 1
-    while wanted and (piece := blob.read(wanted)):
-        pieces.append(piece)
-        wanted -= len(piece)
-    return b"".join(pieces)
 
 
 def check_embedded(descriptor: Descriptor) -> None:

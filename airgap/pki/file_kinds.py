@@ -300,17 +300,16 @@ def _is_request(tbs: tuple[der.Element, ...]) -> bool:
 
 
 def _signed(tags: list[int]) -> RecognisedFile | None:
-    times = (der.UTC_TIME, der.GENERALIZED_TIME)
     plain = tags[1:] if tags[:1] == [der.INTEGER] else tags
     certificate = tags[1:] if tags[:1] == [_CONTEXT_0] else tags
-    if plain[:2] == [der.SEQUENCE, der.SEQUENCE] and len(plain) > 2 and plain[2] in times:  # noqa: PLR2004
+    if plain[:3] in ([der.SEQUENCE, der.SEQUENCE, time] for time in (der.UTC_TIME, der.GENERALIZED_TIME)):
         return RecognisedFile(Kind.CRL, "a CRL")
     if tags[:3] == [der.INTEGER, der.SEQUENCE, der.SEQUENCE] and tags[3:] in ([], [_CONTEXT_0]):
         return RecognisedFile(Kind.REQUEST, "a request for a certificate (CSR)")
     if certificate[:6] == [der.INTEGER, *[der.SEQUENCE] * 5]:
         return RecognisedFile(Kind.CERTIFICATE, "a certificate")
     responder = tags[1:] if tags[:1] == [_CONTEXT_0] else tags
-    if responder[:1] in ([der.context(1)], [der.context(2)]) and responder[1:3] == [der.GENERALIZED_TIME, der.SEQUENCE]:
+    if responder[:3] in ([der.context(kind), der.GENERALIZED_TIME, der.SEQUENCE] for kind in (1, 2)):
         return RecognisedFile(Kind.OCSP_BASIC, "the inner part of an OCSP response (BasicOCSPResponse)")
     return None
 

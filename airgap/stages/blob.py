@@ -75,7 +75,7 @@ class BlobSignRequest:
 
     def __post_init__(self) -> None:
         EnvelopeFormat.check(self.envelope)
-        if self.lifetime is not None and (self.lifetime < timedelta() or self.lifetime % timedelta(seconds=1)):
+        if self.lifetime is not None and (self.lifetime < timedelta() or self.lifetime.microseconds):
             raise UsageError("the expiry must be whole seconds, and not negative")
 
 

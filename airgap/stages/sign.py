@@ -77,7 +77,7 @@ class SignRequest:
         if not self.targets and not self.lists:
             raise UsageError("there is nothing to sign", remedy="Name an artifact, or a list with --file.")
         EnvelopeFormat.check(self.envelope)
-        if self.lifetime is not None and (self.lifetime < timedelta() or self.lifetime % timedelta(seconds=1)):
+        if self.lifetime is not None and (self.lifetime < timedelta() or self.lifetime.microseconds):
             raise UsageError("the expiry must be whole seconds, and not negative")
         if self.scheme is Scheme.SIGNING_AUTHORITY and self.timestamper is not None:
             raise UsageError("a signature with the scheme signingAuthority has no timestamp")

@@ -129,6 +129,24 @@ def test_trees_of_many_artifacts_share_the_bound(tmp_path: Path, monkeypatch: py
             assert all(tree.below or tree.more for tree in trees)
 
 
+@pytest.mark.parametrize(("levels", "below"), [(limits.GRAPH_DEPTH, 0), (limits.GRAPH_DEPTH + 1, 1)])
+def test_a_tree_is_drawn_as_deep_as_graphs_are_walked(tmp_path: Path, levels: int, below: int) -> None:
+    box = LayoutBuilder()
+    deep = add_image(box)
+    for _ in range(levels - 1):
+        deep = box.add_index(deep)
+    box.tag(deep, "v1")
+    with open_layout(box.write_directory(tmp_path / "layout")) as store:
+        outliner = Outliner(Graph(store))
+        tree = outliner.draw(deep)
+    assert sum(problem.path == "below" for problem in outliner.unread) == below
+    drawn = 1
+    while tree.below:
+        (tree,) = tree.below
+        drawn += 1
+    assert drawn == levels
+
+
 def test_artifacts_that_reach_too_much_together_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of tagged indexes over one index of thousands: few nodes, and without a bound 10^8 steps."""
     monkeypatch.setattr(limits, "GRAPH_REACHED", 2_000)
