@@ -185,6 +185,38 @@ def recognise(data: bytes) -> RecognisedFile | None:
     return of_der(data)
 
 
+def holds_evidence(data: bytes, *, nested: int = 3) -> bool:
+    """Whether it is or holds a CRL or an OCSP response, whether or not that form is read; not what is compressed."""
+    found = recognise(data)
+    if found is None:
+        return False
+    if found.kind in {Kind.CRL, Kind.OCSP_RESPONSE, Kind.ARMOURED}:
+        return True
+    inner = _opened(found.kind, data)
+    return bool(inner and nested) and holds_evidence(inner, nested=nested - 1)
+
+
+def _opened(kind: Kind, data: bytes) -> bytes:
+    """What is encoded in a file of this kind, or the first CRL of PKCS#7; empty where it cannot be opened."""
+    try:
+        if kind is Kind.WIDE_TEXT:
+            return data.decode("utf-16").encode()
+        if kind is Kind.WITH_HEADERS:
+            return data.replace(b"\r\n", b"\n").partition(b"\n\n")[2]
+        if kind is Kind.ESCAPED:
+            return data.replace(b"\\r", b"").replace(b"\\n", b"\n")
+        if kind is Kind.PKCS7 and data[:1] == b"\x30":
+            signed = der.read(data).children()[1].only().children()
+            return next((item.children()[0].raw for item in signed if item.tag == der.context(1)), b"")
+        block = _PEM.search(data)
+        body = _PEM_BODY.match(data, block.end()) if block else None
+        if kind in {Kind.BARE_BASE64, Kind.TWICE} or (body and kind in {Kind.ONE_LINE, Kind.PKCS7}):
+            return decode_standard(b"".join((body["body"] if body else data).split()).decode("ascii"))
+    except (FormatError, IndexError, ValueError):
+        pass  # it is damaged, too
+    return b""
+
+
 def label_kind(label: str) -> RecognisedFile | None:
     """The kind of a PEM block by its label; None for an unknown label."""
     shown = safe(label, limit=64)

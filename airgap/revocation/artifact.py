@@ -44,8 +44,13 @@ RESPONDER_MEDIA_TYPE: Final = "application/pkix-cert"
 INDEX_MEDIA_TYPE: Final = "application/json"
 _FOLDERS: Final = {"crls": (".crl", CRL_MEDIA_TYPE), "ocsp": (".ors", OCSP_MEDIA_TYPE)}
 _ENDINGS: Final = tuple(ending for ending, _ in _FOLDERS.values())
-_CERTIFICATES: Final = {RESPONDER_MEDIA_TYPE, "application/x-x509-ca-cert", "application/x-pem-file"}
-"""Types of what may be the certificate of an OCSP responder, which a response may lack."""
+_CERTIFICATES: Final = {
+    RESPONDER_MEDIA_TYPE, "application/x-x509-ca-cert", "application/x-pem-file",
+    "application/pkcs7-mime", "application/x-pkcs7-mime", "application/x-pkcs7-certificates",
+}  # fmt: skip
+"""Types of what may be the certificate of an OCSP responder, which a response may lack, or hold CRLs as well."""
+_ENCODED: Final = (".p7b", ".p7c", ".b64", ".base64")
+"""Other endings of files with CRLs: they are not read, and told."""
 _TRUST_TYPES: Final = "application/vnd.airgap.trust."
 """The prefix of artifact types of trust snapshots."""
 _CONFIG: Final = b"{}"
@@ -241,7 +246,9 @@ def possible_evidence_layers(manifest: Manifest) -> Iterator[Descriptor]:
 
 def _is_likely(item: Descriptor, artifact_type: str) -> bool:
     named = (_title(item), essence(item.media_type), artifact_type)
-    is_likely = any(map(says_evidence, named)) or _title(item).endswith(POSSIBLE) or named[1] in _CERTIFICATES
+    is_likely = (
+        any(map(says_evidence, named)) or _title(item).endswith((*POSSIBLE, *_ENCODED)) or named[1] in _CERTIFICATES
+    )
     return is_likely and item.media_type != EMPTY
 
 
@@ -396,7 +403,7 @@ class _Gathered:
         """What may be evidence; other content is ignored."""
         for item in possible_evidence_layers(manifest):
             if item.size <= limits.CRL_FILE_BYTES:
-                self._take(item, leftover=True)
+                self._take(item, leftover=True, artifact_type=manifest.artifact_type or "")
 
     def take_loose(self, layout: LooseFileHolder) -> None:
         """Files that no manifest names and whose names are those of evidence; other files are ignored."""
@@ -431,17 +438,18 @@ class _Gathered:
             is_expected = lower.endswith(_ENDINGS) and not is_left_behind(lower, _ENDINGS)
             self._keep(loose, partial(bytes, data), leftover=not is_expected)
 
-    def _take(self, item: Descriptor, *, leftover: bool) -> None:
+    def _take(self, item: Descriptor, *, leftover: bool, artifact_type: str = "") -> None:
         if (item.digest, item.size) in self.pieces:
             return  # the evidence artifacts of several images share most of their layers
-        self._keep(item, partial(read_piece, self._store, item), leftover=leftover)
+        called = says_evidence(artifact_type) or says_evidence(essence(item.media_type))
+        self._keep(item, partial(read_piece, self._store, item), leftover=leftover, called=called)
 
-    def _keep(self, item: Descriptor, read: Callable[[], bytes], *, leftover: bool) -> None:
+    def _keep(self, item: Descriptor, read: Callable[[], bytes], *, leftover: bool, called: bool = False) -> None:
         title = item.annotations.get(TITLE, "")
         if not self._has_room(title, item.size):
             return
         name = title.rpartition("/")[2] or item.digest.encoded[:16]  # the content decides what a file is
-        piece = EvidenceFile(name, self._origin, read, leftover=leftover)
+        piece = EvidenceFile(name, self._origin, read, leftover=leftover, called=called)
         self.pieces[item.digest, item.size] = piece
 
     def _has_room(self, name: str, size: int) -> bool:
@@ -486,7 +494,7 @@ def may_be_evidence(name: str) -> bool:
 
 
 def _ends_as_evidence(name: str) -> bool:
-    return name.lower().endswith((*_ENDINGS, *POSSIBLE))
+    return name.lower().endswith((*_ENDINGS, *POSSIBLE, *_ENCODED))
 
 
 def _is_evidence(piece: EvidenceFile) -> bool:

@@ -54,6 +54,8 @@ class EvidenceFile:
     leftover: bool = False
     """Whether its name is one that file managers, editors and our own writers leave behind: it is used if it is
     evidence, and ignored if not."""
+    called: bool = False
+    """Whether the type of its layer or of its artifact says that it is evidence."""
     folder: str = ""
     """Its folder in the trust directory, for people."""
     misplaced: bool = False

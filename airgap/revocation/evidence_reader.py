@@ -78,20 +78,17 @@ def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem, data:
         return False
     if not piece.leftover:
         return False
-    from airgap.pki.file_kinds import OCSP_BEGUN, Kind, recognise  # seldom needed
+    from airgap.pki.file_kinds import OCSP_BEGUN, holds_evidence  # seldom needed
     from airgap.pki.wrong_files import is_no_evidence, may_hide_evidence
 
     # what begins as evidence is damaged, or evidence in a form that is not read, whatever it is called; in crls/ it may
     # be one that is being written
-    begun = found.issuer is not None or OCSP_BEGUN.match(data) is not None
-    if not begun:
-        kind = recognise(data)
-        begun = kind is not None and kind.kind in {Kind.CRL, Kind.OCSP_RESPONSE, Kind.ARMOURED}
+    begun = found.issuer is not None or OCSP_BEGUN.match(data) is not None or holds_evidence(data)
     if piece.misplaced or piece.trusted:
         return not (piece.misplaced and begun)
     if is_left_behind(piece.name.lower(), ENDINGS) or is_no_evidence(data):
         return True
-    return not (begun or (says_evidence(piece.name) and may_hide_evidence(data)))
+    return not (begun or ((piece.called or says_evidence(piece.name)) and may_hide_evidence(data)))
 
 
 def _identify(

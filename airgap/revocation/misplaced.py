@@ -26,8 +26,8 @@ _LIKELY: Final = re.compile(r"crl|ocsp|revo[ck]|evidence|^ors$", re.IGNORECASE)
 ENDINGS: Final = (".crl", ".ors")
 POSSIBLE: Final = (".pem", ".der", ".cer", ".crt")
 """Other endings of evidence files."""
-_LONG_SEQUENCE: Final = re.compile(rb"\x30[\x80-\x84]")
-"""The first bytes of DER with more than a few bytes."""
+_LONG_SEQUENCE: Final = re.compile(rb"\x30[\x80-\x84]|\s*MI[GHIM][A-Za-z0-9+/]{24}")
+"""The first bytes of DER with more than a few bytes, and of the same in base64."""
 _HEAD_BYTES: Final = 4 * limits.KIB
 _STORES: Final = "truststore"
 """Most files in there begin as evidence does, and are certificates. Others are refused in stores that the policy names,

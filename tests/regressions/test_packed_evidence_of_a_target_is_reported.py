@@ -11,6 +11,7 @@ import pytest
 
 from airgap.oci.descriptor import Descriptor
 from airgap.revocation.artifact import CRL_MEDIA_TYPE
+from tests.support import asn1
 from tests.support.command import run_here
 from tests.support.crls import crl, entry, pem
 from tests.support.evidence import evidence_artifact
@@ -21,6 +22,22 @@ from tests.support.scenario import Scene, bare
 
 LEAF: Final = Pki().code_chain(depth=2)
 REVOKING: Final = crl(LEAF.root, revoked=[entry(LEAF.serial, reason="keyCompromise")])
+BASE64: Final = base64.encodebytes(REVOKING)
+
+
+def _pkcs7(*crls: bytes) -> bytes:
+    """RFC 5652, 5.1: SignedData without content and signers, as `openssl crl2pkcs7` makes it."""
+    signed = asn1.sequence(
+        asn1.integer(1),
+        asn1.tlv(asn1.SET),
+        asn1.sequence(asn1.oid("1.2.840.113549.1.7.1")),
+        asn1.explicit(0, LEAF.root.der),
+        asn1.explicit(1, *crls),
+        asn1.tlv(asn1.SET),
+    )
+    return asn1.sequence(asn1.oid("1.2.840.113549.1.7.2"), asn1.explicit(0, signed))
+
+
 UNREAD: Final[dict[str, bytes]] = {
     "signing.crl.gz": gzip.compress(REVOKING),
     "crls.zip": b"PK\x03\x04" + bytes(26) + b"signing.crl" + REVOKING,
@@ -30,6 +47,15 @@ UNREAD: Final[dict[str, bytes]] = {
     "signing.der": REVOKING[:-10],
     "both.der": REVOKING + REVOKING,
     "answer.pem": pem(ocsp_response(LEAF, status="revoked")).replace(b"X509 CRL", b"OCSP RESPONSE"),
+    "new.der": _pkcs7(REVOKING),
+    "new.p7b": pem(_pkcs7(REVOKING)).replace(b"X509 CRL", b"PKCS7"),
+    "new.b64": BASE64,
+    "new.pem": BASE64,
+    "twice.pem": base64.b64encode(pem(REVOKING)),
+    "wide.pem": pem(REVOKING).decode().encode("utf-16"),
+    "escaped.pem": pem(REVOKING).replace(b"\n", b"\\n"),
+    "line.pem": pem(REVOKING).replace(b"\n", b""),
+    "headers.cer": b"HTTP/1.1 200 OK\r\n\r\n" + REVOKING,
     "revoked.txt": b"HTTP/1.1 200 OK\r\n\r\n" + REVOKING,
 }
 HARMLESS: Final[dict[str, bytes]] = {
@@ -37,6 +63,8 @@ HARMLESS: Final[dict[str, bytes]] = {
     ".signing.crl.1f.tmp": REVOKING[:-10],
     "signing.crl.sha256": b"0" * 64 + b"  signing.crl\n",
     "ca.pem": LEAF.root.pem,
+    "chain.p7b": _pkcs7(),
+    "chain.pem": base64.encodebytes(LEAF.root.der),
     "crl-issuer.pem": LEAF.root.pem,
     "old-root.cer": issue("root", version=1).der,
     "evidence.docx": b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml" + bytes(99),
@@ -85,6 +113,23 @@ def test_reports_an_attached_file_that_hides_evidence(tmp_path: Path) -> None:
     made.packing.append(attach)
     (warning,) = _warnings(made.write(tmp_path).arguments())
     assert "the evidence file 'crls.tar.gz' is left out: it is compressed" in warning
+
+
+@pytest.mark.parametrize("title", [None, "data.bin"])
+@pytest.mark.parametrize("artifact_type", ["application/vnd.example.crls", "example/files"])
+def test_reports_what_only_the_type_of_its_artifact_calls_evidence(
+    tmp_path: Path, title: str | None, artifact_type: str
+) -> None:
+    made = _scene()
+
+    def attach(box: LayoutBuilder, target: Descriptor) -> None:
+        layer = bare(box.add_blob(gzip.compress(REVOKING), "application/gzip"))
+        layer["annotations"] = {"org.opencontainers.image.title": title} if title else {}
+        box.list(box.add_manifest({**evidence_artifact(box, target), "artifactType": artifact_type, "layers": [layer]}))
+
+    made.packing.append(attach)
+    warnings = _warnings(made.write(tmp_path).arguments())
+    assert ["is left out: it is compressed" in warning for warning in warnings] == [True] * artifact_type.count("crls")
 
 
 def test_reports_a_config_that_hides_evidence(tmp_path: Path) -> None:
