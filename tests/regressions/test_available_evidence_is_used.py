@@ -385,3 +385,17 @@ def test_fetch_attaches_the_certificate_of_a_responder_that_no_response_holds(tm
     assert run_here(arguments).code == 14
     assert "REVOKED" in run_here(fetch[:-1]).out  # what is beside the image stays
     assert run_here(arguments).code == 14
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_the_certificate_of_a_responder_proves_when_a_person_puts_it_into_the_trust_directory(
+    tmp_path: Path, *, beside: bool
+) -> None:
+    """Decision 0021, and docs/how-to/refresh-a-site.md."""
+    made, chain = scene(ocsp_urls=["http://ocsp.example/"])
+    delegate = issue("ocsp", issuer=chain.root)
+    made.ocsp = {"r.ors": ocsp_response(chain, responder=delegate, embed=[], status="revoked")}
+    written = made.write(tmp_path)
+    if beside:
+        (written.trust / "ocsp" / "responder.cer").write_bytes(delegate.der)
+    assert run_here(written.arguments()).code == (14 if beside else 15)
