@@ -12,8 +12,8 @@ from airgap.report.report import Json, Report
 from airgap.report.style import Style
 from airgap.report.wording import count
 from airgap.text import safe
+from airgap.trust.policy_document import PolicyError, Refusal
 from airgap.trust.policy_edit import CheckedPolicy, PolicyAnswer
-from airgap.trust.statement import PolicyError, Refusal
 
 POLICY_SCHEMA: Final = "airgap.policy/1"
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from airgap.trust.export import export_containers_policy, export_notation
     from airgap.trust.location import Location, locate
+    from airgap.trust.policy_document import PolicyError
     from airgap.trust.policy_edit import (
         PolicyWritten,
         check_policy,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from airgap.trust.snapshots.opened import open_snapshot
     from airgap.trust.snapshots.pins import Pin
     from airgap.trust.snapshots.tuf_check import load_tuf
-    from airgap.trust.statement import PolicyError
     from airgap.trust.status import trust_status
     from airgap.trust.store_types import StoreType
     from airgap.verifier.snapshot_judgement import ApplyRequest
@@ -81,7 +81,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.trust.snapshots.opened": ("open_snapshot",),
         "airgap.trust.snapshots.pins": ("Pin",),
         "airgap.trust.snapshots.tuf_check": ("load_tuf",),
-        "airgap.trust.statement": ("PolicyError",),
+        "airgap.trust.policy_document": ("PolicyError",),
         "airgap.trust.status": ("trust_status",),
         "airgap.trust.store_types": ("StoreType",),
     },

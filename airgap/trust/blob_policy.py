@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
 from airgap.errors import FormatError, Rejected, UsageError
 from airgap.parse import json
 from airgap.parse.json import JsonObject
 from airgap.text import safe, some
 from airgap.trust.levels import Level
+from airgap.trust.policy_document import Policy
 from airgap.trust.policy_members import Notes
-from airgap.trust.statement import (
-    Policy,
-    Statement,
-    at_statement,
-    parse_document,
-    parse_statement,
-    statement_path,
-)
+from airgap.trust.statement import Statement, at_statement, parse_statement, statement_path
 
 _GLOBAL = "globalPolicy"
 _SHOWN: Final = 5
@@ -31,13 +25,26 @@ _HINTS = {"registryScopes": "it belongs into trustpolicy.oci.json; a blob has no
 class BlobPolicy(Policy):
     """A valid blob policy document: every statement kept all rules."""
 
-    @classmethod
-    def parse(cls, data: bytes, source: str) -> Self:
-        """The policy in the bytes of the file; `source` is its name in messages.
+    @staticmethod
+    def _statement(source: JsonObject) -> Statement:
+        notes = Notes()
+        is_global = False
+        with notes.keep():
+            is_global = _global(source)
+        with notes.keep():
+            _refuse_global_skip(source)
+        return parse_statement(source, notes, own=(_GLOBAL,), hints=_HINTS, scopes=(), is_global=is_global)
 
-        Raises TrustMaterialError("policy.malformed") with the facts `statement` and `member`.
-        """
-        return cls(parse_document(data, source, _statement, _check_global))
+    @staticmethod
+    def _check(statements: Sequence[JsonObject]) -> Iterator[FormatError]:
+        """At most one statement is global (BLOB-2)."""
+        seen: int | None = None
+        for number, statement in enumerate(statements):
+            if statement.get(_GLOBAL) is not True:
+                continue
+            if seen is not None:
+                yield at_statement(number, statement, _GLOBAL, f"is true in {statement_path(seen)} already")
+            seen = number if seen is None else seen
 
     def select(self, name: str | None) -> Statement:
         """The statement of this name; without one (None or empty) the global statement (BLOB-1, BLOB-2).
@@ -72,16 +79,6 @@ class BlobPolicy(Policy):
         return f"its statements are {some(names, _SHOWN, lambda other: repr(safe(other, limit=64)))}"
 
 
-def _statement(source: JsonObject) -> Statement:
-    notes = Notes()
-    is_global = False
-    with notes.keep():
-        is_global = _global(source)
-    with notes.keep():
-        _refuse_global_skip(source)
-    return parse_statement(source, notes, own=(_GLOBAL,), hints=_HINTS, scopes=(), is_global=is_global)
-
-
 def _global(source: JsonObject) -> bool:
     if isinstance(text := source.get(_GLOBAL), str):
         wanted = text.strip().lower()
@@ -96,14 +93,3 @@ def _refuse_global_skip(source: JsonObject) -> None:
     level = verification.get("level") if isinstance(verification, dict) else None
     if source.get(_GLOBAL) is True and level == Level.SKIP:
         raise FormatError("is true in a statement of level skip, which would accept every blob", where=_GLOBAL)
-
-
-def _check_global(statements: Sequence[JsonObject]) -> Iterator[FormatError]:
-    """At most one statement is global (BLOB-2)."""
-    seen: int | None = None
-    for number, statement in enumerate(statements):
-        if statement.get(_GLOBAL) is not True:
-            continue
-        if seen is not None:
-            yield at_statement(number, statement, _GLOBAL, f"is true in {statement_path(seen)} already")
-        seen = number if seen is None else seen

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from airgap import limits
 from airgap.errors import FormatError, Rejected
 from airgap.parse import json
 from airgap.parse.json import JsonObject
 from airgap.text import safe, some
+from airgap.trust.policy_document import Policy
 from airgap.trust.policy_members import Notes, each, take_items
 from airgap.trust.scopes import EVERY, near_scopes, parse_scope
-from airgap.trust.statement import (
-    Policy,
-    Statement,
-    at_statement,
-    parse_document,
-    parse_statement,
-    statement_path,
-)
+from airgap.trust.statement import Statement, at_statement, parse_statement, statement_path
 
 _SCOPES = "registryScopes"
 _SHOWN: Final = 3
@@ -31,13 +25,29 @@ _HINTS = {"globalPolicy": 'it belongs into trustpolicy.blob.json; here, registry
 class OciPolicy(Policy):
     """A valid policy document: every statement kept all rules."""
 
-    @classmethod
-    def parse(cls, data: bytes, source: str) -> Self:
-        """The policy in the bytes of the file; `source` is its name in messages.
+    @staticmethod
+    def _statement(source: JsonObject) -> Statement:
+        notes = Notes()
+        scopes: tuple[str, ...] = ()
+        with notes.keep():
+            scopes = _scopes(source)
+        return parse_statement(source, notes, own=(_SCOPES,), hints=_HINTS, scopes=scopes, is_global=EVERY in scopes)
 
-        Raises TrustMaterialError("policy.malformed") with the facts `statement` and `member`.
-        """
-        return cls(parse_document(data, source, _statement, _check_scopes))
+    @staticmethod
+    def _check(statements: Sequence[JsonObject]) -> Iterator[FormatError]:
+        """A repository is once in the document, so that one statement applies, not the first of two (SCOPE-3)."""
+        seen: dict[str, int] = {}
+        for number, statement in enumerate(statements):
+            scopes = statement.get(_SCOPES)
+            for place, scope in enumerate(scopes if isinstance(scopes, list) else ()):
+                if not isinstance(scope, str):
+                    continue
+                if scope in seen:
+                    yield at_statement(
+                        number, statement, f"{_SCOPES}[{place}]",
+                        f"{safe(scope, limit=128)!r} is in {statement_path(seen[scope])} already",
+                    )  # fmt: skip
+                seen.setdefault(scope, number)
 
     def select(self, scope: str | None) -> Statement:
         """The statement for a repository; an unknown one (None) can only match `*` (decision 0023).
@@ -71,14 +81,6 @@ class OciPolicy(Policy):
         return f"; its registryScopes are {some(scopes, _SHOWN, lambda name: repr(safe(name, limit=128)))}"
 
 
-def _statement(source: JsonObject) -> Statement:
-    notes = Notes()
-    scopes: tuple[str, ...] = ()
-    with notes.keep():
-        scopes = _scopes(source)
-    return parse_statement(source, notes, own=(_SCOPES,), hints=_HINTS, scopes=scopes, is_global=EVERY in scopes)
-
-
 def _scopes(source: JsonObject) -> tuple[str, ...]:
     items = take_items(source, _SCOPES, limit=limits.POLICY_SCOPES)
     if not items:
@@ -97,19 +99,3 @@ def _scopes(source: JsonObject) -> tuple[str, ...]:
 def _scope(value: Any) -> str:
     text = json.text(value)
     return text if text == EVERY else parse_scope(text)
-
-
-def _check_scopes(statements: Sequence[JsonObject]) -> Iterator[FormatError]:
-    """A repository is once in the document, so that one statement applies, not the first of two (SCOPE-3)."""
-    seen: dict[str, int] = {}
-    for number, statement in enumerate(statements):
-        scopes = statement.get(_SCOPES)
-        for place, scope in enumerate(scopes if isinstance(scopes, list) else ()):
-            if not isinstance(scope, str):
-                continue
-            if scope in seen:
-                yield at_statement(
-                    number, statement, f"{_SCOPES}[{place}]",
-                    f"{safe(scope, limit=128)!r} is in {statement_path(seen[scope])} already",
-                )  # fmt: skip
-            seen.setdefault(scope, number)

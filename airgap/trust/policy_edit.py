@@ -23,9 +23,10 @@ from airgap.trust.blob_policy import BlobPolicy
 from airgap.trust.choice import Named, choose_statement
 from airgap.trust.generation import settled
 from airgap.trust.policy import OciPolicy
+from airgap.trust.policy_document import Refusal
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES, policy_missing
 from airgap.trust.scopes import check_scope
-from airgap.trust.statement import Refusal, Statement, statement_path
+from airgap.trust.statement import Statement, statement_path
 from airgap.trust.store_types import StoreType
 from airgap.trust.stores import LoadedStore, StoreRef, load_store
 

@@ -47,7 +47,7 @@ from airgap.verifier.candidate import Candidate
 from airgap.verifier.facts import SignatureFacts
 from airgap.verifier.outcome import SignatureOutcome
 from airgap.verifier.signature_state import SignatureState
-from airgap.verifier.target_evidence import evidence_of_targets
+from airgap.verifier.target_evidence import found_in_targets
 
 if TYPE_CHECKING:  # modules that few signatures need are imported for those: see docs/explanation/performance.md
     from datetime import datetime
@@ -420,7 +420,7 @@ class SignatureVerifier:
             state.warnings.append(unread)
         if facts and facts.later and isinstance(state.signature, Candidate):
             anchors = partial(self._trust.anchors, state.statement, StoreType.TSA)
-            found = evidence_of_targets(state, facts, facts.later, anchors)
+            found = found_in_targets(state, facts, facts.later, anchors)
             facts = replace(facts, later=replace(facts.later, in_targets=found))
         return state.outcome(facts)
 

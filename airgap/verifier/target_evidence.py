@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airgap.revocation.freshness import ChainKind
 
 
-def evidence_of_targets(
+def found_in_targets(
     state: SignatureState, facts: SignatureFacts, later: LaterFacts, anchors: Callable[[], Anchors]
 ) -> FoundInTargets:
     """What came with a target about both chains of a signature, whether or not revocation was asked.

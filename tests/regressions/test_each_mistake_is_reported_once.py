@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airgap.trust.policy import OciPolicy
-from airgap.trust.statement import PolicyError
+from airgap.trust.policy_document import PolicyError
 from tests.support.blobs import BlobScene
 from tests.support.command import run_here
 from tests.support.scenario import Scene

@@ -11,8 +11,9 @@ import pytest
 from airgap.errors import Rejected, TrustMaterialError, UsageError
 from airgap.trust.levels import Action, Check, Level, VerifyTimestamp
 from airgap.trust.policy import OciPolicy
+from airgap.trust.policy_document import PolicyError
 from airgap.trust.scopes import check_scope
-from airgap.trust.statement import PolicyError, Statement
+from airgap.trust.statement import Statement
 from airgap.trust.store_types import StoreType
 from airgap.trust.stores import StoreRef
 from tests.support.trust import oci_policy, statement
