@@ -148,10 +148,10 @@ NAMED_URLS: Final = 32
 LAYOUTS_WITH_EVIDENCE: Final = 200
 """Layouts with new evidence that are kept open at once: a process has some thousand files at most."""
 
-BOX_EVIDENCE_FILES: Final = EVIDENCE_FILES
+TARGET_EVIDENCE_FILES: Final = EVIDENCE_FILES
 """Evidence files taken from one target: a snapshot in it may hold all of a trust directory's."""
 
-BOX_EVIDENCE_BYTES: Final = 512 * MIB
+TARGET_EVIDENCE_BYTES: Final = 512 * MIB
 """Evidence taken from one target: its headers are read before anything about it is known to be true."""
 
 EVIDENCE_INDEX_BYTES: Final = 4 * MIB

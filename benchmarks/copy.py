@@ -101,21 +101,21 @@ def with_registry(source: Path, there: Path, tar: Path, host: str, reference: fl
 
 
 def large(path: Path) -> Path:
-    box = LayoutBuilder()
-    image = box.tag(box.add_image(*(os.urandom(MIB * CHUNK // 8) for _ in range(8))), "v1")
-    box.add_referrer(image, b"signature")
-    return box.write_directory(path)
+    builder = LayoutBuilder()
+    image = builder.tag(builder.add_image(*(os.urandom(MIB * CHUNK // 8) for _ in range(8))), "v1")
+    builder.add_referrer(image, b"signature")
+    return builder.write_directory(path)
 
 
 def small(path: Path) -> Path:
-    box = LayoutBuilder()
+    builder = LayoutBuilder()
     base = os.urandom(100_000)
     for number in range(IMAGES):
-        image = box.tag(
-            box.add_image(base, os.urandom(20_000), config=json.dumps({"n": number}).encode()), f"v{number}"
+        image = builder.tag(
+            builder.add_image(base, os.urandom(20_000), config=json.dumps({"n": number}).encode()), f"v{number}"
         )
-        box.add_referrer(image, f"signature {number}".encode() * 100)
-    return box.write_directory(path)
+        builder.add_referrer(image, f"signature {number}".encode() * 100)
+    return builder.write_directory(path)
 
 
 def bare(files: list[Path], there: Path, *, sync: bool = False) -> None:

@@ -77,7 +77,7 @@ def hashing(folder: Path, megabytes: int = 64, layers: int = 8) -> None:
     """Content verification against hashing the same files with hashlib on two threads."""
     scene = big_image(megabytes, layers)
     written = scene.write(folder)
-    tar = f"oci-archive:{scene.box.write_tar(folder / 'layout.tar')}@{written.digest}"
+    tar = f"oci-archive:{scene.builder.write_tar(folder / 'layout.tar')}@{written.digest}"
     blobs = sorted((written.layout / "blobs/sha256").iterdir(), key=lambda path: -path.stat().st_size)
     with ThreadPoolExecutor(2) as pool:
         costs = alternate(
@@ -165,11 +165,11 @@ def revocation_list(entries: int = 1_000_000) -> None:
 
 
 def big_image(megabytes: int, layers: int) -> Scene:
-    box = LayoutBuilder()
-    scene = Scene(box=box, at=AT)
+    builder = LayoutBuilder()
+    scene = Scene(builder=builder, at=AT)
     block = os.urandom(CHUNK)
     blobs = [number.to_bytes(8, "big") + block * megabytes for number in range(layers)]
-    scene.target = box.add_image(*blobs)
+    scene.target = builder.add_image(*blobs)
     return scene
 
 
@@ -183,9 +183,9 @@ def signed_images(count: int, *, full: bool = False) -> Scene:
         scene.put_crls(good_crls(scene.signature.leaf, SIGNING_CRL) | good_crls(authority, TSA_CRL))
     model = scene.signature
     for number in range(1, count):
-        image = add_image(scene.box, f"arch{number}")
-        scene.box.tag(image, f"v{number + 1}")
-        Signature("jws", model.leaf, token=model.token).attach(scene.box, image)
+        image = add_image(scene.builder, f"arch{number}")
+        scene.builder.tag(image, f"v{number + 1}")
+        Signature("jws", model.leaf, token=model.token).attach(scene.builder, image)
     return scene
 
 

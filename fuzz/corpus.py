@@ -129,17 +129,17 @@ def _layout_indexes() -> Iterator[bytes]:
 
 def _tars() -> Iterator[bytes]:
     yield (_LAYOUTS / "good.tar").read_bytes()
-    box = LayoutBuilder()
-    box.tag(box.add_image(b"a layer", algorithm="sha512"), "v1")
+    builder = LayoutBuilder()
+    builder.tag(builder.add_image(b"a layer", algorithm="sha512"), "v1")
     for form in ("ustar", "pax", "gnu"):
-        yield tar_of(box.files(), form, prefix="./")
-    yield tar_of({**box.files(), "manifest.json": b"[]", "._index.json": b"x"})
+        yield tar_of(builder.files(), form, prefix="./")
+    yield tar_of({**builder.files(), "manifest.json": b"[]", "._index.json": b"x"})
 
 
 def _references() -> Iterator[bytes]:
     digest = "sha256:" + "5c" * 32
     texts = ("registry.example/team/app:v1", f"localhost:5000/app@{digest}", f"docker://docker.io/a/b:c@{digest}",
-             "oci:layout:v1", f"oci-archive:box.tar@{digest}", "C:\\stick\\layout:v1", "./layout:registry.example/a:v1",
+             "oci:layout:v1", f"oci-archive:lay.tar@{digest}", "C:\\stick\\layout:v1", "./layout:registry.example/a:v1",
              digest, "sha512:" + "5c" * 64, "docker-daemon:app:v1", "stick:registry.example/app:v1")  # fmt: skip
     yield from (text.encode() for text in texts)
 

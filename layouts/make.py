@@ -104,16 +104,16 @@ class Shipment:
     """A layout with the image, to which signatures are attached."""
 
     def __init__(self, authorities: Authorities) -> None:
-        self.box = LayoutBuilder()
+        self.builder = LayoutBuilder()
         self._tsa = authorities.tsa
         self.layers: list[Descriptor] = []
         images = [self._image(architecture) for architecture in ("amd64", "arm64")]
-        self.image = self.box.add_index(*images, annotations={"org.opencontainers.image.version": "1.0.0"})
-        self.box.tag(self.image, "v1")
+        self.image = self.builder.add_index(*images, annotations={"org.opencontainers.image.version": "1.0.0"})
+        self.builder.tag(self.image, "v1")
 
     def _image(self, architecture: str) -> Descriptor:
         texts = (f"#!/bin/sh\n# net-monitor for {architecture}\nexec cat /proc/net/dev\n", "interval = 30\n")
-        layers = [self.box.add_blob(text.encode() * 4) for text in texts]
+        layers = [self.builder.add_blob(text.encode() * 4) for text in texts]
         self.layers += layers
         config = {
             "architecture": architecture,
@@ -122,7 +122,7 @@ class Shipment:
             "rootfs": {"type": "layers", "diff_ids": [str(layer.digest) for layer in layers]},
         }
         platform = Platform(architecture=architecture, os="linux")
-        return self.box.add_image(*layers, config=json.dumps(config).encode(), platform=platform)
+        return self.builder.add_image(*layers, config=json.dumps(config).encode(), platform=platform)
 
     def sign(self, target: Descriptor, signer: Issued, media_type: str) -> None:
         """Attach a timestamped signature of `target`."""
@@ -130,15 +130,15 @@ class Shipment:
         assert isinstance(signer.key, ec.EllipticCurvePrivateKey)  # noqa: S101 - for the type checker
         draft = Draft(payload=encode_payload(target), signing_time=SIGNED_AT, signing_agent=AGENT)
         raw = ENCODERS[media_type](draft, LocalSigner(signer.key, chain), countersign=self._stamp)
-        envelope = self.box.add_blob(raw, media_type)
-        self.box.add_blob(CONFIG_BYTES, config_descriptor("artifactType").media_type)
+        envelope = self.builder.add_blob(raw, media_type)
+        self.builder.add_blob(CONFIG_BYTES, config_descriptor("artifactType").media_type)
         manifest = signature_manifest(subject=target, envelope=envelope, chain=chain, signing_time=SIGNED_AT)
-        self.box.list(self.box.add_manifest(manifest, artifact_type=NOTARY_SIGNATURE))
+        self.builder.list(self.builder.add_manifest(manifest, artifact_type=NOTARY_SIGNATURE))
 
     def attach_sbom(self) -> Descriptor:
         """Attach a bill of materials to the image."""
         content = {"spdxVersion": "SPDX-2.3", "name": "net-monitor", "packages": [{"name": "net-monitor"}]}
-        return self.box.add_referrer(
+        return self.builder.add_referrer(
             self.image,
             json.dumps(content).encode(),
             artifact_type="application/spdx+json",
@@ -167,7 +167,7 @@ def tampered(authorities: Authorities) -> Shipment:
     """The good one, with one letter of one layer changed."""
     shipment = good(authorities)
     layer = shipment.layers[0]
-    shipment.box.damage(layer, shipment.box.blobs[layer.digest].replace(b"cat", b"bat", 1))
+    shipment.builder.damage(layer, shipment.builder.blobs[layer.digest].replace(b"cat", b"bat", 1))
     return shipment
 
 
@@ -187,9 +187,9 @@ def write(folder: Path) -> Sequence[Path]:
     for name, make in LAYOUTS.items():
         shutil.rmtree(folder / name, ignore_errors=True)
         shipment = make(authorities)
-        written.append(shipment.box.write_directory(folder / name))
+        written.append(shipment.builder.write_directory(folder / name))
         if name == "good":
-            written.append(shipment.box.write_tar(folder / "good.tar"))
+            written.append(shipment.builder.write_tar(folder / "good.tar"))
     shutil.rmtree(folder / "trust", ignore_errors=True)
     written.append(_write_trust(folder / "trust", authorities))
     return written

@@ -107,7 +107,7 @@ class Gatherer:
         if attempt.outcome is not AttemptResult.REFUSED or attempt.file or not may_revoke(data, asked):
             return
         self._unproven_bytes += len(data)
-        if self._unproven_bytes > limits.BOX_EVIDENCE_BYTES:
+        if self._unproven_bytes > limits.TARGET_EVIDENCE_BYTES:
             self.unanswered.update(dict.fromkeys(asked))
             return
         file = EvidenceFile(safe(source), DOWNLOADED, partial(bytes, data), trusted=True)
@@ -240,8 +240,8 @@ class Gatherer:
         is_on_disk = attempt.file is not None and attempt.outcome is not AttemptResult.OLDER
         if not is_on_disk and attempt.reason != MALFORMED[NeededFile.OCSP]:
             self._left_bytes += len(data)
-            if self._left_bytes > limits.BOX_EVIDENCE_BYTES:
-                raise LimitError(f"responders gave more than {limits.BOX_EVIDENCE_BYTES} bytes that are not proven")
+            if self._left_bytes > limits.TARGET_EVIDENCE_BYTES:
+                raise LimitError(f"responders gave more than {limits.TARGET_EVIDENCE_BYTES} bytes that are not proven")
             self._left.append(_Response(data, source, asked, issuer, attempt))
         return attempt
 

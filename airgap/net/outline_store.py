@@ -34,7 +34,7 @@ _ROOT: Final = "artifact"
 """The name of the artifact in the index of the store: its own tag may look like one of cosign's or a referrers tag."""
 _MECHANISMS: Final[Mapping[str, LayoutMechanism]] = {
     Mechanism.API: LayoutMechanism.API,
-    Mechanism.TAG: LayoutMechanism.FALLBACK,
+    Mechanism.TAG: LayoutMechanism.TAG,
 }
 """Without cosign's tags, which their entries show."""
 
@@ -178,7 +178,7 @@ def _read(
         store.know(manifest)
         for layer in _blobs(store, manifest, parts):
             try:
-                store.put(layer, registry.read_blob(layer, limits.BOX_EVIDENCE_BYTES))
+                store.put(layer, registry.read_blob(layer, limits.TARGET_EVIDENCE_BYTES))
             except ContentError as error:
                 store.fail(layer, error)
     return manifest
@@ -197,6 +197,6 @@ def _blobs(store: OutlineStore, manifest: Manifest, parts: FetchedParts) -> Iter
     if parts.evidence:
         possible = (item for item in possible_evidence_layers(manifest) if item.size <= limits.CRL_FILE_BYTES)
         for layer in (*evidence_layers(manifest), *possible):
-            if not store.knows(layer.digest) and store.evidence_bytes + layer.size <= limits.BOX_EVIDENCE_BYTES:
+            if not store.knows(layer.digest) and store.evidence_bytes + layer.size <= limits.TARGET_EVIDENCE_BYTES:
                 store.evidence_bytes += layer.size
                 yield layer

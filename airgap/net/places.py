@@ -109,7 +109,7 @@ class Places:
     def _layout(self, reference: LayoutReference) -> AttachableLayout:
         path = os.path.realpath(reference.path)
         if path not in self._layouts:
-            layout = AttachableLayout(reference.path, fallback=self._always_tag)
+            layout = AttachableLayout(reference.path, by_tag=self._always_tag)
             self._layouts[path] = self._stack.enter_context(layout)
         return self._layouts[path]
 

@@ -100,7 +100,7 @@ class ReferrersFinder:
         listed = 0
         for number, reply in enumerate(pages, start=1):
             if number == 1 and (reply.status != 200 or reply.media_type != IMAGE_INDEX):  # noqa: PLR2004
-                if reply.status == 404 and has_code(reply, "NAME_UNKNOWN"):  # noqa: PLR2004 - DIST-9: no fallback
+                if reply.status == 404 and has_code(reply, "NAME_UNKNOWN"):  # noqa: PLR2004 - DIST-9: no referrers tag is asked
                     raise self._client.no_repository(self._access.repository)
                 if reply.status == 400 and not has_code(reply, "UNSUPPORTED"):  # noqa: PLR2004
                     raise failure(reply, what, remedy=_OTHER_WAY)

@@ -74,7 +74,7 @@ class RegistryPlace:
             raise
         self._put.append(attachment.manifest)
         if put.subject_handled:
-            return "referrers API and referrers tag" if put.fallback_updated else "referrers API"
+            return "referrers API and referrers tag" if put.tag_updated else "referrers API"
         return "referrers tag"
 
     def _check_room(self, attachment: Attachment) -> None:

@@ -38,7 +38,7 @@ class ManifestPut(NamedTuple):
 
     subject_handled: bool
     """The registry answered with OCI-Subject."""
-    fallback_updated: bool
+    tag_updated: bool
     """The referrers tag lists it now and did not before."""
 
 

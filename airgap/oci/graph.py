@@ -260,7 +260,7 @@ class Graph:
     def referrers(self, descriptor: Descriptor) -> Referrers:
         """All manifests with this subject (media type, digest and size: MAN-31), and unreadable ones that may have it.
 
-        All forms are read: entries of `index.json`, fallback-tag indexes (only entries that really have this subject),
+        All forms are read: entries of `index.json`, referrers-tag indexes (only entries that really have this subject),
         and cosign's tags, which name only a digest. Referrers beyond limits.REFERRERS count as unreadable.
         """
         found: dict[Digest, Referrer] = {}

@@ -1,6 +1,6 @@
 """What a layout's artifacts reach: children, referrers and their tags, each read once (LAYOUT-10).
 
-All known ways to record referrers are understood (decision 0025): untagged entries, fallback-tag indexes, cosign tags.
+All known ways to record referrers are understood (decision 0025): untagged entries, referrers-tag indexes, cosign tags.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class LayoutWalk:
         self._depths: Final[dict[tuple[Digest, str, int, bytes | None, bool], int]] = {}
         """The smallest depth at which each descriptor was reached."""
         self._claims: Final[list[tuple[str | Digest, ContentProblem]]] = []
-        """Unreadable referrers, by their fallback tag or digest."""
+        """Unreadable referrers, by their referrers tag or digest."""
         self._late: Final[deque[Descriptor]] = deque()
         """Referrers of covered content that were found later."""
 
@@ -209,18 +209,18 @@ class LayoutWalk:
             index = self._examined.read(entry.descriptor)
         except ContentError as error:
             self._claims.append(
-                (tag, ContentProblem.of(error, entry.descriptor, f"fallback tag {safe(tag, limit=160)}"))
+                (tag, ContentProblem.of(error, entry.descriptor, f"referrers tag {safe(tag, limit=160)}"))
             )
             return
         for number, (_, child) in enumerate(index.successors()):
-            place = f"fallback tag {safe(tag, limit=160)} > manifests[{number}]"
+            place = f"referrers tag {safe(tag, limit=160)} > manifests[{number}]"
             try:
                 manifest = self._examined.read(child)
             except ContentError as error:
                 self._claims.append((tag, ContentProblem.of(error, child, place)))
                 continue
             if refers_by(manifest, tag):  # decision 0025: only entries that really have this subject count
-                self._walk([_Reached(child, place)], LayoutMechanism.FALLBACK)
+                self._walk([_Reached(child, place)], LayoutMechanism.TAG)
             else:
                 message = f"{child.digest} is listed as a referrer under a tag of which it has not the subject"
                 self.note(child, place, message)

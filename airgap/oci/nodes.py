@@ -16,7 +16,7 @@ class LayoutMechanism(StrEnum):
     """How a referrer is recorded in the layout, or was found in the registry."""
 
     ENTRY = "index entry"
-    FALLBACK = "fallback tag"
+    TAG = "referrers tag"
     COSIGN = "cosign tag"
     API = "referrers API"
     """Only in registries."""
@@ -46,7 +46,7 @@ class Referrers:
 
     _found: tuple[Referrer, ...]
     _claims: tuple[ContentProblem, ...]
-    """Unreadable content that a fallback tag or a cosign tag assigns to this subject."""
+    """Unreadable content that a referrers tag or a cosign tag assigns to this subject."""
     _unread: tuple[ContentProblem, ...]
     """Unreadable content with an unknown subject: it may be this one."""
 

@@ -70,7 +70,7 @@ class FetchReport(OutcomeReport[FetchOutcome]):
             "unread": [{"signature": str(item.signature), "message": item.message} for item in outcome.unread],
             "offered": [_attempt_json(attempt) for attempt in outcome.offered],
             "pruned": list(outcome.pruned),
-            "boxes": [
+            "evidence_artifacts": [
                 {"reference": item.reference, "digest": item.digest, "files": item.files, "changed": item.changed}
                 for item in outcome.written
             ],

@@ -454,7 +454,7 @@ class _Gathered:
 
     def _has_room(self, name: str, size: int) -> bool:
         """Whether one more is read, of this size; if not, it is told."""
-        full = len(self.pieces) >= limits.BOX_EVIDENCE_FILES or self._bytes + size > limits.BOX_EVIDENCE_BYTES
+        full = len(self.pieces) >= limits.TARGET_EVIDENCE_FILES or self._bytes + size > limits.TARGET_EVIDENCE_BYTES
         self._is_full |= full
         if full or size > limits.CRL_FILE_BYTES:
             self._leave_out(name, "the target holds more evidence than is read", _FEWER)

@@ -101,13 +101,13 @@ class Place(Protocol):
 class AttachableLayout:
     """A layout directory or layout tar to attach to: it is read and written once for all of its artifacts."""
 
-    def __init__(self, path: str, *, fallback: bool = False) -> None:
-        """`fallback`: keep the referrers tags, too, for tools that know nothing else. Raises ContentError."""
+    def __init__(self, path: str, *, by_tag: bool = False) -> None:
+        """`by_tag`: keep the referrers tags, too, for tools that know nothing else. Raises ContentError."""
         self._path: Final = os.path.realpath(path)  # rewriting a tar must not replace a link to it
         self._state: Final = _state(self._path)
         self.store: Final = open_layout(path)
         self.graph: Final = Graph(self.store)
-        self._fallback: Final = fallback
+        self._by_tag: Final = by_tag
         self._places: Final[dict[Digest, LayoutPlace]] = {}
 
     def __enter__(self) -> Self:
@@ -192,7 +192,7 @@ class AttachableLayout:
         with open_layout(self._path) as now:  # others may have attached something in between
             tags, graph = LayoutReferrersTags(now), Graph(now)
             for digest, added in manifests.items():
-                known = partial(_listed, graph, subjects[digest]) if self._fallback else None
+                known = partial(_listed, graph, subjects[digest]) if self._by_tag else None
                 if listing := tags.relisted(digest, added, {item.digest for item in added}, known=known):
                     found[digest] = listing
         return found

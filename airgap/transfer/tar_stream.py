@@ -145,7 +145,7 @@ def _kept(
     found: Iterable[Member], forward: ForwardFile, loose: dict[str, LooseFile], wanted: Callable[[str], bool]
 ) -> Iterator[Member]:
     """The members; loose files that are wanted are read as they come by."""
-    room = limits.BOX_EVIDENCE_BYTES
+    room = limits.TARGET_EVIDENCE_BYTES
     for member in found:
         name = loose_name(member)
         if name is not None and len(loose) <= limits.LOOSE_FILES and wanted(name):

@@ -58,9 +58,9 @@ class PlannedStore:
 
     def _hold(self, node: Node) -> None:
         self._bytes += node.descriptor.size
-        if self._bytes > limits.BOX_EVIDENCE_BYTES:
+        if self._bytes > limits.TARGET_EVIDENCE_BYTES:
             raise LimitError(
-                f"the signatures and evidence to copy have more than {limits.BOX_EVIDENCE_BYTES} bytes together",
+                f"the signatures and evidence to copy have more than {limits.TARGET_EVIDENCE_BYTES} bytes together",
                 remedy="Copy in several runs, some artifacts at a time.",
             )
         digest = node.descriptor.digest

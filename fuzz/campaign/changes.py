@@ -275,7 +275,7 @@ def graft(random: Random, mutant: Mutant, donors: Donors) -> None:
 
 
 def referrer(random: Random, mutant: Mutant, donors: Donors) -> None:
-    """One more signature manifest about the image, with another envelope, listed or under a fallback tag."""
+    """One more signature manifest about the image, with another envelope, listed or under a referrers tag."""
     tree = mutant.tree
     subjects = [item for item in entries(tree) if REF_NAME in item.get("annotations", {})]
     if not subjects:

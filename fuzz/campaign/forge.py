@@ -54,21 +54,21 @@ class _Draft:
     def __post_init__(self) -> None:
         leaf = self.leaf or self.world.leaf()
         self.scene = Scene(form=self.form, signatures=[Signature(self.form, leaf)])
-        self.scene.box = LayoutBuilder()
+        self.scene.builder = LayoutBuilder()
         self.scene.target = self._image()
         self.scene.stores = {"ca:harbour": [leaf.root]}
         self.scene.put_crls(self.world.crls())
 
     def _image(self) -> Descriptor:
-        box = self.scene.box
+        builder = self.scene.builder
         images = [
-            box.add_image(
+            builder.add_image(
                 *(f"{self.name} {architecture} layer {number}\n".encode() * 4 for number in range(2)),
                 config=json.dumps({"architecture": architecture, "os": "linux", "of": self.name}).encode(),
             )
             for architecture in (("amd64", "arm64") if self.index else ("amd64",))
         ]
-        return box.add_index(*images) if self.index else images[0]
+        return builder.add_index(*images) if self.index else images[0]
 
     def stamped(self, **members: Any) -> _Draft:
         self.scene.timestamp(self.world.tsa, **members)
@@ -91,10 +91,10 @@ class _Draft:
     def carried(self, crls: Mapping[str, bytes]) -> _Draft:
         """Evidence in the target."""
 
-        def put(box: LayoutBuilder, target: Descriptor) -> None:
+        def put(builder: LayoutBuilder, target: Descriptor) -> None:
             made = pack(target, crls=dict(crls), ocsp={}, crl_index={}, responders={})
-            box.blobs |= made.contents
-            box.list(made.descriptor)
+            builder.blobs |= made.contents
+            builder.list(made.descriptor)
 
         self.scene.packing.append(put)
         return self

@@ -57,8 +57,8 @@ def ground(request: pytest.FixtureRequest, tmp_path: Path, registry: LoopbackReg
         registry.put_image("app", tag="v1")
         return Ground(tmp_path, f"{registry.host}/app:v1")
     if request.param == "tar":
-        return Ground(tmp_path, f"{_layout().write_tar(tmp_path / 'box.tar')}:v1")
-    return Ground(tmp_path, f"{_layout().write_directory(tmp_path / 'box')}:v1")
+        return Ground(tmp_path, f"{_layout().write_tar(tmp_path / 'stick.tar')}:v1")
+    return Ground(tmp_path, f"{_layout().write_directory(tmp_path / 'stick')}:v1")
 
 
 def test_a_file_becomes_a_referrer(ground: Ground) -> None:
@@ -137,9 +137,9 @@ def test_does_not_change_the_verdict(tmp_path: Path) -> None:
 
 
 def test_writes_the_manifest_that_oras_writes(tmp_path: Path) -> None:
-    ground = Ground(tmp_path, f"{_layout().write_directory(tmp_path / 'box')}:v1")
+    ground = Ground(tmp_path, f"{_layout().write_directory(tmp_path / 'stick')}:v1")
     digest = ground.attach(ground.file() + ":application/json").document["attached"]["referrer"]["digest"]
-    manifest = json.loads((tmp_path / "box/blobs/sha256" / digest.partition(":")[2]).read_bytes())
+    manifest = json.loads((tmp_path / "stick/blobs/sha256" / digest.partition(":")[2]).read_bytes())
     assert manifest["config"]["mediaType"] == "application/vnd.oci.empty.v1+json"
     (layer,) = manifest["layers"]
     assert (layer["mediaType"], layer["annotations"]) == (
@@ -147,7 +147,7 @@ def test_writes_the_manifest_that_oras_writes(tmp_path: Path) -> None:
         {"org.opencontainers.image.title": "sbom.json"},
     )
     assert set(manifest["subject"]) == {"mediaType", "digest", "size"}
-    entry = next(item for item in json.loads((tmp_path / "box/index.json").read_bytes())["manifests"]
+    entry = next(item for item in json.loads((tmp_path / "stick/index.json").read_bytes())["manifests"]
                  if item["digest"] == digest)  # fmt: skip
     assert entry["artifactType"] == SPDX
 
@@ -163,7 +163,7 @@ def test_writes_the_manifest_that_oras_writes(tmp_path: Path) -> None:
     ],
 )
 def test_refuses_types_of_signatures_and_evidence(tmp_path: Path, kind: str, said: str) -> None:
-    ground = Ground(tmp_path, f"{_layout().write_directory(tmp_path / 'box')}:v1")
+    ground = Ground(tmp_path, f"{_layout().write_directory(tmp_path / 'stick')}:v1")
     ran = ground.attach(ground.file(), kind=kind)
     assert ran.code == 2
     assert said in ran.err
@@ -182,7 +182,7 @@ def test_refuses_types_of_signatures_and_evidence(tmp_path: Path, kind: str, sai
 )
 def test_refuses_layer_types_of_other_artifacts(tmp_path: Path, kind: str) -> None:
     """A file with the type of a manifest would be read as one, and the layout would hold unreadable content."""
-    ground = Ground(tmp_path, f"{_layout().write_directory(tmp_path / 'box')}:v1")
+    ground = Ground(tmp_path, f"{_layout().write_directory(tmp_path / 'stick')}:v1")
     assert ground.attach(f"{ground.file()}:{kind}").code == 2
     assert ground.attach(ground.file(), kind=kind).code == 2
     assert ground.referrers() == []
@@ -204,19 +204,19 @@ def test_refuses_a_missing_layout(tmp_path: Path) -> None:
 
 def test_refuses_outputs_that_are_inputs(tmp_path: Path) -> None:
     """RULE-7."""
-    box = _layout().write_directory(tmp_path / "box")
-    tar = _layout().write_tar(tmp_path / "box.tar")
-    (tmp_path / "link").symlink_to(box / "index.json")
-    before = tree(box), tar.read_bytes()
+    builder = _layout().write_directory(tmp_path / "stick")
+    tar = _layout().write_tar(tmp_path / "stick.tar")
+    (tmp_path / "link").symlink_to(builder / "index.json")
+    before = tree(builder), tar.read_bytes()
     for file, target in (
-        (box / "index.json", box),
-        (box / "oci-layout", box),
-        (tmp_path / "link", box),
+        (builder / "index.json", builder),
+        (builder / "oci-layout", builder),
+        (tmp_path / "link", builder),
         (tar, tar),
     ):
         ran = run_here(["attach", str(file), f"{target}:v1", "--artifact-type", SPDX])
         assert (ran.code, "outside of it" in ran.err) == (2, True), ran.err
-    assert (tree(box), tar.read_bytes()) == before
+    assert (tree(builder), tar.read_bytes()) == before
 
 
 def test_refuses_unreadable_files_before_anything_is_written(ground: Ground) -> None:
@@ -264,7 +264,7 @@ def test_refuses_to_attach_beside_an_unreadable_referrer(tmp_path: Path) -> None
     builder = LayoutBuilder()
     subject = builder.tag(builder.add_image(b"layer"), "v1")
     builder.drop(builder.add_referrer(subject, b"x", artifact_type=SPDX, layer_type=SPDX))
-    ground = Ground(tmp_path, f"{builder.write_directory(tmp_path / 'box')}:v1")
+    ground = Ground(tmp_path, f"{builder.write_directory(tmp_path / 'stick')}:v1")
     ran = ground.attach(ground.file())
     assert (ran.code, "--force" in ran.document["problem"]["remedy"]) == (16, True)
     assert ground.attach(ground.file(), "--force").code == 0
@@ -322,7 +322,7 @@ def test_refuses_a_missing_artifact(ground: Ground) -> None:
 
 
 def test_keeps_both_of_two_concurrent_attachments(tmp_path: Path) -> None:
-    ground = Ground(tmp_path, f"{_layout().write_directory(tmp_path / 'box')}:v1")
+    ground = Ground(tmp_path, f"{_layout().write_directory(tmp_path / 'stick')}:v1")
     files = [ground.file(f"{number}.json", b"%d" % number) for number in range(6)]
 
     def work(file: str) -> None:

@@ -41,7 +41,7 @@ def in_streams(data: bytes) -> bytes:
 
 def packed(folder: Path, pack: Pack, name: str = "trip.tar.gz") -> Path:
     path = folder / name
-    path.write_bytes(pack(tar_of(family().box.files())))
+    path.write_bytes(pack(tar_of(family().builder.files())))
     return path
 
 
@@ -73,7 +73,7 @@ def from_standard_input(data: bytes, destination: str) -> CopyResult:
 def test_copies_from_a_compressed_tar_on_standard_input(tmp_path: Path, target: LoopbackRegistry, pack: Pack) -> None:
     """It was refused, and the same tar in a file was read."""
     made = family()
-    data = pack(tar_of(made.box.files()))
+    data = pack(tar_of(made.builder.files()))
     assert from_standard_input(data, str(tmp_path / "to")).exit_code == 0
     check_complete(tmp_path / "to", made.index)
     assert from_standard_input(data, f"{target.host}/app").exit_code == 0
@@ -86,14 +86,14 @@ def test_refuses_a_damaged_compressed_tar_on_standard_input(
     tmp_path: Path, pack: Pack, spoil: Callable[[bytes], bytes], says: str
 ) -> None:
     with pytest.raises(ContentError, match=f"standard input {says}"):
-        from_standard_input(spoil(pack(tar_of(family().box.files()))), str(tmp_path / "to"))
+        from_standard_input(spoil(pack(tar_of(family().builder.files()))), str(tmp_path / "to"))
     assert not json.loads((tmp_path / "to" / "index.json").read_bytes())["manifests"]
 
 
 @pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)
 def test_unpacks_standard_input_within_a_bound(tmp_path: Path, pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "UNPACKED_BYTES", 2 * limits.MIB)
-    bomb = tar_of({**family().box.files(), "other": bytes(8 * limits.MIB)})
+    bomb = tar_of({**family().builder.files(), "other": bytes(8 * limits.MIB)})
     with pytest.raises(ContentError, match="standard input unpacks to more than 50 times its size") as refused:
         from_standard_input(pack(bomb), str(tmp_path / "to"))
     assert "FILE), and copy" in refused.value.remedy

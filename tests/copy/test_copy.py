@@ -56,17 +56,19 @@ def test_copies_a_registry_to_a_layout_with_all_referrers(tmp_path: Path, regist
     load(registry, "app", made)
     copy(f"{registry.host}/app:v1", tmp_path / "stick")
     check_complete(tmp_path / "stick", made.index)
-    assert set(map(str, made.box.blobs)) <= digests(tmp_path / "stick")
+    assert set(map(str, made.builder.blobs)) <= digests(tmp_path / "stick")
 
 
 @pytest.mark.parametrize("form", ["directory", "tar"])
 def test_a_layout_to_a_registry_and_back_is_the_same(tmp_path: Path, registry: LoopbackRegistry, form: str) -> None:
     made = family()
-    source = write(tmp_path / "source", made) if form == "directory" else made.box.write_tar(tmp_path / "source.tar")
+    source = (
+        write(tmp_path / "source", made) if form == "directory" else made.builder.write_tar(tmp_path / "source.tar")
+    )
     copy(source, f"{registry.host}/app")
     assert registry.repositories["app"].tags["v1"] == str(made.index.digest)
     copy(f"{registry.host}/app:v1", tmp_path / "back", "--no-record")
-    assert digests(tmp_path / "back") == set(map(str, made.box.blobs))
+    assert digests(tmp_path / "back") == set(map(str, made.builder.blobs))
     check_complete(tmp_path / "back", made.index)
 
 
@@ -123,13 +125,13 @@ def test_copies_from_a_pipe_into_a_pipe(tmp_path: Path) -> None:
     assert b"copied" in err, "with the tar on standard output, the result goes to standard error"
     assert receiver.returncode == 0, receiver.stderr
     check_complete(tmp_path / "back", made.index)
-    assert digests(tmp_path / "back") == set(map(str, made.box.blobs))
+    assert digests(tmp_path / "back") == set(map(str, made.builder.blobs))
 
 
 @pytest.mark.parametrize("order", ["index first", "index last"])
 def test_copies_a_piped_tar_of_any_order_into_a_registry(registry: LoopbackRegistry, order: str) -> None:
     made = family()
-    files = made.box.files()
+    files = made.builder.files()
     if order == "index last":
         files = dict(reversed(files.items()))
     request = airgap.CopyRequest(sources=["-"], destination=f"{registry.host}/app", at=AT)
@@ -142,17 +144,17 @@ def test_copies_a_piped_tar_of_any_order_into_a_registry(registry: LoopbackRegis
 @pytest.mark.parametrize("blank", [" ", "\t", "\r\n"])
 def test_copies_a_piped_manifest_that_begins_with_a_blank(registry: LoopbackRegistry, blank: str) -> None:
     """It was said not to be in standard input."""
-    box = LayoutBuilder()
-    image = box.blobs[box.add_image().digest]
-    manifest = box.tag(box.add_manifest(blank.encode() + image), "v1")
+    builder = LayoutBuilder()
+    image = builder.blobs[builder.add_image().digest]
+    manifest = builder.tag(builder.add_manifest(blank.encode() + image), "v1")
     request = airgap.CopyRequest(sources=["-"], destination=f"{registry.host}/app", at=AT)
-    airgap.copy(request, source=io.BytesIO(tar_of(box.files())))
+    airgap.copy(request, source=io.BytesIO(tar_of(builder.files())))
     assert registry.repositories["app"].tags == {"v1": str(manifest.digest)}
 
 
 def test_a_truncated_piped_tar_sets_no_tag(tmp_path: Path) -> None:
     made = family()
-    data = made.box.write_tar(tmp_path / "x.tar").read_bytes()
+    data = made.builder.write_tar(tmp_path / "x.tar").read_bytes()
     for length in (0, 700, 5000, len(data) - 1024):
         target = tmp_path / f"to{length}"
         request = airgap.CopyRequest(sources=["-"], destination=str(target), at=AT)
@@ -198,7 +200,7 @@ def test_does_not_overwrite_other_tars(tmp_path: Path) -> None:
 
 def test_gnu_tar_reads_the_written_tar(tmp_path: Path) -> None:
     made = family()
-    made.box.add_image(b"another", algorithm="sha512")
+    made.builder.add_image(b"another", algorithm="sha512")
     source = write(tmp_path / "source", made)
     copy(source, tmp_path / "trip.tar")
     (tmp_path / "unpacked").mkdir()
@@ -519,7 +521,7 @@ def test_makes_hard_links_on_request(tmp_path: Path) -> None:
     source = write(tmp_path / "source", made)
     ran = copy("--link", source, tmp_path / "to", "--format", "json")
     assert ran.document["totals"]["by"]["linked"] > 10_000_000
-    for digest in made.box.blobs:
+    for digest in made.builder.blobs:
         if digest not in {item.digest for item in made.all}:
             one = source / "blobs" / "sha256" / digest.encoded
             assert one.stat().st_ino == (tmp_path / "to" / "blobs" / "sha256" / digest.encoded).stat().st_ino

@@ -51,14 +51,14 @@ def test_a_copy_uses_name_and_password(tmp_path: Path, guarded: LoopbackRegistry
     assert run("copy", source, str(tmp_path / "none")).code == 1
     wrong = run("copy", source, str(tmp_path / "wrong"), "-u", USER, "-p", "wrong-word")
     assert (wrong.code, "refused ana (from the command line)" in wrong.err) == (1, True), wrong
-    ran = run("copy", source, str(tmp_path / "box"), "-u", USER, "-p", WORD)
+    ran = run("copy", source, str(tmp_path / "stick"), "-u", USER, "-p", WORD)
     assert ran.code == 0, ran
     assert "others on this machine can see what --password says" in ran.err
 
 
 def test_a_document_of_a_failure_shows_no_password(tmp_path: Path, guarded: LoopbackRegistry) -> None:
     options = ["-u", USER, "-p", "wrong-word", "--format", "json", "--debug"]
-    ran = run("copy", f"{guarded.host}/app:v1", str(tmp_path / "box"), *options)
+    ran = run("copy", f"{guarded.host}/app:v1", str(tmp_path / "stick"), *options)
     assert (ran.code, ran.document["exit_code"]) == (1, 1)
 
 
@@ -66,7 +66,7 @@ def test_reads_a_password_from_standard_input(
     tmp_path: Path, guarded: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{WORD}\n"))
-    ran = run("copy", f"{guarded.host}/app:v1", str(tmp_path / "box"), "--username", USER, "--password-stdin")
+    ran = run("copy", f"{guarded.host}/app:v1", str(tmp_path / "stick"), "--username", USER, "--password-stdin")
     assert (ran.code, "Warning" in ran.err) == (0, False), ran
 
 
@@ -84,7 +84,7 @@ def test_the_environment_counts_for_every_command(
     """As for notation."""
     monkeypatch.setenv("NOTATION_USERNAME", USER)
     monkeypatch.setenv("NOTATION_PASSWORD", WORD)
-    assert run("copy", f"{guarded.host}/app:v1", str(tmp_path / "box")).code == 0
+    assert run("copy", f"{guarded.host}/app:v1", str(tmp_path / "stick")).code == 0
     assert run("login", guarded.host).code == 0
     monkeypatch.setenv("NOTATION_PASSWORD", "wrong-word")
     ran = run("copy", f"{guarded.host}/app:v1", str(tmp_path / "again"))
@@ -134,7 +134,7 @@ def test_every_command_with_a_registry_takes_name_and_password(
 )
 def test_names_a_missing_option(tmp_path: Path, options: list[str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
-    ran = run("copy", str(write(tmp_path / "box", family())), "registry.invalid/app:v1", *options)
+    ran = run("copy", str(write(tmp_path / "stick", family())), "registry.invalid/app:v1", *options)
     assert (ran.code, said in ran.err) == (2, True), ran
 
 
@@ -146,7 +146,7 @@ def test_refuses_an_empty_password(guarded: LoopbackRegistry, monkeypatch: pytes
 
 
 def test_refuses_a_tar_and_a_password_on_standard_input(tmp_path: Path) -> None:
-    ran = run("copy", "-", str(tmp_path / "box"), "-u", USER, "--password-stdin")
+    ran = run("copy", "-", str(tmp_path / "stick"), "-u", USER, "--password-stdin")
     assert (ran.code, "standard input holds the tar" in ran.err) == (2, True), ran
 
 
@@ -166,7 +166,7 @@ def test_sends_a_password_to_no_second_source(
     listed = tmp_path / "list"
     listed.write_text(f"{guarded.host}/app:v1\n{other.host}/app:v1\n")
     options = ["--from-username", USER, "--from-password", WORD]
-    ran = run("copy", "-f", str(listed), str(tmp_path / "box"), *options)
+    ran = run("copy", "-f", str(listed), str(tmp_path / "stick"), *options)
     assert (ran.code, len(guarded.seen) + len(other.seen)) == (2, 0), ran
 
 

@@ -48,7 +48,7 @@ def verify(written: Written, layout: Path) -> int:
 @pytest.mark.parametrize("archive", [False, True])
 def test_names_loose_evidence_and_copies_it_on_request(tmp_path: Path, *, archive: bool) -> None:
     made = scene(archive=archive)
-    made.box.extra_files |= {"crls/r.crl": REVOKING, "notes.txt": b"notes", "ca.pem": b"none"}
+    made.builder.extra_files |= {"crls/r.crl": REVOKING, "notes.txt": b"notes", "ca.pem": b"none"}
     written = made.write(tmp_path)
     copied = tmp_path / "copied"
     assert left(written.layout, copied) == [{"source": str(written.layout), "names": ["r.crl"]}]
@@ -64,7 +64,7 @@ def test_names_loose_evidence_and_copies_it_on_request(tmp_path: Path, *, archiv
 def test_advises_to_attach_loose_evidence_before_a_copy_to_a_registry(tmp_path: Path) -> None:
     """Nothing can be fetched into a registry: the command that was named ended with exit code 2."""
     made = scene()
-    made.box.extra_files["crls/r.crl"] = REVOKING
+    made.builder.extra_files["crls/r.crl"] = REVOKING
     written = made.write(tmp_path)
     with LoopbackRegistry() as registry:
         planned = run_here(["copy", "--dry-run", str(written.layout), f"{registry.host}/app"])
@@ -82,21 +82,21 @@ def test_advises_to_attach_loose_evidence_before_a_copy_to_a_registry(tmp_path: 
 def test_names_no_evidence_that_was_copied_in_another_form(tmp_path: Path, attached: bytes, more: bytes) -> None:
     """A loose CRL in PEM was said to be left behind, though its DER was attached, and went along."""
     made = scene()
-    made.box.extra_files["p.crl"] = pem(REVOKING) + more
-    made.box.extra_files["r.crl"] = REVOKING
+    made.builder.extra_files["p.crl"] = pem(REVOKING) + more
+    made.builder.extra_files["r.crl"] = REVOKING
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.list(box.add_manifest(evidence_artifact(box, target, attached)))
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.list(builder.add_manifest(evidence_artifact(builder, target, attached)))
 
     made.packing = [pack]
     found = left(made.write(tmp_path).layout, tmp_path / "copied")
     assert [item["names"] for item in found] == ([["p.crl"]] if more else [])
 
 
-def other_image(box: LayoutBuilder, _: Descriptor) -> None:
-    other = add_image(box, "s390x")
-    box.tag(other, "other")
-    box.list(attach(box, other))
+def other_image(builder: LayoutBuilder, _: Descriptor) -> None:
+    other = add_image(builder, "s390x")
+    builder.tag(other, "other")
+    builder.list(attach(builder, other))
 
 
 def test_names_evidence_of_an_image_that_is_not_copied(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_names_evidence_in_the_timestamp_token_of_an_image_that_is_not_copied(tm
 
 def test_copies_evidence_about_absent_images(tmp_path: Path) -> None:
     made = scene()
-    made.packing = [lambda box, _: box.list(attach(box, ABOUT))]
+    made.packing = [lambda builder, _: builder.list(attach(builder, ABOUT))]
     written = made.write(tmp_path)
     assert left(written.layout, tmp_path / "all") == []
     assert verify(written, tmp_path / "all") == 14
@@ -131,7 +131,7 @@ def test_copies_evidence_about_absent_images(tmp_path: Path) -> None:
 
 def test_a_new_tag_in_the_same_layout_leaves_no_evidence_behind(tmp_path: Path) -> None:
     made = scene()
-    made.box.extra_files["r.crl"] = REVOKING
+    made.builder.extra_files["r.crl"] = REVOKING
     written = made.write(tmp_path)
     ran = run_here(["copy", f"{written.layout}:v1", f"{written.layout}:v2", "--format", "json"])
     assert json.loads(ran.out)["evidence_left"] == []
@@ -156,7 +156,7 @@ def test_names_the_same_loose_evidence_of_a_file_and_of_a_stream(
     """Of a stream the names decided: a CRL called ca.pem was not named, and notes about revocation were."""
     monkeypatch.setattr(limits, "CRL_FILE_BYTES", 1500)
     made = scene(archive=True)
-    made.box.extra_files |= LOOSE if name == "all" else {name: LOOSE[name]}
+    made.builder.extra_files |= LOOSE if name == "all" else {name: LOOSE[name]}
     written = made.write(tmp_path)
     of_file = left(written.layout, tmp_path / "of file")
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(written.layout.read_bytes())))
@@ -167,7 +167,7 @@ def test_names_the_same_loose_evidence_of_a_file_and_of_a_stream(
 
 def test_names_loose_evidence_in_a_stream_to_a_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = scene(archive=True)
-    made.box.extra_files |= {"ca.pem": pem(REVOKING)}
+    made.builder.extra_files |= {"ca.pem": pem(REVOKING)}
     written = made.write(tmp_path)
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(written.layout.read_bytes())))
     with LoopbackRegistry() as registry:
@@ -178,7 +178,7 @@ def test_names_loose_evidence_in_a_stream_to_a_registry(tmp_path: Path, monkeypa
 def test_names_the_other_loose_files_beside_an_unreadable_one(tmp_path: Path) -> None:
     """It was the last one that was looked at: 15 where the next one revokes."""
     made = scene()
-    made.box.extra_files["r.crl"] = REVOKING
+    made.builder.extra_files["r.crl"] = REVOKING
     written = made.write(tmp_path)
     (written.layout / "a.crl").symlink_to("a.crl")
     assert verify(written, written.layout) == 14

@@ -210,7 +210,7 @@ def test_names_a_read_only_medium(tmp_path: Path) -> None:
 
 def test_wrong_bytes_of_a_source_end_with_16_and_leave_no_final_file(tmp_path: Path) -> None:
     made = family(23)
-    layer = json.loads(made.box.blobs[made.children[1].digest])["layers"][0]["digest"]
+    layer = json.loads(made.builder.blobs[made.children[1].digest])["layers"][0]["digest"]
     source = write(tmp_path / "source", made)
     wrong = source / "blobs" / "sha256" / layer[7:]
     wrong.write_bytes(wrong.read_bytes()[:-1] + b"!")

@@ -60,9 +60,9 @@ def test_distinguishes_unsigned_from_left_behind(tmp_path: Path, registry: Loopb
     written = scene.write(tmp_path)
     reference = put(registry, "app", scene, written)
     unsigned = f"{registry.host}/plain:v1"
-    raw = scene.box.blobs[scene.target.digest]
+    raw = scene.builder.blobs[scene.target.digest]
     for _, below in parse_manifest(raw, scene.target.media_type).successors():
-        registry.put_blob("plain", scene.box.blobs[below.digest])
+        registry.put_blob("plain", scene.builder.blobs[below.digest])
     registry.put_manifest("plain", raw, tag="v1")
     answers = {}
     for name, arguments in {

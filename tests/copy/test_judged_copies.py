@@ -34,7 +34,7 @@ def test_says_all_that_verify_says_of_what_passes(tmp_path: Path) -> None:
     scene.sign_with(LEAF)
     newer = crl(LEAF.root, number=3, scope=distribution_scope(only_ca=True), this_update=AT - timedelta(hours=1))
     scene.crls = {"good.crl": crl(LEAF.root, number=1), "newer.crl": newer}
-    scene.box.extra_files["crls/damaged.crl"] = crl(LEAF.root)[:-10]
+    scene.builder.extra_files["crls/damaged.crl"] = crl(LEAF.root)[:-10]
     written = scene.write(tmp_path)
     judged = run_here(written.arguments())
     (warned,) = judged.document["warnings"]
@@ -80,8 +80,8 @@ def test_cosign_tags_of_the_images_of_an_index_come_with_it(tmp_path: Path, targ
 def test_keeps_going_where_a_part_of_one_artifact_is_wrong(tmp_path: Path, part: str, *, is_there: bool) -> None:
     """It ended the whole copy, and the message named no artifact. `layers`: the envelope of its signature."""
     scene = Scene()
-    bad = scene.box.tag(add_image(scene.box, "arm64"), "bad")
-    of = Signature("cose", scene.signature.leaf).attach(scene.box, bad) if part == "layers" else bad
+    bad = scene.builder.tag(add_image(scene.builder, "arm64"), "bad")
+    of = Signature("cose", scene.signature.leaf).attach(scene.builder, bad) if part == "layers" else bad
     written = scene.write(tmp_path)
     blobs = written.layout / "blobs/sha256"
     wrong = next(iter(_parts(json.loads((blobs / of.digest.encoded).read_bytes())[part])))["digest"]
@@ -120,8 +120,8 @@ def test_evidence_in_a_registry_that_is_not_chosen_leaves_the_answer_open(
     scene.sign_with(LEAF)
     scene.crls = {"good.crl": crl(LEAF.root, number=1)}
     scene.packing.append(
-        lambda box, image: box.list(
-            box.add_manifest(evidence_artifact(box, image, REVOKING), artifact_type=EVIDENCE_TYPE)
+        lambda builder, image: builder.list(
+            builder.add_manifest(evidence_artifact(builder, image, REVOKING), artifact_type=EVIDENCE_TYPE)
         )
     )
     written = scene.write(tmp_path)
@@ -138,7 +138,9 @@ def test_evidence_that_is_not_chosen_stops_no_copy_from_a_layout(tmp_path: Path)
     scene.sign_with(LEAF)
     good = crl(LEAF.root)
     scene.packing.append(
-        lambda box, image: box.list(box.add_manifest(evidence_artifact(box, image, good), artifact_type=EVIDENCE_TYPE))
+        lambda builder, image: builder.list(
+            builder.add_manifest(evidence_artifact(builder, image, good), artifact_type=EVIDENCE_TYPE)
+        )
     )
     written = scene.write(tmp_path)
     ran = copy(written, "--artifact-type", NOTARY, f"{written.layout}:v1", tmp_path / "to")

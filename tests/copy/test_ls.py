@@ -26,7 +26,7 @@ def listed(reference: str, *, code: int = 0) -> dict[str, Any]:
     return ran.document
 
 
-def box(*, created: bool = True) -> LayoutBuilder:
+def builder(*, created: bool = True) -> LayoutBuilder:
     """An image with two signatures, an SBOM, an attestation and three CRLs, beside an index of two platforms."""
     made = LayoutBuilder()
     image = made.tag(made.add_image(b"layer", config=_CONFIG if created else _CONFIG[:34] + b"}"), "v1", "v2", "v3")
@@ -49,8 +49,8 @@ def box(*, created: bool = True) -> LayoutBuilder:
 
 @pytest.mark.parametrize("form", ["directory", "tar"])
 def test_a_layout_shows_each_image_with_what_is_attached(form: str, tmp_path: Path) -> None:
-    made = box()
-    path = made.write_directory(tmp_path / "box") if form == "directory" else made.write_tar(tmp_path / "box.tar")
+    made = builder()
+    path = made.write_directory(tmp_path / "stick") if form == "directory" else made.write_tar(tmp_path / "stick.tar")
     document = listed(str(path))
     assert (document["schema"], document["kind"]) == ("airgap.ls/1", "artifacts")
     one, many = document["artifacts"]
@@ -67,7 +67,7 @@ def test_a_layout_shows_each_image_with_what_is_attached(form: str, tmp_path: Pa
 
 
 def test_prints_one_row_for_each_image(tmp_path: Path) -> None:
-    path = box().write_directory(tmp_path / "box")
+    path = builder().write_directory(tmp_path / "stick")
     ran = run_here(["ls", str(path)])
     head, one, also, many, total = ran.out.splitlines()
     assert head.split() == ["NAME", "PLATFORMS", "SIZE", "DATE", "ATTACHED"]
@@ -90,7 +90,7 @@ def test_draws_trees_with_characters_of_the_output_encoding(
 
 
 def test_shows_one_artifact_of_a_layout(tmp_path: Path) -> None:
-    path = box().write_directory(tmp_path / "box")
+    path = builder().write_directory(tmp_path / "stick")
     assert [item["tags"] for item in listed(f"{path}:many")["artifacts"]] == [["many"]]
     assert run_here(["ls", f"{path}:nothing"]).code == 11
 
@@ -100,7 +100,7 @@ def test_reports_unreadable_content(tmp_path: Path) -> None:
     made = LayoutBuilder()
     image = made.tag(made.add_image(b"layer"), "v1")
     made.drop(made.add_referrer(image, b"envelope"))
-    path = str(made.write_directory(tmp_path / "box"))
+    path = str(made.write_directory(tmp_path / "stick"))
     (one,) = listed(path, code=16)["artifacts"]
     assert (one["attached"], [item["reason"] for item in one["unread"]]) == ({}, ["content.missing"])
     assert "NOT READ" in run_here(["ls", path]).out
@@ -110,7 +110,7 @@ def test_reports_entries_that_are_not_descriptors(tmp_path: Path) -> None:
     made = LayoutBuilder()
     made.tag(made.add_image(b"layer"), "v1")
     made.entries.append({"mediaType": "a/b"})
-    document = listed(str(made.write_directory(tmp_path / "box")), code=16)
+    document = listed(str(made.write_directory(tmp_path / "stick")), code=16)
     assert [item["reason"] for item in document["unread"]] == ["content.malformed"]
 
 
@@ -120,7 +120,7 @@ def test_reports_an_unreadable_config(tmp_path: Path) -> None:
     made.tag(image, "v1")
     config = next(digest for digest, data in made.blobs.items() if data == _CONFIG)
     del made.blobs[config]
-    (one,) = listed(str(made.write_directory(tmp_path / "box")), code=16)["artifacts"]
+    (one,) = listed(str(made.write_directory(tmp_path / "stick")), code=16)["artifacts"]
     assert (one["platforms"], one["unread"][0]["path"]) == (["unknown"], "config")
 
 
@@ -131,7 +131,7 @@ def test_leaves_out_absent_platforms(tmp_path: Path) -> None:
     )
     made.tag(made.add_index(here, gone), "v1")
     made.drop(gone)
-    path = str(made.write_directory(tmp_path / "box"))
+    path = str(made.write_directory(tmp_path / "stick"))
     (one,) = listed(path)["artifacts"]
     assert (one["platforms"], one["left_out"]) == (["linux/amd64"], ["linux/arm64"])
     assert "linux/amd64 (1 left out)" in run_here(["ls", path]).out
@@ -151,7 +151,7 @@ def test_other_artifacts_have_no_platform(tmp_path: Path) -> None:
         },
     }
     made.tag(made.add_manifest(document), "chart")
-    (one,) = listed(str(made.write_directory(tmp_path / "box")))["artifacts"]
+    (one,) = listed(str(made.write_directory(tmp_path / "stick")))["artifacts"]
     assert (one["platforms"], one["created"], one["licenses"]) == ([], "2025-01-02T00:00:00Z", "MIT")
 
 
@@ -160,7 +160,7 @@ def test_ignores_a_date_that_is_none(tmp_path: Path, stated: str) -> None:
     """Programs in Go (crane, ko) write the year 1 where they have no date."""
     made = LayoutBuilder()
     made.tag(made.add_image(b"layer", annotations={"org.opencontainers.image.created": stated}), "v1")
-    (one,) = listed(str(made.write_directory(tmp_path / "box")))["artifacts"]
+    (one,) = listed(str(made.write_directory(tmp_path / "stick")))["artifacts"]
     assert one["created"] is None
 
 
@@ -168,7 +168,7 @@ def test_a_text_of_a_layout_is_escaped(tmp_path: Path) -> None:
     made = LayoutBuilder()
     config = json.dumps({"os": "li\x1b[31mnux", "architecture": "a\nb"}).encode()
     made.tag(made.add_image(b"layer", config=config), "v\x1b[2J1")
-    path = str(made.write_directory(tmp_path / "box"))
+    path = str(made.write_directory(tmp_path / "stick"))
     for options in ([], ["-v"], ["--format", "json"]):
         ran = run_here(["ls", path, *options])
         assert ran.code == 0
@@ -180,7 +180,7 @@ def test_a_text_of_a_layout_is_escaped(tmp_path: Path) -> None:
 
 
 def test_an_artifact_of_a_registry_shows_what_the_layout_shows(tmp_path: Path, registry: LoopbackRegistry) -> None:
-    path = box().write_directory(tmp_path / "box")
+    path = builder().write_directory(tmp_path / "stick")
     there = f"{registry.host}/app:v1"
     assert run_here(["copy", f"{path}:v1", there, "--no-record"]).code == 0
     (before,), (after,) = listed(f"{path}:v1")["artifacts"], listed(there)["artifacts"]

@@ -48,15 +48,15 @@ def names(layout: Path) -> dict[str, tuple[str, str | None]]:
 
 def hauler_store(folder: Path) -> tuple[Path, Descriptor, Descriptor, Descriptor]:
     """An image with a Notary signature and a cosign signature, each under the image's name (hauler, pkg/store)."""
-    box = LayoutBuilder()
-    image = box.add_image()
-    notary = box.add_referrer(image, b"sig", listed=False)
-    cosign = box.add_image(box.add_blob(b'{"critical":{}}', SIMPLE_SIGNING), config=b"{}")
+    builder = LayoutBuilder()
+    image = builder.add_image()
+    notary = builder.add_referrer(image, b"sig", listed=False)
+    cosign = builder.add_image(builder.add_blob(b'{"critical":{}}', SIMPLE_SIGNING), config=b"{}")
     kinds = {image: "image", cosign: "sigs", notary: f"referrers/{notary.digest.encoded}"}
     for descriptor, kind in kinds.items():
         named = {REF_NAME: "library/app:v1", CONTAINERD_NAME: "docker.io/library/app:v1"}
-        box.list(descriptor, kind=f"dev.hauler/{kind}", **named)
-    return box.write_directory(folder), image, notary, cosign
+        builder.list(descriptor, kind=f"dev.hauler/{kind}", **named)
+    return builder.write_directory(folder), image, notary, cosign
 
 
 @pytest.mark.parametrize("source", ["haul", "haul:v1", "haul:docker.io/library/app:v1"])
@@ -79,21 +79,21 @@ def test_the_tag_of_a_hauler_store_belongs_to_the_image(
     assert run_here(["discover", "out"]).out.count("sha256:") == 3
 
 
-def docker_save(box: LayoutBuilder, **images: Descriptor) -> None:
+def docker_save(builder: LayoutBuilder, **images: Descriptor) -> None:
     """As `docker save` and `ctr images export` write entries."""
     for name, image in images.items():
-        box.list(image, **{REF_NAME: "latest", CONTAINERD_NAME: f"docker.io/library/{name}:latest"})
+        builder.list(image, **{REF_NAME: "latest", CONTAINERD_NAME: f"docker.io/library/{name}:latest"})
 
 
 @pytest.mark.parametrize("same", [False, True], ids=["two images", "one image"])
 def test_keeps_the_names_of_two_images_saved_with_one_tag(
     tmp_path: Path, registry: LoopbackRegistry, *, same: bool
 ) -> None:
-    box = LayoutBuilder()
-    a = box.add_image(b"a")
-    b = a if same else box.add_image(b"b")
-    docker_save(box, a=a, b=b)
-    saved = box.write_tar(tmp_path / "saved.tar")
+    builder = LayoutBuilder()
+    a = builder.add_image(b"a")
+    b = a if same else builder.add_image(b"b")
+    docker_save(builder, a=a, b=b)
+    saved = builder.write_tar(tmp_path / "saved.tar")
     copy(saved, tmp_path / "out")
     assert names(tmp_path / "out") == {
         f"docker.io/library/{name}:latest": (str(image.digest), f"docker.io/library/{name}:latest")
@@ -105,15 +105,15 @@ def test_keeps_the_names_of_two_images_saved_with_one_tag(
 
 
 def test_keeps_the_containerd_names_of_one_image(tmp_path: Path) -> None:
-    box = LayoutBuilder()
-    image = box.add_image()
+    builder = LayoutBuilder()
+    image = builder.add_image()
     app = "docker.io/library/app"
     for tag, name in (("latest", f"{app}:latest"), ("edge", f"{app}:edge"), ("v1", f"{app}:stable")):
-        box.list(image, **{REF_NAME: tag, CONTAINERD_NAME: name})
-    box.list(box.tag(image, "v2"), **{REF_NAME: "v2", CONTAINERD_NAME: f"{app}:v2"})
+        builder.list(image, **{REF_NAME: tag, CONTAINERD_NAME: name})
+    builder.list(builder.tag(image, "v2"), **{REF_NAME: "v2", CONTAINERD_NAME: f"{app}:v2"})
     expected = {"latest": "latest", "edge": "edge", "v1": "stable", "v2": "v2"}
     for out in (tmp_path / "folder", tmp_path / "again"):
-        copy(tmp_path / "folder" if out.name == "again" else box.write_tar(tmp_path / "saved.tar"), out)
+        copy(tmp_path / "folder" if out.name == "again" else builder.write_tar(tmp_path / "saved.tar"), out)
         assert names(out) == {tag: (str(image.digest), f"{app}:{end}") for tag, end in expected.items()}
     copy(tmp_path / "folder", tmp_path / "renamed", "--full-names")
     renamed = {f"{app}:{tag}": None if tag == "v1" else f"{app}:{tag}" for tag in expected}
@@ -121,28 +121,28 @@ def test_keeps_the_containerd_names_of_one_image(tmp_path: Path) -> None:
 
 
 def test_one_saved_image_keeps_its_tag(tmp_path: Path) -> None:
-    box = LayoutBuilder()
-    image = box.add_image()
-    docker_save(box, app=image)
-    copy(box.write_tar(tmp_path / "saved.tar"), tmp_path / "out")
+    builder = LayoutBuilder()
+    image = builder.add_image()
+    docker_save(builder, app=image)
+    copy(builder.write_tar(tmp_path / "saved.tar"), tmp_path / "out")
     assert names(tmp_path / "out") == {"latest": (str(image.digest), "docker.io/library/app:latest")}
 
 
 def test_a_copy_under_another_tag_drops_the_old_name(tmp_path: Path) -> None:
     """containerd goes by its own annotation, whatever the tag is."""
-    box = LayoutBuilder()
-    image = box.add_image()
-    docker_save(box, app=image)
-    copy(f"{box.write_tar(tmp_path / 'saved.tar')}:latest", f"{tmp_path / 'out'}:old")
+    builder = LayoutBuilder()
+    image = builder.add_image()
+    docker_save(builder, app=image)
+    copy(f"{builder.write_tar(tmp_path / 'saved.tar')}:latest", f"{tmp_path / 'out'}:old")
     assert names(tmp_path / "out") == {"old": (str(image.digest), None)}
 
 
 def test_reports_a_name_on_two_entries(tmp_path: Path) -> None:
-    box = LayoutBuilder()
-    first, last = box.add_image(b"first"), box.add_image(b"last")
+    builder = LayoutBuilder()
+    first, last = builder.add_image(b"first"), builder.add_image(b"last")
     for image in (first, last):
-        box.tag(image, "reg.example/app:v1")
-    stick = box.write_directory(tmp_path / "stick")
+        builder.tag(image, "reg.example/app:v1")
+    stick = builder.write_directory(tmp_path / "stick")
     ran = copy(stick, tmp_path / "out", code=11)
     assert "appears twice" in ran.err
     assert not (tmp_path / "out").exists()
@@ -153,10 +153,10 @@ def test_reports_a_name_on_two_entries(tmp_path: Path) -> None:
 
 
 def test_moves_a_tag_that_is_twice_in_the_destination(tmp_path: Path) -> None:
-    box, new = LayoutBuilder(), LayoutBuilder()
+    builder, new = LayoutBuilder(), LayoutBuilder()
     for content in (b"first", b"last"):
-        box.list(box.add_image(content), **{REF_NAME: "v1", CONTAINERD_NAME: "docker.io/library/app:v1"})
-    stick = box.write_directory(tmp_path / "stick")
+        builder.list(builder.add_image(content), **{REF_NAME: "v1", CONTAINERD_NAME: "docker.io/library/app:v1"})
+    stick = builder.write_directory(tmp_path / "stick")
     image = new.tag(new.add_image(b"new"), "v1")
     copy(new.write_directory(tmp_path / "new"), stick)
     assert names(stick) == {"v1": (str(image.digest), None)}
@@ -167,9 +167,9 @@ def test_the_full_name_of_a_copy_counts_beside_a_record_of_another_repository(
     tmp_path: Path, registry: LoopbackRegistry
 ) -> None:
     """Where it goes is said by its name, not by a claim that came with it."""
-    box = LayoutBuilder()
-    image = box.tag(box.add_image(), "v1")
-    copy(box.write_directory(tmp_path / "source"), f"{registry.host}/lab/app")
+    builder = LayoutBuilder()
+    image = builder.tag(builder.add_image(), "v1")
+    copy(builder.write_directory(tmp_path / "source"), f"{registry.host}/lab/app")
     copy(f"{registry.host}/lab/app:v1", f"{tmp_path / 'stick'}:registry.example/prod/app:v1")
     copy(tmp_path / "stick", f"{registry.host}/mirror", "--full-names")
     assert registry.repositories["mirror/prod/app"].tags["v1"] == str(image.digest)
@@ -186,10 +186,10 @@ LISTED = {
 
 
 def _layout(folder: Path, content: bytes, listed: str) -> tuple[Path, str]:
-    box = LayoutBuilder()
-    image = box.add_image(content)
-    box.list(image, **LISTED[listed])
-    return box.write_directory(folder), str(image.digest)
+    builder = LayoutBuilder()
+    image = builder.add_image(content)
+    builder.list(image, **LISTED[listed])
+    return builder.write_directory(folder), str(image.digest)
 
 
 @pytest.mark.parametrize("before", LISTED)
@@ -257,8 +257,8 @@ def test_keeps_all_names_that_one_copy_brings() -> None:
     assert time.process_time() - started < 60
 
 
-def _with_empty_names(box: LayoutBuilder, _: Descriptor) -> None:
-    for item in box.entries:
+def _with_empty_names(builder: LayoutBuilder, _: Descriptor) -> None:
+    for item in builder.entries:
         item.setdefault("annotations", EMPTY_NAMES)
 
 
@@ -268,7 +268,7 @@ def test_ignores_empty_names(tmp_path: Path) -> None:
     scene.packing.append(_with_empty_names)
     scene.refer = lambda written: str(written.layout)
     for content in (b"one", b"other"):
-        scene.box.list(scene.box.add_referrer(scene.target, content, artifact_type="a/b", listed=False))
+        scene.builder.list(scene.builder.add_referrer(scene.target, content, artifact_type="a/b", listed=False))
     written = scene.write(tmp_path)
     assert run_here(written.arguments()).code == 0
     copy(written.layout, tmp_path / "out")
@@ -282,40 +282,40 @@ def test_the_name_of_a_piped_image_does_not_go_to_its_sbom(
     tmp_path: Path, target: LoopbackRegistry, sbom: bytes
 ) -> None:
     """What had gone into the registry could not be read again, so that it might have been a layer."""
-    box = LayoutBuilder()
-    image = box.add_image()
-    attached = box.add_image(box.add_blob(sbom, "text/spdx"), config=b"{}")
+    builder = LayoutBuilder()
+    image = builder.add_image()
+    attached = builder.add_image(builder.add_blob(sbom, "text/spdx"), config=b"{}")
     for descriptor, kind in ((image, "image"), (attached, "sboms")):
-        box.list(descriptor, kind=f"dev.hauler/{kind}", **{REF_NAME: "library/app:v1"})
+        builder.list(descriptor, kind=f"dev.hauler/{kind}", **{REF_NAME: "library/app:v1"})
     request = airgap.CopyRequest(sources=["-"], destination=f"{target.host}/app", at=AT)
-    airgap.copy(request, source=io.BytesIO(box.write_tar(tmp_path / "haul.tar").read_bytes()))
+    airgap.copy(request, source=io.BytesIO(builder.write_tar(tmp_path / "haul.tar").read_bytes()))
     tags = {"v1": str(image.digest), f"sha256-{image.digest.encoded}.sbom": str(attached.digest)}
     assert target.repositories["app"].tags == tags
 
 
 def _with_cosign(folder: Path, *repositories: str, tag: str = "sha256-{}.sig") -> tuple[Path, Descriptor, list[str]]:
     """One image under the name of each of these repositories, and a signature of each, as `copy --all-tags` has it."""
-    box = LayoutBuilder()
-    image = box.add_image()
+    builder = LayoutBuilder()
+    image = builder.add_image()
     signatures: list[str] = []
     for name in repositories:
-        box.tag(image, f"{name}:v1")
-        signature = box.add_cosign(json.dumps({"critical": {"of": name}, "number": len(signatures)}).encode())
-        box.tag(signature, f"{name}:{tag.format(image.digest.encoded)}")
+        builder.tag(image, f"{name}:v1")
+        signature = builder.add_cosign(json.dumps({"critical": {"of": name}, "number": len(signatures)}).encode())
+        builder.tag(signature, f"{name}:{tag.format(image.digest.encoded)}")
         signatures.append(str(signature.digest))
-    return box.write_directory(folder), image, signatures
+    return builder.write_directory(folder), image, signatures
 
 
 def test_copies_a_cosign_signature_under_a_whole_name_into_a_registry(tmp_path: Path, target: LoopbackRegistry) -> None:
     """Exit 2 ("not a tag"), after the image's own tag had been put."""
-    box, image, (signature,) = _with_cosign(tmp_path / "box", "registry.example/team/a")
-    copy(f"{box}:v1", f"{target.host}/app:v1")
+    builder, image, (signature,) = _with_cosign(tmp_path / "cosign", "registry.example/team/a")
+    copy(f"{builder}:v1", f"{target.host}/app:v1")
     assert target.repositories["app"].tags == {"v1": str(image.digest), f"sha256-{image.digest.encoded}.sig": signature}
 
 
 def test_keeps_cosign_signatures_of_two_repositories_apart(tmp_path: Path, target: LoopbackRegistry) -> None:
-    box, image, signatures = _with_cosign(tmp_path / "box", "registry.example/a", "registry.example/b")
-    ran = copy(box, f"{target.host}/mirror/", "--format", "json")
+    builder, image, signatures = _with_cosign(tmp_path / "cosign", "registry.example/a", "registry.example/b")
+    ran = copy(builder, f"{target.host}/mirror/", "--format", "json")
     tag = f"sha256-{image.digest.encoded}.sig"
     found = [target.repositories[name].tags[tag] for name in ("mirror/a", "mirror/b")]
     assert found == signatures
@@ -324,11 +324,11 @@ def test_keeps_cosign_signatures_of_two_repositories_apart(tmp_path: Path, targe
 
 
 def test_keeps_two_cosign_signatures_under_one_tag(tmp_path: Path, target: LoopbackRegistry) -> None:
-    box, image, signatures = _with_cosign(tmp_path / "box", "registry.example/a", "registry.example/a")
-    ran = copy(f"{box}:v1", f"{target.host}/app:v1", code=2)
+    builder, image, signatures = _with_cosign(tmp_path / "cosign", "registry.example/a", "registry.example/a")
+    ran = copy(f"{builder}:v1", f"{target.host}/app:v1", code=2)
     assert all(digest in ran.err for digest in signatures), ran
     assert not target.repositories["app"].manifests
-    copy(f"{box}:v1", f"{target.host}/app:v1", "--keep-going", code=20)
+    copy(f"{builder}:v1", f"{target.host}/app:v1", "--keep-going", code=20)
     tags = target.repositories["app"].tags
     assert tags["v1"] == str(image.digest)
     assert tags[f"sha256-{image.digest.encoded}.sig"] in signatures

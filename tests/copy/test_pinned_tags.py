@@ -13,13 +13,13 @@ from tests.support.registry import LoopbackRegistry, error
 from tests.support.scenario import Scene
 
 
-def _box(folder: Path, form: str) -> tuple[str, LayoutBuilder]:
+def _layout(folder: Path, form: str) -> tuple[str, LayoutBuilder]:
     made = LayoutBuilder()
     for name in ("v1", "v2"):
         made.tag(made.add_image(name.encode()), name)
     if form == "tar":
-        return f"oci-archive:{made.write_tar(folder / 'box.tar')}", made
-    return f"oci:{made.write_directory(folder / 'box')}", made
+        return f"oci-archive:{made.write_tar(folder / 'stick.tar')}", made
+    return f"oci:{made.write_directory(folder / 'stick')}", made
 
 
 @pytest.mark.parametrize("form", ["directory", "tar"])
@@ -28,9 +28,9 @@ def _box(folder: Path, form: str) -> tuple[str, LayoutBuilder]:
 )
 def test_a_layout_needs_a_tag_that_names_the_digest(tmp_path: Path, form: str, tag: str, says: str) -> None:
     """The tag was not looked at."""
-    box, made = _box(tmp_path, form)
+    builder, made = _layout(tmp_path, form)
     digest, other = (entry["digest"] for entry in made.entries)
-    message = says.format(place=box.partition(":")[2], digest=digest, other=other)
+    message = says.format(place=builder.partition(":")[2], digest=digest, other=other)
     (tmp_path / "file").write_text("{}")
     for before, behind in (
         (["copy"], [str(tmp_path / "to")]),
@@ -39,9 +39,9 @@ def test_a_layout_needs_a_tag_that_names_the_digest(tmp_path: Path, form: str, t
         (["ls"], []),
         (["attach", str(tmp_path / "file")], ["--artifact-type", "application/spdx+json"]),
     ):
-        ran = run_here([*before, f"{box}:{tag}@{digest}", *behind])
+        ran = run_here([*before, f"{builder}:{tag}@{digest}", *behind])
         assert (ran.code, message in ran.err) == (11, True), ran
-        assert run_here([*before, f"{box}:v1@{digest}", *behind]).code == 0
+        assert run_here([*before, f"{builder}:v1@{digest}", *behind]).code == 0
 
 
 def test_verify_needs_a_tag_that_names_the_digest(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_reports_how_referrers_were_found(tmp_path: Path, registry: LoopbackRegi
     (artifact,) = shown("discover", there).document["artifacts"]
     (signature,) = artifact["referrers"]
     way, mechanism = (
-        ("referrers API", "v1.1-referrers-api") if registry.referrers_api else ("fallback tag", "v1.1-referrers-tag")
+        ("referrers API", "v1.1-referrers-api") if registry.referrers_api else ("referrers tag", "v1.1-referrers-tag")
     )
     assert (signature["mechanism"], artifact["looked"][0]["mechanism"]) == (way, mechanism)
     assert artifact["reference"] == there
@@ -142,9 +142,9 @@ def test_accepts_an_absent_platform(registry: LoopbackRegistry) -> None:
 
 def test_looks_for_cosign_tags(registry: LoopbackRegistry) -> None:
     subject = registry.put_image("app", tag="v1")
-    box = LayoutBuilder()
-    manifest = box.blobs[box.add_cosign().digest]
-    for blob in box.blobs.values():
+    builder = LayoutBuilder()
+    manifest = builder.blobs[builder.add_cosign().digest]
+    for blob in builder.blobs.values():
         registry.put_blob("app", blob)
     registry.put_manifest("app", manifest, tag=f"{subject.replace(':', '-')}.sig")
     (artifact,) = shown("discover", f"{registry.host}/app:v1").document["artifacts"]

@@ -16,20 +16,20 @@ from tests.support.registry import LoopbackRegistry, Responder, error, reset
 
 
 @pytest.fixture
-def box(tmp_path: Path) -> Path:
+def stick(tmp_path: Path) -> Path:
     """A tar with images of two repositories of another registry."""
     with LoopbackRegistry() as source:
         load(source, "team/web", family(1))
         load(source, "team/db", family(2), tag="15")
-        path = tmp_path / "box.tar"
+        path = tmp_path / "stick.tar"
         ran = run_here(["copy", f"{source.host}/team/web:v1", f"{source.host}/team/db:15", str(path)])
         assert ran.code == 0, ran
     return path
 
 
 @pytest.mark.parametrize("form", ["{}", "{}/", "oci://{}", "docker://{}"])
-def test_each_artifact_gets_its_own_path(box: Path, target: LoopbackRegistry, form: str) -> None:
-    ran = run_here(["copy", str(box), form.format(target.host)])
+def test_each_artifact_gets_its_own_path(stick: Path, target: LoopbackRegistry, form: str) -> None:
+    ran = run_here(["copy", str(stick), form.format(target.host)])
     assert ran.code == 0, ran
     assert {name: set(held.tags) for name, held in target.repositories.items()} == {
         "team/web": {"v1"},
@@ -42,8 +42,8 @@ def test_one_artifact_gets_the_same_path(tmp_path: Path, target: LoopbackRegistr
     """No rule depends on how many there are."""
     with LoopbackRegistry() as source:
         load(source, "team/web", family(1))
-        run_here(["copy", f"{source.host}/team/web:v1", str(tmp_path / "box")])
-    assert run_here(["copy", str(tmp_path / "box"), target.host]).code == 0
+        run_here(["copy", f"{source.host}/team/web:v1", str(tmp_path / "stick")])
+    assert run_here(["copy", str(tmp_path / "stick"), target.host]).code == 0
     assert {name: set(held.tags) for name, held in target.repositories.items()} == {"team/web": {"v1"}}
 
 
@@ -76,21 +76,21 @@ def single(tmp_path: Path) -> Path:
     return path
 
 
-def test_prefix_keeps_the_paths_below_it(box: Path, single: Path, target: LoopbackRegistry) -> None:
-    assert run_here(["copy", str(box), f"{target.host}/mirror/"]).code == 0
+def test_prefix_keeps_the_paths_below_it(stick: Path, single: Path, target: LoopbackRegistry) -> None:
+    assert run_here(["copy", str(stick), f"{target.host}/mirror/"]).code == 0
     assert held(target) == {"mirror/team/web": {"v1"}, "mirror/team/db": {"15"}}
     assert run_here(["copy", str(single), f"{target.host}/mirror/"]).code == 0
     assert held(target) == {"mirror/team/web": {"v1"}, "mirror/team/db": {"15"}}
 
 
-def test_refuses_several_artifacts_without_a_repository(box: Path, target: LoopbackRegistry) -> None:
+def test_refuses_several_artifacts_without_a_repository(stick: Path, target: LoopbackRegistry) -> None:
     """The paths were put below it where there were two repositories, and left out where there was one."""
-    ran = run_here(["copy", str(box), f"{target.host}/mirror"])
+    ran = run_here(["copy", str(stick), f"{target.host}/mirror"])
     assert ran.code == 2
     assert "is one repository, and the sources are of 2: " in ran.err
     assert f"Write {target.host}/mirror/ to keep their paths below it" in ran.err
     assert not target.seen
-    assert run_here(["copy", "--to-repo", str(box), f"{target.host}/mirror"]).code == 0
+    assert run_here(["copy", "--to-repo", str(stick), f"{target.host}/mirror"]).code == 0
     assert held(target) == {"mirror": {"v1", "15"}}
 
 
@@ -137,13 +137,13 @@ def test_keeps_the_host_on_request(tmp_path: Path, target: LoopbackRegistry) -> 
         ("other.example x", "team/web", "team/db"),
     ],
 )
-def test_maps_prefixes(box: Path, target: LoopbackRegistry, tmp_path: Path, lines: str, web: str, db: str) -> None:
+def test_maps_prefixes(stick: Path, target: LoopbackRegistry, tmp_path: Path, lines: str, web: str, db: str) -> None:
     """The longest prefix counts, in whole parts of a path; what no line is about keeps its path."""
-    listed = run_here(["copy", "--dry-run", "--format", "json", str(box), target.host]).document["artifacts"]
+    listed = run_here(["copy", "--dry-run", "--format", "json", str(stick), target.host]).document["artifacts"]
     names = [item["source"] for item in listed]
     host = next(name for name in names if "/team/web" in name).split(".tar:")[1].partition("/")[0]
     (tmp_path / "map").write_text(lines.format(host=host))
-    ran = run_here(["copy", "--map", str(tmp_path / "map"), str(box), target.host])
+    ran = run_here(["copy", "--map", str(tmp_path / "map"), str(stick), target.host])
     assert ran.code == 0, ran
     assert held(target) == {web: {"v1"}, db: {"15"}}
 
@@ -162,49 +162,51 @@ def test_maps_prefixes(box: Path, target: LoopbackRegistry, tmp_path: Path, line
         ("r.example/Team apps", "cannot be read: 'r.example/Team"),
     ],
 )
-def test_refuses_a_malformed_map(box: Path, target: LoopbackRegistry, tmp_path: Path, lines: str, words: str) -> None:
+def test_refuses_a_malformed_map(stick: Path, target: LoopbackRegistry, tmp_path: Path, lines: str, words: str) -> None:
     (tmp_path / "map").write_text(lines)
-    ran = run_here(["copy", "--map", str(tmp_path / "map"), str(box), target.host])
+    ran = run_here(["copy", "--map", str(tmp_path / "map"), str(stick), target.host])
     assert (ran.code, words in ran.err) == (2, True), ran
     assert not target.seen
 
 
 @pytest.mark.parametrize("options", [["--keep-host"], ["--to-repo"], ["--map", "MAP"]])
-def test_refuses_a_map_for_a_layout(box: Path, tmp_path: Path, options: list[str]) -> None:
+def test_refuses_a_map_for_a_layout(stick: Path, tmp_path: Path, options: list[str]) -> None:
     (tmp_path / "MAP").write_text("r.example a")
     given = [str(tmp_path / "MAP") if option == "MAP" else option for option in options]
-    ran = run_here(["copy", *given, str(box), str(tmp_path / "to")])
+    ran = run_here(["copy", *given, str(stick), str(tmp_path / "to")])
     assert (ran.code, "is no registry" in ran.err) == (2, True), ran
     assert not (tmp_path / "to").exists()
 
 
 @pytest.mark.parametrize("options", [["--keep-host"], ["--full-names"], ["--map", "MAP"]])
 def test_refuses_a_map_for_a_whole_name(
-    box: Path, target: LoopbackRegistry, tmp_path: Path, options: list[str]
+    stick: Path, target: LoopbackRegistry, tmp_path: Path, options: list[str]
 ) -> None:
     (tmp_path / "MAP").write_text("r.example a")
     given = [str(tmp_path / "MAP") if option == "MAP" else option for option in options]
-    one = run_here(["copy", "--dry-run", "--format", "json", str(box), target.host]).document["artifacts"][0]["source"]
+    one = run_here(["copy", "--dry-run", "--format", "json", str(stick), target.host]).document["artifacts"][0][
+        "source"
+    ]
     ran = run_here(["copy", *given, one, f"{target.host}/app:v2"])
     assert (ran.code, "is the whole name of one artifact" in ran.err) == (2, True), ran
     assert run_here(["copy", "--to-repo", one, f"{target.host}/app:v2"]).code == 0
 
 
-def test_refuses_one_repository_together_with_separate_paths(box: Path, target: LoopbackRegistry) -> None:
-    ran = run_here(["copy", "--to-repo", "--full-names", str(box), f"{target.host}/a"])
+def test_refuses_one_repository_together_with_separate_paths(stick: Path, target: LoopbackRegistry) -> None:
+    ran = run_here(["copy", "--to-repo", "--full-names", str(stick), f"{target.host}/a"])
     assert (ran.code, "--to-repo puts everything into one repository" in ran.err) == (2, True)
-    ran = run_here(["copy", "--to-repo", str(box), f"{target.host}/a/"])
+    ran = run_here(["copy", "--to-repo", str(stick), f"{target.host}/a/"])
     assert (ran.code, f"Name it: {target.host}/a/app" in ran.err) == (2, True)
 
 
 @pytest.mark.parametrize("keep_going", [[], ["--keep-going"]])
 @pytest.mark.parametrize("fault", [reset, error(403, "DENIED")])
 def test_says_what_was_done_before_an_error(
-    box: Path, target: LoopbackRegistry, fault: Responder, keep_going: list[str]
+    stick: Path, target: LoopbackRegistry, fault: Responder, keep_going: list[str]
 ) -> None:
     """The document had no artifacts, although those of the first repository were there with their tags."""
     target.on("PUT", r"/team/web/manifests/v1$", fault)
-    arguments = ["copy", str(box), target.host, "--retries", "0", *keep_going]
+    arguments = ["copy", str(stick), target.host, "--retries", "0", *keep_going]
     ran = run_here([*arguments, "--format", "json"])
     assert ran.code == 1, ran
     assert target.repositories["team/db"].tags
@@ -216,14 +218,14 @@ def test_says_what_was_done_before_an_error(
     for quiet in ([], ["--quiet"]):
         ran = run_here([*arguments, *quiet])
         assert ran.code == 1
-        assert f"current  {box}" in ran.out
+        assert f"current  {stick}" in ran.out
         assert f"-> {target.host}/team/db:15" in ran.out
         assert "STOPPED by an error" in ran.out
         assert "team/web" in ran.err
 
 
 def test_says_what_was_done_before_an_interruption(
-    box: Path, target: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
+    stick: Path, target: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finish, calls = RegistrySink.finish, []
 
@@ -234,13 +236,13 @@ def test_says_what_was_done_before_an_interruption(
         return finish(sink, entries)
 
     monkeypatch.setattr(RegistrySink, "finish", interrupted)
-    ran = run_here(["copy", str(box), target.host, "--format", "json"])
+    ran = run_here(["copy", str(stick), target.host, "--format", "json"])
     assert ran.code == ran.document["exit_code"] == 130
     assert [item["status"] for item in ran.document["artifacts"]] == ["copied"]
 
 
 def test_says_what_was_done_where_referrers_are_lost_at_the_end(
-    box: Path, target: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
+    stick: Path, target: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Referrers tags are looked at again after all repositories."""
 
@@ -248,7 +250,7 @@ def test_says_what_was_done_where_referrers_are_lost_at_the_end(
         raise AirgapError("it does not list them")
 
     monkeypatch.setattr(RegistrySink, "settle", lost)
-    ran = run_here(["copy", str(box), target.host, "--format", "json"])
+    ran = run_here(["copy", str(stick), target.host, "--format", "json"])
     assert ran.code == ran.document["exit_code"] == 1, ran
     assert ran.document["error"]["message"] == "it does not list them"
     assert [item["status"] for item in ran.document["artifacts"]] == ["copied", "copied"]
@@ -256,10 +258,10 @@ def test_says_what_was_done_where_referrers_are_lost_at_the_end(
 
 def test_names_the_tags_that_were_put_before_an_error(tmp_path: Path, target: LoopbackRegistry) -> None:
     """Tags are put one by one, and one that cannot move stops that."""
-    box = family(1).box
-    box.tag(box.add_image(b"another"), "v2", "v3")
+    stick = family(1).builder
+    stick.tag(stick.add_image(b"another"), "v2", "v3")
     target.on("PUT", r"/app/manifests/v2$", error(400, "TAG_INVALID"))
-    ran = run_here(["copy", str(box.write_directory(tmp_path / "box")), f"{target.host}/app", "--format", "json"])
+    ran = run_here(["copy", str(stick.write_directory(tmp_path / "stick")), f"{target.host}/app", "--format", "json"])
     assert ran.code == 1, ran
     put = sorted(target.repositories["app"].tags)
     assert "v1" in put

@@ -58,7 +58,7 @@ def revoked_by_a_loose_file(scene: Scene) -> None:
     """Only who verifies the source sees it, and a copy to a registry cannot have it."""
     scene.sign_with(LEAF)
     scene.crls = {"good.crl": crl(LEAF.root, number=1)}
-    scene.box.extra_files |= {"crls/r.crl": REVOKING}
+    scene.builder.extra_files |= {"crls/r.crl": REVOKING}
 
 
 def revoked_by_a_token(scene: Scene) -> None:
@@ -68,12 +68,12 @@ def revoked_by_a_token(scene: Scene) -> None:
     scene.packing.append(stamp_another)
 
 
-def stamp_another(box: LayoutBuilder, _: Descriptor) -> None:
+def stamp_another(builder: LayoutBuilder, _: Descriptor) -> None:
     """Another image, whose timestamp token holds the CRL that revokes."""
-    other = box.tag(add_image(box, "s390x"), "other")
+    other = builder.tag(add_image(builder, "s390x"), "other")
     signature = Signature("jws", Pki().code_chain())
     signature.token = lambda value: token(Pki().tsa_chain(), value, crls=[REVOKING])
-    signature.attach(box, other)
+    signature.attach(builder, other)
 
 
 def with_evidence_that_is_too_large(scene: Scene) -> None:
@@ -160,7 +160,7 @@ def test_judges_what_a_registry_has(tmp_path: Path, registry: LoopbackRegistry, 
 
 def test_keeps_going_with_what_verifies(tmp_path: Path, target: LoopbackRegistry) -> None:
     scene = Scene()
-    scene.box.tag(add_image(scene.box, "arm64"), "bad")
+    scene.builder.tag(add_image(scene.builder, "arm64"), "bad")
     written = scene.write(tmp_path)
     assert copy(written, written.layout, f"{target.host}/app").code == 10
     ran = copy(written, "--keep-going", written.layout, f"{target.host}/app", "--format", "json")
@@ -178,11 +178,11 @@ def test_evidence_in_the_destination_counts(tmp_path: Path, *, large: bool) -> N
     scene.sign_with(LEAF)
     scene.crls = {"good.crl": crl(LEAF.root, number=1)}
     written = scene.write(tmp_path)
-    box = LayoutBuilder()
-    box.tag(add_image(box, "s390x"), "other")
+    builder = LayoutBuilder()
+    builder.tag(add_image(builder, "s390x"), "other")
     if not large:
-        box.list(attach(box, ABOUT))
-    there = box.write_directory(tmp_path / "to")
+        builder.list(attach(builder, ABOUT))
+    there = builder.write_directory(tmp_path / "to")
     if large:
         put_large_crl(there)
     before = (there / "index.json").read_bytes()
@@ -248,10 +248,10 @@ def test_the_repository_that_was_typed_chooses_the_statement(tmp_path: Path, tar
     assert copy(written, tmp_path / "to", f"{target.host}/again", scope=None).code == 13
 
 
-def rename(box: LayoutBuilder, target: Descriptor) -> None:
+def rename(builder: LayoutBuilder, target: Descriptor) -> None:
     """The image gets a full name."""
-    box.entries.pop(0)
-    box.tag(target, f"{REPOSITORY}:v1")
+    builder.entries.pop(0)
+    builder.tag(target, f"{REPOSITORY}:v1")
 
 
 @pytest.mark.parametrize(("typed", "code"), [(f":{REPOSITORY}:v1", 0), (":v1", 13), ("", 13)])
@@ -294,7 +294,7 @@ def test_an_image_under_a_tag_of_cosign_is_judged(tmp_path: Path, target: Loopba
 def test_evidence_with_a_name_is_judged(tmp_path: Path) -> None:
     """Without a name it proves itself; with one it is an artifact as any other."""
     scene = Scene()
-    scene.packing.append(lambda box, _: box.list(attach(box, ABOUT, crl(LEAF.root))))
+    scene.packing.append(lambda builder, _: builder.list(attach(builder, ABOUT, crl(LEAF.root))))
     written = scene.write(tmp_path)
     assert copy(written, written.layout, tmp_path / "to").code == run_here(written.arguments()).code == 0
     index = json.loads((written.layout / "index.json").read_bytes())
@@ -325,7 +325,7 @@ def test_what_comes_on_standard_input_is_judged_before_it_is_named(
 def test_a_source_may_be_called_as_the_judged_copy_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The evidence of its layout was taken for all that the copy has: what is attached in a registry was not used."""
     revoked, other = Scene(), Scene()
-    revoked.packing.append(lambda box, target: box.list(attach(box, target)))
+    revoked.packing.append(lambda builder, target: builder.list(attach(builder, target)))
     for scene in (revoked, other):
         scene.sign_with(LEAF)
         scene.crls = {"good.crl": crl(LEAF.root, number=1)}
@@ -346,7 +346,7 @@ def test_evidence_beside_a_layout_on_standard_input_leaves_it_open(
     scene = Scene(archive=True)
     revoked_by_a_loose_file(scene)
     notes = {f"notes/{number}": b"notes" for number in range(1001)}
-    scene.box.extra_files = {**notes, name: scene.box.extra_files["crls/r.crl"]}
+    scene.builder.extra_files = {**notes, name: scene.builder.extra_files["crls/r.crl"]}
     written = scene.write(tmp_path)
     assert copy(written, written.layout, tmp_path / "file").code == 14
     with written.layout.open("rb") as stream:

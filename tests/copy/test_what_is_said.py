@@ -27,13 +27,13 @@ COSIGN_LAYER = "application/vnd.dev.cosign.simplesigning.v1+json"
 
 def windows(folder: Path, registry: LoopbackRegistry | None = None) -> Path:
     """In a layout, and in the repository `app` of a registry that takes it so."""
-    box = LayoutBuilder()
-    image = box.tag(box.add_image(FOREIGN, b"an application"), "v1")
+    builder = LayoutBuilder()
+    image = builder.tag(builder.add_image(FOREIGN, b"an application"), "v1")
     if registry:
-        for data in box.blobs.values():
+        for data in builder.blobs.values():
             registry.put_blob("app", data)
-        registry.put_manifest("app", box.blobs[image.digest], tag="v1")
-    return box.write_directory(folder / "source")
+        registry.put_manifest("app", builder.blobs[image.digest], tag="v1")
+    return builder.write_directory(folder / "source")
 
 
 @pytest.mark.parametrize("options", [[], ["--dry-run"]])
@@ -105,11 +105,11 @@ def test_all_tags_include_cosign_tags(tmp_path: Path, target: LoopbackRegistry) 
 
 
 def test_names_a_cosign_signature_in_a_layout(tmp_path: Path) -> None:
-    box = LayoutBuilder()
-    image = box.tag(box.add_image(b"data"), "v1")
-    signature = box.add_image(box.add_blob(b'{"critical":{}}', COSIGN_LAYER))
-    box.tag(signature, f"sha256-{image.digest.encoded}.sig")
-    ran = run_here(["copy", str(box.write_directory(tmp_path / "source")), str(tmp_path / "to")])
+    builder = LayoutBuilder()
+    image = builder.tag(builder.add_image(b"data"), "v1")
+    signature = builder.add_image(builder.add_blob(b'{"critical":{}}', COSIGN_LAYER))
+    builder.tag(signature, f"sha256-{image.digest.encoded}.sig")
+    ran = run_here(["copy", str(builder.write_directory(tmp_path / "source")), str(tmp_path / "to")])
     assert "with 1 cosign signature" in ran.out
     assert "not looked for" not in ran.out
 
@@ -120,12 +120,12 @@ DETAIL = "'application/vnd.oci.empty.v1+json' is not one of those that are allow
 @pytest.fixture
 def signed(tmp_path: Path, target: LoopbackRegistry) -> Path:
     """A layout with a signed image, for a registry that takes no signatures, as Quay and Artifactory may."""
-    box = LayoutBuilder()
-    image = box.tag(box.add_image(b"data"), "v1")
-    signature = box.add_referrer(image, b"an envelope")
+    builder = LayoutBuilder()
+    image = builder.tag(builder.add_image(b"data"), "v1")
+    signature = builder.add_referrer(image, b"an envelope")
     refusal = error(400, "MANIFEST_INVALID", "manifest invalid", {"message": DETAIL})
     target.on("PUT", f"/manifests/{signature.digest}", refusal, times=100)
-    return box.write_directory(tmp_path / "source")
+    return builder.write_directory(tmp_path / "source")
 
 
 def test_names_a_refused_signature_with_the_registrys_detail(signed: Path, target: LoopbackRegistry) -> None:
@@ -147,11 +147,11 @@ def test_keep_going_brings_the_image_without_the_refused_signature(signed: Path,
 
 
 def test_broken_signature_is_left_behind(tmp_path: Path) -> None:
-    box = LayoutBuilder()
-    image = box.tag(box.add_image(b"data"), "v1")
-    envelope = box.add_blob(b"an envelope", "application/jose+json")
-    signature = box.add_referrer(image, [envelope])
-    source = box.write_directory(tmp_path / "source")
+    builder = LayoutBuilder()
+    image = builder.tag(builder.add_image(b"data"), "v1")
+    envelope = builder.add_blob(b"an envelope", "application/jose+json")
+    signature = builder.add_referrer(image, [envelope])
+    source = builder.write_directory(tmp_path / "source")
     (source / "blobs" / "sha256" / envelope.digest.encoded).write_bytes(b"AN envelope")
     ran = run_here(["copy", "--keep-going", "--format", "json", str(source), str(tmp_path / "to")])
     assert ran.code == 20
@@ -165,7 +165,7 @@ def test_does_not_copy_an_artifact_whose_record_names_a_broken_signature(
     """The record says what came: it must not name what did not."""
     made = family()
     load(target, "app", made)
-    layer = json.loads(made.box.blobs[made.signature.digest])["layers"][0]["digest"]
+    layer = json.loads(made.builder.blobs[made.signature.digest])["layers"][0]["digest"]
     target.repositories["app"].blobs[layer] = bytes(len(target.repositories["app"].blobs[layer]))
     ran = run_here(["copy", "--keep-going", "--retries", "0", f"{target.host}/app:v1", str(tmp_path / "to")])
     assert ran.code == 16
@@ -201,7 +201,7 @@ def test_an_artifact_whose_signature_cannot_be_copied_counts_as_unsigned(
     """It went over without its signature, with exit code 20 as if something else had been left behind."""
     made = family()
     source = write(tmp_path / "source", made)
-    layer = json.loads(made.box.blobs[made.signature.digest])["layers"][0]["digest"]
+    layer = json.loads(made.builder.blobs[made.signature.digest])["layers"][0]["digest"]
     (source / "blobs" / "sha256" / layer.removeprefix("sha256:")).unlink()
     destination = f"{target.host}/app" if into == "registry" else str(tmp_path / "to")
     options = ["--require-signature", "--keep-going", "--no-record", "--format", "json"]

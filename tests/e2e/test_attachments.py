@@ -32,9 +32,9 @@ def _verified(tmp_path: Path, pack: Any, scene: Scene | None = None) -> tuple[di
 
 @pytest.mark.parametrize("number", [1, 3])
 def test_counts_unsigned_attachments(tmp_path: Path, number: int) -> None:
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
         for item in range(number):
-            box.add_referrer(target, b"sbom %d" % item, artifact_type=SBOM, layer_type=SBOM)
+            builder.add_referrer(target, b"sbom %d" % item, artifact_type=SBOM, layer_type=SBOM)
 
     counted, text = _verified(tmp_path, pack)
     assert counted == {"count": number, "unsigned": number}
@@ -47,11 +47,11 @@ def test_counts_unsigned_attachments(tmp_path: Path, number: int) -> None:
 def test_counts_unsigned_attachments_of_platforms(tmp_path: Path, *, nested: bool) -> None:
     """The SBOM of a platform is attached to the image in the index."""
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        for child in parse_manifest(box.blobs[target.digest], target.media_type).successors():
-            sbom = box.add_referrer(child[1], b"sbom", artifact_type=SBOM, layer_type=SBOM)
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        for child in parse_manifest(builder.blobs[target.digest], target.media_type).successors():
+            sbom = builder.add_referrer(child[1], b"sbom", artifact_type=SBOM, layer_type=SBOM)
             if nested:
-                box.add_referrer(sbom, b"licenses", artifact_type=SBOM)
+                builder.add_referrer(sbom, b"licenses", artifact_type=SBOM)
 
     counted, text = _verified(tmp_path, pack, Scene(index=True))
     number = 4 if nested else 2
@@ -62,16 +62,16 @@ def test_counts_unsigned_attachments_of_platforms(tmp_path: Path, *, nested: boo
 def test_does_not_count_an_attachment_with_a_valid_signature(tmp_path: Path) -> None:
     scene = Scene()
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        scene.signature.attach(box, box.add_referrer(target, b"sbom", artifact_type=SBOM, layer_type=SBOM))
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        scene.signature.attach(builder, builder.add_referrer(target, b"sbom", artifact_type=SBOM, layer_type=SBOM))
 
     counted, text = _verified(tmp_path, pack, scene)
     assert (counted, "no valid signature" in text) == ({"count": 1, "unsigned": 0}, False)
 
 
 def test_counts_an_attachment_with_an_invalid_signature(tmp_path: Path) -> None:
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.add_referrer(box.add_referrer(target, b"sbom", artifact_type=SBOM, layer_type=SBOM), b"no envelope")
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.add_referrer(builder.add_referrer(target, b"sbom", artifact_type=SBOM, layer_type=SBOM), b"no envelope")
 
     counted, text = _verified(tmp_path, pack)
     assert (counted, "1 attachment of 1 has no valid signature" in text) == ({"count": 1, "unsigned": 1}, True)
@@ -83,11 +83,11 @@ def test_names_an_attachment_apart_whose_signature_may_be_valid(tmp_path: Path) 
     signer = Pki().code_chain(leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
     scene.stores = {"ca:harbour": [scene.signature.leaf.root, signer.root]}
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
         for leaf in (signer, None):
-            sbom = box.add_referrer(target, str(leaf).encode(), artifact_type=f"a/{'un' if leaf else ''}sure")
+            sbom = builder.add_referrer(target, str(leaf).encode(), artifact_type=f"a/{'un' if leaf else ''}sure")
             if leaf:
-                Signature("jws", leaf).attach(box, sbom)
+                Signature("jws", leaf).attach(builder, sbom)
 
     counted, text = _verified(tmp_path, pack, scene)
     assert counted == {"count": 2, "unsigned": 2}
@@ -96,17 +96,17 @@ def test_names_an_attachment_apart_whose_signature_may_be_valid(tmp_path: Path) 
 
 
 def test_does_not_count_evidence_as_unsigned(tmp_path: Path) -> None:
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.add_referrer(target, [], artifact_type=EVIDENCE_TYPE)
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.add_referrer(target, [], artifact_type=EVIDENCE_TYPE)
 
     counted, text = _verified(tmp_path, pack)
     assert (counted, "no valid signature" in text) == ({"count": 0, "unsigned": 0}, False)
 
 
 def test_kinds_are_bounded_and_escaped(tmp_path: Path) -> None:
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
         for item in range(9):
-            box.add_referrer(target, b"x", artifact_type=f"a/\x1b[2J{item}", listed=True)
+            builder.add_referrer(target, b"x", artifact_type=f"a/\x1b[2J{item}", listed=True)
 
     counted, text = _verified(tmp_path, pack)
     (line,) = [line for line in text.splitlines() if "no valid signature" in line]
@@ -123,8 +123,8 @@ def test_kinds_are_bounded_and_escaped(tmp_path: Path) -> None:
 def test_names_a_signature_of_another_kind_without_counting_it(
     tmp_path: Path, layer_type: str, artifact_type: str, words: str
 ) -> None:
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.add_referrer(target, b"{}", artifact_type=artifact_type, layer_type=layer_type)
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.add_referrer(target, b"{}", artifact_type=artifact_type, layer_type=layer_type)
 
     counted, text = _verified(tmp_path, pack)
     assert counted == {"count": 0, "unsigned": 0}

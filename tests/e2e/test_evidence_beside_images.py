@@ -37,7 +37,7 @@ def here(tmp_path: Path) -> Iterator[Site]:
         yield running
 
 
-def box(here: Site, **request: Any) -> Any:
+def attach(here: Site, **request: Any) -> Any:
     return here.fetch(targets=[], directory=None, into=str(here.written.layout), **request)
 
 
@@ -56,7 +56,7 @@ class TestInto:
     def test_a_layout_with_evidence_verifies_without_any_in_the_trust_directory(self, here: Site) -> None:
         here.sign(timestamp=True)
         here.serve()
-        outcome = box(here)
+        outcome = attach(here)
         assert outcome.complete
         assert [written.files for written in outcome.written] == [4]
         assert not (here.trust / "crls").exists()
@@ -65,7 +65,7 @@ class TestInto:
     def test_the_report_names_the_origin_of_each_deciding_piece(self, here: Site) -> None:
         here.sign()
         here.serve()
-        box(here)
+        attach(here)
         assert {use["origin"] for use in evidence_used(here.verify())} == {f"oci:{here.written.layout}"}
         here.fetch(download=False)
         assert {use["origin"] for use in evidence_used(here.verify())} == {"trust directory"}
@@ -74,7 +74,7 @@ class TestInto:
         """So that tools which carry referrers carry it, and none takes it for an image."""
         here.sign()
         here.serve()
-        box(here)
+        attach(here)
         (entry,) = entries(here.written.layout)
         assert "annotations" not in entry
         manifest = json.loads((here.written.layout / "blobs/sha256" / entry["digest"][7:]).read_text())
@@ -88,36 +88,36 @@ class TestInto:
         here.sign()
         here.serve()
         copy = shutil.copytree(here.written.layout, tmp_path / "copy")
-        first = box(here).written[0].digest
+        first = attach(here).written[0].digest
         assert here.fetch(targets=[], directory=None, into=str(copy)).written[0].digest == first
-        again = box(here)
+        again = attach(here)
         assert (again.written[0].digest, again.written[0].changed) == (first, False)
 
     def test_new_evidence_replaces_older_evidence_only(self, here: Site) -> None:
         here.sign()
         here.serve()
-        box(here)
+        attach(here)
         here.web.put("/leaf.crl", here.crl(here.ca, number=2))
-        box(here)
+        attach(here)
         assert len(entries(here.written.layout)) == 1
         here.web.put("/leaf.crl", here.crl(here.ca, number=0, this_update=AT - 5 * DAY))
-        outcome = box(here)
+        outcome = attach(here)
         assert about(outcome, "builder").attempts[-1].reason == "evidence.older"
         assert evidence_used(here.verify())[0]["number"] == 2
 
     def test_a_failed_download_removes_no_evidence(self, here: Site) -> None:
         here.sign()
         here.serve()
-        box(here)
+        attach(here)
         here.web.fail("/leaf.crl")
-        assert box(here).complete
+        assert attach(here).complete
         assert here.verify().code == 0
 
     def test_rewrites_a_tar(self, here: Site) -> None:
         here.sign(archive=True)
         here.serve()
         before = here.written.layout.read_bytes()
-        assert box(here).complete
+        assert attach(here).complete
         assert here.written.layout.read_bytes() != before
         assert here.verify().code == 0
 
@@ -127,7 +127,7 @@ class TestInto:
         here.serve()
         with_root = here.trust / "truststore/x509/tsa/harbour"
         aside = with_root.rename(here.folder / "aside")
-        outcome = box(here, required=True)
+        outcome = attach(here, required=True)
         assert about(outcome, "TSA Intermediate").status is Status.UNPROVEN
         assert outcome.exit_code == 15
         aside.rename(with_root)
@@ -138,7 +138,7 @@ class TestInto:
         here.sign(timestamp=True)
         here.serve()
         here.web.put("/tsa-ca.crl", here.crl(here.tsa.root, revoked=[here.tsa.chain[1]]))
-        box(here)
+        attach(here)
         assert here.verify().code == 14
         for file in (here.trust / "truststore/x509/tsa/harbour").iterdir():
             file.rename(tmp_path / file.name)
@@ -151,37 +151,37 @@ class TestInto:
     def test_each_image_of_a_layout_has_its_own_evidence(self, here: Site) -> None:
         here.sign()
         here.serve()
-        other = here.scene.box.add_image(b"another")
-        here.scene.signature.attach(here.scene.box, here.scene.box.tag(other, "other"))
-        here.scene.box.write_directory(here.written.layout)
-        assert len(box(here).written) == 2
+        other = here.scene.builder.add_image(b"another")
+        here.scene.signature.attach(here.scene.builder, here.scene.builder.tag(other, "other"))
+        here.scene.builder.write_directory(here.written.layout)
+        assert len(attach(here).written) == 2
         assert here.verify(target=str(here.written.layout)).code == 0
 
     def test_evidence_of_an_index_counts_for_its_children(self, here: Site) -> None:
         here.sign()
-        builder = here.scene.box
+        builder = here.scene.builder
         child = builder.add_image(b"a child")
         index = builder.tag(builder.add_index(child), "index")
         for target in (index, child):
             here.scene.signature.attach(builder, target)
         builder.write_directory(here.written.layout)
         here.serve()
-        box(here)
+        attach(here)
         assert here.verify(target=f"oci:{here.written.layout}@{child.digest}").code == 0
 
     @pytest.mark.parametrize("archive", [False, True])
     def test_lists_the_evidence_under_an_existing_referrers_tag(self, here: Site, archive: bool) -> None:
         """As regctl keeps referrers, and finds none without."""
         here.sign(archive=archive)
-        builder, target = here.scene.box, here.scene.target
+        builder, target = here.scene.builder, here.scene.target
         signature = here.scene.signature.attach(builder, target, listed=False)
-        builder.tag_fallback(target, signature)
+        builder.tag_referrers(target, signature)
         write = builder.write_tar if archive else builder.write_directory
         write(here.written.layout)
         here.serve()
         for number in (1, 2):
             here.web.put("/leaf.crl", here.crl(here.ca, number=number))
-            box(here)
+            attach(here)
         with open_layout(here.written.layout) as layout:
             (tag,) = [item for item in layout.index().manifests if REF_NAME in item.annotations and item.is_manifest
                       and item.media_type == IMAGE_INDEX]  # fmt: skip
@@ -202,10 +202,10 @@ class TestInto:
 
     def test_an_unsigned_image_gets_no_evidence(self, here: Site) -> None:
         here.sign()
-        here.scene.box.tag(here.scene.box.add_image(b"unsigned"), "other")
-        here.scene.box.write_directory(here.written.layout)
+        here.scene.builder.tag(here.scene.builder.add_image(b"unsigned"), "other")
+        here.scene.builder.write_directory(here.written.layout)
         here.serve()
-        assert len(box(here).written) == 1
+        assert len(attach(here).written) == 1
 
     def test_refuses_a_fetch_without_a_destination(self, here: Site) -> None:
         here.sign()
@@ -213,11 +213,11 @@ class TestInto:
             here.fetch(directory=None)
 
 
-class TestFromTheBox:
+class TestFromTheLayout:
     def test_evidence_that_arrives_with_a_target_joins_the_trust_directory(self, here: Site) -> None:
         here.sign()
         here.serve()
-        box(here)
+        attach(here)
         asked = len(here.web.seen)
         assert here.fetch(download=False).complete
         assert len(here.web.seen) == asked
@@ -231,13 +231,13 @@ class TestFromTheBox:
         here.fetch()
         assert here.verify().code == 0
         here.web.put("/leaf.crl", here.crl(here.ca, number=2, this_update=AT - DAY / 2, revoked=[leaf]))
-        box(here)
+        attach(here)
         assert here.verify().code == 14
 
 
 def _planted(here: Site, files: dict[str, bytes], artifact_type: str = EVIDENCE_TYPE) -> None:
     """Put an artifact with these files beside the image, as anyone who touches the medium can."""
-    builder: LayoutBuilder = here.scene.box
+    builder: LayoutBuilder = here.scene.builder
     layers = [
         Descriptor(media_type=blob.media_type, digest=blob.digest, size=blob.size, annotations={TITLE: name})
         for name, data in files.items()
@@ -284,7 +284,7 @@ class TestHostile:
         assert ran.code == 14
         assert not ran.document["warnings"]
 
-    @pytest.mark.parametrize("bound", ["BOX_EVIDENCE_FILES", "BOX_EVIDENCE_BYTES"])
+    @pytest.mark.parametrize("bound", ["TARGET_EVIDENCE_FILES", "TARGET_EVIDENCE_BYTES"])
     def test_more_evidence_than_the_bound_does_not_pass(
         self, here: Site, monkeypatch: pytest.MonkeyPatch, bound: str
     ) -> None:
@@ -306,7 +306,7 @@ class TestHostile:
         _planted(here, {f"crls/{number}.crl": here.crl(here.ca, number=number) for number in range(2)})
         _planted(here, {"list.pem": here.crl(here.ca, revoked=[leaf])}, "application/vnd.example")
         assert here.verify().code == 14
-        monkeypatch.setattr("airgap.limits.BOX_EVIDENCE_FILES", 2)
+        monkeypatch.setattr("airgap.limits.TARGET_EVIDENCE_FILES", 2)
         ran = here.verify()
         assert ran.code == 15
         assert ran.reasons == {"evidence.unread"}
@@ -364,30 +364,30 @@ class TestJourney:
     def test_missing_evidence_fails_the_copy(self, tmp_path: Path, options: tuple[str, ...], code: int) -> None:
         with site(tmp_path, at=_now()) as here:
             here.sign()
-            ran = run_here(["copy", here.written.target, str(tmp_path / "box"), "--with-evidence", *options])
+            ran = run_here(["copy", here.written.target, str(tmp_path / "stick"), "--with-evidence", *options])
         assert ran.code == code, ran
-        assert (tmp_path / "box" / "index.json").exists()
+        assert (tmp_path / "stick" / "index.json").exists()
 
     def test_a_revoked_signer_fails_the_copy(self, tmp_path: Path) -> None:
         with site(tmp_path, at=_now()) as here:
             here.sign()
             here.serve()
             here.web.put("/leaf.crl", here.crl(here.ca, revoked=[here.leaf]))
-            ran = run_here(["copy", here.written.target, str(tmp_path / "box"), "--with-evidence"])
+            ran = run_here(["copy", here.written.target, str(tmp_path / "stick"), "--with-evidence"])
         assert ran.code == 14, ran
-        assert (tmp_path / "box" / "index.json").exists()
+        assert (tmp_path / "stick" / "index.json").exists()
 
     @pytest.mark.parametrize(("options", "code"), [((), 10), (("--allow-unsigned",), 0)])
     def test_an_unsigned_artifact_fails_the_copy(self, tmp_path: Path, options: tuple[str, ...], code: int) -> None:
-        box = LayoutBuilder()
-        box.tag(box.add_image(b"data"), "v1")
-        source = box.write_directory(tmp_path / "source")
-        ran = run_here(["copy", str(source), str(tmp_path / "box"), "--with-evidence", *options])
+        builder = LayoutBuilder()
+        builder.tag(builder.add_image(b"data"), "v1")
+        source = builder.write_directory(tmp_path / "source")
+        ran = run_here(["copy", str(source), str(tmp_path / "stick"), "--with-evidence", *options])
         assert ran.code == code, ran
         assert (f"UNSIGNED {source}:v1 came without a signature" in ran.out) is (code == 10)
-        quiet = run_here(["copy", str(source), str(tmp_path / "box"), "--with-evidence", "-q", *options])
+        quiet = run_here(["copy", str(source), str(tmp_path / "stick"), "--with-evidence", "-q", *options])
         assert (quiet.code, "UNSIGNED" in quiet.out) == (code, code == 10)
-        ran = run_here(["copy", str(source), str(tmp_path / "box"), "--with-evidence", "--format", "json", *options])
+        ran = run_here(["copy", str(source), str(tmp_path / "stick"), "--with-evidence", "--format", "json", *options])
         unsigned = [f"{source}:v1"] if code else []
         assert (ran.code, ran.document["exit_code"], ran.document["unsigned"]) == (code, code, unsigned)
 
@@ -398,7 +398,7 @@ class TestJourney:
             here.serve()
             sources = [here.written.target, f"{here.written.layout}:absent"]
             options = ["--with-evidence", "--keep-going", "-q"]
-            ran = run_here(["copy", *sources, str(tmp_path / "box"), *options])
+            ran = run_here(["copy", *sources, str(tmp_path / "stick"), *options])
             assert (ran.code, "COMPLETE: evidence for 2 certificates" in ran.out) == (20, True), ran
             assert f"FAILED   {here.written.layout}:absent\n" in ran.out
             here.web.put("/leaf.crl", here.crl(here.ca, revoked=[here.leaf]))
@@ -414,7 +414,7 @@ class TestJourney:
     def test_a_copy_keeps_the_evidence(self, here: Site, tmp_path: Path) -> None:
         here.sign()
         here.serve()
-        box(here)
+        attach(here)
         assert run_here(["copy", here.written.target, f"oci:{tmp_path / 'second'}", "--quiet"]).code == 0
         assert here.verify(target=f"oci:{tmp_path / 'second'}@{here.written.digest}").code == 0
 
@@ -426,7 +426,7 @@ class TestRehearsal:
     def test_the_given_day_decides(self, here: Site, days: float, code: int) -> None:
         here.sign()
         here.serve()
-        box(here)
+        attach(here)
         here.written = here.written.__class__(**{
             **{name: getattr(here.written, name) for name in here.written.__slots__}, "at": AT + days * DAY,
         })  # fmt: skip
@@ -441,7 +441,7 @@ class TestRehearsal:
         """Evidence here, then a signature, then a certificate that nothing stamps."""
         here.sign()
         here.serve()
-        box(here)
+        attach(here)
         first = here.verify().document["expires_first"]
         assert (first["at"], first["what"].split()[0]) == ("2026-06-10T12:00:00Z", "evidence")
 
@@ -454,10 +454,10 @@ class TestRehearsal:
         here.sign(crl_urls=[here.web.url("/leaf.crl")], not_after=AT + 2 * DAY)
         for name, value in change.items():
             setattr(here.scene.signature, name, value)
-        here.scene.box.entries.clear()
+        here.scene.builder.entries.clear()
         here.written = here.scene.write(here.folder / "again")
         here.serve()
-        box(here)
+        attach(here)
         ran = here.verify()
         assert ran.document["expires_first"]["what"].startswith(word)
         arguments = [item for item in here.written.arguments() if item not in ("--format", "json")]
@@ -466,13 +466,13 @@ class TestRehearsal:
     def test_with_a_timestamp_the_end_of_the_certificate_does_not_count(self, here: Site) -> None:
         here.sign(timestamp=True, crl_urls=[here.web.url("/leaf.crl")], not_after=AT + 2 * DAY)
         here.serve()
-        box(here)
+        attach(here)
         assert here.verify().document["expires_first"]["what"].startswith("evidence")
 
     def test_reports_stale_evidence_accepted_up_to_a_stated_age(self, here: Site) -> None:
         here.sign()
         here.serve()
-        box(here)
+        attach(here)
         late = ["--at", "2026-06-12", "--max-age", "crl=7d"]
         ran = run_here(
             [*[item for item in here.written.arguments() if item not in ("--at", "2026-06-01T12:00:00Z")], *late]

@@ -44,9 +44,9 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def layout(folder: Path) -> Path:
-    box = LayoutBuilder()
-    box.tag(add_image(box), "v1")
-    return box.write_directory(folder / "layout")
+    stick = LayoutBuilder()
+    stick.tag(add_image(stick), "v1")
+    return stick.write_directory(folder / "layout")
 
 
 def trust(folder: Path, leaf: Issued = LEAF) -> Path:
@@ -122,11 +122,11 @@ def test_attaches_nothing_after_a_wrong_answer_or_failure_of_a_plugin(
     tmp_path: Path, lie: dict[str, Any], says: str
 ) -> None:
     write_plugin(tmp_path / "libexec", signing(LEAF, capabilities=[RAW], **lie))
-    box = layout(tmp_path)
-    before = sorted((path, path.stat().st_size) for path in box.rglob("*"))
+    stick = layout(tmp_path)
+    before = sorted((path, path.stat().st_size) for path in stick.rglob("*"))
     ran = sign(tmp_path, "--plugin", "good", "--id", "k7")
     assert (ran.code, says in ran.err, "Traceback" in ran.err) == (1, True, False), ran
-    assert sorted((path, path.stat().st_size) for path in box.rglob("*")) == before
+    assert sorted((path, path.stat().st_size) for path in stick.rglob("*")) == before
 
 
 @pytest.mark.parametrize("command", ["get-plugin-metadata", "describe-key", "generate-signature"])
@@ -136,11 +136,11 @@ def test_attaches_nothing_after_a_timeout_of_a_plugin(
     monkeypatch.setattr(limits, "PLUGIN_METADATA_SECONDS", 2)
     monkeypatch.setattr(limits, "PLUGIN_SECONDS", 2)
     write_plugin(tmp_path / "libexec", signing(LEAF, sleep={command: 60}))
-    box = layout(tmp_path)
-    before = sorted(box.rglob("*"))
+    stick = layout(tmp_path)
+    before = sorted(stick.rglob("*"))
     ran = sign(tmp_path, "--plugin", "good", "--id", "k7")
     assert (ran.code, f"{command} did not end within 2 seconds" in ran.err) == (1, True), ran
-    assert sorted(box.rglob("*")) == before
+    assert sorted(stick.rglob("*")) == before
 
 
 @pytest.mark.parametrize(

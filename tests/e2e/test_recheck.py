@@ -285,7 +285,7 @@ class TestShippedLayouts:
         from layouts.make import SCOPE as REPOSITORY
 
         authorities = Authorities.make()
-        good(authorities).box.write_directory(tmp_path / "good")
+        good(authorities).builder.write_directory(tmp_path / "good")
         trust = _write_trust(tmp_path / "trust", authorities)
         report = tmp_path / "report.json"
         verified = run_here(

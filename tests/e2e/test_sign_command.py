@@ -58,10 +58,10 @@ def registry() -> Iterator[LoopbackRegistry]:
 
 def layout(folder: Path, *tags: str, archive: bool = False) -> Path:
     """A small image under each tag, each another one."""
-    box = LayoutBuilder()
+    stick = LayoutBuilder()
     for tag in tags or ("v1",):
-        box.tag(box.add_image(tag.encode(), b"{}"), tag)
-    return box.write_tar(folder / "trip.tar") if archive else box.write_directory(folder / "layout")
+        stick.tag(stick.add_image(tag.encode(), b"{}"), tag)
+    return stick.write_tar(folder / "trip.tar") if archive else stick.write_directory(folder / "layout")
 
 
 def trust(folder: Path, *leaves: Issued, tsa: Issued | None = None) -> list[str]:
@@ -197,10 +197,10 @@ class TestResult:
 
     def test_a_child_of_an_index_keeps_its_media_type(self, tmp_path: Path) -> None:
         """MAN-35, D3."""
-        box = LayoutBuilder()
-        child = add_image(box)
-        box.tag(box.add_index(child), "v1")
-        path = box.write_directory(tmp_path / "layout")
+        stick = LayoutBuilder()
+        child = add_image(stick)
+        stick.tag(stick.add_index(child), "v1")
+        path = stick.write_directory(tmp_path / "layout")
         record = signed(f"{path}@{child.digest}", *key_options(tmp_path / "k", LEAF))
         assert record["artifact"]["media_type"] == child.media_type
         assert run_here(["verify", f"{path}@{child.digest}", *trust(tmp_path)]).code == 0
@@ -324,10 +324,10 @@ class TestAgain:
         assert signed(*arguments, "--force")["existed"] is False
 
     def test_signs_again_beside_an_invalid_signature(self, tmp_path: Path) -> None:
-        box = LayoutBuilder()
-        image = box.tag(box.add_image(), "v1")
-        box.add_referrer(image, b'{"payload":"e30","protected":"e30","header":{},"signature":"AAAA"}')
-        path = box.write_directory(tmp_path / "box")
+        stick = LayoutBuilder()
+        image = stick.tag(stick.add_image(), "v1")
+        stick.add_referrer(image, b'{"payload":"e30","protected":"e30","header":{},"signature":"AAAA"}')
+        path = stick.write_directory(tmp_path / "stick")
         assert signed(f"{path}:v1", *key_options(tmp_path / "k", LEAF))["existed"] is False
 
 

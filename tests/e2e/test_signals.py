@@ -27,7 +27,7 @@ each = pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name
 def waiting(folder: Path, *arguments: str, ignored: str = "pass") -> subprocess.Popen[bytes]:
     """A command that has begun to copy a tar from a pipe, and waits for more of it."""
     source = write(folder / "source", family(3, layers=4, layer_bytes=1_000_000))
-    tar = folder / "box.tar"
+    tar = folder / "stick.tar"
     subprocess.run([sys.executable, "-m", "airgap", "copy", "-q", str(source), str(tar)], check=True)
     code = f"{NOT_IGNORED} import sys; {ignored}; from airgap.__main__ import main; sys.argv[0] = 'airgap'; main()"
     command = [sys.executable, "-c", code, *arguments]
@@ -102,7 +102,7 @@ def test_ignored_signals_stay_ignored(tmp_path: Path) -> None:
     process = waiting(tmp_path, "copy", "-", str(tmp_path / "to"), ignored=ignored)
     until_begun(tmp_path / "to")
     process.send_signal(signal.SIGHUP)
-    data = (tmp_path / "box.tar").read_bytes()
+    data = (tmp_path / "stick.tar").read_bytes()
     _, err = process.communicate(data[len(data) // 2 :], timeout=60)
     assert process.returncode == 0, err
 

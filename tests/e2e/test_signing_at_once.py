@@ -40,12 +40,12 @@ def registry() -> Iterator[LoopbackRegistry]:
 
 
 def target(kind: str, folder: Path, registry: LoopbackRegistry) -> str:
-    box = LayoutBuilder()
-    box.tag(box.add_image(b"layer", b"{}"), "v1")
+    builder = LayoutBuilder()
+    builder.tag(builder.add_image(b"layer", b"{}"), "v1")
     if kind == "directory":
-        return f"{box.write_directory(folder / 'layout')}:v1"
+        return f"{builder.write_directory(folder / 'layout')}:v1"
     if kind == "tar":
-        return f"{box.write_tar(folder / 'trip.tar')}:v1"
+        return f"{builder.write_tar(folder / 'trip.tar')}:v1"
     registry.referrers_api = kind == "registry"
     registry.put_image("app", tag="v1")
     return f"{registry.host}/app:v1"

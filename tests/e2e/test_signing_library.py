@@ -28,9 +28,9 @@ LEAF = Pki().code_chain()
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    box = LayoutBuilder()
-    box.tag(box.add_image(b"one layer"), "v1")
-    return box.write_directory(tmp_path / "layout")
+    builder = LayoutBuilder()
+    builder.tag(builder.add_image(b"one layer"), "v1")
+    return builder.write_directory(tmp_path / "layout")
 
 
 def verify(image: Path, tmp_path: Path, store: str = "ca:harbour") -> dict[str, Any]:
@@ -116,10 +116,10 @@ def test_a_signing_authoritys_signature_is_not_stamped(image: Path) -> None:
 
 
 def test_reports_each_attachment_as_it_happens(tmp_path: Path) -> None:
-    box = LayoutBuilder()
+    builder = LayoutBuilder()
     for tag in ("v1", "v2"):
-        box.tag(box.add_image(tag.encode()), tag)
-    image = box.write_directory(tmp_path / "layout")
+        builder.tag(builder.add_image(tag.encode()), tag)
+    image = builder.write_directory(tmp_path / "layout")
     told: list[str] = []
 
     def fail_after_one(item: SignedArtifact) -> None:

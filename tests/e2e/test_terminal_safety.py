@@ -31,7 +31,7 @@ def _expired_subject(scene: Scene) -> None:
 
 
 def _tag(scene: Scene) -> None:
-    scene.packing.append(lambda box, target: _drop_result(box.tag(target, HOSTILE)))
+    scene.packing.append(lambda builder, target: _drop_result(builder.tag(target, HOSTILE)))
     scene.refer = lambda written: f"oci:{written.layout}"
 
 
@@ -67,7 +67,9 @@ def _plugin(scene: Scene) -> None:
 
 def _referrer_type(scene: Scene) -> None:
     scene.packing.append(
-        lambda box, target: _drop_result(box.add_referrer(target, b"{}", artifact_type=HOSTILE, layer_type="a/b"))
+        lambda builder, target: _drop_result(
+            builder.add_referrer(target, b"{}", artifact_type=HOSTILE, layer_type="a/b")
+        )
     )
 
 

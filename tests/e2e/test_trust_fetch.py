@@ -60,8 +60,8 @@ class TestCoverage:
         here.serve()
         second = here.scene.signatures[0]
         second.edit = lambda envelope: envelope[:-20]
-        second.attach(here.scene.box, here.scene.target)
-        here.scene.box.write_directory(here.written.layout)
+        second.attach(here.scene.builder, here.scene.target)
+        here.scene.builder.write_directory(here.written.layout)
         outcome = here.fetch()
         assert about(outcome, "builder").status is Status.COVERED
         assert len(outcome.unread) == 1

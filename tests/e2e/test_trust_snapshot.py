@@ -58,10 +58,10 @@ def reasons(outcome: SnapshotOutcome) -> list[str | None]:
 
 
 class TestAccepted:
-    @pytest.mark.parametrize("box", ["box", "box.tar"], ids=["directory", "tar"])
-    def test_a_signed_snapshot_of_a_pinned_signer_comes_into_force(self, ground: Ground, box: str) -> None:
+    @pytest.mark.parametrize("stick", ["stick", "stick.tar"], ids=["directory", "tar"])
+    def test_a_signed_snapshot_of_a_pinned_signer_comes_into_force(self, ground: Ground, stick: str) -> None:
         ground.pin()
-        outcome = ground.apply(ground.packed(box))
+        outcome = ground.apply(ground.packed(stick))
         assert outcome.applied, outcome
         assert ground.policy_name() == "packer"
         assert not (ground.site / "truststore/x509/ca/old").exists()
@@ -90,7 +90,7 @@ class TestAccepted:
 
     def test_the_number_follows_the_last_one_known(self, ground: Ground) -> None:
         numbers = []
-        for name in ("one.tar", "two.tar", "box"):
+        for name in ("one.tar", "two.tar", "stick"):
             with open_snapshot(ground.packed(name, signed=False)) as opened:
                 numbers.append(opened.snapshot.number)
         assert numbers == [1, 2, 3]
@@ -263,7 +263,7 @@ class TestEvidenceAlone:
         target = ground.packed(evidence_only=True, signed=False)
         with open_snapshot(target) as opened:
             blob = opened.snapshot.layers["crls/a.crl"].digest
-        path = ground.folder / "box/blobs/sha256" / blob.encoded
+        path = ground.folder / "stick/blobs/sha256" / blob.encoded
         path.chmod(0o644)
         path.write_bytes(b"x" * path.stat().st_size)
         assert reasons(ground.apply(target)) == ["content.digest"]
@@ -605,20 +605,20 @@ class TestRollback:
             ground.undo()
 
 
-def test_no_changed_byte_of_the_box_is_accepted_as_another_snapshot(ground: Ground) -> None:
+def test_no_changed_byte_of_it_is_accepted_as_another_snapshot(ground: Ground) -> None:
     """Every byte, one after the other (a choice of them unless AIRGAP_SLOW): refused, or the very same snapshot."""
     ground.pin()
     target = ground.packed()
     with open_snapshot(target) as opened:
         genuine = opened.snapshot.descriptor.digest
-    box = ground.folder / "box"
-    for path in sorted(path for path in box.rglob("*") if path.is_file()):
+    stick = ground.folder / "stick"
+    for path in sorted(path for path in stick.rglob("*") if path.is_file()):
         good = path.read_bytes()
         path.chmod(0o644)
         for place in range(0, len(good), 1 if SLOW else max(1, len(good) // 12)):
             path.write_bytes(good[:place] + bytes([good[place] ^ 0x21]) + good[place + 1 :])
             try:
-                outcome = ground.verify(f"oci:{box}")
+                outcome = ground.verify(f"oci:{stick}")
             except AirgapError:
                 continue
             if not outcome.problems:  # a tag of index.json, a space in oci-layout
@@ -657,71 +657,79 @@ class TestCommand:
 
     def test_packs_pins_and_applies_as_documented(self, ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
         key, chain = ground.write_key()
-        box = ground.folder / "trip.tar"
+        stick = ground.folder / "trip.tar"
         trust = ["--trust", ground.site]
         output = ["--format", "json"]
-        made = self.run("snapshot", "create", "-o", box, "--trust", ground.packer, *output)
+        made = self.run("snapshot", "create", "-o", stick, "--trust", ground.packer, *output)
         assert self.checked(made)["snapshot"]["number"] == 1
-        unsigned = self.checked(self.run("snapshot", "verify", box, *trust, *output))
+        unsigned = self.checked(self.run("snapshot", "verify", stick, *trust, *output))
         assert (unsigned["exit_code"], unsigned["problems"][0]["reason"]) == (13, "snapshot.unpinned")
-        signed = self.run("snapshot", "sign", box, "--private-key", key, "--chain", chain, "--expiry", "2160h")
+        signed = self.run("snapshot", "sign", stick, "--private-key", key, "--chain", chain, "--expiry", "2160h")
         assert signed.code == 0, signed
         root = ground.leaf.root.fingerprint
         monkeypatch.setattr("sys.stdin", Sender(root))
-        pinned = self.run("pin", "add", box, *trust)
+        pinned = self.run("pin", "add", stick, *trust)
         assert pinned.code == 0, pinned
         assert "root, SHA-256:" in pinned.err
         assert self.run("pin", "list", *trust, *output).document["pins"][0]["roots"] == [root]
-        self.checked(self.run("snapshot", "show", box, *output))
-        changes = self.checked(self.run("snapshot", "diff", box, *trust, *output))["changes"]
+        self.checked(self.run("snapshot", "show", stick, *output))
+        changes = self.checked(self.run("snapshot", "diff", stick, *trust, *output))["changes"]
         assert changes["changed"] == ["trustpolicy.oci.json"]
-        applied = self.checked(self.run("snapshot", "apply", box, *trust, *output))
+        applied = self.checked(self.run("snapshot", "apply", stick, *trust, *output))
         assert (applied["applied"], applied["exit_code"]) == (True, 0)
         assert applied["signatures"][0]["verdict"] == "pass"
-        assert "IN FORCE" in self.run("snapshot", "apply", box, *trust).out
+        assert "IN FORCE" in self.run("snapshot", "apply", stick, *trust).out
         assert "UNDONE" in self.run("snapshot", "undo", *trust, "--reason", "a test").out
         assert ground.policy_name() == "site"
         assert self.run("pin", "delete", Pins.read(ground.site).entries[0].id[:5], *trust).code == 0
         assert Pins.read(ground.site).entries == ()
 
     def test_an_incomplete_answer_pins_nothing(self, ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-        box, digits = ground.packed(), groups(ground.leaf.root.fingerprint)
+        stick, digits = ground.packed(), groups(ground.leaf.root.fingerprint)
         for typed in ("0000 0000", digits[-9:], digits[-24:], digits[:24], ""):
             monkeypatch.setattr("sys.stdin", io.StringIO(typed + "\n"))
-            ran = self.run("pin", "add", box, "--trust", ground.site)
+            ran = self.run("pin", "add", stick, "--trust", ground.site)
             assert (ran.code, "nothing was pinned" in ran.err) == (2, True), ran
             assert digits not in ran.err, "what is asked for is not to be copied from the screen"
         monkeypatch.setattr(
             "sys.stdin", io.StringIO()
         )  # no terminal: no sender is accused of having another fingerprint
-        ran = self.run("pin", "add", box, "--trust", ground.site)
+        ran = self.run("pin", "add", stick, "--trust", ground.site)
         assert (ran.code, "there is no terminal to ask" in ran.err, "stranger" in ran.err) == (2, True, False), ran
         assert Pins.read(ground.site).entries == ()
 
     def test_a_script_names_the_whole_fingerprint(self, ground: Ground) -> None:
-        box, root = ground.packed(), ground.leaf.root.fingerprint
+        stick, root = ground.packed(), ground.leaf.root.fingerprint
         for given in ("ab" * 32, root[:-2], root[:32]):
-            ran = self.run("pin", "add", box, "--trust", ground.site, "--yes-fingerprint", given)
+            ran = self.run("pin", "add", stick, "--trust", ground.site, "--yes-fingerprint", given)
             assert (ran.code, "of the root" in ran.err, root in ran.err) == (2, True, False), ran
         assert Pins.read(ground.site).entries == ()
-        assert self.run("pin", "add", box, "--trust", ground.site, "--yes-fingerprint", root).code == 0
+        assert self.run("pin", "add", stick, "--trust", ground.site, "--yes-fingerprint", root).code == 0
 
     @pytest.mark.parametrize(
         ("spoil", "code", "reason"),
         [
-            (lambda ground, box: ground.apply(ground.packed("newer", number=9)), 17, "snapshot.rollback"),
-            (lambda ground, box: (ground.site / ".airgap/state.json").unlink(), 17, "snapshot.state.lost"),
-            (lambda ground, box: (ground.site / ".airgap/state.json").write_text("{"), 18, "snapshot.state.malformed"),
-            (lambda ground, box: (ground.site / ".airgap/pins.json").write_text("{}"), 18, "snapshot.state.malformed"),
-            (lambda ground, box: shutil.rmtree(box), 11, None),
+            (lambda ground, stick: ground.apply(ground.packed("newer", number=9)), 17, "snapshot.rollback"),
+            (lambda ground, stick: (ground.site / ".airgap/state.json").unlink(), 17, "snapshot.state.lost"),
+            (
+                lambda ground, stick: (ground.site / ".airgap/state.json").write_text("{"),
+                18,
+                "snapshot.state.malformed",
+            ),
+            (
+                lambda ground, stick: (ground.site / ".airgap/pins.json").write_text("{}"),
+                18,
+                "snapshot.state.malformed",
+            ),
+            (lambda ground, stick: shutil.rmtree(stick), 11, None),
         ],
         ids=["rollback", "lost", "damaged memory", "damaged pins", "nothing there"],
     )
     def test_exit_codes_and_documents_of_failures(self, ground: Ground, spoil: Any, code: int, reason: str) -> None:
         ground.pin()
         ground.packed()
-        spoil(ground, ground.folder / "box")
-        ran = self.run("snapshot", "apply", ground.folder / "box", "--trust", ground.site, "--format", "json")
+        spoil(ground, ground.folder / "stick")
+        ran = self.run("snapshot", "apply", ground.folder / "stick", "--trust", ground.site, "--format", "json")
         document = self.checked(ran)
         assert (ran.code, document["problems"][0]["reason"]) == (code, reason)
         assert ground.policy_name() == ("packer" if reason == "snapshot.rollback" else "site")
@@ -771,6 +779,6 @@ def test_the_moment_of_a_snapshot_is_the_callers(ground: Ground) -> None:
 
 
 def test_a_snapshot_that_cannot_be_packed_has_a_fitting_remedy(tmp_path: Path) -> None:
-    ran = run_here(["trust", "snapshot", "create", "--trust", str(tmp_path / "none"), "-o", str(tmp_path / "box")])
+    ran = run_here(["trust", "snapshot", "create", "--trust", str(tmp_path / "none"), "-o", str(tmp_path / "stick")])
     assert ran.code
     assert "do not apply" not in ran.out + ran.err

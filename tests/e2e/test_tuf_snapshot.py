@@ -42,7 +42,7 @@ class TufGround(Ground):
     def pin_root(self) -> None:
         add_pin(self.location, propose_tuf_pin(self.root, stream="default", at=NOW), at=NOW)
 
-    def box(self, name: str, keys: Path | None = None, *, at: datetime = NOW, **options: Any) -> str:
+    def stick(self, name: str, keys: Path | None = None, *, at: datetime = NOW, **options: Any) -> str:
         members: dict[str, Any] = {"stream": "default", "number": None, "created": NOW, **options}
         made = create_snapshot(self.packer, str(self.folder / name), **members)
         add_tuf_metadata(made.reference, keys or self.keys, at=at)
@@ -72,20 +72,20 @@ def reasons(outcome: SnapshotOutcome) -> list[str | None]:
 
 def test_accepts_metadata_of_the_pinned_root(ground: TufGround) -> None:
     for name in ("one", "two.tar"):
-        assert ground.tuf(ground.box(name)).applied
+        assert ground.tuf(ground.stick(name)).applied
     assert ground.policy_name() == "packer"
     assert ground.state().trust["default"].number == 2
 
 
 def test_show_changes_no_memory(ground: TufGround) -> None:
-    target = ground.box("one")
+    target = ground.stick("one")
     before = tree_of(ground.site)
     assert not ground.tuf(target, dry=True).problems
     assert tree_of(ground.site) == before
 
 
 def test_older_metadata_are_a_rollback(ground: TufGround) -> None:
-    old, new = ground.box("old"), ground.box("new", number=2)
+    old, new = ground.stick("old"), ground.stick("new", number=2)
     ground.tuf(new)
     (problem,) = ground.tuf(old).problems
     assert problem.reason == "snapshot.rollback"
@@ -93,7 +93,7 @@ def test_older_metadata_are_a_rollback(ground: TufGround) -> None:
 
 
 def test_detects_a_rollback_by_number_where_the_tuf_memory_is_lost(ground: TufGround) -> None:
-    old, new = ground.box("old"), ground.box("new", number=2)
+    old, new = ground.stick("old"), ground.stick("new", number=2)
     ground.tuf(new)
     shutil.rmtree(ground.site / ".airgap/tuf")
     assert reasons(ground.tuf(old)) == ["snapshot.rollback"]
@@ -101,8 +101,8 @@ def test_detects_a_rollback_by_number_where_the_tuf_memory_is_lost(ground: TufGr
 
 def test_remembers_roles_verified_before_a_later_one_failed(ground: TufGround) -> None:
     """TUF 5.4.5: a timestamp is kept once it is verified, whatever the snapshot's metadata turn out to be."""
-    assert ground.tuf(ground.box("one")).applied
-    whole = ground.box("whole", number=3)
+    assert ground.tuf(ground.stick("one")).applied
+    whole = ground.stick("whole", number=3)
     broken = ground.packed("whole", signed=False, stream="default", number=5, remember=False)
     _move_metadata(ground.folder / "whole", whole, broken, without="3.snapshot.json")
     before = tree_of(ground.site)
@@ -112,29 +112,29 @@ def test_remembers_roles_verified_before_a_later_one_failed(ground: TufGround) -
     assert ground.policy_name() == "packer"
     (kept,) = (ground.site / ".airgap/tuf").iterdir()
     assert json.loads((kept / "timestamp.json").read_text())["signed"]["version"] == 3
-    assert reasons(ground.tuf(ground.box("older", number=2))) == ["snapshot.rollback"]
-    assert ground.tuf(ground.box("newer", number=4)).applied
+    assert reasons(ground.tuf(ground.stick("older", number=2))) == ["snapshot.rollback"]
+    assert ground.tuf(ground.stick("newer", number=4)).applied
 
 
 def test_remembers_a_new_root_where_the_rest_is_refused(ground: TufGround) -> None:
     """TUF 5.3.8: who was thrown out by the second root stays out, also where that root came with nothing else."""
     stolen = _rotated(ground)
-    refused = ground.box("expired", at=NOW - timedelta(days=60))
+    refused = ground.stick("expired", at=NOW - timedelta(days=60))
     assert reasons(ground.tuf(refused)) == ["snapshot.tuf.expired"]
-    assert reasons(ground.tuf(ground.box("thief", stolen, number=9))) == ["snapshot.tuf.signature"]
+    assert reasons(ground.tuf(ground.stick("thief", stolen, number=9))) == ["snapshot.tuf.signature"]
     assert ground.policy_name() == "site"
 
 
 def test_evidence_alone_moves_no_version_of_tuf(ground: TufGround) -> None:
     """Else a full snapshot that was withheld meanwhile would be a rollback for ever."""
-    assert ground.tuf(ground.box("one")).applied
-    withheld = ground.box("two")
-    assert ground.tuf(ground.box("three", evidence_only=True)).in_force
+    assert ground.tuf(ground.stick("one")).applied
+    withheld = ground.stick("two")
+    assert ground.tuf(ground.stick("three", evidence_only=True)).in_force
     assert ground.tuf(withheld).applied
 
 
 def test_expired_metadata_are_a_freeze(ground: TufGround) -> None:
-    target = ground.box("stale", at=NOW - timedelta(days=60))
+    target = ground.stick("stale", at=NOW - timedelta(days=60))
     assert reasons(ground.tuf(target)) == ["snapshot.tuf.expired"]
     assert ground.policy_name() == "site"
 
@@ -142,22 +142,22 @@ def test_expired_metadata_are_a_freeze(ground: TufGround) -> None:
 def test_refuses_signatures_of_foreign_keys(ground: TufGround) -> None:
     foreign = ground.folder / "foreign"
     prepare_tuf_keys(foreign, init=True, at=NOW)
-    assert reasons(ground.tuf(ground.box("evil", foreign))) == ["snapshot.tuf.signature"]
+    assert reasons(ground.tuf(ground.stick("evil", foreign))) == ["snapshot.tuf.signature"]
 
 
 def test_refuses_another_snapshot_than_the_signed_one(ground: TufGround) -> None:
     """Metadata are moved over to a snapshot that the keys never saw."""
-    genuine = ground.box("box", number=3)
+    genuine = ground.stick("stick", number=3)
     policy = ground.packer / "trustpolicy.oci.json"
     policy.write_text(policy.read_text().replace("packer", "hacker"))
     other = create_snapshot(
-        ground.packer, str(ground.folder / "box"), stream="default", number=4, created=NOW, remember=False
+        ground.packer, str(ground.folder / "stick"), stream="default", number=4, created=NOW, remember=False
     )
-    _move_metadata(ground.folder / "box", genuine, other.reference)
+    _move_metadata(ground.folder / "stick", genuine, other.reference)
     assert reasons(ground.tuf(other.reference)) == ["snapshot.tuf.content"]
 
 
-def _move_metadata(box: Path, genuine: str, other: str, *, without: str = "") -> None:
+def _move_metadata(stick: Path, genuine: str, other: str, *, without: str = "") -> None:
     from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
     from airgap.oci.digest import Digest
     from airgap.oci.reference import LayoutReference, parse_reference
@@ -175,7 +175,7 @@ def _move_metadata(box: Path, genuine: str, other: str, *, without: str = "") ->
         raw = json.dumps(document).encode()
         manifest = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(raw), size=len(raw), artifact_type=TUF_TYPE)
         place.holder.attach([Attachment(subject=place.subject, manifest=manifest, raw=raw, blobs=())])
-    assert box.exists()
+    assert stick.exists()
 
 
 def test_refuses_a_snapshot_without_metadata(ground: TufGround) -> None:
@@ -189,12 +189,12 @@ def test_either_kind_of_pin_is_enough(ground: TufGround) -> None:
 
 @pytest.mark.parametrize("what", ["signature", "version", "truncated"])
 def test_tampered_metadata_are_refused(ground: TufGround, what: str) -> None:
-    target = ground.box("box")
+    target = ground.stick("stick")
     with open_snapshot(target) as opened:
         (referrer,) = opened.graph.referrers(opened.snapshot.descriptor).all()
     document = json.loads(referrer.manifest.raw)
     layer = next(item for item in document["layers"] if "timestamp" in item["annotations"].popitem()[1])
-    path = ground.folder / "box/blobs/sha256" / layer["digest"].removeprefix("sha256:")
+    path = ground.folder / "stick/blobs/sha256" / layer["digest"].removeprefix("sha256:")
     metadata = json.loads(path.read_text())
     path.chmod(0o644)
     if what == "signature":
@@ -226,11 +226,11 @@ def _rotated(ground: TufGround) -> Path:
 
 
 def test_a_rotated_key_is_followed_from_the_pinned_root(ground: TufGround) -> None:
-    assert ground.tuf(ground.box("one")).applied
+    assert ground.tuf(ground.stick("one")).applied
     stolen = _rotated(ground)
-    assert ground.tuf(ground.box("two")).applied
+    assert ground.tuf(ground.stick("two")).applied
     # the site knows the second root now, also where a thief does not send it along
-    assert reasons(ground.tuf(ground.box("three", stolen))) == ["snapshot.tuf.signature"]
+    assert reasons(ground.tuf(ground.stick("three", stolen))) == ["snapshot.tuf.signature"]
 
 
 def test_keys_are_never_replaced(ground: TufGround) -> None:
@@ -244,7 +244,7 @@ def test_keys_are_for_their_owner(ground: TufGround) -> None:
 
 def test_signs_without_the_root_key(ground: TufGround) -> None:
     (ground.keys / "root.pem").unlink()
-    assert ground.tuf(ground.box("box")).applied
+    assert ground.tuf(ground.stick("stick")).applied
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b'{"signed":{"_type":"root"}}'])
@@ -263,8 +263,8 @@ def test_refuses_a_root_that_its_own_keys_did_not_sign(ground: TufGround) -> Non
 
 def test_signs_pins_and_applies_as_documented(ground: TufGround, tmp_path: Path) -> None:
     keys = tmp_path / "more"
-    box = str(tmp_path / "t.tar")
-    create = ["trust", "snapshot", "create", "-o", box, "--trust", str(ground.packer), "--stream", "tuf"]
+    stick = str(tmp_path / "t.tar")
+    create = ["trust", "snapshot", "create", "-o", stick, "--trust", str(ground.packer), "--stream", "tuf"]
     assert run_here([*create, "--tuf", str(keys), "--tuf-init"]).code == 0
     assert run_here([*create, "--tuf", str(tmp_path / "nothing"), "--overwrite"]).code == 2
     from hashlib import sha256
@@ -273,6 +273,6 @@ def test_signs_pins_and_applies_as_documented(ground: TufGround, tmp_path: Path)
     site = ["--trust", str(ground.site)]
     pin = ["trust", "pin", "add", "--tuf-root", str(keys / "1.root.json"), "--stream", "tuf"]
     assert run_here([*pin, *site, "--yes-fingerprint", fingerprint]).code == 0
-    applied = run_here(["trust", "snapshot", "apply", box, *site, "--format", "json"])
+    applied = run_here(["trust", "snapshot", "apply", stick, *site, "--format", "json"])
     assert applied.code == 0, applied.document["problems"]
     assert applied.document["accepted_by"]["kind"] == "tuf"

@@ -269,8 +269,8 @@ def test_demands_metadata_of_the_artifact_and_not_of_attachments(tmp_path: Path)
     scene.signature.payload = json.dumps(
         {"targetArtifact": {**bare(scene.target), "annotations": {"build": "7"}}}
     ).encode()
-    sbom = scene.box.add_referrer(scene.target, b"sbom", artifact_type="application/spdx+json")
-    Signature("jws", scene.signature.leaf).attach(scene.box, sbom)
+    sbom = scene.builder.add_referrer(scene.target, b"sbom", artifact_type="application/spdx+json")
+    Signature("jws", scene.signature.leaf).attach(scene.builder, sbom)
     written = scene.write(tmp_path)
     ran = run_here(written.arguments("-m", "build=7"))
     assert ran.code == 0, ran

@@ -81,8 +81,8 @@ def _verify_unsigned_and_damaged(place: Path) -> Ran:
     return run_here(written.arguments())
 
 
-def _add_unsigned(box: LayoutBuilder, _: Descriptor) -> None:
-    box.tag(box.add_image(b"unsigned"), "unsigned")
+def _add_unsigned(builder: LayoutBuilder, _: Descriptor) -> None:
+    builder.tag(builder.add_image(b"unsigned"), "unsigned")
 
 
 def _recheck(place: Path) -> Ran:

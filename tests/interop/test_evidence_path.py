@@ -1,6 +1,6 @@
 """The cases about revocation and timestamps again, their evidence brought by `trust fetch` instead of by hand.
 
-Once into the box, beside the image, and once into a trust directory that had none: each case gets the verdict that it
+Once into the layout beside the image, and once into a trust directory that had none: each case gets the verdict that it
 gets with the evidence as it was made. What is no evidence stays behind, so its reason may become "missing".
 """
 
@@ -57,13 +57,13 @@ def _fetch(layout: Path, evidence: Path, trust: Path, **where: Any) -> None:
     fetch(request, trust=TrustDirectory.open(trust))
 
 
-@pytest.mark.parametrize("where", ["box", "directory"])
+@pytest.mark.parametrize("where", ["layout", "directory"])
 @pytest.mark.parametrize("name", NAMES)
 def test_fetched_evidence_gives_the_same_verdict(tmp_path: Path, name: str, where: str) -> None:
     case = _case(name)
     layout = shutil.copytree(CASES / name / "layout", tmp_path / "layout")
     bare = shutil.copytree(CASES / name / "config", tmp_path / "trust", ignore=shutil.ignore_patterns("crls", "ocsp"))
-    if where == "box":
+    if where == "layout":
         _fetch(layout, CASES / name / "config", bare, into=str(layout))
     else:
         _fetch(layout, CASES / name / "config", bare, directory=bare)

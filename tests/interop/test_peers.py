@@ -58,7 +58,7 @@ def test_sbom_is_found_with_its_own_signature(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(SAVED))
 def test_an_unnamed_target_is_its_only_artifact(name: str) -> None:
-    """Referrers and fallback tags are not artifacts of their own (decision 0025)."""
+    """Referrers and referrers tags are not artifacts of their own (decision 0025)."""
     ran = _verify(f"{SAVED[name]}:{PEERS / name}")
     assert ran.code == 0, ran
     assert IMAGE in {artifact["digest"] for artifact in ran.document["artifacts"]}

@@ -146,24 +146,24 @@ def _manifest(identifier: str, **changes: Any) -> Accepted:
 
 def _config_form(scene: Scene) -> None:
     """MAN-3: the form of registries that do not know artifactType."""
-    config = scene.box.add_blob(b"{}", NOTARY)
+    config = scene.builder.add_blob(b"{}", NOTARY)
     scene.signature.manifest = {"artifactType": REMOVED, "config": bare(config)}
 
 
 def _artifact_manifest(scene: Scene) -> None:
     """MAN-11: the withdrawn manifest type."""
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        manifest = Descriptor.from_json(box.entries.pop())
-        envelope = Descriptor.from_json(_json(box.blobs[manifest.digest])["layers"][0])
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        manifest = Descriptor.from_json(builder.entries.pop())
+        envelope = Descriptor.from_json(_json(builder.blobs[manifest.digest])["layers"][0])
         document = {
             "mediaType": ARTIFACT_MANIFEST,
             "artifactType": NOTARY,
             "blobs": [bare(envelope)],
             "subject": bare(target),
         }
-        box.list(box.add_manifest(document, ARTIFACT_MANIFEST, artifact_type=NOTARY))
-        box.drop(manifest)
+        builder.list(builder.add_manifest(document, ARTIFACT_MANIFEST, artifact_type=NOTARY))
+        builder.drop(manifest)
 
     scene.packing.append(pack)
 
@@ -174,18 +174,18 @@ def _json(raw: bytes) -> Any:
     return json.loads(raw)
 
 
-def _fallback_tag(scene: Scene) -> None:
+def _referrers_tag(scene: Scene) -> None:
     """MAN-33: referrers under a `sha256-<hex>` tag alone."""
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.tag_fallback(target, Descriptor.from_json(box.entries.pop()))
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.tag_referrers(target, Descriptor.from_json(builder.entries.pop()))
 
     scene.packing.append(pack)
 
 
 def _no_hint_in_index(scene: Scene) -> None:
     """An untagged entry of index.json without artifactType: the manifest itself says what it is."""
-    scene.packing.append(lambda box, _: _ignore(box.entries[-1].pop("artifactType")))
+    scene.packing.append(lambda builder, _: _ignore(builder.entries[-1].pop("artifactType")))
 
 
 def _folder_in_store(scene: Scene) -> None:
@@ -236,7 +236,7 @@ def _metadata(scene: Scene) -> None:
 def _as_archive(prefix: str, form: Any) -> Callable[[Scene], None]:
     def change(scene: Scene) -> None:
         def act(written: Written) -> None:
-            scene.box.write_tar(written.layout.with_suffix(".tar"), form, prefix=prefix)
+            scene.builder.write_tar(written.layout.with_suffix(".tar"), form, prefix=prefix)
 
         scene.afterwards.append(act)
         scene.refer = lambda written: f"oci-archive:{written.layout.with_suffix('.tar')}@{written.digest}"
@@ -247,23 +247,23 @@ def _as_archive(prefix: str, form: Any) -> Callable[[Scene], None]:
 def _child_of_index(scene: Scene) -> None:
     """D3: a child that is not listed in index.json has its real media type, and its own signature holds."""
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        child = Descriptor.from_json(_json(box.blobs[target.digest])["manifests"][0])
-        scene.signature.attach(box, child)
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        child = Descriptor.from_json(_json(builder.blobs[target.digest])["manifests"][0])
+        scene.signature.attach(builder, child)
         scene.refer = lambda written: f"oci:{written.layout}@{child.digest}"
 
     scene.packing.append(pack)
 
 
 def _become_index(scene: Scene) -> None:
-    scene.target = _index(scene.box)
+    scene.target = _index(scene.builder)
     _child_of_index(scene)
 
 
-def _index(box: LayoutBuilder) -> Descriptor:
+def _index(builder: LayoutBuilder) -> Descriptor:
     from tests.support.scenario import add_index
 
-    return add_index(box, "arm64", "riscv64")
+    return add_index(builder, "arm64", "riscv64")
 
 
 def _identity(identifier: str, *identities: str) -> Accepted:
@@ -330,7 +330,7 @@ CASES: Final = (
     Accepted("D27-others-can-not-be-read", _others_cannot_be_read, BOTH),
     Accepted("MAN-3-config-form", _config_form, BOTH),
     Accepted("MAN-11-artifact-manifest", _artifact_manifest, BOTH),
-    Accepted("MAN-33-fallback-tag", _fallback_tag, BOTH),
+    Accepted("MAN-33-referrers-tag", _referrers_tag, BOTH),
     Accepted("LAYOUT-13-no-hint-in-index", _no_hint_in_index),
     _manifest("MAN-10-no-thumbprints", annotations=REMOVED),
     _manifest("MAN-10-wrong-thumbprints", annotations={"io.cncf.notary.x509chain.thumbprint#S256": '["00"]'}),

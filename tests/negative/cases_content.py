@@ -55,13 +55,13 @@ def _subject(identifier: str, reason: str, check: str, **changes: Any) -> Case:
     return Case(identifier, change, reason, check=check)
 
 
-def _manifest_of(box: LayoutBuilder) -> Descriptor:
+def _manifest_of(builder: LayoutBuilder) -> Descriptor:
     """The signature manifest: the last entry of index.json."""
-    return Descriptor.from_json(box.entries[-1])
+    return Descriptor.from_json(builder.entries[-1])
 
 
-def _envelope_of(box: LayoutBuilder) -> Descriptor:
-    raw = box.blobs[_manifest_of(box).digest]
+def _envelope_of(builder: LayoutBuilder) -> Descriptor:
+    raw = builder.blobs[_manifest_of(builder).digest]
     return Descriptor.from_json(_json(raw)["layers"][0])
 
 
@@ -71,12 +71,12 @@ def _json(raw: bytes) -> Any:
     return json.loads(raw)
 
 
-def _layer_of(box: LayoutBuilder, target: Descriptor) -> Descriptor:
-    return Descriptor.from_json(_json(box.blobs[target.digest])["layers"][0])
+def _layer_of(builder: LayoutBuilder, target: Descriptor) -> Descriptor:
+    return Descriptor.from_json(_json(builder.blobs[target.digest])["layers"][0])
 
 
-def _config_of(box: LayoutBuilder, target: Descriptor) -> Descriptor:
-    return Descriptor.from_json(_json(box.blobs[target.digest])["config"])
+def _config_of(builder: LayoutBuilder, target: Descriptor) -> Descriptor:
+    return Descriptor.from_json(_json(builder.blobs[target.digest])["config"])
 
 
 def _other(data: bytes) -> bytes:
@@ -85,15 +85,15 @@ def _other(data: bytes) -> bytes:
 
 
 def _damage(find: Callable[[LayoutBuilder, Descriptor], Descriptor], change: Callable[[bytes], bytes]) -> Pack:
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        found = find(box, target)
-        box.damage(found, change(box.blobs[found.digest]))
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        found = find(builder, target)
+        builder.damage(found, change(builder.blobs[found.digest]))
 
     return pack
 
 
 def _lose(find: Callable[[LayoutBuilder, Descriptor], Descriptor]) -> Pack:
-    return lambda box, target: box.drop(find(box, target))
+    return lambda builder, target: builder.drop(find(builder, target))
 
 
 def _envelope(identifier: str, content: str, pack: Pack) -> Case:
@@ -105,8 +105,8 @@ def _envelope(identifier: str, content: str, pack: Pack) -> Case:
     return Case(identifier, change, "signature.unreadable", also=(("content", content),))
 
 
-def _unlist(box: LayoutBuilder, _target: Descriptor) -> None:
-    box.entries.pop()
+def _unlist(builder: LayoutBuilder, _target: Descriptor) -> None:
+    builder.entries.pop()
 
 
 def _unsigned(level: str) -> Case:
@@ -118,12 +118,12 @@ def _unsigned(level: str) -> Case:
 
 
 def _two_layers(scene: Scene) -> None:
-    envelope = scene.box.add_blob(b"first", "application/jose+json")
+    envelope = scene.builder.add_blob(b"first", "application/jose+json")
     scene.signature.manifest = {"layers": [bare(envelope), bare(envelope)]}
 
 
 def _large_envelope(scene: Scene) -> None:
-    blob = scene.box.add_blob(bytes(limits.ENVELOPE_BYTES + 1), "application/jose+json")
+    blob = scene.builder.add_blob(bytes(limits.ENVELOPE_BYTES + 1), "application/jose+json")
     scene.signature.manifest = {"layers": [bare(blob)]}
 
 
@@ -138,16 +138,16 @@ def _bad_then_good_and_one_allowed(scene: Scene) -> None:
 def _signature_is_an_index(scene: Scene) -> None:
     """MAN-12: a referrer of the Notary Project's type that is an index."""
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.entries.pop()
-        index = box.add_index(_manifest_of_blob(box), subject=bare(target), artifactType=NOTARY)
-        box.list(index)
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.entries.pop()
+        index = builder.add_index(_manifest_of_blob(builder), subject=bare(target), artifactType=NOTARY)
+        builder.list(index)
 
     scene.packing.append(pack)
 
 
-def _manifest_of_blob(box: LayoutBuilder) -> Descriptor:
-    return add_image(box, "riscv64")
+def _manifest_of_blob(builder: LayoutBuilder) -> Descriptor:
+    return add_image(builder, "riscv64")
 
 
 def _ask_for(reference: Callable[[Written], str]) -> Callable[[Scene], None]:
@@ -181,10 +181,10 @@ CASES: Final = (
     *(_unsigned(level) for level in ("strict", "permissive", "audit")),
     Case("NEG-146-two-layers", _two_layers, "signature.manifest", fatal=True),
     _manifest("NEG-146-no-layers", "signature.manifest", layers=[]),
-    _envelope("NEG-147-envelope-missing", "content.missing", _lose(lambda box, _: _envelope_of(box))),
-    _envelope("NEG-147-envelope-corrupt", "content.digest", _damage(lambda box, _: _envelope_of(box), _other)),
+    _envelope("NEG-147-envelope-missing", "content.missing", _lose(lambda builder, _: _envelope_of(builder))),
+    _envelope("NEG-147-envelope-corrupt", "content.digest", _damage(lambda builder, _: _envelope_of(builder), _other)),
     _envelope("NEG-147-envelope-longer", "content.size",
-              _damage(lambda box, _: _envelope_of(box), lambda data: data + b"\n")),
+              _damage(lambda builder, _: _envelope_of(builder), lambda data: data + b"\n")),
     Case("NEG-147-envelope-too-large", _large_envelope, "signature.manifest"),
     Case("NEG-148-only-one-of-several-looked-at", _bad_then_good_and_one_allowed, "payload.mismatch"),
     _manifest("NEG-149-config-of-another-type", "signature.manifest", config=_NO_CONFIG_TYPE),

@@ -83,7 +83,7 @@ def _target(identifier: str, reason: str, make: Callable[[LayoutBuilder], Descri
     """Another artifact, rightly signed: what is wrong with it is wrong for everybody."""
 
     def change(scene: Scene) -> None:
-        scene.target = make(scene.box)
+        scene.target = make(scene.builder)
 
     return Case(identifier, change, reason, check=check)
 
@@ -93,7 +93,7 @@ def _archive(identifier: str, reason: str, make: Callable[[dict[str, bytes]], by
 
     def change(scene: Scene) -> None:
         def act(written: Written) -> None:
-            written.layout.with_suffix(".tar").write_bytes(make(scene.box.files()))
+            written.layout.with_suffix(".tar").write_bytes(make(scene.builder.files()))
 
         scene.afterwards.append(act)
         scene.refer = lambda written: f"oci-archive:{written.layout.with_suffix('.tar')}@{written.digest}"
@@ -167,30 +167,30 @@ def _index_bytes(change: Callable[[bytes], bytes]) -> Disk:
     return act
 
 
-def _nested(box: LayoutBuilder) -> Descriptor:
+def _nested(builder: LayoutBuilder) -> Descriptor:
     """Indexes in indexes, one more than is followed."""
-    inner = box.add_image(b"deep")
+    inner = builder.add_image(b"deep")
     for _ in range(limits.GRAPH_DEPTH + 2):
-        inner = box.add_index(inner)
+        inner = builder.add_index(inner)
     return inner
 
 
-def _two_readings(box: LayoutBuilder) -> Descriptor:
+def _two_readings(builder: LayoutBuilder) -> Descriptor:
     """CVE-2021-41190: a document that is a manifest and an index."""
-    return box.add_image(b"a", manifests=[])
+    return builder.add_image(b"a", manifests=[])
 
 
-def _other_type_inside(box: LayoutBuilder) -> Descriptor:
-    image = box.add_image(b"a")
-    return box.add_manifest(box.blobs[image.digest], IMAGE_INDEX)
+def _other_type_inside(builder: LayoutBuilder) -> Descriptor:
+    image = builder.add_image(b"a")
+    return builder.add_manifest(builder.blobs[image.digest], IMAGE_INDEX)
 
 
 def _child_with(**changes: Any) -> Callable[[LayoutBuilder], Descriptor]:
     """An index with one wrong descriptor of a child."""
 
-    def make(box: LayoutBuilder) -> Descriptor:
-        child = {**bare(box.add_image(b"a")), **changes}
-        return box.add_manifest({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": [child]}, IMAGE_INDEX)
+    def make(builder: LayoutBuilder) -> Descriptor:
+        child = {**bare(builder.add_image(b"a")), **changes}
+        return builder.add_manifest({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": [child]}, IMAGE_INDEX)
 
     return make
 
@@ -198,9 +198,9 @@ def _child_with(**changes: Any) -> Callable[[LayoutBuilder], Descriptor]:
 def _layer_with(**changes: Any) -> Callable[[LayoutBuilder], Descriptor]:
     """An image with one wrong descriptor of a layer."""
 
-    def make(box: LayoutBuilder) -> Descriptor:
-        layer = {**bare(box.add_blob(b"a layer")), **changes}
-        return box.add_image(b"a", layers=[layer])
+    def make(builder: LayoutBuilder) -> Descriptor:
+        layer = {**bare(builder.add_blob(b"a layer")), **changes}
+        return builder.add_image(b"a", layers=[layer])
 
     return make
 

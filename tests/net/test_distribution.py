@@ -112,7 +112,7 @@ def test_lists_referrers_under_the_tag(host: str) -> None:
         after = repository.finder.find(subject.digest, artifact_types={"application/vnd.cncf.notary.signature"})
         assert repository.resolve(referrers_tag(subject.digest)).media_type == IMAGE_INDEX
     assert (before.all(), before.lookup.api_status, before.lookup.tag_status) == ((), 404, 404)
-    assert [put.fallback_updated for put in puts] == [True, True]
+    assert [put.tag_updated for put in puts] == [True, True]
     assert {entry.descriptor.digest for entry in after.all()} == {descriptor.digest for descriptor, _ in signatures}
     assert (after.lookup.mechanism, after.lookup.api_status, after.lookup.tag_status) == (Mechanism.TAG, 404, 200)
 

@@ -159,7 +159,7 @@ def test_a_cut_connection_is_never_an_empty_list(registry: LoopbackRegistry, sub
 
 
 def test_an_unknown_repository_is_an_error(registry: LoopbackRegistry, subject: Digest) -> None:
-    """NEG-158: 404 with NAME_UNKNOWN: no fallback."""
+    """NEG-158: 404 with NAME_UNKNOWN: no referrers tag is asked."""
     registry.on("GET", "/referrers/", error(404, "NAME_UNKNOWN"))
     with store(registry.host) as repository, pytest.raises(NotFoundError, match="has no repository app"):
         repository.finder.find(subject)

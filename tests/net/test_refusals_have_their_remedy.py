@@ -49,20 +49,20 @@ REFUSALS: dict[str, tuple[str, str, Responder, str, str]] = {
 def test_says_why_a_registry_refuses(tmp_path: Path, registry: LoopbackRegistry, name: str) -> None:
     method, pattern, responder, says, remedy = REFUSALS[name]
     registry.on(method, pattern, responder)
-    ran = run_here(["copy", "--retries", "0", str(write(tmp_path / "box", family())), f"{registry.host}/app"])
+    ran = run_here(["copy", "--retries", "0", str(write(tmp_path / "stick", family())), f"{registry.host}/app"])
     assert (ran.code, says in ran.err, remedy in ran.err) == (1, True, True), ran
     assert "wants credentials" not in ran.err
 
 
 def test_takes_a_length_of_zero_for_none(tmp_path: Path, registry: LoopbackRegistry) -> None:
     """Some proxies say it of every answer without a body; other tools do not look at it."""
-    box = str(write(tmp_path / "box", family()))
-    assert run_here(["copy", box, f"{registry.host}/app"]).code == 0
+    stick = str(write(tmp_path / "stick", family()))
+    assert run_here(["copy", stick, f"{registry.host}/app"]).code == 0
     registry.on("HEAD", "/blobs/", answer(200, Content_Length="0"))
-    assert run_here(["copy", box, f"{registry.host}/app"]).code == 0
+    assert run_here(["copy", stick, f"{registry.host}/app"]).code == 0
 
 
 def test_says_that_another_length_is_the_fault_of_the_registry(tmp_path: Path, registry: LoopbackRegistry) -> None:
     registry.on("HEAD", "/blobs/", answer(200, b"xyz"))
-    ran = run_here(["copy", str(write(tmp_path / "box", family())), f"{registry.host}/app"])
+    ran = run_here(["copy", str(write(tmp_path / "stick", family())), f"{registry.host}/app"])
     assert (ran.code, "nothing is wrong here" in ran.err) == (16, True), ran

@@ -403,7 +403,7 @@ def test_a_subject_that_the_registry_handles_needs_no_tag(registry: LoopbackRegi
     with store(registry.host, writable=True) as repository:
         put = repository.put_manifest(*_manifest(registry, SUBJECT))
     assert put.subject_handled
-    assert not put.fallback_updated
+    assert not put.tag_updated
     assert registry.repositories["app"].tags == {}
 
 
@@ -413,7 +413,7 @@ def test_lists_a_subject_without_api_under_the_tag(registry: LoopbackRegistry) -
     with store(registry.host, writable=True) as repository:
         put = repository.put_manifest(descriptor, raw)
         found = repository.finder.find(SUBJECT)
-    assert put.fallback_updated
+    assert put.tag_updated
     assert _listed(registry, SUBJECT) == [
         {
             "mediaType": IMAGE_MANIFEST,
@@ -449,7 +449,7 @@ def test_lists_an_entry_once(registry: LoopbackRegistry) -> None:
     with store(registry.host, writable=True) as repository:
         repository.put_manifest(*_manifest(registry, SUBJECT))
         again = repository.put_manifest(*_manifest(registry, SUBJECT))
-    assert not again.fallback_updated
+    assert not again.tag_updated
     assert len(_listed(registry, SUBJECT)) == 1
 
 

@@ -39,7 +39,7 @@ def sample() -> LayoutBuilder:
     amd = builder.add_image(b"amd", platform=Platform(architecture="amd64", os="linux"), algorithm="sha512")
     index = builder.tag(builder.add_index(arm, amd), "v1")
     signature = builder.add_referrer(index, b"signature")
-    builder.tag_fallback(index, signature, builder.add_referrer(index, b"sbom", artifact_type="a/sbom", listed=False))
+    builder.tag_referrers(index, signature, builder.add_referrer(index, b"sbom", artifact_type="a/sbom", listed=False))
     builder.tag(builder.add_cosign(), f"sha256-{index.digest.encoded}.sig")
     builder.tag(builder.add_blob(b"opaque", "application/x.unknown"), "blob")
     return builder
@@ -96,8 +96,8 @@ EXPECTED = expected()
 
 def test_sample_is_good_in_both_carriers_and_all_of_it_is_reached() -> None:
     """Otherwise the laws below would say nothing."""
-    fallbacks = 1  # the index of referrers is a means to find them, not content
-    assert len(EXPECTED) == len(sample().blobs) - fallbacks
+    referrers_indexes = 1  # the index of referrers is a means to find them, not content
+    assert len(EXPECTED) == len(sample().blobs) - referrers_indexes
     with temporary() as place:
         (place / "x.tar").write_bytes(TAR)
         assert proven(place / "x.tar") == EXPECTED

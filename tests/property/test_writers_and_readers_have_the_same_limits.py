@@ -50,9 +50,9 @@ def done(arguments: list[object]) -> None:
 
 def _layout(folder: Path, content: bytes = b"one") -> Path:
     if not folder.exists():
-        box = LayoutBuilder()
-        box.tag(box.add_image(content), content.decode())
-        box.write_directory(folder)
+        builder = LayoutBuilder()
+        builder.tag(builder.add_image(content), content.decode())
+        builder.write_directory(folder)
     return folder
 
 
@@ -234,9 +234,9 @@ def test_acquisition_records(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registry: LoopbackRegistry, children: int
 ) -> None:
     """It tells of each child how its referrers were looked for."""
-    box = LayoutBuilder()
-    box.tag(box.add_index(*(box.add_image(b"%d" % number) for number in range(children))), "v1")
-    box.write_directory(tmp_path / "source")
+    builder = LayoutBuilder()
+    builder.tag(builder.add_index(*(builder.add_image(b"%d" % number) for number in range(children))), "v1")
+    builder.write_directory(tmp_path / "source")
     done(["copy", tmp_path / "source", f"{registry.host}/app", "-q"])
     monkeypatch.setattr(limits, "REFERRERS", 2)
     copy: list[object] = ["copy", f"{registry.host}/app:v1", tmp_path / "made", "-q"]

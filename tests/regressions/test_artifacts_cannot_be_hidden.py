@@ -33,7 +33,7 @@ from tests.support.scenario import Scene, bare
 from tests.support.tools import needed
 
 NOWHERE = "prod:release-candidate-of-the-application-v2"
-"""A digest of no known algorithm; `prod-release-...` is the fallback tag of its referrers."""
+"""A digest of no known algorithm; `prod-release-...` is the referrers tag of its referrers."""
 
 
 def _verified(scene: Scene, folder: Path) -> Ran:
@@ -42,16 +42,16 @@ def _verified(scene: Scene, folder: Path) -> Ran:
     return run_here([arguments[0], f"oci:{written.layout}", *arguments[2:]])
 
 
-def _unsigned(box: LayoutBuilder, subject: dict[str, Any] | None, config_type: str = IMAGE_CONFIG) -> Descriptor:
+def _unsigned(builder: LayoutBuilder, subject: dict[str, Any] | None, config_type: str = IMAGE_CONFIG) -> Descriptor:
     """An unsigned image that calls itself a referrer."""
     document = {
         "schemaVersion": 2,
         "mediaType": IMAGE_MANIFEST,
-        "config": bare(box.add_blob(b'{"architecture":"amd64","os":"linux"}', config_type)),
-        "layers": [bare(box.add_blob(b"unsigned", IMAGE_LAYER))],
+        "config": bare(builder.add_blob(b'{"architecture":"amd64","os":"linux"}', config_type)),
+        "layers": [bare(builder.add_blob(b"unsigned", IMAGE_LAYER))],
         "subject": subject,
     }
-    return box.add_manifest(document, platform=Platform(architecture="amd64", os="linux"))
+    return builder.add_manifest(document, platform=Platform(architecture="amd64", os="linux"))
 
 
 def _expect_unsigned(ran: Ran, *verdicts: str) -> None:
@@ -64,9 +64,9 @@ def test_judges_each_entry_of_a_doubled_tag_where_one_has_a_subject(tmp_path: Pa
     """skopeo runs the first entry of a tag, oras the last (LAYOUT-7)."""
     scene = Scene()
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        hidden = replace(_unsigned(box, bare(target)), annotations={REF_NAME: "v1"})
-        box.entries.insert(0, hidden.to_json())
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        hidden = replace(_unsigned(builder, bare(target)), annotations={REF_NAME: "v1"})
+        builder.entries.insert(0, hidden.to_json())
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
@@ -86,10 +86,10 @@ def test_judges_the_first_entry_of_a_doubled_tag_where_it_cannot_be_run(
     """skopeo copies it under the tag of the signed image; hauler puts images first. `elsewhere`: of another image."""
     scene = Scene()
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
         subject = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(b"other"), size=5) if elsewhere else target
-        attached = box.add_referrer(subject, b"{}", artifact_type=kind, layer_type=layer_type, listed=False)
-        box.entries.insert(0, replace(attached, annotations={REF_NAME: "v1"}).to_json())
+        attached = builder.add_referrer(subject, b"{}", artifact_type=kind, layer_type=layer_type, listed=False)
+        builder.entries.insert(0, replace(attached, annotations={REF_NAME: "v1"}).to_json())
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
@@ -99,9 +99,9 @@ def test_judges_an_attachment_with_the_name_that_the_image_has_for_containerd_al
     """skopeo looks at ref.name only, and so copies the attachment by it, wherever the image stands."""
     scene = Scene()
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.list(target, **{REF_NAME: "first", CONTAINERD_NAME: "registry.example/app:v1"})
-        box.tag(box.add_cosign(), "registry.example/app:v1")
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.list(target, **{REF_NAME: "first", CONTAINERD_NAME: "registry.example/app:v1"})
+        builder.tag(builder.add_cosign(), "registry.example/app:v1")
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
@@ -112,9 +112,9 @@ def test_judges_each_entry_of_a_doubled_tag_where_one_has_another_config_type(tm
     """containerd reads the config whatever its type, and unpacks the layers."""
     scene = Scene()
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        hidden = replace(_unsigned(box, bare(target), config_type), annotations={REF_NAME: "v1"})
-        box.entries.insert(0, hidden.to_json())
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        hidden = replace(_unsigned(builder, bare(target), config_type), annotations={REF_NAME: "v1"})
+        builder.entries.insert(0, hidden.to_json())
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
@@ -123,8 +123,8 @@ def test_judges_each_entry_of_a_doubled_tag_where_one_has_another_config_type(tm
 def test_judges_an_image_listed_with_a_referrer_under_a_referrers_tag(tmp_path: Path) -> None:
     scene = Scene()
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.tag_fallback(target, box.add_referrer(target, b"{}", listed=False), _unsigned(box, None))
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.tag_referrers(target, builder.add_referrer(target, b"{}", listed=False), _unsigned(builder, None))
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
@@ -134,8 +134,8 @@ def test_judges_an_image_that_is_the_only_entry_under_a_referrers_tag(tmp_path: 
     """skopeo takes it by that tag, and a referrer is never judged itself."""
     scene = Scene()
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.tag_fallback(target, _unsigned(box, bare(target)))
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.tag_referrers(target, _unsigned(builder, bare(target)))
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
@@ -146,13 +146,13 @@ def test_judges_an_unnamed_image_that_a_referrer_leads_to(tmp_path: Path, way: s
     """nerdctl runs the first entry of a tar, docker load offers each by its digest."""
     scene = Scene()
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        hidden = _unsigned(box, bare(target) if way == "refers" else None)
-        box.entries.insert(0, hidden.to_json())
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        hidden = _unsigned(builder, bare(target) if way == "refers" else None)
+        builder.entries.insert(0, hidden.to_json())
         if way == "is listed in a referrer":
-            box.add_referrer(target, [box.add_index(hidden)], artifact_type="application/vnd.example.list")
+            builder.add_referrer(target, [builder.add_index(hidden)], artifact_type="application/vnd.example.list")
         elif way == "is a layer of a referrer":
-            box.add_referrer(target, [hidden], artifact_type="application/vnd.example.list")
+            builder.add_referrer(target, [hidden], artifact_type="application/vnd.example.list")
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
@@ -160,7 +160,9 @@ def test_judges_an_unnamed_image_that_a_referrer_leads_to(tmp_path: Path, way: s
 
 def test_judges_an_index_with_a_subject_that_lists_an_image(tmp_path: Path) -> None:
     scene = Scene()
-    scene.packing.append(lambda box, target: box.list(box.add_index(_unsigned(box, None), subject=bare(target))))
+    scene.packing.append(
+        lambda builder, target: builder.list(builder.add_index(_unsigned(builder, None), subject=bare(target)))
+    )
     ran = _verified(scene, tmp_path)
     _expect_unsigned(ran, "fail", "pass")
     assert any("could be run in its place" in warning["message"] for warning in ran.document["warnings"])
@@ -181,10 +183,10 @@ def test_judges_an_image_whose_layers_are_not_tars(tmp_path: Path, layer_type: s
     """containerd 2.2 mounts layers of EROFS, and podman decrypts before it looks at them."""
     scene = Scene()
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        layer = box.add_blob(b"no tar\n" * 100, layer_type)
-        hidden = box.add_image(layer, subject=target, platform=Platform(architecture="amd64", os="linux"))
-        box.entries.insert(0, replace(hidden, annotations={REF_NAME: "v1"} if tagged else {}).to_json())
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        layer = builder.add_blob(b"no tar\n" * 100, layer_type)
+        hidden = builder.add_image(layer, subject=target, platform=Platform(architecture="amd64", os="linux"))
+        builder.entries.insert(0, replace(hidden, annotations={REF_NAME: "v1"} if tagged else {}).to_json())
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
@@ -195,10 +197,10 @@ def test_files_that_oras_attaches_are_not_images(tmp_path: Path, config_type: st
     """Their layers have an image's type by default, and their config is `{}`."""
     scene = Scene()
 
-    def attach(box: LayoutBuilder, target: Descriptor) -> None:
-        config, layer = box.add_blob(b"{}", config_type), box.add_blob(b"an SBOM", IMAGE_LAYER)
+    def attach(builder: LayoutBuilder, target: Descriptor) -> None:
+        config, layer = builder.add_blob(b"{}", config_type), builder.add_blob(b"an SBOM", IMAGE_LAYER)
         document = {"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": bare(config), "layers": [bare(layer)]}
-        box.list(box.add_manifest({**document, "subject": bare(target)}))
+        builder.list(builder.add_manifest({**document, "subject": bare(target)}))
 
     scene.packing.append(attach)
     assert _verified(scene, tmp_path).code == 0
@@ -209,31 +211,31 @@ def test_files_that_oras_attaches_are_not_images(tmp_path: Path, config_type: st
 def test_judges_an_image_under_a_cosign_tag(tmp_path: Path, suffix: str, *, index: bool) -> None:
     scene = Scene()
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        image = _unsigned(box, None)
-        box.tag(box.add_index(image) if index else image, f"sha256-{target.digest.encoded}.{suffix}")
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        image = _unsigned(builder, None)
+        builder.tag(builder.add_index(image) if index else image, f"sha256-{target.digest.encoded}.{suffix}")
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
 
 
-def _chart(box: LayoutBuilder, data: bytes, **members: Any) -> Descriptor:
-    layer = box.add_blob(data, "application/vnd.cncf.helm.chart.content.v1.tar+gzip")
-    config = box.add_blob(b'{"name":"chart"}', "application/vnd.cncf.helm.config.v1+json")
+def _chart(builder: LayoutBuilder, data: bytes, **members: Any) -> Descriptor:
+    layer = builder.add_blob(data, "application/vnd.cncf.helm.chart.content.v1.tar+gzip")
+    config = builder.add_blob(b'{"name":"chart"}', "application/vnd.cncf.helm.config.v1+json")
     document = {"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": bare(config), "layers": [bare(layer)]}
-    return box.add_manifest(document | members)
+    return builder.add_manifest(document | members)
 
 
 @pytest.mark.parametrize("claim", ["subject", "kind"])
 def test_a_chart_that_claims_to_be_an_attachment_makes_its_name_ambiguous(tmp_path: Path, claim: str) -> None:
     """Only an image's place is safe from what cannot be run: helm and oras take whatever the tag leads to."""
     scene = Scene()
-    scene.target = _chart(scene.box, b"signed")
+    scene.target = _chart(scene.builder, b"signed")
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        hidden = _chart(box, b"unsigned", **({"subject": bare(target)} if claim == "subject" else {}))
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        hidden = _chart(builder, b"unsigned", **({"subject": bare(target)} if claim == "subject" else {}))
         kind = {"kind": "dev.hauler/sigs"} if claim == "kind" else {}
-        box.entries.insert(0, replace(hidden, annotations={REF_NAME: "v1", **kind}).to_json())
+        builder.entries.insert(0, replace(hidden, annotations={REF_NAME: "v1", **kind}).to_json())
 
     scene.packing.append(pack)
     written = scene.write(tmp_path)
@@ -260,9 +262,9 @@ def test_judges_an_image_under_a_cosign_tag_whose_layer_has_an_unusual_type(tmp_
     """podman unpacks layers of any type that its reader of tars takes; Python's reader is stricter."""
     scene = Scene()
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        image = box.add_image(box.add_blob(layer, "application/octet-stream"))
-        box.tag(image, f"sha256-{target.digest.encoded}.sig")
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        image = builder.add_image(builder.add_blob(layer, "application/octet-stream"))
+        builder.tag(image, f"sha256-{target.digest.encoded}.sig")
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
@@ -271,21 +273,21 @@ def test_judges_an_image_under_a_cosign_tag_whose_layer_has_an_unusual_type(tmp_
 def test_judges_an_untagged_image_whose_config_type_is_that_of_a_signature(tmp_path: Path) -> None:
     scene = Scene()
 
-    def pack(box: LayoutBuilder, _: Descriptor) -> None:
+    def pack(builder: LayoutBuilder, _: Descriptor) -> None:
         nowhere = {"mediaType": IMAGE_MANIFEST, "digest": str(Digest.of(b"nowhere")), "size": 7}
-        box.list(replace(_unsigned(box, nowhere, NOTARY_SIGNATURE), platform=None))
+        builder.list(replace(_unsigned(builder, nowhere, NOTARY_SIGNATURE), platform=None))
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
 
 
 def test_judges_an_index_under_a_referrers_tag_of_an_absent_subject(tmp_path: Path) -> None:
-    """Any tag with a dash and 32 characters behind it is the fallback tag of some digest (DIST-8)."""
+    """Any tag with a dash and 32 characters behind it is the referrers tag of some digest (DIST-8)."""
     scene = Scene()
 
-    def pack(box: LayoutBuilder, _: Descriptor) -> None:
-        image = _unsigned(box, {"mediaType": IMAGE_MANIFEST, "digest": NOWHERE, "size": 2})
-        box.tag(box.add_index(image), NOWHERE.replace(":", "-"))
+    def pack(builder: LayoutBuilder, _: Descriptor) -> None:
+        image = _unsigned(builder, {"mediaType": IMAGE_MANIFEST, "digest": NOWHERE, "size": 2})
+        builder.tag(builder.add_index(image), NOWHERE.replace(":", "-"))
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
@@ -301,11 +303,11 @@ def test_a_build_tag_is_not_a_referrers_tag_of_an_unknown_algorithm(
     scene = Scene(archive=archive)
     algorithm, _, encoded = tag.rpartition("-")
 
-    def pack(box: LayoutBuilder, _: Descriptor) -> None:
+    def pack(builder: LayoutBuilder, _: Descriptor) -> None:
         nowhere = {"mediaType": IMAGE_MANIFEST, "digest": f"{algorithm}:{encoded}", "size": 2}
-        box.tag(box.add_index(_unsigned(box, nowhere if subject else None)), tag)
-        box.entries.append(nowhere)
-        box.extra_files[f"blobs/{algorithm}/{encoded}"] = b"{}"
+        builder.tag(builder.add_index(_unsigned(builder, nowhere if subject else None)), tag)
+        builder.entries.append(nowhere)
+        builder.extra_files[f"blobs/{algorithm}/{encoded}"] = b"{}"
 
     scene.packing.append(pack)
     ran = _verified(scene, tmp_path)
@@ -315,10 +317,10 @@ def test_a_build_tag_is_not_a_referrers_tag_of_an_unknown_algorithm(
 
 def test_skopeo_and_verify_resolve_the_tag_to_the_same_image(tmp_path: Path) -> None:
     skopeo = needed("skopeo")
-    box = LayoutBuilder()
+    builder = LayoutBuilder()
     tag = "main-" + "0123456789" * 4
-    index = box.tag(box.add_index(box.add_image(platform=Platform(architecture="amd64", os="linux"))), tag)
-    layout = box.write_directory(tmp_path / "layout")
+    index = builder.tag(builder.add_index(builder.add_image(platform=Platform(architecture="amd64", os="linux"))), tag)
+    layout = builder.write_directory(tmp_path / "layout")
     command = [
         skopeo,
         "copy",
@@ -341,11 +343,11 @@ def test_judges_an_index_under_the_referrers_tag_of_a_subject_that_is_only_menti
     """The digest is in the layout, but nothing that is judged leads to it."""
     scene = Scene()
 
-    def pack(box: LayoutBuilder, _: Descriptor) -> None:
-        mentioned = box.add_image(b"mentioned", algorithm=algorithm)
-        box.add_referrer(mentioned, b"stray signature")
-        hidden = box.add_index(_unsigned(box, bare(mentioned)))
-        box.tag(hidden, f"{algorithm}-{mentioned.digest.encoded[:64]}")
+    def pack(builder: LayoutBuilder, _: Descriptor) -> None:
+        mentioned = builder.add_image(b"mentioned", algorithm=algorithm)
+        builder.add_referrer(mentioned, b"stray signature")
+        hidden = builder.add_index(_unsigned(builder, bare(mentioned)))
+        builder.tag(hidden, f"{algorithm}-{mentioned.digest.encoded[:64]}")
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
@@ -355,11 +357,11 @@ def test_judges_an_index_under_the_referrers_tag_of_a_subject_that_is_only_menti
 def test_judges_an_untagged_image_whose_subject_is_absent(tmp_path: Path, *, damaged: bool) -> None:
     scene = Scene()
 
-    def pack(box: LayoutBuilder, _: Descriptor) -> None:
+    def pack(builder: LayoutBuilder, _: Descriptor) -> None:
         gone = {"mediaType": IMAGE_MANIFEST, "digest": str(Digest.of(b"gone")), "size": 4}
-        box.list(_unsigned(box, gone))
+        builder.list(_unsigned(builder, gone))
         if damaged:
-            box.damage(Descriptor(media_type=IMAGE_LAYER, digest=Digest.of(b"unsigned"), size=8), b"Unsigned")
+            builder.damage(Descriptor(media_type=IMAGE_LAYER, digest=Digest.of(b"unsigned"), size=8), b"Unsigned")
 
     scene.packing.append(pack)
     ran = _verified(scene, tmp_path)
@@ -371,8 +373,8 @@ def test_judges_an_untagged_image_whose_subject_is_absent(tmp_path: Path, *, dam
 def test_judges_an_untagged_image_whose_subject_is_unreachable(tmp_path: Path) -> None:
     scene = Scene()
 
-    def pack(box: LayoutBuilder, _: Descriptor) -> None:
-        box.list(_unsigned(box, bare(box.add_image(b"not listed"))))
+    def pack(builder: LayoutBuilder, _: Descriptor) -> None:
+        builder.list(_unsigned(builder, bare(builder.add_image(b"not listed"))))
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
@@ -382,8 +384,8 @@ def test_judges_an_image_with_a_subject_and_a_containerd_name(tmp_path: Path) ->
     """`ctr image import` and `docker load` name an image by io.containerd.image.name."""
     scene = Scene()
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.list(_unsigned(box, bare(target)), **{"io.containerd.image.name": "docker.io/library/app:v1"})
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.list(_unsigned(builder, bare(target)), **{"io.containerd.image.name": "docker.io/library/app:v1"})
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
@@ -394,9 +396,13 @@ def test_judges_an_image_with_a_subject_that_is_marked_as_the_image(tmp_path: Pa
     """`cosign load` takes the first entry of this kind: names play no part in what `cosign save` writes."""
     scene = Scene()
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        hidden = replace(_unsigned(box, bare(target)), annotations={"kind": kind})
-        box.entries[:] = [hidden.to_json(), {**box.entries[0], "annotations": {"kind": kind}}, *box.entries[1:]]
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        hidden = replace(_unsigned(builder, bare(target)), annotations={"kind": kind})
+        builder.entries[:] = [
+            hidden.to_json(),
+            {**builder.entries[0], "annotations": {"kind": kind}},
+            *builder.entries[1:],
+        ]
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
@@ -408,13 +414,13 @@ def test_judges_an_image_marked_as_the_image_that_a_referrer_lists(tmp_path: Pat
     """It has no subject, and what reached it was attached and unsigned."""
     scene = Scene()
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        hidden = _unsigned(box, None)
-        above = box.add_index(hidden) if nested else hidden
-        box.add_referrer(target, [above], artifact_type="application/vnd.example+json")
-        box.entries.insert(0, replace(hidden, annotations={"kind": kind}).to_json())
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        hidden = _unsigned(builder, None)
+        above = builder.add_index(hidden) if nested else hidden
+        builder.add_referrer(target, [above], artifact_type="application/vnd.example+json")
+        builder.entries.insert(0, replace(hidden, annotations={"kind": kind}).to_json())
         if nested:
-            box.list(above)
+            builder.list(above)
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
@@ -423,9 +429,9 @@ def test_judges_an_image_marked_as_the_image_that_a_referrer_lists(tmp_path: Pat
 def test_an_image_marked_as_the_image_is_judged_with_the_named_index_that_lists_it(tmp_path: Path) -> None:
     scene = Scene(index=True)
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        child = json.loads(box.blobs[target.digest])["manifests"][0]
-        box.entries.append({**child, "annotations": {"kind": "dev.cosignproject.cosign/image"}})
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        child = json.loads(builder.blobs[target.digest])["manifests"][0]
+        builder.entries.append({**child, "annotations": {"kind": "dev.cosignproject.cosign/image"}})
 
     scene.packing.append(pack)
     ran = _verified(scene, tmp_path)
@@ -437,19 +443,19 @@ def test_judges_a_docker_image_with_another_config_type(tmp_path: Path, where: s
     """skopeo and podman look at no type of the config in Docker's manifests, and at few of the layers."""
     scene = Scene()
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
         document = {
             "schemaVersion": 2,
             "mediaType": DOCKER_MANIFEST,
-            "config": bare(box.add_blob(b'{"architecture":"amd64","os":"linux"}', "application/vnd.example")),
-            "layers": [bare(box.add_blob(tar_member("run.sh", b"evil") + END, DOCKER_CONFIG))],
+            "config": bare(builder.add_blob(b'{"architecture":"amd64","os":"linux"}', "application/vnd.example")),
+            "layers": [bare(builder.add_blob(tar_member("run.sh", b"evil") + END, DOCKER_CONFIG))],
         }
-        hidden = box.add_manifest(document, DOCKER_MANIFEST)
+        hidden = builder.add_manifest(document, DOCKER_MANIFEST)
         if where == "cosign":
-            box.tag(hidden, f"sha256-{target.digest.encoded}.sig")
+            builder.tag(hidden, f"sha256-{target.digest.encoded}.sig")
         else:
             named = {REF_NAME: "v1", "kind": "dev.cosignproject.cosign/sigs"}
-            box.entries.insert(0, replace(hidden, annotations=named).to_json())
+            builder.entries.insert(0, replace(hidden, annotations=named).to_json())
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
@@ -468,18 +474,18 @@ def test_judges_a_webassembly_module(tmp_path: Path, where: str, config_type: st
     """containerd runs it with runwasi, by the name that it has."""
     scene = Scene()
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
         document = {
             "schemaVersion": 2,
             "mediaType": IMAGE_MANIFEST,
-            "config": bare(box.add_blob(b'{"architecture":"wasm","os":"wasip1"}', config_type)),
-            "layers": [bare(box.add_blob(b"\0asm\1\0\0\0", layer_type))],
+            "config": bare(builder.add_blob(b'{"architecture":"wasm","os":"wasip1"}', config_type)),
+            "layers": [bare(builder.add_blob(b"\0asm\1\0\0\0", layer_type))],
         }
-        hidden = box.add_manifest(document)
+        hidden = builder.add_manifest(document)
         if where == "cosign":
-            box.tag(hidden, f"sha256-{target.digest.encoded}.sig")
+            builder.tag(hidden, f"sha256-{target.digest.encoded}.sig")
         else:
-            box.list(hidden, **{REF_NAME: "v1", "kind": "dev.hauler/sigs"})
+            builder.list(hidden, **{REF_NAME: "v1", "kind": "dev.hauler/sigs"})
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
@@ -487,14 +493,14 @@ def test_judges_a_webassembly_module(tmp_path: Path, where: str, config_type: st
 
 def test_a_chain_of_cosign_tags_takes_linear_time(tmp_path: Path) -> None:
     """4000 entries of 200 bytes took 18 seconds, 200,000 would have taken half a day."""
-    box = LayoutBuilder()
-    before = box.tag(box.add_image(), "v1").digest
+    builder = LayoutBuilder()
+    before = builder.tag(builder.add_image(), "v1").digest
     for number in range(4000):
         entry = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(b"%d" % number), size=1)
-        box.tag(entry, f"sha256-{before.encoded}.sig")
+        builder.tag(entry, f"sha256-{before.encoded}.sig")
         before = entry.digest
-    box.entries.reverse()
-    with open_layout(box.write_directory(tmp_path / "layout")) as store:
+    builder.entries.reverse()
+    with open_layout(builder.write_directory(tmp_path / "layout")) as store:
         start = process_time()  # of this process: the machine may be busy with others
         roots = Graph(store).roots()
         # the first is about v1 and cannot be read; the others are about what cannot be read, so nothing reaches them
@@ -505,6 +511,6 @@ def test_a_chain_of_cosign_tags_takes_linear_time(tmp_path: Path) -> None:
 def test_another_entry_of_a_judged_digest_states_the_same(tmp_path: Path, change: dict[str, Any]) -> None:
     """Without a name it was passed over as known, whatever it said of the image."""
     scene = Scene()
-    scene.packing.append(lambda box, target: box.entries.append({**bare(target), **change}))
+    scene.packing.append(lambda builder, target: builder.entries.append({**bare(target), **change}))
     ran = _verified(scene, tmp_path)
     assert (ran.code, *ran.reasons) == (16, "content.data" if "data" in change else "content.size"), ran

@@ -22,9 +22,9 @@ def _written(folder: Path) -> tuple[Written, Descriptor, Descriptor]:
     scene = Scene()
     made: list[Descriptor] = []
 
-    def pack(box: LayoutBuilder, _: Descriptor) -> None:
-        artifact = box.tag(box.add_blob(b"some model", "application/vnd.example.model"), "model")
-        made.extend((artifact, Signature("jws", scene.signature.leaf).attach(box, artifact)))
+    def pack(builder: LayoutBuilder, _: Descriptor) -> None:
+        artifact = builder.tag(builder.add_blob(b"some model", "application/vnd.example.model"), "model")
+        made.extend((artifact, Signature("jws", scene.signature.leaf).attach(builder, artifact)))
 
     scene.packing.append(pack)
     return scene.write(folder), made[0], made[1]
@@ -50,8 +50,8 @@ def test_fetch_puts_evidence_beside_it(tmp_path: Path, archive: bool) -> None:
     leaf = Pki().code_chain(depth=2, leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
     scene = Scene(archive=archive)
     scene.sign_with(leaf)
-    model = scene.box.tag(scene.box.add_blob(b"some model", "application/vnd.example.model"), "model")
-    Signature("jws", leaf).attach(scene.box, model)
+    model = scene.builder.tag(scene.builder.add_blob(b"some model", "application/vnd.example.model"), "model")
+    Signature("jws", leaf).attach(scene.builder, model)
     written = scene.write(tmp_path)
     fresh = tmp_path / "fresh.crl"
     fresh.write_bytes(crl(leaf.root))
@@ -60,10 +60,10 @@ def test_fetch_puts_evidence_beside_it(tmp_path: Path, archive: bool) -> None:
     assert run_here(verify).code == 15
     ran = run_here(["trust", "fetch", "--into", target, "--from", str(fresh), "--no-download", "--format", "json"])
     assert ran.code == 0, ran
-    assert [item["files"] for item in ran.document["boxes"]] == [1]
+    assert [item["files"] for item in ran.document["evidence_artifacts"]] == [1]
     assert run_here(verify).code == 0
     again = run_here(["trust", "fetch", "--into", target, "--from", str(fresh), "--no-download", "--format", "json"])
-    assert [item["changed"] for item in again.document["boxes"]] == [False]
+    assert [item["changed"] for item in again.document["evidence_artifacts"]] == [False]
 
 
 def test_referrer_that_cannot_be_read_stops_its_copy(tmp_path: Path) -> None:

@@ -36,9 +36,11 @@ def test_signs_the_descriptor_that_the_content_has(tmp_path: Path, member: str, 
 
 def test_an_index_under_the_referrers_tag_keeps_its_other_names() -> None:
     """Who put a tag like a referrers tag on an image index had the image taken out of the layout by the next `sign`."""
-    box = LayoutBuilder()
-    index = box.add_manifest({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": []}, IMAGE_INDEX)
-    other = box.add_manifest({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": [], "annotations": {"a": "b"}})
+    builder = LayoutBuilder()
+    index = builder.add_manifest({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": []}, IMAGE_INDEX)
+    other = builder.add_manifest(
+        {"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": [], "annotations": {"a": "b"}}
+    )
     subject = Digest.of(b"subject", "sha512")
     tag = referrers_tag(subject)
     listed = [

@@ -211,7 +211,7 @@ def test_keeps_a_response_of_a_layout_with_the_one_that_holds_its_responders_cer
     subject = other if about == "another certificate" else chain
     holder = ocsp_response(subject, responder=delegate, this_update=AT - timedelta(days=2))
     bare = ocsp_response(chain, responder=delegate, embed=[], status="revoked")
-    made.box.extra_files |= {"holder.ors": holder, "bare.ors": bare}
+    made.builder.extra_files |= {"holder.ors": holder, "bare.ors": bare}
     written = made.write(tmp_path)
     assert run_here(written.arguments()).code == 14
     place = ["--into", str(written.layout)] if into else ["--trust", str(written.trust), str(written.layout)]
@@ -228,7 +228,7 @@ def test_does_not_keep_a_forged_response_that_holds_a_responders_certificate(tmp
     delegate, other = issue("ocsp", issuer=chain.root), issue("leaf", issuer=chain.root)
     forged = ocsp_response(other, responder=delegate, signed_by=other.key)
     bare = ocsp_response(chain, responder=delegate, embed=[], status="revoked")
-    made.box.extra_files |= {"forged.ors": forged, "bare.ors": bare}
+    made.builder.extra_files |= {"forged.ors": forged, "bare.ors": bare}
     written = made.write(tmp_path)
     ran = run_here(["trust", "fetch", "--no-download", "--trust", str(written.trust), str(written.layout)])
     assert ran.code == 0, ran
@@ -310,13 +310,13 @@ def test_a_response_clears_only_with_the_certificate_of_its_responder_in_it(tmp_
 def test_the_certificate_of_a_responder_may_be_attached(tmp_path: Path, titled: bool) -> None:
     made, chain = scene(ocsp_urls=["http://ocsp.example/"])
     delegate = issue("ocsp", issuer=chain.root)
-    made.box.extra_files["r.ors"] = ocsp_response(chain, responder=delegate, embed=[], status="revoked")
+    made.builder.extra_files["r.ors"] = ocsp_response(chain, responder=delegate, embed=[], status="revoked")
 
-    def attach(box: LayoutBuilder, target: Descriptor) -> None:
+    def attach(builder: LayoutBuilder, target: Descriptor) -> None:
         title = {"org.opencontainers.image.title": "d.crt"} if titled else {}
         kind = "application/octet-stream" if titled else "application/pkix-cert"
-        blob = box.add_blob(delegate.der, kind, annotations=title)
-        box.add_referrer(target, [blob], artifact_type="application/vnd.example")
+        blob = builder.add_blob(delegate.der, kind, annotations=title)
+        builder.add_referrer(target, [blob], artifact_type="application/vnd.example")
 
     made.packing.append(attach)
     assert run_here(made.write(tmp_path).arguments()).code == 14
@@ -347,7 +347,7 @@ def test_a_responder_in_a_trust_store_condemns_and_does_not_clear(
     bare = ocsp_response(chain, responder=delegate, embed=[], status=status)
     made.stores = {**made.stores, "ca:responders": [delegate]}
     made.ocsp = {"r.ors": bare} if place == "trust" else {}
-    made.box.extra_files |= {"ocsp/r.ors": bare} if place == "layout" else {}
+    made.builder.extra_files |= {"ocsp/r.ors": bare} if place == "layout" else {}
     assert run_here(made.write(tmp_path).arguments()).code == code
 
 
@@ -373,8 +373,8 @@ def test_fetch_attaches_the_certificate_of_a_responder_that_no_response_holds(tm
     """It attached the response alone: where that went, nothing proved it, and a revoked image passed."""
     made, chain = scene(ocsp_urls=["http://ocsp.example/"])
     delegate = issue("ocsp", issuer=chain.root)
-    made.box.extra_files["r.ors"] = ocsp_response(chain, responder=delegate, embed=[], status="revoked")
-    made.box.extra_files["d.crt"] = delegate.pem
+    made.builder.extra_files["r.ors"] = ocsp_response(chain, responder=delegate, embed=[], status="revoked")
+    made.builder.extra_files["d.crt"] = delegate.pem
     written = made.write(tmp_path)
     copied = str(tmp_path / "copied")
     assert run_here(["copy", f"{written.layout}:v1", copied]).code == 0

@@ -15,7 +15,7 @@ from tests.support.scenario import Scene
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_a_closed_stream_gives_no_traceback(tmp_path: Path, closed: str) -> None:
     scene = Scene()
-    scene.packing.append(lambda box, _: _unsigned(box))
+    scene.packing.append(lambda builder, _: _unsigned(builder))
     written = scene.write(tmp_path)
     command = [sys.executable, "-m", "airgap", "verify", f"oci:{written.layout}", "--trust", str(written.trust)]
     done = subprocess.run(
@@ -28,5 +28,5 @@ def test_a_closed_stream_gives_no_traceback(tmp_path: Path, closed: str) -> None
     assert (done.returncode, "Traceback" in done.stdout + done.stderr) == (10, False), done
 
 
-def _unsigned(box: LayoutBuilder) -> None:
-    box.tag(box.add_image(b"unsigned"), "v2")
+def _unsigned(builder: LayoutBuilder) -> None:
+    builder.tag(builder.add_image(b"unsigned"), "v2")

@@ -17,10 +17,10 @@ KILOBYTES = 600_000
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere address space is not limited, or malloc is another one")
 def test_copies_many_blobs_in_little_address_space(tmp_path: Path) -> None:
-    box = LayoutBuilder()
+    builder = LayoutBuilder()
     for number in range(200):
-        box.tag(box.add_image(f"layer {number}".encode()), f"v{number}")
-    source = box.write_directory(tmp_path / "source")
+        builder.tag(builder.add_image(f"layer {number}".encode()), f"v{number}")
+    source = builder.write_directory(tmp_path / "source")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     ran = subprocess.run(
         [sys.executable, "-m", "airgap", "copy", f"oci:{source}", f"oci:{tmp_path / 'to'}"],

@@ -150,7 +150,9 @@ def test_a_key_that_only_a_trust_store_knows_condemns(tmp_path: Path, kind: str,
     scene.stores = {**scene.stores, store: [former, new]}
     scene.crls = {"good.crl": crl(former, number=1)}
     if place == "target":
-        scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, data)))]
+        scene.packing = [
+            lambda builder, target: builder.list(builder.add_manifest(evidence_artifact(builder, target, data)))
+        ]
     elif place == "trust":
         scene.crls["new.crl"] = data
     here = scene.write(tmp_path)
@@ -199,7 +201,9 @@ def test_an_indirect_crl_of_another_ca_is_used(
     scene.stores = {**scene.stores, **({"tsa:other": [other]} if known else {})}
     scene.crls = {"good.crl": crl(leaf.root)}
     if place == "target":
-        scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, data)))]
+        scene.packing = [
+            lambda builder, target: builder.list(builder.add_manifest(evidence_artifact(builder, target, data)))
+        ]
     elif place == "trust":
         scene.crls["indirect.crl"] = data
     here = scene.write(tmp_path)

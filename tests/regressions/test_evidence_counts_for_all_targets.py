@@ -32,18 +32,18 @@ JUNE = crl(OLD.root, number=2, this_update=AT - DAY, revoked=[entry(OLD.serial, 
 
 
 def medium(folder: Path, leaf: Issued, *evidence: bytes, archive: bool = False, wrong_sizes: bool = False) -> Written:
-    def put(box: LayoutBuilder, target: Descriptor) -> None:
-        layers = [bare(box.add_blob(data, CRL_MEDIA_TYPE)) for data in evidence]
+    def put(builder: LayoutBuilder, target: Descriptor) -> None:
+        layers = [bare(builder.add_blob(data, CRL_MEDIA_TYPE)) for data in evidence]
         wrong = [{**layer, "size": layer["size"] + 1} for layer in layers] if wrong_sizes else []
         document = {
             "schemaVersion": 2,
             "mediaType": IMAGE_MANIFEST,
             "artifactType": EVIDENCE_TYPE,
-            "config": bare(box.add_blob(b"{}", EMPTY)),
+            "config": bare(builder.add_blob(b"{}", EMPTY)),
             "layers": wrong + layers,
             "subject": bare(target),
         }
-        box.list(box.add_manifest(document, artifact_type=EVIDENCE_TYPE))
+        builder.list(builder.add_manifest(document, artifact_type=EVIDENCE_TYPE))
 
     scene = Scene(archive=archive, packing=[put] if evidence else [])
     scene.sign_with(leaf)
@@ -134,7 +134,7 @@ def test_more_evidence_than_the_bound_does_not_pass_beside_the_same_in_another_l
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All that was read of the second was known from the first, so that what was not read of it was forgotten."""
-    monkeypatch.setattr(limits, "BOX_EVIDENCE_FILES", 1)
+    monkeypatch.setattr(limits, "TARGET_EVIDENCE_FILES", 1)
     media = [medium(tmp_path / "old", OLD, MAY), medium(tmp_path / "both", OLD, MAY, JUNE)]
     for given in (media, media[::-1]):
         ran = judge(given)

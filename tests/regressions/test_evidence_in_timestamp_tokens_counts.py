@@ -155,14 +155,16 @@ def two_images(folder: Path, *, apart: bool) -> tuple[list[str], Written]:
     made.signature.token = None
     made.stores = {**made.stores, "ca:harbour": [signer.root, other.root]}
     stamped = Signature("cose", other, token=lambda value: token(Pki().tsa_chain(), value, crls=[revoking]))
-    second = Scene(box=LayoutBuilder() if apart else made.box, signatures=[stamped])
-    second.target = second.box.add_image(b"another layer")
+    second = Scene(builder=LayoutBuilder() if apart else made.builder, signatures=[stamped])
+    second.target = second.builder.add_image(b"another layer")
     (folder / "a").mkdir()
     (folder / "b").mkdir()
     if apart:
         first = made.write(folder / "a")
         return [first.target, second.write(folder / "b").target], first
-    made.packing = [lambda box, _: box.list(stamped.attach(box, box.tag(second.target, "other"), listed=False))]
+    made.packing = [
+        lambda builder, _: builder.list(stamped.attach(builder, builder.tag(second.target, "other"), listed=False))
+    ]
     written = made.write(folder / "a")
     return [written.target, f"oci:{written.layout}@{second.target.digest}"], written
 
@@ -257,9 +259,9 @@ def test_uses_evidence_in_the_token_of_another_signature_of_a_snapshot(tmp_path:
     """Each was judged with the evidence in its own token alone, and the snapshot of a revoked signer was applied."""
     ground = Ground(tmp_path)
     ground.pin(exact=exact)
-    box = ground.folder / "box"
-    ground.packed("box")
-    index = json.loads((box / "index.json").read_text())
+    builder = ground.folder / "stick"
+    ground.packed("stick")
+    index = json.loads((builder / "index.json").read_text())
     about = next(item for item in index["manifests"] if item.get("artifactType") != NOTARY)
     target = Descriptor(media_type=about["mediaType"], digest=Digest.parse(about["digest"]), size=about["size"])
     revoking = crl(ground.leaf.chain[1], revoked=[entry(ground.leaf.serial, reason="keyCompromise")], number=9)
@@ -269,11 +271,11 @@ def test_uses_evidence_in_the_token_of_another_signature_of_a_snapshot(tmp_path:
     added = LayoutBuilder()
     other.attach(added, target)
     for digest, data in added.blobs.items():
-        (box / "blobs" / digest.algorithm / digest.encoded).write_bytes(data)
-    assert not ground.verify(str(box)).problems
+        (builder / "blobs" / digest.algorithm / digest.encoded).write_bytes(data)
+    assert not ground.verify(str(builder)).problems
     index["manifests"] += added.entries
-    (box / "index.json").write_text(json.dumps(index))
-    outcome = ground.verify(str(box))
+    (builder / "index.json").write_text(json.dumps(index))
+    outcome = ground.verify(str(builder))
     assert 14 in {problem.exit_code for problem in outcome.problems}, outcome.problems
 
 

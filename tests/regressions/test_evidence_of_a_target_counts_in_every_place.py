@@ -36,118 +36,120 @@ Way = Callable[[LayoutBuilder, Descriptor], None]
 
 
 def attach(
-    box: LayoutBuilder,
+    builder: LayoutBuilder,
     about: Descriptor | None,
     data: bytes = REVOKING,
     kind: str = EVIDENCE_TYPE,
     title: str = "crls/r.crl",
 ) -> Descriptor:
-    layer = bare(box.add_blob(data, CRL_MEDIA_TYPE))
+    layer = bare(builder.add_blob(data, CRL_MEDIA_TYPE))
     document = {
         "schemaVersion": 2,
         "mediaType": IMAGE_MANIFEST,
         "artifactType": kind,
-        "config": bare(box.add_blob(b"{}", EMPTY)),
+        "config": bare(builder.add_blob(b"{}", EMPTY)),
         "layers": [{**layer, "annotations": {TITLE: title}}],
         **({"subject": bare(about)} if about else {}),
     }
-    return box.add_manifest(document, artifact_type=kind)
+    return builder.add_manifest(document, artifact_type=kind)
 
 
-def child(box: LayoutBuilder, target: Descriptor) -> None:
-    first = json.loads(box.blobs[target.digest])["manifests"][0]
+def child(builder: LayoutBuilder, target: Descriptor) -> None:
+    first = json.loads(builder.blobs[target.digest])["manifests"][0]
     about = Descriptor(media_type=first["mediaType"], digest=Digest.parse(first["digest"]), size=first["size"])
-    box.list(attach(box, about))
+    builder.list(attach(builder, about))
 
 
-def other_image(box: LayoutBuilder, _: Descriptor) -> None:
-    other = add_image(box, "s390x")
-    box.tag(other, "other")
-    box.list(attach(box, other))
+def other_image(builder: LayoutBuilder, _: Descriptor) -> None:
+    other = add_image(builder, "s390x")
+    builder.tag(other, "other")
+    builder.list(attach(builder, other))
 
 
-def tagged(box: LayoutBuilder, _: Descriptor) -> None:
-    box.tag(attach(box, None), "evidence")
+def tagged(builder: LayoutBuilder, _: Descriptor) -> None:
+    builder.tag(attach(builder, None), "evidence")
 
 
-def in_a_snapshot(box: LayoutBuilder, _: Descriptor) -> None:
-    box.tag(attach(box, None, kind=SNAPSHOT_TYPE), "default-1")
+def in_a_snapshot(builder: LayoutBuilder, _: Descriptor) -> None:
+    builder.tag(attach(builder, None, kind=SNAPSHOT_TYPE), "default-1")
 
 
-def called_an_index(box: LayoutBuilder, target: Descriptor) -> None:
-    box.list(attach(box, target, title="crls/index.json"))
+def called_an_index(builder: LayoutBuilder, target: Descriptor) -> None:
+    builder.list(attach(builder, target, title="crls/index.json"))
 
 
-def as_a_file(box: LayoutBuilder, target: Descriptor) -> None:
+def as_a_file(builder: LayoutBuilder, target: Descriptor) -> None:
     """As `oras attach IMAGE revoked.crl` does it: a type of one's own, and the name of the file."""
-    layer = {**bare(box.add_blob(REVOKING)), "annotations": {TITLE: "Revoked.CRL"}}
+    layer = {**bare(builder.add_blob(REVOKING)), "annotations": {TITLE: "Revoked.CRL"}}
     document = {
         "schemaVersion": 2,
         "mediaType": IMAGE_MANIFEST,
         "artifactType": "application/vnd.example.notes",
-        "config": bare(box.add_blob(b"{}", EMPTY)),
+        "config": bare(builder.add_blob(b"{}", EMPTY)),
         "layers": [layer],
         "subject": bare(target),
     }
-    box.list(box.add_manifest(document))
+    builder.list(builder.add_manifest(document))
 
 
-def in_an_artifact_manifest(box: LayoutBuilder, target: Descriptor) -> None:
-    blobs = [bare(box.add_blob(REVOKING, CRL_MEDIA_TYPE))]
+def in_an_artifact_manifest(builder: LayoutBuilder, target: Descriptor) -> None:
+    blobs = [bare(builder.add_blob(REVOKING, CRL_MEDIA_TYPE))]
     document = {"mediaType": ARTIFACT_MANIFEST, "artifactType": EVIDENCE_TYPE, "blobs": blobs, "subject": bare(target)}
-    box.list(box.add_manifest(document, ARTIFACT_MANIFEST))
+    builder.list(builder.add_manifest(document, ARTIFACT_MANIFEST))
 
 
 def as_an_entry(form: str, title: str = "") -> Way:
     """The CRL itself in `index.json`, which may list content of any type."""
 
-    def put(box: LayoutBuilder, _: Descriptor) -> None:
-        box.list(box.add_blob(REVOKING, form), **({TITLE: title} if title else {}))
+    def put(builder: LayoutBuilder, _: Descriptor) -> None:
+        builder.list(builder.add_blob(REVOKING, form), **({TITLE: title} if title else {}))
 
     return put
 
 
-def in_another_index(box: LayoutBuilder, _: Descriptor) -> None:
-    entries = [bare(add_image(box, "s390x")), bare(box.add_blob(REVOKING, CRL_MEDIA_TYPE))]
-    box.tag(box.add_manifest({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": entries}, IMAGE_INDEX), "set")
+def in_another_index(builder: LayoutBuilder, _: Descriptor) -> None:
+    entries = [bare(add_image(builder, "s390x")), bare(builder.add_blob(REVOKING, CRL_MEDIA_TYPE))]
+    builder.tag(
+        builder.add_manifest({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": entries}, IMAGE_INDEX), "set"
+    )
 
 
 def as_others_do(kind: str, title: str, *, form: str = CRL_MEDIA_TYPE, data: bytes = REVOKING) -> Way:
     """What `oras attach` and `oras push` make of a file, by the type of the artifact, of the layer, and its name."""
 
-    def put(box: LayoutBuilder, target: Descriptor) -> None:
-        layer = {**bare(box.add_blob(data, form)), **({"annotations": {TITLE: title}} if title else {})}
+    def put(builder: LayoutBuilder, target: Descriptor) -> None:
+        layer = {**bare(builder.add_blob(data, form)), **({"annotations": {TITLE: title}} if title else {})}
         document = {
             "schemaVersion": 2,
             "mediaType": IMAGE_MANIFEST,
             "artifactType": kind,
-            "config": bare(box.add_blob(b"{}", EMPTY)),
+            "config": bare(builder.add_blob(b"{}", EMPTY)),
             "layers": [layer],
             "subject": bare(target),
         }
-        box.list(box.add_manifest(document, artifact_type=kind))
+        builder.list(builder.add_manifest(document, artifact_type=kind))
 
     return put
 
 
-def as_a_config(box: LayoutBuilder, target: Descriptor) -> None:
-    config = bare(box.add_blob(REVOKING, CRL_MEDIA_TYPE))
+def as_a_config(builder: LayoutBuilder, target: Descriptor) -> None:
+    config = bare(builder.add_blob(REVOKING, CRL_MEDIA_TYPE))
     about = bare(target)
     document = {"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": config, "layers": [], "subject": about}
-    box.list(box.add_manifest(document))
+    builder.list(builder.add_manifest(document))
 
 
 NOTES, BYTES = "application/vnd.example.notes", "application/octet-stream"
 WAYS: dict[str, Way] = {
-    "about the image": lambda box, target: box.list(attach(box, target)),
+    "about the image": lambda builder, target: builder.list(attach(builder, target)),
     "about a child": child,
     "about another image": other_image,
-    "about what is not here": lambda box, _: box.list(attach(box, ABSENT)),
-    "about nothing": lambda box, _: box.list(attach(box, None)),
+    "about what is not here": lambda builder, _: builder.list(attach(builder, ABSENT)),
+    "about nothing": lambda builder, _: builder.list(attach(builder, None)),
     "about nothing, with a tag": tagged,
-    "about nothing, in an index": lambda box, _: box.list(box.add_index(attach(box, None))),
+    "about nothing, in an index": lambda builder, _: builder.list(builder.add_index(attach(builder, None))),
     "in a trust snapshot": in_a_snapshot,
-    "by the type of the layer": lambda box, target: box.list(attach(box, target, kind=CRL_MEDIA_TYPE)),
+    "by the type of the layer": lambda builder, target: builder.list(attach(builder, target, kind=CRL_MEDIA_TYPE)),
     "by the name of the file": as_a_file,
     "called an index": called_an_index,
     "as PEM": as_others_do(NOTES, "signing.crl.pem", form=BYTES, data=pem(REVOKING)),
@@ -164,7 +166,9 @@ WAYS: dict[str, Way] = {
     "an entry with a title": as_an_entry("application/octet-stream", "leaf.crl"),
     "an entry with a likely title": as_an_entry("application/octet-stream", "revoked.der"),
     "an entry of another index": in_another_index,
-    "about other evidence": lambda box, target: box.list(attach(box, attach(box, target, crl(LEAF.root)))),
+    "about other evidence": lambda builder, target: builder.list(
+        attach(builder, attach(builder, target, crl(LEAF.root)))
+    ),
 }
 
 
@@ -187,7 +191,7 @@ def test_uses_evidence_in_loose_files_of_a_layout(tmp_path: Path, name: str, *, 
     scene = Scene(archive=archive)
     scene.sign_with(LEAF)
     scene.crls = {"good.crl": crl(LEAF.root, number=1)}
-    scene.box.extra_files[name] = pem(REVOKING) if name.endswith(".pem") else REVOKING
+    scene.builder.extra_files[name] = pem(REVOKING) if name.endswith(".pem") else REVOKING
     written = scene.write(tmp_path)
     report = tmp_path / "report.json"
     ran = run_here(written.arguments("--report", str(report)))
@@ -201,7 +205,7 @@ def test_ignores_loose_files_that_are_not_evidence(tmp_path: Path, name: str) ->
     scene = Scene()
     scene.sign_with(LEAF)
     scene.crls = {"good.crl": crl(LEAF.root, number=1)}
-    scene.box.extra_files[name] = b"notes"
+    scene.builder.extra_files[name] = b"notes"
     ran = run_here(scene.write(tmp_path).arguments())
     assert ran.code == 0, ran
 
@@ -243,7 +247,7 @@ def test_follows_a_link_to_a_file_of_the_same_layout(tmp_path: Path) -> None:
     scene = Scene()
     scene.sign_with(LEAF)
     scene.crls = {"good.crl": GOOD}
-    scene.box.extra_files["data/1"] = REVOKING
+    scene.builder.extra_files["data/1"] = REVOKING
     written = scene.write(tmp_path)
     (written.layout / "new.crl").symlink_to("data/1")
     assert run_here(written.arguments()).code == 14
@@ -264,18 +268,18 @@ def test_reports_folders_of_a_layout_that_cannot_be_listed(
     scene = Scene()
     scene.sign_with(LEAF)
     scene.crls = {"good.crl": GOOD}
-    scene.box.extra_files[f"{name}/x"] = b""
+    scene.builder.extra_files[f"{name}/x"] = b""
     ran = run_here(scene.write(tmp_path).arguments())
     assert ran.code == code, ran
 
 
 def test_loose_copies_of_evidence_count_once_towards_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "BOX_EVIDENCE_BYTES", 2 * len(GOOD) - 1)
+    monkeypatch.setattr(limits, "TARGET_EVIDENCE_BYTES", 2 * len(GOOD) - 1)
     scene = Scene()
     scene.sign_with(LEAF)
     scene.crls = {"good.crl": GOOD}
-    scene.packing = [lambda box, target: box.list(attach(box, target, GOOD))]
-    scene.box.extra_files |= {"a.crl": GOOD, "crls/a.crl": GOOD}
+    scene.packing = [lambda builder, target: builder.list(attach(builder, target, GOOD))]
+    scene.builder.extra_files |= {"a.crl": GOOD, "crls/a.crl": GOOD}
     ran = run_here(scene.write(tmp_path).arguments())
     assert ran.code == 0, ran
 
@@ -284,7 +288,7 @@ def test_reports_damaged_loose_evidence(tmp_path: Path) -> None:
     scene = Scene()
     scene.sign_with(LEAF)
     scene.crls = {"good.crl": crl(LEAF.root, number=1)}
-    scene.box.extra_files |= {"crls/new.crl": REVOKING[:-10], "crls/._new.crl": b"\0\5\26\7"}
+    scene.builder.extra_files |= {"crls/new.crl": REVOKING[:-10], "crls/._new.crl": b"\0\5\26\7"}
     ran = run_here(scene.write(tmp_path).arguments())
     assert [item["message"].partition(" is ")[0] for item in ran.document["warnings"]] == [
         "the evidence file 'new.crl'"
@@ -297,7 +301,7 @@ def test_reports_more_loose_files_than_the_bound(tmp_path: Path, monkeypatch: py
         scene = Scene(archive=archive)
         scene.sign_with(LEAF)
         scene.crls = {"good.crl": crl(LEAF.root, number=1)}
-        scene.box.extra_files |= {f"notes/{number}.txt": b"" for number in range(6)}
+        scene.builder.extra_files |= {f"notes/{number}.txt": b"" for number in range(6)}
         (folder := tmp_path / str(archive)).mkdir()
         ran = run_here(scene.write(folder).arguments())
         assert ran.code == 15, ran
@@ -311,15 +315,17 @@ def test_uses_a_crl_of_the_renewed_key_that_the_chain_proves(tmp_path: Path) -> 
     scene = Scene()
     scene.sign_with(leaf)
     scene.crls = {"good.crl": crl(former, number=1)}
-    scene.packing = [lambda box, target: box.list(attach(box, target, crl(renewed, number=9, revoked=[leaf])))]
+    scene.packing = [
+        lambda builder, target: builder.list(attach(builder, target, crl(renewed, number=9, revoked=[leaf])))
+    ]
     ran = run_here(scene.write(tmp_path).arguments())
     assert ran.code == 14, ran
 
 
-def stray(box: LayoutBuilder, **changes: object) -> Descriptor:
+def stray(builder: LayoutBuilder, **changes: object) -> Descriptor:
     """An evidence artifact, as ours are, about an image that is not here."""
-    document = {**evidence_artifact(box, ABSENT, GOOD), **changes}
-    return box.add_manifest(document, artifact_type=EVIDENCE_TYPE)
+    document = {**evidence_artifact(builder, ABSENT, GOOD), **changes}
+    return builder.add_manifest(document, artifact_type=EVIDENCE_TYPE)
 
 
 def judged(folder: Path, make: Way, *, signed: bool = True) -> Ran:
@@ -336,20 +342,20 @@ def judged(folder: Path, make: Way, *, signed: bool = True) -> Ran:
 
 def test_evidence_whose_image_is_not_here_needs_no_signature(tmp_path: Path) -> None:
     """The whole layout was unsigned because of it."""
-    ran = judged(tmp_path, lambda box, _: box.list(stray(box)))
+    ran = judged(tmp_path, lambda builder, _: builder.list(stray(builder)))
     assert ran.code == 0, ran
     assert len(ran.document["artifacts"]) == 1
     assert [warning["reason"] for warning in ran.document["warnings"]] == ["layout.entry"]
 
 
 def test_evidence_does_not_replace_a_signature(tmp_path: Path) -> None:
-    assert judged(tmp_path, lambda box, _: box.list(stray(box)), signed=False).code == 10
+    assert judged(tmp_path, lambda builder, _: builder.list(stray(builder)), signed=False).code == 10
 
 
 def test_damaged_evidence_without_its_image_is_an_unsigned_artifact(tmp_path: Path) -> None:
-    def pack(box: LayoutBuilder, _: Descriptor) -> None:
-        box.list(stray(box))
-        box.damage(box.add_blob(GOOD), spoilt(GOOD))
+    def pack(builder: LayoutBuilder, _: Descriptor) -> None:
+        builder.list(stray(builder))
+        builder.damage(builder.add_blob(GOOD), spoilt(GOOD))
 
     ran = judged(tmp_path, pack)
     assert ran.code == 16, ran
@@ -362,7 +368,7 @@ def test_evidence_over_the_size_that_is_read_leaves_the_answer_open(
 ) -> None:
     """It was left out with a notice, and the image passed."""
     monkeypatch.setattr(limits, "CRL_FILE_BYTES", len(REVOKING) - missing)
-    ran = judged(tmp_path, lambda box, target: box.list(attach(box, target)))
+    ran = judged(tmp_path, lambda builder, target: builder.list(attach(builder, target)))
     assert ran.code == code, ran
 
 
@@ -388,30 +394,34 @@ def test_evidence_over_the_size_that_is_parsed_leaves_the_answer_open(
 ) -> None:
     size = len(REVOKING if data == pem(REVOKING) else data)
     monkeypatch.setattr(limits, bound, size if fits else size - 1)
-    ran = judged(tmp_path, lambda box, target: box.list(attach(box, target, data, title=title)))
+    ran = judged(tmp_path, lambda builder, target: builder.list(attach(builder, target, data, title=title)))
     assert ran.code == code, ran
     assert code != 15 or "larger than what is read" in ran.out
 
 
-def _named(box: LayoutBuilder, _: Descriptor) -> None:
-    box.tag(stray(box), "v9")
+def _named(builder: LayoutBuilder, _: Descriptor) -> None:
+    builder.tag(stray(builder), "v9")
 
 
 def _with_layer(media_type: str) -> Way:
-    def pack(box: LayoutBuilder, _: Descriptor) -> None:
-        box.list(stray(box, layers=[bare(box.add_blob(GOOD, CRL_MEDIA_TYPE)), bare(box.add_blob(b"x", media_type))]))
+    def pack(builder: LayoutBuilder, _: Descriptor) -> None:
+        builder.list(
+            stray(
+                builder, layers=[bare(builder.add_blob(GOOD, CRL_MEDIA_TYPE)), bare(builder.add_blob(b"x", media_type))]
+            )
+        )
 
     return pack
 
 
 def _with_config(media_type: str) -> Way:
-    return lambda box, _: box.list(stray(box, config=bare(box.add_blob(b"{}", media_type))))
+    return lambda builder, _: builder.list(stray(builder, config=bare(builder.add_blob(b"{}", media_type))))
 
 
 HIDING: dict[str, Way] = {
     "a name": _named,
-    "no layers": lambda box, _: box.list(stray(box, layers=[])),
-    "another type": lambda box, _: box.list(stray(box, artifactType="application/vnd.example")),
+    "no layers": lambda builder, _: builder.list(stray(builder, layers=[])),
+    "another type": lambda builder, _: builder.list(stray(builder, artifactType="application/vnd.example")),
     "a layer of an image": _with_layer("application/vnd.oci.image.layer.v1.tar+gzip"),
     "a module": _with_layer("application/wasm"),
     "a file": _with_layer("application/octet-stream"),
@@ -427,8 +437,8 @@ def test_judges_an_image_that_claims_to_be_evidence(tmp_path: Path, name: str) -
 
 
 def test_evidence_alone_is_unsigned(tmp_path: Path) -> None:
-    box = LayoutBuilder()
-    box.list(stray(box))
-    layout = box.write_directory(tmp_path / "layout")
+    builder = LayoutBuilder()
+    builder.list(stray(builder))
+    layout = builder.write_directory(tmp_path / "layout")
     trust = Scene().write_trust(tmp_path / "trust")
     assert run_here(["verify", str(layout), "--trust", str(trust)]).code == 10

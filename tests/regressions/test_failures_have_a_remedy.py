@@ -172,8 +172,8 @@ def test_content_with_the_right_digest_is_not_copied_again(
 ) -> None:
     """Another copy has the same bytes; it was said that they were not those that were sent."""
     scene = Scene()
-    document = json.loads(scene.box.blobs[scene.target.digest]) | change
-    scene.target = scene.box.add_manifest(document)
+    document = json.loads(scene.builder.blobs[scene.target.digest]) | change
+    scene.target = scene.builder.add_manifest(document)
     written = scene.write(tmp_path)
     ran = run_here([word for word in written.arguments() if word not in {"--format", "json"}])
     assert ran.code == 16, ran
@@ -184,6 +184,6 @@ def test_content_with_the_right_digest_is_not_copied_again(
 def test_an_index_json_may_have_been_damaged(tmp_path: Path) -> None:
     """No digest proves what was sent."""
     scene = Scene()
-    scene.box.entries.append({"mediaType": 7})
+    scene.builder.entries.append({"mediaType": 7})
     ran = run_here([word for word in scene.write(tmp_path).arguments() if word not in {"--format", "json"}])
     assert (ran.code, "index.json may have been damaged on its way" in ran.out) == (16, True), ran

@@ -36,8 +36,8 @@ REVOKING = crl(LEAF.root, number=2, revoked=[entry(LEAF.serial, reason="keyCompr
 def beside(piece: bytes, *stores: Issued) -> Scene:
     """A signed image with a clean CRL in the trust directory, and `piece` in its layout."""
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.list(box.add_manifest(evidence_artifact(box, target, piece)))
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.list(builder.add_manifest(evidence_artifact(builder, target, piece)))
 
     scene = Scene(packing=[pack])
     scene.sign_with(LEAF)
@@ -68,7 +68,7 @@ def test_ignores_an_indirect_crl_of_an_unknown_ca(tmp_path: Path) -> None:
 def test_takes_an_indirect_crl_along_that_only_the_receiving_site_may_prove(tmp_path: Path) -> None:
     """The command that a copy names to take it along said that it is about no certificate, and dropped it."""
     far = beside(crl(OTHER), OTHER)
-    far.box.extra_files["crls/i.crl"] = INDIRECT
+    far.builder.extra_files["crls/i.crl"] = INDIRECT
     written = far.write(tmp_path)
     copied = f"{tmp_path / 'copied'}:v1"
     arguments = [copied if text == written.target else text for text in written.arguments()]
@@ -102,10 +102,10 @@ def test_takes_from_a_registry_what_others_attached_by_names_of_theirs(
 ) -> None:
     """As from a layout. It was not downloaded, and no word was said of it."""
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        manifest = evidence_artifact(box, target, piece)
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        manifest = evidence_artifact(builder, target, piece)
         layer = {**manifest["layers"][0], "mediaType": "application/octet-stream", "annotations": {TITLE: title}}
-        box.list(box.add_manifest({**manifest, "artifactType": kind, "layers": [layer]}, artifact_type=kind))
+        builder.list(builder.add_manifest({**manifest, "artifactType": kind, "layers": [layer]}, artifact_type=kind))
 
     scene = Scene(packing=[pack])
     scene.sign_with(LEAF)

@@ -82,7 +82,7 @@ def test_what_is_against_a_responder_is_kept(tmp_path: Path, place: str, delegat
     offered.mkdir()
     options: list[str] = []
     if place == "layout":
-        made.box.extra_files |= pieces
+        made.builder.extra_files |= pieces
     else:
         made.ocsp = {"good.ors": pieces.pop("good.ors")} if place != "offered" else None
         for name, data in pieces.items():
@@ -169,8 +169,8 @@ def test_what_is_beside_an_image_and_not_proven_here_stays(
         scene.crls = {"good.crl": crl(chain.root, next_update=END)}
     piece = further(far, chain)
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.list(box.add_manifest(evidence_artifact(box, target, piece), artifact_type=EVIDENCE_TYPE))
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.list(builder.add_manifest(evidence_artifact(builder, target, piece), artifact_type=EVIDENCE_TYPE))
 
     made.packing.append(pack)
     near, there = made.write(tmp_path / "near"), far.write(tmp_path / "far")
@@ -198,29 +198,31 @@ def test_what_is_about_an_image_of_another_layout_stays_though_newer_evidence_is
     image.stores = {"ca:harbour": [chain.root, other.root]}
     beside.sign_with(other)
     beside.stores = {"ca:harbour": [chain.root, other.root]}
-    beside.packing.append(lambda box, target: box.list(_attached(box, target, older)))
+    beside.packing.append(lambda builder, target: builder.list(_attached(builder, target, older)))
     one, two = image.write(tmp_path / "one"), beside.write(tmp_path / "two")
     arguments = ["verify", str(one.layout), str(two.layout), "--trust", str(one.trust), "--at", iso(AT)]
     assert run_here([*arguments, "--scope", REPOSITORY]).code == 14
     fetch = ["trust", "fetch", "--into", str(two.layout), str(one.layout), "--no-download", "--trust", str(two.trust)]
-    (written,) = run_here([*fetch, "--format", "json"]).document["boxes"]
+    (written,) = run_here([*fetch, "--format", "json"]).document["evidence_artifacts"]
     assert (written["files"], written["changed"]) == (2, True)
     assert run_here([*arguments, "--scope", REPOSITORY]).code == 14
 
 
-def _attached(box: LayoutBuilder, target: Descriptor, *pieces: bytes) -> Descriptor:
-    return box.add_manifest(evidence_artifact(box, target, *pieces), artifact_type=EVIDENCE_TYPE)
+def _attached(builder: LayoutBuilder, target: Descriptor, *pieces: bytes) -> Descriptor:
+    return builder.add_manifest(evidence_artifact(builder, target, *pieces), artifact_type=EVIDENCE_TYPE)
 
 
 def test_evidence_that_is_more_than_is_read_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made, good, against = _delegated()
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.list(box.add_manifest(evidence_artifact(box, target, good, against), artifact_type=EVIDENCE_TYPE))
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.list(
+            builder.add_manifest(evidence_artifact(builder, target, good, against), artifact_type=EVIDENCE_TYPE)
+        )
 
     made.packing.append(pack)
     written = made.write(tmp_path)
-    monkeypatch.setattr(limits, "BOX_EVIDENCE_FILES", 1)
+    monkeypatch.setattr(limits, "TARGET_EVIDENCE_FILES", 1)
     assert run_here(written.arguments()).code == 15
     options = ["--no-download", "--trust", str(written.trust), "--require-complete"]
     assert run_here(["trust", "fetch", "--into", str(written.layout), *options]).code == 15

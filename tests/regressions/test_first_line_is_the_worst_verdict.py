@@ -24,19 +24,19 @@ HOST = "registry.example"
 STRANGER = ["x509.subject: C=US, ST=WA, O=Stranger"]
 
 
-class Box:
+class Stick:
     """One layout: `good` and `soft` are signed, `unsure` has no CRL, `bad` is not signed, `skip` is not verified."""
 
     def __init__(self, folder: Path) -> None:
-        box = LayoutBuilder()
+        builder = LayoutBuilder()
         self.leaf = Pki().code_chain()
         self.unsure = chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL)
         signers = {"good": self.leaf, "soft": self.leaf, "unsure": self.unsure, "bad": None, "skip": None}
         for name, leaf in signers.items():
-            image = box.tag(box.add_image(name.encode()), f"{HOST}/{name}:v1")
+            image = builder.tag(builder.add_image(name.encode()), f"{HOST}/{name}:v1")
             if leaf:
-                Signature("jws", leaf).attach(box, image)
-        self.layout = box.write_directory(folder / "layout")
+                Signature("jws", leaf).attach(builder, image)
+        self.layout = builder.write_directory(folder / "layout")
         logged = {"level": "strict", "override": {"authenticity": "log"}}
         self.trust = write_trust(
             folder / "trust",
@@ -68,13 +68,13 @@ def _skipping(scopes: Sequence[str]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def box(tmp_path: Path) -> Box:
-    return Box(tmp_path)
+def stick(tmp_path: Path) -> Stick:
+    return Stick(tmp_path)
 
 
 class TestVerify:
-    def test_names_skipped_artifacts_beside_a_pass_with_reservations(self, box: Box) -> None:
-        ran = box.verify("soft", "skip")
+    def test_names_skipped_artifacts_beside_a_pass_with_reservations(self, stick: Stick) -> None:
+        ran = stick.verify("soft", "skip")
         assert (ran.code, ran.out) == (
             0,
             (
@@ -83,8 +83,8 @@ class TestVerify:
             ),
         )
 
-    def test_names_reservations_and_skipped_artifacts_beside_a_failure(self, box: Box) -> None:
-        ran = box.verify("good", "unsure", "bad", "skip")
+    def test_names_reservations_and_skipped_artifacts_beside_a_failure(self, stick: Stick) -> None:
+        ran = stick.verify("good", "unsure", "bad", "skip")
         assert (ran.code, ran.out) == (
             10,
             (
@@ -93,15 +93,15 @@ class TestVerify:
             ),
         )
 
-    def test_names_an_unjudged_target_where_nothing_follows(self, box: Box) -> None:
-        ran = box.verify("good", "./nowhere")
+    def test_names_an_unjudged_target_where_nothing_follows(self, stick: Stick) -> None:
+        ran = stick.verify("good", "./nowhere")
         assert (ran.code, ran.out) == (
             11,
             "FAIL: 1 problem; see below.\n  problem there is no file or directory ./nowhere\n",
         )
 
-    def test_names_an_unjudged_target_beside_a_failure(self, box: Box) -> None:
-        ran = box.verify("bad", "./nowhere")
+    def test_names_an_unjudged_target_beside_a_failure(self, stick: Stick) -> None:
+        ran = stick.verify("bad", "./nowhere")
         assert (ran.code, ran.out) == (
             10,
             (
@@ -110,20 +110,20 @@ class TestVerify:
             ),
         )
 
-    def test_adds_nothing_where_all_artifacts_have_one_verdict(self, box: Box) -> None:
-        assert box.verify("good").out == "PASS: signatures and content are good (1 artifact).\n"
-        assert box.verify("unsure").out.count("\n") == 1
+    def test_adds_nothing_where_all_artifacts_have_one_verdict(self, stick: Stick) -> None:
+        assert stick.verify("good").out == "PASS: signatures and content are good (1 artifact).\n"
+        assert stick.verify("unsure").out.count("\n") == 1
 
-    def test_names_the_target_although_its_letters_are_in_the_message(self, box: Box) -> None:
+    def test_names_the_target_although_its_letters_are_in_the_message(self, stick: Stick) -> None:
         """Whatever has an `a` in it passed for a sentence that names the target `a`."""
         for name in ("a", "b"):
-            shutil.copytree(box.layout, box.layout.parent / name)
-            layout = box.layout.parent / name
+            shutil.copytree(stick.layout, stick.layout.parent / name)
+            layout = stick.layout.parent / name
             entries = json.loads((layout / "index.json").read_bytes())["manifests"]
             signature = next(entry["digest"] for entry in entries if "artifactType" in entry)
             (layout / "blobs" / signature.replace(":", "/")).write_bytes(b"{}")
-        with contextlib.chdir(box.layout.parent):
-            ran = run_here(["verify", "a", "b", "--trust", str(box.trust), "-q"])
+        with contextlib.chdir(stick.layout.parent):
+            ran = run_here(["verify", "a", "b", "--trust", str(stick.trust), "-q"])
         problems = [line for line in ran.out.splitlines() if line.startswith("  problem ")]
         assert [line.split()[1] for line in problems] == ["a:", "b:"], ran
 
@@ -132,9 +132,9 @@ class TestFetch:
     def test_names_a_revocation_first(self, tmp_path: Path) -> None:
         """It said that a target could not be read, once for each thing in it, and nothing of the other one."""
         leaf = chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL)
-        box = LayoutBuilder()
-        Signature("jws", leaf).attach(box, box.tag(box.add_image(b"image"), "v1"))
-        layout = box.write_directory(tmp_path / "layout")
+        builder = LayoutBuilder()
+        Signature("jws", leaf).attach(builder, builder.tag(builder.add_image(b"image"), "v1"))
+        layout = builder.write_directory(tmp_path / "layout")
         broken = LayoutBuilder()
         broken.drop(Signature("jws", leaf).attach(broken, broken.tag(broken.add_image(b"other"), "v1")))
         other = broken.write_directory(tmp_path / "broken")
@@ -217,10 +217,10 @@ class TestRecheck:
 
     def _accepted(self, folder: Path, leaf: Issued) -> tuple[Path, Path]:
         """A layout, and the report that accepted it."""
-        box = LayoutBuilder()
-        image = box.tag(box.add_image(b"image"), "v1")
-        Signature("jws", leaf).attach(box, image)
-        layout, report = box.write_directory(folder / "layout"), folder / "report.json"
+        builder = LayoutBuilder()
+        image = builder.tag(builder.add_image(b"image"), "v1")
+        Signature("jws", leaf).attach(builder, image)
+        layout, report = builder.write_directory(folder / "layout"), folder / "report.json"
         crls = {f"{number}.crl": crl(issuer) for number, issuer in enumerate(leaf.chain[1:])}
         trust = write_trust(folder / "trust", stores={"ca:harbour": [leaf.root]}, crls=crls)
         ran = run_here(["verify", str(layout), "--trust", str(trust), "--at", iso(AT), "-q", "--report", str(report)])

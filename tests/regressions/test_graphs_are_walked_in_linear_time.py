@@ -24,22 +24,22 @@ WIDTH = 40
 """Three levels of it have 64,000 paths and 3,300 links."""
 
 
-def lattice(box: LayoutBuilder, width: int = WIDTH, depth: int = 3) -> Descriptor:
+def lattice(builder: LayoutBuilder, width: int = WIDTH, depth: int = 3) -> Descriptor:
     """An index over `depth` levels of indexes, each of which lists all of the next level."""
-    below = [box.add_index(add_image(box), annotations={"number": str(number)}) for number in range(width)]
+    below = [builder.add_index(add_image(builder), annotations={"number": str(number)}) for number in range(width)]
     for level in range(depth - 1):
-        below = [box.add_index(*below, annotations={"number": f"{level}.{number}"}) for number in range(width)]
-    return box.add_index(*below)
+        below = [builder.add_index(*below, annotations={"number": f"{level}.{number}"}) for number in range(width)]
+    return builder.add_index(*below)
 
 
-def hanging(box: LayoutBuilder, image: Descriptor, width: int, depth: int = 3) -> None:
+def hanging(builder: LayoutBuilder, image: Descriptor, width: int, depth: int = 3) -> None:
     """Levels of cosign's tags, each of which attaches the same manifest to all of the level above it."""
     above = [image]
     for level in range(depth):
-        attached = [box.add_cosign(f"{level}.{number}".encode()) for number in range(width)]
+        attached = [builder.add_cosign(f"{level}.{number}".encode()) for number in range(width)]
         for subject in above:
             for number, item in enumerate(attached):
-                box.tag(item, f"registry.example/{number}:sha256-{subject.digest.encoded}.att")
+                builder.tag(item, f"registry.example/{number}:sha256-{subject.digest.encoded}.att")
         above = attached
 
 
@@ -52,9 +52,9 @@ def scene() -> Scene:
 @pytest.mark.parametrize("command", ["verify", "discover", "inspect", "copy", "fetch", "sign"])
 def test_visits_each_node_once(tmp_path: Path, scene: Scene, command: str, shape: str) -> None:
     if shape == "index":
-        scene.target = lattice(scene.box)
+        scene.target = lattice(scene.builder)
     else:
-        scene.packing.append(lambda box, target: hanging(box, target, 16))
+        scene.packing.append(lambda builder, target: hanging(builder, target, 16))
     written = scene.write(tmp_path)
     target = f"oci:{written.layout}:v1"
     first, _, *options = written.arguments()
@@ -75,9 +75,9 @@ def test_visits_each_node_once(tmp_path: Path, scene: Scene, command: str, shape
 
 def test_a_tree_has_a_line_for_each_node_and_counts_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "REPEATS_SHOWN", 500)
-    box = LayoutBuilder()
-    box.tag(lattice(box), "v1")
-    layout = box.write_directory(tmp_path / "layout")
+    builder = LayoutBuilder()
+    builder.tag(lattice(builder), "v1")
+    layout = builder.write_directory(tmp_path / "layout")
     ran = run_here(["discover", f"oci:{layout}:v1"])
     assert ran.code == 0
     lines = ran.out.splitlines()
@@ -102,24 +102,26 @@ def _count(tree: dict[str, object]) -> tuple[int, int]:
 def test_annotations_of_megabytes_are_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One manifest that 40 tagged indexes list, twice each, wrote its annotations 80 times."""
     monkeypatch.setattr(limits, "REPEATS_SHOWN", 600)
-    box = LayoutBuilder()
-    large = box.add_index(add_image(box), annotations={"a": "x" * 1_000_000})
+    builder = LayoutBuilder()
+    large = builder.add_index(add_image(builder), annotations={"a": "x" * 1_000_000})
     for number in range(40):
-        box.tag(box.add_index(large, box.add_index(large), annotations={"number": str(number)}), f"v{number}")
-    ran = run_here(["discover", f"oci:{box.write_directory(tmp_path / 'layout')}", "--format", "json"])
+        builder.tag(
+            builder.add_index(large, builder.add_index(large), annotations={"number": str(number)}), f"v{number}"
+        )
+    ran = run_here(["discover", f"oci:{builder.write_directory(tmp_path / 'layout')}", "--format", "json"])
     assert ran.code == 0
     assert len(ran.out) < 5_000_000
 
 
 def test_trees_of_many_artifacts_share_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each tree is whole as long as there is room: a tag beside its index shows its own referrers."""
-    box = LayoutBuilder()
-    image = add_image(box)
-    box.tag(image, "v1-amd64")
-    box.add_referrer(image, b"sbom", artifact_type="a/sbom")
+    builder = LayoutBuilder()
+    image = add_image(builder)
+    builder.tag(image, "v1-amd64")
+    builder.add_referrer(image, b"sbom", artifact_type="a/sbom")
     for number in range(50):
-        box.tag(box.add_index(image, annotations={"number": str(number)}), f"v{number}")
-    with open_layout(box.write_directory(tmp_path / "layout")) as store:
+        builder.tag(builder.add_index(image, annotations={"number": str(number)}), f"v{number}")
+    with open_layout(builder.write_directory(tmp_path / "layout")) as store:
         graph = Graph(store)
         for budget, whole in ((10_000, 51), (20, 11)):
             monkeypatch.setattr(limits, "REPEATS_SHOWN", budget)
@@ -150,11 +152,11 @@ def test_a_tree_is_drawn_as_deep_as_graphs_are_walked(tmp_path: Path, levels: in
 def test_artifacts_that_reach_too_much_together_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of tagged indexes over one index of thousands: few nodes, and without a bound 10^8 steps."""
     monkeypatch.setattr(limits, "GRAPH_REACHED", 2_000)
-    box = LayoutBuilder()
-    hub = box.add_index(*(box.add_image(b"%d" % number) for number in range(100)))
+    builder = LayoutBuilder()
+    hub = builder.add_index(*(builder.add_image(b"%d" % number) for number in range(100)))
     for number in range(20):
-        box.tag(box.add_index(hub, annotations={"number": str(number)}), f"v{number}")
-    layout = box.write_directory(tmp_path / "layout")
+        builder.tag(builder.add_index(hub, annotations={"number": str(number)}), f"v{number}")
+    layout = builder.write_directory(tmp_path / "layout")
     with open_layout(layout) as store:
         graph = Graph(store)
         reasons = [{problem.reason for problem in graph.closure(root.descriptor).problems} for root in graph.roots()]
@@ -168,10 +170,10 @@ def test_artifacts_that_reach_too_much_together_are_refused(tmp_path: Path, monk
 def test_a_cycle_of_cosign_tags_ends(tmp_path: Path, scene: Scene) -> None:
     """Tags are no digests: two manifests can each claim to be about the other."""
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        one, two = box.add_cosign(b"one"), box.add_cosign(b"two")
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        one, two = builder.add_cosign(b"one"), builder.add_cosign(b"two")
         for subject, attached in ((target, one), (one, two), (two, one)):
-            box.tag(attached, f"sha256-{subject.digest.encoded}.att")
+            builder.tag(attached, f"sha256-{subject.digest.encoded}.att")
 
     scene.packing.append(pack)
     written = scene.write(tmp_path)
@@ -182,12 +184,12 @@ def test_a_cycle_of_cosign_tags_ends(tmp_path: Path, scene: Scene) -> None:
 
 def test_a_blob_under_many_unknown_types_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred thousand entries may state a type of their own each for four megabytes of JSON."""
-    box = LayoutBuilder()
-    blob = box.add_blob(b"[" + b"1," * 1000 + b"1]")
+    builder = LayoutBuilder()
+    blob = builder.add_blob(b"[" + b"1," * 1000 + b"1]")
     for number in range(100):
         other = replace(blob, media_type=f"application/vnd.example.{number}")
-        box.tag(other, f"v{number}")
-        box.list(other)
+        builder.tag(other, f"v{number}")
+        builder.list(other)
     read: list[Digest] = []
 
     def counted(store: Store, descriptor: Descriptor) -> bytes:
@@ -195,7 +197,7 @@ def test_a_blob_under_many_unknown_types_is_read_once(tmp_path: Path, monkeypatc
         return read_verified(store, descriptor)
 
     monkeypatch.setattr("airgap.oci.manifest_reader.read_verified", counted)
-    with open_layout(box.write_directory(tmp_path / "layout")) as store:
+    with open_layout(builder.write_directory(tmp_path / "layout")) as store:
         graph = Graph(store)
         closures = [graph.closure(root.descriptor) for root in graph.roots()]
     assert (len(closures), read) == (100, [blob.digest])
@@ -207,11 +209,11 @@ def test_entries_that_many_artifacts_share_are_counted_for_each(
 ) -> None:
     """An index that lists one image 200 times has few nodes, and each artifact above it walks through all entries."""
     monkeypatch.setattr(limits, "GRAPH_REACHED", bound)
-    box = LayoutBuilder()
-    shared = box.add_index(*[add_image(box)] * 200)
+    builder = LayoutBuilder()
+    shared = builder.add_index(*[add_image(builder)] * 200)
     for number in range(20):
-        box.tag(box.add_index(shared, annotations={"number": str(number)}), f"v{number}")
-    with open_layout(box.write_directory(tmp_path / "layout")) as layout:
+        builder.tag(builder.add_index(shared, annotations={"number": str(number)}), f"v{number}")
+    with open_layout(builder.write_directory(tmp_path / "layout")) as layout:
         graph = Graph(layout)
         problems = [problem for root in graph.roots() for problem in graph.closure(root.descriptor).problems]
     assert {problem.reason for problem in problems} == ({"content.limit"} if bound == 1_000 else set())

@@ -28,16 +28,16 @@ def _saved(
     """What verify says of the whole and of its one image, saved as docker does, with one change in manifest.json."""
     scene = Scene(archive=archive)
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.entries.clear()
-        scene.signature.attach(box, target)
-        box.list(target, **{REF_NAME: "v1"} | ({CONTAINERD_NAME: name} if name else {}))
-        image = json.loads(box.blobs[target.digest])
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.entries.clear()
+        scene.signature.attach(builder, target)
+        builder.list(target, **{REF_NAME: "v1"} | ({CONTAINERD_NAME: name} if name else {}))
+        image = json.loads(builder.blobs[target.digest])
         path = {key: f"blobs/{digest.replace(':', '/')}" for key, digest in _digests(image).items()}
         item = {"Config": path.pop("config"), "RepoTags": ["app:v1"], "Layers": list(path.values())}
         document = [item] if edit(item) is not DROP else []
-        box.extra_files["manifest.json"] = json.dumps(document).encode()
-        box.extra_files |= more or {}
+        builder.extra_files["manifest.json"] = json.dumps(document).encode()
+        builder.extra_files |= more or {}
 
     scene.packing.append(pack)
     written = scene.write(tmp_path)
@@ -113,14 +113,16 @@ def test_the_only_image_of_manifest_json_is_an_image(tmp_path: Path) -> None:
     """The typed name is of an SBOM: no tool takes an image for it."""
     scene = Scene(archive=True)
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        sbom = box.add_referrer(
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        sbom = builder.add_referrer(
             target, b"{}", artifact_type="application/spdx+json", layer_type="text/spdx", listed=False
         )
-        box.tag(sbom, "sbom")
-        paths = [f"blobs/{item.replace(':', '/')}" for item in _digests(json.loads(box.blobs[target.digest])).values()]
+        builder.tag(sbom, "sbom")
+        paths = [
+            f"blobs/{item.replace(':', '/')}" for item in _digests(json.loads(builder.blobs[target.digest])).values()
+        ]
         item = {"Config": paths[0], "Layers": paths[1:], "RepoTags": ["app:v1"]}
-        box.extra_files["manifest.json"] = json.dumps([item]).encode()
+        builder.extra_files["manifest.json"] = json.dumps([item]).encode()
 
     scene.packing.append(pack)
     written = scene.write(tmp_path)
@@ -135,16 +137,16 @@ def test_refuses_a_manifest_json_whose_first_image_is_not_judged(tmp_path: Path,
     """`regctl image import` takes the first image of manifest.json where a blob of index.json is missing."""
     scene = Scene(archive=True, refer=lambda written: f"{written.layout}:v1")
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        other = box.tag(box.add_image(b"other", config=b'{"os":"linux"}'), "v2")
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        other = builder.tag(builder.add_image(b"other", config=b'{"os":"linux"}'), "v2")
         paths = [
-            [f"blobs/{item.replace(':', '/')}" for item in _digests(json.loads(box.blobs[image.digest])).values()]
+            [f"blobs/{item.replace(':', '/')}" for item in _digests(json.loads(builder.blobs[image.digest])).values()]
             for image in (other, target)
         ]
         items = [{"Config": item[0], "Layers": item[1:]} for item in paths]
         if "unknown" in evil:
             items[0]["Config"] = "evil.json"
-        box.extra_files["manifest.json"] = json.dumps(items[::-1] if "last" in evil else items).encode()
+        builder.extra_files["manifest.json"] = json.dumps(items[::-1] if "last" in evil else items).encode()
 
     scene.packing.append(pack)
     ran = run_here(scene.write(tmp_path).arguments())
@@ -160,10 +162,10 @@ def test_refuses_a_manifest_json_whose_first_image_is_not_judged(tmp_path: Path,
         ("v1@{digest}", "docker.io/library/app:v1@{digest}", "app:v1@{digest}"),
         ("", "reg.example/app@{digest}", "reg.example/app:latest"),
         ("v1", "reg.example/app:v1@{digest}", "reg.example/app:v1"),
-        ("v1", "ocidir://./A_box/of..it:v1", "localhost/a-box/of-it:v1"),
-        ("v1", "ocidir://../box:v1@{digest}", "localhost/box:v1"),
-        ("", "ocidir://box", "localhost/box:latest"),
-        ("v1", "ocidir:///srv//box:v1", "localhost/srv/box:v1"),
+        ("v1", "ocidir://./A_ship/of..it:v1", "localhost/a-ship/of-it:v1"),
+        ("v1", "ocidir://../ship:v1@{digest}", "localhost/ship:v1"),
+        ("", "ocidir://ship", "localhost/ship:latest"),
+        ("v1", "ocidir:///srv//ship:v1", "localhost/srv/ship:v1"),
     ],
 )
 def test_names_with_a_digest_or_path_agree_with_themselves(tmp_path: Path, ref: str, name: str, tag: str) -> None:
@@ -172,22 +174,23 @@ def test_names_with_a_digest_or_path_agree_with_themselves(tmp_path: Path, ref: 
     def whole(folder: str, tag: str) -> Ran:
         scene = Scene(archive=True, refer=lambda written: str(written.layout))
 
-        def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        def pack(builder: LayoutBuilder, target: Descriptor) -> None:
             called = name.format(digest=target.digest)
-            box.entries[0]["annotations"] = {REF_NAME: ref.format(name=called, digest=target.digest)}
-            box.entries[0]["annotations"][CONTAINERD_NAME] = called
+            builder.entries[0]["annotations"] = {REF_NAME: ref.format(name=called, digest=target.digest)}
+            builder.entries[0]["annotations"][CONTAINERD_NAME] = called
             paths = [
-                f"blobs/{item.replace(':', '/')}" for item in _digests(json.loads(box.blobs[target.digest])).values()
+                f"blobs/{item.replace(':', '/')}"
+                for item in _digests(json.loads(builder.blobs[target.digest])).values()
             ]
             item = {"Config": paths[0], "Layers": paths[1:], "RepoTags": [tag.format(digest=target.digest)]}
-            box.extra_files["manifest.json"] = json.dumps([item]).encode()
+            builder.extra_files["manifest.json"] = json.dumps([item]).encode()
 
         scene.packing.append(pack)
         (tmp_path / folder).mkdir()
         return run_here(scene.write(tmp_path / folder).arguments())
 
     assert whole("good", tag).code == 0
-    for number, other in enumerate((f"evil/{tag}", tag.replace("app", "evil").replace("box", "evil"))):
+    for number, other in enumerate((f"evil/{tag}", tag.replace("app", "evil").replace("ship", "evil"))):
         assert "layout.disagrees" in whole(str(number), other).reasons
 
 
@@ -196,18 +199,19 @@ def test_refuses_a_name_that_docker_load_gives_to_another_image(tmp_path: Path, 
     """docker load runs what the last item of a name says."""
     scene = Scene()
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        other = box.add_image(b"evil", config=b'{"architecture":"amd64","os":"linux","evil":1}')
-        box.entries[0]["annotations"] = {REF_NAME: "v1", CONTAINERD_NAME: NAME}
-        box.list(target, **{REF_NAME: "docker.io/library/app:v2"})
-        box.list(other, **{REF_NAME: "evil"})
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        other = builder.add_image(b"evil", config=b'{"architecture":"amd64","os":"linux","evil":1}')
+        builder.entries[0]["annotations"] = {REF_NAME: "v1", CONTAINERD_NAME: NAME}
+        builder.list(target, **{REF_NAME: "docker.io/library/app:v2"})
+        builder.list(other, **{REF_NAME: "evil"})
         items = []
         for image, tags in ((target, ["app:v1", "app:v2"]), (other, ["app:v1"])):
             paths = [
-                f"blobs/{digest.replace(':', '/')}" for digest in _digests(json.loads(box.blobs[image.digest])).values()
+                f"blobs/{digest.replace(':', '/')}"
+                for digest in _digests(json.loads(builder.blobs[image.digest])).values()
             ]
             items.append({"Config": paths[0], "Layers": paths[1:], "RepoTags": tags})
-        box.extra_files["manifest.json"] = json.dumps(items).encode()
+        builder.extra_files["manifest.json"] = json.dumps(items).encode()
 
     scene.packing.append(pack)
     written = scene.write(tmp_path)
@@ -273,7 +277,7 @@ def test_refuses_a_repositories_file_that_names_another_image(tmp_path: Path, da
 
 def test_ignores_a_repositories_file_without_manifest_json(tmp_path: Path) -> None:
     scene = Scene(archive=True)
-    scene.box.extra_files["repositories"] = b'{"app":{"v1":"0123"}}'
+    scene.builder.extra_files["repositories"] = b'{"app":{"v1":"0123"}}'
     written = scene.write(tmp_path)
     arguments = written.arguments()
     assert run_here([arguments[0], written.target.partition("@")[0], *arguments[2:]]).code == 16
@@ -331,10 +335,10 @@ def test_data_that_one_of_several_entries_embeds_are_checked(tmp_path: Path, num
     """Of several entries of one content the first alone was looked at: a name passed with the whole, and not alone."""
     scene = Scene()
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.entries = [entry for entry in box.entries if REF_NAME not in entry.get("annotations", {})]
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.entries = [entry for entry in builder.entries if REF_NAME not in entry.get("annotations", {})]
         for place, name in enumerate(("v1", "v2", "v3")):
-            box.tag(replace(target, data=bytes(target.size) if place == number else None), name)
+            builder.tag(replace(target, data=bytes(target.size) if place == number else None), name)
 
     scene.packing.append(pack)
     written = scene.write(tmp_path)

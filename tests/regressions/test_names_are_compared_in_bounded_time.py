@@ -24,8 +24,8 @@ def test_a_tag_of_dashes_is_compared_in_bounded_time() -> None:
     assert is_referrers_tag(f"sha512-{'0' * 128}")
 
 
-def _item(box: LayoutBuilder, image: Descriptor, *tags: str) -> dict[str, object]:
-    manifest = json.loads(box.blobs[image.digest])
+def _item(builder: LayoutBuilder, image: Descriptor, *tags: str) -> dict[str, object]:
+    manifest = json.loads(builder.blobs[image.digest])
     config, *layers = (
         item["digest"].replace("sha256:", "blobs/sha256/") for item in (manifest["config"], *manifest["layers"])
     )
@@ -34,29 +34,29 @@ def _item(box: LayoutBuilder, image: Descriptor, *tags: str) -> dict[str, object
 
 @pytest.mark.parametrize("are_many", [True, False])
 def test_names_of_docker_load_are_compared_in_linear_time(tmp_path: Path, *, are_many: bool) -> None:
-    box = LayoutBuilder()
+    builder = LayoutBuilder()
     names = [f"reg.example/app{number}:v1" for number in range(4000)]
-    images = [box.add_image(b"x", config=b"%d" % (number if are_many else 0)) for number in range(len(names))]
+    images = [builder.add_image(b"x", config=b"%d" % (number if are_many else 0)) for number in range(len(names))]
     for image, name in zip(images, names, strict=True):
-        box.list(image, **{CONTAINERD_NAME: name})
-    items = [_item(box, image, name) for image, name in zip(images, names, strict=True)]
-    box.extra_files["manifest.json"] = dump(items if are_many else [_item(box, images[0], *names)])
-    box.extra_files["repositories"] = dump({name.removesuffix(":v1"): {"v1": ""} for name in names})
-    with open_layout(box.write_directory(tmp_path)) as layout:
+        builder.list(image, **{CONTAINERD_NAME: name})
+    items = [_item(builder, image, name) for image, name in zip(images, names, strict=True)]
+    builder.extra_files["manifest.json"] = dump(items if are_many else [_item(builder, images[0], *names)])
+    builder.extra_files["repositories"] = dump({name.removesuffix(":v1"): {"v1": ""} for name in names})
+    with open_layout(builder.write_directory(tmp_path)) as layout:
         began = process_time()
         assert not Graph(layout).disagreements
         assert process_time() - began < 10
 
 
 def test_images_of_many_indexes_are_compared_in_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    box = LayoutBuilder()
-    images = box.add_index(*(box.add_image(b"x", config=b"%d" % number) for number in range(50)))
+    builder = LayoutBuilder()
+    images = builder.add_index(*(builder.add_image(b"x", config=b"%d" % number) for number in range(50)))
     for number in range(50):
-        box.tag(box.add_index(images, annotations={"number": str(number)}), f"v{number}")
-    box.extra_files["manifest.json"] = dump([])
+        builder.tag(builder.add_index(images, annotations={"number": str(number)}), f"v{number}")
+    builder.extra_files["manifest.json"] = dump([])
     monkeypatch.setattr(limits, "GRAPH_REACHED", 1000)
     with (
-        open_layout(box.write_directory(tmp_path)) as layout,
+        open_layout(builder.write_directory(tmp_path)) as layout,
         pytest.raises(ContentError, match="more than 1000") as raised,
     ):
         _ = Graph(layout).disagreements

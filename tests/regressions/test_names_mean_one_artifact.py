@@ -31,9 +31,9 @@ def _lab_scene(level: str = "strict") -> Scene:
         statement(name="lab", registryScopes=[LAB], signatureVerification={"level": level}),
     )
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.tag(target, f"{PROD}:v1")
-        declare(box, target, name=LAB)
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.tag(target, f"{PROD}:v1")
+        declare(builder, target, name=LAB)
 
     scene.packing.append(pack)
     return scene
@@ -53,8 +53,8 @@ def test_a_record_of_another_repository_does_not_choose_the_statement(tmp_path: 
 def test_the_typed_full_name_selects_the_statement(tmp_path: Path) -> None:
     scene = Scene(scope=None, policy=oci_policy(statement(registryScopes=[PROD])))
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.tag(target, f"{PROD}:v1")
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.tag(target, f"{PROD}:v1")
 
     scene.packing.append(pack)
     scene.refer = lambda written: f"oci:{written.layout}:{PROD}:v1"
@@ -67,7 +67,7 @@ def test_a_record_does_not_select_a_weaker_statement(tmp_path: Path, level: str)
     """The chain is trusted and its CRL missing: logged by the one statement, demanded by the other."""
     scene = _lab_scene(level)
     scene.sign_with(chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL))
-    scene.packing[:] = [lambda box, target: declare(box, target, name=LAB)]
+    scene.packing[:] = [lambda builder, target: declare(builder, target, name=LAB)]
     written = scene.write(tmp_path)
     ran = run_here(written.arguments())
     assert (ran.code, set(ran.reasons)) == (15, {"revocation.crl.missing"}), ran
@@ -118,10 +118,10 @@ def test_refuses_a_name_on_two_entries(
 ) -> None:
     """skopeo takes the first (LAYOUT-7): no command takes either."""
     monkeypatch.chdir(tmp_path)
-    box = LayoutBuilder()
+    builder = LayoutBuilder()
     for content in (b"evil", b"good"):
-        box.tag(box.add_image(content), "reg.example/app:v1")
-    box.write_directory(tmp_path / "stick")
+        builder.tag(builder.add_image(content), "reg.example/app:v1")
+    builder.write_directory(tmp_path / "stick")
     root = Pki().tsa_chain().root
     write_trust(tmp_path / "trust", stores={"ca:harbour": [root]})
     (tmp_path / "trust/root.pem").write_bytes(root.pem)
@@ -138,9 +138,9 @@ def test_compares_a_containerd_name_with_names_that_end_with_it(tmp_path: Path, 
     """regctl takes the first ref.name that ends in `:v1` where none is `v1`."""
     scene = Scene(refer=lambda written: f"oci:{written.layout}:v1")
 
-    def rename(box: LayoutBuilder, _: Descriptor) -> None:
-        box.entries[0]["annotations"] = {CONTAINERD_NAME: "v1"}
-        box.tag(box.add_image(b"evil"), evil)
+    def rename(builder: LayoutBuilder, _: Descriptor) -> None:
+        builder.entries[0]["annotations"] = {CONTAINERD_NAME: "v1"}
+        builder.tag(builder.add_image(b"evil"), evil)
 
     scene.packing.append(rename)
     ran = run_here(scene.write(tmp_path).arguments())
@@ -155,7 +155,7 @@ def test_compares_a_tag_with_a_digest_with_whole_names_of_entries(tmp_path: Path
     scene.refer = lambda written: f"oci:{written.layout}:{literal}"
     written = scene.write(tmp_path / "without")
     assert run_here(written.arguments()).code == 0
-    scene.box.tag(scene.box.add_image(b"evil"), literal)
+    scene.builder.tag(scene.builder.add_image(b"evil"), literal)
     written = scene.write(tmp_path / "with")
     for arguments in (
         written.arguments(),
@@ -174,7 +174,7 @@ def test_refuses_a_digest_that_is_the_name_of_another_entry(tmp_path: Path, anno
     digest = str(scene.target.digest)
     written = scene.write(tmp_path / "without")
     assert (written.target.endswith(f"@{digest}"), run_here(written.arguments()).code) == (True, 0)
-    scene.packing.append(lambda box, _: box.list(box.add_image(b"evil"), **{annotation: digest}))
+    scene.packing.append(lambda builder, _: builder.list(builder.add_image(b"evil"), **{annotation: digest}))
     written = scene.write(tmp_path / "with")
     for target in (f"oci:{written.layout}@{digest}", f"oci:{written.layout}:v1@{digest}"):
         command, _, *options = written.arguments()
@@ -209,12 +209,12 @@ def test_compares_a_name_with_what_docker_completes_it_to(
     """
     scene = Scene(refer=lambda written: f"oci:{written.layout}:{typed}")
 
-    def rename(box: LayoutBuilder, _: Descriptor) -> None:
-        box.entries[0]["annotations"] = {REF_NAME: typed}
+    def rename(builder: LayoutBuilder, _: Descriptor) -> None:
+        builder.entries[0]["annotations"] = {REF_NAME: typed}
 
     scene.packing.append(rename)
     assert run_here(scene.write(tmp_path / "without").arguments()).code == 0
-    scene.packing.append(lambda box, _: box.list(box.add_image(b"evil"), **{annotation: evil}))
+    scene.packing.append(lambda builder, _: builder.list(builder.add_image(b"evil"), **{annotation: evil}))
     written = scene.write(tmp_path / "with")
     for arguments in (
         written.arguments(),
@@ -238,9 +238,9 @@ def test_compares_a_name_with_what_zarf_completes_it_to(tmp_path: Path, annotati
     """zarf makes a ref.name of it when it pushes a package's images; of two equal ones oras takes the last."""
     scene = Scene(refer=lambda written: f"oci:{written.layout}:{PROD}:v1", scope="registry.example/net-monitor")
 
-    def rename(box: LayoutBuilder, _: Descriptor) -> None:
-        box.entries[0]["annotations"] = {REF_NAME: f"{PROD}:v1"}
-        box.list(box.add_image(b"evil"), **annotations)
+    def rename(builder: LayoutBuilder, _: Descriptor) -> None:
+        builder.entries[0]["annotations"] = {REF_NAME: f"{PROD}:v1"}
+        builder.list(builder.add_image(b"evil"), **annotations)
 
     scene.packing.append(rename)
     written = scene.write(tmp_path)
@@ -254,10 +254,10 @@ def test_compares_a_name_with_the_entry_of_that_number(tmp_path: Path, name: str
     """`skopeo copy oci:LAYOUT:@1` takes the second entry."""
     scene = Scene(refer=lambda written: f"oci:{written.layout}:{name}")
 
-    def rename(box: LayoutBuilder, _: Descriptor) -> None:
-        box.entries[0]["annotations"] = {REF_NAME: name}
-        box.tag(box.add_image(b"evil"), "evil")
-        box.entries.insert(1, box.entries.pop())
+    def rename(builder: LayoutBuilder, _: Descriptor) -> None:
+        builder.entries[0]["annotations"] = {REF_NAME: name}
+        builder.tag(builder.add_image(b"evil"), "evil")
+        builder.entries.insert(1, builder.entries.pop())
 
     scene.packing.append(rename)
     written = scene.write(tmp_path)
@@ -272,7 +272,7 @@ def test_refuses_a_digest_that_ends_the_name_of_another_entry(tmp_path: Path, an
     scene = Scene()
     digest = str(scene.target.digest)
     name = f"registry.example/net-monitor@{digest}"
-    scene.packing.append(lambda box, _: box.list(box.add_image(b"evil"), **{annotation: name}))
+    scene.packing.append(lambda builder, _: builder.list(builder.add_image(b"evil"), **{annotation: name}))
     written = scene.write(tmp_path)
     _, _, *options = written.arguments()
     for target in (f"oci:{written.layout}@{digest}", f"oci:{written.layout}:v1@{digest}"):
@@ -291,9 +291,9 @@ def test_a_name_that_only_the_layout_has_is_not_judged_by_the_statement_for_all(
         statement(name="prod", registryScopes=[PROD], trustStores=["ca:prod"]), statement(name="rest")
     )
 
-    def rename(box: LayoutBuilder, target: Descriptor) -> None:
-        box.tag(target, f"{PROD}:v1")
-        box.entries[0] = box.entries.pop()
+    def rename(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.tag(target, f"{PROD}:v1")
+        builder.entries[0] = builder.entries.pop()
 
     scene.packing[:] = [rename]
     written = scene.write(tmp_path)
@@ -345,9 +345,9 @@ def test_the_verdict_shows_all_names(tmp_path: Path) -> None:
     scene = Scene()
     nginx = "docker.io/library/nginx:latest"
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.entries[0]["annotations"][CONTAINERD_NAME] = nginx
-        box.tag(target, *(f"more{number}" for number in range(5)))
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.entries[0]["annotations"][CONTAINERD_NAME] = nginx
+        builder.tag(target, *(f"more{number}" for number in range(5)))
 
     scene.packing.append(pack)
     written = scene.write(tmp_path)
@@ -385,8 +385,8 @@ def test_a_name_that_docker_completes_is_not_judged_by_the_statement_for_all(
     scene.stores = {**scene.stores, "ca:official": [Pki().tsa_chain().root]}
     official = statement(name="official", registryScopes=["docker.io/library/nginx"], trustStores=["ca:official"])
 
-    def pack(box: LayoutBuilder, _: Descriptor) -> None:
-        box.entries[0]["annotations"][annotation] = name
+    def pack(builder: LayoutBuilder, _: Descriptor) -> None:
+        builder.entries[0]["annotations"][annotation] = name
 
     scene.packing.append(pack)
     written = scene.write(tmp_path)
@@ -412,9 +412,9 @@ def test_a_record_does_not_decide_for_a_name_that_docker_completes(tmp_path: Pat
         statement(name="prod", registryScopes=[PROD, "docker.io/library/app"]),
     )
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.entries[0]["annotations"][REF_NAME] = name
-        declare(box, target, name=PROD)
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.entries[0]["annotations"][REF_NAME] = name
+        declare(builder, target, name=PROD)
 
     scene.packing.append(pack)
     written = scene.write(tmp_path)
@@ -432,10 +432,10 @@ def test_uses_a_name_that_only_docker_load_gives(tmp_path: Path, name: str, code
     scene.stores = {**scene.stores, "ca:official": [Pki().tsa_chain().root]}
     official = statement(name="official", registryScopes=["docker.io/library/nginx"], trustStores=["ca:official"])
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        image = json.loads(box.blobs[target.digest])
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        image = json.loads(builder.blobs[target.digest])
         config, *layers = (f"blobs/{item['digest'].replace(':', '/')}" for item in (image["config"], *image["layers"]))
-        box.extra_files["manifest.json"] = json.dumps(
+        builder.extra_files["manifest.json"] = json.dumps(
             [{"Config": config, "RepoTags": [name], "Layers": layers}]
         ).encode()
 
@@ -478,10 +478,10 @@ def test_a_name_that_tools_take_for_a_repository_of_the_policy_gets_its_statemen
         statement(name="official", registryScopes=[scope], trustStores=["ca:official"]), statement(name="rest")
     )
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.entries[0]["annotations"][REF_NAME] = name
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.entries[0]["annotations"][REF_NAME] = name
         if recorded:
-            declare(box, target, name=repository_of(name) or PROD)
+            declare(builder, target, name=repository_of(name) or PROD)
 
     scene.packing.append(pack)
     written = scene.write(tmp_path)
@@ -498,14 +498,14 @@ def test_refuses_a_short_tag_of_two_recorded_names(tmp_path: Path, annotation: s
     """The layout called it lab/app and prod/app, and had a record of each: `:v1` was judged as whichever came first."""
     scene = _lab_scene()
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.entries[0]["annotations"][REF_NAME] = f"{LAB}:v1"
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.entries[0]["annotations"][REF_NAME] = f"{LAB}:v1"
         if annotation == REF_NAME:
-            box.tag(target, f"{PROD}:{tag}")
+            builder.tag(target, f"{PROD}:{tag}")
         else:
-            box.entries[0]["annotations"][annotation] = f"{PROD}:{tag}"
+            builder.entries[0]["annotations"][annotation] = f"{PROD}:{tag}"
         for name in (LAB, PROD):
-            declare(box, target, name=name)
+            declare(builder, target, name=name)
 
     scene.packing[:] = [pack]
     written = scene.write(tmp_path)
@@ -530,7 +530,7 @@ def test_recheck_does_not_treat_a_typed_name_as_a_scope(tmp_path: Path, *, gone:
     scene = Scene(scope=None)
     scene.stores = {**scene.stores, "ca:official": [Pki().tsa_chain().root]}
     official = statement(name="official", registryScopes=["docker.io/library/nginx"], trustStores=["ca:official"])
-    scene.packing.append(lambda box, _: box.entries[0]["annotations"].update({REF_NAME: "docker.io/nginx:v1"}))
+    scene.packing.append(lambda builder, _: builder.entries[0]["annotations"].update({REF_NAME: "docker.io/nginx:v1"}))
     written = scene.write(tmp_path)
     options = ["--trust", str(written.trust), "--at", iso(written.at), "--format", "json"]
     target, report = f"oci:{written.layout}:docker.io/nginx:v1", str(tmp_path / "report.json")
@@ -565,7 +565,7 @@ def test_an_entry_with_two_names_is_judged_alike_by_both(
         statement(name="lab", registryScopes=[LAB]),
     )
     scene.stores = {**scene.stores, "ca:prod": [Pki().tsa_chain().root]}
-    scene.packing = [lambda box, target: box.list(target, **{REF_NAME: ref, CONTAINERD_NAME: image})]
+    scene.packing = [lambda builder, target: builder.list(target, **{REF_NAME: ref, CONTAINERD_NAME: image})]
     scene.refer = lambda written: f"oci:{written.layout}:{LAB}:v1"
     written, report = scene.write(tmp_path), tmp_path / "report.json"
     ran = run_here(written.arguments("--report", str(report)))
@@ -584,11 +584,11 @@ def test_a_recheck_knows_the_other_name_of_the_entry(tmp_path: Path, *, gone: bo
     scene = Scene(scope=None)
     scene.policy = oci_policy(statement(name="both", registryScopes=[PROD, LAB]))
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
         if apart:
-            box.tag(target, f"{LAB}:v1", f"{PROD}:v1")
+            builder.tag(target, f"{LAB}:v1", f"{PROD}:v1")
         else:
-            box.list(target, **{REF_NAME: f"{LAB}:v1", CONTAINERD_NAME: f"{PROD}:v1"})
+            builder.list(target, **{REF_NAME: f"{LAB}:v1", CONTAINERD_NAME: f"{PROD}:v1"})
 
     scene.packing = [pack]
     scene.refer = lambda written: f"oci:{written.layout}:{LAB}:v1"

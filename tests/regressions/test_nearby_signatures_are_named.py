@@ -47,14 +47,14 @@ def told(written: Written, target: str) -> str:
 
 def former(*, keep: bool, listed: bool) -> Callable[[Scene, Signature], Pack]:
     def packing(_: Scene, signature: Signature) -> Pack:
-        def pack(box: LayoutBuilder, _: Descriptor) -> None:
-            old = box.add_image(b"former")
-            signature.attach(box, old)
-            signature.attach(box, old)
+        def pack(builder: LayoutBuilder, _: Descriptor) -> None:
+            old = builder.add_image(b"former")
+            signature.attach(builder, old)
+            signature.attach(builder, old)
             if listed:
-                box.list(old)
+                builder.list(old)
             if not keep:
-                box.drop(old)
+                builder.drop(old)
 
         return pack
 
@@ -71,12 +71,14 @@ def test_reports_signatures_of_what_the_tag_named_before(tmp_path: Path, *, keep
 
 def test_does_not_report_signatures_of_named_or_attached_artifacts(tmp_path: Path) -> None:
     def packing(_: Scene, signature: Signature) -> Pack:
-        def pack(box: LayoutBuilder, target: Descriptor) -> None:
-            child = box.add_image(b"child")
-            box.tag(box.add_index(child), "v2")
-            signature.attach(box, child)
-            signature.attach(box, box.tag(box.add_image(b"other"), "v3"))
-            signature.attach(box, box.add_referrer(target, b"{}", artifact_type="text/spdx", layer_type="text/spdx"))
+        def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+            child = builder.add_image(b"child")
+            builder.tag(builder.add_index(child), "v2")
+            signature.attach(builder, child)
+            signature.attach(builder, builder.tag(builder.add_image(b"other"), "v3"))
+            signature.attach(
+                builder, builder.add_referrer(target, b"{}", artifact_type="text/spdx", layer_type="text/spdx")
+            )
 
         return pack
 
@@ -88,10 +90,10 @@ def test_many_unsigned_artifacts_take_linear_time(tmp_path: Path) -> None:
     """Each looks at its own neighbours, not at all that is signed."""
     scene = Scene()
     signature = scene.signatures.pop()
-    envelope = scene.box.add_blob(signature.envelope(scene.target), "application/jose+json")
+    envelope = scene.builder.add_blob(signature.envelope(scene.target), "application/jose+json")
     for number in range(200):
-        scene.box.add_referrer(scene.box.add_image(b"%d" % number), [envelope])
-        scene.box.tag(scene.box.add_image(b"x%d" % number), f"x{number}")
+        scene.builder.add_referrer(scene.builder.add_image(b"%d" % number), [envelope])
+        scene.builder.tag(scene.builder.add_image(b"x%d" % number), f"x{number}")
     with open_target(str(scene.write(tmp_path).layout)) as target:
         nearby = NearbySignatureFinder(target.graph)
         found = [nearby.of(root.descriptor, "x") for root in target.roots() if root.tags]
@@ -122,8 +124,8 @@ class _Counted(dict[Digest, int]):
 )
 def test_reports_a_signature_with_another_descriptor_of_the_digest(tmp_path: Path, change: dict[str, Any]) -> None:
     def packing(_: Scene, signature: Signature) -> Pack:
-        def pack(box: LayoutBuilder, target: Descriptor) -> None:
-            signature.attach(box, replace(target, **change))
+        def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+            signature.attach(builder, replace(target, **change))
 
         return pack
 
@@ -135,16 +137,16 @@ def test_reports_a_signature_with_another_descriptor_of_the_digest(tmp_path: Pat
 
 def cosign(suffix: str, *, child: bool) -> Callable[[Scene, Signature], Pack]:
     def packing(_: Scene, __: Signature) -> Pack:
-        def pack(box: LayoutBuilder, target: Descriptor) -> None:
-            about = _children(box.blobs[target.digest])[0] if child else target
+        def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+            about = _children(builder.blobs[target.digest])[0] if child else target
             layer = SIMPLE if suffix == "sig" else DSSE
             document = {
                 "schemaVersion": 2,
                 "mediaType": IMAGE_MANIFEST,
-                "config": bare(box.add_blob(b"{}", "application/vnd.oci.image.config.v1+json")),
-                "layers": [bare(box.add_blob(b"{}", layer))],
+                "config": bare(builder.add_blob(b"{}", "application/vnd.oci.image.config.v1+json")),
+                "layers": [bare(builder.add_blob(b"{}", layer))],
             }
-            box.tag(box.add_manifest(document), f"sha256-{about.digest.encoded}.{suffix}")
+            builder.tag(builder.add_manifest(document), f"sha256-{about.digest.encoded}.{suffix}")
 
         return pack
 
@@ -164,7 +166,7 @@ def test_recognises_cosign_signatures_by_their_tag(tmp_path: Path, suffix: str, 
 
 def test_reports_a_cosign_signature_of_an_image_in_the_index(tmp_path: Path) -> None:
     scene, written = unsigned(tmp_path, cosign("sig", child=True), index=True)
-    child = _children(scene.box.blobs[scene.target.digest])[0]
+    child = _children(scene.builder.blobs[scene.target.digest])[0]
     message = told(written, f"oci:{written.layout}:v1")
     assert "attached to the platform images that it lists is a cosign signature" in message
     assert f"(tag sha256-{child.digest.encoded}.sig)" in message
@@ -172,7 +174,7 @@ def test_reports_a_cosign_signature_of_an_image_in_the_index(tmp_path: Path) -> 
 
 def test_reports_a_cosign_signature_of_the_index_above_the_image(tmp_path: Path) -> None:
     scene, written = unsigned(tmp_path, cosign("sig", child=False), index=True)
-    child = _children(scene.box.blobs[scene.target.digest])[0]
+    child = _children(scene.builder.blobs[scene.target.digest])[0]
     message = told(written, f"oci:{written.layout}@{child.digest}")
     assert f"the index {scene.target.digest} that lists it carries a cosign signature" in message
 
@@ -236,8 +238,8 @@ def test_finds_signatures_that_only_the_full_index_of_hauler_lists(tmp_path: Pat
     """`hauler store save --containerd` leaves all but images out of index.json."""
 
     def packing(_: Scene, signature: Signature) -> Pack:
-        def pack(box: LayoutBuilder, target: Descriptor) -> None:
-            signature.attach(box, target, listed=False)
+        def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+            signature.attach(builder, target, listed=False)
 
         return pack
 

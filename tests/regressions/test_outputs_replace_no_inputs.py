@@ -20,11 +20,11 @@ from tests.support.snapshots import tree_of
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A layout as a folder and as a tar, each with a link to it, and a list of sources."""
     monkeypatch.chdir(tmp_path)
-    box = LayoutBuilder()
+    builder = LayoutBuilder()
     for name in ("v1", "v2"):
-        box.tag(box.add_image(name.encode()), name)
-    box.write_tar(tmp_path / "a.tar")
-    box.write_directory(tmp_path / "lay")
+        builder.tag(builder.add_image(name.encode()), name)
+    builder.write_tar(tmp_path / "a.tar")
+    builder.write_directory(tmp_path / "lay")
     (tmp_path / "link.tar").symlink_to("a.tar")
     (tmp_path / "link").symlink_to("lay")
     (tmp_path / "list").write_text("a.tar:v1\n")

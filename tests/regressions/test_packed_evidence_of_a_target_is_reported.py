@@ -104,11 +104,11 @@ def test_reports_an_attached_file_that_hides_evidence(tmp_path: Path) -> None:
     """`oras attach IMAGE crls.tar.gz`."""
     made = _scene()
 
-    def attach(box: LayoutBuilder, target: Descriptor) -> None:
-        layer = bare(box.add_blob(gzip.compress(REVOKING), "application/gzip"))
+    def attach(builder: LayoutBuilder, target: Descriptor) -> None:
+        layer = bare(builder.add_blob(gzip.compress(REVOKING), "application/gzip"))
         layer["annotations"] = {"org.opencontainers.image.title": "crls.tar.gz"}
-        manifest = evidence_artifact(box, target)
-        box.list(box.add_manifest({**manifest, "artifactType": "example/files", "layers": [layer]}))
+        manifest = evidence_artifact(builder, target)
+        builder.list(builder.add_manifest({**manifest, "artifactType": "example/files", "layers": [layer]}))
 
     made.packing.append(attach)
     (warning,) = _warnings(made.write(tmp_path).arguments())
@@ -136,11 +136,11 @@ def test_reports_a_config_that_hides_evidence(tmp_path: Path) -> None:
     """Tools that name the type of an artifact by its config; as a layer it was reported."""
     made = _scene()
 
-    def attach(box: LayoutBuilder, target: Descriptor) -> None:
-        config = bare(box.add_blob(REVOKING[:-10], CRL_MEDIA_TYPE))
-        manifest = evidence_artifact(box, target)
+    def attach(builder: LayoutBuilder, target: Descriptor) -> None:
+        config = bare(builder.add_blob(REVOKING[:-10], CRL_MEDIA_TYPE))
+        manifest = evidence_artifact(builder, target)
         del manifest["artifactType"]
-        box.list(box.add_manifest({**manifest, "config": config, "layers": [manifest["config"]]}))
+        builder.list(builder.add_manifest({**manifest, "config": config, "layers": [manifest["config"]]}))
 
     made.packing.append(attach)
     (warning,) = _warnings(made.write(tmp_path).arguments())

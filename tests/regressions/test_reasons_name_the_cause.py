@@ -163,60 +163,72 @@ def test_does_not_advise_to_replace_identities_of_a_plugin(tmp_path: Path) -> No
 PGP = "application/pgp-signature"
 
 
-def _cosign(box: LayoutBuilder, target: Descriptor, *, tagged: bool = True, bundle: bool = False) -> None:
+def _cosign(builder: LayoutBuilder, target: Descriptor, *, tagged: bool = True, bundle: bool = False) -> None:
     media_type = "application/vnd.dev.cosign.simplesigning.v1+json"
     document: dict[str, Any] = {
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": bare(box.add_blob(b"{}", "application/vnd.oci.image.config.v1+json")),
-        "layers": [bare(box.add_blob(b"{}", media_type))],
+        "config": bare(builder.add_blob(b"{}", "application/vnd.oci.image.config.v1+json")),
+        "layers": [bare(builder.add_blob(b"{}", media_type))],
     }
     if bundle:
         kind = "application/vnd.dev.sigstore.bundle.v0.3+json"
-        document |= {"artifactType": kind, "layers": [bare(box.add_blob(b"{}", kind))]}
+        document |= {"artifactType": kind, "layers": [bare(builder.add_blob(b"{}", kind))]}
     if not tagged:
         document["subject"] = bare(target)
-    descriptor = box.add_manifest(document)
+    descriptor = builder.add_manifest(document)
     if tagged:
-        box.tag(descriptor, f"sha256-{target.digest.encoded}.sig")
+        builder.tag(descriptor, f"sha256-{target.digest.encoded}.sig")
     else:
-        box.list(descriptor)
+        builder.list(descriptor)
 
 
-def _early(box: LayoutBuilder, target: Descriptor, end: str) -> None:
-    box.add_referrer(target, b"{}", artifact_type=f"application/vnd.cncf.notary.v2{end}")
+def _early(builder: LayoutBuilder, target: Descriptor, end: str) -> None:
+    builder.add_referrer(target, b"{}", artifact_type=f"application/vnd.cncf.notary.v2{end}")
 
 
-def _retired(box: LayoutBuilder, target: Descriptor, end: str, *, listed: bool) -> None:
+def _retired(builder: LayoutBuilder, target: Descriptor, end: str, *, listed: bool) -> None:
     document = {
         "mediaType": ORAS_ARTIFACT_MANIFEST,
         "artifactType": f"application/vnd.cncf.notary{end}",
-        "blobs": [bare(box.add_blob(b"{}", "application/jose+json"))],
+        "blobs": [bare(builder.add_blob(b"{}", "application/jose+json"))],
         "subject": bare(target),
     }
-    descriptor = box.add_manifest(document, ORAS_ARTIFACT_MANIFEST)
+    descriptor = builder.add_manifest(document, ORAS_ARTIFACT_MANIFEST)
     if listed:
-        box.list(descriptor)
+        builder.list(descriptor)
     else:
-        box.tag_fallback(target, descriptor)
+        builder.tag_referrers(target, descriptor)
 
 
 @pytest.mark.parametrize(
     ("attach", "words"),
     [
         (_cosign, "cosign signature (tag sha256-"),
-        (lambda box, target: _cosign(box, target, tagged=False), "cosign signature"),
-        (lambda box, target: _cosign(box, target, tagged=False, bundle=True), "sigstore bundle"),
-        (lambda box, target: _early(box, target, ".signature"), "a notation before 1.0"),
-        (lambda box, target: _early(box, target, ""), "a notation before 1.0"),
-        (lambda box, target: _retired(box, target, ".v2.signature", listed=True), "a retired ORAS artifact manifest"),
-        (lambda box, target: _retired(box, target, ".signature", listed=True), "a retired ORAS artifact manifest"),
-        (lambda box, target: _retired(box, target, ".signature", listed=False), "a retired ORAS artifact manifest"),
+        (lambda builder, target: _cosign(builder, target, tagged=False), "cosign signature"),
+        (lambda builder, target: _cosign(builder, target, tagged=False, bundle=True), "sigstore bundle"),
+        (lambda builder, target: _early(builder, target, ".signature"), "a notation before 1.0"),
+        (lambda builder, target: _early(builder, target, ""), "a notation before 1.0"),
         (
-            lambda box, target: box.add_referrer(target, b"", artifact_type=PGP, layer_type="text/plain"),
+            lambda builder, target: _retired(builder, target, ".v2.signature", listed=True),
+            "a retired ORAS artifact manifest",
+        ),
+        (
+            lambda builder, target: _retired(builder, target, ".signature", listed=True),
+            "a retired ORAS artifact manifest",
+        ),
+        (
+            lambda builder, target: _retired(builder, target, ".signature", listed=False),
+            "a retired ORAS artifact manifest",
+        ),
+        (
+            lambda builder, target: builder.add_referrer(target, b"", artifact_type=PGP, layer_type="text/plain"),
             "PGP signature",
         ),
-        (lambda box, target: box.add_referrer(target, b"", artifact_type="a/b", layer_type=PGP), "PGP signature"),
+        (
+            lambda builder, target: builder.add_referrer(target, b"", artifact_type="a/b", layer_type=PGP),
+            "PGP signature",
+        ),
     ],
     ids=["tag", "referrer", "bundle", "alpha", "older", "oras alpha", "oras", "oras tag", "pgp", "pgp layer"],
 )
@@ -235,9 +247,9 @@ def test_names_a_signature_of_another_kind(
 def test_names_the_provenance_file_of_a_chart(tmp_path: Path) -> None:
     scene = Scene()
     scene.signatures.clear()
-    scene.target = scene.box.add_image(
-        scene.box.add_blob(b"chart", "application/vnd.cncf.helm.chart.content.v1.tar+gzip"),
-        scene.box.add_blob(b"-----BEGIN PGP", "application/vnd.cncf.helm.chart.provenance.v1.prov"),
+    scene.target = scene.builder.add_image(
+        scene.builder.add_blob(b"chart", "application/vnd.cncf.helm.chart.content.v1.tar+gzip"),
+        scene.builder.add_blob(b"-----BEGIN PGP", "application/vnd.cncf.helm.chart.provenance.v1.prov"),
     )
     (artifact,) = verified(scene, tmp_path).document["artifacts"]
     assert artifact["exit_codes"] == [10]
@@ -249,9 +261,9 @@ def test_reports_signed_images_below_an_unsigned_index(tmp_path: Path) -> None:
     scene = Scene(index=True)
     signature = scene.signatures.pop()
 
-    def sign_children(box: LayoutBuilder, target: Descriptor) -> None:
-        for child in _entries(box, target):
-            signature.attach(box, Descriptor.from_json(child))
+    def sign_children(builder: LayoutBuilder, target: Descriptor) -> None:
+        for child in _entries(builder, target):
+            signature.attach(builder, Descriptor.from_json(child))
 
     scene.packing.append(sign_children)
     (artifact,) = verified(scene, tmp_path).document["artifacts"]
@@ -265,17 +277,17 @@ def test_does_not_count_attestations_of_buildkit_as_images(tmp_path: Path) -> No
     scene = Scene(index=True)
     signature, children = (
         scene.signatures.pop(),
-        [Descriptor.from_json(item) for item in _entries(scene.box, scene.target)],
+        [Descriptor.from_json(item) for item in _entries(scene.builder, scene.target)],
     )
     attestation = replace(
-        scene.box.add_image(b"{}"),
+        scene.builder.add_image(b"{}"),
         platform=Platform(architecture="unknown", os="unknown"),
         annotations={"vnd.docker.reference.type": "attestation-manifest"},
     )
-    scene.target = scene.box.add_index(*children, attestation)
+    scene.target = scene.builder.add_index(*children, attestation)
 
-    def sign_the_first(box: LayoutBuilder, _: Descriptor) -> None:
-        signature.attach(box, children[0])
+    def sign_the_first(builder: LayoutBuilder, _: Descriptor) -> None:
+        signature.attach(builder, children[0])
 
     scene.packing.append(sign_the_first)
     (artifact,) = verified(scene, tmp_path).document["artifacts"]
@@ -291,11 +303,11 @@ def test_reports_a_signed_index_above_an_unsigned_image(tmp_path: Path) -> None:
 
 
 def _first_child(scene: Scene) -> str:
-    return str(_entries(scene.box, scene.target)[0]["digest"])
+    return str(_entries(scene.builder, scene.target)[0]["digest"])
 
 
-def _entries(box: LayoutBuilder, index: Descriptor) -> list[dict[str, Any]]:
-    return list(json.loads(box.blobs[index.digest])["manifests"])
+def _entries(builder: LayoutBuilder, index: Descriptor) -> list[dict[str, Any]]:
+    return list(json.loads(builder.blobs[index.digest])["manifests"])
 
 
 def test_an_attribute_without_a_value_is_not_called_misspelt(tmp_path: Path) -> None:

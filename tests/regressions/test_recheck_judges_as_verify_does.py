@@ -131,7 +131,7 @@ class TestNames:
         shutil.rmtree(kept.written.layout)
         now = LayoutBuilder()
         if stays:
-            same = Scene(box=now, signatures=scene.signatures)
+            same = Scene(builder=now, signatures=scene.signatures)
             same.signature.attach(now, same.target)
             now.tag(same.target, "old")
         now.tag(add_image(now, "arm64"), "v1")
@@ -148,8 +148,8 @@ class TestNames:
         name = "registry.example/net-monitor:v1"
         scene = Scene(refer=lambda written: f"oci:{written.layout}:{name}", scope=None)
 
-        def rename(box: LayoutBuilder, _: Descriptor) -> None:
-            box.entries[0]["annotations"] = {REF_NAME: "v1", CONTAINERD_NAME: name}
+        def rename(builder: LayoutBuilder, _: Descriptor) -> None:
+            builder.entries[0]["annotations"] = {REF_NAME: "v1", CONTAINERD_NAME: name}
 
         scene.packing.append(rename)
         kept = Kept(tmp_path, scene)
@@ -165,8 +165,8 @@ class TestNames:
         """It was looked for as the report shows it, and found to lead to nothing."""
         scene = Scene(refer=lambda written: f"oci:{written.layout}")
 
-        def rename(box: LayoutBuilder, _: Descriptor) -> None:
-            box.entries[0]["annotations"] = {REF_NAME: tag}
+        def rename(builder: LayoutBuilder, _: Descriptor) -> None:
+            builder.entries[0]["annotations"] = {REF_NAME: tag}
 
         scene.packing.append(rename)
         kept = Kept(tmp_path, scene)
@@ -257,7 +257,7 @@ class TestDemands:
     def test_a_record_does_not_select_a_weaker_statement(self, tmp_path: Path, *, gone: bool) -> None:
         """A statement of level skip that the layout's record selects, since the policy has one."""
         scene = Scene(scope=None, policy=oci_policy(statement()))
-        scene.packing.append(lambda box, target: declare(box, target, [], name="registry.example/lab"))
+        scene.packing.append(lambda builder, target: declare(builder, target, [], name="registry.example/lab"))
         kept = Kept(tmp_path, scene)
         skipping = statement(
             name="lab", registryScopes=["registry.example/lab"], signatureVerification={"level": "skip"},
@@ -272,9 +272,9 @@ class TestDemands:
     def test_conflicting_names_fail_again(self, tmp_path: Path, *, gone: bool) -> None:
         scene = Scene(scope=None)
 
-        def pack(box: LayoutBuilder, target: Descriptor) -> None:
-            box.tag(target, "registry.example/other:v1")
-            declare(box, target, [], name="registry.example/lab")
+        def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+            builder.tag(target, "registry.example/other:v1")
+            declare(builder, target, [], name="registry.example/lab")
 
         scene.packing.append(pack)
         scene.refer = lambda written: f"oci:{written.layout}:registry.example/other:v1"
@@ -436,7 +436,9 @@ class TestPlugins:
         if offers:
             leaf = scene.signature.leaf
             listed = crl(leaf.chain[1], revoked=[entry(leaf.serial, reason=offers)])
-            scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, listed)))]
+            scene.packing = [
+                lambda builder, target: builder.list(builder.add_manifest(evidence_artifact(builder, target, listed)))
+            ]
         crit = [envelopes.SCHEME, envelopes.PLUGIN, "com.example.job"]
         scene.signature.options["protected"] = {"crit": crit, envelopes.PLUGIN: "good", "com.example.job": "7"}
         return Kept(folder, scene, "--allow-plugin", "good", code=code)
@@ -629,9 +631,9 @@ def test_reads_the_layout_once_for_all_artifacts_of_a_report(tmp_path: Path, mon
         scans.append(store)
         return scan(store, *given)
 
-    def pack(box: LayoutBuilder, _: Descriptor) -> None:
+    def pack(builder: LayoutBuilder, _: Descriptor) -> None:
         for number in range(5):
-            scene.signature.attach(box, box.tag(add_image(box, f"a{number}"), f"w{number}"))
+            scene.signature.attach(builder, builder.tag(add_image(builder, f"a{number}"), f"w{number}"))
 
     scene = Scene(refer=lambda written: f"oci:{written.layout}")
     scene.packing.append(pack)

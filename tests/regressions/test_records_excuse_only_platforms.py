@@ -21,8 +21,8 @@ Missing = Callable[[LayoutBuilder, Descriptor], list[str]]
 
 
 def _below(member: str) -> Missing:
-    def missing(box: LayoutBuilder, target: Descriptor) -> list[str]:
-        listed = json.loads(box.blobs[target.digest])[member]
+    def missing(builder: LayoutBuilder, target: Descriptor) -> list[str]:
+        listed = json.loads(builder.blobs[target.digest])[member]
         return [item["digest"] for item in (listed if isinstance(listed, list) else [listed])]
 
     return missing
@@ -43,11 +43,11 @@ def test_a_record_does_not_excuse_content_that_is_not_a_platform(
 ) -> None:
     scene = Scene(index=index)
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        digests = [Digest.parse(digest) for digest in missing(box, target)]
-        declare(box, target, digests)
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        digests = [Digest.parse(digest) for digest in missing(builder, target)]
+        declare(builder, target, digests)
         for digest in digests:
-            del box.blobs[digest]
+            del builder.blobs[digest]
 
     scene.packing.append(pack)
     ran = run_here(scene.write(tmp_path).arguments())
@@ -58,9 +58,9 @@ NOWHERE = Platform(architecture="unknown", os="unknown")
 ABOUT = {"vnd.docker.reference.type": "attestation-manifest"}
 
 
-def _attestation(box: LayoutBuilder, form: str) -> Descriptor:
-    layer = box.add_blob(b'{"_type":"https://in-toto.io/Statement/v1"}', "application/vnd.in-toto+json")
-    made = box.add_image(layer, platform=NOWHERE if form == "platform" else None)
+def _attestation(builder: LayoutBuilder, form: str) -> Descriptor:
+    layer = builder.add_blob(b'{"_type":"https://in-toto.io/Statement/v1"}', "application/vnd.in-toto+json")
+    made = builder.add_image(layer, platform=NOWHERE if form == "platform" else None)
     return replace(made, annotations=ABOUT) if form == "annotation" else made
 
 
@@ -72,18 +72,18 @@ def test_a_record_does_not_excuse_all_images_beside_an_attestation(
 ) -> None:
     """BuildKit lists attestations as children: one that is here is no image."""
     scene = Scene()
-    images = [add_image(scene.box, name) for name in ("amd64", "arm64")]
-    target = scene.box.add_index(*images, _attestation(scene.box, form))
+    images = [add_image(scene.builder, name) for name in ("amd64", "arm64")]
+    target = scene.builder.add_index(*images, _attestation(scene.builder, form))
     for _ in range(depth):
-        target = scene.box.add_index(target)
+        target = scene.builder.add_index(target)
     if beside and depth:
-        target = scene.box.add_index(target, add_image(scene.box, "riscv64"))
+        target = scene.builder.add_index(target, add_image(scene.builder, "riscv64"))
     scene.target = target
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        declare(box, target, [image.digest for image in images])
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        declare(builder, target, [image.digest for image in images])
         for image in images:
-            del box.blobs[image.digest]
+            del builder.blobs[image.digest]
 
     scene.packing.append(pack)
     written = scene.write(tmp_path)
@@ -93,15 +93,15 @@ def test_a_record_does_not_excuse_all_images_beside_an_attestation(
     assert (copied.code, "is not in" in copied.err) == (16, True), copied
 
 
-def _sbom(box: LayoutBuilder, image: Descriptor) -> Descriptor:
-    return box.add_referrer(image, b"{}", artifact_type="application/spdx+json", listed=False)
+def _sbom(builder: LayoutBuilder, image: Descriptor) -> Descriptor:
+    return builder.add_referrer(image, b"{}", artifact_type="application/spdx+json", listed=False)
 
 
 ABOUT_ONE: dict[str, Callable[[LayoutBuilder, Descriptor], Descriptor]] = {
     "sbom": _sbom,
-    "cosign signature": lambda box, _: box.add_cosign(),
-    "dsse envelope": lambda box, _: box.add_cosign(b"{}", "application/vnd.dsse.envelope.v1+json"),
-    "in-toto bundle": lambda box, _: box.add_image(box.add_blob(b"{}", "application/vnd.in-toto+dsse")),
+    "cosign signature": lambda builder, _: builder.add_cosign(),
+    "dsse envelope": lambda builder, _: builder.add_cosign(b"{}", "application/vnd.dsse.envelope.v1+json"),
+    "in-toto bundle": lambda builder, _: builder.add_image(builder.add_blob(b"{}", "application/vnd.in-toto+dsse")),
 }
 
 
@@ -109,12 +109,12 @@ ABOUT_ONE: dict[str, Callable[[LayoutBuilder, Descriptor], Descriptor]] = {
 def test_a_record_does_not_excuse_all_images_beside_another_attachment(tmp_path: Path, form: str) -> None:
     """Only attestations of one form were told from images."""
     scene = Scene()
-    image = add_image(scene.box)
-    scene.target = scene.box.add_index(image, ABOUT_ONE[form](scene.box, image))
+    image = add_image(scene.builder)
+    scene.target = scene.builder.add_index(image, ABOUT_ONE[form](scene.builder, image))
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        declare(box, target, [image.digest])
-        del box.blobs[image.digest]
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        declare(builder, target, [image.digest])
+        del builder.blobs[image.digest]
 
     scene.packing.append(pack)
     ran = run_here(scene.write(tmp_path).arguments())
@@ -123,13 +123,13 @@ def test_a_record_does_not_excuse_all_images_beside_another_attachment(tmp_path:
 
 def test_a_record_excuses_platforms_beside_a_present_image(tmp_path: Path) -> None:
     scene = Scene()
-    here, gone = (add_image(scene.box, name) for name in ("amd64", "arm64"))
-    inner = scene.box.add_index(here, gone, _attestation(scene.box, "platform"))
-    scene.target = scene.box.add_index(inner)
+    here, gone = (add_image(scene.builder, name) for name in ("amd64", "arm64"))
+    inner = scene.builder.add_index(here, gone, _attestation(scene.builder, "platform"))
+    scene.target = scene.builder.add_index(inner)
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        declare(box, target, [gone.digest])
-        del box.blobs[gone.digest]
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        declare(builder, target, [gone.digest])
+        del builder.blobs[gone.digest]
 
     scene.packing.append(pack)
     written = scene.write(tmp_path)
@@ -147,7 +147,7 @@ def test_a_record_does_not_select_a_statement_that_skips(tmp_path: Path) -> None
         trustedIdentities=None,
     )
     scene = Scene(scope=None, policy=oci_policy(statement(), lenient))
-    scene.packing.append(lambda box, target: declare(box, target, [], name="registry.example/lab"))
+    scene.packing.append(lambda builder, target: declare(builder, target, [], name="registry.example/lab"))
     written = scene.write(tmp_path)
     ran = run_here(written.arguments())
     assert (ran.code, set(ran.reasons)) == (13, {"policy.scope_needed"}), ran
@@ -159,10 +159,10 @@ def test_a_record_of_another_repository_does_not_decide(tmp_path: Path) -> None:
     own, other = "registry.example/net-monitor", "registry.example/other"
     scene = Scene(scope=None, policy=oci_policy(statement(registryScopes=[own])))
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.tag(target, f"{own}:v1", f"{other}:v1")
-        declare(box, target, [], name=own)
-        declare(box, target, [], name=other)
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.tag(target, f"{own}:v1", f"{other}:v1")
+        declare(builder, target, [], name=own)
+        declare(builder, target, [], name=other)
 
     scene.packing.append(pack)
     scene.refer = lambda written: f"oci:{written.layout}:{own}:v1"

@@ -52,7 +52,9 @@ class Kept:
         if skip:
             level = {"level": "strict", "override": {"revocation": "skip"}}
             scene.policy = oci_policy(statement(signatureVerification=level))
-        scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, *data)))]
+        scene.packing = [
+            lambda builder, target: builder.list(builder.add_manifest(evidence_artifact(builder, target, *data)))
+        ]
         self.written: Written = scene.write(folder)
         self.report = folder / "report.json"
         self.then = run_here(self.written.arguments("--report", str(self.report))).code
@@ -123,7 +125,9 @@ def test_evidence_against_each_of_two_signers_counts(tmp_path: Path, gone: str) 
     )
     scene = Scene(signatures=[Signature("jws", LEAF), Signature("cose", other)])
     scene.crls = {"good.crl": GOOD}
-    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, holds)))]
+    scene.packing = [
+        lambda builder, target: builder.list(builder.add_manifest(evidence_artifact(builder, target, holds)))
+    ]
     written, report = scene.write(tmp_path), tmp_path / "report.json"
     assert run_here(written.arguments("--report", str(report))).code == 14
     lose(written.layout, gone)
@@ -138,7 +142,9 @@ def test_compares_shared_evidence_in_linear_time(tmp_path: Path) -> None:
     scene.sign_with(LEAF)
     scene.signatures = [Signature("jws", LEAF, target={"annotations": {"n": str(number)}}) for number in range(7)]
     scene.crls = {"good.crl": GOOD}
-    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, OLD_HOLD)))]
+    scene.packing = [
+        lambda builder, target: builder.list(builder.add_manifest(evidence_artifact(builder, target, OLD_HOLD)))
+    ]
     written = scene.write(tmp_path)
     report = tmp_path / "report.json"
     assert run_here(written.arguments("--report", str(report))).code == 0
@@ -192,7 +198,9 @@ def test_newer_evidence_lifts_a_hold_for_the_proven_time(tmp_path: Path) -> None
 
 def recheck_without(folder: Path, scene: Scene, piece: bytes) -> int:
     """Verifies with a piece in the layout, which passes, and rechecks the report without the layout."""
-    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, piece)))]
+    scene.packing = [
+        lambda builder, target: builder.list(builder.add_manifest(evidence_artifact(builder, target, piece)))
+    ]
     written = scene.write(folder)
     report = folder / "report.json"
     assert run_here(written.arguments("--report", str(report))).code == 0
@@ -211,7 +219,9 @@ def test_evidence_that_proves_a_wrong_clock_stays(tmp_path: Path, kind: str, mon
     scene.crls = {"good.crl": crl(leaf.root)}
     scene.ocsp = {"good.ors": ocsp_response(leaf)}
     data = ocsp_response(leaf, this_update=later) if kind == "ocsp" else crl(leaf.root, number=9, this_update=later)
-    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, data)))]
+    scene.packing = [
+        lambda builder, target: builder.list(builder.add_manifest(evidence_artifact(builder, target, data)))
+    ]
     written = scene.write(tmp_path)
     set_clock(monkeypatch, AT)
     report = tmp_path / "report.json"
@@ -228,7 +238,7 @@ def test_evidence_that_proves_a_wrong_clock_stays(tmp_path: Path, kind: str, mon
 
 def test_more_evidence_than_the_bound_stays_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rest of it was not known, and when the layout was gone the report alone was good."""
-    monkeypatch.setattr(limits, "BOX_EVIDENCE_FILES", 1)
+    monkeypatch.setattr(limits, "TARGET_EVIDENCE_FILES", 1)
     kept = Kept(tmp_path, GOOD, crl(LEAF.root, number=3))
     assert kept.then == 15
     ran = kept.again()
@@ -318,7 +328,9 @@ def test_a_revocation_of_the_timestamping_certificate_stays(
     scene.timestamp(tsa, verify=verify)
     scene.crls = {"tsa.crl": crl(issuer, number=1)}
     against = crl(issuer, number=2, this_update=AT, revoked=[entry(tsa.serial, reason=reason)])
-    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, against)))]
+    scene.packing = [
+        lambda builder, target: builder.list(builder.add_manifest(evidence_artifact(builder, target, against)))
+    ]
     written = scene.write(tmp_path)
     report = tmp_path / "report.json"
     assert run_here(written.arguments("--report", str(report))).code == then
@@ -340,7 +352,9 @@ def test_keeps_evidence_about_a_timestamping_authority_trusted_later(tmp_path: P
     scene.crls = {"tsa.crl": crl(tsa.chain[1], number=1)}
     listing = crl(tsa.chain[1], number=2, this_update=AT, revoked=[entry(tsa.serial, reason="keyCompromise")])
     against = listing if kind == "crl" else ocsp_response(tsa, status="revoked")
-    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, against)))]
+    scene.packing = [
+        lambda builder, target: builder.list(builder.add_manifest(evidence_artifact(builder, target, against)))
+    ]
     written = scene.write(tmp_path)
     (policy,) = written.trust.glob("trustpolicy*.json")
     later, store = policy.read_text(), written.trust / "truststore/x509/tsa"
@@ -376,7 +390,9 @@ def test_keeps_what_leaves_a_timestamping_authority_open_that_is_trusted_later(
     if kind == "large":
         data = crl(issuer, number=2, this_update=AT, entries=many(99))
         monkeypatch.setattr(limits, "CRL_BYTES", len(data) - 1)
-    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, data)))]
+    scene.packing = [
+        lambda builder, target: builder.list(builder.add_manifest(evidence_artifact(builder, target, data)))
+    ]
     written = scene.write(tmp_path)
     trust = ["--trust", str(written.trust)]
     (policy,) = written.trust.glob("trustpolicy*.json")
@@ -409,7 +425,9 @@ def test_keeps_evidence_about_a_timestamp_refused_for_another_reason(tmp_path: P
     scene.stores = {**scene.stores, "tsa:harbour": other}
     scene.crls = {"tsa.crl": crl(tsa.chain[1], number=1)}
     against = crl(tsa.chain[1], number=2, this_update=AT, revoked=[entry(tsa.serial, reason="certificateHold")])
-    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, against)))]
+    scene.packing = [
+        lambda builder, target: builder.list(builder.add_manifest(evidence_artifact(builder, target, against)))
+    ]
     written = scene.write(tmp_path)
     report = tmp_path / "report.json"
     assert run_here(written.arguments("--report", str(report))).code == 13
@@ -431,7 +449,9 @@ def test_keeps_evidence_about_certificates_of_a_token_outside_of_its_chain(tmp_p
     right = scene.stores["tsa:harbour"]
     scene.stores = {**scene.stores, "tsa:harbour": [issue("root", slot=3, subject="C=US,ST=WA,O=Elsewhere,CN=root")]}
     against = crl(other.chain[1], revoked=[entry(other.serial, reason="certificateHold")])
-    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, against)))]
+    scene.packing = [
+        lambda builder, target: builder.list(builder.add_manifest(evidence_artifact(builder, target, against)))
+    ]
     written = scene.write(tmp_path)
     report = tmp_path / "report.json"
     assert run_here(written.arguments("--report", str(report))).code == 13
@@ -568,7 +588,9 @@ def test_an_open_answer_stays_open(tmp_path: Path, pile: Pile) -> None:
     scene.crls = {name: data for name, data in pieces.items() if name.endswith("crl")}
     scene.ocsp = {name: data for name, data in pieces.items() if name.endswith("ors")}
     carried = [data(leaf) for data in pile.carried]
-    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, *carried)))]
+    scene.packing = [
+        lambda builder, target: builder.list(builder.add_manifest(evidence_artifact(builder, target, *carried)))
+    ]
     written = scene.write(tmp_path)
     report = tmp_path / "report.json"
     assert run_here(written.arguments("--report", str(report))).code == pile.then
@@ -592,7 +614,9 @@ def test_an_open_answer_of_older_evidence_stays_open(tmp_path: Path) -> None:
     scene.sign_with(leaf)
     scene.ocsp = {"good.ors": ocsp(20 * DAY)(leaf)}
     carried = [ocsp((10 - n) * DAY, status="unknown" if n < 2 else "good")(leaf) for n in range(9)]
-    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, *carried)))]
+    scene.packing = [
+        lambda builder, target: builder.list(builder.add_manifest(evidence_artifact(builder, target, *carried)))
+    ]
     written = scene.write(tmp_path)
     report = tmp_path / "report.json"
     assert run_here(written.arguments("--report", str(report))).code == 0
@@ -619,7 +643,9 @@ def test_an_open_answer_about_a_later_trusted_authority_stays_open(tmp_path: Pat
     else:
         scene.ocsp = {"tsa.ors": ocsp_response(tsa, this_update=AT - 2 * DAY, next_update=AT + 30 * DAY)}
         newer = ocsp_response(tsa, status="unknown", this_update=AT - DAY)
-    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, newer)))]
+    scene.packing = [
+        lambda builder, target: builder.list(builder.add_manifest(evidence_artifact(builder, target, newer)))
+    ]
     written = scene.write(tmp_path)
     report = tmp_path / "report.json"
     assert run_here(written.arguments("--report", str(report))).code == 0
@@ -639,7 +665,9 @@ def test_a_revocation_of_a_responder_stays(tmp_path: Path) -> None:
     scene.sign_with(leaf)
     scene.ocsp = {"a.ors": ocsp_response(leaf, responder=delegate)}
     against = crl(leaf.root, revoked=[delegate])
-    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, against)))]
+    scene.packing = [
+        lambda builder, target: builder.list(builder.add_manifest(evidence_artifact(builder, target, against)))
+    ]
     written = scene.write(tmp_path)
     report = tmp_path / "report.json"
     assert run_here(written.arguments("--report", str(report))).code == 15

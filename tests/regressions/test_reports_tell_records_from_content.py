@@ -30,12 +30,12 @@ class Trip:
         ran = run_here(["copy", f"oci:{self.written.layout}:v2", str(folder / "stick")])
         assert ran.code == 0, ran
 
-    def _pack(self, box: LayoutBuilder, _: Descriptor) -> None:
-        self.image = box.tag(add_image(box, "riscv64"), "v2")
-        self.attached["sbom"] = box.add_referrer(self.image, b"{}", artifact_type=SBOM)
-        self.attached["cosign"] = box.tag(box.add_cosign(), f"sha256-{self.image.digest.encoded}.sig")
+    def _pack(self, builder: LayoutBuilder, _: Descriptor) -> None:
+        self.image = builder.tag(add_image(builder, "riscv64"), "v2")
+        self.attached["sbom"] = builder.add_referrer(self.image, b"{}", artifact_type=SBOM)
+        self.attached["cosign"] = builder.tag(builder.add_cosign(), f"sha256-{self.image.digest.encoded}.sig")
         if self.signed:
-            self.attached["signature"] = Signature("jws", self.scene.signature.leaf).attach(box, self.image)
+            self.attached["signature"] = Signature("jws", self.scene.signature.leaf).attach(builder, self.image)
 
     def record(self) -> None:
         """A copy of the whole trip that leaves a record of what came."""
@@ -112,14 +112,14 @@ def test_names_lost_content_of_a_platform_image(tmp_path: Path, lost: str) -> No
     scene = Scene(index=True)
     attached: dict[str, Descriptor] = {}
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        box.tag(target, "v1")
-        document = json.loads(box.blobs[target.digest])["manifests"][0]
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.tag(target, "v1")
+        document = json.loads(builder.blobs[target.digest])["manifests"][0]
         platform = Descriptor.from_json({name: document[name] for name in ("mediaType", "digest", "size")})
         signature = Signature("jws", scene.signature.leaf)
-        attached["sbom"] = box.add_referrer(platform, b"{}", artifact_type=SBOM)
-        attached["signature"] = signature.attach(box, platform)
-        attached["signature of the sbom"] = signature.attach(box, attached["sbom"])
+        attached["sbom"] = builder.add_referrer(platform, b"{}", artifact_type=SBOM)
+        attached["signature"] = signature.attach(builder, platform)
+        attached["signature of the sbom"] = signature.attach(builder, attached["sbom"])
 
     scene.packing.append(pack)
     written = scene.write(tmp_path / "first")

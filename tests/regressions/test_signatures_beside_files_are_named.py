@@ -111,11 +111,11 @@ def test_explains_a_signature_or_layout_given_as_file(tmp_path: Path) -> None:
     assert "Name the file that it is about, not the signature" in ran.out
     ran = run_here(["blob", "verify", str(scene.trust / "truststore"), "--trust", str(tmp_path / "trust")])
     assert ran.code != 0
-    (tmp_path / "box").mkdir()
-    ran = run_here(["blob", "verify", str(tmp_path / "box"), *trust])
+    (tmp_path / "stick").mkdir()
+    ran = run_here(["blob", "verify", str(tmp_path / "stick"), *trust])
     assert ran.code == 10
     assert "A layout is judged by airgap verify" in ran.out
-    ran = run_here(["blob", "verify", "oci:box:v1", *trust])
+    ran = run_here(["blob", "verify", "oci:stick:v1", *trust])
     assert ran.code == 11
     assert "judged by airgap verify" in ran.out
     ran = run_here(["blob", "inspect", str(scene.path)])

@@ -100,8 +100,8 @@ def test_names_the_artifact_that_a_named_signature_signs(tmp_path: Path) -> None
     found: list[Descriptor] = []
     signature = scene.signatures.pop()
 
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        found.append(signature.attach(box, target))
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        found.append(signature.attach(builder, target))
 
     scene.packing.append(pack)
     written = scene.write(tmp_path)

@@ -103,22 +103,22 @@ class Stick:
         self.written = self.scene.write(folder)
         self.layout = self.written.layout
 
-    def _pack(self, box: LayoutBuilder, _: Descriptor) -> None:
-        self.image = box.tag(add_image(box, "riscv64"), "v2")
+    def _pack(self, builder: LayoutBuilder, _: Descriptor) -> None:
+        self.image = builder.tag(add_image(builder, "riscv64"), "v2")
         signature = Signature("jws", self.scene.signature.leaf)
-        sealed = signature.attach(box, self.image, listed=self._form == "entry")
+        sealed = signature.attach(builder, self.image, listed=self._form == "entry")
         self.lost = sealed
-        if self._form == "fallback-entry":
-            box.tag_fallback(self.image, sealed)
-        elif self._form == "fallback-index":
-            self.lost = box.tag_fallback(self.image, sealed)
+        if self._form == "tag-entry":
+            builder.tag_referrers(self.image, sealed)
+        elif self._form == "tag-index":
+            self.lost = builder.tag_referrers(self.image, sealed)
         elif self._form == "nested":
-            box.list(box.add_index(sealed))
+            builder.list(builder.add_index(sealed))
         elif self._form == "nested-index":
-            self.lost = box.add_index(sealed)
-            box.list(box.add_index(self.lost))
+            self.lost = builder.add_index(sealed)
+            builder.list(builder.add_index(self.lost))
         elif self._form == "cosign":
-            self.lost = box.tag(box.add_cosign(b"simple signing"), f"sha256-{self.image.digest.encoded}.sig")
+            self.lost = builder.tag(builder.add_cosign(b"simple signing"), f"sha256-{self.image.digest.encoded}.sig")
 
     def run(self, command: str, *arguments: object) -> Ran:
         ran = run_here([command, *map(str, arguments)])
@@ -130,7 +130,7 @@ class Stick:
         return self.run(first, target, *options, *more)
 
 
-FORMS = ["entry", "fallback-entry", "fallback-index", "nested", "nested-index", "cosign"]
+FORMS = ["entry", "tag-entry", "tag-index", "nested", "nested-index", "cosign"]
 
 
 @pytest.mark.parametrize(
@@ -200,21 +200,21 @@ def test_judges_readable_images_beside_an_unreadable_one(tmp_path: Path, monkeyp
 
 def test_an_unreadable_entry_under_the_name_of_an_image_may_be_its_signature(tmp_path: Path) -> None:
     """One name for two entries: the one that cannot be read may be what is attached to the other."""
-    box = LayoutBuilder()
-    image = box.tag(add_image(box), "reg.example/app:v1")
-    lost = box.tag(box.add_image(b"attached", platform=None), "reg.example/app:v1")
-    box.drop(lost)
-    layout = box.write_directory(tmp_path / "layout")
+    builder = LayoutBuilder()
+    image = builder.tag(add_image(builder), "reg.example/app:v1")
+    lost = builder.tag(builder.add_image(b"attached", platform=None), "reg.example/app:v1")
+    builder.drop(lost)
+    layout = builder.write_directory(tmp_path / "layout")
     ran = run_here(["inspect", f"oci:{layout}@{image.digest}"])
     assert (ran.code, str(lost.digest) in ran.out) == (16, True), ran
 
 
 def test_counts_many_unreadable_entries(tmp_path: Path) -> None:
-    box = LayoutBuilder()
-    image = box.tag(add_image(box), "v1")
+    builder = LayoutBuilder()
+    image = builder.tag(add_image(builder), "v1")
     for number in range(200):
-        box.drop(box.add_referrer(image, b"%d" % number))
-    layout = box.write_directory(tmp_path / "layout")
+        builder.drop(builder.add_referrer(image, b"%d" % number))
+    layout = builder.write_directory(tmp_path / "layout")
     ran = run_here(["inspect", f"oci:{layout}:v1"])
     assert ran.code == 16
     assert ran.out.count("NOT READ") == 51
@@ -242,7 +242,7 @@ def test_reports_a_blobs_folder_without_rights(tmp_path: Path, monkeypatch: pyte
 def test_fetch_is_incomplete_without_the_manifest_of_the_image(tmp_path: Path, lost: bytes | None) -> None:
     """Its entry states a platform, and was taken for a platform of an index that was left out."""
     scene = Scene()
-    scene.packing.append(lambda box, target: box.drop(target) if lost is None else box.damage(target, lost))
+    scene.packing.append(lambda builder, target: builder.drop(target) if lost is None else builder.damage(target, lost))
     written = scene.write(tmp_path)
     ran = run_here(["trust", "fetch", f"oci:{written.layout}:v1", "--trust", str(written.trust)])
     assert (ran.code, ran.out.partition(":")[0]) == (16, "INCOMPLETE"), ran
@@ -283,7 +283,7 @@ def test_reports_the_place_of_a_malformed_entry_once(tmp_path: Path, entry: obje
 def test_an_unreadable_index_may_list_the_named_artifact(tmp_path: Path) -> None:
     scene = Scene(index=True)
     written = scene.write(tmp_path)
-    child = json.loads(scene.box.blobs[scene.target.digest])["manifests"][0]["digest"]
+    child = json.loads(scene.builder.blobs[scene.target.digest])["manifests"][0]["digest"]
     target = f"oci:{written.layout}@{child}"
     assert run_here(["discover", target]).code == 0
     _blob(written.layout, scene.target.digest).write_bytes(b"{")
@@ -302,7 +302,7 @@ def test_reports_an_unreadable_entry_for_the_whole_layout(
     lost = {"mediaType": kind, "digest": f"sha256:{'a' * 64}", "size": 7, **members}
     if "annotations" in members:
         lost["annotations"] = {REF_NAME: f"sha256-{'b' * 64}"}
-    scene.box.entries.append(lost)
+    scene.builder.entries.append(lost)
     written = scene.write(tmp_path)
     _check_all(f"oci:{written.layout}:v1", written, 0)
     _check_all(f"oci:{written.layout}", written, 16)

@@ -237,7 +237,9 @@ def test_uses_a_store_that_is_removed_after_opening(tmp_path: Path) -> None:
     scene = Scene(stores={"ca:harbour": [leaf.root], "ca:renewed": [renewed]})
     scene.signature.leaf = leaf
     revoking = crl(renewed, revoked=[leaf])
-    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, revoking)))]
+    scene.packing = [
+        lambda builder, target: builder.list(builder.add_manifest(evidence_artifact(builder, target, revoking)))
+    ]
     written = scene.write(tmp_path)
     directory = TrustDirectory.open(written.trust)
     shutil.rmtree(written.trust / "truststore/x509/ca/renewed")

@@ -26,7 +26,7 @@ SBOM = "application/spdx+json"
 class Family:
     """An index of two platforms with everything that can hang on it."""
 
-    box: LayoutBuilder
+    builder: LayoutBuilder
     index: Descriptor
     children: tuple[Descriptor, Descriptor]
     signature: Descriptor
@@ -41,39 +41,39 @@ class Family:
 
 def family(seed: int = 0, *, layer_bytes: int = 2000, layers: int = 2, tag: str = "v1") -> Family:
     """Signed index, signed child, signed SBOM; content from `seed`."""
-    box = LayoutBuilder()
+    builder = LayoutBuilder()
     content = random.Random(seed)  # noqa: S311 - content, not secrets
     children = tuple(
-        box.add_image(
+        builder.add_image(
             *(content.randbytes(layer_bytes) for _ in range(layers)),
             config=json.dumps({"architecture": architecture, "os": "linux", "seed": seed}).encode(),
             platform=Platform(architecture=architecture, os="linux"),
         )
         for architecture in ("amd64", "arm64")
     )
-    index = box.tag(box.add_index(*children), tag)
-    signature = box.add_referrer(index, f"signature {seed}".encode())
-    sbom = box.add_referrer(index, f"sbom {seed}".encode(), artifact_type=SBOM, layer_type=SBOM)
+    index = builder.tag(builder.add_index(*children), tag)
+    signature = builder.add_referrer(index, f"signature {seed}".encode())
+    sbom = builder.add_referrer(index, f"sbom {seed}".encode(), artifact_type=SBOM, layer_type=SBOM)
     return Family(
-        box=box,
+        builder=builder,
         index=index,
         children=(children[0], children[1]),
         signature=signature,
         sbom=sbom,
-        sbom_signature=box.add_referrer(sbom, f"signature of sbom {seed}".encode()),
-        child_signature=box.add_referrer(children[0], f"signature of child {seed}".encode()),
+        sbom_signature=builder.add_referrer(sbom, f"signature of sbom {seed}".encode()),
+        child_signature=builder.add_referrer(children[0], f"signature of child {seed}".encode()),
     )
 
 
 def write(folder: Path, made: Family) -> Path:
-    return made.box.write_directory(folder)
+    return made.builder.write_directory(folder)
 
 
 def load(registry: LoopbackRegistry, repository: str, made: Family, *, tag: str | None = "v1") -> None:
     """The family in a registry, with the referrers where the registry keeps them."""
     target = registry.repositories[repository]
     manifests = {item.digest for item in made.all}
-    for digest, data in made.box.blobs.items():
+    for digest, data in made.builder.blobs.items():
         if digest in manifests:
             registry.put_manifest(repository, data)
         else:
@@ -83,7 +83,7 @@ def load(registry: LoopbackRegistry, repository: str, made: Family, *, tag: str 
     if not registry.referrers_api:
         by_subject: dict[str, list[str]] = {}
         for referrer in (made.signature, made.sbom, made.sbom_signature, made.child_signature):
-            subject = json.loads(made.box.blobs[referrer.digest])["subject"]["digest"]
+            subject = json.loads(made.builder.blobs[referrer.digest])["subject"]["digest"]
             by_subject.setdefault(subject, []).append(str(referrer.digest))
         for subject, referrers in by_subject.items():
             tag_name = subject.replace(":", "-")

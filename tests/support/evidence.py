@@ -38,14 +38,14 @@ class MemoryEvidence(EvidencePool):
         super().__init__(files, unread=())
 
 
-def evidence_artifact(box: LayoutBuilder, subject: Descriptor, *pieces: bytes) -> dict[str, Any]:
-    """The manifest of an evidence artifact about `subject`; its blobs are in the box."""
+def evidence_artifact(builder: LayoutBuilder, subject: Descriptor, *pieces: bytes) -> dict[str, Any]:
+    """The manifest of an evidence artifact about `subject`; its blobs are in the layout."""
     return {
         "schemaVersion": 2,
         "mediaType": IMAGE_MANIFEST,
         "artifactType": EVIDENCE_TYPE,
-        "config": bare(box.add_blob(b"{}", EMPTY)),
-        "layers": [bare(box.add_blob(data, CRL_MEDIA_TYPE)) for data in pieces],
+        "config": bare(builder.add_blob(b"{}", EMPTY)),
+        "layers": [bare(builder.add_blob(data, CRL_MEDIA_TYPE)) for data in pieces],
         "subject": bare(subject),
     }
 

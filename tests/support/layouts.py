@@ -154,7 +154,7 @@ class LayoutBuilder:
             self.entries.append(replace(descriptor, annotations={**descriptor.annotations, REF_NAME: name}).to_json())
         return descriptor
 
-    def tag_fallback(self, subject: Descriptor, *referrers: Descriptor) -> Descriptor:
+    def tag_referrers(self, subject: Descriptor, *referrers: Descriptor) -> Descriptor:
         """The referrers as a registry without the referrers API keeps them (DIST-8), as regctl writes."""
         name = f"{subject.digest.algorithm[:32]}-{subject.digest.encoded[:64]}"
         return self.tag(self.add_index(*referrers), name)

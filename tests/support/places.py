@@ -10,6 +10,6 @@ from airgap.transfer.attach import AttachableLayout, LayoutPlace
 
 
 @contextmanager
-def open_layout_place(reference: LayoutReference, *, fallback: bool = False) -> Iterator[LayoutPlace]:
-    with AttachableLayout(reference.path, fallback=fallback) as layout:
+def open_layout_place(reference: LayoutReference, *, by_tag: bool = False) -> Iterator[LayoutPlace]:
+    with AttachableLayout(reference.path, by_tag=by_tag) as layout:
         yield layout.place(reference)

@@ -12,8 +12,10 @@ from airgap.transfer.records import record_contents
 from tests.support.layouts import LayoutBuilder
 
 
-def declare(box: LayoutBuilder, target: Descriptor, absent: Iterable[Digest] = (), *, name: str | None = None) -> None:
-    """Put a record about `target` into the box; `absent` is what it says was left out."""
+def declare(
+    builder: LayoutBuilder, target: Descriptor, absent: Iterable[Digest] = (), *, name: str | None = None
+) -> None:
+    """Put a record about `target` into the layout; `absent` is what it says was left out."""
     record = Record(
         tool="1",
         time=datetime(2026, 5, 1, tzinfo=UTC),
@@ -25,5 +27,5 @@ def declare(box: LayoutBuilder, target: Descriptor, absent: Iterable[Digest] = (
         absent=tuple(LeftOut(digest=digest, platform="linux/arm64") for digest in absent),
     )
     descriptor, contents = record_contents(record)
-    box.blobs |= contents
-    box.list(descriptor)
+    builder.blobs |= contents
+    builder.list(descriptor)

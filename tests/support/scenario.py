@@ -102,22 +102,22 @@ class Signature:
         members = header if self.form == "jws" else unprotected
         options[name] = {**members, **options.get(name, {})}
 
-    def attach(self, box: LayoutBuilder, target: Descriptor, *, listed: bool = True) -> Descriptor:
-        """Put the envelope and its manifest into the box; the manifest's descriptor."""
-        envelope = box.add_blob(self.envelope(target), self.layer_type or MEDIA_TYPES[self.form])
+    def attach(self, builder: LayoutBuilder, target: Descriptor, *, listed: bool = True) -> Descriptor:
+        """Put the envelope and its manifest into the layout; the manifest's descriptor."""
+        envelope = builder.add_blob(self.envelope(target), self.layer_type or MEDIA_TYPES[self.form])
         thumbprints = json.dumps([item.fingerprint for item in self.chain or self.leaf.chain])
         document = {
             "schemaVersion": 2,
             "mediaType": IMAGE_MANIFEST,
             "artifactType": NOTARY,
-            "config": bare(box.add_blob(b"{}", EMPTY)),
+            "config": bare(builder.add_blob(b"{}", EMPTY)),
             "layers": [bare(envelope)],
             "subject": bare(target),
             "annotations": {THUMBPRINTS: thumbprints, CREATED: iso(envelopes.SIGNED_AT)},
         }
-        descriptor = box.add_manifest(envelopes.changed(document, self.manifest), artifact_type=NOTARY)
+        descriptor = builder.add_manifest(envelopes.changed(document, self.manifest), artifact_type=NOTARY)
         if listed:
-            box.list(descriptor)
+            builder.list(descriptor)
         return descriptor
 
 
@@ -172,15 +172,15 @@ class Scene:
     """Further options of the command."""
     refer: Callable[[Written], str] | None = None
     """Makes another reference than the image's digest."""
-    box: LayoutBuilder = field(default_factory=LayoutBuilder)
+    builder: LayoutBuilder = field(default_factory=LayoutBuilder)
     target: Descriptor = field(init=False)
     packing: list[Callable[[LayoutBuilder, Descriptor], None]] = field(default_factory=list)
-    """Run on the finished box and the image's descriptor, before anything is written."""
+    """Run on the finished layout and the image's descriptor, before anything is written."""
     afterwards: list[Callable[[Written], None]] = field(default_factory=list)
     """Run on what is on disk."""
 
     def __post_init__(self) -> None:
-        self.target = add_index(self.box, "amd64", "arm64") if self.index else add_image(self.box)
+        self.target = add_index(self.builder, "amd64", "arm64") if self.index else add_image(self.builder)
         if not self.signatures:
             self.signatures = [Signature(self.form, _default_leaf())]
         if not self.stores:
@@ -226,14 +226,16 @@ class Scene:
 
     def write(self, folder: Path) -> Written:
         """Write the layout to `folder`/layout and the trust directory to `folder`/trust."""
-        self.box.tag(self.target, "v1")
+        self.builder.tag(self.target, "v1")
         for signature in self.signatures:
-            signature.attach(self.box, self.target)
+            signature.attach(self.builder, self.target)
         for pack in self.packing:
-            pack(self.box, self.target)
+            pack(self.builder, self.target)
         layout = folder / "layout"
         written = Written(
-            layout=self.box.write_tar(layout.with_suffix(".tar")) if self.archive else self.box.write_directory(layout),
+            layout=self.builder.write_tar(layout.with_suffix(".tar"))
+            if self.archive
+            else self.builder.write_directory(layout),
             trust=self.write_trust(folder / "trust"),
             digest=str(self.target.digest),
             at=self.at,
@@ -282,19 +284,19 @@ def good_crls(leaf: Issued, pattern: str, **changes: Any) -> dict[str, bytes]:
     return {pattern.format(number): crl(issuer, **changes) for number, issuer in enumerate(leaf.chain[1:])}
 
 
-def add_image(box: LayoutBuilder, architecture: str = "amd64") -> Descriptor:
+def add_image(builder: LayoutBuilder, architecture: str = "amd64") -> Descriptor:
     """A small image with two layers for a platform."""
     layers = [f"{architecture} layer {number}\n".encode() * 8 for number in range(2)]
-    digests = [str(box.add_blob(layer).digest) for layer in layers]
+    digests = [str(builder.add_blob(layer).digest) for layer in layers]
     config = {"architecture": architecture, "os": "linux", "rootfs": {"type": "layers", "diff_ids": digests}}
-    return box.add_image(
+    return builder.add_image(
         *layers, config=json.dumps(config).encode(), platform=Platform(architecture=architecture, os="linux")
     )
 
 
-def add_index(box: LayoutBuilder, *architectures: str) -> Descriptor:
+def add_index(builder: LayoutBuilder, *architectures: str) -> Descriptor:
     """An image index over an image for each architecture."""
-    return box.add_index(*(add_image(box, architecture) for architecture in architectures))
+    return builder.add_index(*(add_image(builder, architecture) for architecture in architectures))
 
 
 def bare(descriptor: Descriptor) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class Ground:
     def location(self) -> Location:
         return Location(path=self.site, origin="test")
 
-    def packed(self, name: str = "box", *, leaf: Issued | None = None, signed: bool = True, **options: Any) -> str:
+    def packed(self, name: str = "stick", *, leaf: Issued | None = None, signed: bool = True, **options: Any) -> str:
         """A reference to a new snapshot."""
         expiry = options.pop("lifetime", None)
         stamp: Timestamper | None = options.pop("timestamper", None)

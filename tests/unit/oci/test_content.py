@@ -132,7 +132,7 @@ def test_bad_signature_is_bad_content(builder: LayoutBuilder, tmp_path: Path, wh
     image = builder.tag(builder.add_image(), "v1")
     envelope = builder.add_blob(b"envelope", "application/jose+json")
     signature = builder.add_referrer(image, [envelope], listed=False)
-    builder.tag_fallback(image, signature)
+    builder.tag_referrers(image, signature)
     bad = signature if which == "manifest" else envelope
     builder.damage(bad, builder.blobs[bad.digest].swapcase())
     (problem,) = check(builder, image, tmp_path).problems

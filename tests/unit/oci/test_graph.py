@@ -79,9 +79,9 @@ class TestRoots:
         builder.add_referrer(sbom, b"signature of the sbom")
         assert roots(graph_of(builder, place)) == [(image.digest, ("v1",))]
 
-    def test_fallback_and_cosign_tags_are_not_artifacts(self, builder: LayoutBuilder, place: Path) -> None:
+    def test_referrers_and_cosign_tags_are_not_artifacts(self, builder: LayoutBuilder, place: Path) -> None:
         image = builder.tag(builder.add_image(), "v1")
-        builder.tag_fallback(image, builder.add_referrer(image, b"sig", listed=False))
+        builder.tag_referrers(image, builder.add_referrer(image, b"sig", listed=False))
         for kind in ("sig", "att", "sbom"):
             builder.tag(builder.add_cosign(kind.encode()), f"sha256-{image.digest.encoded}.{kind}")
         assert roots(graph_of(builder, place)) == [(image.digest, ("v1",))]
@@ -93,7 +93,9 @@ class TestRoots:
         assert roots(graph) == [(blob.digest, ("thing",))]
         assert graph.problems == ()
 
-    def test_image_under_a_tag_like_a_fallback_tag_stays_an_artifact(self, builder: LayoutBuilder, place: Path) -> None:
+    def test_image_under_a_tag_like_a_referrers_tag_stays_an_artifact(
+        self, builder: LayoutBuilder, place: Path
+    ) -> None:
         image = builder.tag(builder.add_image(), "sha256-" + "0" * 64)
         index = builder.tag(builder.add_index(builder.add_image(b"other")), "sha256-" + "1" * 64)
         assert {digest for digest, _ in roots(graph_of(builder, place))} == {image.digest, index.digest}
@@ -101,7 +103,7 @@ class TestRoots:
     def test_artifact_cannot_be_hidden_in_an_index_of_referrers(self, builder: LayoutBuilder, place: Path) -> None:
         image, other = builder.add_image(b"image"), builder.add_image(b"other")
         builder.tag(image, "v1")
-        builder.tag_fallback(image, builder.add_referrer(image, b"sig", listed=False), other)
+        builder.tag_referrers(image, builder.add_referrer(image, b"sig", listed=False), other)
         index = Digest.parse(builder.entries[-1]["digest"])
         builder.list(other)
         assert {digest for digest, _ in roots(graph_of(builder, place))} == {image.digest, index}
@@ -246,7 +248,7 @@ class TestResolve:
         image = builder.tag(builder.add_image(), "v1")
         one = builder.add_referrer(image, b"sig")
         two = builder.add_referrer(image, b"sbom", listed=False)
-        builder.tag_fallback(image, two)
+        builder.tag_referrers(image, two)
         graph = graph_of(builder, place)
         assert graph.resolve(one.digest).descriptor.same_content(one)
         assert graph.resolve(two.digest).descriptor.same_content(two)
@@ -331,7 +333,7 @@ class TestReferrers:
         """MAN-30, MAN-33: reachable through an index is enough."""
         image = builder.tag(builder.add_image(), "v1")
         signature = builder.add_referrer(image, b"sig", listed=False)
-        builder.tag(builder.add_index(signature), "box")
+        builder.tag(builder.add_index(signature), "own")
         assert found(graph_of(builder, place), image) == {(signature.digest, LayoutMechanism.ENTRY)}
 
     def test_does_not_find_an_unreachable_referrer(self, builder: LayoutBuilder, place: Path) -> None:
@@ -340,68 +342,68 @@ class TestReferrers:
         builder.add_referrer(image, b"sig", listed=False)
         assert graph_of(builder, place).referrers(image).all() == ()
 
-    def test_by_fallback_tag(self, builder: LayoutBuilder, place: Path) -> None:
+    def test_by_referrers_tag(self, builder: LayoutBuilder, place: Path) -> None:
         """MAN-33, DIST-8, decision 0025."""
         image = builder.tag(builder.add_image(), "v1")
         signature = builder.add_referrer(image, b"sig", listed=False)
-        builder.tag_fallback(image, signature)
+        builder.tag_referrers(image, signature)
         nested = builder.add_referrer(signature, b"sig of sig", listed=False)
-        builder.tag_fallback(signature, nested)
+        builder.tag_referrers(signature, nested)
         graph = graph_of(builder, place)
-        assert found(graph, image) == {(signature.digest, LayoutMechanism.FALLBACK)}
-        assert found(graph, signature) == {(nested.digest, LayoutMechanism.FALLBACK)}
+        assert found(graph, image) == {(signature.digest, LayoutMechanism.TAG)}
+        assert found(graph, signature) == {(nested.digest, LayoutMechanism.TAG)}
 
     def test_counts_a_referrer_in_both_forms_once(self, builder: LayoutBuilder, place: Path) -> None:
         image = builder.tag(builder.add_image(), "v1")
         signature = builder.add_referrer(image, b"sig", listed=False)
-        builder.tag_fallback(image, signature)
+        builder.tag_referrers(image, signature)
         builder.list(signature)
         assert found(graph_of(builder, place), image) == {(signature.digest, LayoutMechanism.ENTRY)}
 
-    def test_entry_of_a_fallback_index_with_another_subject_does_not_count(
+    def test_entry_of_a_referrers_tag_index_with_another_subject_does_not_count(
         self, builder: LayoutBuilder, place: Path
     ) -> None:
         """Decision 0025: only entries that truly have this subject."""
         image, other = builder.tag(builder.add_image(), "v1"), builder.tag(builder.add_image(b"other"), "v2")
         mine = builder.add_referrer(image, b"mine", listed=False)
         stray = builder.add_referrer(other, b"stray", listed=False)
-        builder.tag_fallback(image, mine, stray)
+        builder.tag_referrers(image, mine, stray)
         graph = graph_of(builder, place)
-        assert found(graph, image) == {(mine.digest, LayoutMechanism.FALLBACK)}
+        assert found(graph, image) == {(mine.digest, LayoutMechanism.TAG)}
         assert found(graph, other) == set()
         assert [note.descriptor and note.descriptor.digest for note in graph.notes] == [stray.digest]
 
     @pytest.mark.parametrize("characters", [64, 128], ids=["DIST-8", "D46"])
-    def test_fallback_tag_of_sha512(self, builder: LayoutBuilder, place: Path, characters: int) -> None:
+    def test_referrers_tag_of_sha512(self, builder: LayoutBuilder, place: Path, characters: int) -> None:
         """Cut short as specified, and whole as the reference writes it."""
         image = builder.tag(builder.add_image(algorithm="sha512"), "v1")
         signature = builder.add_referrer(image, b"sig", listed=False)
         builder.tag(builder.add_index(signature), f"sha512-{image.digest.encoded[:characters]}")
         graph = graph_of(builder, place)
-        assert found(graph, image) == {(signature.digest, LayoutMechanism.FALLBACK)}
+        assert found(graph, image) == {(signature.digest, LayoutMechanism.TAG)}
         assert roots(graph) == [(image.digest, ("v1",))]
 
-    def test_an_empty_fallback_index_is_an_empty_list(self, builder: LayoutBuilder, place: Path) -> None:
+    def test_an_empty_referrers_tag_index_is_an_empty_list(self, builder: LayoutBuilder, place: Path) -> None:
         image = builder.tag(builder.add_image(), "v1")
-        builder.tag_fallback(image)
+        builder.tag_referrers(image)
         graph = graph_of(builder, place)
         assert graph.referrers(image).all() == ()
         assert roots(graph) == [(image.digest, ("v1",))]
 
     @pytest.mark.parametrize("lost", ["index", "entry"])
-    def test_unreadable_behind_a_fallback_tag_is_a_problem_of_its_subject(
+    def test_unreadable_behind_a_referrers_tag_is_a_problem_of_its_subject(
         self, builder: LayoutBuilder, place: Path, lost: str
     ) -> None:
         image = builder.tag(builder.add_image(), "v1")
         signature = builder.add_referrer(image, b"sig", listed=False)
-        index = builder.tag_fallback(image, signature)
+        index = builder.tag_referrers(image, signature)
         builder.drop(index if lost == "index" else signature)
         graph = graph_of(builder, place)
         assert found(graph, image) == set()
         assert graph.problems == ()
         (problem,) = graph.closure(image).problems
         assert problem.reason == "content.missing"
-        assert problem.path.startswith(f"manifest > fallback tag sha256-{image.digest.encoded}")
+        assert problem.path.startswith(f"manifest > referrers tag sha256-{image.digest.encoded}")
 
     def test_unreadable_behind_a_tag_of_nothing_here_is_a_problem_of_the_layout(
         self, builder: LayoutBuilder, place: Path
@@ -595,7 +597,7 @@ def test_each_manifest_is_read_once(builder: LayoutBuilder, place: Path, monkeyp
     for number in range(5):
         image = builder.tag(builder.add_image(bytes([number])), f"v{number}")
         signature = builder.add_referrer(image, bytes([100 + number]))
-        builder.tag_fallback(image, signature)
+        builder.tag_referrers(image, signature)
     opened: Counter[Digest] = Counter()
     original = LayoutDirectory.open
 

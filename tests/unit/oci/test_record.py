@@ -41,19 +41,19 @@ def record(artifact: Descriptor, **changes: Any) -> Record:
 
 
 @pytest.fixture
-def box() -> LayoutBuilder:
+def builder() -> LayoutBuilder:
     return LayoutBuilder()
 
 
 @pytest.fixture
-def image(box: LayoutBuilder) -> Descriptor:
-    return box.tag(box.add_image(), "v1")
+def image(builder: LayoutBuilder) -> Descriptor:
+    return builder.tag(builder.add_image(), "v1")
 
 
-def put(box: LayoutBuilder, made: Record) -> Descriptor:
+def put(builder: LayoutBuilder, made: Record) -> Descriptor:
     descriptor, contents = record_contents(made)
-    box.blobs.update(contents)
-    box.list(descriptor)
+    builder.blobs.update(contents)
+    builder.list(descriptor)
     return descriptor
 
 
@@ -104,10 +104,10 @@ def test_refuses_malformed_records(image: Descriptor, change: dict[str, Any]) ->
         Record.parse(json.dumps({**record(image).to_json(), **change}).encode())
 
 
-def test_the_newest_record_counts(tmp_path: Path, box: LayoutBuilder, image: Descriptor) -> None:
+def test_the_newest_record_counts(tmp_path: Path, builder: LayoutBuilder, image: Descriptor) -> None:
     for days in (1, 3, 2):
-        put(box, record(image, time=AT + timedelta(days=days)))
-    with open_layout(box.write_directory(tmp_path / "layout")) as store:
+        put(builder, record(image, time=AT + timedelta(days=days)))
+    with open_layout(builder.write_directory(tmp_path / "layout")) as store:
         graph = Graph(store)
         unreadable: list[ContentProblem] = []
         found = find_records(store, graph, graph.roots()[0].descriptor, unreadable.append)
@@ -117,16 +117,16 @@ def test_the_newest_record_counts(tmp_path: Path, box: LayoutBuilder, image: Des
 
 
 def test_ignores_unreadable_records_and_those_of_other_artifacts(
-    tmp_path: Path, box: LayoutBuilder, image: Descriptor
+    tmp_path: Path, builder: LayoutBuilder, image: Descriptor
 ) -> None:
-    other = box.add_image(b"other")
+    other = builder.add_image(b"other")
     stray = json.dumps(record(other).to_json()).encode()
     for content in (b"{", b"{}", stray):
-        box.add_referrer(image, content, artifact_type=ACQUISITION, layer_type=ACQUISITION)
-    lost = put(box, record(image))
-    box.drop(lost)
-    box.add_referrer(image, [box.add_blob(b"a"), box.add_blob(b"b")], artifact_type=ACQUISITION)
-    with open_layout(box.write_directory(tmp_path / "layout")) as store:
+        builder.add_referrer(image, content, artifact_type=ACQUISITION, layer_type=ACQUISITION)
+    lost = put(builder, record(image))
+    builder.drop(lost)
+    builder.add_referrer(image, [builder.add_blob(b"a"), builder.add_blob(b"b")], artifact_type=ACQUISITION)
+    with open_layout(builder.write_directory(tmp_path / "layout")) as store:
         graph = Graph(store)
         unreadable: list[ContentProblem] = []
         assert find_records(store, graph, graph.roots()[0].descriptor, unreadable.append) == ()
@@ -134,9 +134,9 @@ def test_ignores_unreadable_records_and_those_of_other_artifacts(
         assert image.digest not in listed_records(store)
 
 
-def test_a_record_is_not_an_artifact(tmp_path: Path, box: LayoutBuilder, image: Descriptor) -> None:
-    put(box, record(image))
-    with open_layout(box.write_directory(tmp_path / "layout")) as store:
+def test_a_record_is_not_an_artifact(tmp_path: Path, builder: LayoutBuilder, image: Descriptor) -> None:
+    put(builder, record(image))
+    with open_layout(builder.write_directory(tmp_path / "layout")) as store:
         assert [root.descriptor.digest for root in Graph(store).roots()] == [image.digest]
 
 

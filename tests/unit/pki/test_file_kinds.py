@@ -32,13 +32,13 @@ REQUEST = CertificateSigningRequestBuilder(Name([])).sign(EC, hashes.SHA256())
 PUBLIC, PUBLIC1 = serialization.PublicFormat.SubjectPublicKeyInfo, serialization.PublicFormat.PKCS1
 SPKI = RSA.public_key().public_bytes(DER, PUBLIC)
 PGP = b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQ\n=abcd\n-----END PGP PUBLIC KEY BLOCK-----\n"
-BOX = pkcs12.serialize_key_and_certificates(b"a", LEAF.key, LEAF.x509, [ROOT.x509], SECRET)
+PKCS12 = pkcs12.serialize_key_and_certificates(b"a", LEAF.key, LEAF.x509, [ROOT.x509], SECRET)
 PEM_OF_UTF16 = ROOT.pem.decode()
 
 FILES = [
     pytest.param(pkcs7.serialize_certificates([ROOT.x509], DER), "PKCS#7", "openssl pkcs7", id="p7b"),
     pytest.param(pkcs7.serialize_certificates([ROOT.x509], PEM), "PKCS#7", "openssl pkcs7", id="p7b-pem"),
-    pytest.param(BOX, "PKCS#12", "openssl pkcs12", id="p12"),
+    pytest.param(PKCS12, "PKCS#12", "openssl pkcs12", id="p12"),
     pytest.param(REQUEST.public_bytes(DER), "CSR", "certificate", id="csr"),
     pytest.param(REQUEST.public_bytes(PEM), "CSR", "certificate", id="csr-pem"),
     pytest.param(crl(ROOT), "a CRL", "crls/", id="crl"),

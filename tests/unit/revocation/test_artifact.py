@@ -46,10 +46,10 @@ PIECES: dict[str, Callable[[Issued], bytes]] = {
 @pytest.mark.parametrize("kind", PIECES)
 def test_what_may_be_evidence_by_its_name_is_offered_if_it_is_some(tmp_path: Path, kind: str) -> None:
     """A CRL, or a response; it need not be both."""
-    box = LayoutBuilder()
-    box.tag(box.add_image(), "v1")
-    box.extra_files["ca.pem"] = PIECES[kind](LEAF)
-    box.write_directory(tmp_path / "layout")
+    builder = LayoutBuilder()
+    builder.tag(builder.add_image(), "v1")
+    builder.extra_files["ca.pem"] = PIECES[kind](LEAF)
+    builder.write_directory(tmp_path / "layout")
     with open_target(f"oci:{tmp_path / 'layout'}:v1") as target:
         evidence = find_target_evidence(target.store, target.graph, "here", ())
         assert [piece.name for piece in evidence.offered()] == ([] if kind == "certificate" else ["ca.pem"])
@@ -58,22 +58,22 @@ def test_what_may_be_evidence_by_its_name_is_offered_if_it_is_some(tmp_path: Pat
 
 def test_finds_the_kind_of_a_file_by_its_name_or_type() -> None:
     named = [("a.crl", "text/plain"), ("b.ORS", "text/plain"), ("c", CRL_MEDIA_TYPE), ("d", OCSP_MEDIA_TYPE)]
-    box = LayoutBuilder()
-    layers = [box.add_blob(name.encode(), kind, annotations={TITLE: name}) for name, kind in named]
-    raw = box.blobs[box.add_image(*layers, box.add_blob(b"x", "text/plain")).digest]
+    builder = LayoutBuilder()
+    layers = [builder.add_blob(name.encode(), kind, annotations={TITLE: name}) for name, kind in named]
+    raw = builder.blobs[builder.add_image(*layers, builder.add_blob(b"x", "text/plain")).digest]
     manifest = parse_manifest(raw, IMAGE_MANIFEST)
     assert isinstance(manifest, Manifest)
     assert evidence_kinds(manifest) == ("crl", "ocsp", "crl", "ocsp")
 
 
-def _image(box: LayoutBuilder, *files: tuple[str, bytes]) -> None:
-    layers = [box.add_blob(data, CRL_MEDIA_TYPE, annotations={TITLE: name}) for name, data in files]
-    box.tag(box.add_image(*layers), f"v{len(box.entries)}")
+def _image(builder: LayoutBuilder, *files: tuple[str, bytes]) -> None:
+    layers = [builder.add_blob(data, CRL_MEDIA_TYPE, annotations={TITLE: name}) for name, data in files]
+    builder.tag(builder.add_image(*layers), f"v{len(builder.entries)}")
 
 
-def _held(box: LayoutBuilder, folder: Path) -> tuple[list[str], list[str]]:
+def _held(builder: LayoutBuilder, folder: Path) -> tuple[list[str], list[str]]:
     """The names of what is read, and of what is more than is read."""
-    box.write_directory(folder)
+    builder.write_directory(folder)
     with open_target(f"oci:{folder}") as target:
         evidence = find_target_evidence(target.store, target.graph, "here", ())
         return [piece.name for piece in evidence.pieces], [item.name for item in evidence.beyond_bounds]
@@ -84,23 +84,23 @@ OLD, NEW = (crl(LEAF.root, number=number) for number in (1, 2))
 
 def test_the_same_file_in_several_artifacts_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also against the bounds: the images of one signer have the same evidence."""
-    monkeypatch.setattr("airgap.limits.BOX_EVIDENCE_FILES", 2)
-    monkeypatch.setattr("airgap.limits.BOX_EVIDENCE_BYTES", len(OLD) + len(NEW))
-    box = LayoutBuilder()
-    _image(box, ("a.crl", OLD), ("b.crl", NEW))
-    _image(box, ("c.crl", OLD))
-    assert _held(box, tmp_path) == (["a.crl", "b.crl"], [])
+    monkeypatch.setattr("airgap.limits.TARGET_EVIDENCE_FILES", 2)
+    monkeypatch.setattr("airgap.limits.TARGET_EVIDENCE_BYTES", len(OLD) + len(NEW))
+    builder = LayoutBuilder()
+    _image(builder, ("a.crl", OLD), ("b.crl", NEW))
+    _image(builder, ("c.crl", OLD))
+    assert _held(builder, tmp_path) == (["a.crl", "b.crl"], [])
 
 
-@pytest.mark.parametrize("bound", ["BOX_EVIDENCE_FILES", "BOX_EVIDENCE_BYTES"])
+@pytest.mark.parametrize("bound", ["TARGET_EVIDENCE_FILES", "TARGET_EVIDENCE_BYTES"])
 def test_more_evidence_than_is_read_is_reported_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
     monkeypatch.setattr(f"airgap.limits.{bound}", 1 if bound.endswith("FILES") else len(OLD) + len(NEW) - 1)
-    box = LayoutBuilder()
-    _image(box, ("a.crl", OLD), ("b.crl", NEW))
-    _image(box, ("c.crl", crl(LEAF.root, number=3, revoked=range(1, 9))))
-    assert _held(box, tmp_path) == (["a.crl"], ["b.crl"])
+    builder = LayoutBuilder()
+    _image(builder, ("a.crl", OLD), ("b.crl", NEW))
+    _image(builder, ("c.crl", crl(LEAF.root, number=3, revoked=range(1, 9))))
+    assert _held(builder, tmp_path) == (["a.crl"], ["b.crl"])
 
 
 @pytest.mark.parametrize(("more", "read"), [(0, True), (1, False)])
@@ -108,9 +108,9 @@ def test_a_file_of_evidence_has_a_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int, *, read: bool
 ) -> None:
     monkeypatch.setattr("airgap.limits.CRL_FILE_BYTES", len(NEW) - more)
-    box = LayoutBuilder()
-    _image(box, ("b.crl", NEW))
-    assert _held(box, tmp_path) == ((["b.crl"], []) if read else ([], ["b.crl"]))
+    builder = LayoutBuilder()
+    _image(builder, ("b.crl", NEW))
+    assert _held(builder, tmp_path) == ((["b.crl"], []) if read else ([], ["b.crl"]))
 
 
 @pytest.mark.parametrize(
@@ -121,19 +121,19 @@ def test_a_loose_file_that_is_too_large_is_reported_where_its_ending_is_that_of_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, *, told: bool
 ) -> None:
     monkeypatch.setattr("airgap.limits.CRL_FILE_BYTES", len(NEW) - 1)
-    box = LayoutBuilder()
-    box.tag(box.add_image(), "v1")
-    box.extra_files[name] = NEW
-    assert _held(box, tmp_path) == ([], [name] if told else [])
+    builder = LayoutBuilder()
+    builder.tag(builder.add_image(), "v1")
+    builder.extra_files[name] = NEW
+    assert _held(builder, tmp_path) == ([], [name] if told else [])
 
 
 def test_a_whole_loose_file_counts_instead_of_the_damaged_blob(tmp_path: Path) -> None:
-    box = LayoutBuilder()
-    _image(box, ("a.crl", NEW))
-    (blob,) = (digest for digest, data in box.blobs.items() if data == NEW)
-    box.blobs[blob] = bytes(len(NEW))
-    box.extra_files["b.crl"] = NEW
-    box.write_directory(tmp_path)
+    builder = LayoutBuilder()
+    _image(builder, ("a.crl", NEW))
+    (blob,) = (digest for digest, data in builder.blobs.items() if data == NEW)
+    builder.blobs[blob] = bytes(len(NEW))
+    builder.extra_files["b.crl"] = NEW
+    builder.write_directory(tmp_path)
     with open_target(f"oci:{tmp_path}") as target:
         evidence = find_target_evidence(target.store, target.graph, "here", ())
         assert [file.name for file in evidence.all_crls()] == ["b.crl"]
@@ -144,10 +144,10 @@ def test_a_loose_file_that_is_called_as_evidence_and_is_none_is_reported(
     tmp_path: Path, name: str, *, expected: bool
 ) -> None:
     """What file managers leave behind, and what may be a certificate, is not."""
-    box = LayoutBuilder()
-    box.tag(box.add_image(), "v1")
-    box.extra_files[name] = b"no evidence"
-    box.write_directory(tmp_path)
+    builder = LayoutBuilder()
+    builder.tag(builder.add_image(), "v1")
+    builder.extra_files[name] = b"no evidence"
+    builder.write_directory(tmp_path)
     with open_target(f"oci:{tmp_path}") as target:
         evidence = find_target_evidence(target.store, target.graph, "here", ())
         assert bool(evidence.notices()) is expected
@@ -155,12 +155,12 @@ def test_a_loose_file_that_is_called_as_evidence_and_is_none_is_reported(
 
 def test_trust_material_in_a_target_is_reported_within_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airgap.limits.SIGNATURES", 2)
-    box = LayoutBuilder()
+    builder = LayoutBuilder()
     titles = ["truststore/x509/ca/a/b.pem", "trustpolicy.json", "trustpolicy.oci.json", "notes/trustpolicy.json"]
     for title in titles:
-        layer = box.add_blob(title.encode(), "text/plain", annotations={TITLE: title})
-        box.tag(box.add_image(layer), f"v{len(box.entries)}")
-    box.write_directory(tmp_path)
+        layer = builder.add_blob(title.encode(), "text/plain", annotations={TITLE: title})
+        builder.tag(builder.add_image(layer), f"v{len(builder.entries)}")
+    builder.write_directory(tmp_path)
     with open_target(f"oci:{tmp_path}") as target:
         roots = [root.descriptor for root in target.graph.roots()]
         told = [find_proposals(target.graph, [root], "here") for root in roots]
@@ -221,23 +221,23 @@ ALONE: dict[str, tuple[dict[str, Any], bool]] = {
 def test_evidence_about_what_is_not_here_needs_no_signature(tmp_path: Path, case: str) -> None:
     """Where it is nothing else: nothing in it can be taken for an image."""
     changes, alone = ALONE[case]
-    box = LayoutBuilder()
+    builder = LayoutBuilder()
     made = changes.get("layers", [(CRL_MEDIA_TYPE, "a")])
-    layers = [box.add_blob(name.encode(), kind, annotations={TITLE: name}) for kind, name in made]
-    descriptor = box.add_manifest(
+    layers = [builder.add_blob(name.encode(), kind, annotations={TITLE: name}) for kind, name in made]
+    descriptor = builder.add_manifest(
         {
             "schemaVersion": 2,
             "mediaType": IMAGE_MANIFEST,
             "artifactType": changes.get("artifact_type", EVIDENCE_TYPE),
-            "config": box.add_blob(b"{}", changes.get("config", EMPTY)).to_json(),
+            "config": builder.add_blob(b"{}", changes.get("config", EMPTY)).to_json(),
             "layers": [layer.to_json() for layer in layers],
         }
     )
     if "tag" in changes:
-        box.tag(descriptor, changes["tag"])
+        builder.tag(descriptor, changes["tag"])
     else:
-        box.list(descriptor)
-    box.write_directory(tmp_path)
+        builder.list(descriptor)
+    builder.write_directory(tmp_path)
     with open_target(f"oci:{tmp_path}") as target:
         (root,) = target.graph.roots()
         assert is_evidence_alone(target.graph, root) is alone
@@ -265,10 +265,10 @@ def test_evidence_about_what_is_not_here_needs_no_signature(tmp_path: Path, case
 def test_layers_are_evidence_by_our_names_or_may_be_by_those_of_others(
     media_type: str, title: str, artifact_type: str | None, *, called: bool, possible: bool
 ) -> None:
-    box = LayoutBuilder()
-    layer = box.add_blob(b"x", media_type, annotations={TITLE: title} if title else {})
+    builder = LayoutBuilder()
+    layer = builder.add_blob(b"x", media_type, annotations={TITLE: title} if title else {})
     members: dict[str, Any] = {} if artifact_type is None else {"artifactType": artifact_type}
-    raw = box.blobs[box.add_image(layer, **members).digest]
+    raw = builder.blobs[builder.add_image(layer, **members).digest]
     manifest = parse_manifest(raw, IMAGE_MANIFEST)
     assert isinstance(manifest, Manifest)
     assert [item.digest for item in evidence_layers(manifest)] == ([layer.digest] if called else [])
@@ -286,9 +286,9 @@ def test_names_of_loose_files_that_cannot_be_read_any_more(monkeypatch: pytest.M
 
 def test_what_was_not_copied_is_named_by_file(tmp_path: Path) -> None:
     """A piece that is in a copied layer, or in a copied envelope's token, came along."""
-    box = LayoutBuilder()
-    _image(box, ("a.crl", OLD), ("b.crl", NEW))
-    box.write_directory(tmp_path)
+    builder = LayoutBuilder()
+    _image(builder, ("a.crl", OLD), ("b.crl", NEW))
+    builder.write_directory(tmp_path)
     envelope, other = Digest.of(b"envelope"), Digest.of(b"other")
     third = crl(LEAF.root, number=3)
     piece = EvidenceFile("c.crl", "token", lambda: third)
@@ -302,12 +302,12 @@ def test_what_was_not_copied_is_named_by_file(tmp_path: Path) -> None:
 
 
 def test_certificates_of_responders_are_offered_beside_the_evidence(tmp_path: Path) -> None:
-    box = LayoutBuilder()
+    builder = LayoutBuilder()
     responder = issue("ocsp", issuer=LEAF.root)
     files = {"a.crl": NEW, "b.pem": responder.pem, "c.pem": LEAF.pem}
-    _image(box, *files.items())
-    box.extra_files = {f"loose-{name}": data + b"\n" for name, data in files.items()}
-    box.write_directory(tmp_path)
+    _image(builder, *files.items())
+    builder.extra_files = {f"loose-{name}": data + b"\n" for name, data in files.items()}
+    builder.write_directory(tmp_path)
     with open_target(f"oci:{tmp_path}") as target:
         evidence = find_target_evidence(target.store, target.graph, "here", ())
         assert sorted(piece.name for piece in evidence.responder_files()) == ["loose-b.pem"]

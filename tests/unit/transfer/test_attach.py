@@ -33,12 +33,12 @@ EMPTY = Descriptor(media_type="application/vnd.oci.empty.v1+json", digest=Digest
 Write = Callable[[LayoutBuilder, Path], Path]
 
 
-def directory(box: LayoutBuilder, folder: Path) -> Path:
-    return box.write_directory(folder / "layout")
+def directory(builder: LayoutBuilder, folder: Path) -> Path:
+    return builder.write_directory(folder / "layout")
 
 
-def archive(box: LayoutBuilder, folder: Path) -> Path:
-    return box.write_tar(folder / "layout.tar")
+def archive(builder: LayoutBuilder, folder: Path) -> Path:
+    return builder.write_tar(folder / "layout.tar")
 
 
 each = pytest.mark.parametrize("write", [directory, archive], ids=["directory", "tar"])
@@ -66,8 +66,8 @@ def attachment(subject: Descriptor, content: bytes = b"an envelope") -> Attachme
     return Attachment(subject=subject, manifest=manifest, raw=raw, blobs=((layer, content), (EMPTY, b"{}")))
 
 
-def attach(path: Path, content: bytes = b"an envelope", *, tag: str = "v1", fallback: bool = False) -> Attachment:
-    with open_layout_place(LayoutReference(path=str(path), tag=tag), fallback=fallback) as place:
+def attach(path: Path, content: bytes = b"an envelope", *, tag: str = "v1", by_tag: bool = False) -> Attachment:
+    with open_layout_place(LayoutReference(path=str(path), tag=tag), by_tag=by_tag) as place:
         made = attachment(place.subject, content)
         place.holder.attach([made])
     return made
@@ -85,7 +85,7 @@ def referrers(path: Path, tag: str = "v1") -> list[Digest]:
 
 
 @pytest.fixture
-def box() -> LayoutBuilder:
+def builder() -> LayoutBuilder:
     built = LayoutBuilder()
     built.tag(built.add_image(b"one layer"), "v1")
     return built
@@ -93,8 +93,8 @@ def box() -> LayoutBuilder:
 
 class TestAttached:
     @each
-    def test_is_found_again(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
-        path = write(box, tmp_path)
+    def test_is_found_again(self, builder: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+        path = write(builder, tmp_path)
         made = attach(path)
         assert referrers(path) == [made.manifest.digest]
         with open_layout_place(LayoutReference(path=str(path))) as place:
@@ -104,9 +104,9 @@ class TestAttached:
             assert not list(place.attached("application/spdx+json"))
 
     @each
-    def test_is_an_untagged_entry_with_its_type(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+    def test_is_an_untagged_entry_with_its_type(self, builder: LayoutBuilder, tmp_path: Path, write: Write) -> None:
         """MAN-36."""
-        path = write(box, tmp_path)
+        path = write(builder, tmp_path)
         made = attach(path)
         with open_layout(path) as store:
             entry = store.index().manifests[-1]
@@ -115,28 +115,28 @@ class TestAttached:
         assert entry.annotations == {"by": "a test"}
 
     @each
-    def test_is_written_once_for_two_calls(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
-        path = write(box, tmp_path)
+    def test_is_written_once_for_two_calls(self, builder: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+        path = write(builder, tmp_path)
         attach(path)
         before = tree(path)
         attach(path)
         assert tree(path) == before
 
     @each
-    def test_keeps_several(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
-        path = write(box, tmp_path)
+    def test_keeps_several(self, builder: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+        path = write(builder, tmp_path)
         made = {attach(path, str(number).encode()).manifest.digest for number in range(5)}
         assert set(referrers(path)) == made
 
     @each
-    def test_changes_nothing_else(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+    def test_changes_nothing_else(self, builder: LayoutBuilder, tmp_path: Path, write: Write) -> None:
         """RULE-5: bytes are identity, and files that are none of ours are kept."""
-        box.extra_files["notes.json"] = b'[{"Config":"x"}]'
-        box.extra_files["blobs/sha256/" + "0" * 64] = b"not referred to"
-        path = write(box, tmp_path)
+        builder.extra_files["notes.json"] = b'[{"Config":"x"}]'
+        builder.extra_files["blobs/sha256/" + "0" * 64] = b"not referred to"
+        path = write(builder, tmp_path)
         attach(path)
         left = contents(path)
-        for name, data in box.files().items():
+        for name, data in builder.files().items():
             if name != "index.json":
                 assert left.pop(name) == data, name
         assert len(left) == 1 + 3  # index.json, envelope, config, manifest
@@ -144,27 +144,27 @@ class TestAttached:
     @each
     def test_is_possible_for_a_child_of_an_index(self, tmp_path: Path, write: Write) -> None:
         """MAN-35, D3: it keeps its real media type."""
-        box = LayoutBuilder()
-        child = box.add_image(b"child")
-        box.tag(box.add_index(child), "v1")
-        with open_layout_place(LayoutReference(path=str(write(box, tmp_path)), digest=child.digest)) as place:
+        builder = LayoutBuilder()
+        child = builder.add_image(b"child")
+        builder.tag(builder.add_index(child), "v1")
+        with open_layout_place(LayoutReference(path=str(write(builder, tmp_path)), digest=child.digest)) as place:
             assert place.subject == Descriptor(media_type=IMAGE_MANIFEST, digest=child.digest, size=child.size)
 
     @each
     def test_hints_of_the_entry_are_not_part_of_the_subject(
-        self, box: LayoutBuilder, tmp_path: Path, write: Write
+        self, builder: LayoutBuilder, tmp_path: Path, write: Write
     ) -> None:
-        with open_layout_place(LayoutReference(path=str(write(box, tmp_path)), tag="v1")) as place:
+        with open_layout_place(LayoutReference(path=str(write(builder, tmp_path)), tag="v1")) as place:
             assert place.subject.annotations == {}
 
 
 class TestNaming:
     @each
     def test_refuses_no_name_where_there_are_several_artifacts(
-        self, box: LayoutBuilder, tmp_path: Path, write: Write
+        self, builder: LayoutBuilder, tmp_path: Path, write: Write
     ) -> None:
-        box.tag(box.add_image(b"another"), "v2")
-        path = write(box, tmp_path)
+        builder.tag(builder.add_image(b"another"), "v2")
+        path = write(builder, tmp_path)
         with (
             pytest.raises(NotFoundError, match="2 artifacts, not one"),
             open_layout_place(LayoutReference(path=str(path))),
@@ -173,9 +173,9 @@ class TestNaming:
 
     @each
     def test_refuses_what_is_not_a_manifest(self, tmp_path: Path, write: Write) -> None:
-        box = LayoutBuilder()
-        box.tag(box.add_blob(b"plain"), "v1")
-        path = write(box, tmp_path)
+        builder = LayoutBuilder()
+        builder.tag(builder.add_blob(b"plain"), "v1")
+        path = write(builder, tmp_path)
         with pytest.raises(UsageError, match="only manifests"), open_layout_place(LayoutReference(path=str(path))):
             pass
 
@@ -184,36 +184,36 @@ class TestReferrersTag:
     """regctl keeps referrers in layouts under the tag that registries without the API have."""
 
     @each
-    def test_an_existing_one_is_updated(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
-        subject = box.add_image(b"one layer")
-        first = box.add_referrer(subject, b"first", listed=False)
-        box.tag_fallback(subject, first)
-        path = write(box, tmp_path)
+    def test_an_existing_one_is_updated(self, builder: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+        subject = builder.add_image(b"one layer")
+        first = builder.add_referrer(subject, b"first", listed=False)
+        builder.tag_referrers(subject, first)
+        path = write(builder, tmp_path)
         made = attach(path)
         assert set(referrers(path)) == {first.digest, made.manifest.digest}
         assert set(listed_under_tag(path, subject)) == {str(first.digest), str(made.manifest.digest)}
 
     @each
-    def test_is_written_where_it_is_asked_for(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
-        path = write(box, tmp_path)
-        made = [attach(path, name, fallback=True) for name in (b"a", b"b")]
+    def test_is_written_where_it_is_asked_for(self, builder: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+        path = write(builder, tmp_path)
+        made = [attach(path, name, by_tag=True) for name in (b"a", b"b")]
         subject = made[0].subject
         assert listed_under_tag(path, subject) == [str(item.manifest.digest) for item in made]
         assert len(roots(path)) == 1
 
     @each
-    def test_a_new_one_lists_earlier_referrers(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
-        path = write(box, tmp_path)
-        made = [attach(path, b"a"), attach(path, b"b", fallback=True)]
+    def test_a_new_one_lists_earlier_referrers(self, builder: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+        path = write(builder, tmp_path)
+        made = [attach(path, b"a"), attach(path, b"b", by_tag=True)]
         listed = listed_under_tag(path, made[0].subject)
         assert sorted(listed) == sorted(str(item.manifest.digest) for item in made)
 
     @each
     def test_lists_referrers_of_another_writer(
-        self, box: LayoutBuilder, tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+        self, builder: LayoutBuilder, tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Between the look at the tag and the lock on the layout another process attaches something."""
-        path = write(box, tmp_path)
+        path = write(builder, tmp_path)
         look = AttachableLayout._listings
         others: list[Attachment] = []
 
@@ -221,29 +221,29 @@ class TestReferrersTag:
             found = look(layout, wanted)
             if not others:
                 monkeypatch.undo()
-                others.append(attach(path, b"beside " + wanted[0].manifest.digest.encoded.encode(), fallback=True))
+                others.append(attach(path, b"beside " + wanted[0].manifest.digest.encoded.encode(), by_tag=True))
             return found
 
         for name in (b"first", b"second"):  # where there is no tag yet, and where there is one
             monkeypatch.setattr(AttachableLayout, "_listings", looked)
-            made = [attach(path, name, fallback=True), others.pop()]
+            made = [attach(path, name, by_tag=True), others.pop()]
             listed = listed_under_tag(path, made[0].subject)
             assert {str(item.manifest.digest) for item in made} <= set(listed)
             assert len(listed) == (2 if name == b"first" else 4)
         assert len(roots(path)) == 1
 
     @each
-    def test_is_not_written_otherwise(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
-        path = write(box, tmp_path)
+    def test_is_not_written_otherwise(self, builder: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+        path = write(builder, tmp_path)
         made = attach(path)
         assert listed_under_tag(path, made.subject) == []
 
     @each
-    def test_an_unreadable_one_is_an_error(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
-        subject = box.add_image(b"one layer")
-        listing = box.tag_fallback(subject, box.add_referrer(subject, b"first", listed=False))
-        box.damage(listing, b"x" * listing.size)
-        path = write(box, tmp_path)
+    def test_an_unreadable_one_is_an_error(self, builder: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+        subject = builder.add_image(b"one layer")
+        listing = builder.tag_referrers(subject, builder.add_referrer(subject, b"first", listed=False))
+        builder.damage(listing, b"x" * listing.size)
+        path = write(builder, tmp_path)
         before = tree(path)
         with pytest.raises(ContentError, match="under a tag"):
             attach(path)
@@ -253,8 +253,8 @@ class TestReferrersTag:
 class TestTar:
     @pytest.mark.parametrize("form", ["ustar", "gnu", "pax"])
     @pytest.mark.parametrize("prefix", ["", "./"])
-    def test_every_kind_is_extended(self, box: LayoutBuilder, tmp_path: Path, form: TarFormat, prefix: str) -> None:
-        path = box.write_tar(tmp_path / "a.tar", form, prefix=prefix)
+    def test_every_kind_is_extended(self, builder: LayoutBuilder, tmp_path: Path, form: TarFormat, prefix: str) -> None:
+        path = builder.write_tar(tmp_path / "a.tar", form, prefix=prefix)
         made = attach(path)
         assert referrers(path) == [made.manifest.digest]
         with tarfile.open(path) as tar:  # another reader
@@ -262,17 +262,17 @@ class TestTar:
         assert len(names) == len(set(names))
         assert path.stat().st_size % 10240 == 0
 
-    def test_keeps_its_mode_and_leaves_nothing_beside(self, box: LayoutBuilder, tmp_path: Path) -> None:
-        path = archive(box, tmp_path)
+    def test_keeps_its_mode_and_leaves_nothing_beside(self, builder: LayoutBuilder, tmp_path: Path) -> None:
+        path = archive(builder, tmp_path)
         path.chmod(0o640)
         attach(path)
         assert path.stat().st_mode & 0o777 == 0o640 or os.name != "posix"
         assert [item.name for item in tmp_path.iterdir()] == ["layout.tar"]
 
     @pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
-    def test_one_behind_a_link_is_written_there(self, box: LayoutBuilder, tmp_path: Path) -> None:
+    def test_one_behind_a_link_is_written_there(self, builder: LayoutBuilder, tmp_path: Path) -> None:
         (tmp_path / "real").mkdir()
-        path = archive(box, tmp_path / "real")
+        path = archive(builder, tmp_path / "real")
         link = tmp_path / "link.tar"
         link.symlink_to(path)
         made = attach(link)
@@ -280,9 +280,9 @@ class TestTar:
         assert referrers(path) == [made.manifest.digest]
 
     def test_one_that_cannot_be_written_is_unchanged(
-        self, box: LayoutBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, builder: LayoutBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        path = archive(box, tmp_path)
+        path = archive(builder, tmp_path)
         before = tree(path)
 
         def full(_: int) -> None:
@@ -295,8 +295,8 @@ class TestTar:
         assert tree(path) == before
 
     @pytest.mark.parametrize("wrong", [b"x", b"{}x"])
-    def test_gets_no_wrong_bytes(self, box: LayoutBuilder, tmp_path: Path, wrong: bytes) -> None:
-        path = archive(box, tmp_path)
+    def test_gets_no_wrong_bytes(self, builder: LayoutBuilder, tmp_path: Path, wrong: bytes) -> None:
+        path = archive(builder, tmp_path)
         before = tree(path)
         with pytest.raises(ContentError):
             add_to_tar(str(path), [(EMPTY, wrong)], [])
@@ -304,16 +304,16 @@ class TestTar:
             add_to_tar(str(path), [(replace(EMPTY, size=3), b"{}")], [])
         assert tree(path) == before
 
-    def test_gets_an_existing_blob_once(self, box: LayoutBuilder, tmp_path: Path) -> None:
+    def test_gets_an_existing_blob_once(self, builder: LayoutBuilder, tmp_path: Path) -> None:
         """A second member of a name would be read differently by readers."""
-        box.add_blob(b"{}")
-        path = archive(box, tmp_path)
+        builder.add_blob(b"{}")
+        path = archive(builder, tmp_path)
         attach(path)
         with tarfile.open(path) as tar:
             assert [member.name for member in tar].count(f"blobs/sha256/{EMPTY.digest.encoded}") == 1
 
-    def test_keeps_members_after_the_index(self, box: LayoutBuilder, tmp_path: Path) -> None:
-        files = box.files()
+    def test_keeps_members_after_the_index(self, builder: LayoutBuilder, tmp_path: Path) -> None:
+        files = builder.files()
         order = ["blobs", "index.json", "oci-layout"]
         names = sorted(files, key=lambda name: order.index(name.split("/")[0]))
         path = tmp_path / "late.tar"
@@ -323,8 +323,8 @@ class TestTar:
 
 
 @each
-def test_concurrent_attachments_lose_nothing(box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
-    path = write(box, tmp_path)
+def test_concurrent_attachments_lose_nothing(builder: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+    path = write(builder, tmp_path)
     made: list[Digest] = []
     threads = [
         threading.Thread(target=lambda n=number: made.append(attach(path, str(n).encode()).manifest.digest))
@@ -338,9 +338,9 @@ def test_concurrent_attachments_lose_nothing(box: LayoutBuilder, tmp_path: Path,
     assert set(referrers(path)) == set(made)
 
 
-def test_a_damaged_blob_in_the_way_is_replaced(box: LayoutBuilder, tmp_path: Path) -> None:
+def test_a_damaged_blob_in_the_way_is_replaced(builder: LayoutBuilder, tmp_path: Path) -> None:
     """What is under the name of a blob of ours is hashed before it is relied upon."""
-    path = directory(box, tmp_path)
+    path = directory(builder, tmp_path)
     blob = path / "blobs" / "sha256" / EMPTY.digest.encoded
     blob.write_bytes(b"[]")
     attach(path)
@@ -379,12 +379,18 @@ class TestManyAtOnce:
     """Signing 300 tags of a layout wrote and read it 300 times: time grew with the square."""
 
     @each
-    @pytest.mark.parametrize("fallback", [False, True])
+    @pytest.mark.parametrize("by_tag", [False, True])
     def test_are_written_in_one_step(
-        self, box: LayoutBuilder, tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch, *, fallback: bool
+        self,
+        builder: LayoutBuilder,
+        tmp_path: Path,
+        write: Write,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        by_tag: bool,
     ) -> None:
-        box.tag(box.add_image(b"another"), "v2")
-        path = write(box, tmp_path)
+        builder.tag(builder.add_image(b"another"), "v2")
+        path = write(builder, tmp_path)
         written: list[str] = []
         for name in ("add_to_tar", "_add_to_folder"):
             step = getattr(airgap.transfer.attach, name)
@@ -394,15 +400,15 @@ class TestManyAtOnce:
                 return step(*given, **more)
 
             monkeypatch.setattr(airgap.transfer.attach, name, counted)
-        with AttachableLayout(str(path), fallback=fallback) as layout:
+        with AttachableLayout(str(path), by_tag=by_tag) as layout:
             one, other = (layout.place(LayoutReference(path=str(path), tag=tag)).subject for tag in ("v1", "v2"))
             made = [attachment(one, b"first"), attachment(one, b"second"), attachment(other, b"first")]
             said = layout.attach(made)
         assert len(written) == 1
-        assert said == ["index.json and the referrers tag" if fallback else "index.json"] * 3
+        assert said == ["index.json and the referrers tag" if by_tag else "index.json"] * 3
         digests = [item.manifest.digest for item in made]
         assert (set(referrers(path)), referrers(path, "v2")) == (set(digests[:2]), digests[2:])
-        if fallback:
+        if by_tag:
             with open_layout(path) as store:
                 tags = [entry.annotations.get(REF_NAME) for entry in store.index().manifests]
             assert {referrers_tag(one.digest), referrers_tag(other.digest)} < set(tags)

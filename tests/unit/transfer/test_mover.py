@@ -23,17 +23,17 @@ from tests.support.layouts import LayoutBuilder
 FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
 
 
-class Boxed:
+class FailingSource:
     """A source over a builder's blobs; some of them fail in a given way."""
 
-    name = "boxed"
+    name = "source"
     concurrent = False
 
-    def __init__(self, box: LayoutBuilder, failing: dict[Digest, str]) -> None:
-        self.box, self.failing = box, failing
+    def __init__(self, builder: LayoutBuilder, failing: dict[Digest, str]) -> None:
+        self.builder, self.failing = builder, failing
 
     def manifest(self, descriptor: Descriptor) -> Manifest | Index:
-        return parse_manifest(self.box.blobs[descriptor.digest], descriptor.media_type)
+        return parse_manifest(self.builder.blobs[descriptor.digest], descriptor.media_type)
 
     def referrers(self, descriptor: Descriptor, *, digest_tags: bool) -> FoundReferrers:
         return FoundReferrers(lookup=ReferrersLookup(subject=descriptor.digest, mechanism="layout"))
@@ -41,7 +41,7 @@ class Boxed:
     def open(self, descriptor: Descriptor) -> BlobStream:
         if reason := self.failing.get(descriptor.digest):
             raise ContentError(reason, f"{descriptor.digest} fails")
-        return io.BytesIO(self.box.blobs[descriptor.digest])
+        return io.BytesIO(self.builder.blobs[descriptor.digest])
 
     def path(self, descriptor: Descriptor) -> str | None:
         return None
@@ -98,13 +98,13 @@ class Scene:
     """An index over two images, and an image beside it; one layer of the index's first image fails."""
 
     def __init__(self, reason: str, media_type: str = "application/vnd.oci.image.layer.v1.tar") -> None:
-        self.box = LayoutBuilder()
-        self.layer = self.box.add_blob(b"the layer that fails", media_type)
-        self.bad = self.box.add_image(self.layer, b"another layer")
-        self.good = self.box.add_image(b"good")
-        self.index = self.box.add_index(self.bad, self.good)
-        self.beside = self.box.add_image(b"beside")
-        self.source = Boxed(self.box, {self.layer.digest: reason})
+        self.builder = LayoutBuilder()
+        self.layer = self.builder.add_blob(b"the layer that fails", media_type)
+        self.bad = self.builder.add_image(self.layer, b"another layer")
+        self.good = self.builder.add_image(b"good")
+        self.index = self.builder.add_index(self.bad, self.good)
+        self.beside = self.builder.add_image(b"beside")
+        self.source = FailingSource(self.builder, {self.layer.digest: reason})
         self.sink = Noting()
 
     def copy(self, pool: ThreadPoolExecutor, *, keep_going: bool) -> TransferResult:

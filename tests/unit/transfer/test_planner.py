@@ -33,9 +33,13 @@ class Claims:
     name = "claims"
 
     def __init__(
-        self, box: LayoutBuilder, referrers: Mapping[Digest, list[Referral]] | None = None, *, concurrent: bool = True
+        self,
+        builder: LayoutBuilder,
+        referrers: Mapping[Digest, list[Referral]] | None = None,
+        *,
+        concurrent: bool = True,
     ) -> None:
-        self.box = box
+        self.builder = builder
         self.listed = dict(referrers or {})
         self.concurrent = concurrent
         self.read: Counter[Digest] = Counter()
@@ -43,9 +47,9 @@ class Claims:
 
     def manifest(self, descriptor: Descriptor) -> Manifest | Index:
         self.read[descriptor.digest] += 1
-        if descriptor.digest not in self.box.blobs:
+        if descriptor.digest not in self.builder.blobs:
             raise ContentError("content.missing", "not here", digest=str(descriptor.digest))
-        return parse_manifest(self.box.blobs[descriptor.digest], descriptor.media_type)
+        return parse_manifest(self.builder.blobs[descriptor.digest], descriptor.media_type)
 
     def referrers(self, descriptor: Descriptor, *, digest_tags: bool) -> FoundReferrers:
         if descriptor.digest in self.refused:
@@ -75,7 +79,7 @@ def referral(descriptor: Descriptor, *, kind: str | None = None, tag: str | None
 def listing(made: Family) -> dict[Digest, list[Referral]]:
     found: dict[Digest, list[Referral]] = {}
     for item in (made.signature, made.sbom, made.sbom_signature, made.child_signature):
-        subject = Digest.parse(json.loads(made.box.blobs[item.digest])["subject"]["digest"])
+        subject = Digest.parse(json.loads(made.builder.blobs[item.digest])["subject"]["digest"])
         found.setdefault(subject, []).append(referral(item, kind=item.artifact_type))
     return found
 
@@ -93,7 +97,7 @@ def planned(found: CopyPlan) -> set[str]:
 @pytest.mark.parametrize("concurrent", [True, False])
 def test_every_manifest_is_read_once(pool: Executor, concurrent: bool) -> None:
     made = family()
-    source = Claims(made.box, listing(made), concurrent=concurrent)
+    source = Claims(made.builder, listing(made), concurrent=concurrent)
     found = plan(source, made.index, pool)
     assert planned(found) == names(made.all)
     assert set(source.read.values()) == {1}
@@ -101,7 +105,7 @@ def test_every_manifest_is_read_once(pool: Executor, concurrent: bool) -> None:
 
 def test_children_and_subjects_are_on_earlier_levels(pool: Executor) -> None:
     made = family()
-    levels = plan(Claims(made.box, listing(made)), made.index, pool).levels()
+    levels = plan(Claims(made.builder, listing(made)), made.index, pool).levels()
     level = {node.descriptor.digest: number for number, nodes in enumerate(levels) for node in nodes}
     assert level[made.children[0].digest] < level[made.index.digest] < level[made.signature.digest]
     assert level[made.index.digest] < level[made.sbom.digest] < level[made.sbom_signature.digest]
@@ -110,10 +114,10 @@ def test_children_and_subjects_are_on_earlier_levels(pool: Executor) -> None:
 def test_refuses_a_referrer_of_another_subject(pool: Executor) -> None:
     """MAN-31: anyone can list anything."""
     made = family()
-    other = made.box.add_image(b"another image")
-    stray = made.box.add_referrer(other, b"about another image")
-    unrelated = made.box.add_image(b"refers to nothing")
-    source = Claims(made.box, {made.index.digest: [referral(stray), referral(unrelated)]})
+    other = made.builder.add_image(b"another image")
+    stray = made.builder.add_referrer(other, b"about another image")
+    unrelated = made.builder.add_image(b"refers to nothing")
+    source = Claims(made.builder, {made.index.digest: [referral(stray), referral(unrelated)]})
     found = plan(source, made.index, pool)
     assert not {str(stray.digest), str(unrelated.digest), str(other.digest)} & planned(found)
     assert len(found.artifacts[0].notes) == 2
@@ -121,8 +125,8 @@ def test_refuses_a_referrer_of_another_subject(pool: Executor) -> None:
 
 def test_an_unreadable_listed_referrer_is_an_error_without_keep_going(pool: Executor) -> None:
     made = family()
-    source = Claims(made.box, listing(made))
-    made.box.drop(made.signature)
+    source = Claims(made.builder, listing(made))
+    made.builder.drop(made.signature)
     with pytest.raises(AirgapError, match="which cannot be read"):
         plan(source, made.index, pool)
     (artifact,) = plan(source, made.index, pool, keep_going=True).artifacts
@@ -132,7 +136,7 @@ def test_an_unreadable_listed_referrer_is_an_error_without_keep_going(pool: Exec
 def test_a_failed_look_up_is_an_error_without_keep_going(pool: Executor) -> None:
     """RULE-6: could not look is not none there."""
     made = family()
-    source = Claims(made.box, listing(made))
+    source = Claims(made.builder, listing(made))
     source.refused.add(made.children[0].digest)
     with pytest.raises(AirgapError, match="403"):
         plan(source, made.index, pool)
@@ -144,7 +148,7 @@ def test_a_failed_look_up_is_an_error_without_keep_going(pool: Executor) -> None
 
 def test_types_filter_referrers_but_not_their_referrers(pool: Executor) -> None:
     made = family()
-    found = planned(plan(Claims(made.box, listing(made)), made.index, pool, artifact_types=frozenset({SBOM})))
+    found = planned(plan(Claims(made.builder, listing(made)), made.index, pool, artifact_types=frozenset({SBOM})))
     assert {str(made.sbom.digest), str(made.sbom_signature.digest)} <= found
     assert not {str(made.signature.digest), str(made.child_signature.digest)} & found
 
@@ -152,7 +156,7 @@ def test_types_filter_referrers_but_not_their_referrers(pool: Executor) -> None:
 def test_a_type_that_the_list_leaves_out_or_gets_wrong_is_decided_by_the_manifest(pool: Executor) -> None:
     made = family()
     claims = {made.index.digest: [referral(made.sbom), referral(made.signature, kind=SBOM)]}
-    found = planned(plan(Claims(made.box, claims), made.index, pool, artifact_types=frozenset({SBOM})))
+    found = planned(plan(Claims(made.builder, claims), made.index, pool, artifact_types=frozenset({SBOM})))
     assert str(made.sbom.digest) in found
     assert str(made.signature.digest) not in found
 
@@ -160,23 +164,23 @@ def test_a_type_that_the_list_leaves_out_or_gets_wrong_is_decided_by_the_manifes
 @pytest.mark.parametrize(("depth", "count"), [(0, 3), (1, 6), (2, 7), (None, 7)])
 def test_depth_counts_levels_of_referrers(pool: Executor, depth: int | None, count: int) -> None:
     made = family()
-    assert len(planned(plan(Claims(made.box, listing(made)), made.index, pool, depth=depth))) == count
+    assert len(planned(plan(Claims(made.builder, listing(made)), made.index, pool, depth=depth))) == count
 
 
 def test_platforms_leave_out_children_and_their_referrers(pool: Executor) -> None:
     made = family()
     filters = (PlatformFilter.parse("linux/arm64"),)
-    found = plan(Claims(made.box, listing(made)), made.index, pool, platforms=filters)
+    found = plan(Claims(made.builder, listing(made)), made.index, pool, platforms=filters)
     assert not {str(made.children[0].digest), str(made.child_signature.digest)} & planned(found)
     assert [item.digest for item in found.artifacts[0].left_out] == [made.children[0].digest]
     with pytest.raises(NotFoundError):
-        plan(Claims(made.box), made.index, pool, platforms=(PlatformFilter.parse("plan9/mips"),))
+        plan(Claims(made.builder), made.index, pool, platforms=(PlatformFilter.parse("plan9/mips"),))
 
 
 def test_a_child_that_the_source_declares_absent_is_left_out_and_others_are_errors(pool: Executor) -> None:
     made = family()
-    made.box.drop(made.children[1])
-    source = Claims(made.box)
+    made.builder.drop(made.children[1])
+    source = Claims(made.builder)
     with pytest.raises(ContentError):
         plan(source, made.index, pool)
     absent = LeftOut(digest=made.children[1].digest, platform="linux/arm64")
@@ -200,34 +204,34 @@ def test_a_child_that_the_source_declares_absent_is_left_out_and_others_are_erro
 
 
 def test_nesting_is_bounded(pool: Executor) -> None:
-    box = LayoutBuilder()
-    deep = box.add_image()
+    builder = LayoutBuilder()
+    deep = builder.add_image()
     for _ in range(limits.GRAPH_DEPTH + 2):
-        deep = box.add_index(deep)
+        deep = builder.add_index(deep)
     with pytest.raises(LimitError):
-        plan(Claims(box), deep, pool)
+        plan(Claims(builder), deep, pool)
 
 
 def test_referrers_of_referrers_are_bounded(pool: Executor) -> None:
-    box = LayoutBuilder()
-    image = last = box.add_image()
+    builder = LayoutBuilder()
+    image = last = builder.add_image()
     listed = {}
     for number in range(limits.GRAPH_DEPTH + 2):
-        above = box.add_referrer(last, f"{number}".encode())
+        above = builder.add_referrer(last, f"{number}".encode())
         listed[last.digest] = [referral(above)]
         last = above
     with pytest.raises(AirgapError, match="nested more than"):
-        plan(Claims(box, listed), image, pool)
+        plan(Claims(builder, listed), image, pool)
 
 
-def _branching(box: LayoutBuilder, subject: Descriptor, branches: int, depth: int) -> dict[Digest, list[Referral]]:
+def _branching(builder: LayoutBuilder, subject: Descriptor, branches: int, depth: int) -> dict[Digest, list[Referral]]:
     """Each manifest below the subject has so many referrers, and each of them as many."""
     listed: dict[Digest, list[Referral]] = {}
     level = [subject]
     for _ in range(depth):
         following = []
         for item in level:
-            above = [box.add_referrer(item, f"{item.digest} {number}".encode()) for number in range(branches)]
+            above = [builder.add_referrer(item, f"{item.digest} {number}".encode()) for number in range(branches)]
             listed[item.digest] = [referral(one) for one in above]
             following += above
         level = following
@@ -237,9 +241,9 @@ def _branching(box: LayoutBuilder, subject: Descriptor, branches: int, depth: in
 @pytest.mark.parametrize("name", ["REFERRERS_BELOW", "GRAPH_NODES"])
 def test_referrers_that_branch_end_at_the_bound(pool: Executor, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Everything was read all the same, with all the lists, and then refused: 1.5 GB and seven minutes."""
-    box = LayoutBuilder()
-    image = box.add_image()
-    source = Claims(box, _branching(box, image, branches=3, depth=5))
+    builder = LayoutBuilder()
+    image = builder.add_image()
+    source = Claims(builder, _branching(builder, image, branches=3, depth=5))
     monkeypatch.setattr(limits, name, 20)
     with pytest.raises(LimitError, match=r"more than 20 (referrers|manifests)") as caught:
         plan(source, image, pool)
@@ -251,21 +255,21 @@ def test_referrers_that_branch_end_at_the_bound(pool: Executor, monkeypatch: pyt
 def test_as_many_referrers_as_are_looked_at_are_copied(
     pool: Executor, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    box = LayoutBuilder()
-    image = box.add_image()
-    above = [box.add_referrer(image, f"{number}".encode()) for number in range(count)]
+    builder = LayoutBuilder()
+    image = builder.add_image()
+    above = [builder.add_referrer(image, f"{number}".encode()) for number in range(count)]
     monkeypatch.setattr(limits, "REFERRERS_BELOW", 20)
-    made = plan(Claims(box, {image.digest: [referral(one) for one in above]}), image, pool)
+    made = plan(Claims(builder, {image.digest: [referral(one) for one in above]}), image, pool)
     assert len(made.artifacts[0].attached) == count
 
 
 def test_an_artifact_beyond_the_bound_stops_no_other_one(pool: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
-    box = LayoutBuilder()
-    image, other = box.add_image(), box.add_image(b"another one")
-    listed = _branching(box, image, branches=3, depth=4)
-    listed[other.digest] = [referral(box.add_referrer(other, b"one"))]
+    builder = LayoutBuilder()
+    image, other = builder.add_image(), builder.add_image(b"another one")
+    listed = _branching(builder, image, branches=3, depth=4)
+    listed[other.digest] = [referral(builder.add_referrer(other, b"one"))]
     monkeypatch.setattr(limits, "REFERRERS_BELOW", 20)
-    source = Claims(box, listed)
+    source = Claims(builder, listed)
     wanted = [CopyRoot(source=source, descriptor=item, reference="x") for item in (image, other)]
     made = make_plan(wanted, Selection(), pool, keep_going=True)
     assert [type(item.error) for item in made.artifacts] == [LimitError, type(None)]
@@ -276,17 +280,17 @@ def test_bytes_of_manifests_are_bounded(pool: Executor, monkeypatch: pytest.Monk
     made = family()
     monkeypatch.setattr("airgap.limits.GRAPH_BYTES", 1000)
     with pytest.raises(LimitError) as caught:
-        plan(Claims(made.box, listing(made)), made.index, pool)
+        plan(Claims(made.builder, listing(made)), made.index, pool)
     assert "several runs" in caught.value.remedy
 
 
 def test_entries_name_referrers_without_their_annotations(pool: Executor) -> None:
     """A referrer's annotation must not become a tag of the layout."""
     made = family()
-    sly = made.box.add_referrer(
+    sly = made.builder.add_referrer(
         made.index, b"sly", annotations={"org.opencontainers.image.ref.name": "v1"}, listed=False
     )
-    source = Claims(made.box, {made.index.digest: [referral(sly)]})
+    source = Claims(made.builder, {made.index.digest: [referral(sly)]})
     (artifact,) = plan(source, made.index, pool).artifacts
     (entry,) = [item for item in artifact.entries() if item.descriptor.digest == sly.digest]
     assert (entry.tag, dict(entry.descriptor.annotations)) == (None, {})

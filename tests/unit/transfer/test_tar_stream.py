@@ -39,13 +39,13 @@ def read(stream: BinaryIO, *, skip: bool = False) -> dict[str, bytes]:
 @pytest.mark.parametrize("form", ["ustar", "pax", "gnu"])
 @pytest.mark.parametrize("prefix", ["", "./"])
 def test_every_form_is_read_as_a_file_would_be(form: TarFormat, prefix: str) -> None:
-    files = family(layer_bytes=150_000).box.files()
+    files = family(layer_bytes=150_000).builder.files()
     for seed in range(5):
         assert read(Trickle(tar_of(files, form, prefix=prefix), seed)) == files
 
 
 def test_skips_members_that_are_not_requested() -> None:
-    files = family(layer_bytes=150_000).box.files()
+    files = family(layer_bytes=150_000).builder.files()
     stream = io.BytesIO(tar_of(files))
     assert set(read(stream, skip=True)) == set(files)
     assert stream.read() == b"", "all that is written into the pipe is read"
@@ -53,7 +53,7 @@ def test_skips_members_that_are_not_requested() -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 511, 512, 600, 1024, 5000, 20_000])
 def test_a_truncated_stream_is_an_error(length: int) -> None:
-    data = tar_of(family().box.files())
+    data = tar_of(family().builder.files())
     with pytest.raises(ContentError):
         read(io.BytesIO(data[: min(length, len(data) - 1024)]))
 
@@ -93,14 +93,14 @@ class Zeros(io.RawIOBase):
 def test_reads_a_member_beyond_8_gib_from_a_pipe(form: TarFormat) -> None:
     """Field note 9; a foreign one, so that nothing has to be hashed."""
     size = 9 * 2**30
-    files = family().box.files()
+    files = family().builder.files()
     head = (tar_pax({"size": str(size)}) if form == "pax" else b"") + tar_header("huge", size, form)
     assert read(cast("BinaryIO", Zeros(head, size, tar_of(files)))) == files
 
 
 def test_ignores_other_files() -> None:
     """macOS and docker write some; in place they are passed over as well."""
-    files = family().box.files()
+    files = family().builder.files()
     foreign = {"blobs/x": b"x", "blobs/sha256/short": b"x", f"blobs/md5/{'0' * 32}": b"x", "._index.json": b"y"}
     assert read(io.BytesIO(tar_of(files | foreign))) == files
 
@@ -114,6 +114,6 @@ def test_reports_what_is_not_a_tar(data: bytes) -> None:
 @pytest.mark.parametrize("name", ["../index.json", "/oci-layout", "C:\\index.json", "blobs\\sha256\\0", "INDEX.JSON"])
 def test_refuses_the_names_that_are_refused_in_a_file(name: str) -> None:
     """LAYOUT-9: one rule for both ways, or one tar would be read in two."""
-    files = tar_of(family().box.files())
+    files = tar_of(family().builder.files())
     with pytest.raises(ContentError, match="standard input: "):
         read(io.BytesIO(tar_member(name, b"{}") + files))

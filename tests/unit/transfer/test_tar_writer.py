@@ -97,22 +97,22 @@ def test_writes_index_and_manifests_first_and_blobs_by_digest(tmp_path: Path, po
 
 
 def test_leaves_out_absent_external_layers(tmp_path: Path, pool: Executor) -> None:
-    box = LayoutBuilder()
-    foreign = box.add_blob(b"elsewhere", "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")
-    image = box.tag(box.add_image(foreign, b"here"), "v1")
-    box.drop(foreign)
-    plan = plan_of(box.write_directory(tmp_path / "source"), pool)
+    builder = LayoutBuilder()
+    foreign = builder.add_blob(b"elsewhere", "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")
+    image = builder.tag(builder.add_image(foreign, b"here"), "v1")
+    builder.drop(foreign)
+    plan = plan_of(builder.write_directory(tmp_path / "source"), pool)
     done = write_tar_file(tmp_path / "trip.tar", plan, pool)
     assert foreign.digest not in {key[0] for key in done.moved}
     check_complete(tmp_path / "trip.tar", image)
 
 
 def test_a_blob_that_is_missing_is_an_error_and_no_tar(tmp_path: Path, pool: Executor) -> None:
-    box = LayoutBuilder()
-    layer = box.add_blob(b"lost")
-    box.tag(box.add_image(layer), "v1")
-    box.drop(layer)
-    plan = plan_of(box.write_directory(tmp_path / "source"), pool)
+    builder = LayoutBuilder()
+    layer = builder.add_blob(b"lost")
+    builder.tag(builder.add_image(layer), "v1")
+    builder.drop(layer)
+    plan = plan_of(builder.write_directory(tmp_path / "source"), pool)
     with pytest.raises(ContentError) as caught:
         write_tar_file(tmp_path / "trip.tar", plan, pool)
     assert caught.value.reason == "content.missing"
@@ -122,10 +122,10 @@ def test_a_blob_that_is_missing_is_an_error_and_no_tar(tmp_path: Path, pool: Exe
 def test_two_sizes_of_one_digest_are_an_error(tmp_path: Path, pool: Executor) -> None:
     from dataclasses import replace
 
-    box = LayoutBuilder()
-    layer = box.add_blob(b"layer")
-    box.tag(box.add_image(layer, replace(layer, size=6)), "v1")
-    plan = plan_of(box.write_directory(tmp_path / "source"), pool)
+    builder = LayoutBuilder()
+    layer = builder.add_blob(b"layer")
+    builder.tag(builder.add_image(layer, replace(layer, size=6)), "v1")
+    plan = plan_of(builder.write_directory(tmp_path / "source"), pool)
     with pytest.raises(ContentError):
         lay_out(plan)
 

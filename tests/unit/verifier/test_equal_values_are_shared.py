@@ -33,9 +33,9 @@ def test_descriptors_share_their_media_type_and_absent_annotations() -> None:
 
 def test_signatures_share_equal_findings(tmp_path: Path) -> None:
     scene = Scene()
-    image = add_image(scene.box, "arch1")
-    scene.box.tag(image, "v2")
-    Signature("jws", scene.signature.leaf, token=scene.signature.token).attach(scene.box, image)
+    image = add_image(scene.builder, "arch1")
+    scene.builder.tag(image, "v2")
+    Signature("jws", scene.signature.leaf, token=scene.signature.token).attach(scene.builder, image)
     written = scene.write(tmp_path)
     request = airgap.VerifyRequest(
         targets=[f"oci:{written.layout}"], at=written.at, clock=written.at, scope=written.scope

@@ -49,28 +49,28 @@ CONFIG, LAYER, ENVELOPE, PIECE, PEM, RECORD, MODEL = (
 )
 
 
-class Box:
+class Attached:
     """An image with all that may be attached to it, and an artifact of an unknown type; and the plan of its copy."""
 
     def __init__(self) -> None:
-        box = self.box = LayoutBuilder()
-        image = self.image = box.add_image(LAYER, config=CONFIG)
-        self.items = {data: box.add_blob(data) for data in (CONFIG, LAYER, PIECE, PEM, RECORD, MODEL)}
-        self.items[ENVELOPE] = box.add_blob(ENVELOPE, "application/jose+json")
-        self.items[MODEL] = box.add_blob(MODEL, "application/x-model")
-        signature = box.add_referrer(image, [self.items[ENVELOPE]])
-        again = box.add_referrer(image, [self.items[ENVELOPE]], annotations={"a": "b"})
-        evidence = box.add_referrer(image, [box.add_blob(PIECE, CRL_MEDIA_TYPE)], artifact_type=EVIDENCE_TYPE)
-        pem = box.add_blob(PEM, "text/plain", annotations={TITLE: "list.pem"})
-        other = box.add_referrer(image, [pem, box.add_blob(LAYER)], artifact_type="application/x")
-        record = box.add_referrer(image, [box.add_blob(RECORD, "application/json")], artifact_type=ACQUISITION)
+        builder = self.builder = LayoutBuilder()
+        image = self.image = builder.add_image(LAYER, config=CONFIG)
+        self.items = {data: builder.add_blob(data) for data in (CONFIG, LAYER, PIECE, PEM, RECORD, MODEL)}
+        self.items[ENVELOPE] = builder.add_blob(ENVELOPE, "application/jose+json")
+        self.items[MODEL] = builder.add_blob(MODEL, "application/x-model")
+        signature = builder.add_referrer(image, [self.items[ENVELOPE]])
+        again = builder.add_referrer(image, [self.items[ENVELOPE]], annotations={"a": "b"})
+        evidence = builder.add_referrer(image, [builder.add_blob(PIECE, CRL_MEDIA_TYPE)], artifact_type=EVIDENCE_TYPE)
+        pem = builder.add_blob(PEM, "text/plain", annotations={TITLE: "list.pem"})
+        other = builder.add_referrer(image, [pem, builder.add_blob(LAYER)], artifact_type="application/x")
+        record = builder.add_referrer(image, [builder.add_blob(RECORD, "application/json")], artifact_type=ACQUISITION)
         self.manifests = [image, signature, again, evidence, other, record]
-        self.source = Blobs(dict(box.blobs))
+        self.source = Blobs(dict(builder.blobs))
 
     def plan(self) -> CopyPlan:
         nodes = {}
         for item in self.manifests:
-            manifest = parse_manifest(self.box.blobs[item.digest], IMAGE_MANIFEST)
+            manifest = parse_manifest(self.builder.blobs[item.digest], IMAGE_MANIFEST)
             nodes[key_of(item)] = Node(descriptor=item, source=self.source, manifest=manifest)
             for _, below in manifest.successors():
                 nodes[key_of(below)] = Node(descriptor=below, source=self.source)
@@ -101,13 +101,13 @@ SMALL = (CONFIG, ENVELOPE, PIECE, PEM, RECORD, MODEL)
 
 def test_reads_what_a_judgement_reads_and_no_layers() -> None:
     """Each once, however many manifests name it."""
-    box = Box()
-    store = box.store()
+    builder = Attached()
+    store = builder.store()
     for data in SMALL:
-        assert box.read(store, data) == "read"
-    assert box.read(store, LAYER) == "content.unreadable"
-    assert {data: box.source.opened[data] for data in (*SMALL, LAYER)} == {**dict.fromkeys(SMALL, 1), LAYER: 0}
-    assert store.size(box.items[LAYER].digest) == len(LAYER)
+        assert builder.read(store, data) == "read"
+    assert builder.read(store, LAYER) == "content.unreadable"
+    assert {data: builder.source.opened[data] for data in (*SMALL, LAYER)} == {**dict.fromkeys(SMALL, 1), LAYER: 0}
+    assert store.size(builder.items[LAYER].digest) == len(LAYER)
     unknown = Digest.of(b"unknown")
     assert store.size(unknown) is None
     with pytest.raises(ContentError) as caught:
@@ -120,40 +120,44 @@ def test_reads_what_a_judgement_reads_and_no_layers() -> None:
 )
 def test_wrong_content_spoils_only_what_reaches_it(content: bytes | None, reason: str) -> None:
     """It is read once, and told whenever it is asked for."""
-    box = Box()
-    digest = box.items[ENVELOPE].digest
+    builder = Attached()
+    digest = builder.items[ENVELOPE].digest
     if content is None:
-        del box.source.contents[digest]
+        del builder.source.contents[digest]
     else:
-        box.source.contents[digest] = content
-    store = box.store()
-    assert [box.read(store, ENVELOPE), box.read(store, ENVELOPE), box.read(store, PIECE)] == [reason, reason, "read"]
-    assert box.source.opened[content or b""] == (content is not None)
+        builder.source.contents[digest] = content
+    store = builder.store()
+    assert [builder.read(store, ENVELOPE), builder.read(store, ENVELOPE), builder.read(store, PIECE)] == [
+        reason,
+        reason,
+        "read",
+    ]
+    assert builder.source.opened[content or b""] == (content is not None)
 
 
 @pytest.mark.parametrize("less", [0, 1])
 def test_what_is_held_in_memory_has_a_bound(monkeypatch: pytest.MonkeyPatch, less: int) -> None:
-    box = Box()
+    builder = Attached()
     held = sum(len(data) for data in SMALL) + len(b"{}")  # the config of what is attached
-    monkeypatch.setattr("airgap.limits.BOX_EVIDENCE_BYTES", held - less)
+    monkeypatch.setattr("airgap.limits.TARGET_EVIDENCE_BYTES", held - less)
     if less:
         with pytest.raises(LimitError, match="more than"):
-            box.store()
+            builder.store()
     else:
-        assert box.read(box.store(), ENVELOPE) == "read"
+        assert builder.read(builder.store(), ENVELOPE) == "read"
 
 
 @pytest.mark.parametrize(("bound", "reason"), [(len(RECORD), "read"), (len(RECORD) - 1, "content.unreadable")])
 def test_larger_pieces_are_not_read(monkeypatch: pytest.MonkeyPatch, bound: int, reason: str) -> None:
     monkeypatch.setattr("airgap.limits.CRL_FILE_BYTES", bound)
-    box = Box()
-    assert box.read(box.store(), RECORD) == reason
+    builder = Attached()
+    assert builder.read(builder.store(), RECORD) == reason
 
 
 def test_is_a_layout_with_the_names_of_the_copy() -> None:
-    box = Box()
-    target = planned_target(box.plan(), [("v1", "v2"), ()])
+    builder = Attached()
+    target = planned_target(builder.plan(), [("v1", "v2"), ()])
     assert [(root.descriptor.digest, root.tags) for root in target.graph.roots()] == [
-        (box.image.digest, ("v1", "v2")),
-        (box.items[MODEL].digest, ()),
+        (builder.image.digest, ("v1", "v2")),
+        (builder.items[MODEL].digest, ()),
     ]

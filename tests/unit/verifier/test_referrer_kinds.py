@@ -19,11 +19,11 @@ DSSE = "application/vnd.dsse.envelope.v1+json"
 
 
 def referrer(artifact_type: str, *layer_types: str, **members: Any) -> Referrer:
-    box = LayoutBuilder()
-    layers = [box.add_blob(b"x", kind) for kind in layer_types or ("application/octet-stream",)]
-    subject = box.add_image()
-    descriptor = box.add_referrer(subject, layers, artifact_type=artifact_type)
-    manifest = parse_manifest(box.blobs[descriptor.digest], IMAGE_MANIFEST)
+    builder = LayoutBuilder()
+    layers = [builder.add_blob(b"x", kind) for kind in layer_types or ("application/octet-stream",)]
+    subject = builder.add_image()
+    descriptor = builder.add_referrer(subject, layers, artifact_type=artifact_type)
+    manifest = parse_manifest(builder.blobs[descriptor.digest], IMAGE_MANIFEST)
     found = Referrer(descriptor, LayoutMechanism.ENTRY, artifact_type, manifest, subject)
     return found._replace(**members)
 
@@ -66,8 +66,8 @@ def test_signatures_come_first_and_what_is_not_known_last() -> None:
 
 
 def test_an_index_that_refers_to_an_artifact_has_no_layers() -> None:
-    box = LayoutBuilder()
-    index = box.add_index()
-    manifest = parse_manifest(box.blobs[index.digest], index.media_type)
+    builder = LayoutBuilder()
+    index = builder.add_index()
+    manifest = parse_manifest(builder.blobs[index.digest], index.media_type)
     subject = Descriptor(media_type=IMAGE_MANIFEST, digest=index.digest, size=1)
     assert kinds_of(Referrer(index, LayoutMechanism.ENTRY, None, manifest, subject)) == ("other",)
