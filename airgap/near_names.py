@@ -6,6 +6,7 @@ browsers make `Copy of firmware.bin` and `firmware (1).bin`.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,9 @@ CARRY_NAMES: Final = (
     "blobs); or write the CD with Joliet or Rock Ridge names, and mount FAT with long ones."
 )
 """The remedy for a layout whose names were changed."""
+_PREFIX: Final = re.compile(r"[A-Za-z][A-Za-z-]+:(//)?")
+"""The notation of a layout, or of a file, in another tool (`OCI:`, `file:`)."""
+_ALIKE: Final = 0.75
 _LEAST: Final = 4
 """Characters that two names must have in common to be taken for one, besides the beginning."""
 _BEGINNING: Final = 6
@@ -49,17 +53,59 @@ def near_file(path: Path, *, folders: bool = False) -> Path | None:
 
 
 def near_layout(reference: str) -> Problem:
-    """What may be the missing layout under a changed name: its message ends a sentence.
+    """What may be the missing layout under another name: its message ends a sentence.
 
     `reference`: a path, with or without a tag or digest. Its texts are empty where nothing similar is found.
     """
-    paths = (reference, reference.rpartition(":")[0], reference.partition("@")[0])
-    near = next((found for path in paths if path and (found := near_file(Path(path), folders=True))), None)
-    if near is None:
-        return Problem(message="")
-    named = safe(shlex.quote(str(near)))
-    remedy = f"If that is what is meant, name it as it is called here: {named}"
-    return Problem(message=f"; there is {safe(near.name)!r}", remedy=remedy)
+    if remedy := not_replaced(reference):
+        return Problem(message="", remedy=remedy)
+    texts = dict.fromkeys((reference, _PREFIX.sub("", reference, count=1)))
+    ways = [(text, path) for text in texts for path in (text.rpartition(":")[0], text.partition("@")[0], text) if path]
+    for text, path in ways:
+        found = _similar(Path(path))
+        if found is not None and found.is_symlink() and not found.exists():
+            return Problem(
+                message="; it is a link that leads nowhere", remedy="Name what it led to, or bring that back."
+            )
+        if found is not None:
+            named = safe(shlex.quote(f"{found}{text[len(path) :]}"))
+            remedy = f"If that is what is meant, name it as it is called here: {named}"
+            return Problem(message=f"; there is {safe(found.name)!r}", remedy=remedy)
+    return Problem(message="")
+
+
+def _similar(path: Path) -> Path | None:
+    """The path itself, or what is beside it under a similar name."""
+    from difflib import get_close_matches
+
+    if os.path.lexists(path):
+        return path
+    names = [*glance_into(path.parent)]
+    twin = next((name for name in names if name.casefold() == path.name.casefold()), None)
+    near = path.with_name(twin) if twin else near_file(path, folders=True)
+    alike = get_close_matches(path.name, names, 1, _ALIKE) if len(path.name) >= _LEAST else []
+    return near or next(map(path.with_name, alike), None)
+
+
+def absent(path: Path) -> str:
+    """The remedy for a path where nothing is: the first part that is missing may be the place of a medium."""
+    top = path
+    while top.parent != top and not top.parent.exists():
+        top = top.parent
+    if path.is_absolute() or top != path:
+        return f"Check the path, and that the medium is mounted: there is no {safe(top)}."
+    return "Check the path."
+
+
+def not_replaced(name: str) -> str:
+    """The remedy for a name that a shell was to change, and did not: in quotes, or from a file of variables."""
+    if name.startswith("~") or "$" in name or "%" in name:
+        return "No shell has replaced the '~' or the variable in it: write the path in full."
+    if name[:1] in {'"', "'", "\u2018", "\u201c", "\u201e", "\u00ab"}:
+        return "The quotation marks are a part of the name: leave them out."
+    if name[:1] in {"\u2013", "\u2014", "\u2212"}:
+        return "An option begins with two plain hyphens (--); a word processor or a chat has made a dash of them."
+    return "Blanks or line ends at the end are a part of the name: leave them out." if name != name.strip() else ""
 
 
 class Shortened:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Final
 import typer
 
 from airgap import __version__
-from airgap.cli.lazy import Lazy, LazyGroup, typer_app
+from airgap.cli.lazy import PARSE_ERRORS, Lazy, LazyGroup, typer_app
 
 
 class Commands(LazyGroup):
@@ -54,10 +54,12 @@ class Commands(LazyGroup):
                     f"a file here is called {safe(taken, limit=160)!r}, and a shell may have made an option of it",
                     remedy="Write ./*.tar, not *.tar. If you mean the option, go to another folder.",
                 )
+        if args[:1] == ["help"]:
+            args = [*args[1:], "--help"]
         ctx.meta[_WORDS] = list(args)
         try:
             return super().parse_args(ctx, args)
-        except _PARSE_ERRORS as error:
+        except PARSE_ERRORS as error:
             _tell(ctx.meta[_WORDS], error)
             raise
 
@@ -65,13 +67,11 @@ class Commands(LazyGroup):
         """Runs the command; what cannot be understood of its options is told to programs as well."""
         try:
             return super().invoke(ctx)
-        except _PARSE_ERRORS as error:
+        except PARSE_ERRORS as error:
             _tell(ctx.meta[_WORDS], error)
             raise
 
 
-_PARSE_ERRORS: Final[tuple[type[Exception], ...]] = typer.BadParameter.__bases__
-"""What is raised for options and arguments that cannot be understood."""
 _WORDS: Final = "airgap.words"
 
 

@@ -201,7 +201,7 @@ def boundary(*, debug: bool = False, tell: Callable[[AirgapError], None] = lambd
         if error.errno == errno.EPIPE:  # the reader of our output has closed the pipe
             raise typer.Exit(ExitCode.ERROR) from None
         name = f"{safe(error.filename)}: " if error.filename else ""
-        _complain(AirgapError(f"{name}{error.strerror or error}"), tell)
+        _complain(AirgapError(f"{name}{error.strerror or error}", remedy=_remedy(error)), tell)
         raise typer.Exit(ExitCode.ERROR) from None
     except typer.Exit:
         raise
@@ -214,6 +214,25 @@ def boundary(*, debug: bool = False, tell: Callable[[AirgapError], None] = lambd
         message = f"unexpected {type(error).__name__}: {safe(error)}"
         _complain(AirgapError(message, remedy="This is a defect; --debug shows where. Report it."), tell)
         raise typer.Exit(ExitCode.ERROR) from None
+
+
+def _remedy(error: OSError) -> str:
+    """What to do about an error of the operating system; empty where that is not known."""
+    if error.errno not in {errno.EACCES, errno.EPERM} or not isinstance(error.filename, str):
+        return _REMEDIES.get(error.errno or 0, "")
+    path = Path(error.filename)
+    unread = path.is_file() and not os.access(path, os.R_OK)
+    place = path if unread else next(folder for folder in (path, *path.parents) if folder.is_dir())
+    what = "read it" if unread else "write there"
+    return f"Look at owner and mode of {safe(place)}: the user who runs this must be allowed to {what}."
+
+
+_REMEDIES: Final = {
+    errno.EROFS: "Mount it writable, or name another place.",
+    errno.ENOSPC: "Make room there, or name another place.",
+    errno.EDQUOT: "Make room there, raise the quota, or name another place.",
+    errno.ENOTDIR: "A part of the path is a file, not a folder: name another place.",
+}
 
 
 def key_values(items: list[str], option: str) -> dict[str, str]:

@@ -6,9 +6,9 @@ names and one-line descriptions, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import typer
 from typer.core import TyperGroup
@@ -22,7 +22,65 @@ class Lazy(NamedTuple):
     help: str
 
 
-class LazyGroup(TyperGroup):
+class Group(TyperGroup):
+    """A group that names the command which was probably meant, wherever in the tree it is."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command; an error for an unknown name says which is near."""
+        self.suggest_commands = False
+        try:
+            return super().resolve_command(ctx, args)
+        except PARSE_ERRORS as error:
+            if near := _near(ctx, args):
+                error.message += f" Did you mean '{near}'?"  # type: ignore[attr-defined]
+            raise
+
+
+PARSE_ERRORS: Final[tuple[type[Exception], ...]] = typer.BadParameter.__bases__
+"""What is raised for options and arguments that cannot be understood."""
+_MEANT: Final = {
+    **dict.fromkeys(("pull", "push", "mirror", "save", "load", "sync", "download", "upload"), "copy"),
+    **dict.fromkeys(("rm", "remove"), "delete"),
+    **dict.fromkeys(("ls", "show"), "list"),
+    **dict.fromkeys(("crl", "update", "refresh"), "fetch"),
+    "check": "verify",
+    "list": "ls",
+    "store": "cert",
+    "validate": "verify",
+}
+"""Words for commands in other tools."""
+_ALIKE: Final = 0.7
+
+
+def _near(ctx: Any, args: list[str]) -> str:
+    """The command that the words are near to, in the form to type; empty if there is none."""
+    from difflib import get_close_matches
+
+    typed, above = args[0].lower(), tuple(ctx.command_path.split())
+    everywhere = sorted(_paths(ctx.find_root().command, ctx, above[:1]), key=len)
+    below = [path for path in everywhere if path[: len(above)] == above]
+    own = [path for path in below if len(path) == len(above) + 1]
+    names = [path[-1] for path in own]
+    words = [typed, *([_MEANT[typed]] if typed in _MEANT else [])]
+    near = [*get_close_matches(typed, names, n=1), *(name for name in names if name.startswith(typed))]
+    far = get_close_matches(typed, [path[-1] for path in everywhere], n=1, cutoff=_ALIKE)
+    for wanted, paths in ((words, own), (words, below), (near, own), ([*near, *words, *far], everywhere)):
+        for word in wanted:
+            for end in ((word, *args[1:2]), (word,)):  # `cert add` is `trust cert add`
+                if found := next((path for path in paths if path[-len(end) :] == end), None):
+                    return " ".join(found)
+    return ""
+
+
+def _paths(group: Any, ctx: Any, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for name in group.list_commands(ctx):
+        yield (*above, name)
+        command = group.get_command(ctx, name)
+        if hasattr(command, "list_commands"):
+            yield from _paths(command, ctx, (*above, name))
+
+
+class LazyGroup(Group):
     """A group over `COMMANDS`; `--help` imports none of them."""
 
     COMMANDS: ClassVar[Mapping[str, Lazy]] = {}
@@ -48,10 +106,11 @@ class LazyGroup(TyperGroup):
             formatter.write_dl([(name, lazy.help) for name, lazy in self.COMMANDS.items()])
 
 
-def typer_app(help_text: str | None = None, **options: Any) -> typer.Typer:
+def typer_app(help_text: str | None = None, *, cls: type[TyperGroup] = Group, **options: Any) -> typer.Typer:
     """A Typer app with the settings of this project: plain help, plain tracebacks, no completion options."""
     return typer.Typer(
         help=help_text,
+        cls=cls,
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,

@@ -21,7 +21,7 @@ from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.manifest import Index
 from airgap.oci.reference import whole_docker_name
 from airgap.oci.tags import tag_part
-from airgap.text import safe, some
+from airgap.text import safe, some, strange
 
 _IMPORTED: Final = re.compile(r"^import-[0-9]{4}-[0-9]{2}-[0-9]{2}:")
 """What `ctr images import` puts before a short name: the day."""
@@ -29,6 +29,8 @@ _POSITION: Final = re.compile(r"@\+?0*([0-9]{1,9})")
 """How skopeo and podman name an entry by its number."""
 _SHOWN: Final = 10
 _LONGEST: Final = 200
+_DIGEST: Final = re.compile(r"sha(256|384|512):")
+_DIGEST_AS_TAG: Final = "A digest is written behind an @, not behind a colon: LAYOUT@sha256:..."
 
 
 class IndexEntry(NamedTuple):
@@ -189,9 +191,10 @@ class Names:
         if found and all(entry.ref != name for entry in exact):
             found = list({entry.number: entry for entry in (*found, *self._by_end.get(name, ()))}.values())
         if not found:
+            odd = f" ({strange(name)})" if strange(name) else ""
             raise NotFoundError(
-                f"{self._source} has no tag {safe(name, limit=_LONGEST)!r}{self.listed()}",
-                remedy="Name one of its tags, or a digest with @.",
+                f"{self._source} has no tag {safe(name, limit=_LONGEST)!r}{odd}{self.listed()}",
+                remedy=_DIGEST_AS_TAG if _DIGEST.match(name) else "Name one of its tags, or a digest with @.",
                 tag=safe(name),
             )
         entry = found[0]

@@ -35,11 +35,11 @@ def open_layout(path: str | os.PathLike[str]) -> Layout:
 
             return open_archive(str(Path(place).resolve()) if Path(place).is_symlink() else place)
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        from airgap.near_names import near_layout  # seldom needed
+        from airgap.near_names import absent, near_layout  # seldom needed
 
         near = near_layout(place)
         message = f"there is no file or directory {safe(place)}{near.message}"
-        raise NotFoundError(message, remedy=near.remedy, path=safe(place)) from None
+        raise NotFoundError(message, remedy=near.remedy or absent(Path(place)), path=safe(place)) from None
     except OSError as error:
         raise denied(place, error) from None
     raise malformed(f"{safe(place)} is {kind_of(mode)}, not a layout", remedy=_other_remedy(mode))

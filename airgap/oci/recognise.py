@@ -27,7 +27,7 @@ _SIGNATURE: Final = re.compile(rb'\s*\{\s*"(?:payload|protected|signature|header
 """How a JWS in JSON begins."""
 _ZSTD_SKIPPABLE: Final = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 """A frame that zstd skips (RFC 8878, 3.1.2); the compressed frame follows it."""
-_AS_ON_CD: Final = re.compile(r"(INDEX\.JSO?N?|OCI[-_]LAYO(UT)?\.?)(;1)?")
+_AS_ON_CD: Final = re.compile(r"(INDEX\.JSO?N?|OCI[-_]LAYO(UT)?\.?)(;1)?", re.IGNORECASE)
 """The names of a layout's files on media that keep only capitals, eight characters, or three after the dot."""
 _OCTAL: Final = re.compile(rb"[ \0]*([0-7]*)")
 _PIECE: Final = re.compile(r".+\.(part-?)?([0-9]{1,3}|a[a-z]|a[a-z][a-z])")
@@ -219,13 +219,13 @@ def explain_directory(path: str) -> ContentError:
             f"{shown} is the storage directory of a registry, not an OCI image layout",
             remedy="Start a registry on it and copy out of that: airgap copy REGISTRY/REPOSITORY:TAG oci:DIRECTORY",
         )
-    if LAYOUT_FILE in names or LAYOUT_INDEX in names:
-        return malformed(f"{shown} is an incomplete layout: it has no {_absent(names)}", remedy=_COPY_AGAIN)
-    if changed := [name for name in names if _AS_ON_CD.fullmatch(name)]:
+    if changed := [name for name in names - {LAYOUT_FILE, LAYOUT_INDEX} if _AS_ON_CD.fullmatch(name)]:
         return malformed(
             f"{shown} may be a layout whose names the medium has changed: it holds {_some(changed)}",
             remedy=CARRY_NAMES,
         )
+    if LAYOUT_FILE in names or LAYOUT_INDEX in names:
+        return malformed(f"{shown} is an incomplete layout: it has no {_absent(names)}", remedy=_COPY_AGAIN)
     if "manifest.json" in names and "version" in names:
         return malformed(
             f"{shown} is a directory of skopeo's dir: transport, not an OCI image layout",

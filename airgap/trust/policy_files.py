@@ -48,18 +48,13 @@ def no_directory(folder: Path) -> Problem:
     if _is_file(folder):
         remedy = f"Name the folder that holds it: --trust {safe(folder.parent)}."
         return Problem(message=f"{safe(folder)} is a file, not a trust directory", remedy=remedy)
-    return Problem(
-        message=f"there is no trust directory at {safe(folder)}", remedy=_not_replaced(str(folder)) or _CREATE
-    )
+    message = f"there is no trust directory at {safe(folder)}"
+    if folder.exists():  # as a rule; the problem is made before it is known
+        return Problem(message=message, remedy=_CREATE)
+    from airgap.near_names import absent, not_replaced
 
-
-def _not_replaced(name: str) -> str:
-    """The remedy for a name that a shell was to change, and did not: in quotes, or from a file of variables."""
-    if name.startswith("~") or "$" in name or "%" in name:
-        return "No shell has replaced the '~' or the variable in it: write the path in full."
-    if name[:1] in {'"', "'"}:
-        return "The quotation marks are a part of the name: leave them out."
-    return "Blanks or line ends at the end are a part of the name: leave them out." if name != name.strip() else ""
+    remedy = not_replaced(str(folder)) or (_CREATE if folder.parent.exists() else f"{absent(folder)} {_CREATE}")
+    return Problem(message=message, remedy=remedy)
 
 
 _CREATE: Final = (

@@ -16,7 +16,7 @@ from airgap.oci.images import is_attestation
 from airgap.oci.manifest import Manifest
 from airgap.oci.nodes import LayoutMechanism, Referrer, reported_elsewhere
 from airgap.signature.signature_manifest import is_before_one, is_signature
-from airgap.text import safe
+from airgap.text import safe, some
 from airgap.verifier.hint import Hint
 
 _COSIGN: Final = "cosign signature"
@@ -93,13 +93,11 @@ class NearbySignatures:
             )
         if self.others:
             yield self.others.hint(self.name)
-        if self.foreign:
-            yield Hint(f"attached is a {', a '.join(self.foreign[:_SHOWN])}, which is not judged here", _OTHER_TOOL)
-        if self.foreign_below:
-            kinds = ", a ".join(self.foreign_below[:_SHOWN])
-            yield Hint(
-                f"attached to the platform images that it lists is a {kinds}, which is not judged here", _OTHER_TOOL
-            )
+        for place, kinds in (("", self.foreign), (" to the platform images that it lists", self.foreign_below)):
+            if kinds:
+                verb = "is" if len(kinds) == 1 else "are"
+                named = some(kinds, _SHOWN, lambda kind: f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}")
+                yield Hint(f"attached{place} {verb} {named}, which {verb} not judged here", _OTHER_TOOL)
         if self.foreign_above:
             yield Hint(f"the index {self.foreign_above}, which is not judged here", _OTHER_TOOL)
 

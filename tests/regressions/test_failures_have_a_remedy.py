@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -187,3 +189,28 @@ def test_an_index_json_may_have_been_damaged(tmp_path: Path) -> None:
     scene.builder.entries.append({"mediaType": 7})
     ran = run_here([word for word in scene.write(tmp_path).arguments() if word not in {"--format", "json"}])
     assert (ran.code, "index.json may have been damaged on its way" in ran.out) == (16, True), ran
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        (errno.EACCES, "Look at owner and mode of {trust}: the user who runs this must be allowed to write there."),
+        (errno.EROFS, "Mount it writable, or name another place."),
+        (errno.ENOSPC, "Make room there, or name another place."),
+    ],
+)
+def test_the_remedy_for_a_trust_directory_that_cannot_be_written(
+    written: Written, monkeypatch: pytest.MonkeyPatch, code: int, remedy: str
+) -> None:
+    place = written.trust / "truststore2" / "x509"
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code), str(place))
+
+    monkeypatch.setattr("airgap.trust.edit.make_folders", refuse)
+    root = written.trust / "truststore/x509/ca/harbour/0.pem"
+    ran = run_here(["trust", "cert", "add", str(root), "--type", "ca", "--store", "new", "--trust", str(written.trust)])
+    assert (ran.code, ran.err.splitlines()) == (
+        1,
+        [f"Error: {place}: {os.strerror(code)}", f"       {remedy.format(trust=written.trust)}"],
+    )

@@ -47,9 +47,12 @@ def test_an_absent_blob_is_missing(tmp_path: Path) -> None:
     assert (code, "is there" in text) == (16, False)
 
 
-def test_recognises_a_layout_in_capital_letters(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "names", [{"index.json": "INDEX.JSO;1", "oci-layout": "OCI_LAYO", "blobs": "BLOBS"}, {"index.json": "Index.json"}]
+)
+def test_recognises_a_layout_in_capital_letters(tmp_path: Path, names: dict[str, str]) -> None:
     written = Scene().write(tmp_path)
-    for old, new in (("index.json", "INDEX.JSO;1"), ("oci-layout", "OCI_LAYO"), ("blobs", "BLOBS")):
+    for old, new in names.items():
         (written.layout / old).rename(written.layout / new)
     code, text = verified(written)
     assert (code, "a layout whose names the medium has changed" in text) == (16, True), text

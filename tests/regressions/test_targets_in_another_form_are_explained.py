@@ -65,6 +65,33 @@ def test_explains_how_a_layout_is_written(written: Written, target: str, words: 
 
 
 @pytest.mark.parametrize(
+    ("target", "code", "words"),
+    [
+        ("layuot:v1", 2, "name it as it is called here: layout:v1"),
+        ("LAYOUT:v1", 2, "name it as it is called here: layout:v1"),
+        ("OCI:layout:v1", 2, "name it as it is called here: layout:v1"),
+        ("oci-layout:layout:v1", 2, "name it as it is called here: layout:v1"),
+        ("gone.tar", 11, "Check the path."),
+        ("./stick/layout:v1", 11, "Check the path, and that the medium is mounted: there is no stick."),
+        ("dangling", 2, "it is a link that leads nowhere"),
+        ("$STICK/layout", 2, "write the path in full"),
+        ("\u201clayout:v1\u201d", 2, "The quotation marks are a part of the name"),
+        ("\u2014trust", 2, "An option begins with two plain hyphens"),
+        ("layout:sha256:aa", 11, "A digest is written behind an @"),
+        ("layout:v\uff11", 11, "(character 2 is U+FF11 (fullwidth digit one)); there are 'v1'"),
+    ],
+)
+def test_names_what_is_near_a_target_that_is_not_there(
+    written: Written, monkeypatch: pytest.MonkeyPatch, target: str, code: int, words: str
+) -> None:
+    monkeypatch.chdir(written.layout.parent)
+    if target == "dangling":
+        Path(target).symlink_to("gone")
+    found, text = verified(written, target)
+    assert (found, words in text) == (code, True), text
+
+
+@pytest.mark.parametrize(
     ("change", "words"),
     [
         (lambda digest: digest[:19], "Write the whole digest"),
