@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from airgap.net.options import TransportOptions
     from airgap.oci.lookup import Mechanism
     from airgap.oci.store import Store
+    from airgap.revocation.artifact import TargetEvidence
     from airgap.stages.gate import Judgement
 
 
@@ -148,6 +149,8 @@ class _Copy:
         """The layout that came on standard input."""
         self._judgement: Judgement | None = None
         """That of all repositories."""
+        self._in_registries: dict[str, TargetEvidence] = {}
+        """With a judgement: evidence of sources that are registries, chosen or not."""
         self._left: tuple[EvidenceLeft, ...] = ()
 
     def run(self) -> CopyResult:
@@ -196,7 +199,10 @@ class _Copy:
                 evidence = evidence_of_target(store, graph, store.name)
                 if names := evidence.not_among(self._tally.planned):
                     yield EvidenceLeft(source=store.name, names=tuple(safe(name, limit=128) for name in names))
-        for item in self._tally.copied:
+        for source, evidence in self._in_registries.items():
+            if names := evidence.not_among(self._tally.planned):
+                yield EvidenceLeft(source=source, names=tuple(safe(name, limit=128) for name in names))
+        for item in self._tally.copied if not self._in_registries else ():
             # of a layout all evidence is known
             unchosen = item.planned.unchosen if item.planned and not item.planned.wanted.from_layout else ()
             left = [referral.descriptor.digest for referral in unchosen if is_called_evidence(referral.artifact_type)]
@@ -382,15 +388,25 @@ class _Copy:
         request = self._request
         if request.trust is None or request.clock is None:
             return plans
-        from airgap.stages.gate import Gate
+        from airgap.stages.gate import Gate, evidence_in_registries
 
         gate = Gate(trust=request.trust, clock=request.clock, scope=request.scope, selection=request.selection)
         layouts = [*self._sources.opened(), *_existing(destination)]
-        self._judgement = judgement = gate.judge(plans, layouts)
+        self._in_registries = evidence_in_registries(self._whole(plans))
+        self._judgement = judgement = gate.judge(plans, layouts, self._in_registries)
         return [
             CopyPlan.of([judgement.of(item, keep_going=request.keep_going) for item in plan.artifacts], plan.nodes)
             for plan in plans
         ]
+
+    def _whole(self, plans: Sequence[CopyPlan]) -> CopyPlan:
+        """What comes from registries, with all referrers; empty if all are chosen anyway (of layouts, all is read)."""
+        chosen = self._request.selection
+        every = replace(chosen, artifact_types=frozenset(), depth=None, skip_types=frozenset({ACQUISITION}))
+        if every == replace(chosen, skip_types=chosen.skip_types | {ACQUISITION}):
+            return CopyPlan.of([], {})
+        found = (item.wanted for plan in plans for item in plan.artifacts if item.error is None)
+        return make_plan([item for item in found if not item.from_layout], every, self._pool, keep_going=True)
 
 
 def _everything(plan: CopyPlan) -> Survey:

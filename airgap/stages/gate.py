@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from airgap import __version__
 from airgap.errors import UntrustedError
@@ -20,7 +20,7 @@ from airgap.oci.tags import cosign_target
 from airgap.oci.target import Target
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
-from airgap.revocation.artifact import is_called_evidence, is_evidence_alone
+from airgap.revocation.artifact import TargetEvidence, is_evidence_alone
 from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.stages.verify import RequestedArtifact, verify_opened
 from airgap.transfer.plan import CopyPlan, PlannedArtifact, Selection
@@ -32,6 +32,8 @@ from airgap.verifier.layout_evidence import LayoutEvidence
 from airgap.verifier.outcome import ArtifactOutcome, Outcome
 from airgap.verifier.planned import planned_target, refusal, untrusted
 from airgap.verifier.request import VerifyRequest
+
+_REGISTRIES: Final = "the source registry"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +47,12 @@ class Gate:
     """The repository for the policy; None: the name that was typed, or what the names and records say, as verify."""
     selection: Selection
 
-    def judge(self, plans: Sequence[CopyPlan], layouts: Iterable[tuple[Store, Graph]]) -> Judgement:
+    def judge(
+        self, plans: Sequence[CopyPlan], layouts: Iterable[tuple[Store, Graph]], others: dict[str, TargetEvidence]
+    ) -> Judgement:
         """The judgement of everything that is planned, with the evidence of the source `layouts` as well.
+
+        `others`: further evidence (`evidence_in_registries`).
 
         Raises UntrustedError for a problem of the whole, TrustMaterialError, and AirgapError where a signature or
         evidence cannot be read.
@@ -69,6 +75,7 @@ class Gate:
                     for store, graph in layouts
                     if isinstance(store, LayoutOnDisk)
                 }
+                | others
             ),
         )
         for problem in outcome.problems:
@@ -89,26 +96,31 @@ class Gate:
         return planned_target(CopyPlan.of([item for item, _ in named], nodes), [tags for _, tags in named])
 
 
+def evidence_in_registries(whole: CopyPlan) -> dict[str, TargetEvidence]:
+    """The evidence among all that is in registries, by a name for its place: it counts also where it is not chosen.
+
+    Raises UntrustedError where some of it cannot be read, AirgapError.
+    """
+    for item in whole.artifacts:
+        for problem in (item.error, *item.problems):
+            if problem is not None:
+                raise UntrustedError(
+                    f"nothing is copied: what refers to {item.wanted.reference} cannot be read, and may be evidence "
+                    f"about any signer: {problem} [evidence.unread]",
+                    exit_code=ExitCode.INDETERMINATE,
+                    reason="evidence.unread",
+                    remedy=problem.remedy,
+                )
+    if not whole.artifacts:
+        return {}
+    target = planned_target(whole, [() for _ in whole.artifacts])
+    return {_REGISTRIES: evidence_of_target(target.store, target.graph, _REGISTRIES)}
+
+
 def _asked(item: PlannedArtifact) -> RequestedArtifact:
     wanted = item.wanted
     typed = wanted.repository.name if wanted.repository and not wanted.from_layout else wanted.typed
     return RequestedArtifact(wanted.descriptor.digest, typed)
-
-
-def _check_evidence_is_chosen(item: PlannedArtifact) -> None:
-    """Checks that no evidence of an artifact in a registry is left there unread (of a layout, all is used).
-
-    Raises UntrustedError.
-    """
-    left = [found.descriptor.digest for found in item.unchosen if is_called_evidence(found.artifact_type)]
-    if left and not item.wanted.from_layout:
-        raise UntrustedError(
-            f"{item.wanted.reference} is not copied: evidence about revocation is attached to it, which is not chosen "
-            f"and so is not read, and may be about its signer: {left[0]} [evidence.unread]",
-            exit_code=ExitCode.INDETERMINATE,
-            reason="evidence.unread",
-            remedy="Copy it, too: name its type with --artifact-type, or leave that option out.",
-        )
 
 
 def _subjects(item: PlannedArtifact) -> frozenset[Digest]:
@@ -187,8 +199,6 @@ class Judgement:
             if outcome.exit_code:
                 raise refusal(outcome, item.wanted.reference)
             accepted = frozenset(found.digest for found in outcome.signatures if found.verdict is Verdict.PASS)
-            if accepted:
-                _check_evidence_is_chosen(item)
             return replace(item, must_be_signed=bool(accepted), accepted=accepted or None)
         if self._apart.carries(item):
             typed = _asked(item).typed

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.oci.descriptor import IMAGE_MANIFEST
+from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from airgap.revocation.artifact import EVIDENCE_TYPE
 from tests.copy.test_trust import COSIGN, copy
 from tests.regressions.test_evidence_of_a_target_counts_in_every_place import LEAF, REVOKING
@@ -17,8 +17,9 @@ from tests.support.command import run_here
 from tests.support.crls import crl
 from tests.support.crls import scope as distribution_scope
 from tests.support.evidence import evidence_artifact
+from tests.support.layouts import LayoutBuilder
 from tests.support.pki import AT, Pki
-from tests.support.registry import LoopbackRegistry
+from tests.support.registry import LoopbackRegistry, error
 from tests.support.scenario import NOTARY, Scene, Signature, add_image
 from tests.support.trust import oci_policy, statement
 
@@ -111,25 +112,68 @@ def test_a_signature_by_which_it_passes_has_to_arrive(tmp_path: Path, target: Lo
     assert (ran.code, dict(target.repositories["app"].tags)) == (10, {}), ran
 
 
-@pytest.mark.parametrize(("chosen", "code"), [((NOTARY,), 15), ((NOTARY, EVIDENCE_TYPE), 14), ((), 14)])
-def test_evidence_in_a_registry_that_is_not_chosen_leaves_the_answer_open(
-    tmp_path: Path, target: LoopbackRegistry, chosen: tuple[str, ...], code: int
+def _revoking(scene: Scene, place: str) -> None:
+    """Attaches a CRL against the signer: as our artifact, as a layer of another one, or to the signature."""
+
+    def attach(builder: LayoutBuilder, image: Descriptor) -> None:
+        subject = scene.signature.attach(builder, image) if place == "signature" else image
+        manifest = evidence_artifact(builder, subject, REVOKING)
+        kind = "example/files" if place == "other type" else EVIDENCE_TYPE
+        builder.list(builder.add_manifest({**manifest, "artifactType": kind}, artifact_type=kind))
+
+    scene.packing.append(attach)
+
+
+CHOSEN = ("--artifact-type", NOTARY)
+
+
+@pytest.mark.parametrize("place", ["image", "other type", "signature"])
+@pytest.mark.parametrize("options", [(), CHOSEN, ("--depth", "1"), (*CHOSEN, "--depth", "1")])
+def test_evidence_in_a_registry_counts_whether_or_not_it_is_chosen(
+    tmp_path: Path, target: LoopbackRegistry, options: tuple[str, ...], place: str
 ) -> None:
-    """The image of a revoked signer was copied, with a note that evidence is left behind."""
+    """The image of a revoked signer was copied where `--depth` or another type hid the evidence."""
     scene = Scene()
     scene.sign_with(LEAF)
     scene.crls = {"good.crl": crl(LEAF.root, number=1)}
+    _revoking(scene, place)
+    written = scene.write(tmp_path)
+    assert run_here(["copy", f"{written.layout}:v1", f"{target.host}/app:v1"]).code == 0
+    ran = copy(written, *options, f"{target.host}/app:v1", tmp_path / "to")
+    assert (ran.code, (tmp_path / "to").exists()) == (14, False), ran
+
+
+def test_evidence_in_a_registry_that_is_not_chosen_and_revokes_nothing_stops_no_copy(
+    tmp_path: Path, target: LoopbackRegistry
+) -> None:
+    """It is named: who verifies the copy does not get it."""
+    scene = Scene()
+    scene.sign_with(LEAF)
+    good = crl(LEAF.root)
     scene.packing.append(
         lambda builder, image: builder.list(
-            builder.add_manifest(evidence_artifact(builder, image, REVOKING), artifact_type=EVIDENCE_TYPE)
+            builder.add_manifest(evidence_artifact(builder, image, good), artifact_type=EVIDENCE_TYPE)
         )
     )
     written = scene.write(tmp_path)
     assert run_here(["copy", f"{written.layout}:v1", f"{target.host}/app:v1"]).code == 0
-    options = [part for kind in chosen for part in ("--artifact-type", kind)]
-    ran = copy(written, *options, f"{target.host}/app:v1", tmp_path / "to")
-    assert (ran.code, (tmp_path / "to").exists()) == (code, False), ran
-    assert ("[evidence.unread]" in ran.err) == (code == 15)
+    ran = copy(written, *CHOSEN, f"{target.host}/app:v1", tmp_path / "to")
+    assert ran.code == 0, ran
+    assert "the source registry" in ran.out
+
+
+def test_a_referrer_in_a_registry_that_cannot_be_read_may_be_evidence(tmp_path: Path, target: LoopbackRegistry) -> None:
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": crl(LEAF.root, number=1)}
+    _revoking(scene, "other type")
+    written = scene.write(tmp_path)
+    assert run_here(["copy", f"{written.layout}:v1", f"{target.host}/app:v1"]).code == 0
+    manifests = target.repositories["app"].manifests
+    (lost,) = [digest for digest, found in manifests.items() if b'"artifactType":"example/files","config"' in found[1]]
+    target.on("GET", f"/manifests/{lost}$", error(404, "MANIFEST_UNKNOWN"))
+    ran = copy(written, *CHOSEN, f"{target.host}/app:v1", tmp_path / "to")
+    assert (ran.code, "[evidence.unread]" in ran.err) == (15, True), ran
 
 
 def test_evidence_that_is_not_chosen_stops_no_copy_from_a_layout(tmp_path: Path) -> None:
