@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -207,7 +206,7 @@ def _write(built: Built, trust: Path, destination: str, *, overwrite: bool) -> P
     with scratch_folder(path.parent) as folder:
         staged = folder / "layout"
         _write_folder(built, trust, staged)
-        with open_layout(staged) as store, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        with open_layout(staged) as store, ThreadPoolExecutor() as pool:
             graph = Graph(store)
             wanted = CopyRoot(
                 source=LayoutSource(store, graph),

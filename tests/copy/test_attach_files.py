@@ -188,6 +188,11 @@ def test_refuses_layer_types_of_other_artifacts(tmp_path: Path, kind: str) -> No
     assert ground.referrers() == []
 
 
+def test_refuses_what_is_no_media_type(ground: Ground) -> None:
+    ran = ground.attach(f"{ground.file()}:a/b c")
+    assert (ran.code, "'a/b c' is no media type" in ran.err) == (2, True), ran
+
+
 @pytest.mark.parametrize("key", ["org.opencontainers.image.ref.name", "io.containerd.image.name", "kind"])
 def test_refuses_annotations_that_name_an_artifact(ground: Ground, key: str) -> None:
     ran = ground.attach(ground.file(), "-a", f"{key}=dev.hauler/image")

@@ -266,18 +266,33 @@ def test_the_full_name_that_was_typed_as_a_tag_chooses_the_statement(tmp_path: P
     assert ran.code == code, ran
 
 
+def put_cosign(target: LoopbackRegistry, tag: str) -> None:
+    layer = {"mediaType": COSIGN, "digest": target.put_blob("app", b"{}"), "size": 2}
+    config = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": layer["digest"], "size": 2}
+    signature = {"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": config, "layers": [layer]}
+    target.put_manifest("app", signature, tag=tag)
+
+
 def test_cosign_tags_come_with_what_they_are_about(tmp_path: Path, target: LoopbackRegistry) -> None:
     scene = Scene()
     written = scene.write(tmp_path)
     assert run_here(["copy", str(written.layout), f"{target.host}/app"]).code == 0
-    layer = {"mediaType": COSIGN, "digest": target.put_blob("app", b"{}"), "size": 2}
-    config = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": layer["digest"], "size": 2}
-    signature = {"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": config, "layers": [layer]}
     sig = f"{written.digest.replace(':', '-')}.sig"
-    target.put_manifest("app", signature, tag=sig)
+    put_cosign(target, sig)
     assert copy(written, "--all-tags", f"{target.host}/app", tmp_path / "to").code == 0
-    target.put_manifest("app", signature, tag=sig.replace(written.digest[-3:], "000"))
+    put_cosign(target, sig.replace(written.digest[-3:], "000"))
     assert copy(written, "--all-tags", f"{target.host}/app", tmp_path / "another").code == 10
+
+
+def test_cosign_tags_of_what_does_not_verify_stay_behind(tmp_path: Path, target: LoopbackRegistry) -> None:
+    written = Scene().write(tmp_path)
+    assert run_here(["copy", str(written.layout), f"{target.host}/app"]).code == 0
+    unsigned = target.put_image("app", layers=(b"unsigned",), tag="v2")
+    put_cosign(target, f"{str(unsigned).replace(':', '-')}.sig")
+    ran = copy(written, "--all-tags", "--keep-going", f"{target.host}/app", tmp_path / "to", "--format", "json")
+    assert ran.code == 20
+    copied = {item["tags"][0] for item in ran.document["artifacts"] if item["status"] == "copied"}
+    assert copied == {"v1"}
 
 
 def test_an_image_under_a_tag_of_cosign_is_judged(tmp_path: Path, target: LoopbackRegistry) -> None:

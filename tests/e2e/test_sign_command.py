@@ -676,6 +676,12 @@ class TestKey:
         assert (tmp_path / "localkeys" / "demo.key").stat().st_mode & 0o777 == 0o600
         assert (tmp_path / "signingkeys.json").stat().st_mode & 0o777 == 0o600
 
+    def test_refuses_a_name_that_leads_elsewhere(self, tmp_path: Path) -> None:
+        folder = tmp_path / "keys"
+        ran = self.key("generate", "../demo", folder=folder)
+        assert (ran.code, "cannot name files" in ran.err) == (2, True), ran
+        assert not folder.exists()
+
     def test_replaces_no_existing_file(self, tmp_path: Path) -> None:
         self.key("generate", "demo", folder=tmp_path)
         before = tree(tmp_path)

@@ -557,6 +557,19 @@ class TestRollback:
         assert ground.apply(second, accept_lost_state="disk died, number compared").applied
         assert "accept-lost-state" in [event.action for event in ground.state().history]
 
+    def test_an_accepted_loss_is_remembered_where_nothing_else_changes(self, ground: Ground) -> None:
+        ground.pin()
+        first, state = ground.packed(), ground.site / ".airgap/state.json"
+        ground.apply(first)
+        begun = state.read_bytes()
+        (ground.packer / "truststore/x509/ca/harbour/x.pem").write_bytes(Pki().code_chain("p384").root.pem)
+        ground.apply(ground.packed())
+        ground.undo()
+        state.write_bytes(begun)
+        assert reasons(ground.apply(first)) == ["snapshot.state.lost"]
+        assert ground.apply(first, accept_lost_state="number compared").applied
+        assert "accept-lost-state" in [event.action for event in ground.state().history]
+
     def test_detects_a_memory_restored_from_a_backup(self, ground: Ground) -> None:
         ground.pin()
         state = ground.site / ".airgap/state.json"

@@ -49,7 +49,7 @@ def scene() -> Scene:
 
 
 @pytest.mark.parametrize("shape", ["index", "referrers"])
-@pytest.mark.parametrize("command", ["verify", "discover", "inspect", "copy", "fetch", "sign"])
+@pytest.mark.parametrize("command", ["verify", "ls", "discover", "inspect", "copy", "fetch", "sign"])
 def test_visits_each_node_once(tmp_path: Path, scene: Scene, command: str, shape: str) -> None:
     if shape == "index":
         scene.target = lattice(scene.builder)
@@ -60,6 +60,7 @@ def test_visits_each_node_once(tmp_path: Path, scene: Scene, command: str, shape
     first, _, *options = written.arguments()
     arguments = {
         "verify": [first, target, *options],
+        "ls": ["ls", target],
         "discover": ["discover", target],
         "inspect": ["inspect", target],
         "copy": ["copy", target, str(tmp_path / "new")],

@@ -245,6 +245,14 @@ class TestPrune:
         keeper = self.kept(tmp_path, made(1, 1), made(2, 2))
         assert len(keeper.prune(ISSUER)) == 1
 
+    def test_a_newer_crl_in_a_hidden_file_replaces_nothing(self, tmp_path: Path) -> None:
+        """Such files are left behind by writers and file managers, and go away."""
+        keeper = EvidenceWriter(tmp_path)
+        keeper.keep_crl(made(5), ISSUER, [URL])
+        (tmp_path / "crls" / ".newer.crl").write_bytes(made(7).der)
+        assert keeper.prune(ISSUER) == ()
+        assert keeper.keep_crl(made(6), ISSUER, [URL]).state is KeepResult.NEW
+
     def test_a_forged_newer_crl_prunes_nothing(self, tmp_path: Path) -> None:
         keeper = self.kept(tmp_path, made(1, 1))
         (tmp_path / "crls/forged.crl").write_bytes(crl(CA, number=9, signed_by=key("p256", 4)))

@@ -22,6 +22,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.layout import LayoutDirectory
 from airgap.oci.nodes import LayoutMechanism, reported_elsewhere
+from airgap.oci.problems import ContentProblem
 from tests.support.layouts import LayoutBuilder, dump, graph_of
 
 ARM = Platform(architecture="arm64", os="linux")
@@ -184,6 +185,17 @@ class TestRoots:
             (reason, Descriptor.from_json(builder.entries[2]))
         ]
 
+    def test_unreadable_entry_may_refer_to_all_but_itself(self, builder: LayoutBuilder, place: Path) -> None:
+        image = builder.tag(builder.add_image(), "v1")
+        one, other = builder.add_referrer(image, b"one"), builder.add_referrer(image, b"other")
+        builder.drop(one)
+        builder.drop(other)
+        graph = graph_of(builder, place)
+        for subject, unread in ((image, {one.digest, other.digest}), (one, {other.digest}), (other, {one.digest})):
+            told: list[ContentProblem] = []
+            graph.referrers(subject).readable(told.append)
+            assert {problem.descriptor.digest for problem in told if problem.descriptor} == unread
+
     def test_unreadable_tagged_entry_stays_an_artifact(self, builder: LayoutBuilder, place: Path) -> None:
         """Its content says what is wrong with it."""
         image = builder.tag(builder.add_image(), "v1")
@@ -256,6 +268,16 @@ class TestResolve:
     def test_digest_of_a_tagged_artifact_gives_its_tags(self, builder: LayoutBuilder, place: Path) -> None:
         image = builder.tag(builder.add_image(), "v1")
         assert graph_of(builder, place).resolve(image.digest).tags == ("v1",)
+
+    def test_digest_that_entries_give_two_types_names_neither(self, builder: LayoutBuilder, place: Path) -> None:
+        """Tools take either: a verdict on one would be read as one on the other."""
+        one = builder.tag(builder.add_blob(b"x", "a/one"), "v1")
+        other = builder.tag(replace(one, media_type="a/other"), "v2")
+        graph = graph_of(builder, place)
+        assert graph.resolve("v1").descriptor.same_content(one)
+        assert graph.resolve("v2").descriptor.same_content(other)
+        with pytest.raises(NotFoundError, match="as a/one and a/other; tools disagree"):
+            graph.resolve(one.digest)
 
     def test_subject_that_only_its_referrer_names_is_found(self, builder: LayoutBuilder, place: Path) -> None:
         """LAYOUT-10, MAN-30: subjects are links, too."""

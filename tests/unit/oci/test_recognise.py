@@ -16,6 +16,7 @@ import pytest
 
 from airgap.errors import ContentError
 from airgap.oci.open import open_layout
+from airgap.oci.recognise import is_tar_header
 from tests.support.layouts import END, LAYOUT_FILE, tar_member, tar_of, write_tree
 
 INDEX = b'{"schemaVersion":2,"manifests":[]}'
@@ -138,6 +139,16 @@ def test_names_a_directory_that_is_not_a_layout(
     error = explained(path)
     assert what in str(error)
     assert todo in error.remedy
+
+
+@pytest.mark.parametrize("place", [0, 147, 156, 511])
+def test_the_checksum_of_a_tar_header_is_over_all_of_it_but_itself(place: int) -> None:
+    """A layer that a runtime could unpack is no attachment, however odd its header is."""
+    header = bytearray(b"\xff" * 512)
+    header[148:156] = b"%o\0 " % (sum(header) - sum(header[148:156]) + 8 * 32)
+    assert is_tar_header(header)
+    header[place] ^= 1
+    assert not is_tar_header(header)
 
 
 def test_blobs_directory_is_recognised_by_its_name(tmp_path: Path) -> None:

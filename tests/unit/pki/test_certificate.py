@@ -17,6 +17,7 @@ from airgap.pki.algorithms import PublicKey
 from airgap.pki.certificate import Certificate, load_certificates, verify_issued
 from airgap.pki.extensions import DistributionPoint
 from tests.support import asn1, extensions, names
+from tests.support.crls import crl
 from tests.support.extensions import BasicConstraints, ExtendedKeyUsage, Extension, KeyUsage, Point
 from tests.support.keyring import key
 from tests.support.pki import END, START, Issued, Pki, issue, public_info
@@ -569,6 +570,7 @@ def test_refuses_a_pem_block_of_something_else() -> None:
         (ROOT.pem.replace(b"END CERTIFICATE", b"END FOO"), "PEM block 1: ends with .-----END FOO"),
         (ROOT.pem.replace(b"\nMII", b"\n*MII"), "PEM block 1: is not standard base64"),
         (b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", "DER"),
+        (crl(ROOT), "^is no certificate but a CRL"),
     ],
 )
 def test_files_without_certificates_are_refused(data: bytes, match: str) -> None:

@@ -127,6 +127,16 @@ def test_a_loose_file_that_is_too_large_is_reported_where_its_ending_is_that_of_
     assert _held(builder, tmp_path) == ([], [name] if told else [])
 
 
+def test_a_layout_whose_files_cannot_be_listed_may_hold_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("airgap.oci.layout.list_folder", closed)
+    box = LayoutBuilder()
+    _image(box, ("a.crl", OLD))
+    assert _held(box, tmp_path) == (["a.crl"], ["a loose file"])
+
+
 def test_a_whole_loose_file_counts_instead_of_the_damaged_blob(tmp_path: Path) -> None:
     builder = LayoutBuilder()
     _image(builder, ("a.crl", NEW))

@@ -16,6 +16,7 @@ from airgap import limits
 from airgap.moment import Moment
 from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
+from airgap.pki.certificate import Certificate
 from airgap.signature.envelope import parse_envelope
 from airgap.stages.verify import verify
 from airgap.trust.directory import TrustDirectory
@@ -30,7 +31,7 @@ from airgap.verifier.request import VerifyRequest
 from tests.support import asn1, envelopes
 from tests.support.crls import crl
 from tests.support.envelopes import SIGNED_AT
-from tests.support.pki import AT, Pki
+from tests.support.pki import AT, Issued, Pki
 from tests.support.scenario import Scene, Signature
 from tests.support.trust import oci_policy, statement, write_trust
 
@@ -201,27 +202,42 @@ def test_an_outcome_without_every_check_does_not_pass(tmp_path: Path) -> None:
         assert dataclasses.replace(outcome, findings=fewer).verdict is Verdict.INDETERMINATE
 
 
-def test_a_report_without_the_time_of_an_authority_proves_none() -> None:
-    """SCHEME-3: nothing else can take its place."""
-    leaf = Pki().code_chain()
-    facts = SignatureFacts.of(parse_envelope(envelopes.JWS, envelopes.jws(leaf, scheme=envelopes.AUTHORITY)), None)
-    timeless = dataclasses.replace(facts, stated_time=None)
+def _judged_again(facts: SignatureFacts, root: Issued) -> SignatureOutcome:
+    """By a report alone that says that its integrity was good."""
     signature = RecordedSignature(
         digest=Digest.of(b"x"),
         envelope=None,
         findings={Check.INTEGRITY: EarlierResult(Verdict.PASS, None)},
-        facts=timeless,
+        facts=facts,
     )
     policy = oci_policy(statement(trustStores=["signingAuthority:harbour"]))
     with tempfile.TemporaryDirectory() as folder:
-        trust = write_trust(Path(folder), policy=policy, stores={"signingAuthority:harbour": [leaf.root]})
+        trust = write_trust(Path(folder), policy=policy, stores={"signingAuthority:harbour": [root]})
         directory = TrustDirectory.open(trust)
-        outcome = SignatureVerifier(directory, moment=Moment(judged=AT, clock=AT)).judge(
+        return SignatureVerifier(directory, moment=Moment(judged=AT, clock=AT)).judge(
             signature,
             target=Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(b"x"), size=1),
             statement=directory.policy().select("registry.example/app"),
             metadata={},
         )
+
+
+def test_a_report_without_the_time_of_an_authority_proves_none() -> None:
+    """SCHEME-3: nothing else can take its place."""
+    leaf = Pki().code_chain()
+    facts = SignatureFacts.of(parse_envelope(envelopes.JWS, envelopes.jws(leaf, scheme=envelopes.AUTHORITY)), None)
+    outcome = _judged_again(dataclasses.replace(facts, stated_time=None), leaf.root)
     found = {finding.check: (finding.verdict, finding.reason) for finding in outcome.findings}
     assert found[Check.AUTHENTICITY] == (Verdict.PASS, None)
     assert found[Check.AUTHENTIC_TIMESTAMP] == (Verdict.INDETERMINATE, "recheck.unproven")
+
+
+def test_a_report_proves_no_chain() -> None:
+    """Its certificates are compared with each other as those of an envelope are."""
+    leaf, other = Pki().code_chain(), Pki().code_chain(root={"slot": 3}).root
+    facts = SignatureFacts.of(parse_envelope(envelopes.JWS, envelopes.jws(leaf, scheme=envelopes.AUTHORITY)), None)
+    assert _reasons(_judged_again(facts, leaf.root)) == {}
+    below_another = (*facts.chain[:-1], Certificate.parse(other.der))
+    outcome = _judged_again(dataclasses.replace(facts, chain=below_another), other)
+    assert outcome.verdict is Verdict.FAIL
+    assert Check.INTEGRITY in _reasons(outcome)

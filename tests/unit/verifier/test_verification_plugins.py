@@ -426,6 +426,16 @@ def test_a_plugin_that_fails_fails_the_signature(
     assert outcome.plugin == protected[PLUGIN]
 
 
+@pytest.mark.parametrize("code", ["TIMEOUT", None])
+def test_the_code_of_a_failure_is_a_fact(monkeypatch: pytest.MonkeyPatch, code: str | None) -> None:
+    def failing(_: Shelf, name: str) -> Plugin:
+        raise PluginError(name, "it failed", code=code)
+
+    monkeypatch.setattr(Shelf, "find", failing)
+    finding = next(finding for finding in judge(demanding()).findings if finding.check is Check.PLUGIN)
+    assert finding.facts == {"plugin": "good"} | ({"code": code} if code else {})
+
+
 @FORMS
 @pytest.mark.parametrize("level", ["strict", "permissive", "audit"])
 def test_a_critical_attribute_that_is_not_processed_fails_the_signature(media_type: str, level: str) -> None:
