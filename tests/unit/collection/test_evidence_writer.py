@@ -258,6 +258,11 @@ class TestPrune:
         (tmp_path / "crls/forged.crl").write_bytes(crl(CA, number=9, signed_by=key("p256", 4)))
         assert keeper.prune(ISSUER) == ()
 
+    def test_keeps_a_delta_with_a_higher_number_than_a_newer_base(self, tmp_path: Path) -> None:
+        keeper = self.kept(tmp_path, made(1), made(5, 1, delta_base=1), made(4, 2))
+        keeper.prune(ISSUER)
+        assert candidates(tmp_path) == [4, 5]
+
     def test_prunes_deltas_that_a_newer_base_contains(self, tmp_path: Path) -> None:
         deltas = (made(2, 1, delta_base=1, revoked=[7]), made(3, 2, delta_base=1, revoked=[7]))
         keeper = self.kept(tmp_path, made(1), *deltas)
