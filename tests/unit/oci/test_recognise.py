@@ -146,9 +146,9 @@ def test_the_checksum_of_a_tar_header_is_over_all_of_it_but_itself(place: int) -
     """A layer that a runtime could unpack is no attachment, however odd its header is."""
     header = bytearray(b"\xff" * 512)
     header[148:156] = b"%o\0 " % (sum(header) - sum(header[148:156]) + 8 * 32)
-    assert is_tar_header(header)
+    assert is_tar_header(bytes(header))
     header[place] ^= 1
-    assert not is_tar_header(header)
+    assert not is_tar_header(bytes(header))
 
 
 def test_blobs_directory_is_recognised_by_its_name(tmp_path: Path) -> None:

@@ -570,7 +570,7 @@ def test_refuses_a_pem_block_of_something_else() -> None:
         (ROOT.pem.replace(b"END CERTIFICATE", b"END FOO"), "PEM block 1: ends with .-----END FOO"),
         (ROOT.pem.replace(b"\nMII", b"\n*MII"), "PEM block 1: is not standard base64"),
         (b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", "DER"),
-        (crl(ROOT), "^is no certificate but a CRL"),
+        (ROOT.der + crl(ROOT), "^is no certificate but a CRL"),
     ],
 )
 def test_files_without_certificates_are_refused(data: bytes, match: str) -> None:
