@@ -114,6 +114,8 @@ ANSWERS_NOTED: Final = 4  # answers of one kind about a certificate in a report;
 NEWER_SHOWN: Final = 3  # newer refused evidence that is shown; of the rest only the number is
 MISPLACED_DEPTH: Final = 16  # how deep misplaced evidence is looked for in a trust directory
 EVIDENCE_DEPTH: Final = 4  # how deep folders of evidence are read
+ENTRIES_OF_ONE_SERIAL: Final = 1000
+"""Entries of one CRL with the same serial number that are read: an indirect one may have one for each issuer."""
 CRL_FILE_BYTES: Final = CRL_BYTES * 3 // 2  # PEM is longer than its DER; the parser bounds the DER
 """One CRL: a million entries are 49 MB; the reference takes 32 MiB (LIM-6)."""
 

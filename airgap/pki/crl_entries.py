@@ -13,10 +13,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 
+from airgap import limits
 from airgap.errors import FormatError, Undecided
 from airgap.hashing import short_hash
 from airgap.parse import der
@@ -79,7 +81,10 @@ class RevokedList:
         # how broken CAs write it: without the zero that makes it positive
         negative = [] if serial <= 0 or bits % 8 else [der.tlv(der.INTEGER, serial.to_bytes(bits // 8, "big"))]
         for needle in (whole, *negative):
-            for item in self._entries_for(needle):
+            for count, item in enumerate(self._entries_for(needle)):
+                if count == limits.ENTRIES_OF_ONE_SERIAL:
+                    yield _read_entry(item, f"is one of more than {count} with this serial number")
+                    break
                 name = self._issuer_of(item, crl_issuer)
                 if name is None:
                     yield _read_entry(item, "belongs to a certificateIssuer that cannot be read")
@@ -92,12 +97,8 @@ class RevokedList:
 
     def _issuer_of(self, entry: der.Element, crl_issuer: bytes) -> bytes | None:
         """The raw Name of the issuer of the certificate of an entry; None if it cannot be read."""
-        effective: bytes | None = crl_issuer
-        for position, name in self._issuers:
-            if position > entry.start:
-                break
-            effective = name
-        return effective
+        before = bisect_right(self._issuers, entry.start, key=itemgetter(0))
+        return self._issuers[before - 1][1] if before else crl_issuer
 
     def lists(self, serial: int) -> bool:
         """Whether there is an entry for this serial number, for any issuer. False in a malformed list."""

@@ -466,6 +466,27 @@ def test_the_last_certificate_issuer_says_whose_an_entry_is() -> None:
     assert len(parsed.entries_for(5, foreign)) == 1
 
 
+def test_entries_of_one_serial_number_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is beyond the bound may be about the certificate, also behind entries of others."""
+    monkeypatch.setattr("airgap.limits.ENTRIES_OF_ONE_SERIAL", 2)
+    own, foreign = entry(LEAF.serial), entry(LEAF.serial, certificate_issuer=names.harbour("Other CA"))
+    for items, doubts in (([own, own], 0), ([own, own, own], 1), ([foreign] * 2, 0), ([foreign] * 3, 1)):
+        found = Crl.parse(crl(CA, revoked=items, scope=scope(indirect=True))).entries(certificate(LEAF))
+        assert sum("more than 2" in item.doubt for item in found) == doubts
+        assert len(found) == (len(items) if items[0] == own else doubts)
+
+
+def test_each_entry_belongs_to_the_issuer_before_it() -> None:
+    """RFC 5280, 5.3.3, with many issuers: the last one at or before the entry counts."""
+    issuers = [names.harbour(f"CA {number}") for number in range(5)]
+    items = [item for name in issuers for item in (entry(5, certificate_issuer=name), entry(6))]
+    parsed = Crl.parse(crl(CA, revoked=[entry(6), *items], scope=scope(indirect=True)))
+    assert [len(parsed.entries_for(serial, name)) for name in (CA.subject, *issuers) for serial in (5, 6)] == [
+        *(0, 1),
+        *([1, 1] * 5),
+    ]
+
+
 def test_an_unreadable_certificate_issuer_may_be_any() -> None:
     universal = names.name(names.Attribute("CN", "CA".encode("utf-32-be"), 0x1C))
     for value in (asn1.null(), asn1.sequence(extensions.directory_name(universal))):
