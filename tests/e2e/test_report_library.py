@@ -10,10 +10,12 @@ import pytest
 
 import airgap
 import airgap.report
-from airgap.errors import AirgapError
+from airgap.errors import AirgapError, UsageError
 from tests.support.command import run_here
 from tests.support.examples import example
+from tests.support.pki import AT
 from tests.support.scenario import Scene
+from tests.support.trust import write_trust
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,3 +73,9 @@ def test_refuses_an_unwritable_report_before_the_work_begins(tmp_path: Path, com
     assert (ran.code, ran.out) == (1, "")
     assert "cannot be written" in ran.err
     assert not new.exists()
+
+
+def test_recheck_of_nothing_is_refused(tmp_path: Path) -> None:
+    """It would end well."""
+    with pytest.raises(UsageError, match="nothing to judge"):
+        airgap.recheck(airgap.RecheckRequest(sources=[], at=AT, clock=AT), write_trust(tmp_path))

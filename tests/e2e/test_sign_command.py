@@ -710,6 +710,13 @@ class TestKey:
         assert self.key("generate", "demo", *options, folder=tmp_path / "keys").code == 2
         assert not list((tmp_path / "elsewhere").iterdir())
 
+    def test_refuses_to_add_a_key_of_another_chain(self, tmp_path: Path) -> None:
+        option, key_path, *_ = key_options(tmp_path / "other", Pki().code_chain("p384"))
+        _, _, *chain = key_options(tmp_path / "files", LEAF)
+        folder = tmp_path / "keys"
+        assert self.key("add", "a", option, key_path, *chain, folder=folder).code != 0
+        assert not folder.exists()
+
     def test_adds_lists_and_deletes_keys(self, tmp_path: Path) -> None:
         files = key_options(tmp_path / "files", LEAF)
         folder = tmp_path / "keys"

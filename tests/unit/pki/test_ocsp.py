@@ -14,6 +14,7 @@ from cryptography.x509 import ocsp as other_parser
 from airgap import limits
 from airgap.errors import FormatError, LimitError, Undecided
 from airgap.parse import der
+from airgap.pki import digests
 from airgap.pki.certificate import Certificate
 from airgap.pki.ocsp import OcspResponse, Responder
 from airgap.pki.single_response import SingleResponse
@@ -452,3 +453,12 @@ def test_uses_the_validity_of_the_certificate_that_signed() -> None:
     forged = OcspResponse.parse(ocsp_response(LEAF, responder=old, embed=[old, new], signed_by=LEAF.key))
     assert forged.signer_end == AT + timedelta(days=2)
     assert OcspResponse.parse(ocsp_response(LEAF)).signer_end is None
+
+
+@pytest.mark.parametrize("name", ["sha1", "sha256", "sha384", "sha512"])
+def test_only_a_value_of_its_length_may_be_of_a_hash(name: str) -> None:
+    """Another one is damaged, and may have been about any issuer."""
+    value = hashlib.new(name, b"", usedforsecurity=False).digest()
+    found = [digests.may_be_of(data, name) for data in (value, value[1:], value + b"x")]
+    assert found == [True, False, False]
+    assert not digests.may_be_of(b"", "md5")
