@@ -12,7 +12,7 @@ from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.report.report import TOOL, Json, Rows
 from airgap.report.wording import described, moment
-from airgap.revocation.use import EvidenceInTarget, EvidenceUse
+from airgap.revocation.use import EvidenceInTarget, EvidenceUse, UnprovenMaker
 from airgap.text import exact, safe
 from airgap.verifier.outcome import (
     AppliedPolicy,
@@ -216,7 +216,12 @@ def _for_recheck(facts: SignatureFacts | None) -> Json | None:
         "metadata": _exact(rest.metadata),
         "plugin": _demand(rest.plugin) if rest.plugin else None,
         "said_against": [
-            {**_in_target(said.evidence), "hold": said.is_hold, "responder": said.responder or None}
+            {
+                **_in_target(said.evidence),
+                "hold": said.is_hold,
+                "responder": said.responder or None,
+                "unproven": _unproven(said.unproven),
+            }
             for said in rest.in_targets.statements
         ],
         "answers": [
@@ -236,6 +241,10 @@ def _for_recheck(facts: SignatureFacts | None) -> Json | None:
             for made in rest.in_targets.newest
         ],
     }
+
+
+def _unproven(maker: UnprovenMaker | None) -> Json | None:
+    return None if maker is None else {"maker": maker.named.hex(), "tried": sorted(maker.tried)}
 
 
 def _in_target(item: EvidenceInTarget) -> Json:

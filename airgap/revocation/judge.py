@@ -36,6 +36,7 @@ from airgap.revocation.use import (
     NewestInTargets,
     TargetAnswer,
     TargetStatement,
+    UnprovenMaker,
 )
 
 _Answered = tuple[EvidenceUse, ...] | Rejected | Undecided
@@ -142,8 +143,8 @@ class RevocationJudge:
         """Of what came with a target and said something against this chain: what may still stand against `uses`.
 
         What is here now, or in the trust directory, was judged with the chain. Of the rest, a hold is over where newer
-        evidence lifts it, and a delegate matters only for certificates that it answers for. Raises Rejected
-        (revocation.on_hold).
+        evidence lifts it, a delegate matters only for certificates that it answers for, and what could not be proven
+        only where a certificate is available that was not then. Raises Rejected (revocation.on_hold).
         """
         here = {item.evidence.fingerprint for item in self.in_targets(chain, kind=kind).statements}
         responders = {use.responder for use in uses}
@@ -154,12 +155,17 @@ class RevocationJudge:
             if item.evidence.certificate in queries
             and item.evidence.fingerprint not in here
             and item.evidence.fingerprint not in self._trusted()
+            and self._may_be_proven(item.unproven, queries[item.evidence.certificate])
             and not (
                 item.responder not in responders
                 if item.responder
                 else item.is_hold and self._is_over(item.evidence, queries[item.evidence.certificate])
             )
         ]
+
+    def _may_be_proven(self, maker: UnprovenMaker | None, query: RevocationQuery) -> bool:
+        """Whether it was proven, or a certificate that may prove it is available now, and was not then."""
+        return maker is None or not self._condemning.makers.possible(query, maker.named) <= maker.tried
 
     def _is_over(self, hold: EvidenceInTarget, query: RevocationQuery) -> bool:
         """Whether what is available lifts a hold that is not available. Raises Rejected (revocation.on_hold)."""

@@ -7,11 +7,12 @@ its certificate may be in another available response: no signature covers in whi
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airgap.errors import FormatError, Rejected, Undecided
 from airgap.hashing import digest
+from airgap.once import Once
 from airgap.pki.certificate import Certificate, verify_ever_issued
 from airgap.pki.distinguished_names import name_key
 from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
@@ -30,6 +31,7 @@ class EvidenceMakers:
         self._stored: Final = stored
         self._found: Final[dict[Certificate, _Delegates]] = {}
         self._chosen: Final[dict[tuple[Certificate, tuple[Certificate, ...]], ResponseMaker]] = {}
+        self._available: Final = Once(self._by_name)
         self._makers: Final[dict[tuple[str, tuple[Certificate, ...]], _Held | None]] = {}
 
     def verify(self, response: OcspResponse, issuers: tuple[Certificate, ...]) -> ResponseMaker | None:
@@ -70,6 +72,21 @@ class EvidenceMakers:
         except (FormatError, Undecided):
             return False
         return True
+
+    def possible(self, query: RevocationQuery, named: bytes) -> frozenset[str]:
+        """The fingerprints of the available certificates that may prove evidence of a maker of this name or key hash.
+
+        Always those of the issuers, because the maker may be a delegate of any of them.
+        """
+        issuers = {issuer.fingerprint for issuer in query.issuers}
+        return frozenset(issuers | self._available().get(name_key(named), set()))
+
+    def _by_name(self) -> Mapping[tuple[object, ...], set[str]]:
+        found: defaultdict[tuple[object, ...], set[str]] = defaultdict(set)
+        for item in (*self._evidence.responders(), *self._stored()):
+            for named in (item.subject, digest("sha1", item.public_key_bits)):
+                found[name_key(named)].add(item.fingerprint)
+        return found
 
     def _delegates(self, issuer: Certificate) -> _Delegates:
         if issuer not in self._found:

@@ -12,16 +12,20 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from airgap.errors import FormatError, Undecided
+from airgap.pki.distinguished_names import same_name
 from airgap.pki.extensions import authority_key
 from airgap.revocation.condemning import CondemningEvidence
 from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile, UnreadableEvidence
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery
-from airgap.revocation.use import EvidenceInTarget, TargetStatement
+from airgap.revocation.use import EvidenceInTarget, TargetStatement, UnprovenMaker
 
 if TYPE_CHECKING:
     from airgap.pki.certificate import Certificate
     from airgap.pki.single_response import SingleResponse
     from airgap.revocation.freshness import ChainKind
+
+_MAKERS: Final = 64
+"""Of a target with more of one name, a report would be too large; then what is not proven always counts."""
 
 
 class StatementsInTargets:
@@ -32,7 +36,9 @@ class StatementsInTargets:
         self._condemning: Final = condemning
 
     def find(self, query: RevocationQuery) -> Iterator[TargetStatement]:
-        """The statements of genuine evidence outside of the trust directory, whether or not they count.
+        """The statements of evidence outside of the trust directory, whether or not they count, and are proven.
+
+        A certificate that comes later may prove them.
 
         Includes those against its delegated responders, because later only an answer of these may be available, and
         what is more than is read of a target, because it may be about any certificate.
@@ -61,18 +67,39 @@ class StatementsInTargets:
         yield from _beyond_bounds(certificate, query.chain, self._condemning.unread(query), query.moment.judged)
         for file in self._evidence.crls(query.issuer.subject):
             if not file.trusted:
-                with suppress(FormatError, Undecided):
-                    file.load().verify_made_by(*query.issuers)
-                    yield from _listed(certificate, query.chain, file)
+                with suppress(FormatError):
+                    said = _listed(certificate, query.chain, file)
+                    is_proven = self._condemning.makers.is_genuine(query, file)
+                    yield from said if is_proven else self._unproven(query, file.facts.issuer, said)
         for file in self._evidence.indirect():
-            if not file.trusted and self._condemning.lists_as_another(query, file):
-                yield from _said(certificate, query.chain, file, file.facts.this_update, [None])
+            if file.trusted or same_name(file.facts.issuer, query.issuer.subject):
+                continue
+            said = _said(certificate, query.chain, file, file.facts.this_update, [None])
+            if self._condemning.lists_as_another(query, file):
+                yield from said
+            else:
+                with suppress(FormatError):
+                    if any(_listed(certificate, query.chain, file)):
+                        yield from self._unproven(query, file.facts.issuer, said)
         for ocsp in self._evidence.ocsp(certificate.serial):
             if not ocsp.trusted:
-                with suppress(Undecided):
-                    self._condemning.makers.verify(ocsp.response, query.issuers)
-                    singles = ocsp.response.statements(certificate, *query.issuers)
-                    yield from _answered(certificate, query.chain, ocsp, singles)
+                # by its number alone: its issuer may be named by a key that comes later
+                singles = [single for single in ocsp.response.responses if single.serial == certificate.serial]
+                about = ocsp.response.statements(certificate, *query.issuers)
+                proven = _answered(certificate, query.chain, ocsp, about)
+                if about and self._condemning.makers.is_genuine(query, ocsp):
+                    yield from proven
+                else:
+                    named = ocsp.response.responder_name or ocsp.response.responder_key_hash or b""
+                    yield from self._unproven(query, named, _answered(certificate, query.chain, ocsp, singles))
+
+    def _unproven(
+        self, query: RevocationQuery, named: bytes, said: Iterable[TargetStatement]
+    ) -> Iterator[TargetStatement]:
+        for item in said:
+            tried = self._condemning.makers.possible(query, named)
+            kept = tried if len(tried) <= _MAKERS else frozenset[str]()
+            yield replace(item, unproven=UnprovenMaker(named, kept))
 
     def _unproven_of_one(self, certificate: Certificate, chain: ChainKind) -> Iterator[TargetStatement]:
         for file in self._evidence.crls(certificate.issuer):

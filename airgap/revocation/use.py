@@ -32,6 +32,15 @@ class EvidenceInTarget(NamedTuple):
         return cls(file.name, file.fingerprint, file.kind, chain, certificate.fingerprint, this_update)
 
 
+class UnprovenMaker(NamedTuple):
+    """The maker that evidence names, where no certificate available proves that it made this."""
+
+    named: bytes
+    """Its raw Name; for an OCSP response also the hash of its key."""
+    tried: frozenset[str]
+    """The fingerprints of the certificates that did not prove it; empty if there were too many to keep."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetStatement:
     """What a CRL or OCSP response of a target says against a certificate, whether or not it counted."""
@@ -41,6 +50,8 @@ class TargetStatement:
     """Whether it says only "on hold", which newer evidence lifts."""
     responder: str = ""
     """The fingerprint of the delegated responder that it is against; empty for a certificate of the chain."""
+    unproven: UnprovenMaker | None = None
+    """Who may have made it, if that was not proven; else None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,14 @@ from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.revocation.freshness import CHAIN_KINDS, EVIDENCE_KINDS, ChainKind, EvidenceKind
-from airgap.revocation.use import EvidenceInTarget, FoundInTargets, NewestInTargets, TargetAnswer, TargetStatement
+from airgap.revocation.use import (
+    EvidenceInTarget,
+    FoundInTargets,
+    NewestInTargets,
+    TargetAnswer,
+    TargetStatement,
+    UnprovenMaker,
+)
 from airgap.signature.model import PluginDemand, Scheme
 from airgap.text import read_exact, safe
 from airgap.trust.choice import ScopeOrigin
@@ -185,7 +192,25 @@ def _target_statement(value: Any) -> TargetStatement:
         evidence=_in_target(source),
         is_hold=json.take(source, "hold", bool),
         responder=_text(source, "responder") or "",
+        unproven=_unproven(_object(source, "unproven")),
     )
+
+
+def _unproven(source: json.JsonObject | None) -> UnprovenMaker | None:
+    """Absent in older reports, which hold only what was proven."""
+    if source is None:
+        return None
+    try:
+        named = bytes.fromhex(json.take(source, "maker", str))
+    except ValueError:
+        raise FormatError("is not in hex", where="unproven.maker") from None
+    return UnprovenMaker(named, frozenset(json.take_list(source, "tried", _fingerprint, limit=_SIGNATURES)))
+
+
+def _fingerprint(value: Any) -> str:
+    if not isinstance(value, str):
+        raise FormatError("is no text")
+    return value
 
 
 def _target_answer(value: Any) -> TargetAnswer:
