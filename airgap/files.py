@@ -121,6 +121,11 @@ def _create_locked(path: Path, mode: int) -> int:
         os.close(descriptor)  # it was removed before it was locked
 
 
+def is_temporary(name: str) -> bool:
+    """Whether it is the name of a file that a writer of ours has not finished, or left when it died."""
+    return re.fullmatch(rf"\..{{0,{_NAME_PART}}}\.[0-9a-f]{{12}}\.tmp", name, re.DOTALL) is not None
+
+
 def sweep_leftovers(path: Path) -> None:
     """Removes temporary files beside `path` that dead writers of a file with this name left there.
 

@@ -270,6 +270,8 @@ _EVER_HASHES: Final[Mapping[str, hashes.HashAlgorithm]] = MappingProxyType(
         "1.2.840.113549.2.5": hashes.MD5(),  # noqa: S303 - these only ever condemn
         _SHA1_OID: hashes.SHA1(),  # noqa: S303
         "2.16.840.1.101.3.4.2.4": hashes.SHA224(),
+        "2.16.840.1.101.3.4.2.5": hashes.SHA512_224(),
+        "2.16.840.1.101.3.4.2.6": hashes.SHA512_256(),
         **{dotted: _HASHES[name] for name, dotted in _HASH_OIDS.items()},
         **{f"2.16.840.1.101.3.4.2.{7 + row}": algorithm for row, algorithm in enumerate(_SHA3)},
     }
@@ -280,6 +282,8 @@ _EVER_SIGNED: Final[Mapping[str, hashes.HashAlgorithm | None]] = MappingProxyTyp
         f"{_RSA_ENCRYPTION}.5": hashes.SHA1(),  # noqa: S303
         "1.3.14.3.2.29": hashes.SHA1(),  # noqa: S303
         f"{_RSA_ENCRYPTION}.14": hashes.SHA224(),
+        f"{_RSA_ENCRYPTION}.15": hashes.SHA512_224(),
+        f"{_RSA_ENCRYPTION}.16": hashes.SHA512_256(),
         "1.2.840.10045.4.1": hashes.SHA1(),  # noqa: S303
         "1.2.840.10045.4.3.1": hashes.SHA224(),
         **{dotted: _HASHES[name] for dotted, name in (_PKCS1_OIDS | _ECDSA_OIDS).items()},

@@ -13,16 +13,21 @@ from airgap.pki.extensions import AUTHORITY_KEY_IDENTIFIER, read_authority_key
 
 _KEY_BYTES: Final = 80
 """Bytes of an authorityKeyIdentifier that are searched: the key comes first in it."""
+_BEGIN: Final = b"-----BEGIN X509 CRL-----"
+_END: Final = b"-----ENDX509CRL-----"
+_SHORT_HEADER: Final = 2
+"""The octets before the contents of a structure of at most 127 octets."""
 
 
 def claimed_issuer(data: bytes) -> bytes | None:
     """The raw issuer Name of a CRL that may be damaged after it; None if it cannot be read.
 
-    None also if there is trailing data: that may be another CRL of any issuer.
+    None also if there is trailing data, more text than one CRL has in PEM, or a PEM block without its end: a CRL of
+    another issuer may follow, or have followed.
     """
     try:
-        data = crl_der(data, damaged=True)
-        if _end(data) < len(data):
+        text, data = data, crl_der(data, damaged=True)
+        if _end(data) < len(data) or (text is not data and _may_hold_another(text, data)):
             return None
         # the outer lengths are useless in a cut CRL
         element = der.element_at(data, der.content_at(data, der.content_at(data, 0)), len(data))
@@ -35,6 +40,22 @@ def claimed_issuer(data: bytes) -> bytes | None:
     except FormatError:
         return None
     return name.raw if said.isprintable() else None  # zeros in it are damage
+
+
+def _may_hold_another(text: bytes, data: bytes) -> bool:
+    """Whether a PEM file holds, or held, more than the damaged CRL whose DER begins as `data`. Raises FormatError."""
+    from airgap.pki.wrong_files import may_hide_more  # seldom needed
+
+    before, _, block = text.partition(_BEGIN)
+    content = der.content_at(data, 0)
+    announced = content + int.from_bytes(data[2:content], "big") if content > _SHORT_HEADER else len(data)
+    inside = b"".join(block.split())
+    return (
+        may_hide_more(before)
+        or _BEGIN in block
+        or _END not in inside
+        or len(inside) > (announced + 2) // 3 * 4 + len(_END)
+    )
 
 
 def _end(data: bytes) -> int:

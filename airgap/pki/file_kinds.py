@@ -110,6 +110,7 @@ _STARTS: Final = (
     (re.compile(rb"(\xef\xbb\xbf)?\s*(---\s+)?apiVersion:"), Kind.MANIFEST, "a resource of Kubernetes (YAML)"),
     (re.compile(rb"\s*LS0tLS1CRUdJTi"), Kind.TWICE, "base64 of PEM, as Kubernetes keeps files"),
     (re.compile(rb"%PDF-"), Kind.DOCUMENT, "a document (PDF)"),
+    (re.compile(rb"\x00\x05\x16\x07"), Kind.DOCUMENT, "what macOS writes beside a file (AppleDouble)"),
     (re.compile(rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a"), Kind.DOCUMENT, "a picture"),
     (
         re.compile(rb"PK\x03\x04.{26}(\[Content_Types\]\.xml|_rels/|mimetypeapplication/vnd\.oasis)", re.DOTALL),
@@ -140,6 +141,11 @@ _HEX = re.compile(rb"\s*30[\s:]*8[1-4][0-9A-Fa-f\s:]{60,}\Z")
 _DUMP = re.compile(rb"\s*0{4,16}:?[ \t]+([0-9A-Fa-f]{2,6}[ \t]+){4}")
 OCSP_BEGUN = re.compile(rb"\x30(?:[\x00-\x7f]|\x81.|\x82..|\x83...)\x0a\x01[\x00-\x06]\xa0", re.DOTALL)
 """The start of a successful OCSP response, which may be cut."""
+_LENGTH = rb"(?:[\x00-\x7f]|\x81.|\x82..|\x83...|\x84....)"
+_CRL_BEGUN = re.compile(
+    rb"\x30" + _LENGTH + rb"\x30" + _LENGTH + rb"(?:\x02\x01\x01)?\x30" + _LENGTH + rb"\x06|\s*-----BEGIN X509 CRL",
+    re.DOTALL,
+)
 _PEM = re.compile(rb"-----BEGIN (?P<label>[^\r\n-]{1,64})-----(?P<rest>[ \t]*\r?\n)?")
 _PEM_BODY = re.compile(rb"(?P<body>[A-Za-z0-9+/=\s]*)-----END (?P<label>[^\r\n-]{1,64})-----")
 
@@ -186,7 +192,12 @@ def recognise(data: bytes) -> RecognisedFile | None:
 
 
 def holds_evidence(data: bytes, *, nested: int = 3) -> bool:
-    """Whether it is or holds a CRL or an OCSP response, whether or not that form is read; not what is compressed."""
+    """Whether it is, begins as or holds a CRL or an OCSP response, whether or not that form is read.
+
+    Not what is compressed.
+    """
+    if _CRL_BEGUN.match(data) or OCSP_BEGUN.match(data):
+        return True
     found = recognise(data)
     if found is None:
         return False

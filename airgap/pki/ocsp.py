@@ -167,16 +167,16 @@ class OcspResponse:
     def verify_made_for(self, issuer: Certificate, *others: Certificate) -> None:
         """Checks that the issuer or a responder valid at that time made this: enough to condemn (decision 0009).
 
-        `others`: further certificates of the same CA, with other keys. Any hash is accepted for the response and for
-        the responder's certificate, which may name the issuer in another string type. Raises Undecided:
-        revocation.ocsp.responder, revocation.ocsp.signature.
+        `others`: further certificates of the same CA, with other keys. Which responder it states does not matter. Any
+        hash is accepted for the response and for the responder's certificate, which may name the issuer in another
+        string type. Raises Undecided: revocation.ocsp.responder, revocation.ocsp.signature.
         """
         if not self._made_for.isdisjoint(item.fingerprint for item in (issuer, *others)):
             return
         refusal: Undecided | None = None
         for item in (issuer, *others):
             try:
-                self._find_signer(item, partial(self._accept_made, issuer=item))
+                self._find_signer(item, partial(self._accept_made, issuer=item), anyone=True)
             except Undecided as error:
                 refusal = refusal or error
             else:
@@ -188,7 +188,7 @@ class OcspResponse:
     def is_by_delegate_of(self, issuer: Certificate) -> bool:
         """Whether the issuer or a delegate of it made this, even if the delegate was not valid at that time."""
         try:
-            self._find_signer(issuer, partial(self._accept_whenever, issuer=issuer))
+            self._find_signer(issuer, partial(self._accept_whenever, issuer=issuer), anyone=True)
         except Undecided:
             return False
         return True
@@ -226,27 +226,31 @@ class OcspResponse:
         """
         return self._find_signer(issuer, partial(self._accept_signed, issuer=issuer, at=at))
 
-    def _find_signer(self, issuer: Certificate, accept: Callable[[Certificate], T]) -> T:
-        candidates = [
-            certificate for certificate in dict.fromkeys((issuer, *self.certificates)) if self._names(certificate)
-        ]
-        if not candidates and not self.has_all_certificates:
+    def _find_signer(self, issuer: Certificate, accept: Callable[[Certificate], T], *, anyone: bool = False) -> T:
+        """What `accept` says of the responder that the response states; with `anyone` also of each other one here.
+
+        To condemn, it is enough who signed: the stated responder is no part of the answer's meaning.
+        """
+        known = tuple(dict.fromkeys((issuer, *self.certificates)))
+        stated = tuple(filter(self._names, known))
+        others = tuple(item for item in known if item not in stated) if anyone else ()
+        refusals: list[Undecided] = []
+        for candidate in (*stated, *others):
+            try:
+                return accept(candidate)
+            except Undecided as error:
+                refusals.append(error)
+        if not stated and not self.has_all_certificates:
             self._refuse(
                 "revocation.ocsp.signature",
                 f"is from {quoted(self.responder)}, and a certificate in it, which may be of that, cannot be read",
             )
-        if not candidates:
+        if not stated:
             self._refuse(
                 "revocation.ocsp.responder",
                 f"is from {quoted(self.responder)}: neither the issuer {quoted(issuer.subject_text)} nor a "
                 "certificate in the response",
             )
-        refusals: list[Undecided] = []
-        for candidate in candidates:
-            try:
-                return accept(candidate)
-            except Undecided as error:
-                refusals.append(error)
         raise refusals[0]
 
     def _names(self, certificate: Certificate) -> bool:

@@ -29,6 +29,11 @@ REASONS: Final = MappingProxyType(
 """CRLReason (RFC 5280, 5.3.1) by number; 7 is not used."""
 
 
+def unsigned(serial: int) -> int:
+    """A serial number by its octets alone: broken CAs leave out the zero that makes it positive."""
+    return serial if serial >= 0 else serial + (1 << 8 * ((~serial).bit_length() // 8 + 1))
+
+
 def read_reason(element: der.Element) -> str:
     """The name of a CRLReason; the number of an unknown reason, which revokes like any other.
 

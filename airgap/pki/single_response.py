@@ -14,7 +14,7 @@ from airgap.parse.der import Element
 from airgap.pki import digests
 from airgap.pki.certificate import Certificate
 from airgap.pki.extensions import Extension, read_extensions
-from airgap.pki.revoked import INVALIDITY_DATE, read_invalidity_date, read_reason
+from airgap.pki.revoked import INVALIDITY_DATE, read_invalidity_date, read_reason, unsigned
 from airgap.text import safe
 
 Status = Literal["good", "revoked", "unknown"]
@@ -81,7 +81,11 @@ class SingleResponse:
         algorithm may hide any issuer.
         """
         is_certain = digests.may_be_of(self.issuer_key_hash, self.hash_name)
-        return self.serial == certificate.serial and (not is_certain or any(map(self.has_key_or_name_of, issuers)))
+        return self.may_state(certificate.serial) and (not is_certain or any(map(self.has_key_or_name_of, issuers)))
+
+    def may_state(self, serial: int) -> bool:
+        """Whether it is about this serial number, or states it without the zero that makes it positive."""
+        return unsigned(self.serial) == unsigned(serial)
 
     def names(self, issuer: Certificate) -> bool:
         """Whether the key hash in the CertID is that of `issuer`."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from airgap.pki.certificate import Certificate
     from airgap.pki.crl import Crl
     from airgap.pki.crl_entries import RevokedEntry
+    from airgap.pki.single_response import SingleResponse
     from airgap.revocation.freshness import DatedEvidence, EvidenceKind
 
 _SOFTENED = "revoked, but its key was only invalid after this signature was made"
@@ -297,15 +298,14 @@ def _of_response(query: RevocationQuery, file: OcspFile, makers: EvidenceMakers)
         if not file.trusted or not (stated or error.reason == "revocation.ocsp.signature"):
             return RevocationStatements()
         tell = _unproven if stated else about_file
-        return _doubt(*(tell(query, file, problem) for problem in damage_of(query, file, error)))
+        return _doubt(*(tell(query, file, problem) for problem in damage_of(query, file, error, makers)))
     revoked: list[RevocationStatement] = []
     doubts: list[Undecided] = []
     softened = ""
     for single in statements:
         if single.status != "revoked":
             continue
-        if single.doubt or not single.names(query.issuer):
-            doubt = single.doubt or "says 'revoked', and names another key of the issuer, or one that is not known"
+        if doubt := single.doubt or _unclear(query, single):
             text = f"{file.name}: the OCSP response about {query.who} {doubt}"
             doubts.append(Undecided("revocation.ocsp.malformed", text, **query.facts_of(file.dated(single))))
         elif harmless := why_harmless(query, single.this_update, single.revocation_time, single.invalidity_date):
@@ -313,6 +313,15 @@ def _of_response(query: RevocationQuery, file: OcspFile, makers: EvidenceMakers)
         else:
             revoked.append(RevocationStatement(file, file.dated(single), single.reason, single.revocation_time))
     return RevocationStatements(tuple(revoked), tuple(doubts), softened)
+
+
+def _unclear(query: RevocationQuery, single: SingleResponse) -> str:
+    """Why an answer "revoked" may be about another certificate; empty if it is about this one."""
+    if not single.names(query.issuer):
+        return "says 'revoked', and names another key of the issuer, or one that is not known"
+    if single.serial != query.certificate.serial:
+        return "says 'revoked', and states the serial number as a negative one"
+    return ""
 
 
 def why_harmless(

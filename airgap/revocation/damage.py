@@ -16,6 +16,7 @@ from airgap.pki import digests
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_key, same_name
 from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile, where
+from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.near_bytes import nearly_same, nearly_same_key
 from airgap.revocation.query import RevocationQuery
 
@@ -24,13 +25,17 @@ if TYPE_CHECKING:
     from airgap.pki.single_response import SingleResponse
 
 
-def damage_of(query: RevocationQuery, file: OcspFile, refusal: Undecided) -> Iterator[Undecided]:
+def damage_of(
+    query: RevocationQuery, file: OcspFile, refusal: Undecided, makers: EvidenceMakers
+) -> Iterator[Undecided]:
     """The damage of a response about the certificate that no authorized responder signed; `refusal` says why.
 
     Nothing if it is not damaged: then another responder made it. One of the issuer's own that goes on to answer after
     its certificate has ended is no other one.
     """
-    if any(file.response.is_by_delegate_of(issuer) for issuer in query.issuers):
+    if makers.know_responder(file.response, query.issuers) or any(
+        file.response.is_by_delegate_of(issuer) for issuer in query.issuers
+    ):
         yield refusal
         return
     try:
@@ -50,15 +55,17 @@ class DamagedEvidence:
     The search runs once for each issuer: there may be thousands of files and thousands of certificates.
     """
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: Evidence, makers: EvidenceMakers) -> None:
+        """`makers`: of the same evidence."""
         self._evidence: Final = evidence
+        self._makers: Final = makers
         self._found: Final[dict[tuple[Certificate, ...], tuple[_Damaged, ...]]] = {}
 
     def about(self, query: RevocationQuery) -> Iterator[Undecided]:
         """Damaged files that may be about the certificate of `query`."""
         issuers = query.issuers
         if issuers not in self._found:
-            self._found[issuers] = tuple(_find(issuers, self._evidence.trusted()))
+            self._found[issuers] = tuple(_find(issuers, self._evidence.trusted(), self._makers))
         for item in self._found[issuers]:
             if _may_be_about(item.file, query):
                 named = f"{item.file.name} {where(item.file.origin)}"
@@ -74,7 +81,9 @@ class _Damaged(NamedTuple):
     problem: FormatError | Undecided
 
 
-def _find(issuers: tuple[Certificate, ...], files: Iterable[CrlFile | OcspFile]) -> Iterator[_Damaged]:
+def _find(
+    issuers: tuple[Certificate, ...], files: Iterable[CrlFile | OcspFile], makers: EvidenceMakers
+) -> Iterator[_Damaged]:
     for file in files:
         try:
             if isinstance(file, CrlFile):
@@ -82,7 +91,7 @@ def _find(issuers: tuple[Certificate, ...], files: Iterable[CrlFile | OcspFile])
                     if _may_have_named(file.facts, issuer):
                         file.load().verify_intact(issuer)
             elif any(_may_be_of(single, issuer) for single in file.response.responses for issuer in issuers):
-                file.response.verify_made_for(*issuers)
+                makers.verify(file.response, issuers)
         except FormatError as error:
             yield _Damaged(file, error)
         except Undecided as error:

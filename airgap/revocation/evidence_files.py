@@ -213,7 +213,7 @@ class MisplacedEvidence(NamedTuple):
         """Whether it would be used for `certificate` in the right folder."""
         if isinstance(self.file, CrlFile):
             return self.file.may_be_indirect or same_name(self.file.facts.issuer, certificate.issuer)
-        return any(single.serial == certificate.serial for single in self.file.response.responses)
+        return any(single.may_state(certificate.serial) for single in self.file.response.responses)
 
 
 class NewestEvidence(NamedTuple):
@@ -248,7 +248,7 @@ class Evidence(Protocol):
         ...
 
     def ocsp(self, serial: int) -> tuple[OcspFile, ...]:
-        """Every response about a certificate with this serial number, newest first."""
+        """Every response about a certificate with this serial number, also without its sign, newest first."""
         ...
 
     def responders(self) -> Mapping[Certificate, Sequence[OcspFile]]:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airgap.errors import FormatError, LimitError
+from airgap.files import is_temporary
 from airgap.oci.digest import Digest
 from airgap.once import Once
 from airgap.problem import Problem
@@ -31,7 +32,7 @@ def read_evidence(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | Certific
     try:
         data = piece.read()
     except FormatError as error:
-        if not piece.leftover:
+        if not _may_be_passed_over(piece):
             yield _unread(piece, FormatError(f"it {error}", remedy=error.remedy))
         return
     if piece.unsigned is not None and piece.unsigned == Digest.of(data):
@@ -51,6 +52,13 @@ def read_evidence(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | Certific
         yield from responders
         if not (responders and isinstance(found, Problem)) and not _is_harmless(piece, found, block):
             yield found
+
+
+def _may_be_passed_over(piece: EvidenceFile) -> bool:
+    """Whether a file that cannot be read needs no notice: by its name and place it is no evidence."""
+    if not piece.leftover or is_temporary(piece.name.rpartition("/")[2]):
+        return piece.leftover
+    return piece.misplaced or not (piece.trusted or piece.called or says_evidence(piece.name))
 
 
 def _responders(data: bytes) -> tuple[Certificate, ...]:
@@ -78,14 +86,17 @@ def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem, data:
         return False
     if not piece.leftover:
         return False
-    from airgap.pki.file_kinds import OCSP_BEGUN, holds_evidence  # seldom needed
+    from airgap.pki.file_kinds import holds_evidence  # seldom needed
     from airgap.pki.wrong_files import is_no_evidence, may_hide_evidence
 
-    # what begins as evidence is damaged, or evidence in a form that is not read, whatever it is called; in crls/ it may
-    # be one that is being written
-    begun = found.issuer is not None or OCSP_BEGUN.match(data) is not None or holds_evidence(data)
+    # what begins as evidence is damaged, or evidence in a form that is not read, whatever it is called
+    begun = found.issuer is not None or holds_evidence(data)
     if piece.misplaced or piece.trusted:
-        return not (piece.misplaced and begun)
+        name = piece.name.rpartition("/")[2]
+        if is_temporary(name):  # which may be one that is being written
+            return True
+        is_called_so = any(ending in name.lower() for ending in ENDINGS) and not is_left_behind(name.lower(), ENDINGS)
+        return not (begun or (is_called_so and not piece.misplaced and may_hide_evidence(data)))
     if is_left_behind(piece.name.lower(), ENDINGS) or is_no_evidence(data):
         return True
     return not (begun or ((piece.called or says_evidence(piece.name)) and may_hide_evidence(data)))

@@ -26,6 +26,7 @@ from airgap.revocation.condemning import CondemningEvidence, RevocationStatement
 from airgap.revocation.damage import DamagedEvidence
 from airgap.revocation.evidence_files import CrlFile, Evidence, where
 from airgap.revocation.freshness import ChainKind, Freshness
+from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.query import RevocationQuery
 from airgap.revocation.target_statements import StatementsInTargets
 from airgap.revocation.use import (
@@ -53,7 +54,7 @@ class RevocationJudge:
         self._moment = moment
         self._freshness = freshness
         self._stored = Once(lambda: _by_subject(stored()))
-        self._damaged = DamagedEvidence(evidence)
+        self._damaged = DamagedEvidence(evidence, EvidenceMakers(evidence, self._all_stored))
         self._trusted = Once(lambda: frozenset(file.fingerprint for file in evidence.trusted()))
         """Fingerprints of all evidence in the trust directory."""
         self._use(evidence)

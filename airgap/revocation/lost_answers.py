@@ -66,7 +66,7 @@ class LostAnswers:
                 found.append(_of_crl(certificate, chain, file, [file.facts], is_open=needs_delta, is_complete=True))
         for ocsp in self._evidence.ocsp(certificate.serial):
             if not ocsp.trusted:
-                singles = [single for single in ocsp.response.responses if single.serial == certificate.serial]
+                singles = [single for single in ocsp.response.responses if single.may_state(certificate.serial)]
                 found += _of_response(certificate, chain, ocsp, singles)
         return _folded(found)
 

@@ -17,6 +17,7 @@ from airgap.pki.certificate import Certificate, verify_ever_issued
 from airgap.pki.distinguished_names import name_key
 from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
 from airgap.revocation.query import RevocationQuery
+from airgap.text import quoted
 
 if TYPE_CHECKING:  # imported only when there is a response to read
     from airgap.pki.ocsp import OcspResponse
@@ -47,9 +48,19 @@ class EvidenceMakers:
                 found = (self._delegates(issuer).find(response) for issuer in issuers)
                 self._makers[key] = next(filter(None, found), None)
             if (maker := self._makers[key]) is None:
+                if self.know_responder(response, issuers):
+                    text = (
+                        f"the OCSP response is damaged, or made with another key: it is from "
+                        f"{quoted(response.responder)}, whose certificate is in another file here and did not sign it"
+                    )
+                    raise Undecided("revocation.ocsp.signature", text, ocsp=response.fingerprint) from None
                 raise
             return self._choose(maker.delegate, maker.holders, issuers)
         return None
+
+    def know_responder(self, response: OcspResponse, issuers: tuple[Certificate, ...]) -> bool:
+        """Whether it states a responder whose certificate it lacks, and that is a delegate here and was valid then."""
+        return any(self._delegates(issuer).stated(response) for issuer in issuers)
 
     def _choose(
         self, delegate: Certificate, holders: Sequence[OcspFile], issuers: tuple[Certificate, ...]
@@ -132,20 +143,26 @@ class _Delegates:
             self._by_name[name_key(held.delegate.subject)].append(held)
             self._by_key[digest("sha1", held.delegate.public_key_bits)].append(held)
 
-    def find(self, response: OcspResponse) -> _Held | None:
-        """The responder that made this and was valid then, if the response lacks its certificate; None if none did."""
-        made = response.produced_at
-        name: tuple[object, ...] = ()
+    def stated(self, response: OcspResponse) -> list[_Held]:
+        """Those that it states as its responder, that were valid then, and whose certificate it lacks."""
         if response.responder_name is not None:
-            name = name_key(response.responder_name)
-            named = self._by_name.get(name, [])
+            named = self._by_name.get(name_key(response.responder_name), [])
         else:
             named = self._by_key.get(response.responder_key_hash or b"", [])
+        made = response.produced_at
+        return [
+            held
+            for held in named
+            if not (held.delegate.begins_after(made) or held.delegate.ended_before(made))
+            and response.lacks(held.delegate)
+        ]
+
+    def find(self, response: OcspResponse) -> _Held | None:
+        """The responder that made this and was valid then, if the response lacks its certificate; None if none did."""
+        name = name_key(response.responder_name) if response.responder_name is not None else ()
         keys: dict[tuple[str, bytes], _Held] = {}
-        for held in named:
-            delegate = held.delegate
-            if not delegate.begins_after(made) and not delegate.ended_before(made) and response.lacks(delegate):
-                keys.setdefault((delegate.key_name, delegate.public_key_bits), held)
+        for held in self.stated(response):
+            keys.setdefault((held.delegate.key_name, held.delegate.public_key_bits), held)
         for key in sorted(keys, key=lambda key: key != self._latest.get(name)):
             if response.is_signed_by(keys[key].delegate):
                 self._latest[name] = key

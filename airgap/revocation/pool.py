@@ -19,6 +19,7 @@ from airgap import limits
 from airgap.once import Once
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_key
+from airgap.pki.revoked import unsigned
 from airgap.problem import Problem
 from airgap.revocation.evidence_files import (
     CrlFile,
@@ -61,7 +62,7 @@ class EvidencePool:
 
     def ocsp(self, serial: int) -> tuple[OcspFile, ...]:
         """See `Evidence`."""
-        return self._sorted().by_serial.get(serial, ())
+        return self._sorted().by_serial.get(unsigned(serial), ())
 
     def responders(self) -> Mapping[Certificate, Sequence[OcspFile]]:
         """See `Evidence`."""
@@ -261,6 +262,6 @@ def _by_serial(responses: Sequence[OcspFile]) -> Mapping[int, tuple[OcspFile, ..
     found: defaultdict[int, list[OcspFile]] = defaultdict(list)
     made = [(file.response.produced_at, file.response.fingerprint, file.name) for file in responses]
     for _, ocsp in sorted(zip(made, responses, strict=True), key=lambda item: item[0], reverse=True):
-        for serial in {single.serial for single in ocsp.response.responses}:
+        for serial in {unsigned(single.serial) for single in ocsp.response.responses}:
             found[serial].append(ocsp)
     return {key: tuple(files) for key, files in found.items()}

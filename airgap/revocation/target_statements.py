@@ -108,7 +108,7 @@ class StatementsInTargets:
                     yield from _listed(certificate, chain, file)
         for ocsp in self._evidence.ocsp(certificate.serial):
             if not ocsp.trusted:
-                singles = [single for single in ocsp.response.responses if single.serial == certificate.serial]
+                singles = [single for single in ocsp.response.responses if single.may_state(certificate.serial)]
                 yield from _answered(certificate, chain, ocsp, singles)
 
 
@@ -142,7 +142,7 @@ def _answered(
     """The statements against a certificate among the answers of a response."""
     against = [single for single in singles if single.status == "revoked"]
     if against:
-        reasons = [None if single.doubt else single.reason for single in against]
+        reasons = [None if single.doubt or single.serial != certificate.serial else single.reason for single in against]
         yield from _said(certificate, chain, file, max(single.this_update for single in against), reasons)
 
 

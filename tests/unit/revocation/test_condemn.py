@@ -203,6 +203,7 @@ CONDEMNED: dict[str, Callable[[], Pile]] = {
     "signed with RSASSA-PSS and a long salt": _pss_sha256,
     "signed with RSASSA-PSS and no parameters": lambda: _pss(hashes.SHA1(), 20),  # noqa: S303
     "signed with MD5": lambda: _pkcs1("1.2.840.113549.1.1.4", hashes.MD5()),  # noqa: S303
+    "signed with SHA-512/256": lambda: _pkcs1("1.2.840.113549.1.1.16", hashes.SHA512_256()),
     "signed with SHA-224": lambda: _pkcs1("1.2.840.113549.1.1.14", hashes.SHA224()),
     "signed with SHA3-256": lambda: _pkcs1("2.16.840.1.101.3.4.3.14", hashes.SHA3_256()),
     "signed with ECDSA and SHA-224": lambda: _ecdsa("1.2.840.10045.4.3.1", hashes.SHA224()),
@@ -463,6 +464,49 @@ def test_a_response_need_not_hold_the_certificate_of_its_responder() -> None:
     root = issue("root", subject=ca(BOTH).subject, slot=6)
     foreign = ocsp_response(BOTH, responder=issue("ocsp", issuer=root, slot=7), issuer=root)
     assert replace(pile, ocsp={**pile.ocsp, "other": foreign}).reason() == "good"
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        asn1.explicit(1, names.harbour("X")),
+        asn1.explicit(1, ca(BOTH).subject),
+        asn1.explicit(2, asn1.octet_string(bytes(20))),
+        asn1.explicit(2, asn1.octet_string(bytes(32))),
+    ],
+)
+@pytest.mark.parametrize("delegated", [True, False])
+def test_who_signed_a_response_counts_and_not_the_responder_that_it_states(stated: bytes, delegated: bool) -> None:
+    """Design 10: the signature proves who says "revoked"; to clear, both must agree (OCSP-4)."""
+    responder = _delegate(BOTH) if delegated else None
+    wrong = ocsp_response(BOTH, responder=responder, responder_id=stated, status="revoked", reason="keyCompromise")
+    assert Pile(BOTH, {"a": clean(BOTH)}, {"o": wrong}).reason() == "revocation.revoked"
+    good = ocsp_response(ONLY_OCSP, responder_id=asn1.explicit(1, names.harbour("X")))
+    assert Pile(ONLY_OCSP, {}, {"o": good}).reason() == "revocation.ocsp.responder"
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_response_that_states_the_serial_number_without_its_sign_leaves_it_open(trusted: bool) -> None:
+    """Decision 0009: as in a CRL. It clears nothing."""
+    leaf = chain(ocsp_urls=[OCSP], serial=0x9F << 152 | 5)
+    wrong = {"o": ocsp_response(leaf, singles=[single(leaf, status="revoked", serial=leaf.serial - (1 << 160))])}
+    good = {"o": ocsp_response(leaf, singles=[single(leaf, serial=leaf.serial - (1 << 160))])}
+    assert Pile(leaf, {"a": clean(leaf)}, wrong, trusted=trusted).reason() == "revocation.ocsp.malformed"
+    assert Pile(leaf, {"a": clean(leaf)}, good, trusted=trusted).reason() == "good"
+    assert Pile(leaf, {}, good, trusted=trusted).reason() == "revocation.crl.missing"
+
+
+def test_a_damaged_response_whose_responder_is_in_another_file_leaves_it_open() -> None:
+    """The changed bit may be in the serial number; the signature is that of no responder with this name here."""
+    delegate, other = _delegate(BOTH), issue("leaf", issuer=ca(BOTH))
+    bare = ocsp_response(other, responder=delegate, embed=[], status="revoked")
+    holder = ocsp_response(issue("leaf", issuer=ca(BOTH)), responder=delegate)
+    pile = Pile(BOTH, {"a": clean(BOTH)}, {"o": bare, "holder": holder}, trusted=True)
+    assert pile.reason() == "good"
+    damaged = bare.replace(der.integer(other.serial), der.integer(other.serial ^ 1))
+    assert damaged != bare
+    assert replace(pile, ocsp={"o": damaged, "holder": holder}).reason() == "evidence.unread"
+    assert replace(pile, ocsp={"o": damaged}).reason() == "good"  # of a responder that is not known here
 
 
 def test_compares_responders_by_name_and_date_before_signatures(monkeypatch: pytest.MonkeyPatch) -> None:

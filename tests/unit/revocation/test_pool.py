@@ -122,9 +122,26 @@ def test_an_unreadable_file_concerns_all_that_it_may_list(
 
 
 def test_a_damaged_crl_with_a_readable_issuer_concerns_only_that_issuer(tmp_path: Path) -> None:
-    evidence = folder(tmp_path, crls={"a.crl": NEW[:-20], "b.crl": crls.pem(FOREIGN)[:-80]})
+    other = crls.pem(FOREIGN)
+    wrong = other[:-80] + b"#" + other[-79:]
+    evidence = folder(tmp_path, crls={"a.crl": NEW[:-20], "b.crl": wrong, "c.crl": FOREIGN[:-20]})
     assert unread(evidence) == ["a.crl"]
-    assert unread(evidence, issue("leaf", issuer=OTHER)) == ["b.crl"]
+    assert unread(evidence, issue("leaf", issuer=OTHER)) == ["b.crl", "c.crl"]
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        crls.pem(FOREIGN)[:-80],
+        crls.pem(FOREIGN)[:-80] + crls.pem(NEW),
+        crls.pem(FOREIGN).replace(b"A", b"#", 1) + crls.pem(NEW).replace(b"M", b"#", 1),
+        crls.pem(FOREIGN).replace(b"A", b"#", 1) + crls.pem(NEW)[5:].replace(b"M", b"#", 1),
+        crls.pem(NEW)[:-40] + crls.pem(FOREIGN).replace(b"A", b"#", 1),
+    ],
+)
+def test_a_damaged_file_that_may_hold_a_crl_of_another_issuer_concerns_each(tmp_path: Path, file: bytes) -> None:
+    """Of a PEM file that is cut nobody knows what followed."""
+    assert unread(folder(tmp_path, crls={"a.crl": file}))
 
 
 def test_reports_and_ignores_an_unreadable_file_in_a_target() -> None:
@@ -231,6 +248,41 @@ def test_uses_hidden_evidence_and_ignores_files_of_other_tools(tmp_path: Path) -
     evidence = EvidenceDirectory.open(tmp_path)
     assert found(evidence) == [".old/d.crl", ".a.crl.1f.tmp"]
     assert unread(evidence) == [".b.crl.pem"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..2026_11_30/x.crl",
+        ".git/x.crl",
+        ".new/x",
+        ".site.tmp",
+        ".x.crl.Ab12Cd",
+        "._x.crl",
+        "x.crl.sig",
+        "x.crl.sha256",
+    ],
+)
+@pytest.mark.parametrize("data", [NEW[:-20], crls.pem(NEW)[:-80]])
+def test_damaged_evidence_counts_under_names_that_tools_leave_behind(tmp_path: Path, name: str, data: bytes) -> None:
+    """Kubernetes, git, rsync and editors use such names; a damaged file may be the newest CRL."""
+    assert unread(folder_with(tmp_path, name, data)) == [name]
+
+
+def test_evidence_in_a_hidden_folder_whose_beginning_is_lost_counts(tmp_path: Path) -> None:
+    assert unread(folder_with(tmp_path, ".new/x.crl", NEW[100:])) == [".new/x.crl"]
+
+
+def test_a_file_that_is_being_written_here_is_no_evidence_yet(tmp_path: Path) -> None:
+    assert unread(folder_with(tmp_path, ".x.crl.0123456789ab.tmp", NEW[:-20])) == []
+
+
+def folder_with(trust: Path, name: str, data: bytes) -> EvidencePool:
+    """A trust directory with one file below `crls/`."""
+    write_trust(trust, crls={"old.crl": OLD})
+    (trust / "crls" / name).parent.mkdir(exist_ok=True)
+    (trust / "crls" / name).write_bytes(data)
+    return EvidenceDirectory.open(trust)
 
 
 def test_a_file_that_changes_between_two_readings_is_unreadable() -> None:
