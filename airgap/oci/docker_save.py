@@ -23,7 +23,7 @@ from airgap.oci.manifest import Manifest
 from airgap.oci.problems import ContentProblem
 from airgap.oci.reference import docker_name, whole_docker_name
 from airgap.oci.tags import tag_part
-from airgap.parse.json import Reading, as_object, load, take, take_list, text
+from airgap.parse.json import Reading, as_object, load, take, take_list, take_optional, text
 from airgap.text import safe
 
 MANIFEST_JSON: Final = "manifest.json"
@@ -48,14 +48,26 @@ class _Item:
     config: str
     layers: tuple[str, ...]
     tags: tuple[str, ...]
+    is_one_image: bool
+    """Whether LayerSources names no other layers: crane and regctl take those, and do not read the files."""
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
         """Raises FormatError."""
         value = as_object(value)
+        config = take(value, "Config", str)
+        layers = take_list(value, "Layers", text, limit=limits.LAYERS, required=False)
+        sources = as_object(take_optional(value, "LayerSources", dict) or {}, where="LayerSources")
+        # by the digest of the blob (regctl), or of the unpacked layer (docker)
+        named = {
+            f"{BLOBS}/{name.replace(':', '/', 1)}": path_of(Digest.parse(take(as_object(item), "digest", str)))
+            for name, item in sources.items()
+        }
+        own = {config, *layers}
         return cls(
-            config=take(value, "Config", str),
-            layers=take_list(value, "Layers", text, limit=limits.LAYERS, required=False),
+            config=config,
+            layers=layers,
+            is_one_image=all(path in own and (name == path or name not in own) for name, path in named.items()),
             tags=take_list(value, "RepoTags", text, limit=limits.INDEX_ENTRIES, required=False),
         )
 
@@ -68,7 +80,9 @@ class Saved:
     repositories: tuple[str, ...] = ()
     """Names with their tags."""
     is_alone: bool = False
-    """Whether `docker load` goes by `repositories`, as there is no `manifest.json`."""
+    """Whether `docker load` goes by `repositories`, if that is there, as there is no `manifest.json`."""
+    has_repositories: bool = False
+    """Whether `repositories` is there; it may be without a name."""
     unread: tuple[ContentProblem, ...] = ()
     """The problem of a file that cannot be read here: other tools may find names and images in it."""
 
@@ -89,7 +103,13 @@ class Saved:
 
         items, repositories = read(MANIFEST_JSON, _items), read(REPOSITORIES, _tagged)
         is_alone = MANIFEST_JSON not in documents
-        return cls(items=items, repositories=repositories, is_alone=is_alone, unread=tuple(unread))
+        return cls(
+            items=items,
+            repositories=repositories,
+            is_alone=is_alone,
+            has_repositories=REPOSITORIES in documents,
+            unread=tuple(unread),
+        )
 
     def disagreements(self, images: Iterable[Image]) -> Iterator[ContentProblem]:
         """Everything that they name and `index.json` does not (`layout.disagrees`)."""
@@ -116,7 +136,7 @@ class Saved:
         configs = {config for config, _ in known}
         is_image = any(map(is_stated_image, images))
         for number, item in enumerate(self.items):
-            if (item.config, item.layers) in known:
+            if (item.config, item.layers) in known and item.is_one_image:
                 continue
             place = f"other layers for {item.config}" if item.config in configs else item.config
             for tag in item.tags:
@@ -124,7 +144,7 @@ class Saved:
                     yield repr(safe(tag, limit=200)), place
             if is_image and len(self.items) == 1:
                 yield f"the only image of {MANIFEST_JSON}", place
-            elif is_image and number == 0 and (item.config, item.layers) not in judged():
+            elif is_image and number == 0 and not (item.is_one_image and (item.config, item.layers) in judged()):
                 yield f"the first image of {MANIFEST_JSON}", place
         for name in self.repositories if self.is_alone else ():
             if tag_part(name) in short or whole_docker_name(name) in whole:
@@ -152,7 +172,7 @@ class Saved:
                 shown = safe(item.config, limit=160)
                 yield f"docker load takes {called} with the config {shown}, which index.json has not"
                 continue
-            if item.layers not in same:
+            if item.layers not in same or not item.is_one_image:
                 yield f"docker load takes other layers for {called} than index.json names"
                 continue
             key = (item.config, item.layers)
@@ -163,6 +183,8 @@ class Saved:
 
     def _in_repositories(self, images: tuple[Image, ...]) -> Iterator[str]:
         known = _Names(names for _, names in images)
+        if self.is_alone and self.has_repositories and not self.repositories:
+            yield "docker load goes by it where manifest.json is missing, and takes each folder for an image"
         for name in self.repositories:
             if self.is_alone:
                 yield f"docker load takes {safe(name, limit=160)!r} from files that index.json does not name"

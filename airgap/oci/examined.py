@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from airgap import limits
 from airgap.errors import ContentError
 from airgap.oci.attached import is_attachment, is_runnable
 from airgap.oci.descriptor import ENVELOPE_TYPES, NOTARY_SIGNATURE, Descriptor
@@ -16,6 +15,8 @@ from airgap.oci.store import Store
 
 Read = Callable[[Descriptor], Manifest | Index]
 """Returns the verified manifest of a descriptor; raises ContentError."""
+_Key = tuple[Digest, str]
+"""Digest and media type."""
 
 
 class ExaminedManifests:
@@ -24,8 +25,8 @@ class ExaminedManifests:
     def __init__(self, store: Store, read: Read) -> None:
         self._store: Final = store
         self.read: Final = read
-        self._runnable: Final[dict[tuple[Digest, str], bool]] = {}
-        self._images: Final[dict[tuple[Digest, str], bool]] = {}
+        self._runnable: Final[dict[_Key, bool]] = {}
+        self._images: Final[dict[_Key, bool]] = {}
 
     def find(self, descriptor: Descriptor) -> Manifest | Index | None:
         """None for what cannot be read: the caller that needs it reads it again and gets the error."""
@@ -65,18 +66,31 @@ class ExaminedManifests:
             self._runnable[key] = is_runnable(self._store, manifest)
         return self._runnable[key]
 
-    def holds_image(self, descriptor: Descriptor, parts: set[Digest], depth: int = 0) -> bool:
-        """Whether it could be run, or lists what could, apart from what a named entry covers. Looks at each once."""
-        if descriptor.digest in parts or not descriptor.is_manifest or depth > limits.GRAPH_DEPTH:
-            return False
-        key = (descriptor.digest, descriptor.media_type)
-        if key not in self._images:
-            manifest = self.find(descriptor)
-            if isinstance(manifest, Index):
-                self._images[key] = any(self.holds_image(item, parts, depth + 1) for item in manifest.manifests)
-            else:
-                self._images[key] = manifest is not None and self.is_runnable(descriptor, manifest)
-        return self._images[key]
+    def holds_image(self, descriptor: Descriptor, parts: set[Digest]) -> bool:
+        """Whether it could be run, or lists what could at any depth, apart from what a named entry covers (`parts`).
+
+        Looks at each once; `parts` is the same for all calls.
+        """
+        path: list[tuple[_Key | None, Iterator[Descriptor]]] = [(None, iter((descriptor,)))]
+        while path:
+            above, below = path[-1]
+            item = next(below, None)
+            if item is None:
+                path.pop()
+                if above:
+                    self._images[above] = False
+            elif item.is_manifest and item.digest not in parts:
+                key = (item.digest, item.media_type)
+                if key not in self._images:
+                    manifest = self.find(item)
+                    if isinstance(manifest, Index):
+                        path.append((key, iter(manifest.manifests)))
+                        continue
+                    self._images[key] = manifest is not None and self.is_runnable(item, manifest)
+                if self._images[key]:
+                    self._images.update((above, True) for above, _ in path if above)
+                    return True
+        return False
 
     def below(self, descriptor: Descriptor) -> Iterator[Descriptor]:
         """The manifests that it lists."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from airgap import limits
 from airgap.oci.descriptor import (
     CONTAINERD_NAME,
     DOCKER_CONFIG,
@@ -166,6 +167,24 @@ def test_judges_an_index_with_a_subject_that_lists_an_image(tmp_path: Path) -> N
     ran = _verified(scene, tmp_path)
     _expect_unsigned(ran, "fail", "pass")
     assert any("could be run in its place" in warning["message"] for warning in ran.document["warnings"])
+
+
+def test_judges_an_index_with_a_subject_behind_a_chain_that_is_too_deep(tmp_path: Path) -> None:
+    """The chain is looked at first, and ends at the bound of depth just before the image: that is no answer."""
+    scene = Scene()
+
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        inner = chain = builder.add_index(_unsigned(builder, None), subject=bare(target))
+        for number in range(limits.GRAPH_DEPTH):
+            is_last = number == limits.GRAPH_DEPTH - 1
+            subject = bare(target) if is_last else None
+            chain = builder.add_index(chain, annotations={"n": str(number)}, subject=subject)
+        builder.entries[:0] = [chain.to_json(), inner.to_json()]
+
+    scene.packing.append(pack)
+    ran = _verified(scene, tmp_path)
+    assert ran.code == 16, ran
+    assert [artifact["verdict"] for artifact in ran.document["artifacts"]] == ["fail", "fail", "pass"]
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ def _digests(image: dict[str, Any]) -> dict[str, str]:
         pytest.param(lambda item: item.update(RepoTags=None), id="no name"),
         pytest.param(lambda item: item.update(RepoTags=["index.docker.io/library/app:v1", NAME]), id="whole name"),
         pytest.param(lambda item: item.update(Parent="sha256:x", LayerSources={}), id="more members"),
+        pytest.param(lambda item: item.update(LayerSources=_sources(item)), id="sources of its layers"),
         pytest.param(lambda _: DROP, id="fewer images"),
     ],
 )
@@ -69,6 +70,12 @@ def test_accepts_a_manifest_json_that_agrees(tmp_path: Path, edit: Edit, *, arch
     repositories = {"repositories": b'{"app":{"v1":"0123"}}'}
     whole, _ = _saved(tmp_path, edit, archive=archive, more=repositories)
     assert (whole.code, whole.document["warnings"]) == (0, []), whole
+
+
+def _sources(item: dict[str, Any]) -> dict[str, Any]:
+    """As regctl and docker write it: the descriptor of each layer, by a digest."""
+    digests = [path.removeprefix("blobs/").replace("/", ":") for path in item["Layers"]]
+    return {digest: {"digest": digest, "size": 1, "mediaType": "x"} for digest in digests}
 
 
 @pytest.mark.parametrize("archive", [False, True], ids=["directory", "tar"])
@@ -80,6 +87,18 @@ def test_accepts_a_manifest_json_that_agrees(tmp_path: Path, edit: Edit, *, arch
         pytest.param(lambda item: item["Layers"].append(item["Layers"][0]), "other layers", id="one layer more"),
         pytest.param(lambda item: item["Layers"].reverse(), "other layers", id="another order"),
         pytest.param(lambda item: item.update(Layers=None), "other layers", id="no layers"),
+        pytest.param(
+            lambda item: item.update(LayerSources={"sha256:" + "1" * 64: {"digest": "sha256:" + "0" * 64}}),
+            "other layers",
+            id="a source of another layer",
+        ),
+        pytest.param(
+            lambda item: item.update(
+                LayerSources=dict(zip(_sources(item), reversed(_sources(item).values()), strict=True))
+            ),
+            "other layers",
+            id="sources in another order",
+        ),
         pytest.param(lambda item: item.update(RepoTags=["app:v1", "app:v2"]), "'app:v2'", id="one name more"),
         pytest.param(lambda item: item.update(RepoTags=["evil/app:v1"]), "'evil/app:v1'", id="another repository"),
     ],
@@ -275,9 +294,11 @@ def test_refuses_a_repositories_file_that_names_another_image(tmp_path: Path, da
     assert (whole.code, bool(whole.document["problems"])) == (code, code != 0), whole
 
 
-def test_ignores_a_repositories_file_without_manifest_json(tmp_path: Path) -> None:
+@pytest.mark.parametrize("data", [b'{"app":{"v1":"0123"}}', b'{"app":{}}', b"{}"])
+def test_refuses_a_repositories_file_without_manifest_json(tmp_path: Path, data: bytes) -> None:
+    """Without a name, too: docker load takes each folder for an image."""
     scene = Scene(archive=True)
-    scene.builder.extra_files["repositories"] = b'{"app":{"v1":"0123"}}'
+    scene.builder.extra_files["repositories"] = data
     written = scene.write(tmp_path)
     arguments = written.arguments()
     assert run_here([arguments[0], written.target.partition("@")[0], *arguments[2:]]).code == 16

@@ -156,7 +156,7 @@ def test_reports_an_unreadable_file_with_place_and_remedy(tmp_path: Path, name: 
     ran = run_here([item for item in written.arguments() if item not in {"--format", "json"}])
     assert ran.code == code, ran
     assert words in ran.out
-    assert remedy in ran.out.split("→")[1]
+    assert any(remedy in said for said in ran.out.split("→")[1:])
 
 
 def test_an_absent_medium_is_not_an_empty_folder(tmp_path: Path) -> None:

@@ -477,7 +477,7 @@ def test_a_response_need_not_hold_the_certificate_of_its_responder() -> None:
 )
 @pytest.mark.parametrize("delegated", [True, False])
 def test_who_signed_a_response_counts_and_not_the_responder_that_it_states(stated: bytes, delegated: bool) -> None:
-    """Design 10: the signature proves who says "revoked"; to clear, both must agree (OCSP-4)."""
+    """Decision 0009: the signature proves who says "revoked"; to clear, both must agree (OCSP-4)."""
     responder = _delegate(BOTH) if delegated else None
     wrong = ocsp_response(BOTH, responder=responder, responder_id=stated, status="revoked", reason="keyCompromise")
     assert Pile(BOTH, {"a": clean(BOTH)}, {"o": wrong}).reason() == "revocation.revoked"

@@ -140,7 +140,7 @@ def test_a_damaged_crl_with_a_readable_issuer_concerns_only_that_issuer(tmp_path
     ],
 )
 def test_a_damaged_file_that_may_hold_a_crl_of_another_issuer_concerns_each(tmp_path: Path, file: bytes) -> None:
-    """Of a PEM file that is cut nobody knows what followed."""
+    """It is not known what followed in a PEM file that is cut."""
     assert unread(folder(tmp_path, crls={"a.crl": file}))
 
 
