@@ -42,10 +42,9 @@ _MODULE: Final = b"\0asm"
 _EMPTY: Final = Digest.of(b"{}")
 
 
-def is_attachment(store: Store, descriptor: Descriptor, manifest: Manifest | Index) -> bool:
-    """Whether an entry says that it is attached to something, and no runtime could run it instead."""
-    says_so = manifest.subject is not None or cosign_suffix(descriptor, manifest) is not None or _is_of_kind(descriptor)
-    return says_so and not is_runnable(store, manifest)
+def says_attached(descriptor: Descriptor, manifest: Manifest | Index) -> bool:
+    """Whether an entry says that it is attached to something: it may be an image all the same (`is_runnable`)."""
+    return manifest.subject is not None or cosign_suffix(descriptor, manifest) is not None or _is_of_kind(descriptor)
 
 
 def is_runnable(store: Store, manifest: Manifest | Index) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from airgap.errors import ContentError
-from airgap.oci.attached import is_attachment, is_runnable
+from airgap.oci.attached import is_runnable, says_attached
 from airgap.oci.descriptor import ENVELOPE_TYPES, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
@@ -42,7 +42,9 @@ class ExaminedManifests:
     def is_attachment(self, descriptor: Descriptor) -> bool:
         """Whether it is attached to something, and cannot be run itself."""
         manifest = self.manifest(descriptor)
-        return manifest is not None and is_attachment(self._store, descriptor, manifest)
+        if manifest is None or not says_attached(descriptor, manifest):
+            return False
+        return not self.is_runnable(descriptor, manifest)
 
     def signs(self, descriptor: Descriptor) -> Digest | None:
         """What it is the signature of; None if it has not the form of a signature."""

@@ -88,6 +88,8 @@ class LayoutWalk:
         """The smallest depth at which each descriptor was reached."""
         self._claims: Final[list[tuple[str | Digest, ContentProblem]]] = []
         """Unreadable referrers, by their referrers tag or digest."""
+        self._taken: Final[set[tuple[Digest, str, int, bytes | None, str]]] = set()
+        """Indexes under a referrers tag that were looked at: thousands of entries may give one the same tag."""
         self._late: Final[deque[Descriptor]] = deque()
         """Referrers of covered content that were found later."""
 
@@ -204,6 +206,11 @@ class LayoutWalk:
     def take_referrers_tag(self, entry: IndexEntry) -> None:
         """The referrers that the index under a referrers tag lists."""
         tag = tag_part(entry.ref or "")
+        stated = entry.descriptor
+        key = (stated.digest, stated.media_type, stated.size, stated.data, tag)
+        if key in self._taken:
+            return
+        self._taken.add(key)
         self.known.setdefault(entry.descriptor.digest, entry.descriptor)
         try:
             index = self._examined.read(entry.descriptor)

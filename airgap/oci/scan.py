@@ -73,6 +73,8 @@ class _Scanner:
         self._store: Final = store
         self._examined: Final = examined
         self._walk: Final = walk
+        self._tagged: Final[dict[tuple[Digest, str, int, bytes | None, str], bool]] = {}
+        """Whether an index lists referrers under a tag: thousands of entries may give one the same tag."""
         self._entries: tuple[IndexEntry, ...] = ()
         self._doubled: Final[set[int]] = set()
         """Numbers of entries that share their name: an unreadable one may be an attachment of hauler."""
@@ -119,7 +121,11 @@ class _Scanner:
         if ref is None or any(tag_part(name) != tag_part(ref) for name in entry.names):
             return False
         if cosign_target(ref) is None:
-            return self._lists_referrers(entry, ref)
+            stated = entry.descriptor
+            key = (stated.digest, stated.media_type, stated.size, stated.data, tag_part(ref))
+            if key not in self._tagged:
+                self._tagged[key] = self._lists_referrers(entry, ref)
+            return self._tagged[key]
         manifest = self._examined.find(entry.descriptor)
         return manifest is None or not self._examined.is_runnable(entry.descriptor, manifest)
 
@@ -147,6 +153,8 @@ class _Scanner:
         nameless = [entry for entry in self._entries if entry.ref is None and entry.image is None]
         saved = [entry.descriptor for entry in nameless if is_image_kind(entry.descriptor)]
         one = saved[0] if saved and all(item.same_content(saved[0]) for item in saved) else None
+        parts: dict[Digest, set[Digest]] = {}
+        """What each image lists: thousands of attachments may name the same one."""
         with_it = {entry.number for entry in nameless if one and self._examined.is_attachment(entry.descriptor)}
         for entry in self._entries:
             manifest = self._examined.find(entry.descriptor) if entry.aside or entry.number in with_it else None
@@ -157,7 +165,9 @@ class _Scanner:
             if image is not None and image.digest != entry.descriptor.digest:
                 stated = stated_subject(entry.descriptor)
                 # only parts of the image: otherwise the entry would be reached from nowhere
-                target = stated if stated is not None and stated in self._examined.children([image]) else image.digest
+                if stated is not None and image.digest not in parts:
+                    parts[image.digest] = self._examined.children([image])
+                target = stated if stated is not None and stated in parts[image.digest] else image.digest
                 self._walk.add(target, cosigned(entry.descriptor, manifest, cosign_tag(target, suffix)))
 
     def _unattributed(self, index: Index) -> tuple[ContentProblem, ...]:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from time import process_time
+from typing import Any
 
 import pytest
 
 from airgap import limits
+from airgap.oci import attached as attached_module
+from airgap.oci import manifest_reader
 from airgap.oci.artifact_tree import Outliner
-from airgap.oci.descriptor import Descriptor
+from airgap.oci.descriptor import IMAGE_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
 from airgap.oci.store import Store, read_verified
 from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder
-from tests.support.scenario import Scene, add_image
+from tests.support.scenario import Scene, add_image, bare
 from tests.support.signing import key_options
 
 WIDTH = 40
@@ -218,3 +222,60 @@ def test_entries_that_many_artifacts_share_are_counted_for_each(
         graph = Graph(layout)
         problems = [problem for root in graph.roots() for problem in graph.closure(root.descriptor).problems]
     assert {problem.reason for problem in problems} == ({"content.limit"} if bound == 1_000 else set())
+
+
+def _tagged(builder: LayoutBuilder, image: Descriptor, count: int) -> None:
+    """Entries that give one index the same referrers tag."""
+    sbom = builder.add_referrer(image, b"{}", artifact_type="application/x.sbom", listed=False)
+    children = [replace(sbom, annotations={"number": str(number)}).to_json() for number in range(count)]
+    document = {"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": children}
+    index = builder.add_manifest(document, IMAGE_INDEX)
+    for number in range(count):
+        builder.list(index, **{REF_NAME: f"sha256-{image.digest.encoded}", "number": str(number)})
+
+
+def _aside(builder: LayoutBuilder, image: Descriptor, count: int) -> None:
+    """Attachments of hauler that name a child of one index."""
+    children = [bare(image) | {"annotations": {"number": str(number)}} for number in range(count)]
+    document = {"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": children}
+    builder.list(builder.add_manifest(document, IMAGE_INDEX), **{REF_NAME: "v2", "kind": "dev.hauler/imageIndex"})
+    attached = builder.add_cosign(b"signature")
+    for number in range(count):
+        kind = f"dev.hauler/sigs/{image.digest.encoded}"
+        builder.list(attached, **{REF_NAME: "v2", "kind": kind, "number": str(number)})
+
+
+def _layered(builder: LayoutBuilder, image: Descriptor, count: int) -> None:
+    """Entries that list one attachment with many layers under the name of the image."""
+    layer = bare(builder.add_blob(b'{"critical":1}', "text/plain"))
+    config = bare(builder.add_blob(b'{"a":1}', IMAGE_CONFIG))
+    document = {"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": config, "layers": [layer] * count}
+    attached = builder.add_manifest(document | {"subject": bare(image)})
+    for number in range(count):
+        builder.list(attached, **{REF_NAME: "v1", "number": str(number)})
+
+
+@pytest.mark.parametrize("pack", [_tagged, _aside, _layered])
+def test_entries_of_one_manifest_look_at_it_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: Callable[..., None]
+) -> None:
+    """The work grows with the entries and the children, not with their product."""
+    looked: list[object] = []
+    for owner, name in ((manifest_reader.ManifestReader, "read"), (attached_module, "_unpacks")):
+        monkeypatch.setattr(owner, name, _counting(getattr(owner, name), looked))
+    builder = LayoutBuilder()
+    image = builder.add_image()
+    builder.tag(image, "v1")
+    pack(builder, image, 200)
+    builder.write_tar(tmp_path / "layout.tar")
+    with open_layout(tmp_path / "layout.tar") as store:
+        Graph(store).whole()
+    assert 0 < len(looked) < 200 * 60
+
+
+def _counting(call: Callable[..., Any], calls: list[object]) -> Callable[..., Any]:
+    def counted(*arguments: Any) -> Any:
+        calls.append(arguments)
+        return call(*arguments)
+
+    return counted
