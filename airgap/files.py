@@ -24,6 +24,8 @@ if sys.platform != "win32":
 T = TypeVar("T")
 _NAME_PART = 16
 """The part of a name that a temporary name has: file systems count bytes, up to 255, and these are at most 64."""
+_TEMPORARY = r"\.[0-9a-f]{12}\.tmp"
+"""How the name of a temporary file ends (`_temporary`)."""
 _LEFT_SECONDS = 86_400.0
 
 
@@ -123,7 +125,7 @@ def _create_locked(path: Path, mode: int) -> int:
 
 def is_temporary(name: str) -> bool:
     """Whether it is the name of a file that a writer of ours has not finished, or left when it died."""
-    return re.fullmatch(rf"\..{{0,{_NAME_PART}}}\.[0-9a-f]{{12}}\.tmp", name, re.DOTALL) is not None
+    return re.fullmatch(rf"\..{{0,{_NAME_PART}}}{_TEMPORARY}", name, re.DOTALL) is not None
 
 
 def sweep_leftovers(path: Path) -> None:
@@ -131,7 +133,7 @@ def sweep_leftovers(path: Path) -> None:
 
     A tar of many gigabytes may be one of them. Where the file system has no locks, they have to be a day old.
     """
-    pattern = re.compile(rf"\.{re.escape(path.name[:_NAME_PART])}\.[0-9a-f]{{12}}\.tmp")
+    pattern = re.compile(rf"\.{re.escape(path.name[:_NAME_PART])}{_TEMPORARY}")
     with suppress(OSError), os.scandir(path.parent) as entries:
         for entry in entries:
             if pattern.fullmatch(entry.name):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airgap import limits
 from airgap.errors import ContentError
-from airgap.oci.descriptor import ENVELOPE_TYPES, INDEX_TYPES, Descriptor
+from airgap.oci.descriptor import ENVELOPE_TYPES, INDEX_TYPES, Claims, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.images import Images, platform_missing, platform_names
 from airgap.oci.manifest import Index
@@ -70,7 +70,7 @@ class ClosureWalk:
         self._indexes: Final[list[Index]] = []
         self._unreported: Final[dict[int, ContentProblem]] = {}
         """Unreadable content that may refer to something here."""
-        self._seen: Final[set[tuple[Digest, str, int, bytes | None, bool]]] = set()
+        self._seen: Final[set[tuple[Claims, bool]]] = set()
         self._limits_reported: Final[set[str]] = set()
         """Messages about bounds that were given already: one bound of the layout may concern thousands of artifacts."""
 
@@ -82,7 +82,7 @@ class ClosureWalk:
             step = queue.popleft()
             descriptor = step.descriptor
             entry = step.entry and not descriptor.is_manifest
-            key = (descriptor.digest, descriptor.media_type, descriptor.size, descriptor.data, entry)
+            key = (descriptor.claims, entry)
             within = self._graph.spend()  # also for what was seen: thousands of artifacts may share a million entries
             if key in self._seen and within:
                 continue

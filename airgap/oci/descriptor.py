@@ -122,6 +122,10 @@ class Platform(NamedTuple):
         return "/".join(safe(part, limit=32) for part in parts if part)
 
 
+Claims = tuple[Digest, str, int, bytes | None]
+"""What a descriptor says of its content: digest, media type, size and embedded content."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Descriptor:
     """What points at content: its type, digest and size in bytes; the rest are hints."""
@@ -161,6 +165,11 @@ class Descriptor:
     def same_content(self, other: Descriptor) -> bool:
         """Whether both name the same content: media type, digest and size (MAN-31, PAY-6)."""
         return self.digest == other.digest and self.size == other.size and self.media_type == other.media_type
+
+    @property
+    def claims(self) -> Claims:
+        """What decides how its content is read: descriptors with the same claims need to be followed once only."""
+        return self.digest, self.media_type, self.size, self.data
 
     @property
     def is_manifest(self) -> bool:

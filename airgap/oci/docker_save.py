@@ -80,9 +80,7 @@ class Saved:
     repositories: tuple[str, ...] = ()
     """Names with their tags."""
     is_alone: bool = False
-    """Whether `docker load` goes by `repositories`, if that is there, as there is no `manifest.json`."""
-    has_repositories: bool = False
-    """Whether `repositories` is there; it may be without a name."""
+    """Whether `docker load` goes by `repositories`, as that is there, and no `manifest.json`."""
     unread: tuple[ContentProblem, ...] = ()
     """The problem of a file that cannot be read here: other tools may find names and images in it."""
 
@@ -102,14 +100,8 @@ class Saved:
                 return ()
 
         items, repositories = read(MANIFEST_JSON, _items), read(REPOSITORIES, _tagged)
-        is_alone = MANIFEST_JSON not in documents
-        return cls(
-            items=items,
-            repositories=repositories,
-            is_alone=is_alone,
-            has_repositories=REPOSITORIES in documents,
-            unread=tuple(unread),
-        )
+        is_alone = REPOSITORIES in documents and MANIFEST_JSON not in documents
+        return cls(items=items, repositories=repositories, is_alone=is_alone, unread=tuple(unread))
 
     def disagreements(self, images: Iterable[Image]) -> Iterator[ContentProblem]:
         """Everything that they name and `index.json` does not (`layout.disagrees`)."""
@@ -183,7 +175,7 @@ class Saved:
 
     def _in_repositories(self, images: tuple[Image, ...]) -> Iterator[str]:
         known = _Names(names for _, names in images)
-        if self.is_alone and self.has_repositories and not self.repositories:
+        if self.is_alone and not self.repositories:
             yield "docker load goes by it where manifest.json is missing, and takes each folder for an image"
         for name in self.repositories:
             if self.is_alone:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from airgap import limits
 from airgap.errors import ContentError
 from airgap.oci.attached import IMAGE_CONFIGS
-from airgap.oci.descriptor import Descriptor
+from airgap.oci.descriptor import Claims, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.entry_names import IndexEntry
 from airgap.oci.examined import ExaminedManifests
@@ -84,11 +84,11 @@ class LayoutWalk:
         self.covered: Final[dict[Digest, Descriptor]] = {}
         """Everything that the artifacts found so far reach: it is judged and checked with them."""
         self._visited: Final[set[tuple[Digest, str]]] = set()
-        self._depths: Final[dict[tuple[Digest, str, int, bytes | None, bool], int]] = {}
+        self._depths: Final[dict[tuple[Claims, bool], int]] = {}
         """The smallest depth at which each descriptor was reached."""
         self._claims: Final[list[tuple[str | Digest, ContentProblem]]] = []
         """Unreadable referrers, by their referrers tag or digest."""
-        self._taken: Final[set[tuple[Digest, str, int, bytes | None, str]]] = set()
+        self._taken: Final[set[tuple[Claims, str]]] = set()
         """Indexes under a referrers tag that were looked at: thousands of entries may give one the same tag."""
         self._late: Final[deque[Descriptor]] = deque()
         """Referrers of covered content that were found later."""
@@ -141,8 +141,7 @@ class LayoutWalk:
 
     def _is_new(self, found: _Reached) -> bool:
         """Whether it was not reached before; a million entries may list the same manifest."""
-        descriptor = found.descriptor
-        key = (descriptor.digest, descriptor.media_type, descriptor.size, descriptor.data, found.may_refer)
+        key = (found.descriptor.claims, found.may_refer)
         if self._depths.get(key, found.depth + 1) <= found.depth:
             return False
         self._depths[key] = found.depth
@@ -206,8 +205,7 @@ class LayoutWalk:
     def take_referrers_tag(self, entry: IndexEntry) -> None:
         """The referrers that the index under a referrers tag lists."""
         tag = tag_part(entry.ref or "")
-        stated = entry.descriptor
-        key = (stated.digest, stated.media_type, stated.size, stated.data, tag)
+        key = (entry.descriptor.claims, tag)
         if key in self._taken:
             return
         self._taken.add(key)

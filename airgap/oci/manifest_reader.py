@@ -7,14 +7,13 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import ContentError, FormatError, LimitError
-from airgap.oci.descriptor import MANIFEST_TYPES, Descriptor
+from airgap.oci.descriptor import MANIFEST_TYPES, Claims, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.store import Store, read_verified
 from airgap.parse.json import Reading, load_object
 from airgap.text import safe
 
-_Key = tuple[Digest, str, int, bytes | None]
 _SCHEMA: Final = 2
 _FORMS: Final = frozenset({"manifests", "layers"})
 
@@ -24,14 +23,14 @@ class ManifestReader:
 
     def __init__(self, store: Store) -> None:
         self._store: Final = store
-        self._manifests: Final[dict[_Key, Manifest | Index | ContentError]] = {}
+        self._manifests: Final[dict[Claims, Manifest | Index | ContentError]] = {}
         self._forms: Final[dict[tuple[Digest, int, bytes | None], str | ContentError]] = {}
         self._descriptors: Final[dict[Descriptor, Descriptor]] = {}
         self._bytes = 0
 
     def read(self, descriptor: Descriptor) -> Manifest | Index:
         """The verified content of a manifest or index. Raises ContentError; reads each only once."""
-        key = (descriptor.digest, descriptor.media_type, descriptor.size, descriptor.data)
+        key = descriptor.claims
         known = self._manifests.get(key)
         if known is None:
             try:

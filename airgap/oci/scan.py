@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from airgap import limits
 from airgap.errors import ContentError
 from airgap.oci.attached import cosign_suffix, is_image_kind, is_runnable, stated_subject
-from airgap.oci.descriptor import ACQUISITION, INDEX_TYPES, NOTARY_SIGNATURE, Descriptor
+from airgap.oci.descriptor import ACQUISITION, INDEX_TYPES, NOTARY_SIGNATURE, Claims, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.entry_names import IndexEntry, Names, read_entries
@@ -73,7 +73,7 @@ class _Scanner:
         self._store: Final = store
         self._examined: Final = examined
         self._walk: Final = walk
-        self._tagged: Final[dict[tuple[Digest, str, int, bytes | None, str], bool]] = {}
+        self._tagged: Final[dict[tuple[Claims, str], bool]] = {}
         """Whether an index lists referrers under a tag: thousands of entries may give one the same tag."""
         self._entries: tuple[IndexEntry, ...] = ()
         self._doubled: Final[set[int]] = set()
@@ -121,8 +121,7 @@ class _Scanner:
         if ref is None or any(tag_part(name) != tag_part(ref) for name in entry.names):
             return False
         if cosign_target(ref) is None:
-            stated = entry.descriptor
-            key = (stated.digest, stated.media_type, stated.size, stated.data, tag_part(ref))
+            key = (entry.descriptor.claims, tag_part(ref))
             if key not in self._tagged:
                 self._tagged[key] = self._lists_referrers(entry, ref)
             return self._tagged[key]
