@@ -84,7 +84,7 @@ class StatementsInTargets:
         for ocsp in self._evidence.ocsp(certificate.serial):
             if not ocsp.trusted:
                 # by its number alone: its issuer may be named by a key that comes later
-                singles = [single for single in ocsp.response.responses if single.serial == certificate.serial]
+                singles = [single for single in ocsp.response.responses if single.may_state(certificate.serial)]
                 about = ocsp.response.statements(certificate, *query.issuers)
                 proven = _answered(certificate, query.chain, ocsp, about)
                 if about and self._condemning.makers.is_genuine(query, ocsp):

@@ -14,7 +14,7 @@ from tests.support.command import run_here
 from tests.support.crls import crl, entry, scope
 from tests.support.evidence import evidence_artifact
 from tests.support.keyring import key
-from tests.support.ocsp import ocsp_response
+from tests.support.ocsp import ocsp_response, single
 from tests.support.pki import AT, issue
 from tests.support.scenario import Scene, Written
 
@@ -22,12 +22,18 @@ ROOT = issue("root", subject=names.harbour("Root"), key=key("p256", 0))
 CA = issue("intermediate", issuer=ROOT, subject=names.harbour("Int"), key=key("p256", 1))
 RENEWED = issue("intermediate", issuer=ROOT, subject=names.harbour("Int"), key=key("p256", 3))
 OTHER = issue("root", subject=names.harbour("Elsewhere"), key=key("p256", 4))
-LEAF = issue("leaf", issuer=CA, key=key("p256", 2), crl_urls=["http://crl.example/a"])
+LEAF = issue("leaf", issuer=CA, key=key("p256", 2), crl_urls=["http://crl.example/a"], serial=0x9F << 152 | 5)
 RESPONDER = issue("ocsp", issuer=CA, key=key("p256", 5), subject=names.harbour("Responder"))
 OF_RENEWED = issue("ocsp", issuer=RENEWED, key=key("p256", 6), subject=names.harbour("Responder"))
 
 PIECES = {
     "response": ocsp_response(LEAF, responder=RESPONDER, embed=[], status="revoked", reason="keyCompromise"),
+    "response without the sign of the serial number": ocsp_response(
+        LEAF,
+        responder=RESPONDER,
+        embed=[],
+        singles=[single(LEAF, status="revoked", serial=LEAF.serial - (1 << 160))],
+    ),
     "response of the renewed key": ocsp_response(LEAF, responder=OF_RENEWED, status="revoked"),
     "CRL of the renewed key": crl(CA, revoked=[LEAF], signed_by=RENEWED.key),
     "stray CRL": crl(CA, revoked=[LEAF], signed_by=key("p256", 7)),
