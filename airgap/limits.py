@@ -188,7 +188,7 @@ TAR_BYTES: Final = 2**60
 """One member of a tar: larger numbers are damage, and additions to them would overflow elsewhere."""
 
 UNPACKED_BYTES: Final = 1024 * MIB
-"""A compressed tar may unpack to so much, whatever its size is; beyond that, `UNPACKED_RATIO` counts."""
+"""A compressed tar of any size may unpack to this many bytes; beyond that, `UNPACKED_RATIO` counts."""
 
 UNPACKED_RATIO: Final = 50
 """How many times larger a compressed tar may become: layers are compressed already; other files shrink to a tenth."""
@@ -239,7 +239,7 @@ UPLOAD_CHUNK_BYTES: Final = 8 * MIB
 """One piece of a chunked upload, held in memory so that it can be sent again."""
 
 UPLOAD_CHUNK_LEAST_BYTES: Final = 256 * KIB
-"""Smallest piece tried where a proxy refuses larger ones; nginx takes 1 MiB unless told otherwise."""
+"""Smallest piece tried where a proxy refuses larger ones; nginx takes 1 MiB by default."""
 
 MANIFEST_CACHE_BYTES: Final = 16 * MIB
 """Manifests of one repository kept in memory, as looking for referrers and copying them read the same ones."""

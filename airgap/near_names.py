@@ -31,7 +31,7 @@ _BEGINNING: Final = 6
 """What FAT leaves of a name before the tilde."""
 _CUT: Final = re.compile(r"[~;].*", re.DOTALL)
 _NUMBER: Final = re.compile(r" ?\([0-9]{1,3}\)")
-"""How browsers tell a second download from the first."""
+"""What browsers add to the name of a second download."""
 
 
 def near_files(folder: Path, names: Sequence[str], *, folders: bool = False) -> Iterator[Path]:

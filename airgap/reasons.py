@@ -297,7 +297,7 @@ REASONS: Final = MappingProxyType({row[0]: Reason(*row) for row in _ROWS})
 
 
 def most_severe(exit_codes: frozenset[int] | set[int]) -> int:
-    """The exit code that stands for all of them (reference/exit-codes.md); `OK` where there is none."""
+    """The one exit code for all of them (reference/exit-codes.md); `OK` where there is none."""
     for code in SEVERITY:
         if code in exit_codes:
             return code

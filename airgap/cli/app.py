@@ -64,7 +64,7 @@ class Commands(LazyGroup):
             raise
 
     def invoke(self, ctx: Any) -> Any:
-        """Runs the command; what cannot be understood of its options is told to programs as well."""
+        """Runs the command; an error in its options is reported as JSON, too, where that was asked for."""
         try:
             return super().invoke(ctx)
         except PARSE_ERRORS as error:

@@ -138,7 +138,7 @@ class Output:
 
     @property
     def style(self) -> airgap.report.Style:
-        """Colour on a terminal that wants it (https://no-color.org)."""
+        """Colour on a terminal that supports it (https://no-color.org)."""
         plain = self.no_tty or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
         return airgap.report.Style(colour=sys.stdout.isatty() and not plain)
 

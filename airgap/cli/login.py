@@ -43,7 +43,7 @@ def login(
 
 def _identity_token(connection: Connection) -> airgap.Credential:
     if connection.has_credentials:
-        raise UsageError("an identity token is all that a login needs: --identity-token-stdin stands alone")
+        raise UsageError("an identity token is all that a login needs: use --identity-token-stdin alone")
     return airgap.Credential(identity_token=secret_from_stdin("identity token"))
 
 

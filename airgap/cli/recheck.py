@@ -50,7 +50,7 @@ def recheck(
     """Judge again what was accepted earlier, under the evidence of today, and name what changed.
 
     A REPORT (airgap verify --report) is judged from its layout where that is still there, else from what it says and
-    the certificates that it holds. New CRLs alone so tell which images to pull out.
+    the certificates that it holds. So new CRLs alone show which images to pull out.
 
     Exit codes: 0 all is still good, else the most severe: 14 revoked, 15 evidence missing or stale, 13 not trusted, ...
     """

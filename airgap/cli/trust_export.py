@@ -33,7 +33,7 @@ def export(
     trust: TrustOption = None,
     accept_omissions: Annotated[
         bool,
-        typer.Option("--accept-omissions", help="Exit 0 although something cannot be told to the other tool."),
+        typer.Option("--accept-omissions", help="Exit 0 although something cannot be expressed for the other tool."),
     ] = False,
     output: Output,
 ) -> None:

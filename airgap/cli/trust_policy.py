@@ -83,7 +83,7 @@ def show(
     blob: BlobOption = False,
     trust: TrustOption = None,
 ) -> None:
-    """Print the trust policy as it stands; where it is malformed, say so on standard error.
+    """Print the trust policy as it is; where it is malformed, say so on standard error.
 
     Exit codes: 0, 18 malformed or not there.
     """
@@ -108,8 +108,8 @@ def check(
 ) -> None:
     """Check every rule of the trust policy, and say which statement applies to a repository and why.
 
-    Every refusal is told, with line and member; also each trust store that a statement names and that is missing, empty
-    or cannot be used (with --file these are notes: its stores may come later). Exit codes: 0, 13 no statement applies,
+    Every refusal is shown, with line and member; also each trust store that a statement names and that is missing,
+    empty or cannot be used (with --file these are notes: its stores may come later). Exit codes: 0, 13 no statement applies,
     18 malformed or not there, or a store is.
     """
     try:

@@ -57,7 +57,7 @@ class CertificateToCheck:
             return True
 
     def responders(self, evidence: Evidence) -> Iterator[CertificateToCheck]:
-        """The delegated responders of all responses about it, not verified: what stands against them counts (D37)."""
+        """The delegated responders of all responses about it, not verified: a revocation of one counts (D37)."""
         files = evidence.ocsp(self.certificate.serial)
         for delegate in dict.fromkeys(item for file in files for item in file.response.delegates):
             yield replace(self, certificate=delegate)

@@ -207,7 +207,7 @@ class _KnownCrls:
         self._index = EvidenceIndex()
         self._entries: set[str] = set()
         self._marks: dict[str, object] = {}
-        """What tells whether a file is the one that was read, by name."""
+        """By name, what shows whether a file is still the one that was read."""
         self._states: tuple[object, object] = (None, None)
         """Of the folder and of its index."""
 

@@ -31,7 +31,7 @@ _MOST_REDIRECTS: Final = 5
 _NOT_REACHED: Final = frozenset({Cause.DNS, Cause.REFUSED, Cause.UNREACHABLE, Cause.TIMEOUT})
 _NOT_TYPED: Final = (
     "That name was not typed: the registry sent it. The registry's public address may not be set, or a login page "
-    "stands in front of it."
+    "is in front of it."
 )
 _WARNING: Final = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 

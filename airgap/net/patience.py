@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class WaitedTooLongError(TimeoutError):
-    """The network was waited for as long as it may be. `{host}` in the sentence stands for the host."""
+    """The network was waited for as long as it may be. `{host}` in the sentence is replaced with the host."""
 
     def __init__(self, words: str, remedy: str = "", *, is_final: bool = True) -> None:
         super().__init__(words)

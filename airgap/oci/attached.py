@@ -16,12 +16,12 @@ from airgap.oci.manifest import Index, Manifest
 from airgap.oci.store import Store
 
 KIND: Final = "kind"
-"""The annotation by which hauler and `cosign save` tell entries apart."""
+"""The annotation by which hauler and `cosign save` distinguish entries."""
 _KIND_PREFIXES: Final = ("dev.hauler/", "dev.cosignproject.cosign/")
 _IMAGES: Final = frozenset({"image", "imageIndex"})
 _SUFFIXES: Final = {"sigs": "sig", "atts": "att", "sboms": "sbom"}
 _SUBJECT: Final = "hauler.dev/subject-digest"
-"""The annotation by which hauler, from 2.1 on, tells to which image of an index an attachment belongs."""
+"""The annotation by which hauler, from 2.1 on, says to which image of an index an attachment belongs."""
 _COSIGN_LAYERS: Final = {
     "application/vnd.dev.cosign.simplesigning.v1+json": "sig",
     "application/vnd.dsse.envelope.v1+json": "att",

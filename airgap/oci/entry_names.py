@@ -30,7 +30,7 @@ _POSITION: Final = re.compile(r"@\+?0*([0-9]{1,9})")
 _SHOWN: Final = 10
 _LONGEST: Final = 200
 _DIGEST: Final = re.compile(r"sha(256|384|512):")
-_DIGEST_AS_TAG: Final = "A digest is written behind an @, not behind a colon: LAYOUT@sha256:..."
+_DIGEST_AS_TAG: Final = "A digest is written after an @, not after a colon: LAYOUT@sha256:..."
 
 
 class IndexEntry(NamedTuple):
@@ -86,8 +86,8 @@ def read_entries(
     for entry in entries:
         for name in entry.names:
             bearers[name].append(entry)
-    standing: set[str] = set()
-    """Names of something that is no attachment which something else has, too."""
+    kept: set[str] = set()
+    """Names that an attachment shares with something that is none."""
     attached: dict[int, IndexEntry] = {}
     leading: set[int] = set()
     for name, group in bearers.items():
@@ -96,7 +96,7 @@ def read_entries(
         apart = {entry.number: entry for entry in group if is_attachment(entry.descriptor)}
         rest = [entry for entry in group if entry.number not in apart]
         if rest and all(may_run(entry.descriptor) for entry in rest):
-            standing.add(name)
+            kept.add(name)
             images = {entry.descriptor.digest for entry in rest}
             # skopeo takes the first entry with this ref.name, and knows no other annotation
             first_by_ref = next((entry.number for entry in rest if entry.ref == name), len(entries))
@@ -107,7 +107,7 @@ def read_entries(
                 and signs(entry.descriptor) not in images
             }
         attached |= apart
-    aside = {number for number, entry in attached.items() if standing.issuperset(entry.names)} - leading
+    aside = {number for number, entry in attached.items() if kept.issuperset(entry.names)} - leading
     return tuple(entry._replace(aside=True) if entry.number in aside else entry for entry in entries)
 
 

@@ -69,7 +69,7 @@ class Graph:
 
     @cached_property
     def _docker(self) -> DockerNames | None:
-        """What `docker load` reads instead of `index.json`; None where there is nothing of it."""
+        """What `docker load` reads instead of `index.json`; None where there is no such file."""
         if not isinstance(self._store, LayoutOnDisk):
             return None
         try:

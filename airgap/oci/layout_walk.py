@@ -274,7 +274,7 @@ class LayoutWalk:
 
 
 def refers_by(manifest: Manifest | Index, tag: str) -> bool:
-    """Whether it has the subject that the tag stands for."""
+    """Whether it has the subject that the tag names."""
     return manifest.subject is not None and tag_part(tag) in referrers_tags(manifest.subject.digest)
 
 

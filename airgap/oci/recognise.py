@@ -41,7 +41,7 @@ class _Kind:
     begins: re.Pattern[bytes]
     what: str
     remedy: str
-    """`{file}` stands for the name of the file."""
+    """`{file}` is replaced with the name of the file."""
     why: str = ""
     """Why it cannot be read, as the end of a sentence."""
     pieces: str = ""
@@ -94,7 +94,7 @@ _OTHERS: Final = (
     _Kind(
         re.compile(rb"version https://git-lfs"),
         "is a pointer of Git LFS, not the file",
-        "Get the file that it stands for: git lfs pull.",
+        "Get the file that it points to: git lfs pull.",
     ),
     _Kind(
         re.compile(rb"age-encryption\.org/|-----BEGIN (PGP MESSAGE|AGE ENCRYPTED FILE)-----|Salted__|LUKS\xba\xbe"),
@@ -284,7 +284,7 @@ def _some(names: Collection[str], what: str = "") -> str:
 def is_tar_header(head: bytes) -> bool:
     """Whether some reader accepts these first bytes as a tar. Only the checksum decides: some check nothing else.
 
-    It is read as the most lenient reader does: octal digits after blanks and NULs, with anything behind them. The sum
+    It is read as the most lenient reader does: octal digits after blanks and NULs, with anything after them. The sum
     of signed bytes, as some old tools wrote it, counts too.
     """
     if len(head) < _BLOCK:

@@ -45,7 +45,7 @@ class ReferrersIndex:
         return replace(self, _entries=(*self._entries, *new))
 
     def joined(self, other: Self) -> Self:
-        """With what another one lists behind, as it is written there."""
+        """With what another one lists, added at the end as it is written there."""
         known = self.digests
         new = (item for item in other._entries if not (isinstance(item, dict) and item.get("digest") in known))
         return replace(self, _entries=(*self._entries, *new))

@@ -93,8 +93,7 @@ def check_records(records: dict[str, str], member: str) -> None:
             )
         if key == "path" and not unicodedata.is_normalized("NFC", value):
             raise FormatError(
-                f"{shown} with accents that stand apart from their letters; bsdtar joins them, which makes the name "
-                "another one",
+                f"{shown} with accents as characters of their own; bsdtar joins them, which makes the name another one",
                 remedy=REPACK,
             )
 

@@ -1,7 +1,7 @@
 """Strict, bounded CBOR (RFC 8949): the subset that COSE envelopes of the Notary Project use, and nothing else.
 
 A general decoder knows dozens of tags; some build cyclic lists (28, 29), compile a regular expression (35),
-parse a mail (36) or stand for a number of a million digits (4), and every release may add more. So the heads of
+parse a mail (36) or encode a number of a million digits (4), and every release may add more. So the heads of
 all items are checked first. Only integers, byte and text strings, arrays, maps, false, true and null are accepted;
 if the caller allows it, also tag 1 (an epoch time) around one number (COSE-15). Floats are accepted inside tag 1
 only. Indefinite lengths, other tags, trailing bytes, duplicate labels (also the same integer in two widths) and

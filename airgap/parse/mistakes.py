@@ -28,7 +28,7 @@ _OTHER_FORMATS: Final = (
     (re.compile(r"version https://git-lfs"), "it is a pointer of Git LFS, not the file itself (git lfs pull)"),
     (re.compile(r"(?:%YAML|---\s|- +[\w\"'{])"), "it is YAML: write it as JSON"),
     (re.compile(r"\[{1,2}[A-Za-z][\w.-]*\]{1,2}\s*(?:#.*)?\n"), "it is TOML or an ini file: write it as JSON"),
-    (re.compile(r"\"[^\"\n]{1,64}\"\s*:"), "the brackets { and } around the whole are missing"),
+    (re.compile(r"\"[^\"\n]{1,64}\"\s*:"), "the brackets { and } around the document are missing"),
     (re.compile(r"'?[A-Za-z][\w.-]*'?\s*:(?:\s|$)"), "it is YAML: write it as JSON"),
     (re.compile(r"[A-Za-z][\w.-]*\s*=\s"), "it is TOML or an ini file: write it as JSON"),
 )
@@ -162,14 +162,14 @@ def _structure(text: str, at: int, before: int, error: json.JSONDecodeError) -> 
             opened = "[" if here == "}" else "{"
             return f"{here!r} closes what {opened!r} opened: a bracket is missing or wrong before it"
         if here == ":":
-            return "a ':' where a comma or a closing bracket must stand: is a '[' meant to be '{'?"
+            return "a ':' where a comma or a closing bracket must be: is a '[' meant to be '{'?"
         return f"a comma is missing before {_shown(text, at)}, at the end of line {_line(text, before)}"
     if error.msg.startswith("Expecting ':' delimiter"):
         return f"a ':' is missing after the name, before {_shown(text, at)}"
     if here in ",}]" and last in ",:[{":
         return f"a value is missing before {here!r}"
     if last == "{" or error.msg.startswith("Expecting property name"):
-        return f"{_shown(text, at)} where a name in double quotation marks must stand"
+        return f"{_shown(text, at)} where a name in double quotation marks must be"
     return f"{_shown(text, at)} is no value that JSON has"
 
 

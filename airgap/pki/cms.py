@@ -90,7 +90,7 @@ class SignedData:
         if version != _VERSION:  # TS-16: the version of tokens
             raise FormatError(f"is {version}, not {_VERSION}", where=f"{_WHERE}.version")
         for item in fields.take(der.SET, "digestAlgorithms").walk():
-            hash_identifier(item, f"{_WHERE}.digestAlgorithms")  # those that count stand in the signers
+            hash_identifier(item, f"{_WHERE}.digestAlgorithms")  # those that count are in the signers
         content_type, content = _content(fields.any("encapContentInfo"))
         certificates = fields.maybe(der.context(0))
         crls = fields.maybe(der.context(1))

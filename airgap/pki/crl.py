@@ -54,7 +54,7 @@ class Crl(CrlFacts):
     _signature: bytes = field(repr=False, compare=False)
     _revoked: RevokedList = field(repr=False, compare=False)
     _unread: str = field(repr=False, compare=False)
-    """Why its extensions cannot be told from each other; empty where they can."""
+    """Why its extensions are ambiguous; empty where they can."""
     _verified: set[tuple[str, bool]] = field(repr=False, compare=False, default_factory=set)
     """Issuers (by fingerprint) under whose key the signature has verified; True if SHA-1 was not accepted."""
     _found: dict[tuple[int, bytes], tuple[RevokedEntry, ...]] = field(repr=False, compare=False, default_factory=dict)
@@ -241,7 +241,7 @@ class Crl(CrlFacts):
         unknown = sorted(self.critical_extensions - _HARMLESS)
         if unknown or self._unread:
             what = f"with a critical extension that is not understood ({safe(unknown[0], limit=64)})" if unknown else ""
-            doubt = f"stands in a CRL {what or f'that {self._unread}'}"
+            doubt = f"is in a CRL {what or f'that {self._unread}'}"
             return tuple(replace(entry, doubt=entry.doubt or doubt) for entry in found)
         return found
 

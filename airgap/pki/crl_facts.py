@@ -144,7 +144,7 @@ class CrlParts:
     revoked: der.Element | None
     extensions: Mapping[str, Extension]
     unread: str
-    """Why its extensions cannot be told from each other; empty where they can."""
+    """Why its extensions are ambiguous; empty where they can."""
     said: CrlExtensions
     signature: bytes
 
@@ -259,7 +259,7 @@ def _number(extensions: Mapping[str, Extension], oid: str) -> int | None:
 
 
 def _told_apart(explicit: der.Element | None) -> tuple[Mapping[str, Extension], str]:
-    """The extensions; none, and why, where they cannot be told from each other: any may stand among them."""
+    """The extensions; none, and why, where they are ambiguous: any may be among them."""
     try:
         return (read_extensions(explicit.only("crl.extensions")) if explicit else {}), ""
     except FormatError as error:

@@ -54,7 +54,7 @@ _Reader = Callable[[der.Element, str], str]
 
 
 def parse_name(raw: bytes, *, where: str = "name") -> tuple[Rdn, ...]:
-    """The relative distinguished names of a DER Name that stands alone; see `read_name`."""
+    """The relative distinguished names of a DER Name by itself; see `read_name`."""
     return read_name(der.read(raw, where), where)
 
 
@@ -76,7 +76,7 @@ def read_maker(element: der.Element, where: str) -> tuple[Rdn, ...]:
 
 
 def parse_maker(raw: bytes, *, where: str = "name") -> tuple[Rdn, ...]:
-    """The same of a DER Name that stands alone."""
+    """The same of a DER Name by itself."""
     return read_maker(der.read(raw, where), where)
 
 

@@ -217,7 +217,7 @@ def read_point_name(element: der.Element, where: str) -> PointName:
 
 
 def read_reasons(element: der.Element, where: str) -> frozenset[str]:
-    """ReasonFlags behind an implicit primitive tag, as names."""
+    """ReasonFlags after an implicit primitive tag, as names."""
     return _names(element.flags(where, tag=element.tag), REASON_FLAGS)
 
 

@@ -142,7 +142,9 @@ def file_problem(data: bytes) -> FormatError | None:
     """The problem of a file of a store that is neither PEM nor DER certificates; None if it is not recognised."""
     found = recognise(data)
     if found and found.kind is Kind.CERTIFICATE and data[:1] != _DER:
-        problem = "holds PEM whose lines -----BEGIN CERTIFICATE----- and -----END CERTIFICATE----- do not stand alone"
+        problem = (
+            "holds PEM whose -----BEGIN CERTIFICATE----- and -----END CERTIFICATE----- are not on lines of their own"
+        )
         return FormatError(problem, remedy=remedy_for(Kind.ONE_LINE, NeededFile.CERTIFICATE))
     if found is None or found.kind is Kind.CERTIFICATE:
         return None
@@ -218,7 +220,7 @@ _ALWAYS: Final[dict[Kind, str]] = {
     Kind.PACKED: "Unpack it first, and put the file that was in it in its place.",
     Kind.WIDE_TEXT: "Save it as plain text (ASCII or UTF-8); PowerShell's '>' writes UTF-16.",
     Kind.WITH_HEADERS: "Save the body alone (curl without -i), and put it in the place of this file.",
-    Kind.POINTER: "Get the file that it stands for: git lfs pull.",
+    Kind.POINTER: "Get the file that it points to: git lfs pull.",
     Kind.ADDRESS: "Download what is there, and put it in the place of this file.",
     Kind.LISTING: _GET,
     Kind.BARE_BASE64: _GET,
@@ -226,7 +228,7 @@ _ALWAYS: Final[dict[Kind, str]] = {
     Kind.TWICE: "Decode it: base64 -d FILE > NEW.pem, and put that in its place.",
     Kind.ESCAPED: "Write it with line ends: printf '%b' \"$(cat FILE)\" > NEW.pem, and put that in its place.",
     Kind.OTHER_DASHES: "Get the {what} again: a word processor or a mail program may have changed its dashes.",
-    Kind.MANIFEST: "Take the {what} out of it, and decode it (base64 -d) where it stands below data.",
+    Kind.MANIFEST: "Take the {what} out of it, and decode it (base64 -d) where it is below data.",
     Kind.ONE_LINE: "Put its -----BEGIN ...----- and its -----END ...----- each on a line of its own.",
     Kind.OPEN_PEM: "The copy may have broken off: get the {what} again.",
     Kind.ARMOURED: _GET,
@@ -262,7 +264,7 @@ _FOR_STORES: Final[dict[Kind, str]] = {
     ),
     Kind.REQUEST: "Take the certificate that was made for it, not the request.",
     Kind.PUBLIC_KEY: (
-        "Take the certificate of the CA (-----BEGIN CERTIFICATE-----); a bare key cannot stand in its place."
+        "Take the certificate of the CA (-----BEGIN CERTIFICATE-----); a bare key cannot take its place."
     ),
     Kind.PKCS7: (
         "Export its certificates one by one: openssl pkcs7 -print_certs -in FILE (-inform DER for a binary file)."

@@ -90,7 +90,7 @@ class CopyReport(Report):
             yield from evidence.lines(style)
 
     def brief_lines(self) -> Iterator[str]:
-        """What went over, in one line, and another one for the evidence; what did not, or is not signed, is told."""
+        """What went over, in one line, and another one for the evidence; then what did not, and what is not signed."""
         for artifact in self.result.artifacts:
             if self.error or artifact.status in {"failed", "partial"}:
                 yield from _artifact_lines(artifact, PLAIN)

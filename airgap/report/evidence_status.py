@@ -157,7 +157,7 @@ def _piece_lines(piece: PieceStatus, at: datetime, style: Style, verbose: bool) 
         yield f"                 cannot be checked: {_NO_CERTIFICATE}"
     if remedy := piece.remedy or _WAYS_OUT.get(piece.state, ""):
         yield f"                 → {remedy}"
-    if piece.this_update is None:  # it says nothing of itself
+    if piece.this_update is None:  # it states nothing about itself
         return
     age = f"{_span(at - piece.this_update)} old" if at >= piece.this_update else "from the future"
     if piece.next_update is None:

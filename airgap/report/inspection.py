@@ -73,7 +73,7 @@ def inspected_exit_code(signatures: Iterable[InspectedSignature]) -> int:
 
 
 def inspected_lines(name: str, signature: InspectedSignature, style: Style = PLAIN) -> list[str]:
-    """One signature that stands by itself, below the warning that nothing was judged."""
+    """One signature by itself, below the warning that nothing was judged."""
     root = TreeNode(style.paint("strong", name))
     _signature_node(root, signature, style)
     return [style.paint("unsure", _WARNING.format("airgap blob verify")), *root.lines()]

@@ -12,7 +12,7 @@ _CODES = {"good": "32;1", "bad": "31;1", "unsure": "33;1", "quiet": "2", "strong
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Paints text, where the terminal wants colour."""
+    """Paints text, where the terminal supports colour."""
 
     colour: bool = False
 

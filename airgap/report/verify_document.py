@@ -232,7 +232,7 @@ def _for_recheck(facts: SignatureFacts | None) -> Json | None:
                 "base_number": _hex(said.base_number),
                 "open": said.is_open,
                 "all_reasons": said.is_complete,
-                "and_older": said.stands_for_older,
+                "and_older": said.includes_older,
             }
             for said in rest.in_targets.answers
         ],

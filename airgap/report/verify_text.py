@@ -193,7 +193,7 @@ def _summary(artifact: ArtifactOutcome) -> str:
 
 
 def signed_by(accepted: SignatureOutcome) -> str:
-    """How to name the signer of a signature that was accepted: whom no trust store knows only claims a name."""
+    """How to name the signer of a signature that was accepted: one that is in no trust store only claims a name."""
     untrusted = any(finding.check is Check.AUTHENTICITY for finding in accepted.reservations)
     return "signature claims to be by" if untrusted else "signed by"
 
@@ -335,7 +335,7 @@ def problem_and_warning_lines(outcome: _HasProblems, style: Style) -> Iterator[s
 
 
 def warning_lines(warnings: Iterable[Problem], style: Style) -> Iterator[str]:
-    """Warnings about the whole, and the remedies."""
+    """Warnings about the whole run, and the remedies."""
     for warning in warnings:
         yield from _problem_lines(warning, style, "warning", "unsure")
 

@@ -141,7 +141,7 @@ class RevocationJudge:
         signed_at: datetime | None,
         uses: Iterable[EvidenceUse],
     ) -> list[TargetStatement]:
-        """Of what came with a target and said something against this chain: what may still stand against `uses`.
+        """Of what came with a target and said something against this chain: what `uses` do not lift.
 
         What is here now, or in the trust directory, was judged with the chain. Of the rest, a hold is over where newer
         evidence lifts it, a delegate matters only for certificates that it answers for, and what could not be proven

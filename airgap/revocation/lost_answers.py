@@ -100,11 +100,11 @@ class LostAnswers:
             self._check_one(query, item)
 
     def _was_known(self, query: RevocationQuery, item: TargetAnswer) -> bool:
-        """Whether it had been made at the judged time, or stands for what may have been."""
+        """Whether it had been made at the judged time, or older ones that it includes may have been."""
         try:
             self._ages.check_made(query, _dated(item))
         except Undecided:
-            return item.stands_for_older
+            return item.includes_older
         return True
 
     def _check_one(self, query: RevocationQuery, item: TargetAnswer) -> None:
@@ -179,7 +179,7 @@ def _of_crl(
         base_number=file.facts.base_number,
         is_open=is_open,
         is_complete=is_complete,
-        stands_for_older=False,
+        includes_older=False,
     )
 
 
@@ -196,7 +196,7 @@ def _of_response(
                 base_number=None,
                 is_open=single.status == "unknown",
                 is_complete=True,
-                stands_for_older=False,
+                includes_older=False,
             )
 
 
@@ -212,4 +212,4 @@ def _folded(found: Iterable[TargetAnswer]) -> tuple[TargetAnswer, ...]:
 def _newest(items: list[TargetAnswer]) -> Iterator[TargetAnswer]:
     yield from items[: limits.ANSWERS_NOTED]
     for item in items[limits.ANSWERS_NOTED :][:1]:
-        yield replace(item, is_open=True, stands_for_older=True)
+        yield replace(item, is_open=True, includes_older=True)

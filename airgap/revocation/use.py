@@ -73,7 +73,7 @@ class TargetAnswer:
     CRL without the delta CRL that it, or the certificate, names."""
     is_complete: bool
     """Whether it covers all reasons for a revocation."""
-    stands_for_older: bool
+    includes_older: bool
     """Whether there were more of its kind, made before it, which a report does not list one by one."""
 
     @property
@@ -83,7 +83,7 @@ class TargetAnswer:
 
 
 class NewestInTargets(NamedTuple):
-    """The newest genuine piece that came with a target and is about a chain: no clock stands before it and is right."""
+    """The newest genuine piece that came with a target and is about a chain: a clock before it is wrong."""
 
     name: str
     """Its file, safe to show."""

@@ -248,7 +248,7 @@ def _time(header: Mapping[Label, Any], dialect: Dialect, label: str) -> datetime
     except FormatError as error:
         raise Rejected("envelope.time", f"{label!r} {error.problem}") from None
     if moment.year == _GO_ZERO_YEAR:  # the signer of the reference writes it for "none" (JWS-16, COSE-15)
-        raise Rejected("envelope.time", f"{label!r} is in the year 1, which stands for no time at all")
+        raise Rejected("envelope.time", f"{label!r} is in the year 1, which means no time at all")
     return moment
 
 

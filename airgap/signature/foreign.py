@@ -96,7 +96,7 @@ _DOCUMENTS: Final = (
     (frozenset({"schemaVersion", "layers"}), "an OCI manifest, not the envelope that it names"),
     (frozenset({"schemaVersion", "manifests"}), "an OCI index, and no signature"),
 )
-"""Members that tell what a JSON document is."""
+"""Members that say what a JSON document is."""
 
 
 def _by_value(document: Mapping[str, Any]) -> Iterator[str]:

@@ -56,7 +56,7 @@ def open_plugin_signer(plugin: Plugin, key: PluginKey) -> Signer | EnvelopeSigne
 
 
 class PluginSigner:
-    """A key behind `generate-signature`: a `Signer` whose chain is known when it has signed."""
+    """A key that is used through `generate-signature`: a `Signer` whose chain is known when it has signed."""
 
     def __init__(self, plugin: Plugin, key: PluginKey, algorithm: Algorithm) -> None:
         self._plugin = plugin
@@ -109,7 +109,7 @@ class PluginSigner:
 
 
 class PluginEnvelopeSigner:
-    """A key behind `generate-envelope`: an `EnvelopeSigner`."""
+    """A key that is used through `generate-envelope`: an `EnvelopeSigner`."""
 
     def __init__(self, plugin: Plugin, key: PluginKey) -> None:
         self._plugin = plugin
@@ -178,7 +178,7 @@ def _same_members(before: Mapping[str, Any], after: Mapping[str, Any], *, but: s
 
 
 def _annotations(plugin: str, annotations: Mapping[str, str]) -> Mapping[str, str]:
-    """What the plugin wants the signature manifest to carry; the Notary Project's own names are not its to give."""
+    """Annotations that the plugin adds to the signature manifest; it may not set the Notary Project's own names."""
     for key in annotations:
         if key.startswith(model.RESERVED_PREFIX):
             raise _wrong_answer(

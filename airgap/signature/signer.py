@@ -34,7 +34,7 @@ class SigningError(AirgapError):
 
 
 class Signer(Protocol):
-    """A private key with its chain, wherever the key is: in memory, in a token, behind a plugin or a service.
+    """A private key with its chain, wherever the key is: in memory, in a token, or in reach of a plugin or a service.
 
     What its methods raise (an AirgapError, best a SigningError) ends the signing; nothing is attached then.
     """

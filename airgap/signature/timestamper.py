@@ -46,7 +46,7 @@ class Timestamper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rfc3161Timestamper:
-    """An authority that answers RFC 3161 requests, behind any way to carry bytes to it."""
+    """An authority that answers RFC 3161 requests, over any way to send bytes to it."""
 
     exchange: Exchange = field(repr=False)
     anchors: Anchors

@@ -42,7 +42,7 @@ _PROBLEMS: Final = {
 
 
 def open_token_signer(uri: str, chain: Path, pin: PassPhrase, *, module: Path | None = None) -> TokenSigner:
-    """The signer behind a `pkcs11:` URI with the chain in a file.
+    """The signer of a `pkcs11:` URI with the chain in a file.
 
     The PIN comes from the URI's pin-source, else from `pin`; `module` is the token's library where the URI names none.
     Raises UsageError, KeyFileError, SigningError.

@@ -149,7 +149,7 @@ def _read(request: AttachRequest) -> tuple[FileToAttach, ...]:
             raw = read_regular(Path(os.path.realpath(path)), left)
         except FormatError as error:
             is_artifact = not os.path.lexists(path) and names_registry(text)  # oras has the artifact first
-            remedy = "The artifact comes last, behind the files." if is_artifact else error.remedy
+            remedy = "The artifact comes last, after the files." if is_artifact else error.remedy
             raise UsageError(f"{safe(path)} {error.problem}", remedy=remedy) from None
         left -= len(raw)
         _check_text(path.name)

@@ -133,7 +133,7 @@ def completed(request: CopyRequest) -> CopyRequest:
 
 
 def _check_trust(request: CopyRequest, sources: Sequence[str]) -> None:
-    """The trust directory stands apart from all that is read and written. Raises UsageError."""
+    """The trust directory is apart from all that is read and written. Raises UsageError."""
     if request.trust is None:
         if request.scope is not None:
             raise UsageError("a scope chooses a statement of a trust policy, and no trust directory is named")

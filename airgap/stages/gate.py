@@ -54,7 +54,7 @@ class Gate:
 
         `others`: further evidence (`evidence_in_registries`).
 
-        Raises UntrustedError for a problem of the whole, TrustMaterialError, and AirgapError where a signature or
+        Raises UntrustedError for a problem of the whole copy, TrustMaterialError, and AirgapError where a signature or
         evidence cannot be read.
         """
         target = self._target(plans)
@@ -161,7 +161,7 @@ class Judgement:
     """What passed, and all that it reaches: cosign's tags are about any of it."""
     _apart: _Apart
     warnings: tuple[Problem, ...]
-    """About the whole: evidence that cannot be used, a wrong clock."""
+    """About the whole copy: evidence that cannot be used, a wrong clock."""
 
     @classmethod
     def of_outcome(

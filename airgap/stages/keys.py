@@ -58,7 +58,7 @@ def open_signer(
     remote: OpenRemote | None = None,
     module: Path | None = None,
 ) -> Signer | EnvelopeSigner:
-    """The signer behind the key of this name, or behind the default key.
+    """The signer of the key of this name, or of the default key.
 
     `remote` opens the keys of plugins; without it these cannot be used. `module` is the library of tokens whose URI
     names none. Raises NotFoundError, KeyFileError, UsageError, SigningError, and what `remote` raises.
@@ -74,7 +74,7 @@ def open_signer(
 
 
 def open_key(key: str, chain: Path, *, pass_phrase: PassPhrase = no_pass_phrase, module: Path | None = None) -> Signer:
-    """The signer behind a private key, a file or a `pkcs11:` URI, and its chain in a file; see `open_signer`."""
+    """The signer of a private key, a file or a `pkcs11:` URI, and its chain in a file; see `open_signer`."""
     if not is_token_uri(key):
         return load_local_signer(Path(key), chain, pass_phrase)
     from airgap.signature.token import open_token_signer

@@ -325,7 +325,7 @@ def _evidence_in_tokens(reports: Iterable[tuple[str, RecordedReport | Problem | 
 
 
 _BEFORE_TEXT: Final = b" \t\r\n\x0b\x0c\x00\xef\xbb\xbf\xff\xfe"
-"""White space and byte order marks: a report that an editor or PowerShell saved is told to be one."""
+"""White space and byte order marks: a report that an editor or PowerShell saved is recognised."""
 
 
 def _report(source: str) -> RecordedReport | None:

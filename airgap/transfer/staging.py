@@ -1,7 +1,7 @@
 """A folder inside the layout for incomplete files.
 
 It is beside `blobs/`, not in it: other tools list and clean up `blobs/`. It is locked while its process lives, so that
-the next copy can tell files of a killed process from files that another one is writing now.
+the next copy can distinguish files of a killed process from files that another one is writing now.
 """
 
 from __future__ import annotations

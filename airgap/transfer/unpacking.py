@@ -160,7 +160,7 @@ def _pieces(packed: _Packed, name: str, magic: bytes) -> Iterator[bytes]:
 
 
 def _told(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
-    """The pieces; faults of the compressed file are told as those of content."""
+    """The pieces; faults of the compressed file are reported as those of content."""
     try:
         yield from pieces
     except EOFError:

@@ -80,7 +80,7 @@ class Walk:
         self._executor: Final = executor
         self._keep_going: Final = keep_going
         self.visited: Final[dict[Step, Visited]] = {}
-        """Each step that was reached, and what came of it."""
+        """Each step that was reached, and its result."""
         self._roots: Final[set[Step]] = set()
         self._queue: Final[deque[_Visit]] = deque()
         self._listed: Final[Counter[Step]] = Counter()

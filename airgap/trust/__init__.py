@@ -1,6 +1,6 @@
 """Whom the operator trusts: trust stores, trust policy, identities, evidence directory, freshness.
 
-Public are the names of `__all__`: how a trust directory is found, written, looked at and carried.
+Public are the names of `__all__`: how a trust directory is found, written, shown and moved.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def export_notation(directory: TrustDirectory, target: Path, *, at: datetime) ->
     folder = directory.path / CRLS
     index = read_index(folder) if folder.is_dir() else EvidenceIndex()
     cache = notation_cache(directory.evidence, index, directory.stored(), at=at)
-    notes = [*cache.notes, *_standing_notes(directory)]
+    notes = [*cache.notes, *_notes_on_limits(directory)]
     files: list[str] = []
     for name, data in sorted(trusted.items()):
         files.append(_put(target, f"{CONFIG}/{name}", data))
@@ -82,7 +82,7 @@ def export_notation(directory: TrustDirectory, target: Path, *, at: datetime) ->
     )
 
 
-def _standing_notes(directory: TrustDirectory) -> Iterator[str]:
+def _notes_on_limits(directory: TrustDirectory) -> Iterator[str]:
     if directory.evidence.all_ocsp():
         yield "OCSP responses were left out: notation has no place for them, and asks responders (OCSP-9)"
     if any(directory.freshness.by_use.values()):
@@ -98,8 +98,8 @@ def export_containers_policy(directory: TrustDirectory, target: Path) -> Exporte
     """`target`/policy.json for skopeo, podman and CRI-O, where that form can express it.
 
     That language knows GPG and sigstore signatures, and none of the Notary Project's: only a policy that skips
-    verification or says nothing of a repository has a form in it. Raises UsageError for every other. A repository
-    stands for those below it there: each that does is an omission.
+    verification or has no statement for a repository can be written in it. Raises UsageError for every other. A
+    repository covers those below it there: each that does is an omission.
     """
     policy = directory.policy()
     demanding = [statement for statement in policy.statements if not statement.skip]
@@ -111,7 +111,7 @@ def export_containers_policy(directory: TrustDirectory, target: Path) -> Exporte
         )
     _prepare(target, directory.path)
     scopes = [scope for statement in policy.statements for scope in statement.scopes]
-    below = "stands in policy.json for every repository below it, too, which the policy does not"
+    below = "is in policy.json for every repository below it, too, which the policy does not"
     wider = () if "*" in scopes else tuple(Omission(file=safe(scope), url="", problem=below) for scope in scopes)
     accept = [{"type": "insecureAcceptAnything"}]
     document = {

@@ -48,10 +48,10 @@ def parse_identity(text: str) -> Identity:
         return Identity(text=text, kind=ANY)
     kind, colon, value = text.partition(":")
     if text.strip() == ANY:
-        raise FormatError(f"{safe(text, limit=128)!r} has blanks around the '*', which stands alone")
+        raise FormatError(f"{safe(text, limit=128)!r} has blanks around the '*', which must be alone")
     if not colon:
         how = _respelt(text) or f"; write {X509_SUBJECT}: C=US, ST=WA, O=Example"
-        raise FormatError(f"{safe(text, limit=128)!r} has no ':' behind a kind{how}")
+        raise FormatError(f"{safe(text, limit=128)!r} has no ':' after a kind{how}")
     if not kind.strip() or not value.strip():
         raise FormatError(f"{safe(text, limit=128)!r} lacks its {'value' if kind.strip() else 'kind'}")
     if kind != X509_SUBJECT:
@@ -71,7 +71,7 @@ def _check_together(identities: Mapping[int, Identity], *, count: int) -> None:
     """
     notes = Notes()
     for number, identity in identities.items():
-        if identity.kind == ANY and count > 1:  # ID-1: the wildcard stands alone
+        if identity.kind == ANY and count > 1:  # ID-1: the wildcard is alone
             notes.add(FormatError(_NOT_ALONE, where=f"[{number}]"))
     seen: list[tuple[int, Identity]] = []
     for second, other in identities.items():
@@ -90,7 +90,7 @@ def _check_together(identities: Mapping[int, Identity], *, count: int) -> None:
     notes.check()
 
 
-_NOT_ALONE: Final = "'*' is every identity and must stand alone: remove it, or all the others"
+_NOT_ALONE: Final = "'*' is every identity and must be alone: remove it, or all the others"
 
 
 def _overlap(one: Identity, other: Identity) -> bool:

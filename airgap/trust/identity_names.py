@@ -54,7 +54,7 @@ def parse_name(text: str) -> dict[str, str]:
 
     RDNs are separated by "," or ";", their order means nothing; `S` is `ST`; types are case-sensitive.
     """
-    if "=#" in text:  # refused wherever it stands, as the reference does (ID-5)
+    if "=#" in text:  # refused wherever it is, as the reference does (ID-5)
         raise FormatError("holds '=#', which begins a value in hexadecimal, and that is not supported")
     attributes: dict[str, str] = {}
     for kind, value in _pairs(text):
@@ -114,9 +114,9 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
             if not kind:
                 raise FormatError("has a value without an attribute type before its '='")
         elif kind is None and not _text(part):
-            raise FormatError("has an empty part where an attribute as O=Example must stand")
+            raise FormatError("has an empty part where an attribute as O=Example must be")
         elif kind is None:
-            raise FormatError(f"has {safe(_text(part), limit=64)!r} where an attribute as O=Example must stand")
+            raise FormatError(f"has {safe(_text(part), limit=64)!r} where an attribute as O=Example must be")
         else:
             yield kind, _text(part)
             kind, part = None, []

@@ -91,7 +91,7 @@ def _scopes(source: JsonObject) -> tuple[str, ...]:
         scopes = each(items, _scope, where=_SCOPES)
     if EVERY in items and any(item != EVERY for item in items):
         place = f"{_SCOPES}[{items.index(EVERY)}]"
-        notes.add(FormatError("has '*' beside repositories; it must stand alone", where=place))
+        notes.add(FormatError("has '*' beside repositories; it must be alone", where=place))
     notes.check()
     return scopes
 

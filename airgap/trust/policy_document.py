@@ -43,7 +43,7 @@ class Policy(ABC):
     source: str
     """Its name in messages."""
     digest: str
-    """`sha256:...` of the file as it stands."""
+    """`sha256:...` of the bytes of the file."""
     statements: tuple[Statement, ...]
     """In the order of the document."""
     notices: tuple[Problem, ...]
@@ -80,7 +80,7 @@ class PolicyError(TrustMaterialError):
 
     def __init__(self, source: str, refusals: Sequence[Refusal], total: int) -> None:
         first = refusals[0]
-        more = f" airgap trust policy check tells all {total} refusals." if total > 1 else ""
+        more = f" airgap trust policy check shows all {total} refusals." if total > 1 else ""
         super().__init__(
             "policy.malformed",
             f"{safe(source)}: {first.located}",
@@ -128,7 +128,7 @@ def _statements(
     parse: Callable[[JsonObject], Statement],
     check: Callable[[Sequence[JsonObject]], Iterator[FormatError]],
 ) -> tuple[Statement, ...]:
-    # a fraction is refused where it stands, so that the message names its member
+    # a fraction is refused during parsing, so that the message names its member
     document = json.load(data, json.Reading.SIGNED, limit=limits.POLICY_BYTES, what="document")
     if isinstance(document, list):
         raise FormatError(
@@ -170,7 +170,7 @@ def _refuse_other_shapes(document: JsonObject) -> None:
     if where := _wrapping(document):
         resource = "of a Kubernetes resource " if "apiVersion" in document else ""
         raise FormatError(
-            f"holds the policy {resource}one level too deep; the file must hold what stands in here alone, version "
+            f"holds the policy {resource}one level too deep; only what is in here may be in the file, version "
             f"and {LIST} at the top",
             where=where,
         )
@@ -180,13 +180,11 @@ def _refuse_other_shapes(document: JsonObject) -> None:
             where="apiVersion",
         )
     if COMMON[1] in document or "registryScopes" in document:
-        raise FormatError(
-            f'this is one statement; it must stand in a list: {{"version": "{VERSION}", "{LIST}": [ ... ]}}'
-        )
+        raise FormatError(f'this is one statement; it must be in a list: {{"version": "{VERSION}", "{LIST}": [ ... ]}}')
 
 
 def _wrapping(source: JsonObject, depth: int = _WRAPPED) -> str:
-    """The path of the object in which a policy stands; empty where none does."""
+    """The path of the object in which a policy is; empty where there is none."""
     for name, item in source.items():
         if not isinstance(item, dict):
             continue
@@ -216,7 +214,7 @@ def _refused(error: FormatError, source: str, data: bytes) -> PolicyError:
 
     lines = Lines(data)
     faults = faults_of(error)
-    # a member that is missing and one that is nearly called so are one mistake, told where it stands
+    # a member that is missing and one that is nearly called so are one mistake, reported at the latter
     misspelt = {_beside(fault.error.where, fault.meant) for fault in faults if fault.meant}
     found = [_refusal(fault, lines) for fault in faults if fault.error.where not in misspelt]
     found.sort(key=lambda refusal: refusal.line or 0)
@@ -224,7 +222,7 @@ def _refused(error: FormatError, source: str, data: bytes) -> PolicyError:
 
 
 def _beside(where: str, name: str) -> str:
-    """The path of the member `name` in the object in which the member at `where` stands."""
+    """The path of the member `name` in the object in which the member at `where` is."""
     parent, dot, _ = where.rpartition(".")
     return f"{parent}{dot}{name}"
 
@@ -240,7 +238,7 @@ def _refusal(fault: Fault, lines: Lines) -> Refusal:
     return Refusal(
         line=lines.of(error.where) if error.line is None else error.line,
         member=error.where,
-        # what stands wrong outside every statement belongs to none
+        # a mistake outside every statement belongs to none
         statement=fault.statement or _place(error.where),
         problem=error.problem,
         remedy=error.remedy,

@@ -116,7 +116,7 @@ def refuse_unknown(source: JsonObject, known: Collection[str], hints: Mapping[st
     for name in source:
         if name not in known:
             hint = f"; {hints[name]}" if name in hints else _near(name, known)
-            # a hint may name the member that stands for it here
+            # a hint may name the member that replaces it here
             meant = (
                 next((item for item in known if item in hints[name].split()), None)
                 if name in hints

@@ -13,7 +13,7 @@ from airgap.oci.reference import DOCKER_HUBS, is_host, is_registry, is_repositor
 from airgap.text import LOOK_ALIKES, safe, strange
 
 EVERY: Final = "*"
-"""The scope that stands for every repository."""
+"""The scope of every repository."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|(?:oci|docker|oci-archive):(?![0-9])")
 _USER: Final = re.compile(r"[^/@]*@(?=[^/]+/)")
@@ -30,7 +30,7 @@ def parse_scope(text: str) -> str:
     """
     if EVERY in text:
         raise FormatError(
-            f"{_shown(text)} has a wildcard, which stands for nothing here: name each repository, as {_EXAMPLE}, or "
+            f"{_shown(text)} has a wildcard, which means nothing here: name each repository, as {_EXAMPLE}, or "
             "write '*' alone for all of them"
         )
     if "," in text:
@@ -46,7 +46,7 @@ def parse_scope(text: str) -> str:
             not slash and is_registry(domain.partition(":")[0]),
             "is a registry alone, without a repository",
         ),
-        (not slash, "is not fully qualified: the registry's name must stand before the repository"),
+        (not slash, "is not fully qualified: the registry's name must be before the repository"),
         (not _is_domain(domain), "has no valid registry name before its first '/'"),
         (":" in repository, "has a tag"),
         (repository.endswith("/"), "has a '/' at its end"),

@@ -176,7 +176,7 @@ def _store(value: Any) -> StoreRef:
 
 
 def _check_presence(level: Level, member: str, values: object) -> None:
-    """Stores and identities stand in every statement but a skip (POLICY-10)."""
+    """Stores and identities are in every statement but a skip (POLICY-10)."""
     if level is Level.SKIP and values:
         raise FormatError("must be empty under level skip, which looks at no signature", where=member)
     if level is not Level.SKIP and not values:

@@ -36,7 +36,7 @@ from airgap.trust.stores import StoreRef, load_store
 
 
 class PieceState(StrEnum):
-    """What a piece of evidence is good for at the moment."""
+    """What can be done with a piece of evidence at the moment."""
 
     FRESH = "fresh"
     ACCEPTED = "stale-accepted"
@@ -103,12 +103,12 @@ class TrustStatus:
 
     @property
     def unchecked(self) -> tuple[PieceStatus, ...]:
-        """What counts only by what it says of itself: damage cannot be told."""
+        """What counts only by what it states itself, because damage would not be noticed."""
         return tuple(piece for piece in self.pieces if piece.is_needed and not piece.checked)
 
     @property
     def clock_is_behind(self) -> bool:
-        """Whether the clock stands before the newest evidence was made (decision 0013)."""
+        """Whether the clock is before the newest evidence was made (decision 0013)."""
         return self.newest is not None and self.newest[0] > self.clock + limits.CLOCK_SKEW
 
     @property
@@ -171,7 +171,7 @@ def _problems(directory: TrustDirectory) -> Iterator[Problem]:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What can be said of a CRL without knowing whom it will be asked about."""
+    """What can be said of a CRL without a certificate in question."""
 
     file: CrlFile
     maker: Certificate | None

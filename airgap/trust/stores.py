@@ -266,7 +266,7 @@ def explain_name(error: FormatError, path: Path) -> FormatError:
 
 
 def certificate_problem(kind: StoreType, certificate: Certificate) -> str | None:
-    """Why a certificate cannot stand in a store: STORE-7 for every type, and STORE-12 for timestamping roots."""
+    """Why a certificate cannot be in a store: STORE-7 for every type, and STORE-12 for timestamping roots."""
     shown = f"the certificate {safe(certificate.subject_text)!r}, which"
     if certificate.unusable_key:
         return f"holds {shown} has a key of no kind that is known here ({certificate.key_name})"

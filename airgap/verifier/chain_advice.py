@@ -37,7 +37,7 @@ def _of_signature(error: Rejected, envelope: Envelope) -> Rejected:
     return Rejected(
         error.reason,
         f"{error}; {reverse}the signature verifies under certificate {place + 1} of {len(chain)}, "
-        f'"{safe(chain[place].subject_text, limit=_NAME)}", which must stand first',
+        f'"{safe(chain[place].subject_text, limit=_NAME)}", which must be first',
         **error.facts,
     ).advising(_ORDER)
 

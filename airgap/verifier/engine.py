@@ -73,7 +73,7 @@ class TrustContext(Protocol):
         """How old evidence may be."""
 
     def stored(self) -> Iterable[Certificate]:
-        """The certificates of all stores, named by the policy or not: for who made evidence, never for whom to trust.
+        """The certificates of all stores, named by the policy or not: to find who made evidence, never to trust.
 
         Raises TrustMaterialError if it cannot be listed.
         """

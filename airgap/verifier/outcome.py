@@ -86,7 +86,7 @@ class SignerClaims:
     anchor: str | None = None
     """The trust store that holds the chain's anchor: `ca:acme`."""
     chain: tuple[Certificate, ...] = field(default=(), repr=False)
-    """The chain that the envelope carries, so that its revocation can be asked about again (recheck)."""
+    """The chain that the envelope carries, so that its revocation can be checked again (recheck)."""
     timestamp_chain: tuple[Certificate, ...] = field(default=(), repr=False)
     """The chain of a verified timestamp."""
 

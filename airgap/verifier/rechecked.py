@@ -43,7 +43,7 @@ class Rechecked(Ruled):
     report: RecordedReport | None = None
     """The report that holds it."""
     besides: tuple[Problem, ...] = ()
-    """What stands against it that is not in the judgement of its signatures and of its content."""
+    """What is against it and is not in the judgement of its signatures and of its content."""
 
     @property
     def reference(self) -> str:

@@ -118,7 +118,7 @@ class LostEvidence(NamedTuple):
         )
 
     def refuse_clock_behind(self, chain: ChainKind, clock: datetime) -> None:
-        """No clock is right that stands before evidence that was in the layout. Raises Undecided."""
+        """A clock is wrong that is before evidence that was in the layout. Raises Undecided."""
         for made in self.found.newest:
             if made.chain == chain and made.this_update > clock + limits.CLOCK_SKEW:
                 raise Undecided(

@@ -222,7 +222,7 @@ def _target_answer(value: Any) -> TargetAnswer:
         base_number=_hex(source, "base_number"),
         is_open=json.take(source, "open", bool),
         is_complete=json.take(source, "all_reasons", bool),
-        stands_for_older=json.take(source, "and_older", bool),
+        includes_older=json.take(source, "and_older", bool),
     )
 
 
@@ -327,7 +327,7 @@ def _text(source: json.JsonObject, member: str) -> str | None:
 
 
 def _with(source: json.JsonObject, member: str) -> json.JsonObject:
-    """An object in which the member stands, if only as null: a report that leaves it out does not say "none"."""
+    """An object that has the member, if only as null: a report that leaves it out does not say "none"."""
     if member not in source:
         raise FormatError("is missing", where=member)
     return source

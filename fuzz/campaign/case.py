@@ -43,7 +43,7 @@ class Case:
 
     @property
     def family(self) -> str:
-        """Cases that may lend each other pieces. Those made elsewhere sign one image many times: each stands alone."""
+        """Cases that may lend each other pieces. Those made elsewhere sign one image many times: each is used alone."""
         if self.name.startswith("interop-"):
             return self.name
         return "layouts" if self.name.startswith("layouts-") else FORGED

@@ -110,7 +110,7 @@ def token(data: bytes) -> None:
 
 
 def tsa_answer(data: bytes) -> None:
-    """What a timestamping authority answers; the token comes out as it stands in the answer."""
+    """What a timestamping authority answers; the token comes out as it is in the answer."""
     query = TimestampQuery.about(material.SIGNATURE_VALUE, "sha256", nonce=material.NONCE)
     with refusable():
         same(read_response(data, query) in data, True, "the token is a part of the answer")  # noqa: FBT003

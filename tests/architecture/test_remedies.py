@@ -20,7 +20,7 @@ _OPTION: Final = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
 _OTHERS: Final = re.compile(
     r"\b(?:skopeo|docker|openssl|oras|hauler|cosign|notation|regctl|ctr|pip|softhsm2-util|tar|git|cp)\b"
 )
-"""Programs whose options stand in our messages as well."""
+"""Programs whose options are in our messages as well."""
 _LINE: Final = re.compile(r"\bairgap((?: [^\s,;:()→]+)+)")
 """A command with what follows it, up to what ends a command line in a sentence."""
 _PROSE: Final = frozenset({"and", "cannot", "does", "is", "or", "that", "to", "writes", "wrote"})

@@ -22,7 +22,7 @@ def _can_unshare() -> bool:
 
 
 def test_passes_without_any_network_interface() -> None:
-    """In a network namespace of its own; where that is not allowed, the audit hook below stands alone."""
+    """In a network namespace of its own; where that is not allowed, only the audit hook below works."""
     prefix = ["unshare", "-n"] if _can_unshare() else []
     result = subprocess.run([*prefix, *VERIFY], capture_output=True, text=True, check=False, cwd=ROOT)
     assert result.returncode == 0, result.stderr

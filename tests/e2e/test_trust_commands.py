@@ -371,7 +371,7 @@ class TestPolicy:
         assert all(member in ran.out for member in expected)
         assert ran.out.startswith("BROKEN: 16 mistakes in ")
         assert not ran.err
-        assert "tells all 16 refusals" in trust(root, "policy", "show").err
+        assert "shows all 16 refusals" in trust(root, "policy", "show").err
 
     def test_check_reports_every_unusable_store(self, root: Path) -> None:
         policy = oci_policy(
@@ -615,7 +615,7 @@ class TestExport:
         assert document["transports"] == {"docker": {"registry.example/app": accept}}
         known = trust(root, "export", "--for", "containers-policy", tmp_path / "known", "--accept-omissions")
         assert (known.code, known.out.startswith("EXPORTED IN PART: 1 file for")) == (0, True), known
-        assert "  milder registry.example/app stands in policy.json for every repository below it" in known.out
+        assert "  milder registry.example/app is in policy.json for every repository below it" in known.out
 
     def test_containers_policy_for_all_covers_all_scopes(self, root: Path, tmp_path: Path) -> None:
         skip = {"signatureVerification": {"level": "skip"}, "trustStores": [], "trustedIdentities": []}

@@ -176,7 +176,7 @@ class TestFailures:
         assert outcome.complete is (word != "refused")  # the point's newest answer was none
         is_gap = name in GENUINE_AND_IN_THE_WAY
         assert about(outcome, "builder").status is (Status.GAP if is_gap else Status.COVERED)
-        assert here.verify().code == (15 if name == "broken entries" else 0)  # the clock of verify stands later
+        assert here.verify().code == (15 if name == "broken entries" else 0)  # the clock of verify is later
 
     @pytest.mark.parametrize("name", [name for name in FAILURES if name != "an older one"])
     def test_a_failed_download_without_older_evidence_is_a_gap(self, here: Site, name: str) -> None:

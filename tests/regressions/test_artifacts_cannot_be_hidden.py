@@ -97,7 +97,7 @@ def test_judges_the_first_entry_of_a_doubled_tag_where_it_cannot_be_run(
 
 
 def test_judges_an_attachment_with_the_name_that_the_image_has_for_containerd_alone(tmp_path: Path) -> None:
-    """skopeo looks at ref.name only, and so copies the attachment by it, wherever the image stands."""
+    """skopeo looks at ref.name only, and so copies the attachment by it, wherever the image is."""
     scene = Scene()
 
     def pack(builder: LayoutBuilder, target: Descriptor) -> None:
@@ -264,7 +264,7 @@ def test_a_chart_that_claims_to_be_an_attachment_makes_its_name_ambiguous(tmp_pa
 
 
 def _old_tar(**fields: bytes) -> bytes:
-    """A tar without magic, in whose unused fields anything may stand."""
+    """A tar without magic, in whose unused fields anything may be."""
     block = bytearray(tar_member("run.sh", b"evil", magic=bytes(8)))
     block[329:337] = b"anything"
     block[148:156] = b" " * 8

@@ -49,9 +49,9 @@ ACME = "write x509.subject: C=US, ST=WA, O=Acme"
         ('x509.subject: C=US, ST=WA, O="Acme, Inc."', r'write "x509.subject: C=US, ST=WA, O=Acme\\, Inc."'),
         ("x509.subject: C=US, ST=WA", "and this one lacks O"),
         ("CN=acme", "and this one lacks C, ST and O"),
-        (" *", "has blanks around the '*', which stands alone"),
+        (" *", "has blanks around the '*', which must be alone"),
         ("x509.subject: *", "write '*' alone for every signer"),
-        ("alice@acme.example", "has no ':' behind a kind; write x509.subject: C=US, ST=WA, O=Example"),
+        ("alice@acme.example", "has no ':' after a kind; write x509.subject: C=US, ST=WA, O=Example"),
         ("x509.subject: C=US, ST=WA, O=Acme, O=Other", "has the attribute O twice"),
     ],
 )
@@ -125,7 +125,7 @@ def test_compares_the_most_similar_identity() -> None:
         (
             "trustedIdentities",
             ["*", "x509.subject: C=US, ST=WA, O=A"],
-            "must stand alone: remove it, or all",
+            "must be alone: remove it, or all",
         ),
         ("trustedIdentities", "*", 'is a text, and must be a list of them: ["*"]'),
         ("registryScopes", "*", 'is a text, and must be a list of them: ["*"]'),

@@ -265,7 +265,7 @@ def test_reports_a_folder_once(tmp_path: Path) -> None:
 
 
 def test_reads_the_same_folder_under_another_name_once(tmp_path: Path) -> None:
-    """Where upper and lower case are one, or a link stands for other tools."""
+    """Where upper and lower case are one, or a link is there for other tools."""
     trust = write_trust(tmp_path, crls={"good.crl": GOOD})
     (trust / "CRL").symlink_to("crls")
     evidence = EvidenceDirectory.open(trust)

@@ -169,7 +169,7 @@ def test_compares_a_tag_with_a_digest_with_whole_names_of_entries(tmp_path: Path
 
 @pytest.mark.parametrize("annotation", [REF_NAME, CONTAINERD_NAME])
 def test_refuses_a_digest_that_is_the_name_of_another_entry(tmp_path: Path, annotation: str) -> None:
-    """oras and notation keep names and digests of a layout in one table, and what stands last counts."""
+    """oras and notation keep names and digests of a layout in one table, and the last one counts."""
     scene = Scene()
     digest = str(scene.target.digest)
     written = scene.write(tmp_path / "without")
@@ -203,7 +203,7 @@ def test_refuses_a_digest_that_is_the_name_of_another_entry(tmp_path: Path, anno
 def test_compares_a_name_with_what_docker_completes_it_to(
     tmp_path: Path, typed: str, evil: str, annotation: str
 ) -> None:
-    """containerd keeps names as they stand; `nerdctl run app:v1` takes what is called docker.io/library/app:v1.
+    """containerd keeps names as they are; `nerdctl run app:v1` takes what is called docker.io/library/app:v1.
 
     `ctr images import` calls `v1` import-2026-06-01:v1, and of two images of one name the last counts.
     """

@@ -210,7 +210,7 @@ def recheck_without(folder: Path, scene: Scene, piece: bytes) -> int:
 
 @pytest.mark.parametrize("kind", ["crl", "ocsp"])
 def test_evidence_that_proves_a_wrong_clock_stays(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock stands back. The layout said so, and under the same clock the report alone was good."""
+    """The clock is behind. The layout said so, and under the same clock the report alone was good."""
     later = AT + 3 * DAY
     url = {f"{kind}_urls": ["http://evidence.example/"]}
     leaf = Pki().code_chain(depth=2, leaf=url)

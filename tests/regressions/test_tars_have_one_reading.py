@@ -210,7 +210,7 @@ TRICKS: Final = (
     Trick("case of a directory", tar_member("Blobs/x", b"1"), "'Blobs' in the tar is another spelling of 'blobs'"),
     Trick("case of a blob", tar_member(f"blobs/sha256/{HEX.upper()}", b"x"), "is another spelling of"),
     Trick("normal form", tar_member("café", b"1") + tar_member("cafe\u0301", b"2"), "is in the tar twice"),
-    Trick("normal form in PAX", _pax({"path": "cafe\u0301"}), "PAX record 'path' with accents that stand apart"),
+    Trick("normal form in PAX", _pax({"path": "cafe\u0301"}), "'path' with accents as characters of their own"),
     Trick("wide letters", tar_member("\uff49ndex.json", INDEX), "another spelling of 'index.json'"),
     Trick("unseen letter", tar_member("index.json\u200d", INDEX), "another spelling of 'index.json'"),
     Trick("dot", tar_member("index.json.", INDEX), "'index.json.' in the tar is another spelling"),

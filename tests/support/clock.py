@@ -12,7 +12,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
     """Let every command that runs here read `moment` from the clock.
 
     The one place that reads it is changed: commands import `clock` by name, and one that is imported only while its
-    name stood for another function would keep that function for all tests after this one.
+    name meant another function would keep that function for all tests after this one.
     """
 
     class Fixed(datetime):

@@ -184,7 +184,7 @@ class LayoutBuilder:
         return write_tree(path, self.files())
 
     def write_tar(self, path: Path, form: TarFormat = "ustar", *, prefix: str = "") -> Path:
-        """The layout as a tar; `prefix` stands before every name (`./`)."""
+        """The layout as a tar; `prefix` is before every name (`./`)."""
         path.write_bytes(tar_of(self.files(), form, prefix=prefix))
         return path
 

@@ -256,7 +256,7 @@ def key_identifier(private: PrivateKey) -> bytes:
 
 
 def algorithm_identifier(private: PrivateKey, hash_name: str = "sha256", *, pss: bool = False) -> bytes:
-    """What stands for this signature algorithm in certificates, CRLs and CMS."""
+    """The identifier of this signature algorithm in certificates, CRLs and CMS."""
     if isinstance(private, rsa.RSAPrivateKey):
         return _pss_identifier(hash_name) if pss else asn1.sequence(asn1.oid(_RSA_OIDS[hash_name]), asn1.null())
     if isinstance(private, ec.EllipticCurvePrivateKey):

@@ -116,7 +116,7 @@ def test_a_self_signed_leaf_before_others_is_refused() -> None:
 
 
 def test_a_self_issued_intermediate_is_not_self_signed() -> None:
-    """CHAIN-3, CHAIN-7: a key rollover certificate may stand in a chain, and counts for the path length."""
+    """CHAIN-3, CHAIN-7: a key rollover certificate may be in a chain, and counts for the path length."""
     for length, fits in ((0, False), (1, True)):
         root = issue("root", subject="CN=Root", basic_constraints=BasicConstraints(path_length=length))
         rollover = issue("intermediate", issuer=root, subject="CN=Root")

@@ -298,7 +298,7 @@ def test_purposes_of_authorities_limit_what_is_below(role: str, oids: tuple[str,
 
 
 def test_sha1_is_refused_when_building() -> None:
-    """TSACH-6: a certificate that is signed with SHA-1 breaks the chain rules wherever it stands.
+    """TSACH-6: a certificate that is signed with SHA-1 breaks the chain rules wherever it is.
 
     "The issuer is neither in the trust stores nor in the token" was untrue, and "add its root" did not help.
     """

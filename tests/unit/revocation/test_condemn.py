@@ -416,10 +416,10 @@ DOUBTFUL: dict[str, Callable[[], Pile]] = {
         LEAF, {"a": clean(number=2), "b": crl(ca(LEAF), revoked=[entry(LEAF.serial, extra=[_BROKEN])])}
     ),
     "a list that cannot be read": lambda: Pile(LEAF, {"a": clean(number=2), "b": clean(entries=b"\x30\x03\x02\x01")}),
-    "extensions of the CRL that cannot be told from each other": lambda: Pile(
+    "extensions of the CRL that are ambiguous": lambda: Pile(
         LEAF, {"a": clean(number=2), "b": revoking(extra=[_BROKEN, _BROKEN])}
     ),
-    "extensions of the answer that cannot be told from each other": lambda: Pile(
+    "extensions of the answer that are ambiguous": lambda: Pile(
         BOTH, {"a": clean(BOTH)}, {"o": ocsp_response(BOTH, status="revoked", extra=[_BROKEN, _BROKEN])}
     ),
     "an unknown critical extension of the answer": lambda: Pile(

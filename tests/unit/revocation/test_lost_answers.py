@@ -46,7 +46,7 @@ def gone(leaf: Issued, made: datetime, **members: Any) -> TargetAnswer:
         base_number=None,
         is_open=True,
         is_complete=True,
-        stands_for_older=False,
+        includes_older=False,
     )
     return replace(open_answer, **members)
 
@@ -98,7 +98,7 @@ OPEN = "recheck.unproven"
         ({"made": HERE + DAY, "fingerprint": fingerprint(CLEAN)}, "good"),
         ({"made": AT + limits.CLOCK_SKEW}, OPEN),
         ({"made": AT + limits.CLOCK_SKEW + SECOND}, "good"),
-        ({"made": AT + limits.CLOCK_SKEW + SECOND, "stands_for_older": True}, OPEN),
+        ({"made": AT + limits.CLOCK_SKEW + SECOND, "includes_older": True}, OPEN),
     ],
 )
 def test_a_crl_that_would_decide_now_leaves_the_answer_open(changes: dict[str, Any], said: str) -> None:
@@ -188,7 +188,7 @@ def noted(leaf: Issued, crls: dict[str, bytes], ocsp: dict[str, bytes] | None = 
     else:
         found = judge.unproven_in_targets(chain[:1], kind="signing").answers
     assert {item.evidence.certificate for item in found} <= {leaf.fingerprint}
-    return [(item.evidence.name, item.is_open, item.is_complete, item.stands_for_older) for item in found]
+    return [(item.evidence.name, item.is_open, item.is_complete, item.includes_older) for item in found]
 
 
 WITH_DELTA = Pki().code_chain(depth=2, leaf={"crl_urls": [URL], "freshest": [Point((DELTA,))]})

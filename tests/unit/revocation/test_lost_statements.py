@@ -32,7 +32,7 @@ REVOKING = crl(LEAF.chain[1], this_update=HERE, revoked=[LEAF])
 
 
 def left(leaf: Issued, evidence: MemoryEvidence, answers: str = "", **members: Any) -> bool:
-    """Whether such a statement still stands against the chain; `answers`: the delegate that answers now."""
+    """Whether such a statement still counts against the chain; `answers`: the delegate that answers now."""
     made = EvidenceInTarget("gone", "00" * 32, "crl", "signing", leaf.fingerprint, HERE - DAY)
     named = {name: members.pop(name) for name in EvidenceInTarget._fields if name in members}
     said = replace(TargetStatement(evidence=made._replace(**named), is_hold=False), **members)
@@ -45,7 +45,7 @@ def left(leaf: Issued, evidence: MemoryEvidence, answers: str = "", **members: A
 
 
 @pytest.mark.parametrize(
-    ("members", "stands"),
+    ("members", "counts"),
     [
         ({}, True),
         ({"this_update": HERE + DAY}, True),
@@ -59,9 +59,9 @@ def left(leaf: Issued, evidence: MemoryEvidence, answers: str = "", **members: A
         ({"responder": "33" * 32}, False),
     ],
 )
-def test_only_a_newer_answer_lifts_a_hold_and_nothing_a_revocation(members: dict[str, Any], *, stands: bool) -> None:
+def test_only_a_newer_answer_lifts_a_hold_and_nothing_a_revocation(members: dict[str, Any], *, counts: bool) -> None:
     """A statement against a delegate matters only where that delegate answers now."""
-    assert left(LEAF, MemoryEvidence({"a": CLEAN}), answers="22" * 32, **members) is stands
+    assert left(LEAF, MemoryEvidence({"a": CLEAN}), answers="22" * 32, **members) is counts
 
 
 @pytest.mark.parametrize("trusted", [True, False])
@@ -81,8 +81,8 @@ def test_a_hold_is_lifted_by_newer_crls_beside_an_older_response(leaf: Issued, k
     """By those that the certificate names, or where the hold is in one; the response was asked first (REV-3)."""
     crls = {"a": crl(leaf.chain[1], this_update=HERE)}
     answers = {"o": ocsp_response(leaf, this_update=HERE - 3 * DAY)}
-    stands = left(leaf, MemoryEvidence(crls, answers), kind=kind, is_hold=True)
-    assert stands is not is_lifted
+    counts = left(leaf, MemoryEvidence(crls, answers), kind=kind, is_hold=True)
+    assert counts is not is_lifted
     assert left(leaf, MemoryEvidence({}, answers), kind=kind, is_hold=True)
     newer = {"o": ocsp_response(leaf, this_update=HERE)}
     assert not left(leaf, MemoryEvidence({}, newer), kind=kind, is_hold=True)

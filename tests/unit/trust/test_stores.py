@@ -473,8 +473,12 @@ def test_never_advises_to_rename_a_copy_over_a_file(tmp_path: Path, name: str) -
         (ROOT.pem.replace(b"\n", b"\\n"), "whose line ends are written as", "printf"),
         (ROOT.pem.replace(b"-----", b"----"), "do not begin and end with five dashes", "again"),
         (ROOT.pem.replace(b"-----", "\u2014".encode()), "do not begin and end with five dashes", "again"),
-        (b"ca: |\n" + textwrap.indent(ROOT.pem.decode(), "  ").encode(), "do not stand alone", "on a line of its own"),
-        (b'"' + ROOT.pem + b'"', "do not stand alone", "on a line of its own"),
+        (
+            b"ca: |\n" + textwrap.indent(ROOT.pem.decode(), "  ").encode(),
+            "are not on lines of their own",
+            "on a line of its own",
+        ),
+        (b'"' + ROOT.pem + b'"', "are not on lines of their own", "on a line of its own"),
         (ROOT.pem.replace(b"BEGIN CERTIFICATE", b"BEGIN X509 CERTIFICATE"), "ends with '-----END CERT", "again"),
     ],
 )
