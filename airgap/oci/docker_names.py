@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from airgap import limits
 from airgap.errors import ContentError, NotFoundError
 from airgap.oci.digest import Digest
-from airgap.oci.docker_save import Image, Item, Saved, items_of, path_of
+from airgap.oci.docker_save import Image, Saved, SavedImages, path_of
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import Root
 from airgap.oci.problems import ContentProblem
@@ -47,7 +47,7 @@ class DockerNames:
 
     def check(self, root: Root, names: set[str]) -> None:
         """Refuses a name by which `docker load` takes something else. Raises NotFoundError."""
-        for other, place in self._saved.others_called(names, self._images_of(root), lambda: self._items):
+        for other, place in self._saved.others_called(names, self._images_of(root), lambda: self._judged):
             called = safe(root.called or "", limit=200)
             raise NotFoundError(
                 f"{called!r} is {root.descriptor.digest} in {self._graph.name}, and docker load takes {other} from "
@@ -62,9 +62,9 @@ class DockerNames:
         return self._saved.names_by_config()
 
     @cached_property
-    def _items(self) -> frozenset[Item]:
+    def _judged(self) -> SavedImages:
         """Every image of the layout's artifacts, as `manifest.json` names it."""
-        return items_of(image for image, _ in self._images())
+        return SavedImages(self._images())
 
     def _images(self) -> Iterator[Image]:
         """Every image of the layout's artifacts, with the names of these."""

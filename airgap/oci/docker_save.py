@@ -7,10 +7,12 @@ be read is a failure always: the names in it may be those of any artifact.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import starmap
 from posixpath import normpath
 from typing import Any, Final, Self, TypeVar
 
@@ -37,7 +39,7 @@ T = TypeVar("T")
 
 Image = tuple[Manifest, frozenset[str]]
 """An image that `index.json` leads to, and the names of its artifacts."""
-Item = tuple[str, tuple[str, ...]]
+Paths = tuple[str, tuple[str, ...]]
 """The paths of the config and of the layers of an image."""
 
 
@@ -48,28 +50,25 @@ class _Item:
     config: str
     layers: tuple[str, ...]
     tags: tuple[str, ...]
-    is_one_image: bool
-    """Whether LayerSources names no other layers: crane and regctl take those, and do not read the files."""
+    sources: frozenset[str]
+    """The entries of LayerSources: crane and regctl push these descriptors, and do not read the files."""
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
         """Raises FormatError."""
         value = as_object(value)
-        config = take(value, "Config", str)
-        layers = take_list(value, "Layers", text, limit=limits.LAYERS, required=False)
         sources = as_object(take_optional(value, "LayerSources", dict) or {}, where="LayerSources")
-        # by the digest of the blob (regctl), or of the unpacked layer (docker)
-        named = {
-            f"{BLOBS}/{name.replace(':', '/', 1)}": path_of(Digest.parse(take(as_object(item), "digest", str)))
-            for name, item in sources.items()
-        }
-        own = {config, *layers}
         return cls(
-            config=config,
-            layers=layers,
-            is_one_image=all(path in own and (name == path or name not in own) for name, path in named.items()),
+            config=take(value, "Config", str),
+            layers=take_list(value, "Layers", text, limit=limits.LAYERS, required=False),
+            sources=frozenset(starmap(_source, sources.items())),
             tags=take_list(value, "RepoTags", text, limit=limits.INDEX_ENTRIES, required=False),
         )
+
+    @property
+    def paths(self) -> Paths:
+        """Its files."""
+        return self.config, self.layers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,13 +105,13 @@ class Saved:
     def disagreements(self, images: Iterable[Image]) -> Iterator[ContentProblem]:
         """Everything that they name and `index.json` does not (`layout.disagrees`)."""
         known = tuple(images)
-        found = {MANIFEST_JSON: self._in_manifest_json(known), REPOSITORIES: self._in_repositories(known)}
+        found = {MANIFEST_JSON: self._in_manifest_json(SavedImages(known)), REPOSITORIES: self._in_repositories(known)}
         for name, sentences in found.items():
             for message in sentences:
                 yield ContentProblem(reason="layout.disagrees", message=message, path=name, descriptor=None)
 
     def others_called(
-        self, names: Iterable[str], images: Iterable[Manifest], judged: Callable[[], Container[Item]]
+        self, names: Iterable[str], images: Iterable[Manifest], judged: Callable[[], SavedImages]
     ) -> Iterator[tuple[str, str]]:
         """What `docker load` gives one of these names, other than these images: its name, and where it is.
 
@@ -124,19 +123,18 @@ class Saved:
         images = tuple(images)
         short = {name for name in names if tag_part(name) == name}
         whole = {whole_docker_name(name) for name in names}
-        known = items_of(images)
-        configs = {config for config, _ in known}
+        known = SavedImages((image, frozenset()) for image in images)
         is_image = any(map(is_stated_image, images))
         for number, item in enumerate(self.items):
-            if (item.config, item.layers) in known and item.is_one_image:
+            if known.have(item):
                 continue
-            place = f"other layers for {item.config}" if item.config in configs else item.config
+            place = f"other layers for {item.config}" if item.config in known.configs else item.config
             for tag in item.tags:
                 if tag_part(tag) in short or whole_docker_name(tag) in whole:
                     yield repr(safe(tag, limit=200)), place
             if is_image and len(self.items) == 1:
                 yield f"the only image of {MANIFEST_JSON}", place
-            elif is_image and number == 0 and not (item.is_one_image and (item.config, item.layers) in judged()):
+            elif is_image and number == 0 and not judged().have(item):
                 yield f"the first image of {MANIFEST_JSON}", place
         for name in self.repositories if self.is_alone else ():
             if tag_part(name) in short or whole_docker_name(name) in whole:
@@ -149,26 +147,17 @@ class Saved:
             found[item.config] |= dict.fromkeys(item.tags)
         return {config: tuple(tags) for config, tags in found.items()}
 
-    def _in_manifest_json(self, images: tuple[Image, ...]) -> Iterator[str]:
-        by_config: defaultdict[str, defaultdict[tuple[str, ...], list[frozenset[str]]]]
-        by_config = defaultdict(lambda: defaultdict(list))
-        for manifest, names in images:
-            if manifest.config is not None:
-                by_config[path_of(manifest.config.digest)][_layers(manifest)].append(names)
-        named: dict[Item, _Names] = {}
-        """What thousands of items and tags are compared with, computed once."""
+    def _in_manifest_json(self, images: SavedImages) -> Iterator[str]:
         for number, item in enumerate(self.items):
             called = ", ".join(repr(safe(tag, limit=160)) for tag in item.tags[:1]) or f"item {number}"
-            same = by_config.get(item.config)
-            if same is None:
+            if item.config not in images.configs:
                 shown = safe(item.config, limit=160)
                 yield f"docker load takes {called} with the config {shown}, which index.json has not"
                 continue
-            if item.layers not in same or not item.is_one_image:
+            if not images.have(item):
                 yield f"docker load takes other layers for {called} than index.json names"
                 continue
-            key = (item.config, item.layers)
-            known = named.get(key) or named.setdefault(key, _Names(same[item.layers]))
+            known = images.names(item)
             for tag in item.tags:
                 if not known.have(tag):
                     yield f"docker load calls an image {safe(tag, limit=160)!r} that index.json calls {known.called}"
@@ -198,13 +187,46 @@ def path_of(digest: Digest) -> str:
     return f"{BLOBS}/{digest.algorithm}/{digest.encoded}"
 
 
-def items_of(images: Iterable[Manifest]) -> frozenset[Item]:
-    """What `manifest.json` may say of these images."""
-    return frozenset((path_of(image.config.digest), _layers(image)) for image in images if image.config is not None)
+def _source(name: str, descriptor: object) -> str:
+    """An entry of LayerSources as one text, which is equal for nothing else."""
+    return json.dumps([name, descriptor], sort_keys=True, default=str)
 
 
-def _layers(manifest: Manifest) -> tuple[str, ...]:
-    return tuple(path_of(layer.digest) for layer in manifest.layers)
+class SavedImages:
+    """Images that `index.json` leads to, as `manifest.json` may name them.
+
+    What thousands of items and tags are compared with is computed once.
+    """
+
+    def __init__(self, images: Iterable[Image]) -> None:
+        self._images: Final[defaultdict[Paths, list[Image]]] = defaultdict(list)
+        for manifest, names in images:
+            if manifest.config is not None:
+                layers = tuple(path_of(layer.digest) for layer in manifest.layers)
+                self._images[path_of(manifest.config.digest), layers].append((manifest, names))
+        self.configs: Final = frozenset(config for config, _ in self._images)
+        """The paths of their configs."""
+        self._sources: Final[dict[Paths, frozenset[str]]] = {}
+        self._names: Final[dict[Paths, _Names]] = {}
+
+    def have(self, item: _Item) -> bool:
+        """Whether one of them has these files, and LayerSources says of its layers only what its manifest says.
+
+        The key of a source is the digest of the blob, as docker and regctl write it. crane looks for that of the
+        unpacked layer: if it is another one, no tool writes it into a layout.
+        """
+        if not item.sources or item.paths not in self._images:
+            return item.paths in self._images
+        if item.paths not in self._sources:
+            layers = (layer for manifest, _ in self._images[item.paths] for layer in manifest.layers)
+            self._sources[item.paths] = frozenset(_source(str(layer.digest), layer.to_json()) for layer in layers)
+        return item.sources <= self._sources[item.paths]
+
+    def names(self, item: _Item) -> _Names:
+        """The names of those with the files of an item."""
+        if item.paths not in self._names:
+            self._names[item.paths] = _Names(names for _, names in self._images[item.paths])
+        return self._names[item.paths]
 
 
 class _Names:

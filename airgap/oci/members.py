@@ -157,11 +157,13 @@ def _plain_name(member: Member) -> str:
     ways, makes the whole tar refused. Nothing is unpacked here, but other tools may unpack the same tar.
     """
     name = member.name
+    if len(name.encode("utf-8", "surrogateescape")) > limits.TAR_NAME_BYTES:
+        raise FormatError(
+            f"the tar member {safe(name, limit=160)!r} has a longer name than systems take", remedy=REPACK
+        )
     if match := _BLOB.fullmatch(name):
         return match[1]
     shown = f"the tar member {safe(name, limit=160)!r}"
-    if len(name.encode("utf-8", "surrogateescape")) > limits.TAR_NAME_BYTES:
-        raise FormatError(f"{shown} has a longer name than systems take", remedy=REPACK)
     plain = plain_top(name)
     if member.kind is MemberKind.DIRECTORY:
         if not plain or name in {".", "/"}:  # Python writes "/" for a directory that is added under no name

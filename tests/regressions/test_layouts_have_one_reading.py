@@ -34,7 +34,8 @@ def _saved(
         builder.list(target, **{REF_NAME: "v1"} | ({CONTAINERD_NAME: name} if name else {}))
         image = json.loads(builder.blobs[target.digest])
         path = {key: f"blobs/{digest.replace(':', '/')}" for key, digest in _digests(image).items()}
-        item = {"Config": path.pop("config"), "RepoTags": ["app:v1"], "Layers": list(path.values())}
+        item: dict[str, Any] = {"Config": path.pop("config"), "RepoTags": ["app:v1"], "Layers": list(path.values())}
+        item["LayerSources"] = {layer["digest"]: layer for layer in image["layers"]}
         document = [item] if edit(item) is not DROP else []
         builder.extra_files["manifest.json"] = json.dumps(document).encode()
         builder.extra_files |= more or {}
@@ -62,7 +63,7 @@ def _digests(image: dict[str, Any]) -> dict[str, str]:
         pytest.param(lambda item: item.update(RepoTags=None), id="no name"),
         pytest.param(lambda item: item.update(RepoTags=["index.docker.io/library/app:v1", NAME]), id="whole name"),
         pytest.param(lambda item: item.update(Parent="sha256:x", LayerSources={}), id="more members"),
-        pytest.param(lambda item: item.update(LayerSources=_sources(item)), id="sources of its layers"),
+        pytest.param(lambda item: item["LayerSources"].pop(_digest(item, 0)), id="sources of some layers"),
         pytest.param(lambda _: DROP, id="fewer images"),
     ],
 )
@@ -72,10 +73,17 @@ def test_accepts_a_manifest_json_that_agrees(tmp_path: Path, edit: Edit, *, arch
     assert (whole.code, whole.document["warnings"]) == (0, []), whole
 
 
-def _sources(item: dict[str, Any]) -> dict[str, Any]:
-    """As regctl and docker write it: the descriptor of each layer, by a digest."""
-    digests = [path.removeprefix("blobs/").replace("/", ":") for path in item["Layers"]]
-    return {digest: {"digest": digest, "size": 1, "mediaType": "x"} for digest in digests}
+def _digest(item: dict[str, Any], layer: int) -> str:
+    return str(item["Layers"][layer]).removeprefix("blobs/").replace("/", ":")
+
+
+def _source(edit: Edit) -> Edit:
+    """A change of what LayerSources says of the first layer."""
+    return lambda item: edit(item["LayerSources"][_digest(item, 0)])
+
+
+def _permuted(item: dict[str, Any]) -> None:
+    item["LayerSources"] = dict(zip(item["LayerSources"], reversed(item["LayerSources"].values()), strict=True))
 
 
 @pytest.mark.parametrize("archive", [False, True], ids=["directory", "tar"])
@@ -87,17 +95,28 @@ def _sources(item: dict[str, Any]) -> dict[str, Any]:
         pytest.param(lambda item: item["Layers"].append(item["Layers"][0]), "other layers", id="one layer more"),
         pytest.param(lambda item: item["Layers"].reverse(), "other layers", id="another order"),
         pytest.param(lambda item: item.update(Layers=None), "other layers", id="no layers"),
+        pytest.param(_source(lambda it: it.update(digest="sha256:" + "0" * 64)), "other layers", id="another source"),
+        pytest.param(_source(lambda it: it.update(size=it["size"] + 1)), "other layers", id="a source of another size"),
+        pytest.param(_source(lambda it: it.update(urls=["https://evil.example/x"])), "other layers", id="a source URL"),
+        pytest.param(_source(lambda it: it.update(URLs=["https://evil.example/x"])), "other layers", id="in Go's case"),
+        pytest.param(_source(lambda it: it.update(annotations={"a": "b"})), "other layers", id="a note of the source"),
+        pytest.param(_source(lambda it: it.update(mediaType="x/y")), "other layers", id="another type of the source"),
+        pytest.param(_source(lambda it: it.pop("size")), "other layers", id="a source without a size"),
+        pytest.param(_source(lambda it: it.update(size=float(it["size"]))), "other layers", id="a fraction as size"),
+        pytest.param(_permuted, "other layers", id="sources in another order"),
         pytest.param(
-            lambda item: item.update(LayerSources={"sha256:" + "1" * 64: {"digest": "sha256:" + "0" * 64}}),
-            "other layers",
-            id="a source of another layer",
-        ),
-        pytest.param(
-            lambda item: item.update(
-                LayerSources=dict(zip(_sources(item), reversed(_sources(item).values()), strict=True))
+            lambda item: item["LayerSources"].update(
+                {"sha256:" + "1" * 64: item["LayerSources"][_digest(item, 0)]},
             ),
             "other layers",
-            id="sources in another order",
+            id="a source by another digest",
+        ),
+        pytest.param(
+            lambda item: item["LayerSources"][_digest(item, 0)].update(
+                digest=item["Config"].removeprefix("blobs/").replace("/", ":")
+            ),
+            "other layers",
+            id="the config as a source",
         ),
         pytest.param(lambda item: item.update(RepoTags=["app:v1", "app:v2"]), "'app:v2'", id="one name more"),
         pytest.param(lambda item: item.update(RepoTags=["evil/app:v1"]), "'evil/app:v1'", id="another repository"),

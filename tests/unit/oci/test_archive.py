@@ -170,9 +170,16 @@ def test_nul_inside_a_long_name_is_refused(tmp_path: Path) -> None:
     assert "differently" in str(refused(tmp_path, START + data + END))
 
 
-@pytest.mark.parametrize("name", ["n" * 256, "d/" * 32 + "n", "/".join(["n" * 100] * 11), "./" * 600 + "n"])
+@pytest.mark.parametrize(
+    "name", ["n" * 256, "d/" * 32 + "n", "/".join(["n" * 100] * 11), "./" * 512 + "n", "./" * 474 + NAME]
+)
 def test_longer_names_than_systems_take_are_refused(tmp_path: Path, name: str) -> None:
     assert "longer name" in str(refused(tmp_path, START + tar_member(name, b"x") + END))
+
+
+def test_a_name_of_as_many_bytes_as_systems_take(tmp_path: Path) -> None:
+    (tmp_path / "x.tar").write_bytes(START + tar_member("./" * 473 + NAME, BLOB) + END)
+    open_archive(str(tmp_path / "x.tar")).close()
 
 
 @pytest.mark.parametrize("prefix", ["d", "D"])
