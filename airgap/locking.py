@@ -95,17 +95,17 @@ def try_lock(folder: Path) -> FolderLock | None:
 
 
 @contextmanager
-def exclusive(folder: Path, *, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
+def exclusive(folder: Path) -> Iterator[None]:
     """While the block runs, no other process or thread runs such a block for `folder`. Raises AirgapError, OSError.
 
     For a link, the folder that it leads to is locked, so that writers that use its real name are kept out, too.
     """
     lock = FolderLock(Path(os.path.realpath(folder)))
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not lock.take():
         if time.monotonic() > deadline:
             raise AirgapError(
-                f"another process has been writing {safe(lock.folder)} for {patience:.0f} seconds",
+                f"another process has been writing {safe(lock.folder)} for {PATIENCE_SECONDS:.0f} seconds",
                 remedy="Wait for it to end.",
             )
         time.sleep(_POLL_SECONDS)

@@ -109,8 +109,8 @@ def check(
     """Check every rule of the trust policy, and say which statement applies to a repository and why.
 
     Every refusal is shown, with line and member; also each trust store that a statement names and that is missing,
-    empty or cannot be used (with --file these are notes: its stores may come later). Exit codes: 0, 13 no statement applies,
-    18 malformed or not there, or a store is.
+    empty or cannot be used (with --file these are notes: its stores may come later). Exit codes: 0, 13 no statement
+    applies, 18 malformed or not there, or a store is.
     """
     try:
         checked = airgap.trust.check_policy(location(trust).path, _kind(blob=blob), file=file, about=reference)

@@ -87,15 +87,14 @@ class LayoutArchive(LayoutOnDisk):
         return self._shared.read(start, size)
 
 
-def open_archive(path: str, *, file: io.FileIO | None = None, portable: bool = False) -> LayoutArchive:
+def open_archive(path: str, *, file: io.FileIO | None = None) -> LayoutArchive:
     """The layout in the tar at `path`. Raises OSError, and ContentError saying what the file is instead.
 
-    `file`: its unpacked content, if it is compressed; closed with the layout. `portable` reads in the way that needs
-    no positioned reads (Windows).
+    `file`: its unpacked content, if it is compressed; closed with the layout.
     """
     file = file or open_regular(path)
     try:
-        shared = SharedFile(file, portable=portable)
+        shared = SharedFile(file)
         check_head(path, shared.read(0, BLOCK), shared.size)
         return LayoutArchive(path, shared, *_tables(path, shared))
     except FormatError as error:

@@ -136,13 +136,6 @@ class ContentChecker:
                 self._running[digest] = (batch, future)
 
 
-def verify_content(
-    store: Store, closure: Closure, *, mode: Content = Content.ALL, executor: Executor | None = None
-) -> ContentReport:
-    """The report on one closure; for several of one store use one `ContentChecker`, which remembers."""
-    return ContentChecker(store, None if executor is None else lambda: executor).check(closure, mode=mode)
-
-
 def _unparsed(closure: Closure, mode: Content) -> Iterator[Reached]:
     """The descriptors that the mode asks for and that the graph has not verified yet."""
     less = mode in (Content.MANIFESTS, Content.NONE)

@@ -18,12 +18,11 @@ PositionedRead = Callable[[memoryview, int], int]
 class SharedFile:
     """An open regular file with independent reads at any offset."""
 
-    def __init__(self, file: io.FileIO, *, portable: bool = False) -> None:
-        """`portable` uses seek and read, which every system has, one read at a time."""
+    def __init__(self, file: io.FileIO) -> None:
         self._file: Final = file
         self.size: Final = os.fstat(file.fileno()).st_size
         self._lock: Final = threading.Lock()
-        self.read_into: Final[PositionedRead] = self._pick(portable=portable)
+        self.read_into: Final[PositionedRead] = self._pick()
 
     def read(self, offset: int, count: int) -> bytes:
         """At most `count` bytes from `offset`; fewer only at the end of the file."""
@@ -38,9 +37,9 @@ class SharedFile:
         """Closes the file. Open sections then fail with ValueError or OSError."""
         self._file.close()
 
-    def _pick(self, *, portable: bool) -> PositionedRead:
-        if portable or not hasattr(os, "pread"):
-            return self._seek_and_read  # Windows
+    def _pick(self) -> PositionedRead:
+        if not hasattr(os, "pread"):  # Windows: seek and read, one read at a time
+            return self._seek_and_read
         return self._preadv if hasattr(os, "preadv") else self._pread
 
     def _preadv(self, view: memoryview, offset: int) -> int:

@@ -59,16 +59,6 @@ def load(data: bytes, *, limit: int = limits.ENVELOPE_BYTES, what: str = "docume
     return value
 
 
-def load_map(
-    data: bytes, *, limit: int = limits.ENVELOPE_BYTES, what: str = "document", times: bool = False
-) -> CborMap:
-    """Like `load`, for a document whose top must be a map."""
-    value = load(data, limit=limit, what=what, times=times)
-    if not isinstance(value, dict):
-        raise FormatError(f"the {what} is not a CBOR map but {name(value)}")
-    return value
-
-
 def encode(value: Any) -> bytes:
     """`value` in core deterministic encoding (RFC 8949, section 4.2.1); Epoch becomes tag 1."""
     return cbor2.dumps(_deterministic(value))

@@ -99,13 +99,13 @@ class RevocationJudge:
         """The same for one certificate, whose issuer also has the keys of `renewed`, without a signing time."""
         return self._worst_of([self._query(certificate, issuer, kind, None, renewed)], self._answer)
 
-    def refuse_condemned(self, chain: Sequence[Certificate], *, kind: ChainKind, signed_at: datetime | None) -> None:
+    def refuse_condemned(self, chain: Sequence[Certificate], *, signed_at: datetime | None) -> None:
         """For chains that a plugin clears: available evidence that condemns still counts.
 
         Raises Rejected (revocation.revoked) if that evidence has a final revocation of a certificate of `chain`,
         Rejected (revocation.on_hold) if it is on hold and no newer evidence clears it; Undecided if either may be true.
         """
-        self._worst_of(self._queries(chain, kind, signed_at), self._condemned)
+        self._worst_of(self._queries(chain, "signing", signed_at), self._condemned)
 
     def in_targets(self, chain: Sequence[Certificate], *, kind: ChainKind) -> FoundInTargets:
         """Evidence of a target about `chain`: a later judgement without the target must know it."""

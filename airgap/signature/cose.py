@@ -79,7 +79,9 @@ _ABSENT: Final = object()
 
 
 def _attributes(protected: bytes, unprotected: cbor.CborMap, plugins: Container[str]) -> tuple[Attributes, Any]:
-    header = cbor.load_map(protected, limit=limits.ENVELOPE_BYTES, what="protected header", times=True)
+    header = cbor.load(protected, limit=limits.ENVELOPE_BYTES, what="protected header", times=True)
+    if not isinstance(header, dict):
+        raise FormatError(f"the protected header is not a CBOR map but {cbor.name(header)}")
     if CRITICAL in unprotected:  # COSE-11: crit is protected
         raise FormatError("crit (label 2) is in the unprotected header, where it may not be")
     # RFC 9052, section 3. The chain alone may be in both, then equal (D10).

@@ -32,9 +32,7 @@ class NamedKey:
     """Whether it is in notation's configuration, which we do not write."""
 
 
-def locate_keys(
-    explicit: Path | None, env: Mapping[str, str], home: Path | None, *, platform: str = sys.platform
-) -> KeyFolders:
+def locate_keys(explicit: Path | None, env: Mapping[str, str], home: Path | None) -> KeyFolders:
     """`explicit`, else `$AIRGAP_KEYS`, else `$XDG_CONFIG_HOME/airgap` then notation's own folder.
 
     Notation's is `$NOTATION_CONFIG`, else what its user has (CLI-7, CLI-8). Raises UsageError where there is not even
@@ -51,7 +49,7 @@ def locate_keys(
             "no home directory is known, so there is no place for keys",
             remedy="Name one with --key-config or AIRGAP_KEYS.",
         )
-    return KeyFolders(own=base / "airgap", borrowed=_notation(env, home, base, platform))
+    return KeyFolders(own=base / "airgap", borrowed=_notation(env, home, base, sys.platform))
 
 
 def _notation(env: Mapping[str, str], home: Path | None, base: Path, platform: str) -> Path | None:

@@ -29,7 +29,7 @@ from airgap.trust.snapshots.tuf_check import MANIFEST_TARGET, METADATA_TYPE, TIT
 ROLES: Final = ("root", "targets", "snapshot", "timestamp")
 ROOT_LIFETIME: Final = timedelta(days=2 * 365)
 LIFETIME: Final = timedelta(days=30)
-"""The default lifetime of metadata."""
+"""The lifetime of metadata."""
 _CREATED: Final = "org.opencontainers.image.created"
 
 
@@ -56,7 +56,7 @@ def prepare_tuf_keys(folder: Path, *, init: bool, at: datetime) -> None:
     write_file(folder / "1.root.json", metadata.to_bytes())
 
 
-def add_tuf_metadata(reference: str, folder: Path, *, at: datetime, lifetime: timedelta = LIFETIME) -> Descriptor:
+def add_tuf_metadata(reference: str, folder: Path, *, at: datetime) -> Descriptor:
     """Sign metadata for the snapshot that `reference` names, and attach them to it. Raises AirgapError."""
     load()
     parsed = parse_reference(reference)
@@ -66,7 +66,7 @@ def add_tuf_metadata(reference: str, folder: Path, *, at: datetime, lifetime: ti
         graph = Graph(store)
         root = graph.find(parsed)
         snapshot = read_snapshot(store, root.descriptor, graph.manifest(root.descriptor))
-    attachment = _attachment(snapshot, _metadata(snapshot, folder, at + lifetime), at)
+    attachment = _attachment(snapshot, _metadata(snapshot, folder, at + LIFETIME), at)
     with AttachableLayout(parsed.path) as layout:
         layout.attach([attachment])
     return attachment.manifest

@@ -73,13 +73,6 @@ class Notes:
             raise FormatErrors(self._faults)
 
 
-def take_each(
-    source: JsonObject, key: str, parse: Callable[[Any], T], *, limit: int, required: bool = True
-) -> tuple[T, ...]:
-    """Like `json.take_list`, but reports every wrong item. Raises FormatError."""
-    return each(take_items(source, key, limit=limit, required=required), parse, where=key)
-
-
 def take_items(source: JsonObject, key: str, *, limit: int, required: bool = True) -> tuple[Any, ...]:
     """The items of the list `key`, as they are. Raises FormatError; a single text is told how a list is written."""
     value = source.get(key)

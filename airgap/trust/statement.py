@@ -26,8 +26,8 @@ from airgap.trust.policy_members import (
     Fault,
     FormatErrors,
     Notes,
+    each,
     refuse_unknown,
-    take_each,
     take_items,
 )
 from airgap.trust.store_types import StoreType
@@ -117,7 +117,8 @@ def parse_statement(
         with notes.keep("signatureVerification"):
             verification = parse_verification(value)
     with notes.keep():
-        stores = take_each(source, "trustStores", _store, limit=limits.POLICY_STORES, required=False)
+        named = take_items(source, "trustStores", limit=limits.POLICY_STORES, required=False)
+        stores = each(named, _store, where="trustStores")
     with notes.keep():
         entries = take_items(source, "trustedIdentities", limit=limits.POLICY_IDENTITIES, required=False)
         with notes.keep("trustedIdentities"):

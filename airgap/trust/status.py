@@ -367,7 +367,7 @@ def _refusal(file: OcspFile, issuers: _Issuers, judge: RevocationJudge) -> Probl
         try:
             responder = file.response.verify_signed_for(issuer, at=single.this_update)
             if responder.delegated:
-                judge.refuse_condemned((responder.certificate, issuer), kind="signing", signed_at=None)
+                judge.refuse_condemned((responder.certificate, issuer), signed_at=None)
         except (Undecided, Rejected) as error:
             return Problem(message=f"it clears no certificate: {error}", remedy=error.remedy)
     return None

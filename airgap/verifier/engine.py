@@ -298,10 +298,10 @@ class SignatureVerifier:
         try:
             plugin = self._asked_plugin(state, Check.REVOCATION)
         except Undecided:  # the plugin's answer of now is unknown, but condemning evidence counts
-            state.revocation.refuse_condemned(facts.chain, kind="signing", signed_at=signed_at)
+            state.revocation.refuse_condemned(facts.chain, signed_at=signed_at)
             raise
         if plugin and plugin.decides(Check.REVOCATION):  # VERIFY-15: it clears, but cannot override condemning evidence
-            state.revocation.refuse_condemned(facts.chain, kind="signing", signed_at=signed_at)
+            state.revocation.refuse_condemned(facts.chain, signed_at=signed_at)
             _refuse_lost(state, Check.REVOCATION, facts.chain, (), kind="signing", signed_at=signed_at)
             return plugin.check(Check.REVOCATION)
         uses = self._ask_revocation(state, Check.REVOCATION, facts.chain, kind="signing", signed_at=signed_at)

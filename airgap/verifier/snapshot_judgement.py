@@ -12,7 +12,7 @@ from typing import Final
 from airgap import limits
 from airgap.errors import AirgapError, Rejected, TrustMaterialError
 from airgap.moment import Moment
-from airgap.oci.content import verify_content
+from airgap.oci.content import ContentChecker
 from airgap.oci.store import read_verified
 from airgap.parse.time import iso
 from airgap.problem import Problem
@@ -97,7 +97,7 @@ class SnapshotJudgement:
     def outcome(self) -> SnapshotOutcome:
         """Every check, and the problems of the first step that finds one."""
         snapshot = self._snapshot
-        content = verify_content(self._store, self._graph.closure(snapshot.descriptor))
+        content = ContentChecker(self._store).check(self._graph.closure(snapshot.descriptor))
         problems = [found.beside() for found in content.problems]
         signatures: tuple[SignatureOutcome, ...] = ()
         if not problems:

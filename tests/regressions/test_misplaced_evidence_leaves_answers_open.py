@@ -146,7 +146,7 @@ def test_a_hold_also_counts_where_a_plugin_clears(
     judge = RevocationJudge(evidence, Freshness(), moment, stored=tuple)
     chain = [Certificate.parse(item.der) for item in LEAF.chain]
     with pytest.raises((Rejected, Undecided)) if reason else nullcontext() as caught:
-        judge.refuse_condemned(chain, kind="signing", signed_at=None)
+        judge.refuse_condemned(chain, signed_at=None)
     if caught is not None:
         assert caught.value.reason == reason
 

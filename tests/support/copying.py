@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from airgap.errors import AirgapError
-from airgap.oci.content import verify_content
+from airgap.oci.content import ContentChecker
 from airgap.oci.descriptor import Descriptor, Platform
 from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
@@ -111,7 +111,7 @@ def check_complete(path: Path, *roots: Descriptor) -> None:
         found = {root.descriptor.digest for root in graph.roots()}
         assert found == {root.digest for root in roots}
         for root in graph.roots():
-            report = verify_content(store, graph.closure(root.descriptor))
+            report = ContentChecker(store).check(graph.closure(root.descriptor))
             assert report.verdict == "pass", report.problems
 
 
@@ -124,8 +124,8 @@ def check_complete_but_declared(path: Path) -> None:
         record = newest_record(store, graph, root.descriptor, unreadable.append)
         assert not unreadable
         absent = record.declared_absent() if record else frozenset()
-        assert (verify_content(store, graph.closure(root.descriptor)).verdict == "pass") == (not absent)
-        assert verify_content(store, graph.closure(root.descriptor, declared_absent=absent)).verdict == "pass"
+        assert (ContentChecker(store).check(graph.closure(root.descriptor)).verdict == "pass") == (not absent)
+        assert ContentChecker(store).check(graph.closure(root.descriptor, declared_absent=absent)).verdict == "pass"
 
 
 def check_sound(path: Path) -> None:
@@ -136,7 +136,7 @@ def check_sound(path: Path) -> None:
         with open_layout(path) as store:
             graph = Graph(store)
             for root in graph.roots():
-                assert verify_content(store, graph.closure(root.descriptor)).verdict == "pass"
+                assert ContentChecker(store).check(graph.closure(root.descriptor)).verdict == "pass"
     except AirgapError as error:
         raise AssertionError(f"{path} is no valid layout any more: {error}") from error
     if (path / "blobs" / "sha256").exists():

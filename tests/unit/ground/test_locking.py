@@ -63,8 +63,9 @@ def test_only_one_writer_holds_the_lock(tmp_path: Path, lockable: bool) -> None:
 
 
 @posix
-def test_waiting_for_the_lock_is_bounded(tmp_path: Path, lockable: bool) -> None:
-    with exclusive(tmp_path), pytest.raises(AirgapError, match="another process"), exclusive(tmp_path, patience=0.05):
+def test_waiting_for_the_lock_is_bounded(tmp_path: Path, lockable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locking, "PATIENCE_SECONDS", 0.05)
+    with exclusive(tmp_path), pytest.raises(AirgapError, match="another process"), exclusive(tmp_path):
         pass
 
 
@@ -101,10 +102,13 @@ class TestLease:
     def no_locks(self, monkeypatch: pytest.MonkeyPatch) -> None:
         refuse_locks(monkeypatch)
 
-    def test_of_a_killed_process_of_this_machine_ends_with_it(self, tmp_path: Path) -> None:
+    def test_of_a_killed_process_of_this_machine_ends_with_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(locking, "PATIENCE_SECONDS", 0.05)
         subprocess.run([sys.executable, "-c", HOLD, str(tmp_path)], check=False, timeout=60)
         assert (tmp_path / LEASE_FILE).exists()
-        with exclusive(tmp_path, patience=0.05):
+        with exclusive(tmp_path):
             pass
         assert list(tmp_path.iterdir()) == []
 
@@ -114,7 +118,7 @@ class TestLease:
         monkeypatch.setattr(locking, "_LEASE_SECONDS", 0.4)
         self.write_as_of_another_machine(tmp_path)
         assert try_lock(tmp_path) is None
-        with exclusive(tmp_path, patience=20):
+        with exclusive(tmp_path):
             pass
         assert list(tmp_path.iterdir()) == []
 
@@ -122,8 +126,9 @@ class TestLease:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(locking, "_LEASE_SECONDS", 3600.0)
+        monkeypatch.setattr(locking, "PATIENCE_SECONDS", 0.1)
         self.write_as_of_another_machine(tmp_path)
-        with pytest.raises(AirgapError, match="another process"), exclusive(tmp_path, patience=0.1):
+        with pytest.raises(AirgapError, match="another process"), exclusive(tmp_path):
             pass
 
     @staticmethod

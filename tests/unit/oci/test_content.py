@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airgap.oci.content import ContentChecker, ContentReport, verify_content
+from airgap.oci.content import ContentChecker, ContentReport
 from airgap.oci.content_mode import Content
 from airgap.oci.descriptor import Descriptor, Platform
 from airgap.oci.digest import Digest
@@ -63,7 +63,7 @@ def check(
     for write in (builder.write_directory, builder.write_tar):
         with open_layout(write(place / write.__name__)) as store:
             closure = Graph(store).closure(root, declared_absent=absent)
-            report = verify_content(store, closure, mode=mode, executor=executor)
+            report = ContentChecker(store, None if executor is None else lambda: executor).check(closure, mode=mode)
             reports.append(report)
             reasons = [(problem.reason, problem.path, problem.facts) for problem in report.problems]
             assert reasons == [(problem.reason, problem.path, problem.facts) for problem in reports[0].problems]
@@ -184,7 +184,7 @@ def test_data_embedded_in_the_second_of_two_equal_descriptors_are_checked(
     layer = builder.add_blob(b"layer", embed=True)
     target = builder.tag(builder.add_image(layer, replace(layer, data=b"LAYER")), "v1")
     with open_layout(builder.write_directory(tmp_path / "layout")) as store:
-        report = verify_content(store, Graph(store).closure(target))
+        report = ContentChecker(store).check(Graph(store).closure(target))
     assert [problem.reason for problem in report.problems] == ["content.data"]
 
 
@@ -218,7 +218,7 @@ def test_an_unreadable_foreign_layer_is_a_problem(
     else:
         blob.write_bytes(b"win")
     with open_layout(path) as store:
-        report = verify_content(store, Graph(store).closure(image))
+        report = ContentChecker(store).check(Graph(store).closure(image))
     reason = "content.size" if harm == "size" else "content.unreadable"
     assert ([problem.reason for problem in report.problems], report.external) == ([reason], ())
 
@@ -232,7 +232,7 @@ def test_mode_none_reads_the_manifest_and_what_refers_to_it(builder: LayoutBuild
 
     def report(name: str) -> ContentReport:
         with open_layout(builder.write_directory(tmp_path / name)) as store:
-            return verify_content(store, Graph(store).surface(index), mode=Content.NONE)
+            return ContentChecker(store).check(Graph(store).surface(index), mode=Content.NONE)
 
     whole = report("whole")
     assert (whole.verdict, whole.problems, whole.blobs) == ("not-applicable", (), 2)
@@ -328,7 +328,7 @@ def test_memory_does_not_grow_with_the_blob(tmp_path: Path) -> None:
     write_sparse_tar(path, "gnu", f"blobs/sha256/{digest.encoded}", size, rest)
     tracemalloc.start()
     with open_layout(path) as store:
-        report = verify_content(store, Graph(store).closure(image))
+        report = ContentChecker(store).check(Graph(store).closure(image))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert report.bytes > size

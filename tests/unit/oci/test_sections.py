@@ -14,11 +14,11 @@ from airgap.oci.sections import Section, SharedFile
 @pytest.fixture(params=["preadv", "pread", "portable"])
 def shared(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SharedFile]:
     """The same file, read in each of the ways that systems offer."""
-    if request.param == "pread":
-        monkeypatch.delattr(os, "preadv", raising=False)
+    for name in {"preadv": (), "pread": ("preadv",), "portable": ("preadv", "pread")}[request.param]:
+        monkeypatch.delattr(os, name, raising=False)
     path = tmp_path / "file"
     path.write_bytes(bytes(range(256)) * 100)
-    file = SharedFile(io.FileIO(path), portable=request.param == "portable")
+    file = SharedFile(io.FileIO(path))
     yield file
     file.close()
 

@@ -189,12 +189,6 @@ def test_size_is_bounded() -> None:
         cbor.load(b"\x44abcd", limit=4, what="thing")
 
 
-def test_a_map_is_demanded() -> None:
-    assert cbor.load_map(b"\xa1\x01\x02") == {1: 2}
-    with pytest.raises(FormatError, match="the header is not a CBOR map but an array"):
-        cbor.load_map(b"\x80", what="header")
-
-
 def test_encoding_is_core_deterministic() -> None:
     """RFC 8949, 4.2.1 sorts encoded labels bytewise: 100 (18 64) before "" (60), which length-first turns round."""
     encoded = cbor.encode({"": 1, 100: 2, -1: 3, "b": [{"z": 1, "a": (b"x",)}], 1: cbor.Epoch(1)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -148,9 +149,11 @@ class TestWriting:
 class TestLocation:
     HOME = Path("/home/ana")
 
-    def test_searches_folders_in_order(self) -> None:
+    def test_searches_folders_in_order(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "platform", "linux")
+
         def locate(env: dict[str, str], explicit: Path | None = None) -> KeyFolders:
-            return locate_keys(explicit, env, self.HOME, platform="linux")
+            return locate_keys(explicit, env, self.HOME)
 
         assert locate({"AIRGAP_KEYS": "/k"}, Path("/x")) == KeyFolders(own=Path("/x"))
         assert locate({"AIRGAP_KEYS": "/k"}) == KeyFolders(own=Path("/k"))
@@ -161,16 +164,18 @@ class TestLocation:
             own=self.HOME / ".config/airgap", borrowed=self.HOME / ".config/notation"
         )
 
-    def test_notations_folder_on_other_systems(self) -> None:
+    def test_notations_folder_on_other_systems(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """CLI-8."""
-        windows = locate_keys(None, {"APPDATA": "/app"}, self.HOME, platform="win32")
+        monkeypatch.setattr(sys, "platform", "win32")
+        windows = locate_keys(None, {"APPDATA": "/app"}, self.HOME)
         assert windows.borrowed == Path("/app/notation")
-        mac = locate_keys(None, {}, self.HOME, platform="darwin")
+        monkeypatch.setattr(sys, "platform", "darwin")
+        mac = locate_keys(None, {}, self.HOME)
         assert mac.borrowed == self.HOME / "Library/Application Support/notation"
 
     def test_without_a_home_it_has_to_be_named(self) -> None:
         with pytest.raises(UsageError) as caught:
-            locate_keys(None, {}, None, platform="linux")
+            locate_keys(None, {}, None)
         assert "AIRGAP_KEYS" in caught.value.remedy
 
     def test_our_key_hides_notations_of_the_same_name(self, tmp_path: Path) -> None:
