@@ -17,7 +17,6 @@ from airgap.net.client import RegistryClient
 from airgap.net.manifests import Fetched
 from airgap.net.referrers_tags import ReferrersTagWriter
 from airgap.net.source import RegistrySource
-from airgap.net.transport_errors import IncompleteError
 from airgap.net.upload import BlobUpload, UploadSizes, holds
 from airgap.oci.descriptor import INDEX_TYPES, Descriptor
 from airgap.oci.digest import Digest
@@ -160,10 +159,6 @@ class RegistrySink(RegistrySource):
         elif manifest.subject is not None and handled:
             self._handled.setdefault(manifest.subject.digest, {})[descriptor.digest] = fetched
         return ManifestPut(handled, updated)
-
-    def says_incomplete(self, error: AirgapError) -> bool:
-        """See `Sink`."""
-        return isinstance(error, IncompleteError)
 
     def flush(self) -> None:
         """Does nothing: no writes are held back."""

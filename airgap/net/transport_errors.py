@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airgap.errors import AirgapError, Cause, Fact, TransferError
+from airgap.transfer.endpoint import IncompleteManifestError
 
 
 class TransportError(TransferError):
@@ -68,8 +69,8 @@ class RegistryError(AirgapError):
         self.retry_after: float | None = retry_after
 
 
-class IncompleteError(RegistryError):
-    """The registry refuses a manifest because content that it names is not there. `facts["missing"]` lists it."""
+class IncompleteError(RegistryError, IncompleteManifestError):
+    """A registry that refuses an incomplete manifest. `facts["missing"]` lists what it named as missing."""
 
 
 class PreconditionError(RegistryError):

@@ -138,6 +138,10 @@ class NamingResult:
     """Tags that named something else before."""
 
 
+class IncompleteManifestError(AirgapError):
+    """A destination refuses a manifest because its content is not there, although `has` may have said that it is."""
+
+
 class Destination(Protocol):
     """Questions to a destination that do not write."""
 
@@ -158,10 +162,6 @@ class Destination(Protocol):
 class Sink(Destination, Protocol):
     """The write side of a transport. Safe for threads, except `finish`."""
 
-    @property
-    def name(self) -> str:
-        """What the operator calls it, safe to show."""
-
     def reserve(self, size: int, largest: int) -> None:
         """Announces so many bytes. Raises WriteError if there is no room."""
 
@@ -169,10 +169,7 @@ class Sink(Destination, Protocol):
         """Write a blob; its digest is checked. Raises ContentError, WriteError, ..."""
 
     def put_manifest(self, descriptor: Descriptor, raw: bytes) -> object:
-        """Write a manifest whose content exists. Raises AirgapError."""
-
-    def says_incomplete(self, error: AirgapError) -> bool:
-        """Whether `put_manifest` failed because content of the manifest is missing, whatever `has` answered before."""
+        """Write a manifest whose content exists. Raises AirgapError; IncompleteManifestError if content is missing."""
 
     def flush(self) -> None:
         """Flushes everything: afterwards it is on the medium under its final names."""

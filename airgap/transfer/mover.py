@@ -17,7 +17,15 @@ from airgap.errors import AirgapError, Cause, ContentError, TransferError, Unsig
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.manifest import Index, Manifest
 from airgap.text import safe
-from airgap.transfer.endpoint import Blobs, Destination, NamingResult, Resumable, Sink, TransferMethod
+from airgap.transfer.endpoint import (
+    Blobs,
+    Destination,
+    IncompleteManifestError,
+    NamingResult,
+    Resumable,
+    Sink,
+    TransferMethod,
+)
 from airgap.transfer.events import (
     ArtifactDone,
     BlobAdvanced,
@@ -261,12 +269,12 @@ class _Transfer:
         self._workers.check()
         try:
             self._sink.put_manifest(node.descriptor, node.manifest.raw)
-        except AirgapError as error:
-            if not self._sink.says_incomplete(error):
-                raise self._refused(node, error) from None
+        except IncompleteManifestError:
             # content that it claimed to have is missing: copy everything, then put the manifest again
             self._mend(node)
             self._put_again(node, node.manifest)
+        except AirgapError as error:
+            raise self._refused(node, error) from None
         self._progress(ManifestDone(digest=node.descriptor.digest))
         return TransferMethod.COPIED
 
@@ -285,9 +293,9 @@ class _Transfer:
     def _put_again(self, node: Node, manifest: Manifest | Index) -> None:
         try:
             self._sink.put_manifest(node.descriptor, manifest.raw)
-        except AirgapError as error:
+        except IncompleteManifestError as error:
             absent = [item for _, item in manifest.successors() if item.is_external and key_of(item) not in node.below]
-            if absent and self._sink.says_incomplete(error):
+            if absent:
                 error.remedy = (
                     f"Its layer {absent[0].digest} is non-distributable, and the source does not hold it. Allow "
                     "such layers in that registry, or bring the layer from its URL into the source first."

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from airgap import limits
-from airgap.errors import AirgapError, ContentError, UsageError
+from airgap.errors import ContentError, UsageError
 from airgap.files import sweep_leftovers, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.oci.descriptor import Descriptor
@@ -145,10 +145,6 @@ class LayoutWriter:
         with self._staging.file() as (file, staged):
             self._writer(file)(memoryview(raw))
             self._done(file, staged, descriptor)
-
-    def says_incomplete(self, error: AirgapError) -> bool:  # noqa: ARG002
-        """Always false: nothing is refused here."""
-        return False
 
     def flush(self) -> None:
         """Flushes everything to the medium and gives it its name."""

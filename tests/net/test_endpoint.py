@@ -179,4 +179,5 @@ def test_endpoints_implement_the_protocols(registry: LoopbackRegistry) -> None:
     with store(registry.host) as repository:
         source: Source = repository
         sink: Sink = repository
-        assert source.name == sink.name == f"{registry.host}/app"
+        assert sink.refuses_incomplete
+        assert source.name == f"{registry.host}/app"

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airgap.errors import AirgapError, ContentError
+from airgap.errors import ContentError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import ReferrersLookup
@@ -50,7 +50,6 @@ class FailingSource:
 class Noting:
     """A destination that takes everything, and notes it in order."""
 
-    name = "noting"
     refuses_incomplete = False
 
     def __init__(self) -> None:
@@ -76,9 +75,6 @@ class Noting:
 
     def put_manifest(self, descriptor: Descriptor, raw: bytes) -> None:
         self.put.append(descriptor.digest)
-
-    def says_incomplete(self, error: AirgapError) -> bool:
-        return False
 
     def flush(self) -> None:
         pass
