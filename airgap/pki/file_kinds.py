@@ -25,7 +25,9 @@ class Kind(Enum):
     PAGE = auto()
     JSON = auto()
     DOCUMENT = auto()
-    """A document of an office, or a picture."""
+    """A document of an office, a picture, or what file managers write."""
+    SIDECAR = auto()
+    """What is written beside a file about it: a sum, where it came from, a signature."""
     PACKED = auto()
     WIDE_TEXT = auto()
     """UTF-16."""
@@ -82,7 +84,8 @@ class RecognisedFile:
 
 
 _LABELS: Final = (
-    (re.compile(r"PGP .*"), Kind.PUBLIC_KEY, "an OpenPGP key or signature"),
+    (re.compile(r"PGP SIGNATURE"), Kind.SIDECAR, "an OpenPGP signature"),
+    (re.compile(r"PGP (PUBLIC|PRIVATE) KEY BLOCK"), Kind.PUBLIC_KEY, "an OpenPGP key"),
     (re.compile(r".*PRIVATE KEY"), Kind.PRIVATE_KEY, "a private key"),
     (re.compile(r".*PUBLIC KEY"), Kind.PUBLIC_KEY, "a public key"),
     (re.compile(r"PKCS ?#?7.*|CMS"), Kind.PKCS7, "PKCS#7 (.p7b)"),
@@ -96,12 +99,22 @@ _LABELS: Final = (
 )
 """PEM labels, their kinds, and words for them."""
 
+_SUM = rb"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{96}|[0-9A-Fa-f]{128})"
+_FILE_NAME = rb"[^\0-\x1f]{1,1024}"
+_SUMS: Final = (
+    rb"(?:" + _SUM + rb"|(?:" + _SUM + rb" [ *]?" + _FILE_NAME + rb"\r?\n)+"
+    rb"|(?:(?:MD|SHA|BLAKE)[0-9A-Za-z/-]{1,12} ?\(" + _FILE_NAME + rb"\) ?= ?" + _SUM + rb"\r?\n)+)\s*\Z"
+)
+"""Checksums: one alone, or as sha256sum, shasum --tag and openssl dgst write them."""
 _STARTS: Final = (
     (re.compile(rb"(\xef\xbb\xbf)?\s*\Z"), Kind.EMPTY, "empty"),
     (re.compile(rb"\0+\Z"), Kind.EMPTY, "filled with zeros"),
     (re.compile(rb"\xff\xfe|\xfe\xff|\x00-\x00-|-\x00-\x00|M\x00I\x00|\x00M\x00I"), Kind.WIDE_TEXT, "text in UTF-16"),
     (re.compile(rb"\s*(ssh-|ecdsa-sha2-|sk-ssh-|---- BEGIN SSH2)"), Kind.PUBLIC_KEY, "an SSH key"),
-    (re.compile(rb"untrusted comment:"), Kind.PUBLIC_KEY, "a minisign key or signature"),
+    (re.compile(rb"untrusted comment:"), Kind.SIDECAR, "a minisign key or signature"),
+    (re.compile(_SUMS), Kind.SIDECAR, "the checksum of a file"),
+    (re.compile(rb"(W/)?\"[!-~]{1,256}\"\s*\Z"), Kind.SIDECAR, "the ETag of a download"),
+    (re.compile(rb"(\xef\xbb\xbf)?\s*\[(ZoneTransfer|\.ShellClassInfo)\]"), Kind.SIDECAR, "what Windows writes"),
     (re.compile(rb"(\xef\xbb\xbf)?\s*<[!?A-Za-z]"), Kind.PAGE, "a web page (HTML) or XML"),
     (re.compile(rb"(\xef\xbb\xbf)?\s*(\{\s*[\"}]|\[\s*([]\"{[0-9-]|true|false|null))"), Kind.JSON, "JSON"),
     (re.compile(rb"HTTP/[0-9]"), Kind.WITH_HEADERS, "an HTTP answer with its header lines"),
@@ -111,6 +124,8 @@ _STARTS: Final = (
     (re.compile(rb"\s*LS0tLS1CRUdJTi"), Kind.TWICE, "base64 of PEM, as Kubernetes keeps files"),
     (re.compile(rb"%PDF-"), Kind.DOCUMENT, "a document (PDF)"),
     (re.compile(rb"\x00\x05\x16\x07"), Kind.DOCUMENT, "what macOS writes beside a file (AppleDouble)"),
+    (re.compile(rb"\0\0\0\x01Bud1"), Kind.DOCUMENT, "what macOS writes in a folder (.DS_Store)"),
+    (re.compile(rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), Kind.DOCUMENT, "a document of an office program, or Thumbs.db"),
     (re.compile(rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a"), Kind.DOCUMENT, "a picture"),
     (
         re.compile(rb"PK\x03\x04.{26}(\[Content_Types\]\.xml|_rels/|mimetypeapplication/vnd\.oasis)", re.DOTALL),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from enum import StrEnum
 from typing import Final
@@ -48,21 +49,38 @@ def needed_in(folder: str, name: str) -> NeededFile:
 def may_hide_evidence(data: bytes) -> bool:
     """Whether it may contain evidence that is damaged, or that must first be unpacked, decoded or downloaded.
 
-    False for keys, certificates and requests, for documents and pictures, and for text without a PEM line and without
-    possible DER in base64 or hex.
+    False for keys, certificates, requests and sidecars, for documents and pictures, and for text without a PEM line and
+    without possible DER in base64 or hex.
     """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _may_hide_in_utf16(data)
     found = recognise(data)
     if found is not None and found.kind is Kind.DOCUMENT:
         return False
     if found is not None and (found.kind in _HIDING or found.kind in _NO_EVIDENCE):
-        return found.kind in _HIDING or not _is_alone(data)
+        return found.kind in _HIDING or not _is_alone(found.kind, data)
     return (_NO_TEXT.search(data) or _ENCODED.search(data)) is not None
+
+
+def _may_hide_in_utf16(data: bytes) -> bool:
+    try:
+        return may_hide_evidence(data.decode("utf-16").lstrip("\ufeff").encode())
+    except ValueError:
+        return True
 
 
 def is_no_evidence(data: bytes) -> bool:
     """Whether it is nothing but keys, certificates and requests, which are often put beside evidence (`ca.pem`)."""
     found = recognise(data)
-    return found is not None and found.kind in _NO_EVIDENCE and _is_alone(data)
+    return found is not None and found.kind in _NO_EVIDENCE and _is_alone(found.kind, data)
+
+
+def is_about_file(data: bytes) -> bool:
+    """Whether it is nothing but what is written beside a file about it (`root.crl.sha256`, `._root.crl`)."""
+    found = recognise(data)
+    return found is not None and (
+        found.kind is Kind.DOCUMENT or (found.kind is Kind.SIDECAR and _is_alone(found.kind, data))
+    )
 
 
 def may_hide_more(data: bytes) -> bool:
@@ -73,11 +91,14 @@ def may_hide_more(data: bytes) -> bool:
     return b"-----" in data or _NO_TEXT.search(data) is not None
 
 
-def _is_alone(data: bytes) -> bool:
-    """Whether only keys, certificates and requests follow the first one."""
+def _is_alone(kind: Kind, data: bytes) -> bool:
+    """Whether only keys, certificates, requests and sidecars follow the first one, which is of this kind."""
     labels = [label_kind(label.decode("latin-1")) for label in _BEGIN.findall(data)]
     if labels:
-        return all(found is not None and found.kind in _NO_EVIDENCE for found in labels)
+        known = all(found is not None and found.kind in _NO_EVIDENCE for found in labels)
+        return known and _NO_TEXT.search(data) is None
+    if kind is Kind.SIDECAR:
+        return (_NO_TEXT.search(data) or _ENCODED.search(data)) is None
     return not _behind(data)
 
 
@@ -181,7 +202,9 @@ _HIDING: Final = {
     Kind.PACKED, Kind.WIDE_TEXT, Kind.WITH_HEADERS, Kind.BARE_BASE64, Kind.HEX, Kind.TWICE, Kind.ONE_LINE,
     Kind.ESCAPED, Kind.OTHER_DASHES, Kind.OPEN_PEM, Kind.ARMOURED, Kind.LISTING, Kind.POINTER,
 }  # fmt: skip
-_NO_EVIDENCE: Final = {Kind.CERTIFICATE, Kind.REQUEST, Kind.PRIVATE_KEY, Kind.PUBLIC_KEY, Kind.OCSP_REQUEST}
+_NO_EVIDENCE: Final = {
+    Kind.CERTIFICATE, Kind.REQUEST, Kind.PRIVATE_KEY, Kind.PUBLIC_KEY, Kind.OCSP_REQUEST, Kind.SIDECAR,
+}  # fmt: skip
 _BEGIN: Final = re.compile(rb"-----BEGIN ([^\r\n-]{1,64})-----")
 _JOINED: Final = re.compile(rb"\s*(\x30[\x80-\x84]|-----BEGIN )")
 _NO_TEXT: Final = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
@@ -197,9 +220,9 @@ _CHANGED_ON_THE_WAY: Final = {
     Kind.EMPTY, Kind.PAGE, Kind.PACKED, Kind.WIDE_TEXT, Kind.WITH_HEADERS, Kind.POINTER, Kind.ADDRESS,
 }  # fmt: skip
 _OTHERS: Final = {
-    Kind.PAGE, Kind.JSON, Kind.DOCUMENT, Kind.CERTIFICATE, Kind.ATTRIBUTE_CERTIFICATE, Kind.TRUSTED_CERTIFICATE,
-    Kind.REQUEST, Kind.PRIVATE_KEY, Kind.PUBLIC_KEY, Kind.PKCS7, Kind.PKCS12, Kind.KEY_STORE, Kind.CRL,
-    Kind.OCSP_RESPONSE, Kind.OCSP_REQUEST, Kind.OTHER_LABEL,
+    Kind.PAGE, Kind.JSON, Kind.DOCUMENT, Kind.SIDECAR, Kind.CERTIFICATE, Kind.ATTRIBUTE_CERTIFICATE,
+    Kind.TRUSTED_CERTIFICATE, Kind.REQUEST, Kind.PRIVATE_KEY, Kind.PUBLIC_KEY, Kind.PKCS7, Kind.PKCS12,
+    Kind.KEY_STORE, Kind.CRL, Kind.OCSP_RESPONSE, Kind.OCSP_REQUEST, Kind.OTHER_LABEL,
 }  # fmt: skip
 """Kinds that are certainly not evidence: the message says so."""
 _ARTICLES: Final = {NeededFile.CERTIFICATE: "a", NeededFile.CRL: "a", NeededFile.OCSP: "an"}
@@ -217,6 +240,7 @@ _ALWAYS: Final[dict[Kind, str]] = {
     Kind.PAGE: "The download gave a page instead of the file (of a proxy, or to log in?): get the {what} again.",
     Kind.JSON: _GET,
     Kind.DOCUMENT: _GET,
+    Kind.SIDECAR: _GET,
     Kind.PACKED: "Unpack it first, and put the file that was in it in its place.",
     Kind.WIDE_TEXT: "Save it as plain text (ASCII or UTF-8); PowerShell's '>' writes UTF-16.",
     Kind.WITH_HEADERS: "Save the body alone (curl without -i), and put it in the place of this file.",

@@ -32,7 +32,7 @@ from airgap.oci.store import Store, read_verified
 from airgap.problem import Problem
 from airgap.revocation.evidence_files import EvidenceFile, UnreadableEvidence
 from airgap.revocation.index import INDEX
-from airgap.revocation.misplaced import POSSIBLE, is_left_behind, says_evidence
+from airgap.revocation.misplaced import POSSIBLE, is_named_evidence, says_evidence
 from airgap.revocation.pool import EvidencePool
 from airgap.text import safe
 
@@ -434,8 +434,8 @@ class _Gathered:
             return
         loose = Descriptor(media_type="", digest=Digest.of(data), size=len(data), annotations={TITLE: name})
         if (loose.digest, loose.size) not in self.pieces or not _is_whole(self.pieces[loose.digest, loose.size]):
-            lower = name.rpartition("/")[2].lower()
-            is_expected = lower.endswith(_ENDINGS) and not is_left_behind(lower, _ENDINGS)
+            file_name = name.rpartition("/")[2]
+            is_expected = file_name.lower().endswith(_ENDINGS) and is_named_evidence(file_name)
             self._keep(loose, partial(bytes, data), leftover=not is_expected)
 
     def _take(self, item: Descriptor, *, leftover: bool, artifact_type: str = "") -> None:

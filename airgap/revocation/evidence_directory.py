@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError, TrustMaterialError
-from airgap.files import list_folder, read_material, read_regular, reading_problem
-from airgap.revocation.evidence_files import TRUST_DIRECTORY, CrlFile, EvidenceFile, OcspFile, UnreadableEvidence
+from airgap.files import is_temporary, list_folder, read_material, read_regular, reading_problem
+from airgap.revocation.evidence_files import TRUST_DIRECTORY, EvidenceFile, UnreadableEvidence
 from airgap.revocation.index import INDEX, EvidenceIndex
-from airgap.revocation.misplaced import ENDINGS, POSSIBLE, find_misplaced, is_left_behind, leads_to_evidence
+from airgap.revocation.misplaced import ENDINGS, find_misplaced, has_ending, is_named_evidence, leads_to_evidence
 from airgap.revocation.pool import EvidencePool
 from airgap.revocation.unsigned import UnsignedEvidence
 from airgap.text import safe
@@ -52,18 +52,15 @@ class EvidenceDirectory(EvidencePool):
 
 
 def hidden_evidence(root: Path) -> tuple[str, ...]:
-    """Used evidence below `root` with names or folders that file managers and editors leave behind.
-
-    Includes such folders that cannot be searched.
-    """
+    """What is below `root` under hidden names or in hidden folders, and is evidence or may be."""
     found = _EvidenceFiles(TRUST_DIRECTORY, UnsignedEvidence())
     found.hidden(root / CRLS)
     found.hidden(root / OCSP)
     held = [item.path for item in found.unread]
     for piece in found.pieces:
-        pool = EvidencePool([piece] if piece.leftover else [], unread=())
-        files: list[CrlFile | OcspFile] = [*pool.all_crls(), *pool.all_ocsp()]
-        held += [f"{piece.folder}/{file.name}" for file in files]
+        pool = EvidencePool([piece], unread=())
+        if pool.all_crls() or pool.all_ocsp() or pool.all_unread():
+            held.append(f"{piece.folder}/{piece.name}")
     return tuple(held)
 
 
@@ -105,17 +102,14 @@ class _EvidenceFiles:
     def _files(self, folder: Path, below: str, names: dict[str, bool], claimed: frozenset[str], limit: int) -> None:
         for name, is_folder in names.items():
             path, shown = folder / name, f"{below}{name}"
-            if leads_to_evidence(path, [folder], ENDINGS):  # `openssl rehash` makes such links (`3ad48a91.r0`)
+            if leads_to_evidence(path, [folder]):  # `openssl rehash` makes such links (`3ad48a91.r0`)
                 continue
             if is_folder:
                 self._inner(path, shown, limit, is_claimed=name in claimed)
             elif len(self.pieces) >= limits.EVIDENCE_FILES:
                 raise _malformed(folder, f"has more than {limits.EVIDENCE_FILES} entries, with the folders in it")
             else:
-                parts = shown.lower().split("/")
-                leftover = name not in claimed and any(is_left_behind(part, ENDINGS) for part in parts)
-                is_named = name in claimed or any(named in name.lower() for named in ENDINGS)
-                is_possible = name.lower().endswith(POSSIBLE)
+                is_named = name in claimed or has_ending(name)
                 read = partial(read_regular, path, limit)
                 self.pieces.append(
                     EvidenceFile(
@@ -123,10 +117,10 @@ class _EvidenceFiles:
                         self._origin,
                         read,
                         trusted=True,
-                        expected=name in claimed or ((is_named or is_possible) and not leftover),
+                        expected=name in claimed or is_named_evidence(shown),
                         ambiguous=not is_named,
                         unsigned=self._unsigned.files.get(f"{self._folder}/{shown}"),
-                        leftover=leftover,
+                        leftover=is_temporary(name),
                         folder=self._folder,
                     )
                 )

@@ -46,14 +46,16 @@ class EvidenceFile:
     trusted: bool = False
     """Whether it is in the trust directory: there unreadable files are never ignored."""
     expected: bool = True
-    """Whether its name is that of evidence: then it must be evidence."""
+    """Whether its name is that of evidence: then it must be evidence, or what `ambiguous` allows."""
     ambiguous: bool = False
-    """Whether its name may as well be that of a certificate or a key: then it may be one of these."""
+    """Whether its name may as well be that of a certificate or a key: then it may be one of these.
+
+    A name that is neither expected nor ambiguous (`root.crl.sha256`) may be that of a file about evidence.
+    """
     unsigned: Digest | None = None
     """Its digest if it came in an unsigned snapshot: while it has this digest, it is not trusted."""
     leftover: bool = False
-    """Whether its name is one that file managers, editors and our own writers leave behind: it is used if it is
-    evidence, and ignored if not."""
+    """Whether nothing but its content can say that it is evidence: it is used if it is, and ignored if not."""
     called: bool = False
     """Whether the type of its layer or of its artifact says that it is evidence."""
     folder: str = ""

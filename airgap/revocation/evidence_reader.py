@@ -16,7 +16,7 @@ from airgap.oci.digest import Digest
 from airgap.once import Once
 from airgap.problem import Problem
 from airgap.revocation.evidence_files import CrlFile, EvidenceFile, OcspFile, UnreadableEvidence
-from airgap.revocation.misplaced import ENDINGS, is_left_behind, says_evidence
+from airgap.revocation.misplaced import says_evidence
 from airgap.text import safe
 
 if TYPE_CHECKING:  # imported only when there is a file to read
@@ -80,26 +80,23 @@ def holds_responders_alone(data: bytes) -> bool:
 
 def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem, data: bytes) -> bool:
     """Whether a file that is no evidence needs no notice."""
-    if isinstance(found, Problem):
-        return piece.leftover or piece.misplaced
-    if found.in_target:
-        return False
-    if not piece.leftover:
-        return False
-    from airgap.pki.file_kinds import holds_evidence  # seldom needed
-    from airgap.pki.wrong_files import is_no_evidence, may_hide_evidence
+    from airgap.pki import wrong_files  # seldom needed
+    from airgap.pki.file_kinds import holds_evidence
 
+    if isinstance(found, Problem):
+        is_hidden = any(part.startswith(".") for part in piece.name.split("/"))
+        return piece.leftover or piece.misplaced or is_hidden or wrong_files.is_about_file(data)
+    if found.in_target or not piece.leftover:
+        return False
+    if piece.trusted and is_temporary(piece.name.rpartition("/")[2]):  # it may be one that is being written
+        return True
     # what begins as evidence is damaged, or evidence in a form that is not read, whatever it is called
     begun = found.issuer is not None or holds_evidence(data)
-    if piece.misplaced or piece.trusted:
-        name = piece.name.rpartition("/")[2]
-        if is_temporary(name):  # which may be one that is being written
-            return True
-        is_called_so = any(ending in name.lower() for ending in ENDINGS) and not is_left_behind(name.lower(), ENDINGS)
-        return not (begun or (is_called_so and not piece.misplaced and may_hide_evidence(data)))
-    if is_left_behind(piece.name.lower(), ENDINGS) or is_no_evidence(data):
-        return True
-    return not (begun or ((piece.called or says_evidence(piece.name)) and may_hide_evidence(data)))
+    if piece.misplaced:
+        return not begun
+    return wrong_files.is_no_evidence(data) or not (
+        begun or ((piece.called or says_evidence(piece.name)) and wrong_files.may_hide_evidence(data))
+    )
 
 
 def _identify(
@@ -127,9 +124,11 @@ def _identify(
     begun = as_crl if issuer is not None else as_response if OCSP_BEGUN.match(data) else None
     problem = begun or (as_response if wanted is wrong_files.NeededFile.OCSP else as_crl)
     said = wrong_files.problem_of_evidence(data, wanted, problem, names_issuer=issuer is not None)
-    if (piece.ambiguous and wrong_files.is_no_evidence(data)) or not (
-        piece.expected or wrong_files.may_hide_evidence(data)
-    ):
+    if piece.ambiguous:
+        is_other = wrong_files.is_no_evidence(data) or not (piece.expected or wrong_files.may_hide_evidence(data))
+    else:
+        is_other = not piece.expected and wrong_files.is_about_file(data)
+    if is_other:
         return unusable(name, said.problem, remedy=said.remedy, folder=piece.folder)
     unread = replace(_unread(piece, said), issuer=issuer, key=key, whole_key=whole_key(key))
     return _beyond_bounds(piece, unread) if isinstance(begun, LimitError) else unread

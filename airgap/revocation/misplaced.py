@@ -15,7 +15,8 @@ from typing import Final, NamedTuple
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError
-from airgap.files import list_folder, open_plain, read_regular, reading_problem
+from airgap.files import is_temporary, list_folder, open_plain, read_regular, reading_problem
+from airgap.pki.wrong_files import is_about_file
 from airgap.problem import Problem
 from airgap.revocation.evidence_files import EvidenceFile, UnreadableEvidence
 from airgap.revocation.unsigned import LOCAL
@@ -93,7 +94,7 @@ class _Search:
 
     def _entry(self, path: Path, below: str, *, is_folder: bool, likely: bool) -> None:
         name, shown = path.name, f"{below}{path.name}"
-        if leads_to_evidence(path, (self._root / known for known in self._known), ENDINGS):
+        if leads_to_evidence(path, (self._root / known for known in self._known)):
             return
         in_store, is_program = below.startswith(f"{_STORES}/"), below.startswith(f"{_PROGRAMS}/")
         is_called_so = says_evidence(name) and not is_program
@@ -104,24 +105,19 @@ class _Search:
         if is_store and not _leads_to(path, stat.S_IFREG):
             self._not_looked(shown, "is no folder that can be looked into")
             return
-        lower = name.lower()
-        expected = any(ending in lower for ending in ENDINGS)
-        named = expected or (is_called_so and not in_store)
-        if (
-            named
-            or (likely and not name.startswith("."))
-            or (_may_be_evidence(path) and not (in_store and _is_certificates(path)))
-        ):
+        named = has_ending(name) or likely or (is_called_so and not in_store)
+        if named or (_may_be_evidence(path) and not (in_store and _is_certificates(path))):
             # links are followed only for files that are recognised by their first bytes
-            read = partial(read_regular if named or likely else _read_through, path, limits.CRL_FILE_BYTES)
+            read = partial(read_regular if named else _read_through, path, limits.CRL_FILE_BYTES)
             self.pieces.append(
                 EvidenceFile(
                     name,
                     self._origin,
                     read,
                     trusted=True,
-                    expected=expected,
-                    leftover=not (named or likely) or is_left_behind(lower, ENDINGS),
+                    expected=has_ending(name) and is_named_evidence(shown),
+                    ambiguous=not has_ending(name),
+                    leftover=not named or is_temporary(name),
                     folder=below.rstrip("/"),
                     misplaced=True,
                 )
@@ -222,7 +218,7 @@ def _leads_to(path: Path, *kinds: int) -> bool:
         return False
 
 
-def leads_to_evidence(path: Path, folders: Iterable[Path], endings: tuple[str, ...]) -> bool:
+def leads_to_evidence(path: Path, folders: Iterable[Path]) -> bool:
     """Whether it is a link to a file in one of `folders` that is called as evidence, and so is read under that name.
 
     An absolute link is none: on another machine it leads elsewhere.
@@ -231,32 +227,29 @@ def leads_to_evidence(path: Path, folders: Iterable[Path], endings: tuple[str, .
         if path.readlink().is_absolute():
             return False
         target = path.resolve(strict=True)
-        is_there = target.parent in {folder.resolve() for folder in folders} and target.is_file()
-    except (OSError, RuntimeError):  # no link, or one that leads nowhere
+        if target.parent not in {folder.resolve() for folder in folders} or not target.is_file():
+            return False
+        if is_named_evidence(target.name):
+            return True
+        if not has_ending(target.name) or is_temporary(target.name):
+            return False
+        return not is_about_file(_read_through(target, limits.CRL_FILE_BYTES))
+    except (OSError, RuntimeError, FormatError):  # no link, or one that leads nowhere
         return False
-    name = target.name.lower()
-    # what editors leave behind is not expected to be evidence, and is not reported as damaged
-    is_expected = any(ending in name for ending in endings) or name.endswith(POSSIBLE)
-    return is_there and is_expected and not is_left_behind(name, endings)
 
 
-def is_left_behind(name: str, endings: tuple[str, ...]) -> bool:
-    """Whether it is a name that tools leave behind.
-
-    File managers (`._x.crl`), editors, our own writers (`.x.crl.1f.tmp`), and who downloads (`x.crl.sha256`). `name` is
-    in lower case; a hidden name with one of `endings` is a file of the user.
-    """
-    if name in _OF_WINDOWS or name.startswith("._") or name.endswith(_OF_DOWNLOADS):
-        return True
-    return name.startswith(".") and not name.endswith((*endings, *(f"{ending}.pem" for ending in endings)))
+def has_ending(name: str) -> bool:
+    """Whether one of the endings of evidence is in it, as in `root.crl.2026` and `root.crl.sha256`."""
+    return any(ending in name.lower() for ending in ENDINGS)
 
 
-_OF_DOWNLOADS: Final = (
-    *(f".{kind}{ending}" for kind in ("sha1", "sha256", "sha384", "sha512", "md5") for ending in ("", "sum")),
-    *(".asc", ".sig", ".minisig", ".etag", ":zone.identifier"),
-)
-"""Sums, signatures and marks of a file that was downloaded, beside it under its name."""
-_OF_WINDOWS: Final = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini"})
+def is_named_evidence(name: str) -> bool:
+    """Whether a path is that of a file of evidence, and not of a file about one (`x.crl.sha256`, `._x.crl`)."""
+    return name.lower().endswith((*ENDINGS, *POSSIBLE)) and _OF_MACOS.search(name) is None
+
+
+_OF_MACOS: Final = re.compile(r"(?:^|/)\.(?:_|AppleDouble/)")
+"""Where macOS, and servers for it, keep what they know about a file, under the name of that file."""
 
 
 def says_evidence(name: str) -> bool:

@@ -93,7 +93,7 @@ def test_a_file_that_may_hold_a_revocation_leaves_the_answer_open(tmp_path: Path
     [
         ("crls/README", "für Käse".encode("latin-1")),
         ("crls/SHA256SUMS", hashlib.sha256(b"site").hexdigest().encode() + b"  good.crl\n"),
-        ("crls/Thumbs.db", b"\xd0\xcf\x11\xe0" + bytes(100)),
+        ("crls/Thumbs.db", bytes.fromhex("d0cf11e0a1b11ae1") + bytes(100)),
         ("crls/ca", LEAF.root.pem),
         ("ocsp-roots.pem", LEAF.root.pem + LEAF.pem),
         ("truststore/x509/ca/crl-signers/crl.pem", LEAF.root.pem),

@@ -30,7 +30,16 @@ BESIDE: Final[dict[str, bytes]] = {
     "crls/old.crl:Zone.Identifier": b"[ZoneTransfer]\r\nZoneId=3\r\n",
     "crls/old.crl.sha256sum": b"0" * 64 + b"  old.crl\n",
     "crls/old.crl.asc": b"-----BEGIN PGP SIGNATURE-----\n\niQEz\n-----END PGP SIGNATURE-----\n",
-    "crls/old.crl.sig": bytes(range(256)),
+    "crls/old.crl.minisig": b"untrusted comment: from a secret key\nRUQ=\ntrusted comment: t\na=\n",
+    "crls/old.crl.sum": b"SHA256 (old.crl) = " + b"0" * 64 + b"\n",
+    "crls/old.crl.dgst": b"SHA2-256(old.crl)= " + b"0" * 64 + b"\n",
+    "crls/._old.crl": b"\0\5\x16\7" + bytes(99),
+    "crls/.AppleDouble/old.crl": b"\0\5\x16\7" + bytes(99),
+    "crls/.DS_Store": b"\0\0\0\1Bud1" + bytes(99),
+    "crls/desktop.ini": "\ufeff[.ShellClassInfo]\r\n".encode("utf-16-le"),
+    "crls/.gitkeep": b"",
+    "old.crl.sha256": b"0" * 64 + b"  old.crl\n",
+    "crl/._old.crl": b"\0\5\x16\7" + bytes(99),
     "ocsp/issuer.pem": CA.pem,
     "ocsp/leaf.req": ocsp_request(Certificate.parse(LEAF.der), Certificate.parse(CA.der)),
 }
@@ -44,7 +53,17 @@ def test_a_file_that_is_certainly_not_evidence_is_ignored(tmp_path: Path, name: 
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(BESIDE[name])
     ran = run_here(written.arguments())
-    assert ran.code == 0, ran
+    told = name.endswith((".pem", ".crt", ".cer", ".der", ".req", ".ini"))
+    assert (ran.code, bool(ran.document["warnings"])) == (0, told), ran
+
+
+@pytest.mark.parametrize("name", ["x.crl.sig", "x.crl", "._x.crl", ".x.crl.Ab12Cd"])
+def test_a_file_beside_evidence_that_is_not_recognised_leaves_the_answer_open(tmp_path: Path, name: str) -> None:
+    """A bare signature cannot be told from a damaged CRL, and a sum is no CRL."""
+    made, _ = scene()
+    written = made.write(tmp_path)
+    (written.trust / "crls" / name).write_bytes(bytes(range(256)) if name.endswith(".sig") else b"0" * 63)
+    assert run_here(written.arguments()).code == 15
 
 
 DOCUMENTS: Final[dict[str, bytes]] = {

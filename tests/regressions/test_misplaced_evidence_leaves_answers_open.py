@@ -239,7 +239,7 @@ def test_evidence_in_a_misspelt_folder_does_not_clear(tmp_path: Path, name: str)
         ("other.crl", crl(OTHER, revoked=[entry(LEAF.serial)])),
         ("crl/README", b"see crls"),
         ("root.pem", LEAF.root.pem),
-        (".crls/.DS_Store", bytes(64)),
+        (".crls/.DS_Store", b"\0\0\0\1Bud1" + bytes(64)),
         (".site.airgap/previous/crls/r.crl", REVOKING),
         ("plugins/crl-fetch/notation-crl-fetch", PROGRAM),
         ("plugins/notation-revocation.sh", b"#!/bin/sh\necho '-----BEGIN X509 CRL-----'\n"),

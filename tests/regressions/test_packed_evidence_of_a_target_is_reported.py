@@ -57,10 +57,10 @@ UNREAD: Final[dict[str, bytes]] = {
     "line.pem": pem(REVOKING).replace(b"\n", b""),
     "headers.cer": b"HTTP/1.1 200 OK\r\n\r\n" + REVOKING,
     "revoked.txt": b"HTTP/1.1 200 OK\r\n\r\n" + REVOKING,
+    ".signing.crl.1f.tmp": REVOKING[:-10],
 }
 HARMLESS: Final[dict[str, bytes]] = {
     "._signing.crl": b"\x00\x05\x16\x07" + bytes(99),
-    ".signing.crl.1f.tmp": REVOKING[:-10],
     "signing.crl.sha256": b"0" * 64 + b"  signing.crl\n",
     "ca.pem": LEAF.root.pem,
     "chain.p7b": _pkcs7(),

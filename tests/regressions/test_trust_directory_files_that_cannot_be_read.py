@@ -81,8 +81,8 @@ CASES: dict[str, tuple[Callable[[Path], object], int, str, str]] = {
     "a link in crls to a file that was not finished": (
         to_an_unfinished_file,
         15,
-        "it is a symbolic link",
-        "cp -L",
+        "it is a CRL, cut short or damaged",
+        "Put a good copy of it",
     ),
     "a pipe": (lambda t: os.mkfifo(t / "crls/r.crl"), 15, "it is not a regular file", "regular file"),
     "crls is a file": (lambda t: replace(t / "crls", REVOKING), 18, "crls is a file", "Make a folder"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airgap.errors import FormatError, LimitError
-from airgap.revocation.misplaced import MisplacedFiles, find_misplaced, is_left_behind, says_evidence
+from airgap.revocation.misplaced import MisplacedFiles, find_misplaced, is_named_evidence, says_evidence
 from tests.support.crls import crl, pem
 from tests.support.pki import issue
 
@@ -29,22 +29,22 @@ def put(root: Path, path: str, data: bytes = TEXT) -> None:
 
 
 EXPECTED, LIKELY, FOUND = (True, False), (False, False), (False, True)
-"""Must be evidence; read by its name or folder; read by its first bytes alone. The second: ignored if it is none."""
+"""Must be evidence; read by its name or folder; read by its first bytes alone, and ignored if it is none."""
 
 
 @pytest.mark.parametrize(
     ("path", "data", "read"),
     [
         ("a.crl", TEXT, EXPECTED),
-        ("deep/er/a.crl.old", TEXT, EXPECTED),
+        ("deep/er/a.crl.old", TEXT, LIKELY),
         ("x/a.ors", TEXT, EXPECTED),
         ("a-crl.txt", TEXT, LIKELY),
         ("revocation", TEXT, LIKELY),
         ("backup-of-crls/anything", TEXT, LIKELY),
         ("backup-of-crls/deep/anything", TEXT, LIKELY),
-        ("backup-of-crls/.anything", TEXT, None),
-        ("backup-of-crls/.anything", DER, FOUND),
-        ("backup-of-crls/._a.crl", TEXT, (True, True)),
+        ("backup-of-crls/.anything", TEXT, LIKELY),
+        ("backup-of-crls/._a.crl", TEXT, LIKELY),
+        (".a.crl.0123456789ab.tmp", TEXT, FOUND),
         ("notes.txt", TEXT, None),
         ("notes.txt", DER, FOUND),
         ("notes.txt", DER[1:], None),
@@ -97,7 +97,8 @@ def test_a_link_to_a_folder_is_followed_where_its_name_is_that_of_evidence(
         ("crls/a.crl", True),
         ("crls/a.pem", True),
         ("crls/a", False),
-        ("crls/._a.crl", False),
+        ("crls/a.crl.0", True),
+        ("crls/.a.crl.0123456789ab.tmp", False),
         ("crls/nothing.crl", False),
         ("elsewhere/a.crl", False),
     ],
@@ -105,7 +106,14 @@ def test_a_link_to_a_folder_is_followed_where_its_name_is_that_of_evidence(
 def test_a_relative_link_to_a_file_of_evidence_is_not_read_again(
     tmp_path: Path, target: str, *, is_skipped: bool
 ) -> None:
-    for path in ("crls/a.crl", "crls/a.pem", "crls/a", "crls/._a.crl", "elsewhere/a.crl"):
+    for path in (
+        "crls/a.crl",
+        "crls/a.pem",
+        "crls/a",
+        "crls/a.crl.0",
+        "crls/.a.crl.0123456789ab.tmp",
+        "elsewhere/a.crl",
+    ):
         put(tmp_path, path, DER)
     (tmp_path / "3ad48a91.crl").symlink_to(target)
     assert (["3ad48a91.crl"] if not is_skipped else []) == [
@@ -185,24 +193,23 @@ def test_a_file_over_the_bound_is_unreadable(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    ("name", "left"),
+    ("name", "named"),
     [
-        ("._a.crl", True),
-        ("thumbs.db", True),
-        ("a.crl.sha256", True),
-        ("a.crl.sha1sum", True),
-        ("a.crl.asc", True),
-        ("a.crl:zone.identifier", True),
-        (".a.crl.1f.tmp", True),
-        (".a", True),
-        (".a.crl", False),
-        (".a.crl.pem", False),
-        ("a.crl", False),
+        ("a.crl", True),
+        (".a.crl", True),
+        (".old/A.CRL", True),
+        ("a.crl.pem", True),
+        ("a.pem", True),
+        ("a.crl.sha256", False),
+        ("a.crl.0", False),
+        ("._a.crl", False),
+        ("deep/._a.crl", False),
+        (".AppleDouble/a.crl", False),
         ("a", False),
     ],
 )
-def test_recognises_what_tools_leave_behind(name: str, *, left: bool) -> None:
-    assert is_left_behind(name, (".crl", ".ors")) is left
+def test_recognises_the_names_of_files_of_evidence(name: str, *, named: bool) -> None:
+    assert is_named_evidence(name) is named
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -183,7 +184,13 @@ def test_a_file_over_its_bound_cannot_be_read(tmp_path: Path, monkeypatch: pytes
 def test_uses_a_file_with_a_wrong_name_or_place(tmp_path: Path) -> None:
     write_trust(
         tmp_path,
-        crls={"a.crl.pem": crls.pem(NEW), "b": OLD, "README.txt": b"ours", ".DS_Store": b"\x30", "._a.crl": b"\0"},
+        crls={
+            "a.crl.pem": crls.pem(NEW),
+            "b": OLD,
+            "README.txt": b"ours",
+            ".DS_Store": b"\x30",
+            "._a.crl": b"\0\5\x16\7",
+        },
         ocsp={"c.crl": DELTA},
     )
     (tmp_path / "crls/2025/q1").mkdir(parents=True)
@@ -261,16 +268,32 @@ def test_uses_hidden_evidence_and_ignores_files_of_other_tools(tmp_path: Path) -
         "._x.crl",
         "x.crl.sig",
         "x.crl.sha256",
+        ".old/x",
+        "thumbs.db",
+        "x.asc",
     ],
 )
-@pytest.mark.parametrize("data", [NEW[:-20], crls.pem(NEW)[:-80]])
+@pytest.mark.parametrize(
+    "data",
+    [
+        NEW[:-20],
+        NEW[8:],
+        NEW[100:],
+        gzip.compress(NEW),
+        crls.pem(NEW)[:-80],
+        crls.pem(NEW)[8:],
+        b"-----BEGIN PGP MESSAGE-----\n\niQEz\n-----END PGP MESSAGE-----\n",
+        b"-----BEGIN PGP SIGNATURE-----\n\niQEz\n-----END PGP SIGNATURE-----\n" + NEW[8:],
+    ],
+)
 def test_damaged_evidence_counts_under_names_that_tools_leave_behind(tmp_path: Path, name: str, data: bytes) -> None:
     """Kubernetes, git, rsync and editors use such names; a damaged file may be the newest CRL."""
     assert unread(folder_with(tmp_path, name, data)) == [name]
 
 
-def test_evidence_in_a_hidden_folder_whose_beginning_is_lost_counts(tmp_path: Path) -> None:
-    assert unread(folder_with(tmp_path, ".new/x.crl", NEW[100:])) == [".new/x.crl"]
+@pytest.mark.parametrize("name", [".new/x.crl", ".x.crl.Ab12Cd", "._x.crl", "x.crl.sha256"])
+def test_an_emptied_file_named_as_evidence_counts(tmp_path: Path, name: str) -> None:
+    assert unread(folder_with(tmp_path, name, b"")) == [name]
 
 
 def test_a_file_that_is_being_written_here_is_no_evidence_yet(tmp_path: Path) -> None:

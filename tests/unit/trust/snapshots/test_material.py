@@ -129,5 +129,5 @@ def test_evidence_that_would_stay_behind_is_an_error(tmp_path: Path, path: str) 
 
 
 def test_ignores_files_of_file_managers(tmp_path: Path) -> None:
-    root = write_trust(tmp_path, crls={"a.crl": b"x", "._a.crl": b"x", ".DS_Store": b"x"})
+    root = write_trust(tmp_path, crls={"a.crl": b"x", "._a.crl": b"\0\5\x16\7", ".DS_Store": b"x"})
     assert [file.path for file in list_material(root, evidence_only=True)] == ["crls/a.crl"]
