@@ -212,9 +212,11 @@ _NO_TEXT: Final = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 _ENCODED: Final = re.compile(
     rb"-----(?:BEGIN|END) |LS0tLS1CRUdJTi|MI[GHIM][A-Za-z0-9+/_-]{24}"
     rb"|(?<![0-9A-Fa-f])30[\s:]*8[1-3](?:[\s:]*[0-9A-Fa-f]{2}){12}"
+    rb"|^(?![0-9A-Fa-f]+\r?$)[A-Za-z0-9+/]{64}(?:[A-Za-z0-9+/]{12})?\r?$",
+    re.MULTILINE,
 )
-"""A PEM line, plain and in base64 (Kubernetes), and the start of a SEQUENCE of more than 127 bytes in base64 and in
-hex (LDIF, mail, JSON, a line of xxd or hexdump)."""
+"""A PEM line, plain and in base64 (Kubernetes); the start of a SEQUENCE of more than 127 bytes in base64 and in hex
+(LDIF, mail, JSON, a line of xxd or hexdump); and a line of base64 as PEM and MIME break it."""
 
 _CHANGED_ON_THE_WAY: Final = {
     Kind.EMPTY, Kind.PAGE, Kind.PACKED, Kind.WIDE_TEXT, Kind.WITH_HEADERS, Kind.POINTER, Kind.ADDRESS,

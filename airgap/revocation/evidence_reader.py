@@ -16,7 +16,7 @@ from airgap.oci.digest import Digest
 from airgap.once import Once
 from airgap.problem import Problem
 from airgap.revocation.evidence_files import CrlFile, EvidenceFile, OcspFile, UnreadableEvidence
-from airgap.revocation.misplaced import says_evidence
+from airgap.revocation.misplaced import is_placeholder, says_evidence
 from airgap.text import safe
 
 if TYPE_CHECKING:  # imported only when there is a file to read
@@ -125,7 +125,9 @@ def _identify(
     problem = begun or (as_response if wanted is wrong_files.NeededFile.OCSP else as_crl)
     said = wrong_files.problem_of_evidence(data, wanted, problem, names_issuer=issuer is not None)
     if piece.ambiguous:
-        is_other = wrong_files.is_no_evidence(data) or not (piece.expected or wrong_files.may_hide_evidence(data))
+        is_emptied = not data and piece.trusted and not (piece.leftover or is_placeholder(piece.name))
+        may_be = piece.expected or is_emptied or wrong_files.may_hide_evidence(data)
+        is_other = wrong_files.is_no_evidence(data) or not may_be
     else:
         is_other = not piece.expected and wrong_files.is_about_file(data)
     if is_other:

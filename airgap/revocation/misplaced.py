@@ -252,6 +252,11 @@ _OF_MACOS: Final = re.compile(r"(?:^|/)\.(?:_|AppleDouble/)")
 """Where macOS, and servers for it, keep what they know about a file, under the name of that file."""
 
 
+def is_placeholder(name: str) -> bool:
+    """Whether it is the name of an empty file that keeps a folder in git."""
+    return name.rpartition("/")[2] in {".gitkeep", ".keep"}
+
+
 def says_evidence(name: str) -> bool:
     """Whether it is a usual name of files, folders and archives of evidence."""
     return _LIKELY.search(re.sub(r"[^A-Za-z0-9]", "", name)) is not None

@@ -282,6 +282,7 @@ def test_uses_hidden_evidence_and_ignores_files_of_other_tools(tmp_path: Path) -
         gzip.compress(NEW),
         crls.pem(NEW)[:-80],
         crls.pem(NEW)[8:],
+        crls.pem(NEW)[40:-40],
         b"-----BEGIN PGP MESSAGE-----\n\niQEz\n-----END PGP MESSAGE-----\n",
         b"-----BEGIN PGP SIGNATURE-----\n\niQEz\n-----END PGP SIGNATURE-----\n" + NEW[8:],
     ],
@@ -291,7 +292,7 @@ def test_damaged_evidence_counts_under_names_that_tools_leave_behind(tmp_path: P
     assert unread(folder_with(tmp_path, name, data)) == [name]
 
 
-@pytest.mark.parametrize("name", [".new/x.crl", ".x.crl.Ab12Cd", "._x.crl", "x.crl.sha256"])
+@pytest.mark.parametrize("name", [".new/x.crl", ".x.crl.Ab12Cd", "._x.crl", "x.crl.sha256", "x", ".site.tmp"])
 def test_an_emptied_file_named_as_evidence_counts(tmp_path: Path, name: str) -> None:
     assert unread(folder_with(tmp_path, name, b"")) == [name]
 
