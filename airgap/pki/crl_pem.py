@@ -12,6 +12,8 @@ from airgap.parse.base64 import decode_standard
 
 _PEM = re.compile(rb"-----BEGIN X509 CRL-----[ \t]*\r?\n(?P<body>[A-Za-z0-9+/=\s]*)-----END X509 CRL-----")
 _PEM_BEGUN = re.compile(rb"-----BEGIN X509 CRL-----[ \t]*\r?\n(?P<body>[A-Za-z0-9+/\s]*)")
+_PEM_CUT = re.compile(rb"^-{1,5}(?:B(?:E(?:G(?:IN?)?)?)?)?\s*\Z", re.MULTILINE)
+"""The start of one more block, where the file ends."""
 _PEM_OTHER = re.compile(
     rb"-----BEGIN (?P<label>(?:TRUSTED |X509 )?CERTIFICATE)-----[A-Za-z0-9+/=\s]*-----END (?P=label)-----"
 )
@@ -49,7 +51,7 @@ def split_pem(data: bytes) -> tuple[bytes, ...]:
 
     blocks = [match[0] for match in _PEM.finditer(data)]
     rest = [part for gap in _gaps(_PEM_OTHER.sub(b"", data)) for part in re.split(rb"(?=-----BEGIN )", gap)]
-    pieces = (*blocks, *(piece for piece in rest if may_hide_more(piece)))
+    pieces = (*blocks, *(piece for piece in rest if may_hide_more(piece) or _PEM_CUT.search(piece)))
     return pieces if blocks and len(pieces) > 1 else (data,)
 
 

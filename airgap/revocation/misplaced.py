@@ -16,7 +16,6 @@ from typing import Final, NamedTuple
 from airgap import limits
 from airgap.errors import FormatError, LimitError
 from airgap.files import is_temporary, list_folder, open_plain, read_regular, reading_problem
-from airgap.pki.wrong_files import is_about_file
 from airgap.problem import Problem
 from airgap.revocation.evidence_files import EvidenceFile, UnreadableEvidence
 from airgap.revocation.unsigned import LOCAL
@@ -233,6 +232,8 @@ def leads_to_evidence(path: Path, folders: Iterable[Path]) -> bool:
             return True
         if not has_ending(target.name) or is_temporary(target.name):
             return False
+        from airgap.pki.wrong_files import is_about_file  # seldom needed
+
         return not is_about_file(_read_through(target, limits.CRL_FILE_BYTES))
     except (OSError, RuntimeError, FormatError):  # no link, or one that leads nowhere
         return False

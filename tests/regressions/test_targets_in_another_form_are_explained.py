@@ -77,7 +77,7 @@ def test_explains_how_a_layout_is_written(written: Written, target: str, words: 
         ("$STICK/layout", 2, "write the path in full"),
         ("\u201clayout:v1\u201d", 2, "The quotation marks are a part of the name"),
         ("\u2014trust", 2, "An option begins with two plain hyphens"),
-        ("layout:sha256:aa", 11, "A digest is written behind an @"),
+        ("layout:sha256:aa", 11, "A digest is written after an @"),
         ("layout:v\uff11", 11, "(character 2 is U+FF11 (fullwidth digit one)); there are 'v1'"),
     ],
 )

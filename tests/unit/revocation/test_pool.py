@@ -238,6 +238,12 @@ def test_a_damaged_crl_beside_a_whole_one_in_one_file_counts(tmp_path: Path, dam
     assert evidence.crls(ROOT.subject)[0].load() == Crl.parse(OLD)
 
 
+@pytest.mark.parametrize("length", range(1, len(b"-----BEGIN X509 CRL-----") + 1))
+def test_a_file_that_is_cut_in_the_first_line_of_a_block_counts(tmp_path: Path, length: int) -> None:
+    evidence = folder(tmp_path, crls={"all.pem": crls.pem(OLD) + b"-----BEGIN X509 CRL-----"[:length] + b"\n"})
+    assert unread(evidence) == ["all.pem"]
+
+
 def test_text_and_certificates_beside_a_crl_are_ignored(tmp_path: Path) -> None:
     certificate = crls.pem(ROOT.der).replace(b"X509 CRL", b"CERTIFICATE")
     evidence = folder(tmp_path, crls={"all.pem": b"Certificate Revocation List:\n" + crls.pem(OLD) + certificate})

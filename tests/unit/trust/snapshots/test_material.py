@@ -88,7 +88,7 @@ class TestList:
         trust = write_trust(tmp_path, stores={"ca:acme": [leaf.root]}, crls={"b.crl": crl(leaf.root)}, freshness="")
         (trust / ".airgap").mkdir()
         (trust / ".airgap" / "state.json").write_text("{}")
-        (trust / "crls" / ".DS_Store").write_text("")
+        (trust / "crls" / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
         (trust / "signingkeys.json").write_text("{}")
         paths = [file.path for file in list_material(trust)]
         assert paths == ["crls/b.crl", "trustpolicy.oci.json", "truststore/x509/ca/acme/0.pem"]
