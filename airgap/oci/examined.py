@@ -8,15 +8,13 @@ from typing import Final
 
 from airgap.errors import ContentError
 from airgap.oci.attached import is_runnable, says_attached
-from airgap.oci.descriptor import ENVELOPE_TYPES, NOTARY_SIGNATURE, Descriptor
+from airgap.oci.descriptor import ENVELOPE_TYPES, NOTARY_SIGNATURE, Claims, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.store import Store
 
 Read = Callable[[Descriptor], Manifest | Index]
 """Returns the verified manifest of a descriptor; raises ContentError."""
-_Key = tuple[Digest, str]
-"""Digest and media type."""
 
 
 class ExaminedManifests:
@@ -25,8 +23,8 @@ class ExaminedManifests:
     def __init__(self, store: Store, read: Read) -> None:
         self._store: Final = store
         self.read: Final = read
-        self._runnable: Final[dict[_Key, bool]] = {}
-        self._images: Final[dict[_Key, bool]] = {}
+        self._runnable: Final[dict[Claims, bool]] = {}
+        self._images: Final[dict[Claims, bool]] = {}
 
     def find(self, descriptor: Descriptor) -> Manifest | Index | None:
         """None for what cannot be read: the caller that needs it reads it again and gets the error."""
@@ -63,7 +61,7 @@ class ExaminedManifests:
 
     def is_runnable(self, descriptor: Descriptor, manifest: Manifest | Index) -> bool:
         """Whether it could be run; this opens layers."""
-        key = (descriptor.digest, descriptor.media_type)
+        key = descriptor.claims
         if key not in self._runnable:
             self._runnable[key] = is_runnable(self._store, manifest)
         return self._runnable[key]
@@ -73,7 +71,7 @@ class ExaminedManifests:
 
         Looks at each once; `parts` is the same for all calls.
         """
-        path: list[tuple[_Key | None, Iterator[Descriptor]]] = [(None, iter((descriptor,)))]
+        path: list[tuple[Claims | None, Iterator[Descriptor]]] = [(None, iter((descriptor,)))]
         while path:
             above, below = path[-1]
             item = next(below, None)
@@ -82,7 +80,7 @@ class ExaminedManifests:
                 if above:
                     self._images[above] = False
             elif item.is_manifest and item.digest not in parts:
-                key = (item.digest, item.media_type)
+                key = item.claims
                 if key not in self._images:
                     manifest = self.find(item)
                     if isinstance(manifest, Index):

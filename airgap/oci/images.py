@@ -12,8 +12,7 @@ from typing import Final
 from airgap import limits
 from airgap.errors import ContentError
 from airgap.oci.attached import is_stated_image
-from airgap.oci.descriptor import Descriptor
-from airgap.oci.digest import Digest
+from airgap.oci.descriptor import Claims, Descriptor
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.problems import own_remedy
 
@@ -23,11 +22,12 @@ _UNKNOWN: Final = "unknown"
 
 
 class Images:
-    """Finds images; examines each manifest once. `read` gives a manifest or raises ContentError."""
+    """Finds images; examines each manifest once at each depth. `read` gives a manifest or raises ContentError."""
 
     def __init__(self, read: Callable[[Descriptor], Manifest | Index]) -> None:
         self._read: Final = read
-        self._known: Final[dict[tuple[Digest, str], bool]] = {}
+        self._known: Final[dict[tuple[Claims, int], bool]] = {}
+        """By depth, too: what is too deep is not looked at."""
 
     def any_in(self, index: Index, depth: int = 0) -> bool:
         """Whether a readable image is in the index, or in an index below it."""
@@ -36,7 +36,7 @@ class Images:
     def _is_one(self, entry: Descriptor, depth: int) -> bool:
         if not entry.is_manifest or depth > limits.GRAPH_DEPTH or is_attestation(entry):
             return False
-        key = (entry.digest, entry.media_type)
+        key = (entry.claims, depth)
         if key not in self._known:
             self._known[key] = self._look(entry, depth)
         return self._known[key]

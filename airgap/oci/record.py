@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError
-from airgap.oci.descriptor import ACQUISITION, IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
+from airgap.oci.descriptor import ACQUISITION, IMAGE_MANIFEST, NOTARY_SIGNATURE, Claims, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.lookup import ReferrersLookup
@@ -300,13 +300,13 @@ def newest_record(
 
 
 def _records(store: Store, referrers: Collection[Referrer], artifact: Descriptor) -> Iterator[FoundRecord]:
-    known: dict[tuple[Digest, int], Record | None] = {}  # thousands of manifests may share one layer
+    known: dict[Claims, Record | None] = {}  # thousands of manifests may share one layer
     for referrer in referrers:
         manifest = referrer.manifest
         if referrer.artifact_type != ACQUISITION or not isinstance(manifest, Manifest) or len(manifest.layers) != 1:
             continue
         layer = manifest.layers[0]
-        key = (layer.digest, layer.size)
+        key = layer.claims
         if key not in known:
             known[key] = _read_record(store, layer)
         record = known[key]

@@ -152,7 +152,7 @@ class _Scanner:
         nameless = [entry for entry in self._entries if entry.ref is None and entry.image is None]
         saved = [entry.descriptor for entry in nameless if is_image_kind(entry.descriptor)]
         one = saved[0] if saved and all(item.same_content(saved[0]) for item in saved) else None
-        parts: dict[Digest, set[Digest]] = {}
+        parts: dict[Claims, set[Digest]] = {}
         """What each image lists: thousands of attachments may name the same one."""
         with_it = {entry.number for entry in nameless if one and self._examined.is_attachment(entry.descriptor)}
         for entry in self._entries:
@@ -164,9 +164,9 @@ class _Scanner:
             if image is not None and image.digest != entry.descriptor.digest:
                 stated = stated_subject(entry.descriptor)
                 # only parts of the image: otherwise the entry would be reached from nowhere
-                if stated is not None and image.digest not in parts:
-                    parts[image.digest] = self._examined.children([image])
-                target = stated if stated is not None and stated in parts[image.digest] else image.digest
+                if stated is not None and image.claims not in parts:
+                    parts[image.claims] = self._examined.children([image])
+                target = stated if stated is not None and stated in parts[image.claims] else image.digest
                 self._walk.add(target, cosigned(entry.descriptor, manifest, cosign_tag(target, suffix)))
 
     def _unattributed(self, index: Index) -> tuple[ContentProblem, ...]:

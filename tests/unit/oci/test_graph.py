@@ -74,6 +74,16 @@ class TestRoots:
         builder.tag(child, "v1-amd64")
         assert roots(graph_of(builder, place)) == [(index.digest, ("v1",)), (child.digest, ("v1-amd64",))]
 
+    def test_an_image_is_an_artifact_where_an_index_states_a_wrong_size_of_it(
+        self, builder: LayoutBuilder, place: Path
+    ) -> None:
+        """What is wrong in one place says nothing of the same manifest in another."""
+        subject = builder.tag(builder.add_image(b"subject"), "v1")
+        image = builder.add_image(subject=subject)
+        builder.list(builder.add_index(replace(image, size=image.size + 1)))
+        builder.list(image)
+        assert (image.digest, ()) in roots(graph_of(builder, place))
+
     def test_referrers_are_not_artifacts(self, builder: LayoutBuilder, place: Path) -> None:
         image = builder.tag(builder.add_image(), "v1")
         sbom = builder.add_referrer(image, b"sbom", artifact_type="a/sbom")

@@ -134,6 +134,20 @@ def test_ignores_unreadable_records_and_those_of_other_artifacts(
         assert image.digest not in listed_records(store)
 
 
+def test_a_record_counts_beside_the_same_one_that_claims_other_bytes(
+    tmp_path: Path, builder: LayoutBuilder, image: Descriptor
+) -> None:
+    """Several manifests may share one layer: what one of them claims of it decides nothing for the others."""
+    layer = builder.add_blob(json.dumps(record(image).to_json()).encode(), ACQUISITION)
+    for note in ("a", "b", "c", "d"):
+        for data in (b"other", None):
+            annotations = {"note": note}
+            builder.add_referrer(image, [replace(layer, data=data)], artifact_type=ACQUISITION, annotations=annotations)
+    with open_layout(builder.write_directory(tmp_path / "layout")) as store:
+        graph = Graph(store)
+        assert len(find_records(store, graph, graph.roots()[0].descriptor, lambda _: None)) == 4
+
+
 def test_a_record_is_not_an_artifact(tmp_path: Path, builder: LayoutBuilder, image: Descriptor) -> None:
     put(builder, record(image))
     with open_layout(builder.write_directory(tmp_path / "layout")) as store:
