@@ -26,6 +26,11 @@ _DRIVE: Final = re.compile(r"[A-Za-z]:")
 _BLOB: Final = re.compile(rf"(?:\./)*({BLOBS}/(sha256/[0-9a-f]{{64}}|sha384/[0-9a-f]{{96}}|sha512/[0-9a-f]{{128}}))")
 _SHORT_NAME: Final = re.compile(r"[^.~]{1,6}~[0-9]{1,6}(\.[^.]{0,3})?")
 """The short name of a file on Windows: INDEX~1.JSO is index.json."""
+_INVISIBLE: Final = re.compile(
+    r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    r"\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Unicode's property Default_Ignorable_Code_Point: ext4 and f2fs ignore all of these where they ignore case."""
 _PART_BYTES: Final = 255
 
 
@@ -203,11 +208,11 @@ def _key(name: str) -> str:
 def _key_of_part(part: str) -> str:
     """The name in a form that is equal for names that some file system treats as one.
 
-    Many ignore case and normal form, Apple's also invisible characters. Windows drops dots and blanks at the end, and
-    reads the part after a colon as a stream of the file.
+    Many ignore case and normal form, those of Linux and Apple also invisible characters. Windows drops dots and blanks
+    at the end, and reads the part after a colon as a stream of the file.
     """
-    seen = "".join(character for character in part if unicodedata.category(character) != "Cf")
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold())
+    seen = unicodedata.normalize("NFKC", _INVISIBLE.sub("", part))
+    folded = unicodedata.normalize("NFKC", seen.casefold())
     return folded.partition(":")[0].rstrip(". ")
 
 

@@ -64,6 +64,12 @@ def _digests(image: dict[str, Any]) -> dict[str, str]:
         pytest.param(lambda item: item.update(RepoTags=["index.docker.io/library/app:v1", NAME]), id="whole name"),
         pytest.param(lambda item: item.update(Parent="sha256:x", LayerSources={}), id="more members"),
         pytest.param(lambda item: item["LayerSources"].pop(_digest(item, 0)), id="sources of some layers"),
+        pytest.param(
+            lambda item: item.update(
+                LayerSources={key: dict(reversed(it.items())) for key, it in reversed(item["LayerSources"].items())}
+            ),
+            id="members in another order",
+        ),
         pytest.param(lambda _: DROP, id="fewer images"),
     ],
 )
@@ -136,6 +142,32 @@ def test_refuses_a_manifest_json_that_names_another_image(
         (warning,) = one.document["warnings"]
         assert warning["reason"] == "layout.disagrees"
     assert one.code == (11 if item_is_another else 0), one
+
+
+@pytest.mark.parametrize(("typed", "code"), [("v1", 11), (NAME, 11), ("v2", 0)])
+def test_refuses_a_name_of_a_repositories_file_without_manifest_json(tmp_path: Path, typed: str, code: int) -> None:
+    scene = Scene(archive=True, refer=lambda written: f"{written.layout}:{typed}")
+
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.list(target, **{REF_NAME: typed} | ({CONTAINERD_NAME: NAME} if typed == NAME else {}))
+        builder.extra_files["repositories"] = b'{"app":{"v1":"0123"}}'
+
+    scene.packing.append(pack)
+    ran = run_here(scene.write(tmp_path).arguments())
+    assert ran.code == code, ran
+    assert ("docker load takes 'app:v1' from repositories" in str(ran.document["problems"])) is (code == 11)
+
+
+def test_refuses_an_index_of_which_manifest_json_names_another_image(tmp_path: Path) -> None:
+    """What the index lists beside its images is none."""
+    scene = Scene(archive=True, refer=lambda written: f"{written.layout}:v1")
+    builder = scene.builder
+    sbom = builder.add_image(builder.add_blob(b"{}", "application/vnd.in-toto+json"))
+    scene.target = builder.add_index(builder.add_image(), sbom)
+    builder.tag(scene.target, "v1")
+    builder.extra_files["manifest.json"] = json.dumps([{"Config": "evil.json", "Layers": []}]).encode()
+    ran = run_here(scene.write(tmp_path).arguments())
+    assert (ran.code, "takes the only image of manifest.json" in str(ran.document["problems"])) == (11, True), ran
 
 
 @pytest.mark.parametrize("tags", [None, [], ["evil:v9"]])

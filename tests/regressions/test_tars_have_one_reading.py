@@ -89,6 +89,11 @@ def _patched(header: bytes, *patches: tuple[int, bytes], signed: bool = False) -
     return bytes(block) + header[BLOCK:]
 
 
+def _checksum(header: bytes, form: bytes) -> bytes:
+    """The header with its right checksum in another form."""
+    return header[:148] + form % int(header[148:154], 8) + header[156:]
+
+
 def _link(name: str, target: str, kind: bytes = b"2") -> bytes:
     return tar_header(name, 0, kind=kind, link=target)
 
@@ -212,7 +217,13 @@ TRICKS: Final = (
     Trick("normal form", tar_member("café", b"1") + tar_member("cafe\u0301", b"2"), "is in the tar twice"),
     Trick("normal form in PAX", _pax({"path": "cafe\u0301"}), "'path' with accents as characters of their own"),
     Trick("wide letters", tar_member("\uff49ndex.json", INDEX), "another spelling of 'index.json'"),
-    Trick("unseen letter", tar_member("index.json\u200d", INDEX), "another spelling of 'index.json'"),
+    *(
+        Trick(f"unseen letter {letter!a}", tar_member(name, INDEX), "another spelling of 'index.json'")
+        for letter in "\u200d\u034f\u115f\u17b4\u180b\u2065\u3164\ufe0f\uffa0\ufff0\U000e0100"
+        for name in (f"index.json{letter}", f"in{letter}dex.json")
+    ),
+    Trick("unseen letters in a directory", tar_member("blobs\ufe0f/x", INDEX), "another spelling of 'blobs'"),
+    Trick("nothing but unseen letters", tar_member("d\ufe0f/\ufe0f", INDEX), "that systems read differently"),
     Trick("dot", tar_member("index.json.", INDEX), "'index.json.' in the tar is another spelling"),
     Trick("blank", tar_member("index.json ", INDEX), "'index.json ' in the tar is another spelling"),
     Trick("stream", tar_member("index.json::$DATA", INDEX), "'index.json::.DATA' in the tar is another spelling"),
@@ -238,6 +249,9 @@ TRICKS: Final = (
     Trick("size of nothing", tar_header("a", 0, size_field=bytes(12)), "'a', .*size"),
     Trick("size base-64", tar_header("a", 0, size_field=b"+AAAAAAAAAA "), "'a', .*size"),
     Trick("mode", _patched(tar_header("a", 0), (100, b"0o644\0\0\0")), "'a', .*number"),
+    Trick("mode with a sign", _patched(tar_header("a", 0), (100, b"-000644\0")), "'a', .*number"),
+    Trick("late time", _patched(tar_header("a", 0), (136, b"\x80" + (8**12).to_bytes(11, "big"))), "'a', .*number"),
+    Trick("checksum in Python's digits", _checksum(tar_header("a", 0), b"0_%04o\0 "), "checksum"),
     Trick("owner", _patched(tar_header("a", 0), (108, b"1_0\0\0\0\0\0")), "'a', .*number"),
     Trick("signed checksum", _patched(tar_header("é", 0), signed=True), "checksum"),
     Trick("type 0 and slash", tar_header("index.json/", 0), "'index.json/' is a file and has the name of a directory"),
@@ -336,6 +350,10 @@ HONEST: Final[dict[str, Callable[[], bytes]]] = {
     "folders of PAX headers": lambda: FINE + tar_member("PaxHeaders.0/index.json", b"x=y") + END,
     "whole records": lambda: FINE + bytes(20 * BLOCK),
     "the directory twice": lambda: tar_header("blobs/", 0, kind=b"5") + FINE + END,
+    "the latest time": lambda: (
+        _patched(tar_header("a", 0), (136, b"\x80" + (8**12 - 1).to_bytes(11, "big"))) + FINE + END
+    ),
+    "letters with a variant": lambda: tar_member("\u2764\ufe0f.txt", b"x") + FINE + END,
     "type NUL": lambda: tar_member("a", b"x", kind=b"\0") + FINE + END,
     "long name without NUL": lambda: _long(b"n" * 150) + tar_member("n", b"x", "gnu") + FINE + END,
 }  # fmt: skip

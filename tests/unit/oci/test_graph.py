@@ -492,6 +492,15 @@ class TestReferrers:
         assert caught.value.reason == "content.limit"
         assert [problem.reason for problem in graph.closure(image).problems] == ["content.limit"]
 
+    def test_as_many_as_the_limit_are_read(
+        self, builder: LayoutBuilder, place: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(limits, "REFERRERS", 2)
+        image = builder.tag(builder.add_image(), "v1")
+        for number in range(2):
+            builder.add_referrer(image, bytes([number]))
+        assert len(found(graph_of(builder, place), image)) == 2
+
 
 class TestClosure:
     def test_reaches_everything_by_its_path(self, builder: LayoutBuilder, place: Path) -> None:
