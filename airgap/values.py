@@ -18,10 +18,9 @@ from airgap.plugin.host import Host, Plugin
 from airgap.plugin.install import Installation
 from airgap.plugin.plugin_directory import Installed
 from airgap.problem import Problem
-from airgap.signature.inspected import InspectedArtifact, InspectedSignature
 from airgap.signature.key_config import LocalKey, TokenKey
 from airgap.signature.key_location import NamedKey
-from airgap.signature.results import SignedArtifact, SignedBlob, StampedSignature
+from airgap.signature.results import InspectedArtifact, InspectedSignature, SignedArtifact, SignedBlob, StampedSignature
 from airgap.stages.keys import GeneratedKey
 from airgap.stages.snapshot import Created
 from airgap.transfer.attached_files import AttachedFiles

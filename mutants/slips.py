@@ -112,14 +112,14 @@ SLIPS: Final = (
     ),
     Slip(
         'OCSP "unknown" is no answer',
-        "airgap/revocation/clearing_ocsp.py",
+        "airgap/revocation/clearing.py",
         'if single.status == "unknown":\n            raise',
         "if not single.status:\n            raise",
         "tests/unit/revocation/test_clear.py::TestOcsp::test_the_graver_of_two_responses_of_one_moment_counts",
     ),
     Slip(
         "past nextUpdate a responder need not be valid any more",
-        "airgap/revocation/clearing_ocsp.py",
+        "airgap/revocation/clearing.py",
         "at=min(judged, single.next_update or judged)",
         "at=judged",
         "tests/unit/revocation/test_clear.py::TestAge::test_a_delegate_need_not_be_valid_after_next_update",

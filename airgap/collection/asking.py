@@ -19,12 +19,30 @@ from airgap.collection.coverage import Attempt, AttemptResult
 from airgap.collection.gather import Gatherer, failure, is_answer
 from airgap.errors import FormatError, LimitError, Undecided
 from airgap.files import read_regular
+from airgap.hashing import digest
+from airgap.parse import der
+from airgap.pki import digests
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.extensions import DistributionPoint
 from airgap.pki.ocsp import OcspResponse
-from airgap.pki.ocsp_request import ocsp_request
 from airgap.scratch import scratch_folder
+
+
+def ocsp_request(certificate: Certificate, issuer: Certificate, *, hash_name: str = "sha1") -> bytes:
+    """The DER of a request about `certificate` (RFC 6960, 4.1; OCSP-2); `hash_name` as in hashlib.
+
+    It has no nonce, because responders send answers that were signed in advance, and no signature. Responders expect
+    SHA-1 (RFC 5019, 2.1.1). It need not be secure: the answer is signed, and its CertID is compared.
+    """
+    identifier = der.sequence(
+        digests.hash_algorithm(hash_name),
+        der.octet_string(digest(hash_name, issuer.subject)),
+        der.octet_string(digest(hash_name, issuer.public_key_bits)),
+        der.integer(certificate.serial),
+    )
+    return der.sequence(der.sequence(der.sequence(der.sequence(identifier))))
+
 
 _RETRY_HASH: Final = "sha256"
 

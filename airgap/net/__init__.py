@@ -19,7 +19,6 @@ Beside them:
     referrers_tags.py  the referrers tag kept up to date on push
     wire.py         what registries put into headers and bodies, parsed
     auth.py         Authorization for a request: basic, bearer tokens, their cache
-    challenge.py    WWW-Authenticate
     credentials.py  docker's and containers' configuration, credential helpers
     login.py        `airgap login` and `logout`
     connections.py  connections and TLS contexts: requests' adapters, no session of it
@@ -27,7 +26,6 @@ Beside them:
     url.py          origins, and where a server's Location may lead
     options.py      how to connect: TLS, timeouts, retries
     patience.py     how long the network is waited for
-    host_addresses.py  the addresses of a host, waited for no longer than was said
     transport_errors.py  what can go wrong on the way
     registry_place.py  an artifact in a registry to which signatures and evidence are attached
     places.py       opens the artifact that a reference names, to attach something to it

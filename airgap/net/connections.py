@@ -1,7 +1,8 @@
 """The connections of requests and their TLS contexts, without a session of requests.
 
 A session would follow redirects, send `~/.netrc`, keep cookies (some registries take a client with cookies for a
-browser) and read the whole body of an answer that redirects (docs/decisions, 0032).
+browser) and read the whole body of an answer that redirects (docs/decisions, 0032). The addresses of a host are asked
+for in a thread, because getaddrinfo takes no time-out.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import io
 import math
 import socket
 import ssl
+import threading
 import time
 import warnings
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final
 from urllib.request import getproxies
 
@@ -21,17 +24,37 @@ from requests.utils import should_bypass_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, InsecureRequestWarning, NameResolutionError, NewConnectionError
-from urllib3.util.connection import create_connection
+from urllib3.util.connection import allowed_gai_family, create_connection
 
 from airgap import limits
 from airgap.errors import AirgapError
-from airgap.net.host_addresses import addresses_of
 from airgap.net.patience import Patience, WaitedTooLongError, span
 from airgap.net.url import Origin, is_loopback, origin_of
 from airgap.text import safe
 
 if TYPE_CHECKING:
     from airgap.net.options import TransportOptions
+
+Addresses = list[tuple[Any, ...]]
+"""As getaddrinfo returns them."""
+
+
+def addresses_of(host: str, port: int, seconds: float | None) -> Addresses:
+    """The addresses of a host for streams; None: as long as it takes. Late threads end with the process.
+
+    Raises TimeoutError where there is no answer in time, and what getaddrinfo raises.
+    """
+    answer: Future[Addresses] = Future()
+    threading.Thread(target=_ask, args=(answer, host, port), name=f"look-up of {host}", daemon=True).start()
+    return answer.result(seconds)
+
+
+def _ask(answer: Future[Addresses], host: str, port: int) -> None:
+    try:
+        answer.set_result(socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM))
+    except BaseException as error:  # noqa: BLE001 - raised where the answer is waited for
+        answer.set_exception(error)
+
 
 _PIECE: Final = 64 * limits.KIB
 _LEAST_SECONDS: Final = 0.5

@@ -14,8 +14,19 @@ from typing import Final, Protocol
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError
-from airgap.oci.tar_header import BLOCK, DAMAGED, META, REPACK, Header, MemberKind, parse_header, text
-from airgap.oci.tar_pax import check_global, check_records, parse_records
+from airgap.oci.tar_header import (
+    BLOCK,
+    DAMAGED,
+    META,
+    REPACK,
+    Header,
+    MemberKind,
+    check_global,
+    check_records,
+    parse_header,
+    parse_records,
+    text,
+)
 from airgap.text import safe
 
 _WINDOW: Final = 64 * limits.KIB

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from airgap.exports import on_demand
 
 if TYPE_CHECKING:
+    from airgap.plugin.host import PluginError
     from airgap.plugin.install import install_plugin, uninstall_plugin
     from airgap.plugin.plugin_directory import check_name
-    from airgap.plugin.plugin_error import PluginError
 
 __getattr__, __dir__ = on_demand(
     __name__,
     {
         "airgap.plugin.plugin_directory": ("check_name",),
-        "airgap.plugin.plugin_error": ("PluginError",),
+        "airgap.plugin.host": ("PluginError",),
         "airgap.plugin.install": ("install_plugin", "uninstall_plugin"),
     },
 )

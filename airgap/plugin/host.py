@@ -9,8 +9,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from airgap import limits
-from airgap.errors import FormatError
-from airgap.plugin.plugin_error import PluginError
+from airgap.errors import AirgapError, Fact, FormatError
 from airgap.plugin.protocol import (
     CONTRACT,
     Command,
@@ -26,6 +25,17 @@ from airgap.plugin.protocol import (
     encode,
 )
 from airgap.text import safe
+
+
+class PluginError(AirgapError):
+    """A plugin is missing, cannot be run, failed, or gave a wrong answer."""
+
+    def __init__(self, plugin: str, problem: str, *, remedy: str = "", code: str | None = None, **facts: Fact) -> None:
+        super().__init__(f"plugin {plugin!r}: {problem}", remedy=remedy, plugin=plugin, code=code, **facts)
+        self.problem: str = problem
+        self.code: str | None = code
+        """The error code of the plugin (PLUGIN-12), if it gave one."""
+
 
 T = TypeVar("T")
 

@@ -13,8 +13,7 @@ from typing import Final, Self
 
 from airgap import limits
 from airgap.plugin import runner
-from airgap.plugin.host import Plugin
-from airgap.plugin.plugin_error import PluginError
+from airgap.plugin.host import Plugin, PluginError
 from airgap.plugin.protocol import Metadata
 from airgap.text import safe
 

@@ -20,7 +20,7 @@ from typing import IO, Final
 
 from airgap import limits
 from airgap.errors import FormatError
-from airgap.plugin.plugin_error import PluginError
+from airgap.plugin.host import PluginError
 from airgap.plugin.protocol import Failure
 from airgap.text import safe
 

@@ -16,14 +16,13 @@ if TYPE_CHECKING:
     from airgap.report.discovery import DiscoverReport
     from airgap.report.evidence_status import StatusReport
     from airgap.report.exporting import ExportReport
-    from airgap.report.failure import ErrorReport
     from airgap.report.fetching import FetchReport
     from airgap.report.inspection import InspectReport
     from airgap.report.listed import LsReport
     from airgap.report.plugins import PluginsReport
     from airgap.report.policies import PolicyReport, RefusedPolicyReport
     from airgap.report.rechecking import RecheckReport
-    from airgap.report.report import Report, check_report, to_json, write_report
+    from airgap.report.report import ErrorReport, Report, check_report, to_json, write_report
     from airgap.report.signing import KeysReport, SignReport, TimestampReport
     from airgap.report.snapshots import PinsReport, SnapshotReport, ceremony_text
     from airgap.report.store_certificates import CertificatesReport
@@ -40,14 +39,13 @@ __getattr__, __dir__ = on_demand(
         "airgap.report.copying": ("CopyReport",),
         "airgap.report.discovery": ("DiscoverReport",),
         "airgap.report.exporting": ("ExportReport",),
-        "airgap.report.failure": ("ErrorReport",),
         "airgap.report.fetching": ("FetchReport",),
         "airgap.report.inspection": ("InspectReport",),
         "airgap.report.listed": ("LsReport",),
         "airgap.report.plugins": ("PluginsReport",),
         "airgap.report.policies": ("PolicyReport", "RefusedPolicyReport"),
         "airgap.report.rechecking": ("RecheckReport",),
-        "airgap.report.report": ("Report", "check_report", "to_json", "write_report"),
+        "airgap.report.report": ("ErrorReport", "Report", "check_report", "to_json", "write_report"),
         "airgap.report.signing": ("KeysReport", "SignReport", "TimestampReport"),
         "airgap.report.snapshots": ("PinsReport", "SnapshotReport", "ceremony_text"),
         "airgap.report.evidence_status": ("StatusReport",),

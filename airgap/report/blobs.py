@@ -11,9 +11,8 @@ from typing import Self
 from airgap.errors import AirgapError
 from airgap.moment import Moment
 from airgap.parse.time import iso
-from airgap.report.failure import problem_of
 from airgap.report.inspection import inspected_document, inspected_exit_code, inspected_lines
-from airgap.report.report import Json, Report, VerdictReport
+from airgap.report.report import Json, Report, VerdictReport, problem_of
 from airgap.report.signing import signature_json, signed_lines
 from airgap.report.style import Style
 from airgap.report.verify_document import (
@@ -26,8 +25,7 @@ from airgap.report.verify_document import (
 )
 from airgap.report.verify_text import problem_and_warning_lines, problem_line, reason_lines, signature_lines, signed_by
 from airgap.report.wording import described
-from airgap.signature.inspected import InspectedSignature
-from airgap.signature.results import SignedBlob
+from airgap.signature.results import InspectedSignature, SignedBlob
 from airgap.text import safe
 from airgap.verdict import Verdict
 from airgap.verifier.blob_outcome import BlobOutcome

@@ -11,8 +11,7 @@ from airgap.collection.coverage import Attempt, AttemptResult, CertificateCovera
 from airgap.errors import AirgapError
 from airgap.parse.time import iso
 from airgap.reasons import REASONS, remedy_of
-from airgap.report.failure import problem_of
-from airgap.report.report import TOOL, Json, OutcomeReport
+from airgap.report.report import TOOL, Json, OutcomeReport, problem_of
 from airgap.report.style import Style
 from airgap.report.verify_document import problem_document
 from airgap.report.verify_text import problem_and_warning_lines

@@ -11,11 +11,10 @@ from airgap.pki.timestamp_token import TimestampToken
 from airgap.reasons import ExitCode
 from airgap.report.report import Json, Report
 from airgap.report.style import PLAIN, Style
-from airgap.report.tree import TreeNode
 from airgap.report.verify_document import content_problem_document
-from airgap.report.wording import described, moment, not_read
-from airgap.signature.inspected import InspectedArtifact, InspectedSignature
+from airgap.report.wording import TreeNode, described, moment, not_read
 from airgap.signature.model import Envelope, Payload
+from airgap.signature.results import InspectedArtifact, InspectedSignature
 from airgap.text import safe
 
 INSPECT_SCHEMA = "airgap.inspect/1"

@@ -10,8 +10,7 @@ from typing import Final, Self
 from airgap.errors import AirgapError
 from airgap.moment import Moment
 from airgap.parse.time import iso
-from airgap.report.failure import problem_of
-from airgap.report.report import Json, OutcomeReport, Rows, streamed, whole
+from airgap.report.report import Json, OutcomeReport, Rows, problem_of, streamed, whole
 from airgap.report.style import PLAIN, Style
 from airgap.report.verify_document import heading, problem_document, signature_document
 from airgap.report.verify_text import has_reservations, problem_and_warning_lines, problem_line, soft_lines

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from airgap import __version__, limits
-from airgap.errors import LimitError, UsageError
+from airgap.errors import AirgapError, LimitError, UsageError
 from airgap.files import check_writable, complete_or_absent, unwritable
+from airgap.problem import Problem
 from airgap.report.style import PLAIN, Style
 from airgap.text import safe
 
@@ -157,3 +158,42 @@ def check_report(path: Path) -> None:
 
 
 _WHAT: Final = "report"
+
+
+ERROR_SCHEMA: Final = "airgap.error/1"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReport(Report):
+    """The error of a command whose own document has no place for it."""
+
+    error: AirgapError
+
+    @property
+    def exit_code(self) -> int:
+        """That of the error."""
+        return self.error.exit_code
+
+    def document(self) -> Json:
+        """The message, its reason code and the remedy."""
+        return {
+            "schema": ERROR_SCHEMA,
+            "tool": TOOL,
+            "exit_code": self.exit_code,
+            "error": {
+                "message": str(self.error),
+                "reason": self.error.reason,
+                "remedy": self.error.remedy,
+            },
+        }
+
+    def lines(self, style: Style) -> Iterator[str]:
+        """The message and the remedy."""
+        yield style.paint("bad", f"Error: {self.error}")
+        if self.error.remedy:
+            yield f"       {self.error.remedy}"
+
+
+def problem_of(error: AirgapError) -> Problem:
+    """The error as the only problem of a run: its exit code is that of the command."""
+    return replace(Problem.of(error), exit_code=error.exit_code)

@@ -14,8 +14,7 @@ from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.reasons import remedy_of
-from airgap.report.failure import problem_of
-from airgap.report.report import Json, VerdictReport, streamed, whole
+from airgap.report.report import Json, VerdictReport, problem_of, streamed, whole
 from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, size
 from airgap.text import safe, some

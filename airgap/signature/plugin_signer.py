@@ -18,8 +18,7 @@ from airgap.pki import algorithms
 from airgap.pki.algorithms import Algorithm
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import check_code_signing_chain
-from airgap.plugin.host import Plugin
-from airgap.plugin.plugin_error import PluginError
+from airgap.plugin.host import Plugin, PluginError
 from airgap.plugin.protocol import Capability, Command, EnvelopeRequest, KeyRequest, SignatureRequest
 from airgap.signature import model
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, verify_signature

@@ -3,26 +3,32 @@
 The signing chain is checked by the rules of the verifier before anything is signed. The finished envelope is parsed and
 verified like that of an unknown signer: this detects one that uses another key, signs another payload or gives invalid
 data. Used by `airgap sign` and by all other makers of envelopes.
+
+A timestamp for an envelope that exists changes its unsigned header and nothing else (SCHEME-9). The new envelope has
+another digest and another signature manifest: the old one stays what it is.
 """
 
 from __future__ import annotations
 
+import json as writer
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 
+from airgap import limits
 from airgap.errors import Rejected
 from airgap.oci.descriptor import JWS_ENVELOPE
+from airgap.parse import base64, cbor, json
 from airgap.pki.certificate import Certificate, Offered
 from airgap.pki.chain import check_code_signing_chain, check_validity
 from airgap.pki.timestamp_token import VerifiedTimestamp
+from airgap.signature import cose, model
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, verify_signature
 from airgap.signature.model import Envelope, Payload
 from airgap.signature.payload import parse_payload
 from airgap.signature.produce import ENCODERS, Draft, EnvelopeSigner, MadeEnvelope
-from airgap.signature.restamp import with_timestamp
 from airgap.signature.signer import Signer, SigningError
 from airgap.signature.timestamper import Timestamper, token_about
 from airgap.text import safe
@@ -172,3 +178,31 @@ def _compare_expiry(envelope: Envelope, draft: Draft) -> None:
             )
     elif abs(asked - found) > _SECOND:
         raise SigningError(f"the finished signature expires after {found}, not after {asked}", remedy=_MADE)
+
+
+def with_timestamp(media_type: str, raw: bytes, token: bytes) -> bytes:
+    """The envelope `raw` with this token (DER) instead of whatever timestamp it has.
+
+    What is signed, the signature value and all other unsigned attributes are the same afterwards. Raises Rejected
+    envelope.* where `raw` cannot be read, SigningError where the new envelope is not as it has to be.
+    """
+    before = parse_envelope(media_type, raw, plugins=ANY_PLUGIN)
+    made = _jws(raw, token) if media_type == JWS_ENVELOPE else _cose(raw, token)
+    if parse_envelope(media_type, made, plugins=ANY_PLUGIN) != replace(before, timestamp_token=token):
+        raise SigningError("the envelope cannot be written again without changing more than its timestamp")
+    return made
+
+
+def _jws(raw: bytes, token: bytes) -> bytes:
+    members = json.load_object(raw, json.Reading.SIGNED, limit=limits.ENVELOPE_BYTES, what="envelope")
+    header = {**json.take(members, "header", dict), model.TIMESTAMP: base64.encode_standard(token)}
+    # JWS-4: `protected`, `payload` and `signature` stay the strings that they were
+    text = writer.dumps({**members, "header": header}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode()
+
+
+def _cose(raw: bytes, token: bytes) -> bytes:
+    # COSE-5: what is signed are the bytes of the protected header, which stays one byte string here
+    tag = cose.PREFIX[:1]
+    protected, unprotected, payload, signature = cbor.load(raw[len(tag) :], limit=limits.ENVELOPE_BYTES, what="message")
+    return tag + cbor.encode([protected, {**unprotected, model.TIMESTAMP: token}, payload, signature])

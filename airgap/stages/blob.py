@@ -32,10 +32,9 @@ from airgap.signature.blob_payload import (
 from airgap.signature.detached import beside, form_said, usual_places
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.signature.formats import EnvelopeFormat
-from airgap.signature.inspected import InspectedSignature, inspect_envelope
 from airgap.signature.model import RESERVED_PREFIX
 from airgap.signature.produce import Draft, EnvelopeSigner, encode_payload
-from airgap.signature.results import SignedBlob
+from airgap.signature.results import InspectedSignature, SignedBlob, inspect_envelope
 from airgap.signature.sealing import check_signing_chain, seal
 from airgap.signature.signer import Signer
 from airgap.signature.timestamper import Timestamper

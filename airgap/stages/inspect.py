@@ -12,7 +12,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.nodes import Referrer, Root
 from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, read_verified
-from airgap.signature.inspected import InspectedArtifact, InspectedSignature, inspect_envelope, obstacle
+from airgap.signature.results import InspectedArtifact, InspectedSignature, inspect_envelope, obstacle
 from airgap.signature.signature_manifest import envelope_descriptor, is_signature
 
 if TYPE_CHECKING:

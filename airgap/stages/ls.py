@@ -16,13 +16,13 @@ from airgap.errors import AirgapError, ContentError, FormatError, TransferError
 from airgap.net.artifacts import Artifacts, FetchedParts, open_artifacts
 from airgap.net.registries import Registries
 from airgap.oci.attached import IMAGE_CONFIGS
-from airgap.oci.descriptor import Descriptor, Platform
+from airgap.oci.descriptor import ACQUISITION, Descriptor, Platform
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.images import is_attestation
 from airgap.oci.listing import ListedArtifact, Listing
 from airgap.oci.manifest import Index, Manifest
-from airgap.oci.nodes import Root
+from airgap.oci.nodes import LayoutMechanism, Referrer, Root
 from airgap.oci.problems import ContentProblem
 from airgap.oci.record import CREATED
 from airgap.oci.reference import (
@@ -36,15 +36,60 @@ from airgap.oci.store import Store, read_verified
 from airgap.oci.target import Target
 from airgap.parse.json import Reading, load_object, take_optional
 from airgap.parse.time import rfc3339
+from airgap.revocation.artifact import evidence_kinds
+from airgap.signature.signature_manifest import is_signature
 from airgap.text import safe
 from airgap.transfer.origins import lists_referrers
 from airgap.transfer.platforms import platform_of
-from airgap.verifier.referrer_kinds import by_kind, kinds_of
+from airgap.verifier.nearby import foreign_kind
 
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
     from airgap.net.options import TransportOptions
     from airgap.net.source import RegistrySource
+
+_OTHER: Final = "other"
+_COSIGN: Final[Mapping[str, str]] = MappingProxyType({"sig": "cosign sig", "att": "att", "sbom": "sbom"})
+"""By the suffix of cosign's tags."""
+_SBOM: Final = ("spdx", "cyclonedx", "syft", "sbom")
+_ATTESTATION: Final = ("in-toto", "dsse", "attestation", "provenance", "slsa")
+
+
+def kinds_of(referrer: Referrer) -> tuple[str, ...]:
+    """What it is, in a word; evidence counts by the file."""
+    manifest = referrer.manifest
+    if is_signature(manifest):
+        return ("sig",)
+    evidence = evidence_kinds(manifest) if isinstance(manifest, Manifest) else ()
+    return evidence or (_kind(referrer),)
+
+
+def _kind(referrer: Referrer) -> str:
+    if referrer.artifact_type == ACQUISITION:
+        return "record"
+    suffix = (referrer.tag or "").rpartition(".")[2]
+    if referrer.mechanism is LayoutMechanism.COSIGN and suffix in _COSIGN:
+        return _COSIGN[suffix]
+    foreign = foreign_kind(referrer)
+    if foreign is not None:
+        return foreign.replace("signature", "sig")
+    layers = referrer.manifest.layers if isinstance(referrer.manifest, Manifest) else ()
+    types = " ".join((referrer.artifact_type or "", *(layer.media_type for layer in layers))).lower()
+    if any(word in types for word in _SBOM):
+        return "sbom"
+    return "att" if any(word in types for word in _ATTESTATION) else _OTHER
+
+
+_ORDER: Final = ("sig", "cosign sig", "sigstore bundle", "sbom", "att", "crl", "ocsp", "record")
+
+
+def by_kind(item: tuple[str, int]) -> tuple[int, str]:
+    """A key to sort numbers of kinds by: signatures first, what is not known last."""
+    kind, _ = item
+    if kind in _ORDER:
+        return _ORDER.index(kind), kind
+    return (len(_ORDER) + (kind == _OTHER), kind)
+
 
 _PARTS: Final = FetchedParts(configs=True, digest_tags=True)
 _LICENSES: Final = "org.opencontainers.image.licenses"

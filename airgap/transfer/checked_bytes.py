@@ -1,9 +1,13 @@
-"""Copies bytes from a source to a file and hashes them. Only checked content gets its final name."""
+"""Copies bytes from a source to a file and hashes them. Only checked content gets its final name.
+
+Where the file system can, a copy is a reflink: it shares its blocks with the original until one of them changes.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from airgap.errors import Cause, TransferError
 from airgap.oci.descriptor import Descriptor
+from airgap.oci.documents import open_regular
 from airgap.oci.store import buffer, compare_digest, reading, size_error
 from airgap.text import safe
 
@@ -117,3 +122,22 @@ def writing(place: Path | str) -> Iterator[None]:
         cause, remedy = _CAUSES.get(error.errno or 0, (Cause.OTHER, ""))
         reason = error.strerror or type(error).__name__
         raise WriteError(f"{safe(place)} cannot be written: {reason}", remedy=remedy, cause=cause) from None
+
+
+_FICLONE: Final = 0x40049409
+"""linux/fs.h; btrfs, XFS, bcachefs, ZFS and overlays of them know it."""
+
+
+def clone(source: str, target: int) -> bool:
+    """Make the open, empty file `target` a clone of the file `source`; False where that cannot be done."""
+    if sys.platform != "linux":
+        return False
+    import fcntl
+
+    try:
+        with open_regular(source) as file:
+            fcntl.ioctl(target, _FICLONE, file.fileno())
+    except OSError:
+        os.ftruncate(target, 0)
+        return False
+    return True

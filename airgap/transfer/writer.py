@@ -31,6 +31,7 @@ from airgap.transfer.checked_bytes import (
     Advance,
     WriteError,
     check_bytes,
+    clone,
     copy_checked,
     no_advance,
     write_all,
@@ -39,7 +40,6 @@ from airgap.transfer.checked_bytes import (
 from airgap.transfer.endpoint import Blobs, Entry, NamingResult, Resumable, TransferMethod
 from airgap.transfer.index_writer import EMPTY_INDEX, LAYOUT_CONTENT, merged
 from airgap.transfer.layout_referrers_tags import in_place_of, relisted_since
-from airgap.transfer.reflink import clone
 from airgap.transfer.room import check_room
 from airgap.transfer.staging import Staging, kept_parts
 

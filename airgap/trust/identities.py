@@ -184,7 +184,7 @@ def _to_paste_of(leaf: Certificate) -> str:
 
 
 def _to_paste(attributes: Mapping[str, str]) -> str:
-    from airgap.trust.identity_spelling import quoted
+    from airgap.trust.near_identities import quoted
 
     return (
         f"If this signer is to be trusted, add to the statement's trustedIdentities: {quoted(X509_SUBJECT, attributes)}"
@@ -229,7 +229,7 @@ def _fitting(identity: Identity, attributes: Mapping[str, str]) -> int:
 
 
 def _respelt(text: str) -> str:
-    from airgap.trust.identity_spelling import respelt
+    from airgap.trust.near_identities import respelt
 
     return respelt(text, X509_SUBJECT)
 

@@ -34,6 +34,7 @@ from airgap.trust.statement import Statement
 from airgap.trust.store_types import StoreType
 from airgap.verdict import Verdict
 from airgap.verifier.advice import (
+    advised,
     check_validity_untimed,
     no_anchor,
     no_store,
@@ -46,8 +47,7 @@ from airgap.verifier.advice import (
 from airgap.verifier.candidate import Candidate
 from airgap.verifier.facts import SignatureFacts
 from airgap.verifier.outcome import SignatureOutcome
-from airgap.verifier.signature_state import SignatureState
-from airgap.verifier.target_evidence import found_in_targets
+from airgap.verifier.signature_state import SignatureState, found_in_targets
 
 if TYPE_CHECKING:  # modules that few signatures need are imported for those: see docs/explanation/performance.md
     from datetime import datetime
@@ -201,8 +201,6 @@ class SignatureVerifier:
             verify_signature(envelope)
             check_code_signing_chain(envelope.certificates)
         except Rejected as error:
-            from airgap.verifier.chain_advice import advised  # seldom needed
-
             raise advised(error, envelope) from None
 
     def _authenticity(self, state: SignatureState) -> str:

@@ -17,7 +17,7 @@ from airgap.oci.manifest import Manifest
 from airgap.oci.nodes import LayoutMechanism, Referrer, reported_elsewhere
 from airgap.signature.signature_manifest import is_before_one, is_signature
 from airgap.text import safe, some
-from airgap.verifier.hint import Hint
+from airgap.verifier.advice import Hint
 
 _COSIGN: Final = "cosign signature"
 _SIMPLE_SIGNING: Final = "application/vnd.dev.cosign.simplesigning.v1+json"

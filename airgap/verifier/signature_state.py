@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from airgap.errors import Fact, FormatError, Rejected
+from airgap.errors import Fact, FormatError, Rejected, TrustMaterialError
 from airgap.oci.descriptor import Descriptor
+from airgap.pki.certificate import Certificate
+from airgap.pki.chain import Anchors
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.pool import EvidencePool
-from airgap.revocation.use import EvidenceUse
+from airgap.revocation.use import EvidenceUse, FoundInTargets
 from airgap.signature.model import Envelope
 from airgap.signature.signature_manifest import thumbprint_warning
 from airgap.text import safe
@@ -20,11 +22,12 @@ from airgap.trust.levels import Action, Check
 from airgap.trust.statement import Statement
 from airgap.verdict import Verdict
 from airgap.verifier.candidate import Candidate
-from airgap.verifier.facts import EarlierResult, PluginUse, SignatureFacts
+from airgap.verifier.facts import EarlierResult, LaterFacts, PluginUse, SignatureFacts
 from airgap.verifier.outcome import Finding, SignatureOutcome, SignerClaims
 
 if TYPE_CHECKING:  # modules that few signatures need are imported for those: see docs/explanation/performance.md
     from airgap.pki.timestamp_token import TimestampToken, VerifiedTimestamp
+    from airgap.revocation.freshness import ChainKind
     from airgap.signature.blob_payload import BlobTarget
     from airgap.verifier.recorded import RecordedSignature
     from airgap.verifier.verification_plugins import PluginAnswer
@@ -181,3 +184,32 @@ class SignatureState:
             version=None if isinstance(self.plugin, Rejected) else str(self.plugin.version),
             decided={check: said[check] for check in (*checks, Check.PLUGIN) if check in said},
         )
+
+
+def found_in_targets(
+    state: SignatureState, facts: SignatureFacts, later: LaterFacts, anchors: Callable[[], Anchors]
+) -> FoundInTargets:
+    """What came with a target about both chains of a signature, whether or not revocation was asked.
+
+    `anchors`: reads the statement's roots for timestamps; what it raises is no error here.
+    """
+    judge = state.revocation
+    found = _of_chain(judge, facts.chain, "signing")
+    try:
+        token = state.token()
+    except FormatError:  # a later judgement will not need it, either
+        return found
+    if token is None:
+        return found
+    try:
+        proven = state.timestamp or token.verify(later.signature_value, anchors())
+    except (Rejected, TrustMaterialError):  # another policy may accept it
+        return found.joined(judge.unproven_in_targets(token.certificates, kind="tsa"))
+    return found.joined(_of_chain(judge, proven.chain, "tsa"))
+
+
+def _of_chain(judge: RevocationJudge, chain: Sequence[Certificate], kind: ChainKind) -> FoundInTargets:
+    try:
+        return judge.in_targets(chain, kind=kind)
+    except TrustMaterialError:  # the keys of the issuers are not known
+        return judge.unproven_in_targets(chain, kind=kind)

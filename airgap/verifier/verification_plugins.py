@@ -16,8 +16,7 @@ from typing import Final
 from airgap.errors import FormatError, Rejected
 from airgap.parse.semver import SemVer
 from airgap.parse.time import iso
-from airgap.plugin.host import Host, Plugin
-from airgap.plugin.plugin_error import PluginError
+from airgap.plugin.host import Host, Plugin, PluginError
 from airgap.plugin.protocol import PRIMITIVES, VERIFIERS, Capability, Metadata, VerificationRequest, VerifyAnswer
 from airgap.signature.model import Envelope, PluginDemand
 from airgap.text import safe

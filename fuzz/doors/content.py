@@ -15,7 +15,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Index, Manifest, parse_layout_index, parse_manifest
 from airgap.oci.reference import LayoutReference, parse_reference, parse_registry_reference
-from airgap.transfer.tar_stream import items
+from airgap.transfer.stream import items
 from fuzz.doors.law import refusable, same
 
 

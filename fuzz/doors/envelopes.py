@@ -7,7 +7,7 @@ from airgap.parse import cbor
 from airgap.pki.chain import check_code_signing_chain
 from airgap.signature.envelope import parse_envelope, verify_signature
 from airgap.signature.payload import parse_payload
-from airgap.signature.restamp import with_timestamp
+from airgap.signature.sealing import with_timestamp
 from fuzz.doors.law import refusable, same
 
 

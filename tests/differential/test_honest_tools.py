@@ -16,7 +16,7 @@ import airgap
 from airgap.oci.content import ContentChecker
 from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
-from airgap.transfer.tar_stream import items
+from airgap.transfer.stream import items
 from tests.differential.forge import GOOD
 from tests.differential.readers import COMMANDS, Tree, absent_tools, unpack_all, unpack_with_python
 from tests.support.layouts import LayoutBuilder, write_tree

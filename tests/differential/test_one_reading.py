@@ -26,7 +26,7 @@ from airgap.oci.graph import Graph
 from airgap.oci.sections import SharedFile
 from airgap.oci.tar import members
 from airgap.oci.tar_header import MemberKind
-from airgap.transfer.tar_stream import items
+from airgap.transfer.stream import items
 from tests.differential.forge import Forged, forged
 from tests.differential.readers import COMMANDS, Tree, absent_tools, digest_with_skopeo, unpack_all, unpack_with_python
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airgap.net.challenge import parse_challenges
+from airgap.net.auth import parse_challenges
 from airgap.net.credentials import Credential
 from airgap.net.transport_errors import AuthenticationError, RegistryError
 from airgap.oci.digest import Digest

@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 import pytest
 
 from airgap import limits
+from airgap.collection.asking import ocsp_request
 from airgap.errors import Undecided
 from airgap.net import evidence
 from airgap.net.evidence import LEAST_RATE, EvidenceClient, EvidenceOptions
 from airgap.net.http import Request
 from airgap.net.options import TransportOptions
 from airgap.pki.certificate import Certificate
-from airgap.pki.ocsp_request import ocsp_request
 from tests.support.endpoints import Endpoints, requested
 from tests.support.pki import Pki
 

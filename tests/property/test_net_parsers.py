@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airgap.errors import FormatError
-from airgap.net.challenge import parse_challenges
+from airgap.net.auth import parse_challenges
 from airgap.net.http import retry_after
 from airgap.net.options import RETRY_AFTER_SECONDS, backoff
 from airgap.net.url import Origin, follow, origin_of, with_query, without_query

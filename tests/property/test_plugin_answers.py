@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from airgap.errors import Rejected
 from airgap.pki.algorithms import ALGORITHMS
-from airgap.plugin.host import Plugin
-from airgap.plugin.plugin_error import PluginError
+from airgap.plugin.host import Plugin, PluginError
 from airgap.plugin.protocol import (
     Capability,
     EnvelopeRequest,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from airgap.errors import AirgapError, Rejected
 from airgap.parse import cbor, json
 from airgap.signature.envelope import parse_envelope, verify_signature
-from airgap.signature.restamp import with_timestamp
+from airgap.signature.sealing import with_timestamp
 from tests.support import envelopes
 from tests.support.envelopes import COSE, JWS
 from tests.support.pki import Pki

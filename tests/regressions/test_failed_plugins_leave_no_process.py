@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from airgap.plugin import runner
-from airgap.plugin.plugin_error import PluginError
+from airgap.plugin.host import PluginError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="process groups")
 

@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
+from airgap.collection.asking import ocsp_request
 from airgap.pki.certificate import Certificate
-from airgap.pki.ocsp_request import ocsp_request
 from tests.regressions.test_available_evidence_is_used import revoking, scene
 from tests.support import keyring
 from tests.support.command import run_here

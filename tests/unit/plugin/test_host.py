@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from airgap.pki.algorithms import ALGORITHMS
-from airgap.plugin.host import Plugin
-from airgap.plugin.plugin_error import PluginError
+from airgap.plugin.host import Plugin, PluginError
 from airgap.plugin.protocol import (
     Capability,
     EnvelopeRequest,

@@ -16,12 +16,11 @@ import pytest
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, LimitError, NotFoundError, UsageError
-from airgap.plugin.install import Installation
+from airgap.plugin.host import PluginError
+from airgap.plugin.install import Installation, read_package
 from airgap.plugin.install import install_plugin as install
 from airgap.plugin.install import uninstall_plugin as uninstall
-from airgap.plugin.package import read_package
 from airgap.plugin.plugin_directory import PluginDirectory
-from airgap.plugin.plugin_error import PluginError
 from tests.support.plugins import Behaviour, calls, executable
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the scripts begin with #!")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from airgap.plugin.host import PluginError
 from airgap.plugin.plugin_directory import PluginDirectory, check_name
-from airgap.plugin.plugin_error import PluginError
 from tests.support.plugins import Behaviour, calls, write_plugin
 
 

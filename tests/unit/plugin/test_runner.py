@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from airgap import limits
-from airgap.plugin.plugin_error import PluginError
+from airgap.plugin.host import PluginError
 from airgap.plugin.runner import run, small_environment
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the scripts begin with #!")

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs7, pkcs12
 
+from airgap.collection.asking import ocsp_request
 from airgap.pki.certificate import Certificate
-from airgap.pki.ocsp_request import ocsp_request
 from airgap.revocation.evidence_directory import EvidenceDirectory
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry, pem

@@ -11,7 +11,7 @@ import pytest
 
 from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE
 from airgap.pki import algorithms
-from airgap.plugin.plugin_error import PluginError
+from airgap.plugin.host import PluginError
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.signature.model import Scheme
 from airgap.signature.plugin_signer import PluginEnvelopeSigner, PluginKey, PluginSigner, open_plugin_signer

@@ -23,8 +23,7 @@ from airgap.signature.attachment import signature_attachment
 from airgap.signature.envelope import parse_envelope, verify_signature
 from airgap.signature.model import ExtendedAttribute, PluginDemand, Scheme
 from airgap.signature.produce import ENCODERS, Draft, MadeEnvelope, encode_payload
-from airgap.signature.restamp import with_timestamp
-from airgap.signature.sealing import Sealed, seal, stamp
+from airgap.signature.sealing import Sealed, seal, stamp, with_timestamp
 from airgap.signature.signer import SigningError
 from tests.support.pki import AT, Issued, Pki
 from tests.support.signing import KINDS, chain_of, local

@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 import pytest
 
 from airgap.errors import ContentError
-from airgap.transfer.tar_stream import items
+from airgap.transfer.stream import items
 from tests.support.copying import family
 from tests.support.layouts import END, TarFormat, tar_header, tar_member, tar_of, tar_pax
 

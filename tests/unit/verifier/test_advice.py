@@ -14,8 +14,7 @@ from airgap.pki.certificate import Certificate
 from airgap.reasons import REASONS
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.text import safe
-from airgap.verifier.advice import of_file
-from airgap.verifier.chain_advice import advised
+from airgap.verifier.advice import advised, of_file
 from airgap.verifier.nearby import NearbySignatures
 from airgap.verifier.outcome import ArtifactOutcome
 from tests.support import envelopes

@@ -12,8 +12,7 @@ from airgap.pki.chain import Anchors
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.statement import Statement
 from airgap.trust.store_types import StoreType
-from airgap.verifier.advice import no_anchor, other_identities, unnamed_store
-from airgap.verifier.hint import Hint
+from airgap.verifier.advice import Hint, no_anchor, other_identities, unnamed_store
 from tests.support.pki import Issued, Pki, issue
 from tests.support.trust import REPOSITORY, oci_policy, statement, write_trust
 

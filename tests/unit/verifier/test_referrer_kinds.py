@@ -1,4 +1,4 @@
-"""airgap.verifier.referrer_kinds: what is attached, in a word."""
+"""airgap.stages.ls: what is attached, in a word."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airgap.oci.descriptor import ACQUISITION, IMAGE_MANIFEST, NOTARY_SIGNATURE,
 from airgap.oci.manifest import parse_manifest
 from airgap.oci.nodes import LayoutMechanism, Referrer
 from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE, OCSP_MEDIA_TYPE
-from airgap.verifier.referrer_kinds import by_kind, kinds_of
+from airgap.stages.ls import by_kind, kinds_of
 from tests.support.layouts import LayoutBuilder
 
 SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json"

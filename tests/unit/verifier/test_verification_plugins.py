@@ -14,8 +14,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
-from airgap.plugin.host import Plugin
-from airgap.plugin.plugin_error import PluginError
+from airgap.plugin.host import Plugin, PluginError
 from airgap.revocation.freshness import Freshness
 from airgap.trust.levels import Check
 from airgap.trust.policy import OciPolicy

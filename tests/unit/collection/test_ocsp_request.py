@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from cryptography.x509 import ocsp
 
+from airgap.collection.asking import ocsp_request
 from airgap.pki.certificate import Certificate
-from airgap.pki.ocsp_request import ocsp_request
 from tests.support.pki import Pki
 
 LEAF, CA, _ = Pki().code_chain().chain
