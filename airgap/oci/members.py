@@ -56,6 +56,8 @@ def layout_files(found: Iterable[Member], source: str, others: set[str]) -> Iter
     link: FormatError | None = None
     for member in found:
         name = _plain_name(member)
+        if member.header_name != member.name:
+            _check_header_name(member.header_name, name)
         ours = False
         if member.kind not in {MemberKind.FILE, MemberKind.DIRECTORY}:
             # a docker save archive has links: read on, because "docker save archive" is the better message
@@ -98,7 +100,7 @@ class _Tree:
             self._add_folder(name)
             return
         key = name if _BLOB.fullmatch(name) else _key(name)
-        if key != name and (key in _DOCUMENTS or key in DOCKER_SAVE_FILES or _BLOB.fullmatch(key)):
+        if key != name and _is_read(key):
             raise FormatError(
                 f"{safe(name, limit=160)!r} in the tar is another spelling of {key!r}: where it is unpacked, it may "
                 "take that one's place",
@@ -178,6 +180,24 @@ def _plain_name(member: Member) -> str:
         raise FormatError(f"{shown} is {member.kind.value} and has the name of a directory", remedy=REPACK)
     _check_path(plain, shown)
     return plain
+
+
+def _check_header_name(stated: str, name: str) -> None:
+    """Refuses a file that older readers, as 7-Zip was up to version 19, unpack as one of the layout.
+
+    They do not know the extended header that gives it another name.
+    """
+    key = _key(plain_top(stated).removesuffix("/"))
+    if key != name and _is_read(key):
+        raise FormatError(
+            f"{safe(name, limit=160)!r} in the tar is {key!r} for readers that know no extended headers",
+            remedy=_HOSTILE,
+        )
+
+
+def _is_read(key: str) -> bool:
+    """Whether some tool reads the file of this name in a layout."""
+    return key in _DOCUMENTS or key in DOCKER_SAVE_FILES or _BLOB.fullmatch(key) is not None
 
 
 def _check_path(plain: str, shown: str) -> None:

@@ -51,6 +51,8 @@ class Member:
     """One member: `name` as written; `offset` and `size` of its bytes."""
 
     name: str
+    header_name: str
+    """Its name for readers that do not know the meta header before it."""
     kind: MemberKind
     start: int
     """Of its first header block."""
@@ -204,7 +206,8 @@ class _Pending:
                 "readers understand differently",
                 remedy=REPACK,
             )
-        return Member(name, header.kind, self._start if self.used else offset, offset + BLOCK, size)
+        start = self._start if self.used else offset
+        return Member(name, header.name, header.kind, start, offset + BLOCK, size)
 
 
 def _long_name(data: bytes, source: str) -> str:

@@ -222,6 +222,20 @@ TRICKS: Final = (
         for letter in "\u200d\u034f\u115f\u17b4\u180b\u2065\u3164\ufe0f\uffa0\ufff0\U000e0100"
         for name in (f"index.json{letter}", f"in{letter}dex.json")
     ),
+    *(
+        Trick(
+            f"for old readers {stated}",
+            before + tar_member(stated, INDEX),
+            "'readme' in the tar is '.*extended headers",
+        )
+        for before in (tar_pax({"path": "readme"}), _long(b"readme\0"))
+        for stated in ("index.json", "./Index.json", "manifest.json", "blobs/sha256/" + "0" * 64)
+    ),
+    Trick(
+        "directory for old readers",
+        tar_pax({"path": "d"}) + tar_header("index.json/", 0, kind=b"5"),
+        "'d' in the tar is 'index.json' for readers",
+    ),
     Trick("unseen letters in a directory", tar_member("blobs\ufe0f/x", INDEX), "another spelling of 'blobs'"),
     Trick("nothing but unseen letters", tar_member("d\ufe0f/\ufe0f", INDEX), "that systems read differently"),
     Trick("dot", tar_member("index.json.", INDEX), "'index.json.' in the tar is another spelling"),
