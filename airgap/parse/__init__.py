@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING
 from airgap.exports import on_demand
 
 if TYPE_CHECKING:
-    from airgap.parse.duration import parse_duration
-    from airgap.parse.time import rfc3339
+    from airgap.parse.time import parse_duration, rfc3339
 
 __getattr__, __dir__ = on_demand(
     __name__,
     {
-        "airgap.parse.duration": ("parse_duration",),
-        "airgap.parse.time": ("rfc3339",),
+        "airgap.parse.time": ("parse_duration", "rfc3339"),
     },
 )
 

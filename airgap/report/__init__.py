@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from airgap.exports import on_demand
 
 if TYPE_CHECKING:
-    from airgap.report.attaching import AttachReport
     from airgap.report.blobs import BlobReport, InspectedBlobReport, SignedBlobReport
     from airgap.report.copying import CopyReport
     from airgap.report.discovery import DiscoverReport
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from airgap.report.policies import PolicyReport, RefusedPolicyReport
     from airgap.report.rechecking import RecheckReport
     from airgap.report.report import ErrorReport, Report, check_report, to_json, write_report
-    from airgap.report.signing import KeysReport, SignReport, TimestampReport
+    from airgap.report.signing import AttachReport, KeysReport, SignReport, TimestampReport
     from airgap.report.snapshots import PinsReport, SnapshotReport, ceremony_text
     from airgap.report.store_certificates import CertificatesReport
     from airgap.report.style import Style
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = on_demand(
     __name__,
     {
-        "airgap.report.attaching": ("AttachReport",),
         "airgap.report.blobs": ("BlobReport", "InspectedBlobReport", "SignedBlobReport"),
         "airgap.report.store_certificates": ("CertificatesReport",),
         "airgap.report.copying": ("CopyReport",),
@@ -46,7 +44,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.report.policies": ("PolicyReport", "RefusedPolicyReport"),
         "airgap.report.rechecking": ("RecheckReport",),
         "airgap.report.report": ("ErrorReport", "Report", "check_report", "to_json", "write_report"),
-        "airgap.report.signing": ("KeysReport", "SignReport", "TimestampReport"),
+        "airgap.report.signing": ("AttachReport", "KeysReport", "SignReport", "TimestampReport"),
         "airgap.report.snapshots": ("PinsReport", "SnapshotReport", "ceremony_text"),
         "airgap.report.evidence_status": ("StatusReport",),
         "airgap.report.style": ("Style",),

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple, Self
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError, UsageError
-from airgap.parse.duration import format_duration, parse_duration
+from airgap.parse.time import format_duration, parse_duration
 from airgap.text import safe
 
 EvidenceKind = Literal["crl", "ocsp"]

@@ -11,10 +11,9 @@ from airgap.exports import on_demand
 
 if TYPE_CHECKING:
     from airgap.pki.certificate import load_certificates
-    from airgap.signature.formats import EnvelopeFormat
+    from airgap.signature.formats import EnvelopeFormat, KeyKind
     from airgap.signature.key_config import KeyEntry, RemoteKey, key_with_chain
     from airgap.signature.key_files import read_pass_phrase
-    from airgap.signature.key_kind import KeyKind
     from airgap.signature.key_location import KeyFolders, list_keys, locate_keys
     from airgap.signature.model import ExtendedAttribute, PluginDemand, Scheme
     from airgap.signature.plugin_signer import PluginKey, open_plugin_signer
@@ -27,9 +26,8 @@ __getattr__, __dir__ = on_demand(
     __name__,
     {
         "airgap.pki.certificate": ("load_certificates",),
-        "airgap.signature.formats": ("EnvelopeFormat",),
+        "airgap.signature.formats": ("EnvelopeFormat", "KeyKind"),
         "airgap.signature.key_config": ("KeyEntry", "RemoteKey", "key_with_chain"),
-        "airgap.signature.key_kind": ("KeyKind",),
         "airgap.signature.key_files": ("read_pass_phrase",),
         "airgap.signature.key_location": ("KeyFolders", "list_keys", "locate_keys"),
         "airgap.signature.model": ("ExtendedAttribute", "PluginDemand", "Scheme"),

@@ -6,13 +6,15 @@ are here, so that each rule holds for both formats (D8, D9).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from airgap import limits
 from airgap.errors import FormatError, Rejected
 from airgap.parse.time import iso
 from airgap.pki.algorithms import Algorithm
+from airgap.pki.certificate import Certificate, Offered
 from airgap.signature import model
 from airgap.signature.model import ExtendedAttribute, PluginDemand, Scheme
 from airgap.text import safe
@@ -263,3 +265,24 @@ def _extended(
 def show(value: Any) -> str:
     """A decoded value, safe and short, for a sentence."""
     return safe(repr(value), limit=80)
+
+
+def parse_certificates(ders: Sequence[bytes]) -> Offered:
+    """The certificates in the order that the envelope has them. Raises Rejected chain.length or chain.malformed."""
+    if len(ders) > limits.CHAIN_CERTIFICATES:
+        raise Rejected(
+            "chain.length",
+            f"the envelope holds {len(ders)} certificates, more than {limits.CHAIN_CERTIFICATES}",
+            certificates=len(ders),
+            limit=limits.CHAIN_CERTIFICATES,
+        )
+    return Offered(tuple(_parse(der, number, len(ders)) for number, der in enumerate(ders)))
+
+
+def _parse(der: bytes, number: int, count: int) -> Certificate:
+    try:
+        return Certificate.parse(der)
+    except FormatError as error:
+        raise Rejected(
+            "chain.malformed", f"certificate {number + 1} of {count} cannot be parsed: {error}", position=number
+        ) from None

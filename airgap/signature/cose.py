@@ -15,9 +15,8 @@ from airgap.oci.descriptor import COSE_ENVELOPE
 from airgap.parse import cbor
 from airgap.pki.algorithms import Algorithm, by_cose
 from airgap.signature import model
-from airgap.signature.attributes import Attributes, Dialect, read_attributes, show
+from airgap.signature.attributes import Attributes, Dialect, parse_certificates, read_attributes, show
 from airgap.signature.model import Envelope
-from airgap.signature.offered_certificates import parse_certificates
 
 ALGORITHM: Final = 1
 CRITICAL: Final = 2

@@ -17,9 +17,8 @@ from airgap.parse import base64, json
 from airgap.parse.time import rfc3339
 from airgap.pki.algorithms import Algorithm, by_jws
 from airgap.signature import model
-from airgap.signature.attributes import DEFINED, Attributes, Dialect, Label, read_attributes, show
+from airgap.signature.attributes import DEFINED, Attributes, Dialect, Label, parse_certificates, read_attributes, show
 from airgap.signature.model import Envelope
-from airgap.signature.offered_certificates import parse_certificates
 from airgap.text import safe
 
 X5C: Final = "x5c"

@@ -21,8 +21,8 @@ from airgap.pki.chain import check_code_signing_chain
 from airgap.plugin.host import Plugin, PluginError
 from airgap.plugin.protocol import Capability, Command, EnvelopeRequest, KeyRequest, SignatureRequest
 from airgap.signature import model
+from airgap.signature.attributes import parse_certificates
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, verify_signature
-from airgap.signature.offered_certificates import parse_certificates
 from airgap.signature.payload import TARGET
 from airgap.signature.produce import Draft, EnvelopeSigner, MadeEnvelope
 from airgap.signature.signer import Signer

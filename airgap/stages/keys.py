@@ -15,6 +15,7 @@ from airgap.errors import NotFoundError, Rejected, UsageError
 from airgap.files import write_file
 from airgap.pki.certificate import Certificate, Offered
 from airgap.pki.chain import check_code_signing_chain
+from airgap.signature.formats import KeyKind
 from airgap.signature.generate import LABEL, generate_throwaway
 from airgap.signature.key_config import (
     LOCAL_KEYS,
@@ -35,7 +36,6 @@ from airgap.signature.key_files import (
     no_pass_phrase,
     read_chain,
 )
-from airgap.signature.key_kind import KeyKind
 from airgap.signature.key_location import KeyFolders, find_key, list_keys
 from airgap.signature.produce import EnvelopeSigner
 from airgap.signature.signer import Signer, SigningError

@@ -16,12 +16,12 @@ from airgap import limits
 from airgap.errors import FormatError
 from airgap.files import complete_or_absent
 from airgap.locking import exclusive
+from airgap.oci.archive import SharedFile
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import BLOBS, LAYOUT_INDEX, malformed, open_regular
 from airgap.oci.members import layout_files
 from airgap.oci.open import open_layout
-from airgap.oci.sections import SharedFile
 from airgap.oci.tar import Member, members
 from airgap.oci.tar_header import BLOCK
 from airgap.transfer.checked_bytes import check_bytes, writing

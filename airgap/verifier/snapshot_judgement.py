@@ -23,10 +23,9 @@ from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.levels import Check
-from airgap.trust.snapshots import tuf_memory as tuf
 from airgap.trust.snapshots.assemble import check_incoming
 from airgap.trust.snapshots.material import Part, evidence_digests, list_trust_material
-from airgap.trust.snapshots.memory import check_memory
+from airgap.trust.snapshots.memory import check_memory, recall, remember
 from airgap.trust.snapshots.opened import OpenSnapshot
 from airgap.trust.snapshots.pins import Pin, PinKind, Pins
 from airgap.trust.snapshots.snapshot_coverage import cover
@@ -142,7 +141,7 @@ class SnapshotJudgement:
     def keep_tuf(self, tree: Path) -> None:
         """Writes the TUF state into `tree`. Raises OSError."""
         for pin, memory in self._tuf_memory:
-            tuf.remember(tree, pin, memory)
+            remember(tree, pin, memory)
 
     def is_in_force(self) -> bool:
         """Whether the trust directory has the snapshot's stores, policy and evidence, and its number in the state."""
@@ -230,7 +229,7 @@ class SnapshotJudgement:
         for pin in pins:
             try:
                 keep = partial(self._note_tuf, pin)
-                check_tuf(self._store, self._graph, self._snapshot, pin, tuf.recall(self._trust, pin), keep)
+                check_tuf(self._store, self._graph, self._snapshot, pin, recall(self._trust, pin), keep)
             except AirgapError as error:
                 problem = problem or Problem.of(error)
             else:

@@ -19,11 +19,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from airgap.errors import AirgapError
-from airgap.oci.archive import open_archive
+from airgap.oci.archive import SharedFile, open_archive
 from airgap.oci.content import ContentChecker
 from airgap.oci.documents import open_regular
 from airgap.oci.graph import Graph
-from airgap.oci.sections import SharedFile
 from airgap.oci.tar import members
 from airgap.oci.tar_header import MemberKind
 from airgap.transfer.stream import items

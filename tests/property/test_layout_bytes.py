@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airgap.errors import AirgapError
+from airgap.oci.archive import SharedFile
 from airgap.oci.content import ContentChecker
 from airgap.oci.descriptor import MANIFEST_TYPES, Platform
 from airgap.oci.digest import Digest
@@ -25,7 +26,6 @@ from airgap.oci.graph import Graph
 from airgap.oci.manifest import parse_layout_index, parse_manifest
 from airgap.oci.open import open_layout
 from airgap.oci.reference import parse_reference
-from airgap.oci.sections import SharedFile
 from airgap.oci.tar import members
 from tests.support.layouts import END, LayoutBuilder, pad, tar_header, tar_of, tar_pax, write_tree
 

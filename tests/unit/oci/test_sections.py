@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.oci.sections import Section, SharedFile
+from airgap.oci.archive import Section, SharedFile
 
 
 @pytest.fixture(params=["preadv", "pread", "portable"])

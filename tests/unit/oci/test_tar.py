@@ -8,8 +8,8 @@ import pytest
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError
+from airgap.oci.archive import SharedFile
 from airgap.oci.documents import open_regular
-from airgap.oci.sections import SharedFile
 from airgap.oci.tar import Member, members
 from airgap.oci.tar_header import MemberKind
 from tests.support.layouts import (

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airgap.errors import FormatError
-from airgap.parse.duration import format_duration, parse_duration
+from airgap.parse.time import format_duration, parse_duration
 
 DAY = timedelta(days=1)
 

@@ -11,8 +11,8 @@ from airgap.errors import UsageError
 from airgap.pki.certificate import Offered, load_certificates
 from airgap.pki.chain import check_code_signing_chain, check_validity
 from airgap.signature import generate
+from airgap.signature.formats import KeyKind
 from airgap.signature.generate import KINDS, generate_throwaway
-from airgap.signature.key_kind import KeyKind
 from airgap.signature.signer import PrivateKey
 from tests.support.keyring import key
 from tests.support.pki import AT

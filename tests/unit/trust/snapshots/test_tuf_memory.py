@@ -8,7 +8,7 @@ import pytest
 
 from airgap.errors import TrustMaterialError
 from airgap.files import write_file
-from airgap.trust.snapshots import tuf_memory
+from airgap.trust.snapshots import memory
 from airgap.trust.snapshots.pins import Pin, PinKind
 from tests.support.pki import AT
 
@@ -27,7 +27,7 @@ def test_a_new_root_is_written_before_what_its_keys_signed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
 ) -> None:
     """Else the timestamp that was there is gone, the new one counts for nothing, and an old one can come again."""
-    tuf_memory.remember(tmp_path, PIN, FORMER)
+    memory.remember(tmp_path, PIN, FORMER)
     done: list[str] = []
 
     def killed(path: Path, data: bytes) -> None:
@@ -36,16 +36,16 @@ def test_a_new_root_is_written_before_what_its_keys_signed(
         done.append(path.name)
         write_file(path, data)
 
-    monkeypatch.setattr(tuf_memory, "write_file", killed)
+    monkeypatch.setattr(memory, "write_file", killed)
     with pytest.raises(KeyboardInterrupt):
-        tuf_memory.remember(tmp_path, PIN, LATER)
-    memory = tuf_memory.recall(tmp_path, PIN)
-    assert memory["timestamp.json"] == FORMER["timestamp.json"] or memory["2.root.json"] == LATER["2.root.json"]
+        memory.remember(tmp_path, PIN, LATER)
+    known = memory.recall(tmp_path, PIN)
+    assert known["timestamp.json"] == FORMER["timestamp.json"] or known["2.root.json"] == LATER["2.root.json"]
 
 
 def test_a_damaged_file_is_not_taken_for_none(tmp_path: Path) -> None:
     """python-tuf would begin anew from the pinned root, and trust keys again that a later root removed."""
-    tuf_memory.remember(tmp_path, PIN, FORMER | {"2.root.json": b'{"signed":'})
+    memory.remember(tmp_path, PIN, FORMER | {"2.root.json": b'{"signed":'})
     with pytest.raises(TrustMaterialError, match=r"2\.root\.json") as caught:
-        tuf_memory.recall(tmp_path, PIN)
+        memory.recall(tmp_path, PIN)
     assert caught.value.reason == "snapshot.state.malformed"
