@@ -34,8 +34,8 @@ def scene(*, archive: bool = False) -> Scene:
     return made
 
 
-def left(source: Path | str, destination: Path) -> list[dict[str, object]]:
-    ran = run_here(["copy", str(source), str(destination), "--format", "json"])
+def left(source: Path | str, destination: Path, *options: str) -> list[dict[str, object]]:
+    ran = run_here(["copy", str(source), str(destination), "--format", "json", *options])
     assert ran.code == 0, ran
     found: list[dict[str, object]] = ran.document["evidence_left"]
     return found
@@ -207,6 +207,25 @@ def test_names_what_is_not_chosen_of_an_image_in_a_registry(tmp_path: Path, *, f
         assert f"2 referrers not chosen and left behind: 1 a/sbom, 1 {EVIDENCE_TYPE}" in text
         answers = [record.record.lookups[0] for record in _records(copied)]
         assert [(answer.lookup.listed, answer.copied) for answer in answers] == [(2, 0)]
+
+
+def test_names_no_evidence_that_is_copied_by_its_digest(tmp_path: Path) -> None:
+    with LoopbackRegistry() as registry:
+        subject = registry.put_image("app", tag="v1")
+        evidence = registry.put_image("app", subject=subject, artifact_type=EVIDENCE_TYPE, layers=(REVOKING,))
+        sources = [f"{registry.host}/app:v1", f"{registry.host}/app@{evidence}"]
+        ran = run_here(
+            ["copy", *sources, str(tmp_path / "to"), "--artifact-type", NOTARY_SIGNATURE, "--format", "json"]
+        )
+        assert (ran.code, ran.document["evidence_left"]) == (0, []), ran
+
+
+def test_names_what_is_not_chosen_of_a_layout_once(tmp_path: Path) -> None:
+    made = scene()
+    made.packing = [lambda builder, target: builder.list(attach(builder, target))]
+    written = made.write(tmp_path)
+    found = left(written.layout, tmp_path / "copied", "--artifact-type", NOTARY_SIGNATURE)
+    assert found == [{"source": str(written.layout), "names": ["r.crl"]}]
 
 
 def test_says_what_was_not_looked_for(tmp_path: Path) -> None:

@@ -176,7 +176,8 @@ def test_nul_inside_a_long_name_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["n" * 256, "d/" * 32 + "n", "/".join(["n" * 100] * 11), "./" * 512 + "n", "./" * 474 + NAME]
+    "name",
+    ["n" * 256, "d/" + "n" * 256, "d/" * 32 + "n", "/".join(["n" * 100] * 11), "./" * 512 + "n", "./" * 474 + NAME],
 )
 def test_longer_names_than_systems_take_are_refused(tmp_path: Path, name: str) -> None:
     assert "longer name" in str(refused(tmp_path, START + tar_member(name, b"x") + END))

@@ -9,6 +9,7 @@ import pytest
 from airgap import limits
 from airgap.errors import ContentError, NotFoundError
 from airgap.oci.descriptor import (
+    ACQUISITION,
     DOCKER_LIST,
     DOCKER_MANIFEST,
     IMAGE_CONFIG,
@@ -83,6 +84,20 @@ class TestRoots:
         builder.list(builder.add_index(replace(image, size=image.size + 1)))
         builder.list(image)
         assert (image.digest, ()) in roots(graph_of(builder, place))
+
+    @pytest.mark.parametrize(
+        ("artifact_type", "is_root"), [("a/sbom", True), (NOTARY_SIGNATURE, False), (ACQUISITION, False)]
+    )
+    def test_what_refers_to_a_missing_artifact(
+        self, builder: LayoutBuilder, place: Path, artifact_type: str, is_root: bool
+    ) -> None:
+        """A signature or record without its artifact is nothing that could be judged (decision 0025)."""
+        image = builder.tag(builder.add_image(), "v1")
+        absent = replace(image, digest=Digest.of(b"absent"))
+        referrer = builder.add_referrer(absent, b"{}", artifact_type=artifact_type)
+        graph = graph_of(builder, place)
+        assert ((referrer.digest, ()) in roots(graph)) is is_root
+        assert [note.descriptor and note.descriptor.digest for note in graph.notes] == [referrer.digest]
 
     def test_referrers_are_not_artifacts(self, builder: LayoutBuilder, place: Path) -> None:
         image = builder.tag(builder.add_image(), "v1")
