@@ -61,6 +61,7 @@ _CRL = "Fetch the current CRL on the connected side (airgap trust fetch), and pu
 _OCSP = (
     "Fetch a current response on the connected side (airgap trust fetch), and put it into the trust directory's ocsp/."
 )
+BRING_LAYOUT: Final = "Bring the layout, or put this evidence into the trust directory (airgap trust fetch LAYOUT)."
 MADE_SO: Final = (
     "To fetch it again does not help as long as the CA makes it so. Ask the CA, or ask the publisher for a certificate "
     "with another way to ask about it (OCSP, or a plain CRL). Until then the policy can only log this check (override "

@@ -220,6 +220,11 @@ class Crl(CrlFacts):
         if problem := self.why_unfit_for(base):
             self._refuse("revocation.crl.delta", problem, MADE_SO if base.number is None else "")
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it lists nothing."""
+        return self._revoked.is_empty
+
     def entries(self, certificate: Certificate) -> tuple[RevokedEntry, ...]:
         """All entries for `certificate`, in their order; empty if it is not listed. Some may be in doubt.
 

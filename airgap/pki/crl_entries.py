@@ -60,6 +60,11 @@ class RevokedList:
         self._found_issuers: Sequence[tuple[int, bytes | None]] | None = None
         self._places: Sequence[int] = ()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is in it."""
+        return self._element is None or not self._element.value
+
     def find(self, serial: int, issuer: bytes, crl_issuer: bytes, *, is_indirect: bool) -> tuple[RevokedEntry, ...]:
         """Every entry for the certificate of `issuer` (raw DER Name) with this serial number, in their order.
 

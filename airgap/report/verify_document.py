@@ -14,6 +14,7 @@ from airgap.report.report import TOOL, Json, Rows
 from airgap.report.wording import described, moment
 from airgap.revocation.use import EvidenceInTarget, EvidenceUse, UnprovenMaker
 from airgap.text import exact, safe
+from airgap.verifier.facts import FOR_RECHECK
 from airgap.verifier.outcome import (
     AppliedPolicy,
     ArtifactOutcome,
@@ -211,6 +212,7 @@ def _for_recheck(facts: SignatureFacts | None) -> Json | None:
         return None
     rest = facts.later
     return {
+        "version": FOR_RECHECK,
         "signature_value": encode_standard(rest.signature_value),
         "timestamp_token": None if rest.timestamp_token is None else encode_standard(rest.timestamp_token),
         "metadata": _exact(rest.metadata),
@@ -221,6 +223,7 @@ def _for_recheck(facts: SignatureFacts | None) -> Json | None:
                 "hold": said.is_hold,
                 "responder": said.responder or None,
                 "unproven": _unproven(said.unproven),
+                "other_than": None if said.other_than is None else sorted(said.other_than),
             }
             for said in rest.in_targets.statements
         ],
@@ -237,8 +240,7 @@ def _for_recheck(facts: SignatureFacts | None) -> Json | None:
             for said in rest.in_targets.answers
         ],
         "newest_evidence": [
-            {"evidence": made.name, "kind": made.kind, "chain": made.chain, "this_update": iso(made.this_update)}
-            for made in rest.in_targets.newest
+            {**_in_target(made.evidence), "unproven": _unproven(made.unproven)} for made in rest.in_targets.newest
         ],
     }
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airgap import limits
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
-from airgap.reasons import MADE_SO
+from airgap.reasons import BRING_LAYOUT, MADE_SO
 from airgap.revocation.ages import EvidenceAges
 from airgap.revocation.clearing_crls import ClearingCrls
 from airgap.revocation.condemning import CondemningEvidence, why_harmless
@@ -23,11 +23,14 @@ from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
 from airgap.revocation.freshness import DatedEvidence, Freshness
 from airgap.revocation.lost_answers import LostAnswers
 from airgap.revocation.query import HOLD, RevocationQuery, about_file, no_ocsp, revoked
-from airgap.revocation.use import ClearingAnswer, EvidenceUse, NewestInTargets
+from airgap.revocation.use import ClearingAnswer, EvidenceInTarget, EvidenceUse, NewestInTargets
 from airgap.text import safe
 
 if TYPE_CHECKING:
     from airgap.pki.single_response import SingleResponse
+
+_NEWEST: Final = 64
+"""How much evidence that is not proven is noted with its date."""
 
 
 class CountingResponse(NamedTuple):
@@ -70,6 +73,8 @@ class ClearingResponses:
         held = single.status == "revoked" and single.reason == HOLD
         if held and not why_harmless(query, single.this_update, single.revocation_time, single.invalidity_date):
             raise revoked(query, dated, single.reason, single.revocation_time)
+        if delegate:
+            self._check_lost(query, file, delegate)
         ends = self._ages.end(query, dated), delegate.not_after if delegate else None
         use = EvidenceUse(
             certificate=safe(query.certificate.subject_text),
@@ -81,7 +86,6 @@ class ClearingResponses:
             this_update=single.this_update,
             next_update=single.next_update,
             good_until=min((end for end in ends if end), default=None),
-            responder=delegate.fingerprint if delegate else "",
             accepted_stale=stale,
         )
         return ClearingAnswer(uses=(use,), since=single.this_update)
@@ -123,6 +127,17 @@ class ClearingResponses:
             return CountingResponse(file, single, None)
         self._check_delegate(query, file, responder.certificate)
         return CountingResponse(file, single, responder.certificate)
+
+    def _check_lost(self, query: RevocationQuery, file: OcspFile, delegate: Certificate) -> None:
+        """Checks that nothing that went with a layout may be against the delegated responder (decision 0027).
+
+        Also where that was not known then: then nobody looked what it says of it.
+        """
+        for said in query.lost.statements:
+            if said.may_be_against(delegate.fingerprint) and self._condemning.may_count(said, query):
+                name = said.evidence.name
+                text = f"{file.name} is signed by a responder that {name}, which was in the layout, may say is revoked"
+                raise Undecided("recheck.unproven", text, **query.facts(evidence=name)).advising(BRING_LAYOUT)
 
     def _check_delegate(self, query: RevocationQuery, file: OcspFile, delegate: Certificate) -> None:
         """Checks that no available evidence says that the delegated responder is revoked or on hold, or may be so.
@@ -227,22 +242,28 @@ class ClearingEvidence:
         A clock that is set back must not make a revoked certificate good again. For a named time in the past, evidence
         that was made after it and before the clock is just not known yet.
         """
+        self.lost.check_clock(query)
         for file, dated in self._dated(query):
             try:
                 self._ages.check_clock(query, dated)
-            except Undecided:
-                if self._makers.is_genuine(query, file):
+            except Undecided:  # in the trust directory also unproven: what proves it may be in a layout that is gone
+                if file.trusted or self._makers.is_genuine(query, file):
                     raise
 
-    def newest_in_targets(self, query: RevocationQuery) -> NewestInTargets | None:
-        """The newest evidence outside of the trust directory that is compared with the clock."""
+    def newest_in_targets(self, query: RevocationQuery) -> Iterator[NewestInTargets]:
+        """The newest evidence outside of the trust directory that is compared with the clock.
+
+        And before it what would be newer and is not proven.
+        """
         if not query.certificate.names_a_source:
-            return None
+            return
         found = ((file, dated) for file, dated in self._dated(query) if not file.trusted)
-        for file, dated in sorted(found, key=lambda item: item[1].this_update, reverse=True):
+        for file, dated in sorted(found, key=lambda item: item[1].this_update, reverse=True)[:_NEWEST]:
+            evidence = EvidenceInTarget.of(file, query.chain, query.certificate, dated.this_update)
             if self._makers.is_genuine(query, file):
-                return NewestInTargets(name=file.name, kind=file.kind, chain=query.chain, this_update=dated.this_update)
-        return None
+                yield NewestInTargets(evidence, None)
+                return
+            yield NewestInTargets(evidence, self._makers.unproven(query, file))
 
     def _dated(self, query: RevocationQuery) -> Iterator[tuple[CrlFile | OcspFile, DatedEvidence]]:
         for file in self._evidence.crls(query.issuer.subject):

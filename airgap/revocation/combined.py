@@ -43,6 +43,14 @@ class CombinedEvidence:
             sorted(found, key=lambda file: (file.response.produced_at, file.response.fingerprint), reverse=True)
         )
 
+    def all_ocsp(self) -> tuple[OcspFile, ...]:
+        """See `Evidence`."""
+        return tuple(file for body in self._bodies for file in body.all_ocsp())
+
+    def fingerprints(self) -> frozenset[str]:
+        """See `Evidence`."""
+        return frozenset().union(*(body.fingerprints() for body in self._bodies))
+
     def responders(self) -> Mapping[Certificate, Sequence[OcspFile]]:
         """See `Evidence`."""
         found: defaultdict[Certificate, list[OcspFile]] = defaultdict(list)

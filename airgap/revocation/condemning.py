@@ -15,12 +15,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from airgap.errors import FormatError, Rejected, Undecided
+from airgap.once import Once
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.extensions import authority_key
 from airgap.revocation.damage import DamagedEvidence, damage_of, has_near_key
 from airgap.revocation.evidence_files import CrlFile, Evidence, MisplacedEvidence, OcspFile, UnreadableEvidence, where
 from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery, about_file, revoked
+from airgap.revocation.use import TargetStatement
 
 if TYPE_CHECKING:
     from airgap.pki.certificate import Certificate
@@ -125,6 +127,8 @@ class CondemningEvidence:
         self._evidence: Final = evidence
         self._stored: Final = stored
         self._damaged: Final = damaged
+        self._here: Final = Once(lambda: evidence.fingerprints() | {file.fingerprint for file in evidence.trusted()})
+        """Fingerprints of all evidence."""
         self.makers: Final = EvidenceMakers(evidence, every)
 
     def find(self, query: RevocationQuery) -> RevocationStatements:
@@ -176,6 +180,12 @@ class CondemningEvidence:
         return any(
             not why_harmless(query, crl.this_update, entry.revocation_date, entry.invalidity_date) for entry in entries
         )
+
+    def may_count(self, said: TargetStatement, query: RevocationQuery) -> bool:
+        """Whether what went with a target may count: it is not here, and it is proven, or may be now and not then."""
+        if said.evidence.fingerprint in self._here():
+            return False
+        return said.unproven is None or self.makers.may_prove(said.unproven, query)
 
     def unread(self, query: RevocationQuery) -> tuple[UnreadableEvidence, ...]:
         """Evidence that cannot be read, and may be about the certificate."""

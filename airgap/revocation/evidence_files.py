@@ -253,6 +253,14 @@ class Evidence(Protocol):
         """Every response about a certificate with this serial number, also without its sign, newest first."""
         ...
 
+    def all_ocsp(self) -> tuple[OcspFile, ...]:
+        """Every OCSP response."""
+        ...
+
+    def fingerprints(self) -> frozenset[str]:
+        """Of every CRL and every OCSP response, except misplaced ones."""
+        ...
+
     def responders(self) -> Mapping[Certificate, Sequence[OcspFile]]:
         """The certificates of delegated responders, not verified, each with the OCSP responses that hold it.
 

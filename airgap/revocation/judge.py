@@ -30,14 +30,13 @@ from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.query import RevocationQuery
 from airgap.revocation.target_statements import StatementsInTargets
 from airgap.revocation.use import (
+    NOTHING_FOUND,
     ClearingAnswer,
     EvidenceInTarget,
     EvidenceUse,
     FoundInTargets,
     NewestInTargets,
-    TargetAnswer,
     TargetStatement,
-    UnprovenMaker,
 )
 
 _Answered = tuple[EvidenceUse, ...] | Rejected | Undecided
@@ -55,8 +54,6 @@ class RevocationJudge:
         self._freshness = freshness
         self._stored = Once(lambda: _by_subject(stored()))
         self._damaged = DamagedEvidence(evidence, EvidenceMakers(evidence, self._all_stored))
-        self._trusted = Once(lambda: frozenset(file.fingerprint for file in evidence.trusted()))
-        """Fingerprints of all evidence in the trust directory."""
         self._use(evidence)
 
     def _use(self, evidence: Evidence) -> None:
@@ -82,11 +79,12 @@ class RevocationJudge:
         *,
         kind: ChainKind,
         signed_at: datetime | None,
-        lost: Iterable[TargetAnswer] = (),
+        lost: FoundInTargets = NOTHING_FOUND,
     ) -> tuple[EvidenceUse, ...]:
         """The evidence that clears every certificate of `chain` but the last, leaf first (REV-2, D38).
 
-        `lost`: answers that an earlier judgement found in a layout; older ones do not replace them.
+        `lost`: what an earlier judgement found in a layout: older answers do not replace its answers, and nobody
+        answers against whom it may have said something. What it says against the chain itself, `unanswered` judges.
 
         Raises Rejected (revocation.revoked, revocation.on_hold) if one is revoked, even if another one is unknown
         (REV-4); else Undecided if there is no answer for one of them.
@@ -113,11 +111,10 @@ class RevocationJudge:
 
     def _find_in_targets(self, query: RevocationQuery) -> FoundInTargets:
         if query not in self._found:
-            newest = self._clearing.newest_in_targets(query)
             self._found[query] = FoundInTargets(
                 statements=tuple(self._in_targets.find(query)),
                 answers=self._clearing.lost.in_targets(query),
-                newest=(newest,) if newest else (),
+                newest=tuple(self._clearing.newest_in_targets(query)),
             )
         return self._found[query]
 
@@ -128,9 +125,13 @@ class RevocationJudge:
     def _find_unproven(self, certificate: Certificate, kind: ChainKind) -> FoundInTargets:
         statements = tuple(self._in_targets.find_unproven(certificate, kind, self._moment.judged))
         answers = self._clearing.lost.unproven_in_targets(certificate, kind)
-        named = [*(said.evidence for said in statements if not said.responder), *(item.evidence for item in answers)]
-        made = [NewestInTargets(item.name, item.kind, kind, item.this_update) for item in named if item.fingerprint]
-        return FoundInTargets(statements, answers, tuple(made) if certificate.names_a_source else ())
+        named = [
+            *(said.evidence for said in statements if not said.is_about_responder),
+            *(item.evidence for item in answers),
+        ]
+        dated = [item for item in named if item.fingerprint and certificate.names_a_source]
+        newest = sorted(dated, key=lambda item: item.this_update)[-1:]
+        return FoundInTargets(statements, answers, tuple(NewestInTargets(item, None) for item in newest))
 
     def unanswered(
         self,
@@ -139,34 +140,22 @@ class RevocationJudge:
         *,
         kind: ChainKind,
         signed_at: datetime | None,
-        uses: Iterable[EvidenceUse],
+        lost: FoundInTargets = NOTHING_FOUND,
     ) -> list[TargetStatement]:
-        """Of what came with a target and said something against this chain: what `uses` do not lift.
+        """Of what came with a target and said something against this chain: what may still count.
 
-        What is here now, or in the trust directory, was judged with the chain. Of the rest, a hold is over where newer
-        evidence lifts it, a delegate matters only for certificates that it answers for, and what could not be proven
-        only where a certificate is available that was not then. Raises Rejected (revocation.on_hold).
+        What is here now was judged with the chain. Of the rest, a hold is over where newer evidence lifts it. `lost`:
+        as for `check_chain`, which judges what is about responders. Raises Rejected (revocation.on_hold).
         """
-        here = {item.evidence.fingerprint for item in self.in_targets(chain, kind=kind).statements}
-        responders = {use.responder for use in uses}
-        queries = {query.certificate.fingerprint: query for query in self._queries(chain, kind, signed_at)}
+        queries = {query.certificate.fingerprint: query for query in self._queries(chain, kind, signed_at, lost)}
         return [
             item
             for item in said
             if item.evidence.certificate in queries
-            and item.evidence.fingerprint not in here
-            and item.evidence.fingerprint not in self._trusted()
-            and self._may_be_proven(item.unproven, queries[item.evidence.certificate])
-            and not (
-                item.responder not in responders
-                if item.responder
-                else item.is_hold and self._is_over(item.evidence, queries[item.evidence.certificate])
-            )
+            and not item.is_about_responder
+            and self._condemning.may_count(item, queries[item.evidence.certificate])
+            and not (item.is_hold and self._is_over(item.evidence, queries[item.evidence.certificate]))
         ]
-
-    def _may_be_proven(self, maker: UnprovenMaker | None, query: RevocationQuery) -> bool:
-        """Whether it was proven, or a certificate that may prove it is available now, and was not then."""
-        return maker is None or not self._condemning.makers.possible(query, maker.named) <= maker.tried
 
     def _is_over(self, hold: EvidenceInTarget, query: RevocationQuery) -> bool:
         """Whether what is available lifts a hold that is not available. Raises Rejected (revocation.on_hold)."""
@@ -177,16 +166,12 @@ class RevocationJudge:
         chain: Sequence[Certificate],
         kind: ChainKind,
         signed_at: datetime | None,
-        lost: Iterable[TargetAnswer] = (),
+        lost: FoundInTargets = NOTHING_FOUND,
     ) -> list[RevocationQuery]:
-        noted: defaultdict[str, list[TargetAnswer]] = defaultdict(list)
-        for item in lost:
-            if item.evidence.chain == kind:
-                noted[item.evidence.certificate].append(item)
         return [
             replace(
                 self._query(certificate, issuer, kind, signed_at, other_keys(chain, issuer)),
-                lost=tuple(noted[certificate.fingerprint]),
+                lost=lost.about(certificate, kind),
             )
             for certificate, issuer in pairwise(chain)
         ]
@@ -208,7 +193,7 @@ class RevocationJudge:
         """About one certificate; its issuer has the keys that the operator's stores give to its name, too."""
         stored = other_keys(self._named(issuer.subject), issuer)
         keys = tuple(dict.fromkeys((*renewed, *stored)))
-        return RevocationQuery(certificate, issuer, kind, self._moment, signed_at, keys, lost=())
+        return RevocationQuery(certificate, issuer, kind, self._moment, signed_at, keys, lost=NOTHING_FOUND)
 
     def _worst_of(self, queries: Iterable[RevocationQuery], ask: _Ask) -> tuple[EvidenceUse, ...]:
         """All answers together; the most severe error is raised. Raises Rejected, Undecided."""
@@ -363,20 +348,15 @@ def _lifts(answer: ClearingAnswer, hold: RevocationStatement | EvidenceInTarget)
 
 def _joined(found: Sequence[FoundInTargets]) -> FoundInTargets:
     """What was found about each certificate of a chain."""
-    made = (item for each in found for item in each.newest)
-    newest = max(made, key=lambda item: (item.this_update, item.name), default=None)
-    return FoundInTargets(
-        statements=_each_once(item for each in found for item in each.statements),
-        answers=tuple(item for each in found for item in each.answers),
-        newest=(newest,) if newest else (),
-    )
+    together = FoundInTargets.joined(found)
+    return together._replace(statements=_each_once(together.statements))
 
 
 def _each_once(said: Iterable[TargetStatement]) -> tuple[TargetStatement, ...]:
     """What each piece says of a certificate, once; a hold is all of it only where it says no more of this one."""
-    found: dict[tuple[str, str, str], TargetStatement] = {}
+    found: dict[tuple[object, ...], TargetStatement] = {}
     for item in said:
-        key = item.evidence.fingerprint, item.evidence.certificate, item.responder
+        key = item.evidence.fingerprint, item.evidence.certificate, item.responder, item.other_than
         known = found.setdefault(key, item)
         found[key] = replace(known, is_hold=known.is_hold and item.is_hold)
     return tuple(found.values())

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from airgap import limits
 from airgap.errors import FormatError, Undecided
+from airgap.reasons import BRING_LAYOUT
 from airgap.revocation.ages import EvidenceAges
 from airgap.revocation.clearing_crls import ALL_REASONS, ClearingCrls
 from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from airgap.pki.crl_facts import CrlFacts
     from airgap.pki.single_response import SingleResponse
     from airgap.revocation.freshness import ChainKind
-
-_BRING: Final = "Bring the layout, or put this evidence into the trust directory (airgap trust fetch LAYOUT)."
 
 
 class LostAnswers:
@@ -90,14 +89,25 @@ class LostAnswers:
 
     def check(self, query: RevocationQuery, answer: ClearingAnswer) -> None:
         """Checks that nothing that is gone would have decided instead, and left the answer open. Raises Undecided."""
-        if not query.lost or answer.since is None:
+        if not query.lost.answers or answer.since is None:
             return
         here = {file.fingerprint for file in self._evidence.crls(query.issuer.subject)}
         here |= {file.fingerprint for file in self._evidence.ocsp(query.certificate.serial)}
-        lost = [item for item in query.lost if item.evidence.fingerprint not in here and self._was_known(query, item)]
+        lost = [
+            item
+            for item in query.lost.answers
+            if item.evidence.fingerprint not in here and self._was_known(query, item)
+        ]
         deciding = _of_crls(lost, answer.crls) if answer.crls else _of_responses(lost, answer.since)
         for item in deciding:
             self._check_one(query, item)
+
+    def check_clock(self, query: RevocationQuery) -> None:
+        """No clock is right that stands before evidence that was in the layout. Raises Undecided."""
+        for made, unproven in query.lost.newest:
+            if unproven is None or self._makers.may_prove(unproven, query):
+                name = f"{made.name}, which was in the layout,"
+                self._ages.check_clock(query, DatedEvidence(made.kind, name, made.this_update, None))
 
     def _was_known(self, query: RevocationQuery, item: TargetAnswer) -> bool:
         """Whether it had been made at the judged time, or older ones that it includes may have been."""
@@ -118,7 +128,7 @@ class LostAnswers:
                 return
         name = item.evidence.name
         text = f"{name}, which was in the layout, is newer than what answers for {query.who} now, and {problem}"
-        raise Undecided("recheck.unproven", text, **query.facts(evidence=name)).advising(_BRING)
+        raise Undecided("recheck.unproven", text, **query.facts(evidence=name)).advising(BRING_LAYOUT)
 
 
 def _of_responses(lost: Iterable[TargetAnswer], since: datetime) -> Iterator[TargetAnswer]:

@@ -17,10 +17,14 @@ from airgap.pki.certificate import Certificate, verify_ever_issued
 from airgap.pki.distinguished_names import name_key
 from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
 from airgap.revocation.query import RevocationQuery
+from airgap.revocation.use import UnprovenMaker
 from airgap.text import quoted
 
 if TYPE_CHECKING:  # imported only when there is a response to read
     from airgap.pki.ocsp import OcspResponse
+
+_MAKERS: Final = 64
+"""Of a target with more of one name, a report would be too large; then what is not proven always counts."""
 
 
 class EvidenceMakers:
@@ -91,6 +95,19 @@ class EvidenceMakers:
         """
         issuers = {issuer.fingerprint for issuer in query.issuers}
         return frozenset(issuers | self._available().get(name_key(named), set()))
+
+    def unproven(self, query: RevocationQuery, file: CrlFile | OcspFile) -> UnprovenMaker:
+        """The maker that it states, and who is available and did not prove it; of too many nobody is noted."""
+        if isinstance(file, CrlFile):
+            named = file.facts.issuer
+        else:
+            named = file.response.responder_name or file.response.responder_key_hash or b""
+        tried = self.possible(query, named)
+        return UnprovenMaker(named, tried if len(tried) <= _MAKERS else frozenset())
+
+    def may_prove(self, maker: UnprovenMaker, query: RevocationQuery) -> bool:
+        """Whether a certificate that may prove it is available now, and was not then."""
+        return not self.possible(query, maker.named) <= maker.tried
 
     def _by_name(self) -> Mapping[tuple[object, ...], set[str]]:
         found: defaultdict[tuple[object, ...], set[str]] = defaultdict(set)

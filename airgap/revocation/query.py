@@ -12,7 +12,7 @@ from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.revocation.evidence_files import CrlFile, OcspFile
 from airgap.revocation.freshness import ChainKind, DatedEvidence
-from airgap.revocation.use import EvidenceUse, TargetAnswer
+from airgap.revocation.use import EvidenceUse, FoundInTargets
 from airgap.text import safe
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class RevocationQuery:
     """The latest possible time of the signature, if it is proven (D31)."""
     renewed: tuple[Certificate, ...]
     """Other CA certificates of its name, in the chain or in a trust store: the same CA, with another key."""
-    lost: tuple[TargetAnswer, ...]
-    """What was in a layout that is gone, and answered about the certificate (decision 0027)."""
+    lost: FoundInTargets
+    """What was in a layout that is gone, and is about the certificate (decision 0027)."""
 
     @property
     def issuers(self) -> tuple[Certificate, ...]:

@@ -5,7 +5,7 @@ Whether they count then is judged then. Answers that clear are noted in `lost_an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -17,15 +17,18 @@ from airgap.pki.extensions import authority_key
 from airgap.revocation.condemning import CondemningEvidence
 from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile, UnreadableEvidence
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery
-from airgap.revocation.use import EvidenceInTarget, TargetStatement, UnprovenMaker
+from airgap.revocation.use import EvidenceInTarget, TargetStatement
 
 if TYPE_CHECKING:
     from airgap.pki.certificate import Certificate
     from airgap.pki.single_response import SingleResponse
     from airgap.revocation.freshness import ChainKind
 
-_MAKERS: Final = 64
-"""Of a target with more of one name, a report would be too large; then what is not proven always counts."""
+_RESPONDERS: Final = 64
+"""Of a target with more of them, a report would be too large; then any responder counts as not known."""
+
+_OTHERS: Final = 64
+"""Of evidence that may be against responders which are not known; one stands for the rest."""
 
 
 class StatementsInTargets:
@@ -40,13 +43,18 @@ class StatementsInTargets:
 
         A certificate that comes later may prove them.
 
-        Includes those against its delegated responders, because later only an answer of these may be available, and
-        what is more than is read of a target, because it may be about any certificate.
+        Includes those against its delegated responders, because later only an answer of these may be available; what
+        may be against responders that are not known yet; and what is more than is read of a target, because it may be
+        about any certificate.
         """
         yield from self._of_one(query)
-        for delegate in self._delegates(query.certificate):
+        delegates = self._delegates(query.certificate)
+        for delegate in delegates:
             for said in self._of_one(replace(query, certificate=delegate)):
                 yield _of_responder(said, query.certificate, delegate)
+        for file, item in self._of_others(query.certificate, query.chain, delegates):
+            counts = not item.evidence.fingerprint or self._condemning.makers.is_genuine(query, file)
+            yield from [item] if counts else self._unproven(query, file, [item])
 
     def find_unproven(self, certificate: Certificate, chain: ChainKind, judged: datetime) -> Iterator[TargetStatement]:
         """The same without proof, for a certificate whose issuer is not proven."""
@@ -54,13 +62,34 @@ class StatementsInTargets:
         unread = self._evidence.unread(certificate.issuer, frozenset(keys), frozenset())
         yield from _beyond_bounds(certificate, chain, unread, judged)
         yield from self._unproven_of_one(certificate, chain)
-        for delegate in self._delegates(certificate):
+        delegates = self._delegates(certificate)
+        for delegate in delegates:
             for said in self._unproven_of_one(delegate, chain):
                 yield _of_responder(said, certificate, delegate)
+        yield from (item for _, item in self._of_others(certificate, chain, delegates))
 
-    def _delegates(self, certificate: Certificate) -> Iterable[Certificate]:
+    def _delegates(self, certificate: Certificate) -> Collection[Certificate]:
         files = self._evidence.ocsp(certificate.serial)
         return dict.fromkeys(delegate for file in files for delegate in file.response.delegates)
+
+    def _of_others(
+        self, certificate: Certificate, chain: ChainKind, known: Collection[Certificate]
+    ) -> Iterator[tuple[CrlFile | OcspFile, TargetStatement]]:
+        """What says "revoked" of anything, and may say so of a responder that will answer for the certificate.
+
+        A report that held every serial number would be too large.
+        """
+        if not certificate.ocsp_urls:
+            return
+        names = frozenset(item.fingerprint for item in known if len(known) <= _RESPONDERS)
+        crls = dict.fromkeys((*self._evidence.crls(certificate.issuer), *self._evidence.indirect()))
+        files: tuple[CrlFile | OcspFile, ...] = (*crls, *self._evidence.all_ocsp())
+        found = [file for file in files if not file.trusted and _says_revoked(file)]
+        for number, file in enumerate(found[: _OTHERS + 1]):
+            evidence = EvidenceInTarget.of(file, chain, certificate, _made(file))
+            if number == _OTHERS:  # one for all the others, which is nowhere
+                evidence = evidence._replace(fingerprint="")
+            yield file, TargetStatement(evidence=evidence, is_hold=False, other_than=names)
 
     def _of_one(self, query: RevocationQuery) -> Iterator[TargetStatement]:
         certificate = query.certificate
@@ -70,7 +99,7 @@ class StatementsInTargets:
                 with suppress(FormatError):
                     said = _listed(certificate, query.chain, file)
                     is_proven = self._condemning.makers.is_genuine(query, file)
-                    yield from said if is_proven else self._unproven(query, file.facts.issuer, said)
+                    yield from said if is_proven else self._unproven(query, file, said)
         for file in self._evidence.indirect():
             if file.trusted or same_name(file.facts.issuer, query.issuer.subject):
                 continue
@@ -80,7 +109,7 @@ class StatementsInTargets:
             else:
                 with suppress(FormatError):
                     if any(_listed(certificate, query.chain, file)):
-                        yield from self._unproven(query, file.facts.issuer, said)
+                        yield from self._unproven(query, file, said)
         for ocsp in self._evidence.ocsp(certificate.serial):
             if not ocsp.trusted:
                 # by its number alone: its issuer may be named by a key that comes later
@@ -90,16 +119,14 @@ class StatementsInTargets:
                 if about and self._condemning.makers.is_genuine(query, ocsp):
                     yield from proven
                 else:
-                    named = ocsp.response.responder_name or ocsp.response.responder_key_hash or b""
-                    yield from self._unproven(query, named, _answered(certificate, query.chain, ocsp, singles))
+                    said = _answered(certificate, query.chain, ocsp, singles)
+                    yield from self._unproven(query, ocsp, said)
 
     def _unproven(
-        self, query: RevocationQuery, named: bytes, said: Iterable[TargetStatement]
+        self, query: RevocationQuery, file: CrlFile | OcspFile, said: Iterable[TargetStatement]
     ) -> Iterator[TargetStatement]:
-        for item in said:
-            tried = self._condemning.makers.possible(query, named)
-            kept = tried if len(tried) <= _MAKERS else frozenset[str]()
-            yield replace(item, unproven=UnprovenMaker(named, kept))
+        maker = self._condemning.makers.unproven(query, file)
+        yield from (replace(item, unproven=maker) for item in said)
 
     def _unproven_of_one(self, certificate: Certificate, chain: ChainKind) -> Iterator[TargetStatement]:
         for file in self._evidence.crls(certificate.issuer):
@@ -119,6 +146,20 @@ def _beyond_bounds(
         if item.in_target:
             evidence = EvidenceInTarget(item.name, "", "crl", chain, certificate.fingerprint, judged)
             yield TargetStatement(evidence=evidence, is_hold=False)
+
+
+def _says_revoked(file: CrlFile | OcspFile) -> bool:
+    """Whether it says so of anything, or cannot be read."""
+    if isinstance(file, OcspFile):
+        return any(single.status == "revoked" for single in file.response.responses)
+    try:
+        return not file.load().is_empty
+    except FormatError:
+        return True
+
+
+def _made(file: CrlFile | OcspFile) -> datetime:
+    return file.facts.this_update if isinstance(file, CrlFile) else file.response.produced_at
 
 
 def _of_responder(said: TargetStatement, certificate: Certificate, delegate: Certificate) -> TargetStatement:

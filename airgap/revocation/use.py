@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple, Self
+from itertools import chain
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from airgap.revocation.freshness import ChainKind, EvidenceKind
 
@@ -52,6 +54,17 @@ class TargetStatement:
     """The fingerprint of the delegated responder that it is against; empty for a certificate of the chain."""
     unproven: UnprovenMaker | None = None
     """Who may have made it, if that was not proven; else None."""
+    other_than: frozenset[str] | None = None
+    """Not None if it is about delegated responders that were not known: it may be against any but these."""
+
+    @property
+    def is_about_responder(self) -> bool:
+        """Whether it is not against the certificate, but against responders that answer for it."""
+        return bool(self.responder) or self.other_than is not None
+
+    def may_be_against(self, responder: str) -> bool:
+        """Whether it is or may be against the delegated responder with this fingerprint."""
+        return responder == self.responder or (self.other_than is not None and responder not in self.other_than)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +96,11 @@ class TargetAnswer:
 
 
 class NewestInTargets(NamedTuple):
-    """The newest genuine piece that came with a target and is about a chain: a clock before it is wrong."""
+    """The newest piece that came with a target and is about a certificate: a clock before it is wrong."""
 
-    name: str
-    """Its file, safe to show."""
-    kind: EvidenceKind
-    chain: ChainKind
-    this_update: datetime
+    evidence: EvidenceInTarget
+    unproven: UnprovenMaker | None
+    """Who may have made it, if that was not proven; else None."""
 
 
 class FoundInTargets(NamedTuple):
@@ -100,13 +111,27 @@ class FoundInTargets(NamedTuple):
     answers: tuple[TargetAnswer, ...] = ()
     """What answers about them: without it, older evidence must not answer instead."""
     newest: tuple[NewestInTargets, ...] = ()
-    """What was made last, one for each chain: no clock before it is right."""
+    """What was made last about each certificate: no clock before it is right."""
 
-    def joined(self, other: FoundInTargets) -> FoundInTargets:
-        """What was found about another chain, too."""
+    @classmethod
+    def joined(cls, found: Iterable[FoundInTargets]) -> FoundInTargets:
+        """All of it, each once."""
+        return cls(*(tuple(dict.fromkeys(chain.from_iterable(members))) for members in zip(cls(), *found, strict=True)))
+
+    def about(self, certificate: Certificate, kind: ChainKind) -> FoundInTargets:
+        """What is for a judgement of this certificate: its answers, and what is against those who answer for it."""
+
+        def is_asked(item: TargetStatement | TargetAnswer | NewestInTargets) -> bool:
+            return (item.evidence.chain, item.evidence.certificate) == (kind, certificate.fingerprint)
+
         return FoundInTargets(
-            self.statements + other.statements, self.answers + other.answers, self.newest + other.newest
+            statements=tuple(item for item in self.statements if is_asked(item) and item.is_about_responder),
+            answers=tuple(filter(is_asked, self.answers)),
+            newest=tuple(filter(is_asked, self.newest)),
         )
+
+
+NOTHING_FOUND: Final = FoundInTargets()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +153,6 @@ class EvidenceUse:
     next_update: datetime | None = None
     good_until: datetime | None = None
     """Until when it is valid: nextUpdate, or the end of the responder's certificate, whichever comes first."""
-    responder: str = ""
-    """The fingerprint of the delegated responder that signed it; empty if none did."""
     accepted_stale: bool = False
     notes: tuple[str, ...] = ()
     """Warnings for every report: newer evidence that is not usable."""

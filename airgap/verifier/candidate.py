@@ -12,10 +12,10 @@ from airgap.oci.digest import Digest
 from airgap.oci.manifest import Manifest
 from airgap.oci.nodes import Referrer
 from airgap.oci.store import Store, read_verified
+from airgap.revocation.use import FoundInTargets
 from airgap.signature.signature_manifest import envelope_descriptor
 
 if TYPE_CHECKING:
-    from airgap.revocation.use import TargetAnswer
     from airgap.verifier.facts import PluginUse
     from airgap.verifier.recorded import LostEvidence, RecordedSignatures
 
@@ -39,9 +39,9 @@ class Candidate:
     """Evidence that a report says was in the layout then."""
 
     @property
-    def lost_answers(self) -> tuple[TargetAnswer, ...]:
-        """What that evidence answered; each piece once."""
-        return tuple(dict.fromkeys(answer for lost in self.lost_with_layout for answer in lost.found.answers))
+    def lost(self) -> FoundInTargets:
+        """What that evidence said."""
+        return FoundInTargets.joined(lost.found for lost in self.lost_with_layout)
 
 
 def candidate_of(

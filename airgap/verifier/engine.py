@@ -300,7 +300,7 @@ class SignatureVerifier:
             raise
         if plugin and plugin.decides(Check.REVOCATION):  # VERIFY-15: it clears, but cannot override condemning evidence
             state.revocation.refuse_condemned(facts.chain, signed_at=signed_at)
-            _refuse_lost(state, Check.REVOCATION, facts.chain, (), kind="signing", signed_at=signed_at)
+            _refuse_lost(state, Check.REVOCATION, facts.chain, kind="signing", signed_at=signed_at)
             return plugin.check(Check.REVOCATION)
         uses = self._ask_revocation(state, Check.REVOCATION, facts.chain, kind="signing", signed_at=signed_at)
         named = [use for use in uses if use.kind != "none"]
@@ -318,11 +318,8 @@ class SignatureVerifier:
         """What the available evidence says; a recorded revocation for good stays (decision 0009)."""
         if not isinstance(state.signature, Candidate):
             state.signature.refuse_if_revoked(check)
-        gone = state.signature.lost_answers
-        uses = state.revocation.check_chain(chain, kind=kind, signed_at=signed_at, lost=gone)
-        _refuse_lost(state, check, chain, uses, kind=kind, signed_at=signed_at)
-        for lost in state.signature.lost_with_layout:
-            lost.refuse_clock_behind(kind, self._clock)
+        uses = state.revocation.check_chain(chain, kind=kind, signed_at=signed_at, lost=state.signature.lost)
+        _refuse_lost(state, check, chain, kind=kind, signed_at=signed_at)
         state.add_evidence(uses)
         return uses
 
@@ -427,7 +424,6 @@ def _refuse_lost(
     state: SignatureState,
     check: Check,
     chain: Sequence[Certificate],
-    uses: tuple[EvidenceUse, ...],
     *,
     kind: ChainKind,
     signed_at: datetime | None,
@@ -439,7 +435,8 @@ def _refuse_lost(
     certificates = {certificate.fingerprint for certificate in chain}
     for lost in state.signature.lost_with_layout:
         if said := lost.against(certificates, kind):
-            left = state.revocation.unanswered(said, chain, kind=kind, signed_at=signed_at, uses=uses)
+            gone = state.signature.lost
+            left = state.revocation.unanswered(said, chain, kind=kind, signed_at=signed_at, lost=gone)
             lost.refuse_unanswered(check, left)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from airgap.errors import Rejected, Undecided
 from airgap.pki.certificate import Certificate
@@ -17,6 +17,9 @@ from airgap.verdict import Verdict
 
 if TYPE_CHECKING:
     from airgap.signature.model import Envelope, Payload
+
+FOR_RECHECK: Final = 2
+"""The version of what a report holds for a recheck. What another version does not hold is not "none"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +79,9 @@ class SignatureFacts:
         if self.later is None:
             raise Undecided(
                 "recheck.unproven",
-                "the report was made by an older version, and does not hold the timestamp, the metadata and the plugin "
-                "of this signature",
-            )
+                "the report was made by another version of airgap, and does not hold all that is needed to judge this "
+                "signature again",
+            ).advising("Bring the layout, and verify it with this version.")
         return self.later
 
 

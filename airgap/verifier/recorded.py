@@ -13,15 +13,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple, Self
 
-from airgap import limits
 from airgap.errors import FormatError, Rejected, Undecided
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.parse.time import iso
 from airgap.problem import Problem
+from airgap.reasons import BRING_LAYOUT
 from airgap.revocation.evidence_files import EvidenceFile
 from airgap.revocation.freshness import ChainKind
-from airgap.revocation.use import FoundInTargets, TargetAnswer, TargetStatement
+from airgap.revocation.use import NOTHING_FOUND, FoundInTargets, TargetStatement
 from airgap.signature.stamped_evidence import of_token
 from airgap.trust.choice import ScopeOrigin
 from airgap.trust.levels import Check
@@ -61,9 +60,10 @@ class RecordedSignature:
             return ()
 
     @property
-    def lost_answers(self) -> tuple[TargetAnswer, ...]:
-        """What the evidence in the layout answered; none where `lost_with_layout` raises."""
-        return self.facts.later.in_targets.answers if self.holds_evidence and self.facts and self.facts.later else ()
+    def lost(self) -> FoundInTargets:
+        """What the evidence in the layout said; nothing where `lost_with_layout` raises."""
+        later = self.facts.later if self.holds_evidence and self.facts else None
+        return later.in_targets if later else NOTHING_FOUND
 
     @property
     def holds_evidence(self) -> bool:
@@ -117,18 +117,6 @@ class LostEvidence(NamedTuple):
             if said.evidence.chain == chain and said.evidence.certificate in certificates
         )
 
-    def refuse_clock_behind(self, chain: ChainKind, clock: datetime) -> None:
-        """A clock is wrong that is before evidence that was in the layout. Raises Undecided."""
-        for made in self.found.newest:
-            if made.chain == chain and made.this_update > clock + limits.CLOCK_SKEW:
-                raise Undecided(
-                    f"revocation.{made.kind}.future",
-                    f"{made.name}, which was in the layout, was made at {iso(made.this_update)}, and the clock says "
-                    f"{iso(clock)}",
-                    evidence=made.name,
-                    this_update=iso(made.this_update),
-                )
-
     def refuse_unanswered(self, check: Check, said: Sequence[TargetStatement]) -> None:
         """Evidence that went with the layout, unanswered by what is left. Raises Rejected, if it counted; Undecided."""
         if not said:
@@ -138,9 +126,7 @@ class LostEvidence(NamedTuple):
         for reason, word in _COUNTED.items():
             if (check, reason) in self.counted:
                 raise Rejected(reason, f"a certificate had been {word}, says the report: {text}")
-        raise Undecided("recheck.unproven", text).advising(
-            "Bring the layout, or put this evidence into the trust directory (airgap trust fetch LAYOUT)."
-        )
+        raise Undecided("recheck.unproven", text).advising(BRING_LAYOUT)
 
 
 @dataclass(frozen=True, slots=True)

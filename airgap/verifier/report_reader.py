@@ -31,7 +31,7 @@ from airgap.text import read_exact, safe
 from airgap.trust.choice import ScopeOrigin
 from airgap.trust.levels import Check
 from airgap.verdict import Verdict
-from airgap.verifier.facts import EarlierResult, LaterFacts, PluginUse, SignatureFacts
+from airgap.verifier.facts import FOR_RECHECK, EarlierResult, LaterFacts, PluginUse, SignatureFacts
 from airgap.verifier.recorded import NOT_STATED, RecordedArtifact, RecordedReport, RecordedSignature
 
 SCHEMA: Final = "airgap.verify/1"
@@ -125,7 +125,7 @@ class _Reader:
             stated_time=_maybe_moment(signer, "signing_time"),
             expiry=_maybe_moment(_with(signer, "expiry"), "expiry"),
             agent=_text(signer, "agent"),
-            later=None if rest is None else _later_facts(rest),
+            later=_later_facts(rest) if rest and rest.get("version") == FOR_RECHECK else None,
         )
 
     def _chain(self, source: json.JsonObject) -> tuple[Certificate, ...]:
@@ -170,7 +170,7 @@ def _later_facts(source: json.JsonObject) -> LaterFacts:
         in_targets=FoundInTargets(
             statements=json.take_list(source, "said_against", _target_statement, limit=_SIGNATURES),
             answers=json.take_list(source, "answers", _target_answer, limit=_SIGNATURES),
-            newest=json.take_list(source, "newest_evidence", _newest, limit=len(CHAIN_KINDS)),
+            newest=json.take_list(source, "newest_evidence", _newest, limit=_SIGNATURES),
         ),
     )
 
@@ -192,25 +192,24 @@ def _target_statement(value: Any) -> TargetStatement:
         evidence=_in_target(source),
         is_hold=json.take(source, "hold", bool),
         responder=_text(source, "responder") or "",
-        unproven=_unproven(_object(source, "unproven")),
+        unproven=_unproven(source),
+        other_than=None if _with(source, "other_than")["other_than"] is None else _fingerprints(source, "other_than"),
     )
 
 
-def _unproven(source: json.JsonObject | None) -> UnprovenMaker | None:
-    """Absent in older reports, which hold only what was proven."""
-    if source is None:
+def _unproven(source: json.JsonObject) -> UnprovenMaker | None:
+    maker = _object(_with(source, "unproven"), "unproven")
+    if maker is None:
         return None
     try:
-        named = bytes.fromhex(json.take(source, "maker", str))
+        named = bytes.fromhex(json.take(maker, "maker", str))
     except ValueError:
         raise FormatError("is not in hex", where="unproven.maker") from None
-    return UnprovenMaker(named, frozenset(json.take_list(source, "tried", _fingerprint, limit=_SIGNATURES)))
+    return UnprovenMaker(named, _fingerprints(maker, "tried"))
 
 
-def _fingerprint(value: Any) -> str:
-    if not isinstance(value, str):
-        raise FormatError("is no text")
-    return value
+def _fingerprints(source: json.JsonObject, member: str) -> frozenset[str]:
+    return frozenset(json.take_list(source, member, json.text, limit=_SIGNATURES))
 
 
 def _target_answer(value: Any) -> TargetAnswer:
@@ -237,12 +236,7 @@ def _hex(source: json.JsonObject, member: str) -> int | None:
 
 def _newest(value: Any) -> NewestInTargets:
     source = json.as_object(value)
-    return NewestInTargets(
-        name=safe(json.take(source, "evidence", str)),
-        kind=_evidence_kind(source),
-        chain=_chain_kind(source),
-        this_update=_moment(source, "this_update"),
-    )
+    return NewestInTargets(_in_target(source), _unproven(source))
 
 
 def _chain_kind(source: json.JsonObject) -> ChainKind:

@@ -204,8 +204,8 @@ def found_in_targets(
     try:
         proven = state.timestamp or token.verify(later.signature_value, anchors())
     except (Rejected, TrustMaterialError):  # another policy may accept it
-        return found.joined(judge.unproven_in_targets(token.certificates, kind="tsa"))
-    return found.joined(_of_chain(judge, proven.chain, "tsa"))
+        return FoundInTargets.joined([found, judge.unproven_in_targets(token.certificates, kind="tsa")])
+    return FoundInTargets.joined([found, _of_chain(judge, proven.chain, "tsa")])
 
 
 def _of_chain(judge: RevocationJudge, chain: Sequence[Certificate], kind: ChainKind) -> FoundInTargets:

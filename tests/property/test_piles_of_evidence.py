@@ -10,17 +10,14 @@ from datetime import timedelta
 from itertools import product
 from typing import Any, Final
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
-from airgap.revocation.combined import CombinedEvidence
-from airgap.revocation.evidence_files import Evidence
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
-from airgap.revocation.use import TargetAnswer
 from tests.support import names
 from tests.support.crls import crl, entry, scope
 from tests.support.evidence import MemoryEvidence
@@ -151,38 +148,3 @@ def test_a_hold_that_nothing_newer_clears_never_passes(pile: list[Made]) -> None
     others = [piece.made for piece in pile if not piece.holds]
     if holds and min(holds) < min(others, default=timedelta.max):
         assert judge(pile) != "good"
-
-
-CLEAN: Final = tuple(piece for piece in PIECES if not (piece.condemns or piece.holds or piece.doubts))
-"""What says nothing against the certificate: it clears, or leaves the answer open."""
-
-
-def ruled(here: Evidence, days: int, lost: tuple[TargetAnswer, ...] = ()) -> bool:
-    """Whether the certificate is good by `here`, so many days after AT."""
-    at = AT + days * DAY
-    judge = RevocationJudge(here, Freshness(), Moment(judged=at, clock=max(at, AT)), stored=tuple)
-    try:
-        judge.check_chain(CHAIN, kind="signing", signed_at=None, lost=lost)
-    except Undecided:
-        return False
-    return True
-
-
-@settings(max_examples=200)
-@given(
-    st.lists(st.sampled_from(CLEAN), max_size=3),
-    st.lists(st.sampled_from(CLEAN), max_size=3),
-    st.sampled_from([-3, 0, 6, 8, 31]),
-    st.booleans(),
-)
-def test_what_is_left_without_a_layout_passes_only_what_passes_with_it(
-    kept: list[Made], carried: list[Made], days: int, proven: bool
-) -> None:
-    """Decision 0027, at any moment."""
-    trusted = MemoryEvidence({f"kept {n}": piece.data for n, piece in enumerate(kept)}, trusted=True)
-    layout = MemoryEvidence({f"carried {n}": piece.data for n, piece in enumerate(carried)})
-    both = CombinedEvidence([trusted, layout])
-    judge = RevocationJudge(both, Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
-    note = judge.in_targets if proven else judge.unproven_in_targets
-    noted = note(CHAIN, kind="signing").answers
-    assert not ruled(trusted, days, noted) or ruled(both, days)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,15 +15,24 @@ from airgap.hashing import fingerprint
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
 from airgap.pki.extensions import REASON_FLAGS
+from airgap.revocation.combined import CombinedEvidence
+from airgap.revocation.evidence_files import Evidence
 from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.judge import RevocationJudge
-from airgap.revocation.use import EvidenceInTarget, FoundInTargets, TargetAnswer
+from airgap.revocation.use import (
+    EvidenceInTarget,
+    FoundInTargets,
+    NewestInTargets,
+    TargetAnswer,
+    TargetStatement,
+    UnprovenMaker,
+)
 from tests.support.crls import crl, scope
 from tests.support.evidence import MemoryEvidence
 from tests.support.extensions import UNKNOWN_CRITICAL, Point
 from tests.support.keyring import key
 from tests.support.ocsp import ocsp_response, single
-from tests.support.pki import AT, Issued, Pki
+from tests.support.pki import AT, Issued, Pki, issue
 
 URL, DELTA, OCSP = "http://crl.example/a", "http://crl.example/d", "http://ocsp.example"
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
@@ -59,12 +69,22 @@ def answer(
     kind: ChainKind = "signing",
 ) -> str:
     """`good`, or the reason code."""
-    judge = RevocationJudge(
-        MemoryEvidence(crls, ocsp), Freshness(), Moment(judged=AT, clock=AT + 99 * DAY), stored=tuple
-    )
+    return ask(leaf, FoundInTargets(answers=(lost,)), crls, ocsp, kind)
+
+
+def ask(
+    leaf: Issued,
+    lost: FoundInTargets,
+    crls: dict[str, bytes] | Evidence,
+    ocsp: dict[str, bytes] | None = None,
+    kind: ChainKind = "signing",
+    stored: Iterable[Certificate] = (),
+) -> str:
+    evidence = MemoryEvidence(crls, ocsp) if isinstance(crls, dict) else crls
+    judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT + 99 * DAY), stored=lambda: stored)
     chain = [Certificate.parse(issued.der) for issued in leaf.chain]
     try:
-        judge.check_chain(chain, kind=kind, signed_at=None, lost=[lost])
+        judge.check_chain(chain, kind=kind, signed_at=None, lost=lost)
     except (Rejected, Undecided) as error:
         return error.reason
     return "good"
@@ -272,7 +292,140 @@ def test_notes_the_newest_piece_of_a_target() -> None:
     evidence = MemoryEvidence({"a": clean(), "b": clean(number=6, this_update=HERE + DAY)})
     judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
     found = judge.in_targets([Certificate.parse(issued.der) for issued in LEAF.chain], kind="signing")
-    assert [item.name for item in found.newest] == ["b"]
+    assert [(made.name, unproven) for made, unproven in found.newest] == [("b", None)]
+
+
+@pytest.mark.parametrize(("more", "said"), [(0 * SECOND, "good"), (SECOND, "revocation.crl.future")])
+@pytest.mark.parametrize("tried", [None, frozenset[str]()])
+def test_no_clock_is_right_that_is_behind_evidence_of_the_layout(
+    more: timedelta, said: str, tried: frozenset[str] | None
+) -> None:
+    """Proven, or if a certificate is here now that may prove it."""
+    made = gone(LEAF, AT + 99 * DAY + limits.CLOCK_SKEW + more).evidence
+    maker = None if tried is None else UnprovenMaker(LEAF.chain[1].subject, tried)
+    assert ask(LEAF, FoundInTargets(newest=(NewestInTargets(made, maker),)), {"a": CLEAN}) == said
+
+
+def test_the_clock_is_compared_with_unproven_evidence_once_it_may_be_proven() -> None:
+    other = issue("intermediate", issuer=LEAF.chain[1], subject="CN=other")
+    late = NewestInTargets(gone(LEAF, AT + 199 * DAY).evidence, UnprovenMaker(other.subject, _keys(LEAF.chain[1])))
+    assert ask(LEAF, FoundInTargets(newest=(late,)), {"a": CLEAN}) == "good"
+    stored = [Certificate.parse(other.der)]
+    assert ask(LEAF, FoundInTargets(newest=(late,)), {"a": CLEAN}, stored=stored) == "revocation.crl.future"
+
+
+def test_notes_unproven_evidence_that_would_be_the_newest() -> None:
+    stray = clean(number=7, this_update=HERE + 2 * DAY, signed_by=key("p256", 7))
+    evidence = MemoryEvidence({"a": clean(), "b": stray, "c": clean(this_update=HERE - DAY)})
+    judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
+    found = judge.in_targets([Certificate.parse(issued.der) for issued in LEAF.chain], kind="signing")
+    assert [(made.name, unproven and unproven.tried) for made, unproven in found.newest] == [
+        ("b", _keys(LEAF.chain[1])), ("a", None),
+    ]  # fmt: skip
+
+
+def test_evidence_in_the_trust_directory_is_compared_with_the_clock_also_where_it_is_unproven() -> None:
+    """The certificate that proves it may be in a layout: without it, the same clock must not be right."""
+    stray = clean(number=7, this_update=AT + 199 * DAY, signed_by=key("p256", 7))
+    for trusted in (True, False):
+        evidence = CombinedEvidence([MemoryEvidence({"a": CLEAN}), MemoryEvidence({"b": stray}, trusted=trusted)])
+        assert ask(LEAF, FoundInTargets(), evidence) == ("revocation.crl.future" if trusted else "good")
+
+
+def _keys(*issuers: Issued) -> frozenset[str]:
+    return frozenset(Certificate.parse(issuer.der).fingerprint for issuer in issuers)
+
+
+# --- delegated responders ---
+
+DELEGATE = issue("ocsp", issuer=ONLY_OCSP.root, slot=5)
+BY_DELEGATE = {"o": ocsp_response(ONLY_OCSP, responder=DELEGATE, this_update=HERE)}
+LISTING = crl(ONLY_OCSP.root, revoked=[0x77], this_update=HERE - DAY)
+"""Something, and not the responder."""
+
+
+def against(leaf: Issued = ONLY_OCSP, **members: Any) -> FoundInTargets:
+    """What was in a layout, and said "revoked" of something."""
+    made = gone(leaf, HERE).evidence
+    named = {name: members.pop(name) for name in EvidenceInTarget._fields if name in members}
+    said = TargetStatement(evidence=made._replace(**named), is_hold=False, **members)
+    return FoundInTargets(statements=(said,))
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ({"responder": DELEGATE}, OPEN),
+        ({"responder": "33" * 32}, "good"),
+        ({"other_than": []}, OPEN),
+        ({"other_than": ["33" * 32]}, OPEN),
+        ({"other_than": [DELEGATE]}, "good"),
+        ({"other_than": [], "certificate": "11" * 32}, "good"),
+        ({"other_than": [], "chain": "tsa"}, "good"),
+        ({"other_than": [], "fingerprint": fingerprint(LISTING)}, "good"),
+        ({"other_than": [], "unproven": UnprovenMaker(ONLY_OCSP.root.subject, _keys(ONLY_OCSP.root))}, "good"),
+        ({"other_than": [], "unproven": UnprovenMaker(ONLY_OCSP.root.subject, frozenset())}, OPEN),
+    ],
+)
+def test_a_responder_answers_against_whom_nothing_of_the_layout_may_say_anything(
+    members: dict[str, Any], said: str
+) -> None:
+    """Or that was known then, so that it is noted what is against it; or where what may be against it is here."""
+    (delegate,) = _keys(DELEGATE)
+    changed: dict[str, Any] = {name: delegate if value is DELEGATE else value for name, value in members.items()}
+    if "other_than" in changed:
+        changed["other_than"] = frozenset(delegate if item is DELEGATE else item for item in changed["other_than"])
+    assert ask(ONLY_OCSP, against(**changed), {"a": LISTING}, BY_DELEGATE) == said
+
+
+def test_crls_answer_where_a_responder_may_not() -> None:
+    """So that new evidence of a responder with a new certificate leaves few questions open."""
+    response = {"o": ocsp_response(BOTH, responder=DELEGATE, this_update=HERE)}
+    lost = against(BOTH, other_than=frozenset())
+    assert ask(BOTH, lost, {"a": clean(BOTH)}, response) == "good"
+    assert ask(BOTH, lost, {}, response) == "revocation.crl.missing"
+    by_issuer = {"o": ocsp_response(ONLY_OCSP, this_update=HERE)}
+    assert ask(ONLY_OCSP, against(other_than=frozenset()), {}, by_issuer) == "good"
+
+
+def test_a_hold_of_a_responder_counts_that_may_be_revoked() -> None:
+    held = ocsp_response(ONLY_OCSP, responder=DELEGATE, status="revoked", reason="certificateHold", this_update=HERE)
+    assert ask(ONLY_OCSP, against(other_than=frozenset()), {}, {"o": held}) == "revocation.on_hold"
+
+
+def of_others(leaf: Issued, *pieces: bytes, trusted: bool = False) -> list[tuple[str, frozenset[str]]]:
+    """The evidence that may be against other responders, with those that are known."""
+    evidence = MemoryEvidence({f"{number:03}": data for number, data in enumerate(pieces)}, trusted=trusted)
+    judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
+    found = judge.in_targets([Certificate.parse(issued.der) for issued in leaf.chain], kind="signing")
+    return [(said.evidence.fingerprint, said.other_than) for said in found.statements if said.other_than is not None]
+
+
+@pytest.mark.parametrize(
+    ("piece", "is_noted"),
+    [
+        (LISTING, True),
+        (crl(ONLY_OCSP.root), False),
+        (crl(ONLY_OCSP.root, entries=b"\x30\x03\x02\x01"), True),
+        (crl(issue("root", slot=6), revoked=[7]), False),
+        (crl(issue("root", slot=6, subject="CN=x"), revoked=[7], scope=scope(indirect=True)), True),
+        (ocsp_response(DELEGATE, status="revoked"), True),
+        (ocsp_response(DELEGATE), False),
+    ],
+)
+def test_notes_what_may_be_against_a_responder_that_is_not_known_yet(piece: bytes, *, is_noted: bool) -> None:
+    expected = [(fingerprint(piece), frozenset[str]())] if is_noted else []
+    assert of_others(ONLY_OCSP, piece) == expected
+    assert of_others(ONLY_OCSP, piece, BY_DELEGATE["o"]) == [(item, _keys(DELEGATE)) for item, _ in expected]
+    assert of_others(ONLY_OCSP, piece, trusted=True) == []
+    assert of_others(LEAF, piece) == []  # no responder answers for it
+
+
+def test_one_stands_for_the_rest_of_what_may_be_against_responders() -> None:
+    many = [crl(ONLY_OCSP.root, revoked=[7], number=number) for number in range(67)]
+    found = of_others(ONLY_OCSP, *many)
+    assert len(found) == 65
+    assert [item for item, _ in found].count("") == 1
 
 
 def test_a_certificate_that_names_no_way_to_ask_is_not_asked_about() -> None:

@@ -14,7 +14,7 @@ from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
-from airgap.revocation.use import EvidenceInTarget, EvidenceUse, TargetStatement
+from airgap.revocation.use import EvidenceInTarget, TargetStatement
 from tests.support.crls import crl
 from tests.support.evidence import MemoryEvidence
 from tests.support.ocsp import ocsp_response
@@ -31,15 +31,14 @@ CLEAN = crl(LEAF.chain[1], this_update=HERE)
 REVOKING = crl(LEAF.chain[1], this_update=HERE, revoked=[LEAF])
 
 
-def left(leaf: Issued, evidence: MemoryEvidence, answers: str = "", **members: Any) -> bool:
-    """Whether such a statement still counts against the chain; `answers`: the delegate that answers now."""
+def left(leaf: Issued, evidence: MemoryEvidence, **members: Any) -> bool:
+    """Whether such a statement still counts against the chain."""
     made = EvidenceInTarget("gone", "00" * 32, "crl", "signing", leaf.fingerprint, HERE - DAY)
     named = {name: members.pop(name) for name in EvidenceInTarget._fields if name in members}
     said = replace(TargetStatement(evidence=made._replace(**named), is_hold=False), **members)
     judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
     chain = [Certificate.parse(issued.der) for issued in leaf.chain]
-    use = EvidenceUse(certificate="", chain="signing", kind="ocsp", status="good", responder=answers)
-    found = judge.unanswered([said], chain, kind="signing", signed_at=None, uses=[use])
+    found = judge.unanswered([said], chain, kind="signing", signed_at=None)
     assert found in ([said], [])
     return bool(found)
 
@@ -54,14 +53,13 @@ def left(leaf: Issued, evidence: MemoryEvidence, answers: str = "", **members: A
         ({"is_hold": True, "this_update": HERE - SECOND}, False),
         ({"is_hold": True, "this_update": HERE}, True),
         ({"is_hold": True, "this_update": HERE + DAY}, True),
-        ({"responder": "22" * 32}, True),
-        ({"responder": "22" * 32, "is_hold": True}, True),
-        ({"responder": "33" * 32}, False),
+        ({"responder": "22" * 32}, False),
+        ({"other_than": frozenset()}, False),
     ],
 )
 def test_only_a_newer_answer_lifts_a_hold_and_nothing_a_revocation(members: dict[str, Any], *, counts: bool) -> None:
-    """A statement against a delegate matters only where that delegate answers now."""
-    assert left(LEAF, MemoryEvidence({"a": CLEAN}), answers="22" * 32, **members) is counts
+    """A statement against a responder matters where that answers (`RevocationJudge.check_chain`)."""
+    assert left(LEAF, MemoryEvidence({"a": CLEAN}), **members) is counts
 
 
 @pytest.mark.parametrize("trusted", [True, False])
@@ -69,8 +67,7 @@ def test_what_is_here_is_judged_with_the_chain(*, trusted: bool) -> None:
     known = fingerprint(REVOKING)
     assert not left(LEAF, MemoryEvidence({"a": REVOKING}, trusted=trusted), fingerprint=known)
     assert left(LEAF, MemoryEvidence({"a": REVOKING}, trusted=trusted))
-    held = MemoryEvidence({"a": CLEAN}, trusted=trusted)
-    assert left(LEAF, held, fingerprint=fingerprint(CLEAN)) is not trusted  # in a target, only what says something
+    assert not left(LEAF, MemoryEvidence({"a": CLEAN}, trusted=trusted), fingerprint=fingerprint(CLEAN))
 
 
 @pytest.mark.parametrize(

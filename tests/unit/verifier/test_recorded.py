@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from airgap import limits
 from airgap.errors import Rejected, Undecided
-from airgap.revocation.use import EvidenceInTarget, FoundInTargets, NewestInTargets, TargetStatement
+from airgap.revocation.use import EvidenceInTarget, FoundInTargets, TargetStatement
 from airgap.trust.levels import Check
 from airgap.verdict import Verdict
 from airgap.verifier.facts import EarlierResult, LaterFacts, PluginUse
@@ -20,7 +18,6 @@ from airgap.verifier.report_reader import parse_report
 from tests.support.pki import AT
 from tests.unit.verifier.test_report_reader import report
 
-SECOND = timedelta(seconds=1)
 LATER = LaterFacts(signature_value=b"x", timestamp_token=None, metadata={}, plugin=None)
 MADE = EvidenceInTarget("a.crl", "00" * 32, "crl", "signing", "11" * 32, AT)
 SAID = TargetStatement(evidence=MADE, is_hold=False)
@@ -60,7 +57,7 @@ def test_the_evidence_of_a_layout_is_that_of_signatures_that_were_intact(
     if not holds:
         with pytest.raises((Rejected, Undecided)):
             _ = found.lost_with_layout
-        assert found.lost_answers == ()
+        assert found.lost == FoundInTargets()
 
 
 def test_the_evidence_of_a_hundred_signatures_of_one_signer_is_compared_once() -> None:
@@ -94,8 +91,8 @@ def test_what_was_revoked_for_good_stays_revoked() -> None:
     signature().refuse_if_revoked(Check.REVOCATION)
 
 
-def lost(*said: TargetStatement, made: tuple[NewestInTargets, ...] = ()) -> LostEvidence:
-    return LostEvidence.of(signature(replace(LATER, in_targets=FoundInTargets(said, (), made))))
+def lost(*said: TargetStatement) -> LostEvidence:
+    return LostEvidence.of(signature(replace(LATER, in_targets=FoundInTargets(said))))
 
 
 def test_only_statements_about_the_chain_are_asked_about() -> None:
@@ -104,18 +101,6 @@ def test_only_statements_about_the_chain_are_asked_about() -> None:
         replace(SAID, evidence=MADE._replace(certificate="22" * 32)),
     ]
     assert lost(SAID, *others).against({"11" * 32}, "signing") == (SAID,)
-
-
-@pytest.mark.parametrize(("more", "refused"), [(0 * SECOND, False), (SECOND, True)])
-def test_no_clock_is_right_that_is_behind_evidence_of_the_layout(more: timedelta, *, refused: bool) -> None:
-    made = NewestInTargets("a.crl", "crl", "signing", AT + limits.CLOCK_SKEW + more)
-    evidence = lost(made=(made._replace(chain="tsa", this_update=AT + timedelta(days=9)), made))
-    if not refused:
-        evidence.refuse_clock_behind("signing", AT)
-        return
-    with pytest.raises(Undecided) as caught:
-        evidence.refuse_clock_behind("signing", AT)
-    assert caught.value.reason == "revocation.crl.future"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airgap import limits
-from airgap.errors import FormatError
+from airgap.errors import FormatError, Undecided
 from airgap.pki.certificate import Certificate
 from airgap.trust.levels import Check
 from airgap.verdict import Verdict
@@ -206,13 +206,14 @@ def with_evidence() -> dict[str, Any]:
     }
     rest = {"next_update": None, "number": "1f", "base_number": None, "open": True, "all_reasons": True}
     document["artifacts"][0]["signatures"][0]["for_recheck"] = {
+        "version": 2,
         "signature_value": b64encode(b"value").decode(),
         "timestamp_token": None,
         "metadata": {"build": "7"},
         "plugin": {"name": "p", "min_version": None},
-        "said_against": [{**dated, "hold": True, "responder": None}],
+        "said_against": [{**dated, "hold": True, "responder": None, "unproven": None, "other_than": None}],
         "answers": [{**dated, **rest, "and_older": False}],
-        "newest_evidence": [{name: dated[name] for name in ("evidence", "kind", "chain", "this_update")}],
+        "newest_evidence": [{**dated, "unproven": None}],
     }
     return document
 
@@ -242,8 +243,10 @@ MISSING = object()
         ("answers.0.next_update", "2027-01-01T00:00:00Z"),
         ("said_against.0.responder", "22" * 32),
         ("said_against.0.kind", "ocsp"),
-        ("said_against.0.unproven", None),
         ("said_against.0.unproven", {"maker": "30", "tried": ["22" * 32]}),
+        ("said_against.0.other_than", []),
+        ("said_against.0.other_than", ["22" * 32]),
+        ("newest_evidence.0.unproven", {"maker": "30", "tried": []}),
         ("newest_evidence.0.chain", "tsa"),
         ("plugin", None),
         ("plugin.min_version", "1.0.0"),
@@ -256,7 +259,17 @@ def test_reads_what_the_layout_of_a_report_said(path: str, value: object) -> Non
     assert signature.facts.later is not None
     assert signature.facts.later.signature_value == b"value"
     assert signature.holds_evidence
-    assert len(signature.lost_answers) == 1
+    assert [len(members) for members in signature.lost] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("version", [MISSING, 1, 3, "2"])
+def test_what_another_version_keeps_is_not_used(version: object) -> None:
+    """What it does not keep is not "none": nobody looked for it (decision 0027)."""
+    (signature,) = read(for_recheck("version", version)).artifacts[0].signatures
+    assert signature.facts is not None
+    assert not signature.holds_evidence
+    with pytest.raises(Undecided, match="another version of airgap"):
+        signature.facts.require_later()
 
 
 @pytest.mark.parametrize(
@@ -274,7 +287,11 @@ def test_reads_what_the_layout_of_a_report_said(path: str, value: object) -> Non
         ("said_against.0.hold", MISSING, "hold"),
         ("said_against.0.unproven", {"maker": "x", "tried": []}, "maker: is not in hex"),
         ("said_against.0.unproven", {"maker": "30"}, "tried: is missing"),
-        ("said_against.0.unproven", {"maker": "30", "tried": [1]}, "is no text"),
+        ("said_against.0.unproven", {"maker": "30", "tried": [1]}, "is an integer, not a string"),
+        ("said_against.0.unproven", MISSING, "unproven: is missing"),
+        ("said_against.0.other_than", MISSING, "other_than: is missing"),
+        ("said_against.0.other_than", "22", "other_than: is a string"),
+        ("newest_evidence.0.unproven", MISSING, "unproven: is missing"),
         ("newest_evidence.0.this_update", "soon", "this_update"),
         ("timestamp_token", MISSING, "timestamp_token: is missing"),
         ("plugin", MISSING, "plugin: is missing"),
