@@ -142,8 +142,8 @@ class _Recheck:
         outcomes = {key: self._again(report, artifacts, *key) for key, artifacts in together.items()}
         for artifact in report.artifacts:
             place = places[id(artifact)]
-            outcome = None if place is None else outcomes[place, self._said(artifact)]
-            yield self._recorded(report, artifact, place, outcome)
+            again = None if place is None else (place, outcomes[place, self._said(artifact)])
+            yield self._recorded(report, artifact, again)
 
     def _again(
         self, report: RecordedReport, artifacts: Sequence[RecordedArtifact], place: str, said: _TypedName
@@ -172,10 +172,12 @@ class _Recheck:
         return outcome
 
     def _recorded(
-        self, report: RecordedReport, artifact: RecordedArtifact, place: str | None, outcome: Outcome | None
+        self, report: RecordedReport, artifact: RecordedArtifact, again: tuple[str, Outcome] | None
     ) -> Rechecked:
+        """`again`: the place of its layout, and the outcome there."""
         besides = _not_recorded(report, artifact)
-        if place is not None and outcome is not None:
+        if again is not None:
+            place, outcome = again
             moved = tuple(self._moved(artifact, place))
             found = [item for item in outcome.artifacts if item.descriptor.digest == artifact.descriptor.digest]
             is_gone = not found and artifact.descriptor.digest not in self._look(place).digests

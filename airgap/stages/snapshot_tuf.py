@@ -113,7 +113,7 @@ def _attachment(snapshot: Snapshot, metadata: Mapping[str, bytes], at: datetime)
         "subject": subject.to_json(),
         "annotations": {_CREATED: iso(at)},
     }
-    raw = writer.dumps(document, separators=(",", ":"), sort_keys=True).encode()
+    raw = writer.dumps(document, separators=(",", ":")).encode()
     manifest = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(raw), size=len(raw), artifact_type=TUF_TYPE)
     return Attachment(subject=subject, manifest=manifest, raw=raw, blobs=tuple(blobs))
 

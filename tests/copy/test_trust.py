@@ -312,6 +312,10 @@ def test_evidence_with_a_name_is_judged(tmp_path: Path) -> None:
     scene.packing.append(lambda builder, _: builder.list(attach(builder, ABOUT, crl(LEAF.root))))
     written = scene.write(tmp_path)
     assert copy(written, written.layout, tmp_path / "to").code == run_here(written.arguments()).code == 0
+    whole = run_here(
+        ["verify", str(written.layout), "--trust", str(written.trust), "--scope", REPOSITORY, "--format", "json"]
+    )
+    assert (whole.code, [item["digest"] for item in whole.document["artifacts"]]) == (0, [str(written.digest)])
     index = json.loads((written.layout / "index.json").read_bytes())
     for entry in index["manifests"]:
         if entry.get("artifactType") == EVIDENCE_TYPE:

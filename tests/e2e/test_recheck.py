@@ -79,6 +79,17 @@ def test_reports_unread_content_again(accepted: Accepted) -> None:
     assert any("not all of its content was read" in message for message in messages), messages
 
 
+def test_problems_of_a_report_keep_their_target(accepted: Accepted) -> None:
+    """Those of the whole run are about the report."""
+    document = json.loads(accepted.report.read_text())
+    problem: dict[str, Any] = {"reason": None, "exit_code": 11, "message": "is not there", "remedy": "", "facts": {}}
+    document["problems"] = [{**problem, "target": "stick:v2"}, {**problem, "target": None}]
+    accepted.report.write_text(json.dumps(document))
+    found = checked(recheck(accepted.report, "--trust", accepted.trust, "--at", "2026-06-02", "--format", "json"))
+    assert found["exit_code"] == 11
+    assert [item["target"] for item in found["problems"]] == ["stick:v2", str(accepted.report)]
+
+
 def _only(document: dict[str, Any]) -> dict[str, Any]:
     (artifact,) = document["artifacts"]
     return dict(artifact)

@@ -77,6 +77,15 @@ def test_accepts_metadata_of_the_pinned_root(ground: TufGround) -> None:
     assert ground.state().trust["default"].number == 2
 
 
+def test_metadata_are_attached_as_one_oci_artifact(ground: TufGround) -> None:
+    with open_snapshot(ground.stick("one")) as opened:
+        (referrer,) = opened.graph.referrers(opened.snapshot.descriptor).all()
+        document = json.loads(referrer.manifest.raw)
+    assert (document["schemaVersion"], document["config"]["size"]) == (2, 2)
+    titles = [item["annotations"]["org.opencontainers.image.title"] for item in document["layers"]]
+    assert titles == ["1.root.json", "1.snapshot.json", "1.targets.json", "timestamp.json"]
+
+
 def test_show_changes_no_memory(ground: TufGround) -> None:
     target = ground.stick("one")
     before = tree_of(ground.site)
