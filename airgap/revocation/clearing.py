@@ -131,7 +131,7 @@ class ClearingResponses:
     def _check_lost(self, query: RevocationQuery, file: OcspFile, delegate: Certificate) -> None:
         """Checks that nothing that went with a layout may be against the delegated responder (decision 0027).
 
-        Also where that was not known then: then nobody looked what it says of it.
+        Also where the responder was not known then, so that it was not asked what is said of it.
         """
         for said in query.lost.statements:
             if said.may_be_against(delegate.fingerprint) and self._condemning.may_count(said, query):

@@ -83,8 +83,8 @@ class RevocationJudge:
     ) -> tuple[EvidenceUse, ...]:
         """The evidence that clears every certificate of `chain` but the last, leaf first (REV-2, D38).
 
-        `lost`: what an earlier judgement found in a layout: older answers do not replace its answers, and nobody
-        answers against whom it may have said something. What it says against the chain itself, `unanswered` judges.
+        `lost`: what an earlier judgement found in a layout: older answers do not replace its answers, and no responder
+        answers that it may be against. What it says against the chain itself, `unanswered` judges.
 
         Raises Rejected (revocation.revoked, revocation.on_hold) if one is revoked, even if another one is unknown
         (REV-4); else Undecided if there is no answer for one of them.

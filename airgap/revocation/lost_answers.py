@@ -103,7 +103,7 @@ class LostAnswers:
             self._check_one(query, item)
 
     def check_clock(self, query: RevocationQuery) -> None:
-        """No clock is right that stands before evidence that was in the layout. Raises Undecided."""
+        """A clock is wrong that is before evidence that was in the layout. Raises Undecided."""
         for made, unproven in query.lost.newest:
             if unproven is None or self._makers.may_prove(unproven, query):
                 name = f"{made.name}, which was in the layout,"

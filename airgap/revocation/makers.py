@@ -97,7 +97,7 @@ class EvidenceMakers:
         return frozenset(issuers | self._available().get(name_key(named), set()))
 
     def unproven(self, query: RevocationQuery, file: CrlFile | OcspFile) -> UnprovenMaker:
-        """The maker that it states, and who is available and did not prove it; of too many nobody is noted."""
+        """The maker that it states, and who is available and did not prove it; of too many none is noted."""
         if isinstance(file, CrlFile):
             named = file.facts.issuer
         else:

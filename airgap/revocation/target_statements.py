@@ -28,7 +28,7 @@ _RESPONDERS: Final = 64
 """Of a target with more of them, a report would be too large; then any responder counts as not known."""
 
 _OTHERS: Final = 64
-"""Of evidence that may be against responders which are not known; one stands for the rest."""
+"""Of evidence that may be against responders which are not known; of the rest one is noted."""
 
 
 class StatementsInTargets:

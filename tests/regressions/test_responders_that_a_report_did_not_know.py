@@ -1,4 +1,4 @@
-"""A CRL in a layout revoked an OCSP responder that nobody knew when the report was made: later its "good" passed."""
+"""A CRL in a layout revoked an OCSP responder that the report did not know: later its "good" passed."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_responder_that_the_report_knew_still_answers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("version", [None, 1, 3])
 def test_a_report_of_another_version_does_not_pass(tmp_path: Path, version: int | None) -> None:
-    """What it does not hold is not "none": nobody looked for it. A revocation is found in it all the same."""
+    """What it does not hold is not "none": it was not looked for. A revocation is found in it all the same."""
     written, report = verified(tmp_path, crl(CA))
     document = json.loads(report.read_text())
     (signature,) = document["artifacts"][0]["signatures"]

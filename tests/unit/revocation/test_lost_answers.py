@@ -421,7 +421,7 @@ def test_notes_what_may_be_against_a_responder_that_is_not_known_yet(piece: byte
     assert of_others(LEAF, piece) == []  # no responder answers for it
 
 
-def test_one_stands_for_the_rest_of_what_may_be_against_responders() -> None:
+def test_one_is_noted_for_the_rest_of_what_may_be_against_responders() -> None:
     many = [crl(ONLY_OCSP.root, revoked=[7], number=number) for number in range(67)]
     found = of_others(ONLY_OCSP, *many)
     assert len(found) == 65

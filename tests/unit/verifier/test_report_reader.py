@@ -264,7 +264,7 @@ def test_reads_what_the_layout_of_a_report_said(path: str, value: object) -> Non
 
 @pytest.mark.parametrize("version", [MISSING, 1, 3, "2"])
 def test_what_another_version_keeps_is_not_used(version: object) -> None:
-    """What it does not keep is not "none": nobody looked for it (decision 0027)."""
+    """What it does not keep is not "none": it was not looked for (decision 0027)."""
     (signature,) = read(for_recheck("version", version)).artifacts[0].signatures
     assert signature.facts is not None
     assert not signature.holds_evidence
