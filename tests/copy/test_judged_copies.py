@@ -52,6 +52,26 @@ def test_says_all_that_verify_says_of_what_passes(tmp_path: Path) -> None:
     assert f"note {written.layout}:v1: {noted}" in brief
 
 
+@pytest.mark.parametrize("chosen", [True, False])
+def test_names_evidence_in_a_registry_that_is_not_chosen(tmp_path: Path, *, chosen: bool) -> None:
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": crl(LEAF.root, number=1)}
+
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.list(builder.add_manifest(evidence_artifact(builder, target, crl(LEAF.root, number=2))))
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path)
+    with LoopbackRegistry() as registry:
+        source = f"{registry.host}/app:v1"
+        assert run_here(["copy", str(written.layout), source]).code == 0
+        options = [] if chosen else ["--artifact-type", NOTARY]
+        ran = copy(written, source, tmp_path / "to", "--format", "json", *options)
+        left = [(item["source"], len(item["names"])) for item in ran.document["evidence_left"]]
+        assert (ran.code, left) == (0, [] if chosen else [("the source registry", 1)]), ran
+
+
 def test_says_in_brief_what_the_policy_skips(tmp_path: Path) -> None:
     scene = Scene()
     skipping = statement(signatureVerification={"level": "skip"}, trustStores=None, trustedIdentities=None)

@@ -170,6 +170,22 @@ def test_refuses_an_index_of_which_manifest_json_names_another_image(tmp_path: P
     assert (ran.code, "takes the only image of manifest.json" in str(ran.document["problems"])) == (11, True), ran
 
 
+@pytest.mark.parametrize(("name", "called"), [(None, "nothing"), ("v2", "'v2'")])
+def test_says_what_index_json_calls_an_image(
+    tmp_path: Path, builder: LayoutBuilder, name: str | None, called: str
+) -> None:
+    image = builder.add_image()
+    builder.list(image, **({REF_NAME: name} if name else {}))
+    paths = [
+        f"blobs/{digest.replace(':', '/')}" for digest in _digests(json.loads(builder.blobs[image.digest])).values()
+    ]
+    item = {"Config": paths[0], "Layers": paths[1:], "RepoTags": ["app:v1"]}
+    builder.extra_files["manifest.json"] = json.dumps([item]).encode()
+    with open_layout(builder.write_tar(tmp_path / "x.tar")) as layout:
+        (problem,) = Graph(layout).disagreements
+    assert problem.message == f"docker load calls an image 'app:v1' that index.json calls {called}"
+
+
 @pytest.mark.parametrize("tags", [None, [], ["evil:v9"]])
 def test_refuses_a_manifest_json_whose_only_image_is_not_the_named_one(tmp_path: Path, tags: list[str] | None) -> None:
     """`crane push FILE` and `skopeo copy docker-archive:FILE` take the only image, whatever it is called."""
