@@ -30,6 +30,11 @@ _LEAST: Final = 4
 _BEGINNING: Final = 6
 """What FAT leaves of a name before the tilde."""
 _CUT: Final = re.compile(r"[~;].*", re.DOTALL)
+_BARE: Final = re.compile(r"@?sha[0-9]{3}:[0-9A-Fa-f]{6,128}")
+_BEFORE: Final = "Name the layout or the tar before the digest: LAYOUT@sha256:..."
+_LONE: Final = {
+    "-": "A layout is read at many places, not from start to end: save the tar to a file first, and name that."
+}
 _NUMBER: Final = re.compile(r" ?\([0-9]{1,3}\)")
 """What browsers add to the name of a second download."""
 
@@ -57,7 +62,7 @@ def near_layout(reference: str) -> Problem:
 
     `reference`: a path, with or without a tag or digest. Its texts are empty where nothing similar is found.
     """
-    if remedy := not_replaced(reference):
+    if remedy := _LONE.get(reference) or not_replaced(reference) or (_BARE.fullmatch(reference) and _BEFORE):
         return Problem(message="", remedy=remedy)
     texts = dict.fromkeys((reference, _PREFIX.sub("", reference, count=1)))
     ways = [(text, path) for text in texts for path in (text.rpartition(":")[0], text.partition("@")[0], text) if path]
@@ -71,7 +76,16 @@ def near_layout(reference: str) -> Problem:
             named = safe(shlex.quote(f"{found}{text[len(path) :]}"))
             remedy = f"If that is what is meant, name it as it is called here: {named}"
             return Problem(message=f"; there is {safe(found.name)!r}", remedy=remedy)
-    return Problem(message="")
+    return Problem(message="", remedy=_tag_in_path(Path(reference)))
+
+
+def _tag_in_path(path: Path) -> str:
+    """The remedy for `LAYOUT/v1`; empty for other paths."""
+    for parent in path.parents:
+        if parent.is_file() or (parent / "oci-layout").is_file():
+            tag = path.relative_to(parent)
+            return f"If {safe(tag)} is a tag, it is written after a colon: {safe(shlex.quote(f'{parent}:{tag}'))}"
+    return ""
 
 
 def _similar(path: Path) -> Path | None:

@@ -149,6 +149,11 @@ _LISTINGS: Final = (
     (re.compile(rb"\s*Certificate Revocation List \(CRL\):"), "the text that describes a CRL, without the CRL"),
     (re.compile(rb"\s*OCSP Re(sponse|quest) Data:"), "the text that describes an OCSP message, without the message"),
     (re.compile(rb"\s*Certificate:\s"), "the text that describes a certificate, without the certificate"),
+    (
+        re.compile(rb"\s*(subject|issuer|serial|(MD5|SHA1|SHA256|md5|sha1|sha256) Fingerprint) ?="),
+        "lines about a certificate or a CRL, without it",
+    ),
+    (re.compile(rb"\s*0:d=0 +hl=[0-9]+ l= *[0-9]+ "), "what openssl asn1parse prints, without the object itself"),
 )
 _BASE64 = re.compile(rb"\s*(MI[A-Za-z0-9+/_-]{30}[A-Za-z0-9+/=_\s-]*|MAMKAQ[A-Za-z0-9+/]=\s*)\Z")
 """A SEQUENCE of more than 127 bytes, or the error of an OCSP responder."""

@@ -142,7 +142,10 @@ def _statements(
     with notes.keep():
         refuse_unknown(document, _DOCUMENT, _TOP_HINTS)
     with notes.keep():
-        if isinstance(version := document.get("version"), int | float):
+        if (version := document.get("version")) is None:
+            problem = "is null" if "version" in document else "is missing"
+            raise FormatError(f'{problem}: write "version": "{VERSION}"', where="version")
+        if isinstance(version, int | float):
             kind = "true or false" if isinstance(version, bool) else "a number"
             raise FormatError(f'is {kind}, and must be the text "{VERSION}", in quotes', where="version")
         if (version := json.take(document, "version", str)) != VERSION:  # POLICY-5: the only version

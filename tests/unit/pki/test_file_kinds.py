@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from airgap.errors import FormatError
 from airgap.pki.certificate import load_certificates
-from airgap.pki.file_kinds import Kind
+from airgap.pki.file_kinds import Kind, recognise
 from airgap.pki.wrong_files import NeededFile, der_problem, problem_of_evidence, remedy_for
 from tests.support.crls import crl
 from tests.support.keyring import key
@@ -91,7 +91,21 @@ def test_names_the_kind_of_a_file_without_certificates(data: bytes, words: str, 
     assert remedy in caught.value.remedy
 
 
-@pytest.mark.parametrize("text", [b"0:d=0  hl=4 l= 471 cons: SEQUENCE", b"01 MIIB1z"])
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"    0:d=0  hl=4 l= 471 cons: SEQUENCE          \n", "what openssl asn1parse prints"),
+        (b"subject=C = NL, O = Harbour Works\n", "lines about a certificate"),
+        (b"SHA1 Fingerprint=4F:FC:7D\n", "lines about a certificate"),
+    ],
+)
+def test_what_openssl_prints_is_named(data: bytes, words: str) -> None:
+    found = recognise(data)
+    assert found is not None
+    assert words in found.words
+
+
+@pytest.mark.parametrize("text", [b"0:30 0:82", b"01 MIIB1z"])
 def test_a_text_that_begins_with_the_digit_0_is_no_damaged_der(text: bytes) -> None:
     """The digit is the first byte of DER, too."""
     with pytest.raises(FormatError, match="holds neither PEM nor DER certificates; it begins with '0"):
