@@ -31,13 +31,7 @@ class Verdict(StrEnum):
         return _BEST_FIRST.index(self)
 
 
-_BEST_FIRST: Final = (
-    Verdict.PASS,
-    Verdict.NOT_APPLICABLE,
-    Verdict.SKIPPED,
-    Verdict.INDETERMINATE,
-    Verdict.FAIL,
-)
+_BEST_FIRST: Final = (Verdict.PASS, Verdict.NOT_APPLICABLE, Verdict.SKIPPED, Verdict.INDETERMINATE, Verdict.FAIL)
 
 
 class Judged(Protocol):

@@ -207,10 +207,7 @@ class Connection(Endpoint):
         if self.password_stdin:
             return secret_from_stdin("password")
         if self.password == "":
-            raise UsageError(
-                f"--{self.side}password is empty",
-                remedy="If it is a variable, it has no value here.",
-            )
+            raise UsageError(f"--{self.side}password is empty", remedy="If it is a variable, it has no value here.")
         if self.password:
             warn(
                 f"Warning: others on this machine can see what --{self.side}password says. "

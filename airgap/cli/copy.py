@@ -148,8 +148,7 @@ class WritingOptions:
         ),
     ] = None
     scope: Annotated[
-        str | None,
-        typer.Option(metavar="REPOSITORY", help="With --trust: repository that the policy is asked about."),
+        str | None, typer.Option(metavar="REPOSITORY", help="With --trust: repository that the policy is asked about.")
     ] = None
     with_evidence: Annotated[
         bool,

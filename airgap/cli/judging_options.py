@@ -37,8 +37,7 @@ TrustOption = Annotated[
     ),
 ]
 AtOption = Annotated[
-    str | None,
-    typer.Option("--at", metavar="TIME", help="Judge for this moment (RFC 3339, or a date), not for now."),
+    str | None, typer.Option("--at", metavar="TIME", help="Judge for this moment (RFC 3339, or a date), not for now.")
 ]
 StreamOption = Annotated[str, typer.Option("--stream", metavar="NAME", help="Name of the stream of snapshots.")]
 DemandsOption = Annotated[

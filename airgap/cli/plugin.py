@@ -58,9 +58,7 @@ def install(
 
 @command(app)
 def uninstall(
-    *,
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Plugins to remove.")],
-    yes: YesOption = False,
+    *, names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Plugins to remove.")], yes: YesOption = False
 ) -> None:
     """Remove plugins, whether or not they work."""
     directory = plugin_directory()

@@ -53,7 +53,5 @@ class PluginOptions:
         except airgap.plugin.PluginError as error:
             raise UsageError(f"--allow-plugin: {error}", remedy="Name it as the signature does.") from None
         return airgap.AllowedPlugins(
-            host=plugin_directory(),
-            names=names,
-            config=key_values(self.plugin_config or [], "--plugin-config"),
+            host=plugin_directory(), names=names, config=key_values(self.plugin_config or [], "--plugin-config")
         )

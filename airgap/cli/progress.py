@@ -95,13 +95,7 @@ class _Lines:
 def _bars() -> Iterator[events.Progress]:
     # importing rich takes 70 ms, so it is imported only where bars are drawn
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
     from rich.progress import Progress as Bars
 
     columns = (

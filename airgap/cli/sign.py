@@ -44,8 +44,7 @@ def sign(
         ),
     ] = None,
     file: Annotated[
-        Path | None,
-        typer.Option("--file", "-f", metavar="FILE", help="Read more artifacts from FILE, one a line."),
+        Path | None, typer.Option("--file", "-f", metavar="FILE", help="Read more artifacts from FILE, one a line.")
     ] = None,
     key: KeyChoice,
     signature_format: FormatOption = airgap.signature.EnvelopeFormat.JWS,

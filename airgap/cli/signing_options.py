@@ -24,8 +24,7 @@ PASS_PHRASE = "AIRGAP_KEY_PASSPHRASE"  # noqa: S105 - the name of the variable
 
 FormatOption = Annotated[airgap.signature.EnvelopeFormat, typer.Option(help="Format of the envelope.")]
 ExpiryOption = Annotated[
-    str | None,
-    typer.Option("--expiry", "-e", metavar="DURATION", help="How long the signature counts: 24h, 90d, 52w."),
+    str | None, typer.Option("--expiry", "-e", metavar="DURATION", help="How long the signature counts: 24h, 90d, 52w.")
 ]
 MetadataOption = Annotated[
     list[str] | None,

@@ -50,8 +50,7 @@ def add(
         typer.Option("--yes-fingerprint", metavar="SHA256", help="For scripts: each fingerprint that is right."),
     ] = None,
     accept_lost_state: Annotated[
-        str,
-        typer.Option("--accept-lost-state", metavar="REASON", help="Begin a new memory; the reason is recorded."),
+        str, typer.Option("--accept-lost-state", metavar="REASON", help="Begin a new memory; the reason is recorded.")
     ] = "",
     output: Output,
 ) -> None:
@@ -77,11 +76,7 @@ def add(
 
 
 @command(app, "list")
-def list_(
-    *,
-    trust: TrustOption = None,
-    output: Output,
-) -> None:
+def list_(*, trust: TrustOption = None, output: Output) -> None:
     """List who may sign snapshots here, by stream."""
     output.finish(airgap.report.PinsReport(airgap.trust.list_pins(location(trust))))
 

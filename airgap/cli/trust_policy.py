@@ -78,11 +78,7 @@ def import_(
 
 
 @command(app)
-def show(
-    *,
-    blob: BlobOption = False,
-    trust: TrustOption = None,
-) -> None:
+def show(*, blob: BlobOption = False, trust: TrustOption = None) -> None:
     """Print the trust policy as it is; where it is malformed, say so on standard error.
 
     Exit codes: 0, 18 malformed or not there.

@@ -139,21 +139,14 @@ def sign(
 
 
 @command(app, failure=_failed("show"))
-def show(
-    *,
-    target: TargetArgument,
-    output: Output,
-) -> None:
+def show(*, target: TargetArgument, output: Output) -> None:
     """Show what a snapshot says of itself, without judging it."""
 
     def run(report: SnapshotReport) -> SnapshotReport:
         with airgap.no_network(), airgap.trust.open_snapshot(target) as opened:
             reference, snapshot = opened.reference, opened.snapshot
         return replace(
-            report,
-            reference=reference,
-            snapshot=snapshot,
-            done=f"{reference} says of itself (nothing is judged here):",
+            report, reference=reference, snapshot=snapshot, done=f"{reference} says of itself (nothing is judged here):"
         )
 
     output.finish(_reporting("show", None, run))
@@ -181,11 +174,7 @@ def diff(
         with airgap.no_network():
             snapshot, change = airgap.trust.diff_snapshots(target, location(trust).path if other is None else other)
         return replace(
-            report,
-            reference=target,
-            snapshot=snapshot,
-            done=_difference(change, applied=other is None),
-            change=change,
+            report, reference=target, snapshot=snapshot, done=_difference(change, applied=other is None), change=change
         )
 
     output.finish(_reporting("diff", None, run))
@@ -242,13 +231,7 @@ def _judge(asked: _ApplyOptions, report: SnapshotReport) -> SnapshotReport:
 
 
 @command(app, failure=_failed("verify"))
-def verify(
-    *,
-    target: TargetArgument,
-    judging: Judging,
-    verbose: VerboseOption = False,
-    output: Output,
-) -> None:
+def verify(*, target: TargetArgument, judging: Judging, verbose: VerboseOption = False, output: Output) -> None:
     """Say whether a snapshot may be applied here: form, every byte, the pinned signer, and that it is not an old one.
 
     Nothing is changed. Exit codes: 0 it may; 10, 12, 13, 14, 15 as its signature's verdict says; 16 content corrupt;
@@ -267,8 +250,7 @@ def apply_(
         str, typer.Option("--allow-rollback", metavar="REASON", help="Go back to an older one; the reason is recorded.")
     ] = "",
     accept_lost_state: Annotated[
-        str,
-        typer.Option("--accept-lost-state", metavar="REASON", help="Begin a new memory; the reason is recorded."),
+        str, typer.Option("--accept-lost-state", metavar="REASON", help="Begin a new memory; the reason is recorded.")
     ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge, and change nothing.")] = False,
     verbose: VerboseOption = False,

@@ -13,12 +13,7 @@ app = typer_app()
 
 
 @command(app)
-def status(
-    *,
-    judging: Judging,
-    verbose: VerboseOption = False,
-    output: QuietOutput,
-) -> None:
+def status(*, judging: Judging, verbose: VerboseOption = False, output: QuietOutput) -> None:
     """Show each piece of evidence with its age, when it goes stale, and which one is the first to.
 
     What a newer piece replaces does not count. To know whether a given bundle will verify on a day, rehearse with

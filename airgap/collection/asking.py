@@ -166,13 +166,7 @@ class PlaceAsker:
             self._ask_in_turn(point.uris, place.asked, ask)
 
     def _ask_crl(
-        self,
-        place: _Place,
-        kind: str,
-        uri: str,
-        uris: Sequence[str],
-        path: Path,
-        check: Callable[[Crl], None],
+        self, place: _Place, kind: str, uri: str, uris: Sequence[str], path: Path, check: Callable[[Crl], None]
     ) -> tuple[Attempt, Crl | None]:
         """The answer of one of the `uris` of a point. The CRL is None if the issuer did not make it."""
         try:

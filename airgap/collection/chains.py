@@ -99,12 +99,7 @@ def _each_once(parts: Iterable[tuple[_Item, ...]]) -> tuple[_Item, ...]:
 
 
 def collect_chains(
-    store: Store,
-    graph: Graph,
-    roots: Iterable[Descriptor],
-    anchors: Anchors,
-    *,
-    stored: Iterable[Certificate],
+    store: Store, graph: Graph, roots: Iterable[Descriptor], anchors: Anchors, *, stored: Iterable[Certificate]
 ) -> CollectedChains:
     """The chains of all signatures of `roots`, of what they consist of and of what refers to them, recursively.
 
@@ -142,10 +137,7 @@ def collect_chains(
                 message = f"its timestamp token cannot be read: {error}"
                 unread.append(UnreadableSignature(signature=descriptor.digest, message=message))
     return CollectedChains(
-        asked=tuple(asked),
-        signatures=frozenset(seen),
-        unread=tuple(unread),
-        problems=tuple(problems),
+        asked=tuple(asked), signatures=frozenset(seen), unread=tuple(unread), problems=tuple(problems)
     )
 
 

@@ -375,10 +375,7 @@ def may_revoke(data: bytes, asked: Iterable[CertificateToCheck]) -> bool:
 
 
 UNNEEDED: Final = "evidence.unneeded"
-MALFORMED: Final = {
-    NeededFile.CRL: "revocation.crl.malformed",
-    NeededFile.OCSP: "revocation.ocsp.malformed",
-}
+MALFORMED: Final = {NeededFile.CRL: "revocation.crl.malformed", NeededFile.OCSP: "revocation.ocsp.malformed"}
 
 
 def _no_answer(attempt: Attempt, error: Undecided) -> Attempt:

@@ -29,11 +29,7 @@ _SETTLING: Final = 4
 class Registries:
     """Opens repositories by reference. Safe for threads; close it when done: that checks what was put."""
 
-    def __init__(
-        self,
-        credentials: Credentials | None = None,
-        options: TransportOptions | None = None,
-    ) -> None:
+    def __init__(self, credentials: Credentials | None = None, options: TransportOptions | None = None) -> None:
         """By default credentials are those of docker and containers on this machine."""
         self._credentials, self._options = credentials, options
         self._lock: Final = threading.Lock()

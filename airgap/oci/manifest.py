@@ -19,16 +19,7 @@ from airgap.oci.descriptor import (
     MANIFEST_TYPES,
     Descriptor,
 )
-from airgap.parse.json import (
-    JsonObject,
-    Reading,
-    has_member,
-    load_object,
-    take,
-    take_list,
-    take_optional,
-    take_strings,
-)
+from airgap.parse.json import JsonObject, Reading, has_member, load_object, take, take_list, take_optional, take_strings
 from airgap.text import safe
 
 _SCHEMA_VERSION: Final = 2

@@ -221,8 +221,7 @@ def explain_directory(path: str) -> ContentError:
         )
     if changed := [name for name in names - {LAYOUT_FILE, LAYOUT_INDEX} if _AS_ON_CD.fullmatch(name)]:
         return malformed(
-            f"{shown} may be a layout whose names the medium has changed: it holds {_some(changed)}",
-            remedy=CARRY_NAMES,
+            f"{shown} may be a layout whose names the medium has changed: it holds {_some(changed)}", remedy=CARRY_NAMES
         )
     if LAYOUT_FILE in names or LAYOUT_INDEX in names:
         return malformed(f"{shown} is an incomplete layout: it has no {_absent(names)}", remedy=_COPY_AGAIN)
@@ -250,8 +249,7 @@ def explain_directory(path: str) -> ContentError:
         found = [_some(some, what) for some, what in ((nested, "layout"), (tars, "tar")) if some]
         all_of_them = " ".join(safe(Path(path, name)) for name in (*nested, *tars)[:_SHOWN_NAMES])
         return malformed(
-            f"{shown} is not a layout itself, but holds {' and '.join(found)}",
-            remedy=f"Name the layout: {all_of_them}",
+            f"{shown} is not a layout itself, but holds {' and '.join(found)}", remedy=f"Name the layout: {all_of_them}"
         )
     return malformed(f"{shown} is not an OCI image layout; it holds {_some(names)}", remedy=_COPY_AGAIN)
 

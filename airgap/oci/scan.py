@@ -53,10 +53,7 @@ NO_MECHANISMS: Final[Mapping[Digest, LayoutMechanism]] = MappingProxyType({})
 
 
 def scan(
-    store: Store,
-    read: Read,
-    check_opaque: CheckOpaque,
-    mechanisms: Mapping[Digest, LayoutMechanism] = NO_MECHANISMS,
+    store: Store, read: Read, check_opaque: CheckOpaque, mechanisms: Mapping[Digest, LayoutMechanism] = NO_MECHANISMS
 ) -> Scan:
     """Reads every manifest that `index.json` leads to. Content of the layout never makes it raise.
 

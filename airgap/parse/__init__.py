@@ -13,13 +13,6 @@ from airgap.exports import on_demand
 if TYPE_CHECKING:
     from airgap.parse.time import parse_duration, rfc3339
 
-__getattr__, __dir__ = on_demand(
-    __name__,
-    {
-        "airgap.parse.time": ("parse_duration", "rfc3339"),
-    },
-)
+__getattr__, __dir__ = on_demand(__name__, {"airgap.parse.time": ("parse_duration", "rfc3339")})
 
-__all__ = [
-    "parse_duration", "rfc3339",
-]  # fmt: skip
+__all__ = ["parse_duration", "rfc3339"]

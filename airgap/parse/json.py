@@ -336,8 +336,7 @@ def _no_float(document: str, digits: str) -> NoReturn:
     found = re.search(rf'"([^"\\\n]{{1,64}})"\s*:\s*{re.escape(digits)}(?![0-9.eE])', document)
     shown = safe(digits, limit=32)
     raise FormatError(
-        f"is the number {shown}, where only integers and texts in quotes can be",
-        where=safe(found[1]) if found else "",
+        f"is the number {shown}, where only integers and texts in quotes can be", where=safe(found[1]) if found else ""
     )
 
 

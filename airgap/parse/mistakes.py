@@ -102,10 +102,7 @@ def _in_a_text(text: str, error: json.JSONDecodeError) -> tuple[int, str]:
             "write a backslash as two (\\\\)"
         )
     if character in "\r\n":
-        return (
-            error.pos,
-            "a text is not closed on its line: its closing quotation mark is missing",
-        )
+        return (error.pos, "a text is not closed on its line: its closing quotation mark is missing")
     name = "a tab" if character == "\t" else f"a control character (U+{ord(character or ' '):04X})"
     return error.pos, f"{name} inside of a text; write \\u{ord(character or ' '):04x}, or remove it"
 

@@ -23,13 +23,7 @@ from airgap.hashing import SHA2, digest
 from airgap.parse import der
 from airgap.parse.der import Element
 from airgap.parse.time import iso
-from airgap.pki.algorithms import (
-    SignatureScheme,
-    UnverifiedError,
-    signature_scheme,
-    verify_identified,
-    verify_scheme,
-)
+from airgap.pki.algorithms import SignatureScheme, UnverifiedError, signature_scheme, verify_identified, verify_scheme
 from airgap.pki.certificate import Certificate, Offered
 from airgap.pki.chain import Anchors, build_timestamping_chain, check_validity
 from airgap.pki.cms import CONTENT_TYPE, MESSAGE_DIGEST, SIGNED_DATA, SIGNING_TIME, SignedData, SignerInfo

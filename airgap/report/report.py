@@ -180,11 +180,7 @@ class ErrorReport(Report):
             "schema": ERROR_SCHEMA,
             "tool": TOOL,
             "exit_code": self.exit_code,
-            "error": {
-                "message": str(self.error),
-                "reason": self.error.reason,
-                "remedy": self.error.remedy,
-            },
+            "error": {"message": str(self.error), "reason": self.error.reason, "remedy": self.error.remedy},
         }
 
     def lines(self, style: Style) -> Iterator[str]:

@@ -40,12 +40,7 @@ def described(content: Descriptor | Payload) -> dict[str, Any]:
 
 def error_document(error: AirgapError) -> dict[str, Any]:
     """The error that ended a command, for its own document."""
-    return {
-        "message": str(error),
-        "reason": error.reason,
-        "remedy": error.remedy,
-        "facts": dict(error.facts),
-    }
+    return {"message": str(error), "reason": error.reason, "remedy": error.remedy, "facts": dict(error.facts)}
 
 
 def not_read(problem: ContentProblem) -> str:

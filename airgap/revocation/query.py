@@ -91,9 +91,7 @@ def no_crl(query: RevocationQuery) -> Undecided:
     if not query.certificate.distribution_points:
         place = "it names where delta CRLs are, and not where the complete CRL is to which they belong"
     return Undecided(
-        "revocation.crl.missing",
-        f"no CRL for {query.who} is available; {place}",
-        **query.facts(urls=urls),
+        "revocation.crl.missing", f"no CRL for {query.who} is available; {place}", **query.facts(urls=urls)
     )
 
 

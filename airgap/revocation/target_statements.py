@@ -188,11 +188,7 @@ def _answered(
 
 
 def _said(
-    certificate: Certificate,
-    chain: ChainKind,
-    file: CrlFile | OcspFile,
-    made: datetime,
-    reasons: Sequence[str | None],
+    certificate: Certificate, chain: ChainKind, file: CrlFile | OcspFile, made: datetime, reasons: Sequence[str | None]
 ) -> Iterator[TargetStatement]:
     if reasons:
         evidence = EvidenceInTarget.of(file, chain, certificate, made)

@@ -34,19 +34,8 @@ __getattr__, __dir__ = on_demand(
         "airgap.signature.plugin_signer": ("PluginKey", "open_plugin_signer"),
         "airgap.signature.produce": ("Draft", "EnvelopeSigner", "MadeEnvelope"),
         "airgap.signature.signer": ("LocalSigner", "Signer", "SigningError"),
-        "airgap.signature.timestamper": (
-            "Rfc3161Timestamper",
-            "Timestamper",
-            "load_timestamp_anchors",
-        ),
-        "airgap.stages.keys": (
-            "add_key",
-            "choose_default",
-            "delete_keys",
-            "generate_key",
-            "open_key",
-            "open_signer",
-        ),
+        "airgap.signature.timestamper": ("Rfc3161Timestamper", "Timestamper", "load_timestamp_anchors"),
+        "airgap.stages.keys": ("add_key", "choose_default", "delete_keys", "generate_key", "open_key", "open_signer"),
     },
 )
 

@@ -59,10 +59,7 @@ def signature_attachment(sealed: Sealed, target: Descriptor, form: Form = "artif
     )
     config = config_descriptor(form)
     return Attachment(
-        subject=subject,
-        manifest=descriptor,
-        raw=raw,
-        blobs=((envelope, sealed.raw), (config, CONFIG_BYTES)),
+        subject=subject, manifest=descriptor, raw=raw, blobs=((envelope, sealed.raw), (config, CONFIG_BYTES))
     )
 
 

@@ -117,8 +117,7 @@ def _content_type(header: Mapping[Label, Any], dialect: Dialect) -> str:
     if stated != model.PAYLOAD_CONTENT_TYPE:
         said = f"is {show(stated)}" if dialect.content_type in header else "is missing"
         raise Rejected(
-            "envelope.content_type",
-            f"the payload's content type {said}, and must be {model.PAYLOAD_CONTENT_TYPE!r}",
+            "envelope.content_type", f"the payload's content type {said}, and must be {model.PAYLOAD_CONTENT_TYPE!r}"
         )
     return model.PAYLOAD_CONTENT_TYPE
 

@@ -32,10 +32,7 @@ _TEXTS: Final = (
      "a bare signature in base64, as cosign sign-blob writes it"),
 )  # fmt: skip
 _BARE_DER: Final = re.compile(rb"\x30(?:[\x40-\x6a]\x02[\x1f-\x32]|\x81[\x80-\x8b]\x02)")
-_PGP: Final = re.compile(
-    rb"[\x88\xc2].{1,2}[\x03-\x06][\x00-\x1f\x40\x50]|\x89[\x00-\x08].[\x03-\x06]",
-    re.DOTALL,
-)
+_PGP: Final = re.compile(rb"[\x88\xc2].{1,2}[\x03-\x06][\x00-\x1f\x40\x50]|\x89[\x00-\x08].[\x03-\x06]", re.DOTALL)
 """A signature packet in its old and new forms: length, version, type."""
 _RSA_BYTES: Final = frozenset({256, 384, 512})
 

@@ -80,10 +80,7 @@ class AttachRequest:
 
 
 def attach(
-    request: AttachRequest,
-    *,
-    transport: TransportOptions | None = None,
-    credentials: Credentials | None = None,
+    request: AttachRequest, *, transport: TransportOptions | None = None, credentials: Credentials | None = None
 ) -> AttachedFiles:
     """Attach the files as one referrer of the artifact. Where one says the same already, nothing is attached.
 

@@ -22,13 +22,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.problem import Problem
 from airgap.reasons import REASONS, ExitCode
-from airgap.signature.blob_payload import (
-    OCTET_STREAM,
-    BlobTarget,
-    blob_descriptor,
-    measure,
-    signature_name,
-)
+from airgap.signature.blob_payload import OCTET_STREAM, BlobTarget, blob_descriptor, measure, signature_name
 from airgap.signature.detached import beside, form_said, usual_places
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.signature.formats import EnvelopeFormat

@@ -102,8 +102,7 @@ def completed(request: CopyRequest) -> CopyRequest:
     sources = [*request.sources, *(request.spell(line) for path in request.lists for line in read_list(path))]
     if not sources:
         raise UsageError(
-            "there is nothing to copy from",
-            remedy="Name at least one source and then the destination: copy SRC DST.",
+            "there is nothing to copy from", remedy="Name at least one source and then the destination: copy SRC DST."
         )
     _check_trust(request, sources)
     demands = "--trust" if request.trust is not None else "--require-signature"

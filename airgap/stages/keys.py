@@ -29,13 +29,7 @@ from airgap.signature.key_config import (
     load_signing_keys,
     save_signing_keys,
 )
-from airgap.signature.key_files import (
-    KeyFileError,
-    PassPhrase,
-    load_local_signer,
-    no_pass_phrase,
-    read_chain,
-)
+from airgap.signature.key_files import KeyFileError, PassPhrase, load_local_signer, no_pass_phrase, read_chain
 from airgap.signature.key_location import KeyFolders, find_key, list_keys
 from airgap.signature.produce import EnvelopeSigner
 from airgap.signature.signer import Signer, SigningError

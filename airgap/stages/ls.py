@@ -100,12 +100,7 @@ _ZERO_TIME: Final = datetime(1, 1, 1, tzinfo=UTC)
 """What programs in Go write where they have no date (crane, ko)."""
 
 
-def ls(
-    target: str,
-    *,
-    transport: TransportOptions | None = None,
-    credentials: Credentials | None = None,
-) -> Listing:
+def ls(target: str, *, transport: TransportOptions | None = None, credentials: Credentials | None = None) -> Listing:
     """What `target` holds: a layout or tar, one artifact of it or of a registry, a repository, or a registry alone.
 
     Manifests and configs are read, no layers. What cannot be read is in the result. `transport` and `credentials` are

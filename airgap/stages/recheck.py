@@ -278,10 +278,7 @@ class _Recheck:
         return replace(
             outcome,
             signatures=self._judge.judge_all(
-                artifact.signatures,
-                target=artifact.descriptor,
-                statement=statement,
-                metadata=self._metadata(report),
+                artifact.signatures, target=artifact.descriptor, statement=statement, metadata=self._metadata(report)
             ),
         )
 

@@ -36,10 +36,7 @@ from airgap.verifier.layout_evidence import (
     name_of,
 )
 from airgap.verifier.layout_judge import Earlier, LayoutJudge, judged_roots
-from airgap.verifier.outcome import (
-    ArtifactOutcome,
-    Outcome,
-)
+from airgap.verifier.outcome import ArtifactOutcome, Outcome
 from airgap.verifier.request import VerifyRequest
 
 if TYPE_CHECKING:

@@ -34,10 +34,7 @@ class FileToAttach:
     def descriptor(self) -> Descriptor:
         """The layer."""
         return Descriptor(
-            media_type=self.media_type,
-            digest=Digest.of(self.raw),
-            size=len(self.raw),
-            annotations={TITLE: self.name},
+            media_type=self.media_type, digest=Digest.of(self.raw), size=len(self.raw), annotations={TITLE: self.name}
         )
 
 
@@ -61,11 +58,7 @@ class AttachedFiles:
 
 
 def files_attachment(
-    target: Descriptor,
-    artifact_type: str,
-    files: Sequence[FileToAttach],
-    annotations: Mapping[str, str],
-    at: datetime,
+    target: Descriptor, artifact_type: str, files: Sequence[FileToAttach], annotations: Mapping[str, str], at: datetime
 ) -> Attachment:
     """One referrer of `target` with these files. `at` is its `created`, unless the annotations have one.
 
@@ -91,11 +84,7 @@ def files_attachment(
             f"the manifest of {len(files)} files cannot be written: {error}", remedy="Attach some files at a time."
         ) from None
     manifest = Descriptor(
-        media_type=IMAGE_MANIFEST,
-        digest=Digest.of(raw),
-        size=len(raw),
-        artifact_type=artifact_type,
-        annotations=stated,
+        media_type=IMAGE_MANIFEST, digest=Digest.of(raw), size=len(raw), artifact_type=artifact_type, annotations=stated
     )
     # equal files are one blob
     blobs = {file.descriptor.digest: (replace(file.descriptor, annotations={}), file.raw) for file in files}

@@ -181,12 +181,7 @@ def _below(plan: CopyPlan, node: Node) -> set[Key]:
 
 
 def transfer(
-    plan: CopyPlan,
-    sink: Sink,
-    executor: Executor,
-    *,
-    progress: Progress = silent,
-    keep_going: bool = False,
+    plan: CopyPlan, sink: Sink, executor: Executor, *, progress: Progress = silent, keep_going: bool = False
 ) -> TransferResult:
     """Copy everything in `plan` into `sink`, and write the names.
 

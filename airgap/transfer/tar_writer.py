@@ -242,10 +242,7 @@ class _Writing:
         for artifact in self._plan.artifacts:
             self._progress(ArtifactDone(reference=artifact.wanted.reference, digest=artifact.wanted.descriptor.digest))
         moved = dict.fromkeys(self._plan.nodes, TransferMethod.COPIED)
-        return TransferResult(
-            survey=Survey(missing=frozenset(moved), bytes=self._total, present_bytes=0),
-            moved=moved,
-        )
+        return TransferResult(survey=Survey(missing=frozenset(moved), bytes=self._total, present_bytes=0), moved=moved)
 
     def _in_order(self, write: Callable[[memoryview], object]) -> None:
         for slot in self.tar.slots:

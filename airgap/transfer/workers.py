@@ -33,10 +33,7 @@ class WorkerPool:
             raise StoppedError
 
     def run(
-        self,
-        items: Iterable[Item],
-        work: Callable[[Item], Result],
-        collect: Callable[[Item, Future[Result]], None],
+        self, items: Iterable[Item], work: Callable[[Item], Result], collect: Callable[[Item, Future[Result]], None]
     ) -> None:
         """Run `work` for every item; `collect` is called in this thread with each finished task, and may raise.
 

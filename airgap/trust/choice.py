@@ -220,7 +220,7 @@ def _choose_unnamed(policy: OciPolicy, named: Named, statement: Statement) -> St
     if stricter := _stricter_ones(policy, statement):
         raise _scope_needed(
             f"no repository is named, and the statement {_name(statement)} for all repositories is weaker "
-            f"than {_name(stricter[0])} ({_differences(stricter[0], statement)})",
+            f"than {_name(stricter[0])} ({_differences(stricter[0], statement)})"
         )
     for name, other in _other_statements(policy, named.own, statement):
         raise _scope_needed(
@@ -238,7 +238,7 @@ def _choose_recorded(policy: OciPolicy, scope: str, named: Named, statement: Sta
     if statement.skip and (stricter or not statement.is_global):
         raise _scope_needed(
             f"the layout's own record names {safe(scope)}, whose statement {_name(statement)} has level skip; a claim "
-            "in the layout turns no verification off",
+            "in the layout turns no verification off"
         )
     if not stricter:
         return StatementChoice(statement=statement)

@@ -42,10 +42,7 @@ def parse_scope(text: str) -> str:
         (bool(slash) and "@" in domain, "has a user name"),
         ("@" in text, "has a digest"),
         (text != "".join(text.split()), "has a blank"),
-        (
-            not slash and is_registry(domain.partition(":")[0]),
-            "is a registry alone, without a repository",
-        ),
+        (not slash and is_registry(domain.partition(":")[0]), "is a registry alone, without a repository"),
         (not slash, "is not fully qualified: the registry's name must be before the repository"),
         (not _is_domain(domain), "has no valid registry name before its first '/'"),
         (":" in repository, "has a tag"),

@@ -22,14 +22,7 @@ from airgap.trust.levels import (
     parse_verification,
     stated_level,
 )
-from airgap.trust.policy_members import (
-    Fault,
-    FormatErrors,
-    Notes,
-    each,
-    refuse_unknown,
-    take_items,
-)
+from airgap.trust.policy_members import Fault, FormatErrors, Notes, each, refuse_unknown, take_items
 from airgap.trust.store_types import StoreType
 from airgap.trust.stores import StoreRef
 

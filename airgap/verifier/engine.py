@@ -88,13 +88,7 @@ class TrustContext(Protocol):
 class SignatureVerifier:
     """Judges signatures for one time with one set of trust material."""
 
-    def __init__(
-        self,
-        trust: TrustContext,
-        *,
-        moment: Moment,
-        plugins: AllowedPlugins | None = None,
-    ) -> None:
+    def __init__(self, trust: TrustContext, *, moment: Moment, plugins: AllowedPlugins | None = None) -> None:
         """`plugins`: those that may be run; without them none is (decision 0014)."""
         self._trust = trust
         self._plugins = plugins

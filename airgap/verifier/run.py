@@ -44,7 +44,4 @@ def clock_text(clock: datetime, name: str, made: datetime) -> str:
 def clock_warning(moment: Moment, newest: NewestEvidence | None) -> Iterator[Problem]:
     """The warning that the clock is before the stated date of the newest evidence (decision 0013)."""
     if moment.is_now and newest and newest.moment > moment.clock + limits.CLOCK_SKEW:
-        yield Problem(
-            message=clock_text(moment.clock, newest.name, newest.moment),
-            reason="clock.behind",
-        )
+        yield Problem(message=clock_text(moment.clock, newest.name, newest.moment), reason="clock.behind")

@@ -159,10 +159,7 @@ class Built:
         if len(config) > limits.MANIFEST_BYTES or len(manifest) > limits.MANIFEST_BYTES:
             raise FormatError("the snapshot has too many files for one manifest")
         descriptor = Descriptor(
-            media_type=IMAGE_MANIFEST,
-            digest=Digest.of(manifest),
-            size=len(manifest),
-            artifact_type=SNAPSHOT_TYPE,
+            media_type=IMAGE_MANIFEST, digest=Digest.of(manifest), size=len(manifest), artifact_type=SNAPSHOT_TYPE
         )
         # the result is read once, so that no snapshot is made that cannot be applied
         return cls(

@@ -192,10 +192,7 @@ class State:
         if snapshot.evidence_only:
             return replace(self, evidence=evidence)
         return replace(
-            self,
-            trust=_raised(self.trust, snapshot.stream, mark),
-            evidence=evidence,
-            in_force=in_force_text(snapshot),
+            self, trust=_raised(self.trust, snapshot.stream, mark), evidence=evidence, in_force=in_force_text(snapshot)
         )
 
     def has_accepted(self, snapshot: Snapshot) -> bool:
