@@ -11,7 +11,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import starmap
 from posixpath import normpath
 from typing import Any, Final, Self, TypeVar
@@ -155,7 +155,10 @@ class Saved:
                 yield f"docker load takes {called} with the config {shown}, which index.json has not"
                 continue
             if not images.have(item):
-                yield f"docker load takes other layers for {called} than index.json names"
+                if images.have(replace(item, sources=frozenset())):
+                    yield f"crane and regctl push what LayerSources says of the layers of {called}, not its manifest"
+                else:
+                    yield f"docker load takes other layers for {called} than index.json names"
                 continue
             known = images.names(item)
             for tag in item.tags:

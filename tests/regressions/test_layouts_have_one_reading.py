@@ -101,27 +101,27 @@ def _permuted(item: dict[str, Any]) -> None:
         pytest.param(lambda item: item["Layers"].append(item["Layers"][0]), "other layers", id="one layer more"),
         pytest.param(lambda item: item["Layers"].reverse(), "other layers", id="another order"),
         pytest.param(lambda item: item.update(Layers=None), "other layers", id="no layers"),
-        pytest.param(_source(lambda it: it.update(digest="sha256:" + "0" * 64)), "other layers", id="another source"),
-        pytest.param(_source(lambda it: it.update(size=it["size"] + 1)), "other layers", id="a source of another size"),
-        pytest.param(_source(lambda it: it.update(urls=["https://evil.example/x"])), "other layers", id="a source URL"),
-        pytest.param(_source(lambda it: it.update(URLs=["https://evil.example/x"])), "other layers", id="in Go's case"),
-        pytest.param(_source(lambda it: it.update(annotations={"a": "b"})), "other layers", id="a note of the source"),
-        pytest.param(_source(lambda it: it.update(mediaType="x/y")), "other layers", id="another type of the source"),
-        pytest.param(_source(lambda it: it.pop("size")), "other layers", id="a source without a size"),
-        pytest.param(_source(lambda it: it.update(size=float(it["size"]))), "other layers", id="a fraction as size"),
-        pytest.param(_permuted, "other layers", id="sources in another order"),
+        pytest.param(_source(lambda it: it.update(digest="sha256:" + "0" * 64)), "LayerSources", id="another source"),
+        pytest.param(_source(lambda it: it.update(size=it["size"] + 1)), "LayerSources", id="a source of another size"),
+        pytest.param(_source(lambda it: it.update(urls=["https://evil.example/x"])), "LayerSources", id="a source URL"),
+        pytest.param(_source(lambda it: it.update(URLs=["https://evil.example/x"])), "LayerSources", id="in Go's case"),
+        pytest.param(_source(lambda it: it.update(annotations={"a": "b"})), "LayerSources", id="a note of the source"),
+        pytest.param(_source(lambda it: it.update(mediaType="x/y")), "LayerSources", id="another type of the source"),
+        pytest.param(_source(lambda it: it.pop("size")), "LayerSources", id="a source without a size"),
+        pytest.param(_source(lambda it: it.update(size=float(it["size"]))), "LayerSources", id="a fraction as size"),
+        pytest.param(_permuted, "LayerSources", id="sources in another order"),
         pytest.param(
             lambda item: item["LayerSources"].update(
                 {"sha256:" + "1" * 64: item["LayerSources"][_digest(item, 0)]},
             ),
-            "other layers",
+            "LayerSources",
             id="a source by another digest",
         ),
         pytest.param(
             lambda item: item["LayerSources"][_digest(item, 0)].update(
                 digest=item["Config"].removeprefix("blobs/").replace("/", ":")
             ),
-            "other layers",
+            "LayerSources",
             id="the config as a source",
         ),
         pytest.param(lambda item: item.update(RepoTags=["app:v1", "app:v2"]), "'app:v2'", id="one name more"),
@@ -135,7 +135,7 @@ def test_refuses_a_manifest_json_that_names_another_image(
     whole, one = _saved(tmp_path, edit, archive=archive)
     (problem,) = whole.document["problems"]
     assert (whole.code, problem["reason"], words in problem["message"]) == (16, "layout.disagrees", True), whole
-    if item_is_another := words in {"config", "x.json", "other layers"}:
+    if item_is_another := words in {"config", "x.json", "other layers", "LayerSources"}:
         (problem,) = one.document["problems"]
         assert "docker load takes 'app:v1' from" in problem["message"]
     else:
