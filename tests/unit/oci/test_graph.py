@@ -52,6 +52,12 @@ class TestRoots:
         builder.list(image)
         assert roots(graph_of(builder, place)) == [(image.digest, ())]
 
+    def test_an_untagged_entry_of_an_unknown_type_counts(self, builder: LayoutBuilder, place: Path) -> None:
+        """LAYOUT-2: its bytes can be checked."""
+        image, blob = builder.tag(builder.add_image(), "v1"), builder.add_blob(b"x", "a/b")
+        builder.list(blob)
+        assert roots(graph_of(builder, place)) == [(image.digest, ("v1",)), (blob.digest, ())]
+
     @pytest.mark.parametrize("children_first", [False, True])
     @pytest.mark.parametrize("tagged", [False, True])
     def test_children_listed_beside_their_index_are_not_artifacts(
