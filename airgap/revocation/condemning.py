@@ -315,7 +315,7 @@ def _of_response(query: RevocationQuery, file: OcspFile, makers: EvidenceMakers)
     for single in statements:
         if single.status != "revoked":
             continue
-        if doubt := single.doubt or _unclear(query, single):
+        if doubt := doubt_about(single, query.certificate, query.issuer):
             text = f"{file.name}: the OCSP response about {query.who} {doubt}"
             doubts.append(Undecided("revocation.ocsp.malformed", text, **query.facts_of(file.dated(single))))
         elif harmless := why_harmless(query, single.this_update, single.revocation_time, single.invalidity_date):
@@ -325,11 +325,16 @@ def _of_response(query: RevocationQuery, file: OcspFile, makers: EvidenceMakers)
     return RevocationStatements(tuple(revoked), tuple(doubts), softened)
 
 
-def _unclear(query: RevocationQuery, single: SingleResponse) -> str:
-    """Why an answer "revoked" may be about another certificate; empty if it is about this one."""
-    if not single.names(query.issuer):
+def doubt_about(single: SingleResponse, certificate: Certificate, issuer: Certificate | None) -> str:
+    """Why it is not certain that an answer "revoked" is about this certificate; empty if it is.
+
+    `issuer`: None if it is not proven which one it is.
+    """
+    if single.doubt:
+        return single.doubt
+    if issuer is None or not single.names(issuer):
         return "says 'revoked', and names another key of the issuer, or one that is not known"
-    if single.serial != query.certificate.serial:
+    if single.serial != certificate.serial:
         return "says 'revoked', and states the serial number as a negative one"
     return ""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from airgap.errors import FormatError, Undecided
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.extensions import authority_key
-from airgap.revocation.condemning import CondemningEvidence
+from airgap.revocation.condemning import CondemningEvidence, doubt_about
 from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile, UnreadableEvidence
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery
 from airgap.revocation.use import EvidenceInTarget, TargetStatement
@@ -115,11 +115,11 @@ class StatementsInTargets:
                 # by its number alone: its issuer may be named by a key that comes later
                 singles = [single for single in ocsp.response.responses if single.may_state(certificate.serial)]
                 about = ocsp.response.statements(certificate, *query.issuers)
-                proven = _answered(certificate, query.chain, ocsp, about)
+                proven = _answered(certificate, query.chain, ocsp, about, query.issuer)
                 if about and self._condemning.makers.is_genuine(query, ocsp):
                     yield from proven
                 else:
-                    said = _answered(certificate, query.chain, ocsp, singles)
+                    said = _answered(certificate, query.chain, ocsp, singles, query.issuer)
                     yield from self._unproven(query, ocsp, said)
 
     def _unproven(
@@ -136,7 +136,7 @@ class StatementsInTargets:
         for ocsp in self._evidence.ocsp(certificate.serial):
             if not ocsp.trusted:
                 singles = [single for single in ocsp.response.responses if single.may_state(certificate.serial)]
-                yield from _answered(certificate, chain, ocsp, singles)
+                yield from _answered(certificate, chain, ocsp, singles, None)
 
 
 def _beyond_bounds(
@@ -178,12 +178,16 @@ def _listed(certificate: Certificate, chain: ChainKind, file: CrlFile) -> Iterat
 
 
 def _answered(
-    certificate: Certificate, chain: ChainKind, file: OcspFile, singles: Iterable[SingleResponse]
+    certificate: Certificate,
+    chain: ChainKind,
+    file: OcspFile,
+    singles: Iterable[SingleResponse],
+    issuer: Certificate | None,
 ) -> Iterator[TargetStatement]:
     """The statements against a certificate among the answers of a response."""
     against = [single for single in singles if single.status == "revoked"]
     if against:
-        reasons = [None if single.doubt or single.serial != certificate.serial else single.reason for single in against]
+        reasons = [None if doubt_about(single, certificate, issuer) else single.reason for single in against]
         yield from _said(certificate, chain, file, max(single.this_update for single in against), reasons)
 
 

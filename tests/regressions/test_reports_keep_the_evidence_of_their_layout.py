@@ -39,6 +39,9 @@ def listing(*, this_update: datetime = AT, next_update: datetime = AT + 30 * DAY
 
 HOLD = listing(reason="certificateHold")
 OLD_HOLD = listing(reason="certificateHold", this_update=AT - 9 * DAY)
+HOLD_OF_ANOTHER_KEY = ocsp_response(
+    LEAF, status="revoked", reason="certificateHold", key_hash=b"\0" * 20, this_update=AT - 9 * DAY
+)
 LATER = listing(reason="keyCompromise", at=AT + DAY, this_update=AT + 2 * DAY)
 
 
@@ -103,6 +106,7 @@ GONE = pytest.mark.parametrize("gone", GONE_PARTS)
         pytest.param(listing(reason="keyCompromise", extra=[UNKNOWN_CRITICAL]), 15, 15, id="in doubt"),
         pytest.param(listing(reason="keyCompromise"), 14, 14, id="revoked"),
         pytest.param(OLD_HOLD, 0, 0, id="a hold that was lifted"),
+        pytest.param(HOLD_OF_ANOTHER_KEY, 15, 15, id="a hold that names another key of the issuer"),
         pytest.param(listing(reason="removeFromCRL"), 0, 0, id="lifted, with its entry still there"),
         pytest.param(crl(LEAF.root, number=5, this_update=AT), 0, 0, id="nothing"),
     ],
