@@ -136,7 +136,7 @@ class ClearingResponses:
         for said in query.lost.statements:
             if said.may_be_against(delegate.fingerprint) and self._condemning.may_count(said, query):
                 name = said.evidence.name
-                text = f"{file.name} is signed by a responder that {name}, which was in the layout, may say is revoked"
+                text = f"{file.name} is signed by a responder that {name}, which was in the layout, may revoke"
                 raise Undecided("recheck.unproven", text, **query.facts(evidence=name)).advising(BRING_LAYOUT)
 
     def _check_delegate(self, query: RevocationQuery, file: OcspFile, delegate: Certificate) -> None:
