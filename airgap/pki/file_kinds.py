@@ -7,6 +7,7 @@ ever accepted because of this.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
@@ -107,21 +108,25 @@ _SUMS: Final = (
 )
 """Checksums: one alone, or as sha256sum, shasum --tag and openssl dgst write them."""
 _STARTS: Final = (
-    (re.compile(rb"(\xef\xbb\xbf)?\s*\Z"), Kind.EMPTY, "empty"),
-    (re.compile(rb"\0+\Z"), Kind.EMPTY, "filled with zeros"),
-    (re.compile(rb"\xff\xfe|\xfe\xff|\x00-\x00-|-\x00-\x00|M\x00I\x00|\x00M\x00I"), Kind.WIDE_TEXT, "text in UTF-16"),
-    (re.compile(rb"\s*(ssh-|ecdsa-sha2-|sk-ssh-|---- BEGIN SSH2)"), Kind.PUBLIC_KEY, "an SSH key"),
+    (re.compile(rb"\Z"), Kind.EMPTY, "empty"),
+    (re.compile(rb"ssh-|ecdsa-sha2-|sk-ssh-|---- BEGIN SSH2"), Kind.PUBLIC_KEY, "an SSH key"),
     (re.compile(rb"untrusted comment:"), Kind.SIDECAR, "a minisign key or signature"),
     (re.compile(_SUMS), Kind.SIDECAR, "the checksum of a file"),
     (re.compile(rb"(W/)?\"[!-~]{1,256}\"\s*\Z"), Kind.SIDECAR, "the ETag of a download"),
-    (re.compile(rb"(\xef\xbb\xbf)?\s*\[(ZoneTransfer|\.ShellClassInfo)\]"), Kind.SIDECAR, "what Windows writes"),
-    (re.compile(rb"(\xef\xbb\xbf)?\s*<[!?A-Za-z]"), Kind.PAGE, "a web page (HTML) or XML"),
-    (re.compile(rb"(\xef\xbb\xbf)?\s*(\{\s*[\"}]|\[\s*([]\"{[0-9-]|true|false|null))"), Kind.JSON, "JSON"),
+    (re.compile(rb"\[(ZoneTransfer|\.ShellClassInfo)\]"), Kind.SIDECAR, "what Windows writes"),
+    (re.compile(rb"<[!?A-Za-z]"), Kind.PAGE, "a web page (HTML) or XML"),
+    (re.compile(rb"\{\s*[\"}]|\[\s*([]\"{[0-9-]|true|false|null)"), Kind.JSON, "JSON"),
     (re.compile(rb"HTTP/[0-9]"), Kind.WITH_HEADERS, "an HTTP answer with its header lines"),
     (re.compile(rb"version https://git-lfs"), Kind.POINTER, "a pointer of Git LFS, not the file"),
-    (re.compile(rb"(\[InternetShortcut\]|\s*(https?|ldap)://)[^\0]{0,4096}\Z"), Kind.ADDRESS, "a web address"),
-    (re.compile(rb"(\xef\xbb\xbf)?\s*(---\s+)?apiVersion:"), Kind.MANIFEST, "a resource of Kubernetes (YAML)"),
-    (re.compile(rb"\s*LS0tLS1CRUdJTi"), Kind.TWICE, "base64 of PEM, as Kubernetes keeps files"),
+    (re.compile(rb"(\[InternetShortcut\]|(https?|ldap)://)[^\0]{0,4096}\Z"), Kind.ADDRESS, "a web address"),
+    (re.compile(rb"(---\s+)?apiVersion:"), Kind.MANIFEST, "a resource of Kubernetes (YAML)"),
+    (re.compile(rb"LS0tLS1CRUdJTi"), Kind.TWICE, "base64 of PEM, as Kubernetes keeps files"),
+)
+"""First characters of text that is no PEM, behind a byte order mark and blanks."""
+
+_BINARY_STARTS: Final = (
+    (re.compile(rb"\0+\Z"), Kind.EMPTY, "filled with zeros"),
+    (re.compile(rb"\xff\xfe|\xfe\xff|\x00-\x00-|-\x00-\x00|M\x00I\x00|\x00M\x00I"), Kind.WIDE_TEXT, "text in UTF-16"),
     (re.compile(rb"%PDF-"), Kind.DOCUMENT, "a document (PDF)"),
     (re.compile(rb"\x00\x05\x16\x07"), Kind.DOCUMENT, "what macOS writes beside a file (AppleDouble)"),
     (re.compile(rb"\0\0\0\x01Bud1"), Kind.DOCUMENT, "what macOS writes in a folder (.DS_Store)"),
@@ -146,19 +151,19 @@ _OTHER_DASHES = re.compile(
     rb"(?m)^[ \t]*(?!-----BEGIN )(?:-|\xe2\x80[\x90-\x95]|\x96|\x97){1,8} ?BEGIN [A-Z0-9 ]{3,64}[^\r\n]{0,40}$"
 )
 _LISTINGS: Final = (
-    (re.compile(rb"\s*Certificate Revocation List \(CRL\):"), "the text that describes a CRL, without the CRL"),
-    (re.compile(rb"\s*OCSP Re(sponse|quest) Data:"), "the text that describes an OCSP message, without the message"),
-    (re.compile(rb"\s*Certificate:\s"), "the text that describes a certificate, without the certificate"),
+    (re.compile(rb"Certificate Revocation List \(CRL\):"), "the text that describes a CRL, without the CRL"),
+    (re.compile(rb"OCSP Re(sponse|quest) Data:"), "the text that describes an OCSP message, without the message"),
+    (re.compile(rb"Certificate:\s"), "the text that describes a certificate, without the certificate"),
     (
-        re.compile(rb"\s*(subject|issuer|serial|(MD5|SHA1|SHA256|md5|sha1|sha256) Fingerprint) ?="),
+        re.compile(rb"(subject|issuer|serial|(MD5|SHA1|SHA256|md5|sha1|sha256) Fingerprint) ?="),
         "lines about a certificate or a CRL, without it",
     ),
-    (re.compile(rb"\s*0:d=0 +hl=[0-9]+ l= *[0-9]+ "), "what openssl asn1parse prints, without the object itself"),
+    (re.compile(rb"0:d=0 +hl=[0-9]+ l= *[0-9]+ "), "what openssl asn1parse prints, without the object itself"),
 )
-_BASE64 = re.compile(rb"\s*(MI[A-Za-z0-9+/_-]{30}[A-Za-z0-9+/=_\s-]*|MAMKAQ[A-Za-z0-9+/]=\s*)\Z")
+_BASE64 = re.compile(rb"(MI[A-Za-z0-9+/_-]{30}[A-Za-z0-9+/=_\s-]*|MAMKAQ[A-Za-z0-9+/]=\s*)\Z")
 """A SEQUENCE of more than 127 bytes, or the error of an OCSP responder."""
-_HEX = re.compile(rb"\s*30[\s:]*8[1-4][0-9A-Fa-f\s:]{60,}\Z")
-_DUMP = re.compile(rb"\s*0{4,16}:?[ \t]+([0-9A-Fa-f]{2,6}[ \t]+){4}")
+_HEX = re.compile(rb"30[\s:]*8[1-4][0-9A-Fa-f\s:]{60,}\Z")
+_DUMP = re.compile(rb"0{4,16}:?[ \t]+([0-9A-Fa-f]{2,6}[ \t]+){4}")
 OCSP_BEGUN = re.compile(rb"\x30(?:[\x00-\x7f]|\x81.|\x82..|\x83...)\x0a\x01[\x00-\x06]\xa0", re.DOTALL)
 """The start of a successful OCSP response, which may be cut."""
 _LENGTH = rb"(?:[\x00-\x7f]|\x81.|\x82..|\x83...|\x84....)"
@@ -192,23 +197,32 @@ def ocsp_error(status: int) -> str:
 
 def recognise(data: bytes) -> RecognisedFile | None:
     """The kind of a file by its first bytes, its PEM label or its outline; None if it is not recognised."""
-    for pattern, kind, words in _STARTS:
-        if pattern.match(data):
-            return RecognisedFile(kind, words)
+    text = _text(data)  # once: a file may be megabytes of blanks
+    if found := _by_start(text, _STARTS) or _by_start(data, _BINARY_STARTS):
+        return found
     if block := _PEM.search(data):
         return _of_pem(data, block)
     if _OTHER_DASHES.search(data):
         return RecognisedFile(Kind.OTHER_DASHES, "PEM whose lines do not begin and end with five dashes (-----)")
     for listing, words in _LISTINGS:
-        if listing.match(data):
+        if listing.match(text):
             return RecognisedFile(Kind.LISTING, words)
-    if _BASE64.match(data):
-        return _encoded(Kind.BARE_BASE64, "base64 without PEM lines", _inner(data))
-    if _HEX.match(data):
-        return _encoded(Kind.HEX, "text in hexadecimal", _of_hex(data))
-    if _DUMP.match(data):
+    if _BASE64.match(text):
+        return _encoded(Kind.BARE_BASE64, "base64 without PEM lines", _inner(text))
+    if _HEX.match(text):
+        return _encoded(Kind.HEX, "text in hexadecimal", _of_hex(text))
+    if _DUMP.match(text):
         return RecognisedFile(Kind.HEX, "a dump of bytes, as xxd, hexdump and od print it")
     return of_der(data)
+
+
+def _text(data: bytes) -> bytes:
+    """What follows a byte order mark and blanks."""
+    return data.removeprefix(b"\xef\xbb\xbf").lstrip()
+
+
+def _by_start(data: bytes, starts: Iterable[tuple[re.Pattern[bytes], Kind, str]]) -> RecognisedFile | None:
+    return next((RecognisedFile(kind, words) for pattern, kind, words in starts if pattern.match(data)), None)
 
 
 def holds_evidence(data: bytes, *, nested: int = 3) -> bool:
@@ -242,7 +256,7 @@ def _opened(kind: Kind, data: bytes) -> bytes:
         block = _PEM.search(data)
         body = _PEM_BODY.match(data, block.end()) if block else None
         if kind in {Kind.BARE_BASE64, Kind.TWICE} or (body and kind in {Kind.ONE_LINE, Kind.PKCS7}):
-            return decode_standard(b"".join((body["body"] if body else data).split()).decode("ascii"))
+            return decode_standard(b"".join((body["body"] if body else _text(data)).split()).decode("ascii"))
     except (FormatError, IndexError, ValueError):
         pass  # it is damaged, too
     return b""

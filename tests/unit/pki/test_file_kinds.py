@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
@@ -12,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airgap.errors import FormatError
+from airgap.pki import file_kinds, wrong_files
 from airgap.pki.certificate import load_certificates
-from airgap.pki.file_kinds import Kind, recognise
+from airgap.pki.crl_pem import split_pem
+from airgap.pki.file_kinds import Kind, holds_evidence, recognise
 from airgap.pki.wrong_files import NeededFile, der_problem, problem_of_evidence, remedy_for
 from tests.support.crls import crl
 from tests.support.keyring import key
@@ -179,3 +182,42 @@ def test_every_kind_has_a_remedy(kind: Kind, wanted: NeededFile) -> None:
     assert not set("{}").intersection(remedy)
     if wanted is NeededFile.OCSP:
         assert "CRL" not in remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (b"", Kind.EMPTY),
+        (b"<html>", Kind.PAGE),
+        (b'{"a": 1}', Kind.JSON),
+        (b"HTTP/1.1 200 OK\n\n", Kind.WITH_HEADERS),
+        (b"https://crl.example/a.crl", Kind.ADDRESS),
+        (b"Certificate: \n", Kind.LISTING),
+        (base64.b64encode(crl(ROOT)), Kind.BARE_BASE64),
+        (ROOT.der.hex().encode(), Kind.HEX),
+    ],
+)
+def test_a_text_is_recognised_behind_a_byte_order_mark_and_blanks(text: bytes, kind: Kind) -> None:
+    for before in (b"", b"\xef\xbb\xbf", b" \r\n\t", b"\xef\xbb\xbf\n "):
+        found = recognise(before + text)
+        assert found
+        assert found.kind is kind
+        assert holds_evidence(before + text) is (kind is Kind.BARE_BASE64)
+
+
+def test_blanks_at_the_start_of_a_file_are_read_once() -> None:
+    """Each of 20 patterns read them: 2 MB of blanks called a CRL took seconds."""
+    patterns = [
+        pattern
+        for value in vars(file_kinds).values()
+        for pattern in ([row[0] for row in value] if isinstance(value, tuple) else [value])
+        if isinstance(pattern, re.Pattern)
+    ]
+    assert len(patterns) > 20
+    assert [pattern.pattern for pattern in patterns if pattern.pattern[:3] in (rb"\s*", rb"\s+")] == []
+
+
+def test_a_file_without_a_crl_in_pem_is_not_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wrong_files, "may_hide_more", pytest.fail)
+    for data in (b" \n" * 100 + b"x", ROOT.pem * 2, b"-----BEGIN OTHER-----\n"):
+        assert split_pem(data) == (data,)
