@@ -74,14 +74,14 @@ def _with_options(function: Callable[..., None], failure: Failure) -> Callable[.
         hint = hints[parameter.name]
         if (group := _group(hint)) is not None:
             groups[parameter.name] = group
-            options += [option for _, option in group.options()]
+            options += group.options.values()
         else:
             options.append(parameter.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY))
     options.append(inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=DebugOption))
 
     def run(*, debug: bool, **given: Any) -> None:
         for name, group in groups.items():
-            given[name] = group.kind(**{field: given.pop(option.name) for field, option in group.options()})
+            given[name] = group.kind(**{field: given.pop(option.name) for field, option in group.options.items()})
         output = next((value for value in given.values() if isinstance(value, Output)), None)
 
         def tell(error: AirgapError) -> None:
@@ -101,21 +101,22 @@ class _Group(NamedTuple):
     """A dataclass whose fields are options."""
 
     kind: type
-    side: CopySide | None
-
-    def options(self) -> Iterator[tuple[str, inspect.Parameter]]:
-        """The fields that are options, each with its name."""
-        hints = get_type_hints(self.kind, include_extras=True)
-        for field in dataclasses.fields(self.kind):
-            if get_origin(hints[field.name]) is Annotated:
-                default = inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
-                kind = inspect.Parameter.KEYWORD_ONLY
-                option = inspect.Parameter(field.name, kind, default=default, annotation=hints[field.name])
-                yield field.name, self.side.option(option) if self.side else option
+    options: Mapping[str, inspect.Parameter]
+    """Those of its fields that are options, each with the option."""
 
 
 def _group(hint: Any) -> _Group | None:
     kind, *beside = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     if not (dataclasses.is_dataclass(kind) and isinstance(kind, type)):
         return None
-    return _Group(kind, next((item for item in beside if isinstance(item, CopySide)), None))
+    side = next((item for item in beside if isinstance(item, CopySide)), None)
+    return _Group(kind, {name: side.option(option) if side else option for name, option in _options(kind)})
+
+
+def _options(kind: Any) -> Iterator[tuple[str, inspect.Parameter]]:
+    hints = get_type_hints(kind, include_extras=True)
+    for field in dataclasses.fields(kind):
+        if get_origin(hints[field.name]) is Annotated:
+            default = inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
+            keyword = inspect.Parameter.KEYWORD_ONLY
+            yield field.name, inspect.Parameter(field.name, keyword, default=default, annotation=hints[field.name])

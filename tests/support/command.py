@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 import subprocess
@@ -10,6 +11,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from typer.main import get_command
 
 from airgap.reasons import ExitCode
 
@@ -99,15 +102,21 @@ def run_process(arguments: Sequence[str]) -> Ran:
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def run_here(arguments: Sequence[str]) -> Ran:
-    """The same entry point, without the cost of a new process."""
+@functools.cache
+def _command() -> Any:
+    """As `app(...)` makes it each time it is called."""
     from airgap.cli.app import app
 
+    return get_command(app)
+
+
+def run_here(arguments: Sequence[str]) -> Ran:
+    """The same entry point, without the cost of a new process."""
     out, err = io.StringIO(), io.StringIO()
     code = 0
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            app(list(arguments), prog_name="airgap")
+            _command().main(list(arguments), prog_name="airgap")
         except SystemExit as stop:
             code = int(stop.code or 0)
     return Ran(code, out.getvalue(), err.getvalue())
