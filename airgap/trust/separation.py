@@ -58,9 +58,10 @@ def layout_paths(references: Iterable[str]) -> Iterator[Path]:
 
 def check_apart_from(trust: Path, path: Path, name: str) -> None:
     """The same for one file or folder, called `name` in messages. Links are followed. Raises UsageError."""
-    for place in (trust, *_followed(trust)):
-        inside = is_inside(place, path)
-        if inside or is_inside(path, place):
+    target = _Place(path)
+    for place in (trust, *filter(os.path.lexists, _followed(trust))):
+        part = _Place(place)
+        if (inside := part.is_inside(target)) or target.is_inside(part):
             how = "is in" if inside else "holds"
             what = "the trust directory" if place == trust else "by a link, the part of the trust directory"
             raise UsageError(
@@ -82,17 +83,26 @@ def _followed(trust: Path) -> Iterator[Path]:
 
 def is_inside(inner: Path, outer: Path) -> bool:
     """Whether `inner` is `outer` or below it, by identity and not by spelling."""
-    whole = Path(os.path.realpath(inner))
-    places = (whole, *whole.parents)
-    try:
-        there = outer.stat()
-    except (OSError, ValueError):  # nothing is there yet
-        return Path(os.path.realpath(outer)) in places
-    return any(_is(place, there) for place in places)
+    return _Place(inner).is_inside(_Place(outer))
 
 
-def _is(place: Path, there: os.stat_result) -> bool:
+class _Place:
+    """A path without links, and the identities of what is there and above."""
+
+    def __init__(self, path: Path) -> None:
+        whole = Path(os.path.realpath(path))
+        self._paths = (whole, *whole.parents)
+        self._identities = [_identity(place) for place in self._paths]
+
+    def is_inside(self, outer: _Place) -> bool:
+        there = outer._identities[0]
+        return outer._paths[0] in self._paths if there is None else there in self._identities
+
+
+def _identity(place: Path) -> tuple[int, int] | None:
+    """The device and the file; None if nothing is there."""
     try:
-        return os.path.samestat(place.stat(), there)
+        found = place.stat()
     except (OSError, ValueError):
-        return False
+        return None
+    return found.st_dev, found.st_ino
