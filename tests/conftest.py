@@ -11,10 +11,16 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # A slow machine is no failure. The same examples are drawn each time, so that the suite is never red by chance and a
-# change is judged by itself. `AIRGAP_EXPLORE=1` draws new ones, to look for faults.
+# change is judged by itself. `AIRGAP_EXPLORE=1` draws more and new ones, to look for faults; so do `make fuzz` and
+# `make campaign`.
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(
-    "same", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, database=None
+    "same",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
+    database=None,
+    max_examples=40,
 )
 settings.load_profile("explore" if os.environ.get("AIRGAP_EXPLORE") else "same")
 

@@ -11,6 +11,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,6 +77,7 @@ class Area:
     rules: tuple[Rule, ...]
 
 
+@cache
 def areas() -> tuple[Area, ...]:
     """All areas, in the order of the index."""
     found = []
@@ -102,6 +104,7 @@ def _ids(text: str, known: frozenset[str]) -> Iterator[str]:
             yield from (name for name in between if name in known)  # the list has gaps
 
 
+@cache
 def citations(folder: str, suffix: str, known: frozenset[str]) -> Mapping[str, tuple[str, ...]]:
     """Which files below a folder cite which id; a range (CRL-1 to CRL-16) or list (CRL-1, 2) cites all of it.
 
@@ -116,6 +119,7 @@ def citations(folder: str, suffix: str, known: frozenset[str]) -> Mapping[str, t
     return {name: tuple(sorted(paths)) for name, paths in found.items()}
 
 
+@cache
 def known() -> frozenset[str]:
     """The ids of the list."""
     return frozenset(rule.id for area in areas() for rule in area.rules)

@@ -1,4 +1,4 @@
-"""The architecture as a test: floors, and what a verify may load."""
+"""What a command may load: `make contracts` holds the floors."""
 
 from __future__ import annotations
 
@@ -27,15 +27,6 @@ def loaded_by(*arguments: str) -> set[str]:
     _, marker, modules = result.stderr.rpartition("LOADED ")
     assert marker, result.stderr
     return set(modules.split())
-
-
-def test_import_contracts_hold() -> None:
-    """Imports go down only; verifying code cannot import fetching code."""
-    result = subprocess.run(
-        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
-        capture_output=True, text=True, check=False, cwd=ROOT,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stdout
 
 
 LAZY = {

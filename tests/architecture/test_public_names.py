@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -86,13 +87,27 @@ def hints(function: Callable[..., Any]) -> dict[str, Any]:
     """The annotations of a function, or of what makes an object of a dataclass; those of `TYPE_CHECKING` as well."""
     names: dict[str, Any] = {}
     for part in getattr(function, "__mro__", (function,)):  # a dataclass has the fields of its base as well
-        file = getattr(sys.modules[part.__module__], "__file__", None)
-        for node in ast.walk(ast.parse(Path(file).read_text(encoding="utf-8") if file else "")):
-            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-                for item in (item for item in node.body if isinstance(item, ast.ImportFrom)):
-                    home = import_module(str(item.module))
-                    names |= {alias.name: getattr(home, alias.name, None) for alias in item.names}
+        names |= imported_for_types(getattr(sys.modules[part.__module__], "__file__", None))
     return get_type_hints(function, localns=names)
+
+
+@cache
+def imported_for_types(file: str | None) -> dict[str, Any]:
+    """What a module imports below `if TYPE_CHECKING`, by name."""
+    names: dict[str, Any] = {}
+    if file is None or "TYPE_CHECKING:" not in (text := Path(file).read_text(encoding="utf-8")):
+        return names
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            for item in (item for item in node.body if isinstance(item, ast.ImportFrom)):
+                home = import_module(str(item.module))
+                names |= {alias.name: getattr(home, alias.name, None) for alias in item.names}
+    return names
+
+
+@cache
+def all_callables() -> tuple[tuple[str, Callable[..., Any]], ...]:
+    return tuple(callables())
 
 
 def callables() -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -118,7 +133,7 @@ def is_told(kind: Any) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("name", "function"), [*callables()], ids=lambda value: value if isinstance(value, str) else ""
+    ("name", "function"), all_callables(), ids=lambda value: value if isinstance(value, str) else ""
 )
 def test_every_type_in_a_public_signature_is_public(name: str, function: Callable[..., Any]) -> None:
     """Who cannot name what a function returns cannot write a function about it, and must use what may change."""
@@ -128,7 +143,7 @@ def test_every_type_in_a_public_signature_is_public(name: str, function: Callabl
 
 def test_every_type_for_annotations_is_in_a_signature() -> None:
     """Else its name is not needed."""
-    kinds = {kind for _, function in callables() for hint in hints(function).values() for kind in parts(hint)}
+    kinds = {kind for _, function in all_callables() for hint in hints(function).values() for kind in parts(hint)}
     assert [name for name in VALUES if GIVEN[name] not in kinds] == []
 
 
@@ -139,6 +154,14 @@ def test_the_decision_says_how_many_names_are_public() -> None:
     assert f"{len(GIVEN) - len(VALUES)} names are a contract" in said
     assert f"the {len(VALUES)} types of `airgap.values`" in said
     assert f"`airgap` itself has {len(import_module('airgap').__all__)}:" in said
+
+
+def dotted(node: ast.expr) -> str:
+    """`a.b.c` as it is written; empty where it is not made of names alone."""
+    if isinstance(node, ast.Name):
+        return node.id
+    above = dotted(node.value) if isinstance(node, ast.Attribute) else ""
+    return f"{above}.{node.attr}" if above and isinstance(node, ast.Attribute) else ""
 
 
 def uses(path: Path) -> Iterator[tuple[str, str]]:
@@ -155,8 +178,8 @@ def uses(path: Path) -> Iterator[tuple[str, str]]:
                 if alias.name.split(".")[0] == "airgap":
                     yield f"{alias.name} under a name of its own" if alias.asname else alias.name, ""
         elif isinstance(node, ast.Attribute):
-            whole = ast.unparse(node)
-            if re.fullmatch(r"airgap(\.\w+)+", whole):
+            whole = dotted(node)
+            if whole.startswith("airgap."):
                 module, _, name = whole.rpartition(".")
                 yield module, name
 

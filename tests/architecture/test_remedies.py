@@ -41,16 +41,17 @@ def sentences() -> tuple[tuple[str, str], ...]:
 def _sentences() -> Iterator[tuple[str, str]]:
     for path in sorted((ROOT / "airgap").rglob("*.py")):
         tree = ast.parse(path.read_text())
+        nodes = list(ast.walk(tree))
         documented = {
             id(node.body[0].value)
-            for node in ast.walk(tree)
+            for node in nodes
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
             and node.body
             and isinstance(node.body[0], ast.Expr)
         }
-        inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
+        inside = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
         left_out, name = documented | inside, path.relative_to(ROOT)
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, ast.JoinedStr):
                 text = "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
                 yield f"{name}:{node.lineno}", text

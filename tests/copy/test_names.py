@@ -243,7 +243,7 @@ def test_refuses_a_tag_that_is_the_containerd_name_of_another_image(tmp_path: Pa
 def test_keeps_all_names_that_one_copy_brings() -> None:
     """Where each name is compared with every other one, a hundred thousand of them take hours."""
     image = LayoutBuilder().add_image()
-    count = 30_000
+    count = 6_000
     new = [
         Entry(descriptor=replace(image, annotations={REF_NAME: f"t{number}", CONTAINERD_NAME: WHOLE}), tag=f"t{number}")
         for number in range(count)
@@ -254,7 +254,7 @@ def test_keeps_all_names_that_one_copy_brings() -> None:
     assert merged(raw, new, drop=(), source="x")[0] == raw
     other = replace(image, digest=Digest.of(b"other"), annotations={REF_NAME: "t1", CONTAINERD_NAME: WHOLE})
     assert set(merged(raw, [Entry(descriptor=other, tag="t1")], drop=(), source="x")[1].moved) == {"t1", WHOLE}
-    assert time.process_time() - started < 60
+    assert time.process_time() - started < 12
 
 
 def _with_empty_names(builder: LayoutBuilder, _: Descriptor) -> None:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -142,12 +142,10 @@ def _fused(fuse: Fuse, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, name, fuse.guard(getattr(os, name)))
 
 
-def _points(total: int) -> Iterator[int]:
-    """Every point, or a choice with all of the last ones, where the exchange is."""
-    tail = 40
-    yield from (
-        range(1, total + 1) if SLOW else {*range(1, max(1, total - tail), 9), *range(max(1, total - tail), total + 1)}
-    )
+def _points(total: int, first: int) -> Iterable[int]:
+    """Every point, or a choice with each second of the last ones, where the exchange is."""
+    last = max(1, total - 40)
+    return range(1, total + 1) if SLOW else [*range(1, last, 12), *range(last + first, total + 1, 2)]
 
 
 @pytest.mark.parametrize("error", [OSError(5, "Input/output error"), KeyboardInterrupt()], ids=["error", "interrupt"])
@@ -161,7 +159,7 @@ def test_each_call_that_fails_leaves_the_old_or_the_new(
         _fused(counter, patch)
         prepared.ground.apply(prepared.target)
     found = set()
-    for point in _points(counter.count):
+    for point in _points(counter.count, first=exchange ^ isinstance(error, OSError)):
         prepared.reset()
         with monkeypatch.context() as patch:
             _fused(Fuse(point, error), patch)
@@ -215,7 +213,7 @@ def test_a_killed_process_leaves_the_old_or_the_new(tmp_path: Path, plain: bool)
     whole = run(0)
     assert whole.returncode == 0, whole.stderr
     total = int(whole.stdout)
-    points = range(1, total + 1) if SLOW else [total // 3, *range(total - 14, total + 1, 2)]
+    points = range(1, total + 1) if SLOW else [total // 3, *range(total - 14, total + 1, 3)]
     found = set()
     for point in points:
         assert run(point).returncode == -9
@@ -268,7 +266,7 @@ def test_an_interrupted_undo_that_is_repeated_goes_back_once(
         _fused(counter, patch)
         prepared.ground.undo()
     undone = prepared.ground.state().in_force
-    for point in _points(counter.count):
+    for point in _points(counter.count, first=exchange ^ isinstance(error, OSError)):
         prepared.reset()
         ended = False
         with monkeypatch.context() as patch:

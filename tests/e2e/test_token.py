@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.blobs import BlobScene
-from tests.support.command import run_process
+from tests.support.command import run_here, run_process
 from tests.support.copying import family, load
 from tests.support.pki import Pki
 from tests.support.registry import LoopbackRegistry
@@ -45,14 +45,14 @@ def test_signs_with_a_token_key_by_name_and_by_option(
     made = run_process([*sign, *key, "--passphrase-file", str(pin)])
     assert (made.code, PIN in made.out + made.err) == (0, False), made
     verify = [item for item in scene.verify() if item not in {"--at", "2026-06-01T12:00:00Z"}]
-    assert run_process(verify).code == 0
-    added = run_process(["key", "add", "release", *key])
+    assert run_here(verify).code == 0
+    added = run_here(["key", "add", "release", *key])
     assert added.code == 0, added
-    assert '"kind": "token"' in run_process(["key", "list", "--format", "json"]).out
+    assert '"kind": "token"' in run_here(["key", "list", "--format", "json"]).out
     monkeypatch.setenv("AIRGAP_KEY_PASSPHRASE", PIN)
     named = run_process([*sign, "--key", "release", "--force", "--signature-format", "cose"])
     assert named.code == 0, named
-    assert run_process([*verify, "--signature-format", "cose"]).code == 0
+    assert run_here([*verify, "--signature-format", "cose"]).code == 0
 
 
 def test_signs_with_a_token_key_in_registries_with_tls(

@@ -101,7 +101,7 @@ def _blobs(written: Written) -> list[Path]:
     return sorted((written.layout / "blobs" / "sha256").iterdir())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_every_byte_of_every_blob_counts(accepted: Written, data: st.DataObject) -> None:
     """RULE-4: manifests, configs, layers, signatures and their manifests, all of them."""
@@ -113,7 +113,7 @@ def test_every_byte_of_every_blob_counts(accepted: Written, data: st.DataObject)
             assert not _accepted(_verify(accepted))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50)
 @given(name=st.sampled_from(sorted(UNCOVERED)), change=CHANGES)
 def test_uncovered_bytes_let_no_other_artifact_pass(accepted: Written, name: str, change: Change) -> None:
     path = accepted.layout / name
@@ -131,7 +131,7 @@ def _passes(artifact: ArtifactOutcome) -> bool:
     return whole and any(signature.verdict is Verdict.PASS for signature in artifact.signatures)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50)
 @given(change=CHANGES)
 def test_a_changed_archive_is_refused_or_reads_the_same(archived: Written, change: Change) -> None:
     """A tar has bytes that mean nothing (padding, times, modes); none of them may change what is judged."""
@@ -164,7 +164,7 @@ def revoked(tmp_path_factory: pytest.TempPathFactory) -> Written:
     return written
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80)
 @given(data=st.data())
 def test_no_changed_evidence_undoes_a_revocation(revoked: Written, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(sorted((revoked.trust / "crls").iterdir())))
@@ -209,7 +209,7 @@ OFFERS: Final = (
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20)
 @given(
     offered=st.sets(st.sampled_from(OFFERS)),
     signatures=st.integers(1, 3),

@@ -69,7 +69,7 @@ def test_a_chain_with_one_changed_byte_is_never_accepted(flip: tuple[int, int]) 
 
 @given(st.lists(FLIPS, min_size=1, max_size=3))
 @example([(223, 1)])  # the curve's identifier
-@settings(max_examples=300)
+@settings(max_examples=80)
 def test_two_readers_agree_on_accepted_certificates(flips: list[tuple[int, int]]) -> None:
     """cryptography as second reader of damaged certificates."""
     data = flipped(LEAF.der, *flips)
@@ -140,7 +140,7 @@ def _authority(draw: st.DrawFn) -> dict[str, Any]:
     tsa=st.builds(lambda times, unknown: {**times, **unknown}, _TIMES, _UNKNOWN),
     missing=st.sampled_from([None, None, None, 1, 2]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50)
 def test_finds_the_paths_that_cryptography_finds(
     *, depth: int, root: dict[str, Any], intermediate: dict[str, Any], tsa: dict[str, Any], missing: int | None
 ) -> None:

@@ -94,13 +94,12 @@ def test_the_sample_is_accepted(media_type: str) -> None:
 
 @both
 def test_refuses_any_changed_or_dropped_byte(media_type: str) -> None:
-    """Every byte is dropped, and flipped in two of its bits; which two goes round, so that each bit has its turn."""
+    """Every byte is dropped, and flipped in one of its bits; which one goes round, so that each bit has its turn."""
     sample = SAMPLES[media_type]
     for position, byte in enumerate(sample):
         before, after = sample[:position], sample[position + 1 :]
         check_edit(media_type, position, before + after)
-        for bit in (position % 8, (position + 4) % 8):
-            check_edit(media_type, position, before + bytes([byte ^ 1 << bit]) + after)
+        check_edit(media_type, position, before + bytes([byte ^ 1 << position % 8]) + after)
 
 
 @both

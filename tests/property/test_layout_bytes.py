@@ -29,7 +29,7 @@ from airgap.oci.reference import parse_reference
 from airgap.oci.tar import members
 from tests.support.layouts import END, LayoutBuilder, pad, tar_header, tar_of, tar_pax, write_tree
 
-SETTINGS = settings(max_examples=200, deadline=None)
+SETTINGS = settings(max_examples=60)
 
 
 def sample() -> LayoutBuilder:
@@ -127,14 +127,13 @@ def test_reports_every_lost_file(tmp_path: Path, name: str) -> None:
     assert proven(write_tree(tmp_path, {key: value for key, value in FILES.items() if key != name})) is None
 
 
-@pytest.mark.parametrize("flip", [0x01, 0x20])
-def test_no_bit_of_index_json_hides_content(tmp_path: Path, flip: int) -> None:
-    """Every byte of it, not a sample: it is the one file that no digest covers."""
+def test_no_byte_of_index_json_hides_content(tmp_path: Path) -> None:
+    """Every byte of it, not a sample: it is the one file that no digest covers. The flipped bit goes round."""
     place = write_tree(tmp_path, FILES)
     original = FILES["index.json"]
     for position in range(len(original)):
         changed = bytearray(original)
-        changed[position] ^= flip
+        changed[position] ^= 1 << position % 8
         (place / "index.json").write_bytes(changed)
         found = proven(place)
         assert found is None or found >= EXPECTED, original[max(0, position - 40) : position + 40]

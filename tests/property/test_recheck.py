@@ -177,7 +177,7 @@ def _in_a_folder(check: Callable[[Path], None]) -> None:
         check(Path(folder))
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(
     artifact=ARTIFACTS,
     then=SITE_TRUSTS,
@@ -209,7 +209,7 @@ def test_a_report_alone_gets_the_verdict_of_the_bytes(
     _in_a_folder(check)
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(artifact=ARTIFACTS, then=SITE_TRUSTS, data=st.data())
 def test_a_report_that_lost_a_fact_is_never_better(artifact: Artifact, then: SiteTrust, data: st.DataObject) -> None:
     """Reports of older versions hold less: what they do not hold leaves the question open at best."""

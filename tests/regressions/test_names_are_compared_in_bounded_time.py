@@ -35,7 +35,7 @@ def _item(builder: LayoutBuilder, image: Descriptor, *tags: str) -> dict[str, ob
 @pytest.mark.parametrize("are_many", [True, False])
 def test_names_of_docker_load_are_compared_in_linear_time(tmp_path: Path, *, are_many: bool) -> None:
     builder = LayoutBuilder()
-    names = [f"reg.example/app{number}:v1" for number in range(4000)]
+    names = [f"reg.example/app{number}:v1" for number in range(1500)]
     images = [builder.add_image(b"x", config=b"%d" % (number if are_many else 0)) for number in range(len(names))]
     for image, name in zip(images, names, strict=True):
         builder.list(image, **{CONTAINERD_NAME: name})
@@ -45,7 +45,7 @@ def test_names_of_docker_load_are_compared_in_linear_time(tmp_path: Path, *, are
     with open_layout(builder.write_directory(tmp_path)) as layout:
         began = process_time()
         assert not Graph(layout).disagreements
-        assert process_time() - began < 10
+        assert process_time() - began < 4
 
 
 def test_images_of_many_indexes_are_compared_in_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,9 +41,9 @@ def verdict(piece: bytes, kind: str, *, trusted: bool = True) -> str:
 
 
 def damaged(piece: bytes, first: int) -> Iterator[tuple[int, bytes]]:
-    """Each byte with one bit flipped; which one goes round from `first`, so that all eight are flipped."""
-    for place in range(len(piece)):
-        for bit in range(8) if SLOW else [(place + first) % 8]:
+    """Each second byte with one bit flipped; which one goes round from `first`, so that all eight are flipped."""
+    for place in range(len(piece)) if SLOW else range(first % 2, len(piece), 2):
+        for bit in range(8) if SLOW else [(place // 2 + first) % 8]:
             yield place, piece[:place] + bytes([piece[place] ^ 1 << bit]) + piece[place + 1 :]
 
 
@@ -74,7 +74,7 @@ PIECES = {
 
 @pytest.mark.parametrize("name", PIECES)
 def test_no_changed_byte_hides_a_revocation(name: str) -> None:
-    """The same field of two pieces gets different bits flipped."""
+    """The same field of two pieces gets different bytes and bits changed."""
     kind, piece = PIECES[name]
     assert verdict(piece, kind) == "revocation.revoked"
     first = 3 * list(PIECES).index(name)

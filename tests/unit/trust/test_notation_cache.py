@@ -323,7 +323,7 @@ _PILES = st.tuples(
 _RESPONSES = st.lists(st.sampled_from(["good", "revoked", "unknown"]), max_size=1)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pile=_PILES, responses=_RESPONSES)
 def test_the_model_of_notation_accepts_only_what_verify_accepts(
     pile: list[tuple[dict[str, Any], bool]], responses: list[Any], tmp_path_factory: pytest.TempPathFactory

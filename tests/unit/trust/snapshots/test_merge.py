@@ -41,7 +41,7 @@ def sides(draw: Any) -> Drawn:
     return files, {url: draw(named) for url in URLS if draw(st.booleans())}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80)
 @given(sides(), sides())
 def test_keeps_all_files_and_their_mapping(one: Drawn, other: Drawn) -> None:
     merged = merge(side(*one), side(*other))
@@ -53,7 +53,7 @@ def test_keeps_all_files_and_their_mapping(one: Drawn, other: Drawn) -> None:
     assert vain <= {name for names in one[1].values() for name in names}, "the index that comes names no missing file"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40)
 @given(sides(), sides())
 def test_merging_the_same_twice_changes_nothing(one: Drawn, other: Drawn) -> None:
     first = merge(side(*one), side(*other))
