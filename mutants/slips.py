@@ -97,7 +97,7 @@ SLIPS: Final = (
         "tests/unit/revocation/test_condemn.py::test_only_the_meaning_of_the_entry_counts",
     ),
     Slip(
-        "a CRL made after the certificate ended is told, as its entry may be dropped",
+        "a CRL made after the certificate ended is reported, as its entry may be dropped",
         "airgap/revocation/clearing_crls.py",
         "if not query.certificate.ended_before(crl.this_update)",
         "if query.certificate.not_after > crl.this_update",

@@ -185,7 +185,7 @@ class Connection(Endpoint):
     def given(self, warn: Callable[[str], None]) -> airgap.Credential | None:
         """The given user name and password; None where none was given.
 
-        Call it once: it may read standard input, or ask on the terminal. `warn` is told that `--password` can be seen.
+        Call it once: it may read standard input, or ask on the terminal. `warn` gets a warning about `--password`.
         Raises UsageError.
         """
         word = self._password(warn) or self._from_environment(PASSWORD)

@@ -9,13 +9,10 @@ Chains repeat across thousands of artifacts: parsed certificates and verified pa
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from itertools import islice
 from typing import Final, NewType
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -25,7 +22,6 @@ from airgap import limits
 from airgap.errors import FormatError, LimitError, Rejected
 from airgap.hashing import fingerprint
 from airgap.parse import der
-from airgap.parse.base64 import decode_standard
 from airgap.pki import algorithms
 from airgap.pki import extensions as ext
 from airgap.pki.algorithms import Algorithm, PublicKey, UnusableKey, UnverifiedError
@@ -204,43 +200,10 @@ def verify_ever_issued(child: Certificate, issuer: Certificate) -> None:
         ) from None
 
 
-def load_certificates(data: bytes) -> tuple[Certificate, ...]:
-    """All certificates of a file of a trust store (STORE-6); at least one.
-
-    If there is a PEM block, every PEM block must be a certificate, whatever its label, and text around them is ignored.
-    Otherwise the file holds DER certificates, one after the other. Raises FormatError, which says what the file is
-    instead, if that is known.
-    """
-    if _PEM_BEGIN.search(data):
-        return _load_blocks(_pem_blocks(data))
-    try:
-        blocks = list(_der_blocks(data))
-    except FormatError as error:
-        from airgap.pki.wrong_files import damage_problem, file_problem
-
-        raise file_problem(data) or damage_problem(data, error) or error from None
-    try:
-        return _load_blocks([("", block) for block in blocks])
-    except FormatError as error:
-        from airgap.pki.wrong_files import file_problem
-
-        raise file_problem(data) or error from None
-
-
-def _load_blocks(blocks: list[tuple[str, bytes]]) -> tuple[Certificate, ...]:
-    if not blocks:
-        raise FormatError("holds no certificate")
-    if len(blocks) > limits.STORE_CERTIFICATES:
-        raise LimitError(f"holds {len(blocks)} certificates, more than {limits.STORE_CERTIFICATES}")
-    return tuple(_numbered(block, number, len(blocks), label) for number, (label, block) in enumerate(blocks, 1))
-
-
 _RSA_PSS_KEY: Final = "1.2.840.113549.1.1.10"
 _EC_KEY: Final = "1.2.840.10045.2.1"
 _KNOWN_KEYS: Final = frozenset({"1.2.840.113549.1.1.1", _RSA_PSS_KEY, _EC_KEY, "1.2.840.10040.4.1"})
 """Kinds of keys that are known here: one that cannot be loaded is invalid, not unknown."""
-_PEM_BEGIN = re.compile(rb"^(?:\xef\xbb\xbf)?-----BEGIN [^\r\n]*-----[ \t\r]*$", re.MULTILINE)
-_PEM_HEADER = re.compile(r"[A-Za-z0-9-]+:.*")
 _VERSION: Final = der.context(0)
 _UNIQUE_IDS: Final = (der.context(1, constructed=False), der.context(2, constructed=False))
 _EXTENSIONS: Final = der.context(3)
@@ -387,105 +350,3 @@ def _extensions(fields: der.Fields, version: int) -> Mapping[str, Extension]:
     explicit = fields.maybe(_EXTENSIONS) if version == 3 else None  # noqa: PLR2004
     fields.end()
     return ext.read_extensions(explicit.only("extensions")) if explicit else {}
-
-
-def _numbered(block: bytes, number: int, count: int, label: str) -> Certificate:
-    try:
-        return Certificate.parse(block)
-    except FormatError as error:
-        raise _foreign(label, number, block) or (
-            error.under(f"certificate {number} of {count}") if count > 1 else error
-        ) from None
-
-
-def _foreign(label: str, number: int, block: bytes = b"") -> FormatError | None:
-    """The error for a block that is no certificate, if its label or its outline shows what it is."""
-    from airgap.pki.wrong_files import der_problem, label_problem, unknown_label_problem
-
-    found = label_problem(label, number) or der_problem(block) or unknown_label_problem(label, number)
-    return found.under(f"PEM block {number}") if found and label and not found.where else found
-
-
-def _open_block(where: str, end: str, body: list[str]) -> FormatError:
-    from airgap.pki.file_kinds import Kind
-    from airgap.pki.wrong_files import NeededFile, remedy_for
-
-    other = next((line for line in body if line.startswith("-----END ")), "")
-    problem = f"ends with {safe(other, limit=90)!r}, not with {safe(end, limit=90)!r}" if other else "has no end"
-    return FormatError(problem, where=where, remedy=remedy_for(Kind.OPEN_PEM, NeededFile.CERTIFICATE))
-
-
-def _one_line(where: str) -> FormatError:
-    from airgap.pki.file_kinds import Kind
-    from airgap.pki.wrong_files import NeededFile, remedy_for
-
-    return FormatError("is written on one line", where=where, remedy=remedy_for(Kind.ONE_LINE, NeededFile.CERTIFICATE))
-
-
-def parse_readable(data: bytes) -> tuple[Certificate, ...]:
-    """Those certificates of a file that can be read, whatever else it holds; PEM or DER. Never raises.
-
-    None of a file that is larger than one of a trust store, and the first ones of one that holds more than that.
-    """
-    found: list[Certificate] = []
-    if len(data) > limits.STORE_FILE_BYTES:
-        return ()
-    try:
-        pem = [content for label, content in _pem_blocks(data) if label.endswith("CERTIFICATE")]
-        blocks = pem if b"-----BEGIN " in data else list(islice(_der_blocks(data), limits.STORE_CERTIFICATES))
-    except FormatError:
-        return ()
-    for block in blocks[: limits.STORE_CERTIFICATES]:
-        with suppress(FormatError):
-            found.append(Certificate.parse(block))
-    return tuple(found)
-
-
-def _der_blocks(data: bytes) -> Iterator[bytes]:
-    text = _beginning(data)
-    if data and (data[0] != der.SEQUENCE or text):  # also the digit 0
-        raise FormatError(f"holds neither PEM nor DER certificates{text}")
-    position = 0
-    while position < len(data):
-        element = der.element_at(data, position, len(data))
-        yield element.raw
-        position = element.end
-
-
-def _beginning(data: bytes) -> str:
-    """The beginning of a text, which often shows what went wrong (`404 page not found`), as the end of a sentence."""
-    line = data[:_SHOWN].split(b"\n")[0].strip()
-    return (
-        f"; it begins with {safe(line.decode())!r}" if line.isascii() and line.decode().isprintable() and line else ""
-    )
-
-
-_SHOWN: Final = 64
-
-
-def _pem_blocks(data: bytes) -> list[tuple[str, bytes]]:
-    """The label and the content of each PEM block."""
-    blocks: list[tuple[str, bytes]] = []
-    lines = iter(data.removeprefix(b"\xef\xbb\xbf").decode("latin-1").replace("\r\n", "\n").split("\n"))
-    for raw in lines:
-        line = raw.rstrip(" \t")
-        if not (line.startswith("-----BEGIN ") and line.endswith("-----")):
-            continue
-        number, label = len(blocks) + 1, line.removeprefix("-----BEGIN ").removesuffix("-----")
-        where = f"PEM block {number}"
-        if "-----" in label:
-            raise _one_line(where)
-        end, body = line.replace("BEGIN", "END", 1), list[str]()
-        for inner in lines:
-            if inner.rstrip(" \t") == end:
-                break
-            body.append(inner.strip())
-        else:
-            raise _open_block(where, end, body)
-        while body and (not body[0] or _PEM_HEADER.fullmatch(body[0])):
-            del body[0]
-        try:
-            blocks.append((label, decode_standard("".join(body), where=where)))
-        except FormatError as error:
-            raise _foreign(label, number) or error from None
-    return blocks

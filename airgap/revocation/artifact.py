@@ -50,7 +50,7 @@ _CERTIFICATES: Final = {
 }  # fmt: skip
 """Types of what may be the certificate of an OCSP responder, which a response may lack, or hold CRLs as well."""
 _ENCODED: Final = (".p7b", ".p7c", ".b64", ".base64")
-"""Other endings of files with CRLs: they are not read, and told."""
+"""Other endings of files with CRLs: they are not read, but reported."""
 _TRUST_TYPES: Final = "application/vnd.airgap.trust."
 """The prefix of artifact types of trust snapshots."""
 _CONFIG: Final = b"{}"
@@ -453,7 +453,7 @@ class _Gathered:
         self.pieces[item.digest, item.size] = piece
 
     def _has_room(self, name: str, size: int) -> bool:
-        """Whether one more is read, of this size; if not, it is told."""
+        """Whether one more is read, of this size; if not, it is reported."""
         full = len(self.pieces) >= limits.TARGET_EVIDENCE_FILES or self._bytes + size > limits.TARGET_EVIDENCE_BYTES
         self._is_full |= full
         if full or size > limits.CRL_FILE_BYTES:

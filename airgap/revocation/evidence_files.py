@@ -97,7 +97,7 @@ class CrlFile:
         from airgap.pki.crl_scope import Scope
 
         if not self.facts.raw_scope:
-            return bool(self.facts.flaw)  # its scope may be among extensions that cannot be told from each other
+            return bool(self.facts.flaw)  # its scope may be among extensions that are ambiguous
         try:
             return Scope.parse(self.facts.raw_scope).indirect
         except FormatError:  # not known

@@ -65,7 +65,7 @@ def _responders(data: bytes) -> tuple[Certificate, ...]:
     """The certificates of delegated OCSP responders in a file of certificates: a response need not hold its own."""
     if not (b"CERTIFICATE-----" in data or data[:1] == b"\x30"):
         return ()
-    from airgap.pki.certificate import parse_readable
+    from airgap.pki.certificate_files import parse_readable
     from airgap.pki.ocsp import OcspResponse
 
     return tuple(item for item in parse_readable(data) if OcspResponse.may_sign(item))

@@ -1,7 +1,7 @@
 """Misplaced evidence: in the trust directory, but outside of `crls` and `ocsp` (decision 0033).
 
 Folders are misspelt, copied one level too deep, or left beside a store. Misplaced evidence clears no certificate. But a
-revocation in it is not ignored, and the user is told where the file belongs.
+revocation in it is not ignored, and the message says where the file belongs.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def _may_be_evidence(path: Path) -> bool:
 
 def _is_certificates(path: Path) -> bool:
     """Whether a file holds certificates, and nothing else that is read."""
-    from airgap.pki.certificate import load_certificates
+    from airgap.pki.certificate_files import load_certificates
 
     try:
         load_certificates(_read_through(path, limits.STORE_FILE_BYTES))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from airgap.exports import on_demand
 
 if TYPE_CHECKING:
-    from airgap.pki.certificate import load_certificates
+    from airgap.pki.certificate_files import load_certificates
     from airgap.signature.formats import EnvelopeFormat, KeyKind
     from airgap.signature.key_config import KeyEntry, RemoteKey, key_with_chain
     from airgap.signature.key_files import read_pass_phrase
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = on_demand(
     __name__,
     {
-        "airgap.pki.certificate": ("load_certificates",),
+        "airgap.pki.certificate_files": ("load_certificates",),
         "airgap.signature.formats": ("EnvelopeFormat", "KeyKind"),
         "airgap.signature.key_config": ("KeyEntry", "RemoteKey", "key_with_chain"),
         "airgap.signature.key_files": ("read_pass_phrase",),

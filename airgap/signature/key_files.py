@@ -20,7 +20,8 @@ from airgap import limits
 from airgap.errors import AirgapError, FormatError
 from airgap.files import read_given
 from airgap.parse import json
-from airgap.pki.certificate import Certificate, load_certificates
+from airgap.pki.certificate import Certificate
+from airgap.pki.certificate_files import load_certificates
 from airgap.signature.signer import LocalSigner, PrivateKey
 from airgap.text import safe
 

@@ -16,7 +16,8 @@ from typing import Protocol
 from airgap import limits
 from airgap.errors import FormatError, Rejected, UsageError
 from airgap.files import read_given
-from airgap.pki.certificate import Certificate, load_certificates
+from airgap.pki.certificate import Certificate
+from airgap.pki.certificate_files import load_certificates
 from airgap.pki.chain import Anchors
 from airgap.pki.timestamp_token import TimestampToken, VerifiedTimestamp, check_within
 from airgap.pki.tsp import NONCE_BITS, TimestampQuery, read_response

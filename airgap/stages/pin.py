@@ -10,7 +10,8 @@ from airgap import limits
 from airgap.errors import AirgapError, FormatError, Rejected, UsageError
 from airgap.files import read_regular
 from airgap.oci.target import Target, open_target
-from airgap.pki.certificate import Certificate, Offered, load_certificates
+from airgap.pki.certificate import Certificate, Offered
+from airgap.pki.certificate_files import load_certificates
 from airgap.pki.chain import check_code_signing_chain
 from airgap.signature.envelope import parse_envelope
 from airgap.signature.signature_manifest import is_signature

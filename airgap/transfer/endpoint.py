@@ -117,7 +117,7 @@ class Source(Blobs, Protocol):
     def referrers(self, descriptor: Descriptor, *, digest_tags: bool) -> FoundReferrers:
         """All referrers of a manifest; `digest_tags`: also by cosign's tags. Raises AirgapError if the look-up fails.
 
-        No type is left out: what is not copied by choice is told.
+        No type is left out: what is not copied by choice is reported.
         """
 
 

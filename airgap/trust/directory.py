@@ -117,7 +117,7 @@ class _TrustMaterial:
         return [*unread, *(notice for source in (*policies, *stores) for notice in source.notices), *others]
 
     def note(self, unread: Mapping[StoreRef, Problem]) -> None:
-        """Stores that cannot be read: what they hold may be a key of a CA that made evidence. Each is told once."""
+        """Stores that cannot be read: what they hold may be a key of a CA that made evidence. Each is reported once."""
         why = "no statement names it, and no key in it can prove who made evidence"
         with self._lock:
             for ref, problem in unread.items():

@@ -11,7 +11,8 @@ from airgap import limits
 from airgap.errors import FormatError, LimitError, NotFoundError, TrustMaterialError, UsageError
 from airgap.files import is_there, make_folders, read_regular, sync_folder, write_file
 from airgap.locking import exclusive
-from airgap.pki.certificate import Certificate, load_certificates
+from airgap.pki.certificate import Certificate
+from airgap.pki.certificate_files import load_certificates
 from airgap.text import safe
 from airgap.trust.generation import settled
 from airgap.trust.location import Location, check_ours, is_named, not_there

@@ -74,7 +74,7 @@ class Notes:
 
 
 def take_items(source: JsonObject, key: str, *, limit: int, required: bool = True) -> tuple[Any, ...]:
-    """The items of the list `key`, as they are. Raises FormatError; a single text is told how a list is written."""
+    """The items of the list `key`, as they are. Raises FormatError; for a single text it says how a list is written."""
     value = source.get(key)
     if isinstance(value, str):
         raise FormatError(f'is a text, and must be a list of them: ["{safe(value, limit=_LONGEST_NAME)}"]', where=key)

@@ -18,7 +18,8 @@ from airgap import limits
 from airgap.errors import FormatError, LimitError, TrustMaterialError
 from airgap.files import list_folder, read_regular, reading_problem
 from airgap.pki.algorithms import signs_certificates
-from airgap.pki.certificate import Certificate, load_certificates
+from airgap.pki.certificate import Certificate
+from airgap.pki.certificate_files import load_certificates
 from airgap.pki.chain import anchor_flaw
 from airgap.problem import Problem
 from airgap.text import safe, strange

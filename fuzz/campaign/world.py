@@ -48,7 +48,7 @@ class World:
         return self._intermediate("Other Issuer", self.root, SIGNING_CRL)
 
     def leaf(self, role: str = "builder", **deviations: Any) -> Issued:
-        """A signing certificate, which names the CRL of its issuer unless told otherwise."""
+        """A signing certificate, which names the CRL of its issuer by default."""
         members: dict[str, Any] = {
             "issuer": self.issuer,
             "key": generate("p256"),

@@ -6,7 +6,8 @@ from functools import cache
 from typing import Final
 
 from airgap.parse import der
-from airgap.pki.certificate import Certificate, Offered, load_certificates, verify_issued
+from airgap.pki.certificate import Certificate, Offered, verify_issued
+from airgap.pki.certificate_files import load_certificates
 from airgap.pki.chain import Anchors, check_code_signing_chain
 from airgap.pki.crl import Crl
 from airgap.pki.crl_facts import read_facts

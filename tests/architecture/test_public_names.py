@@ -124,7 +124,7 @@ def callables() -> Iterator[tuple[str, Callable[..., Any]]]:
             yield name, value
 
 
-def is_told(kind: Any) -> bool:
+def is_typed(kind: Any) -> bool:
     """Whether a reader of a signature can name this type: it is public, or Python's own."""
     if kind in GIVEN.values() or kind in vars(import_module("airgap.transfer.events")).values():
         return True
@@ -138,7 +138,7 @@ def is_told(kind: Any) -> bool:
 def test_every_type_in_a_public_signature_is_public(name: str, function: Callable[..., Any]) -> None:
     """Who cannot name what a function returns cannot write a function about it, and must use what may change."""
     kinds = {kind for hint in hints(function).values() for kind in parts(hint) if not isinstance(kind, TypeVar | str)}
-    assert [kind for kind in kinds if kind is not Ellipsis and not is_told(kind)] == [], name
+    assert [kind for kind in kinds if kind is not Ellipsis and not is_typed(kind)] == [], name
 
 
 def test_every_type_for_annotations_is_in_a_signature() -> None:

@@ -21,6 +21,7 @@ REPLACED = {
     r"way out": "remedy",
     r"(its|their)( own)? word\b|the word of (a|the)\b": "it claims, it states",
     r"(un)?heard": "used, reported",
+    r"(is|are|was|were|be) told\b": "is reported, shown, distinguished",
     r"held against": "compared with",
     r"its silence": "a missing entry",
     r"(stands?|stood)\b": "is, means, counts, replaces",

@@ -122,7 +122,7 @@ def test_reports_a_concurrent_signature_of_another_machine(
     (record,) = ran.document["signed"]
     assert not record["existed"]
     assert any(f"at the same time, {other[0]}: both are there" in warning for warning in record["warnings"]), record
-    assert "at the same time" in ran.err, "and a person is told"
+    assert "at the same time" in ran.err, "and the message says so"
     assert signatures("registry", reference, tmp_path) == 2
 
 

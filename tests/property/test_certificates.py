@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from airgap.errors import FormatError, Rejected
 from airgap.pki.algorithms import UnusableKey
-from airgap.pki.certificate import Certificate, Offered, load_certificates, verify_issued
+from airgap.pki.certificate import Certificate, Offered, verify_issued
+from airgap.pki.certificate_files import load_certificates
 from airgap.pki.chain import Anchors, build_timestamping_chain, check_code_signing_chain
 from tests.support import extensions, names
 from tests.support.extensions import BasicConstraints, Point

@@ -117,7 +117,7 @@ def test_judges_the_others_beside_an_unreadable_layout(tmp_path: Path) -> None:
 
 
 def test_more_layouts_than_the_bound_do_not_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Layouts with evidence of no use kept that of the next one from being used, and a warning told it."""
+    """Layouts with evidence of no use kept that of the next one from being used, with a warning."""
     monkeypatch.setattr(limits, "LAYOUTS_WITH_EVIDENCE", 1)
     media = [medium(tmp_path / "old", OLD, MAY), medium(tmp_path / "new", NEW, JUNE)]
     ran = judge(media)

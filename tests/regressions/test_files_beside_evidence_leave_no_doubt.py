@@ -59,7 +59,7 @@ def test_a_file_that_is_certainly_not_evidence_is_ignored(tmp_path: Path, name: 
 
 @pytest.mark.parametrize("name", ["x.crl.sig", "x.crl", "._x.crl", ".x.crl.Ab12Cd"])
 def test_a_file_beside_evidence_that_is_not_recognised_leaves_the_answer_open(tmp_path: Path, name: str) -> None:
-    """A bare signature cannot be told from a damaged CRL, and a sum is no CRL."""
+    """A bare signature cannot be distinguished from a damaged CRL, and a sum is no CRL."""
     made, _ = scene()
     written = made.write(tmp_path)
     (written.trust / "crls" / name).write_bytes(bytes(range(256)) if name.endswith(".sig") else b"0" * 63)

@@ -95,7 +95,7 @@ def test_refuses_a_file_of_a_rechecked_layout_as_report(tmp_path: Path) -> None:
     place = written.layout / "index.json"
     ran = run_here(["recheck", str(report), "--trust", str(written.trust), "--report", str(place)])
     assert (ran.code, tree_of(written.layout)) == (2, before), ran
-    assert ran.out, "what is known is told all the same"
+    assert ran.out, "what is known is shown all the same"
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ ABOUT_ONE: dict[str, Callable[[LayoutBuilder, Descriptor], Descriptor]] = {
 
 @pytest.mark.parametrize("form", ABOUT_ONE)
 def test_a_record_does_not_excuse_all_images_beside_another_attachment(tmp_path: Path, form: str) -> None:
-    """Only attestations of one form were told from images."""
+    """Only attestations of one form were distinguished from images."""
     scene = Scene()
     image = add_image(scene.builder)
     scene.target = scene.builder.add_index(image, ABOUT_ONE[form](scene.builder, image))

@@ -1,4 +1,4 @@
-"""A report that an editor or a shell saved with a byte order mark is told to be a report, not a broken layout."""
+"""A report that an editor or a shell saved with a byte order mark is recognised as a report, not a broken layout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A timestamping authority on 127.0.0.1 that can be told to misbehave.
+"""A timestamping authority on 127.0.0.1 that can be made to misbehave.
 
     with LoopbackTsa() as tsa:
         tsa.mischief = "wrong_nonce"

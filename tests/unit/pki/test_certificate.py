@@ -14,7 +14,8 @@ from airgap.parse import der
 from airgap.pki import algorithms
 from airgap.pki import certificate as certificate_module
 from airgap.pki.algorithms import PublicKey
-from airgap.pki.certificate import Certificate, load_certificates, verify_issued
+from airgap.pki.certificate import Certificate, verify_issued
+from airgap.pki.certificate_files import load_certificates
 from airgap.pki.extensions import DistributionPoint
 from tests.support import asn1, extensions, names
 from tests.support.crls import crl

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from airgap.errors import FormatError
 from airgap.pki import file_kinds, wrong_files
-from airgap.pki.certificate import load_certificates
+from airgap.pki.certificate_files import load_certificates
 from airgap.pki.crl_pem import split_pem
 from airgap.pki.file_kinds import Kind, holds_evidence, recognise
 from airgap.pki.wrong_files import NeededFile, der_problem, problem_of_evidence, remedy_for

@@ -7,7 +7,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from airgap.errors import FormatError, Rejected
-from airgap.pki.certificate import Certificate, Offered, load_certificates, verify_issued
+from airgap.pki.certificate import Certificate, Offered, verify_issued
+from airgap.pki.certificate_files import load_certificates
 from airgap.pki.chain import Anchors, check_code_signing_chain, check_timestamping_chain
 from airgap.pki.ocsp import OcspResponse
 from airgap.pki.timestamp_token import TimestampToken

@@ -146,7 +146,7 @@ class TestWhatIsWholeIsNotDamaged:
 
 
 class TestWhatMayBeAboutIt:
-    """What cannot be told from a damaged piece is nothing that clears."""
+    """What cannot be distinguished from a damaged piece clears nothing."""
 
     def test_crl_without_key_identifiers_that_lists_it(self) -> None:
         assert verdict(crl(other_ca(RENAMED), revoked=REVOKED, version=None), "crl") == "evidence.unread"

@@ -8,7 +8,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from airgap.errors import UsageError
-from airgap.pki.certificate import Offered, load_certificates
+from airgap.pki.certificate import Offered
+from airgap.pki.certificate_files import load_certificates
 from airgap.pki.chain import check_code_signing_chain, check_validity
 from airgap.signature import generate
 from airgap.signature.formats import KeyKind

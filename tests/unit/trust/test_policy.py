@@ -244,7 +244,7 @@ def test_names_the_place_of_a_statement_that_is_not_an_object() -> None:
     ],
 )
 def test_reports_every_mistake_of_a_statement(changes: dict[str, Any], members: list[str]) -> None:
-    """Entries that exclude each other were told only after each entry was right."""
+    """Entries that exclude each other were reported only after each entry was right."""
     error = refused(oci_policy(statement(**changes)))
     assert isinstance(error, PolicyError)
     assert sorted(refusal.member for refusal in error.refusals) == [f"{FIRST}.{member}" for member in members]

@@ -1,4 +1,4 @@
-"""airgap.verifier.run: a clock before the newest evidence is told (decision 0013)."""
+"""airgap.verifier.run: a clock before the newest evidence is reported (decision 0013)."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import pytest
 from airgap.trust.snapshots import swap as swapping
 from airgap.trust.snapshots.swap import StagedSwap
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="an open file is told by /proc")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="an open file is found in /proc")
 
 
 class Steps:
