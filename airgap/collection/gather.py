@@ -199,7 +199,8 @@ class Gatherer:
                 attempt = replace(attempt, number=crl.number, this_update=crl.this_update, next_update=crl.next_update)
             return attempt, None
         kept = self._writer.keep_crl(crl, maker, urls)
-        attempt = self._kept_crl(crl, source, kind, kept)
+        name = f"{CRLS}/{kept.name}"
+        attempt = self._kept(source, kind, kept, name, crl.number, crl.this_update, crl.next_update)
         try:
             check(crl)
         except Undecided as error:
@@ -285,9 +286,6 @@ class Gatherer:
             responder = response.verify_signed_for(issuer, at=min(self.at, single.next_update or self.at))
             if responder.delegated and not responder.no_check:
                 self.responders[replace(asked, certificate=responder.certificate)] = None
-
-    def _kept_crl(self, crl: Crl, source: str, kind: str, kept: Kept) -> Attempt:
-        return self._kept(source, kind, kept, f"{CRLS}/{kept.name}", crl.number, crl.this_update, crl.next_update)
 
     def _kept(
         self,

@@ -257,7 +257,8 @@ def _context(options: TransportOptions, *, home: bool) -> ssl.SSLContext:
             ) from None
     if home and options.cert_file is not None:
         try:
-            context.load_cert_chain(options.cert_file, options.key_file, password=_no_password)
+            # without a password OpenSSL would ask on the terminal
+            context.load_cert_chain(options.cert_file, options.key_file, password=lambda: "")
         except (OSError, ValueError) as error:
             raise AirgapError(
                 f"the client certificate {safe(options.cert_file)} or its key cannot be used: {safe(error)}",
@@ -268,8 +269,3 @@ def _context(options: TransportOptions, *, home: bool) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _no_password() -> str:
-    # without this OpenSSL would ask on the terminal
-    return ""

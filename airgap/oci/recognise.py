@@ -236,7 +236,7 @@ def explain_directory(path: str) -> ContentError:
             remedy="Copy the image again from its registry, so that its signatures come along (airgap copy).",
         )
     inside = Path(path).resolve().parent.name == BLOBS
-    if inside or _is_blobs(path, names):
+    if inside or Path(path).name == BLOBS or names <= {"sha256", "sha384", "sha512"}:
         return malformed(
             f"{shown} is {'in ' if inside else ''}the {BLOBS}/ directory of a layout, without the layout",
             remedy="Name the directory above it, the one that holds oci-layout and index.json.",
@@ -252,10 +252,6 @@ def explain_directory(path: str) -> ContentError:
             f"{shown} is not a layout itself, but holds {' and '.join(found)}", remedy=f"Name the layout: {all_of_them}"
         )
     return malformed(f"{shown} is not an OCI image layout; it holds {_some(names)}", remedy=_COPY_AGAIN)
-
-
-def _is_blobs(path: str, names: Collection[str]) -> bool:
-    return Path(path).name == BLOBS or set(names) <= {"sha256", "sha384", "sha512"}
 
 
 def _has(path: str, inner: str) -> bool:

@@ -113,12 +113,8 @@ def _near(path: Path) -> Iterator[tuple[Path, str, str]]:
             continue  # unreadable files are no help here
         form = form_of(raw)
         if form is not None:
-            option = "" if _says(item.name, form) else f" --signature-format {form}"
+            option = "" if item.name.casefold().endswith(f".{form}.sig") else f" --signature-format {form}"
             named = safe(shlex.quote(str(item)))
             yield item, f"a {form.upper()} envelope", f"If it is the signature: --signature {named}{option}."
         elif item.name.casefold().endswith(_ENDINGS) and (what := foreign_signature(raw)):
             yield item, what, OTHER_TOOL
-
-
-def _says(name: str, form: str) -> bool:
-    return name.casefold().endswith(f".{form}.sig")

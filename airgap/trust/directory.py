@@ -85,10 +85,7 @@ class _TrustMaterial:
         self._stores = {ref: self._read_store(ref) for ref in sorted({*named, *(self._listed.look() or ())}, key=str)}
         self._noted: dict[StoreRef, Problem] = {}
         self._lock = Lock()
-        self._all = Once(self._load_all)
-
-    def all_anchors(self) -> Mapping[StoreRef, Anchors]:
-        return self._all()
+        self.all_anchors = Once(self._load_all)
 
     def _load_all(self) -> Mapping[StoreRef, Anchors]:
         """Every readable store; judging with another one reports the error."""

@@ -114,10 +114,6 @@ def _blanks(text: str) -> str:
     return "".join(text.split())
 
 
-def _composed(text: str) -> str:
-    return unicodedata.normalize("NFKC", text)
-
-
 def _bare(text: str) -> str:
     """Letters and digits alone, without marks above them."""
     plain = "".join(character for character in unicodedata.normalize("NFKD", text.casefold()) if character.isalnum())
@@ -128,7 +124,7 @@ _FOLDS: Final = (
     ("in case only", str.casefold),
     ("in blanks only", _blanks),
     ("in quotation marks only", lambda text: text.strip("\"'\u201c\u201d")),
-    ("in the Unicode normal form only", _composed),
+    ("in the Unicode normal form only", lambda text: unicodedata.normalize("NFKC", text)),
     ("in case and blanks only", lambda text: _blanks(text).casefold()),
     ("in letters that look alike, punctuation or accents only", _bare),
 )

@@ -112,7 +112,7 @@ class _Cache:
         self._omit_unused(chosen)
         ends = [crl.next_update for found in chosen for crl in found.crls if crl.next_update]
         return NotationCache(
-            files={_file_name(found.url): _entry(found) for found in chosen},
+            files={fingerprint(found.url.encode()): _entry(found) for found in chosen},
             use_by=min(ends, default=None),
             omissions=tuple(self.omissions),
             notes=tuple(self.notes),
@@ -255,7 +255,7 @@ class _Cache:
                 continue
             if said := self._said(file.load()):
                 self._omit(file, "", f"lists {_serials(said)}, and notation does not learn of it")
-            elif not file.facts.is_delta and not self._has_url(file):
+            elif not file.facts.is_delta and not (file.name in self.index.claimed or _own_urls(file)):
                 self.notes.append(
                     f"{file.name} was left out: no URL is known for it, and notation looks CRLs up by URL"
                 )
@@ -273,9 +273,6 @@ class _Cache:
         """What keeps certificates undecided here."""
         yield from ((item.path, f"cannot be used ({item.problem})") for item in self.evidence.all_unread())
         yield from ((item.path, item.problem) for item in self.evidence.all_misplaced())
-
-    def _has_url(self, file: CrlFile) -> bool:
-        return file.name in self.index.claimed or bool(_own_urls(file))
 
     def _said(self, crl: Crl) -> frozenset[ListedSerial]:
         """What a CRL says against serial numbers; removals left out."""
@@ -397,10 +394,6 @@ def _serials(found: Iterable[ListedSerial]) -> str:
     serials = sorted({item.serial for item in found})
     more = f" and {len(serials) - 1} more" if len(serials) > 1 else ""
     return f"the serial number {serials[0]:x}{more}"
-
-
-def _file_name(url: str) -> str:
-    return fingerprint(url.encode())
 
 
 def _entry(found: _Chosen) -> bytes:

@@ -114,17 +114,15 @@ def _is_near(name: str) -> bool:
 
 
 _ALIKE: Final = 0.8
+_PARTS: Final = {"truststore", "x509", "crls", "ocsp"}
+"""Folders of a trust directory."""
 
 
 def _elsewhere(folder: Path, names: tuple[str, ...]) -> Path | None:
     """A folder just below or above that holds a policy: a step too far, or not far enough."""
     below = [folder / name for name, is_folder in glance_into(folder).items() if is_folder]
-    above = [Path(path) for path in islice(folder.absolute().parents, 2)] if _in_stores(folder) else []
+    above = [Path(path) for path in islice(folder.absolute().parents, 2)] if folder.name in _PARTS else []
     return next((path for path in (*below, *above) if any(_is_file(path / name) for name in names)), None)
-
-
-def _in_stores(folder: Path) -> bool:
-    return folder.name in {"truststore", "x509", "crls", "ocsp"}
 
 
 def _is_file(path: Path) -> bool:
