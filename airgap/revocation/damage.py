@@ -15,9 +15,8 @@ from airgap.hashing import digest
 from airgap.pki import digests
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_key, same_name
-from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile, where
+from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile, nearly_same, nearly_same_key, where
 from airgap.revocation.makers import EvidenceMakers
-from airgap.revocation.near_bytes import nearly_same, nearly_same_key
 from airgap.revocation.query import RevocationQuery
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from airgap.errors import FormatError
@@ -14,15 +15,13 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import same_name
 from airgap.problem import Problem
 from airgap.revocation.freshness import DatedEvidence, EvidenceKind
-from airgap.revocation.near_bytes import nearly_same, nearly_same_key
 from airgap.text import safe
 
-if TYPE_CHECKING:  # imported only when there is a file to read
+if TYPE_CHECKING:
     from airgap.pki.crl import Crl
     from airgap.pki.crl_facts import CrlFacts
     from airgap.pki.ocsp import OcspResponse
     from airgap.pki.single_response import SingleResponse
-
 
 TRUST_DIRECTORY: Final = "trust directory"
 DOWNLOADED: Final = "downloaded evidence"
@@ -294,3 +293,39 @@ class Evidence(Protocol):
     def notices(self) -> tuple[Problem, ...]:
         """`evidence.unusable`, for each file that cannot be used."""
         ...
+
+
+_SHARE: Final = 4
+"""One byte in so many may differ; two random keys differ by more."""
+
+
+def nearly_same(one: bytes, other: bytes) -> bool:
+    """Whether one may be the other after a few bytes changed, or some were added or removed at one place."""
+    longest = max(len(one), len(other))
+    bound = max(1, longest // _SHARE)
+    if len(one) == len(other):
+        return sum(a != b for a, b in zip(one, other, strict=True)) <= bound
+    front = _agreeing(one, other)
+    back = _agreeing(one[front:][::-1], other[front:][::-1])
+    return longest - front - back <= bound
+
+
+def nearly_same_key(one: bytes | None, other: bytes | None) -> bool | None:
+    """The same for key identifiers, which are hashes: two of them never have so many equal bytes by chance.
+
+    None if one of them is absent or only zeros.
+    """
+    if not (one and other and _is_hash(one) and _is_hash(other)):
+        return None
+    if len(one) != len(other):
+        return nearly_same(one, other)
+    return sum(a == b for a, b in zip(one, other, strict=True)) * _SHARE >= len(one)
+
+
+def _is_hash(identifier: bytes) -> bool:
+    return len(set(identifier)) * 2 > len(identifier)
+
+
+def _agreeing(one: bytes, other: bytes) -> int:
+    """How many bytes at the start are the same."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

@@ -415,12 +415,7 @@ class SignatureVerifier:
 
 
 def _refuse_lost(
-    state: SignatureState,
-    check: Check,
-    chain: Sequence[Certificate],
-    *,
-    kind: ChainKind,
-    signed_at: datetime | None,
+    state: SignatureState, check: Check, chain: Sequence[Certificate], *, kind: ChainKind, signed_at: datetime | None
 ) -> None:
     """Evidence that was in the layout of a report and is lost counts, also where the layout is there without it.
 

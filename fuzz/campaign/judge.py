@@ -17,7 +17,7 @@ from airgap.errors import FormatError
 from airgap.parse import der
 from airgap.pki.ocsp import OcspResponse
 from airgap.reasons import ExitCode
-from airgap.revocation.near_bytes import nearly_same
+from airgap.revocation.evidence_files import nearly_same
 from airgap.verdict import Verdict
 from airgap.verifier.outcome import ArtifactOutcome, Outcome, ReferrerOutcome, SignatureOutcome
 from fuzz.bounds import bounded_time

@@ -11,10 +11,9 @@ import pytest
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
-from airgap.revocation.evidence_files import CrlFile, EvidenceFile, OcspFile
+from airgap.revocation.evidence_files import CrlFile, EvidenceFile, OcspFile, nearly_same, nearly_same_key
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
-from airgap.revocation.near_bytes import nearly_same, nearly_same_key
 from airgap.revocation.pool import EvidencePool
 from tests.support.crls import crl, entry
 from tests.support.evidence import MemoryEvidence, spoilt

@@ -1,10 +1,10 @@
-"""airgap.revocation.near_bytes: how many bytes may have changed, and when a key identifier says nothing."""
+"""airgap.revocation.evidence_files: how many bytes may have changed, and when a key identifier says nothing."""
 
 from __future__ import annotations
 
 import pytest
 
-from airgap.revocation.near_bytes import nearly_same, nearly_same_key
+from airgap.revocation.evidence_files import nearly_same, nearly_same_key
 
 TWELVE = b"abcdefghijkl"
 
