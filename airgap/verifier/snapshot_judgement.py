@@ -84,9 +84,10 @@ Memory = Mapping[str, bytes]
 class SnapshotJudgement:
     """The checks of one snapshot against one trust directory."""
 
-    def __init__(self, opened: OpenSnapshot, trust: Path, request: ApplyRequest) -> None:
+    def __init__(self, opened: OpenSnapshot, trust: Path, request: ApplyRequest, moment: Moment) -> None:
+        """`moment`: for which its signer is judged."""
         self._store, self._graph, self._snapshot = opened.store, opened.graph, opened.snapshot
-        self._trust, self._request = trust, request
+        self._trust, self._request, self._moment = trust, request, moment
         self.pins: Final = Pins.read(trust)
         self._state = State.read(trust)
         self._accepted: Pin | None = None
@@ -209,7 +210,7 @@ class SnapshotJudgement:
             evidence,
             directory.freshness,
             stored=directory.stored,
-            moment=Moment(judged=self._request.at, clock=self._request.clock),
+            moment=self._moment,
         )
         tuf_problem: Problem | None = None
         if accepted is None and not self._snapshot.evidence_only:

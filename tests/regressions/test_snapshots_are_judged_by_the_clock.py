@@ -11,7 +11,7 @@ import pytest
 from airgap.parse.time import iso
 from tests.support.clock import set_clock
 from tests.support.command import Ran, run_here
-from tests.support.crls import crl
+from tests.support.crls import crl, entry
 from tests.support.pki import AT, Pki
 from tests.support.snapshots import Ground
 
@@ -70,6 +70,21 @@ def test_evidence_from_between_the_judged_moment_and_the_clock_is_not_known_yet(
     at = iso(AT + timedelta(hours=1))
     ran = run_here(["trust", "snapshot", "verify", ground.packed(), "--trust", str(ground.site), "--at", at])
     assert ran.code == 0, ran
+
+
+@pytest.mark.parametrize("revokes", [True, False])
+def test_an_earlier_moment_applies_nothing_that_is_revoked_now(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, *, revokes: bool
+) -> None:
+    """The CRL was made later, and says that the signer was revoked later, than the moment that `--at` names."""
+    revoked = [entry(ground.leaf.serial, at=REVOKED_SINCE)] if revokes else []
+    newer = crl(ground.leaf.chain[1], number=2, revoked=revoked, this_update=REVOKED_SINCE, next_update=REVOKED_SINCE)
+    (ground.site / "crls/new.crl").write_bytes(newer)
+    set_clock(monkeypatch, REVOKED_SINCE + timedelta(days=1))
+    at = iso(AT + timedelta(hours=1))
+    ran = run_here(["trust", "snapshot", "apply", ground.packed(), "--trust", str(ground.site), "--at", at])
+    assert ran.code == (14 if revokes else 15), ran
+    assert ground.policy_name() == "site"
 
 
 def test_undo_records_the_time_of_the_clock(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
