@@ -9,7 +9,7 @@ SEED ?= 1
 # of `make mutants`: how many of each folder
 SAMPLE ?= 150
 
-.PHONY: demo test check lint types contracts format layouts tars pkits bench fuzz campaign sweep mutants requirements frozen clean
+.PHONY: demo test check lint types contracts format layouts tars pkits bench fuzz campaign sweep mutants slips requirements frozen clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/python layouts/demo.py
@@ -53,6 +53,10 @@ fuzz: $(VENV)/.installed-fuzz
 
 mutants: $(VENV)/.installed-mutants
 	$(BIN)/python -m mutants --sample $(SAMPLE) --seed $(SEED)
+
+# The slips of the hand that tests did not notice once: none may survive.
+slips: $(VENV)/.installed-mutants
+	$(BIN)/python -m mutants --slips
 
 campaign: $(VENV)/.installed-dev
 	$(BIN)/python -m fuzz.campaign -n $(N) --seed $(SEED)

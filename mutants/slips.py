@@ -1,6 +1,6 @@
 """Slips of the hand that the tests once did not notice, each with the test that notices it now.
 
-`python -m mutants --slips` makes each of them and runs its test. `tests/architecture/test_documentation.py` holds that
+`python -m mutants --slips` makes each of them and runs its test. `tests/architecture/test_mutants.py` holds that
 the lines are there, and that docs/explanation/mutation-testing.md lists them.
 """
 

@@ -21,6 +21,7 @@ _KIND = {
     PieceState.ACCEPTED: "unsure",
     PieceState.STALE: "bad",
     PieceState.FUTURE: "unsure",
+    PieceState.LATER: "quiet",
     PieceState.SUPERSEDED: "quiet",
     PieceState.INCOMPLETE: "bad",
     PieceState.UNUSABLE: "bad",
@@ -110,7 +111,8 @@ def _status_headline(status: TrustStatus) -> str:
 
 _WAYS_OUT: Final = {
     PieceState.STALE: "Fetch the current one on the connected side (airgap trust fetch), and bring it along.",
-    PieceState.FUTURE: "Check this machine's clock, or the time that --at names.",
+    PieceState.FUTURE: "Check this machine's clock.",
+    PieceState.LATER: "It was made after the time that --at names, and does not count for it.",
     PieceState.UNUSABLE: REASONS["evidence.unread"].remedy,
 }
 _NO_CERTIFICATE: Final = (
@@ -163,7 +165,8 @@ def _piece_lines(piece: PieceStatus, at: datetime, style: Style, verbose: bool) 
     if piece.next_update is None:
         due = "names no nextUpdate"
     elif at <= piece.next_update:
-        due = f"good for {_span(piece.next_update - at)}, until {iso(piece.next_update)}"
+        end = min(piece.next_update, piece.use_by or piece.next_update)  # a responder may end before
+        due = f"good for {_span(end - at)}, until {iso(end)}"
     else:
         due = f"was due {_span(at - piece.next_update)} ago, on {iso(piece.next_update)}"
     yield f"                 {piece.about}; {age}, {due}"

@@ -43,7 +43,9 @@ class PieceState(StrEnum):
     """Past its nextUpdate, within what airgap.toml accepts."""
     STALE = "stale"
     FUTURE = "future"
-    """From after the moment: it does not count yet."""
+    """From after what the clock says: the clock is wrong, or it is."""
+    LATER = "later"
+    """From after the moment that was named, and before what the clock says: it was not known yet."""
     SUPERSEDED = "superseded"
     """A newer one is there; kept for questions about the past."""
     INCOMPLETE = "incomplete"
@@ -76,7 +78,7 @@ class PieceStatus:
     @property
     def is_needed(self) -> bool:
         """Whether it counts for the present, or would if it were fresh."""
-        return self.state not in {PieceState.SUPERSEDED, PieceState.UNUSABLE}
+        return self.state not in {PieceState.SUPERSEDED, PieceState.LATER, PieceState.UNUSABLE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +122,9 @@ class TrustStatus:
 
         Never where the clock is behind it: nothing is judged good by such a clock, whatever moment is named.
         """
-        good = {PieceState.FRESH, PieceState.ACCEPTED, PieceState.SUPERSEDED}
-        sound = bool(self.pieces) and not self.problems and not self.clock_is_behind
+        good = {PieceState.FRESH, PieceState.ACCEPTED, PieceState.SUPERSEDED, PieceState.LATER}
+        counts = any(piece.is_needed for piece in self.pieces)
+        sound = counts and not self.problems and not self.clock_is_behind
         return sound and all(piece.state in good for piece in self.pieces)
 
 
@@ -129,9 +132,10 @@ def trust_status(directory: TrustDirectory, *, at: datetime, clock: datetime) ->
     """The state at `at` of every file of evidence. Raises TrustMaterialError for an index that cannot be read."""
     evidence = directory.evidence
     known = tuple(dict.fromkeys(directory.stored()))
+    moment = Moment(judged=at, clock=clock)
     pieces = [
-        *_crls(directory, known, at),
-        *_responses(directory, known, at),
+        *_crls(directory, known, moment),
+        *_responses(directory, known, moment),
         *(_unusable(item) for item in evidence.all_unread()),
         *(_misplaced(item) for item in evidence.all_misplaced()),
     ]
@@ -220,10 +224,10 @@ def _looks(files: Sequence[CrlFile], known: Sequence[Certificate]) -> list[_Look
     ]
 
 
-def _crls(directory: TrustDirectory, known: Sequence[Certificate], at: datetime) -> list[PieceStatus]:
+def _crls(directory: TrustDirectory, known: Sequence[Certificate], moment: Moment) -> list[PieceStatus]:
     index = read_index(directory.path / CRLS)
     looks = _looks(directory.evidence.all_crls(), known)
-    made = [look for look in looks if look.file.facts.this_update <= at + limits.CLOCK_SKEW]
+    made = [look for look in looks if look.file.facts.this_update <= moment.judged + limits.CLOCK_SKEW]
     rivals: dict[str, list[_Look]] = {}
     """Only CRLs of one issuer and scope replace each other; the newest, which replaces most, comes first."""
     for look in sorted(made, key=lambda item: item.file.facts.age, reverse=True):
@@ -231,7 +235,7 @@ def _crls(directory: TrustDirectory, known: Sequence[Certificate], at: datetime)
     pieces: list[PieceStatus] = []
     for look in looks:
         facts = look.file.facts
-        state, use_by = _state(facts.this_update, facts.next_update, None, directory.freshness, "crl", at)
+        state, use_by = _state(facts.this_update, facts.next_update, None, directory.freshness, "crl", moment)
         problem = remedy = ""
         if look.problem:
             state, problem = PieceState.UNUSABLE, look.problem
@@ -279,16 +283,15 @@ def _lack(look: _Look, others: Iterable[_Look]) -> str:
     return ""
 
 
-def _responses(directory: TrustDirectory, known: Sequence[Certificate], at: datetime) -> list[PieceStatus]:
+def _responses(directory: TrustDirectory, known: Sequence[Certificate], moment: Moment) -> list[PieceStatus]:
     index = read_index(directory.path / OCSP)
     files = directory.evidence.all_ocsp()
-    moment = Moment(judged=at, clock=at)
     judge = RevocationJudge(directory.evidence, directory.freshness, moment, stored=lambda: known)
     issuers = _Issuers(known)
     problems = {file: _unproven(file, issuers) for file in files}
     refusals = {file: _refusal(file, issuers, judge) for file in files}
     may_replace = [file.response for file in files if not (problems[file] or refusals[file])]
-    newest = _newest(may_replace, issuers, at)
+    newest = _newest(may_replace, issuers, moment.judged)
     pieces: list[PieceStatus] = []
     for file in files:
         response = file.response
@@ -297,7 +300,7 @@ def _responses(directory: TrustDirectory, known: Sequence[Certificate], at: date
         if first is None:
             continue  # it answers for nothing
         ended = response.signer_end
-        state, use_by = _state(first.this_update, first.next_update, ended, directory.freshness, "ocsp", at)
+        state, use_by = _state(first.this_update, first.next_update, ended, directory.freshness, "ocsp", moment)
         replaced = all(
             newest.get(issuers.about(item), response.age_of(item)) > response.age_of(item)
             for item in response.responses
@@ -408,14 +411,16 @@ def _state(
     signer_end: datetime | None,
     freshness: Freshness,
     kind: EvidenceKind,
-    at: datetime,
+    moment: Moment,
 ) -> tuple[PieceState, datetime | None]:
     """The stricter of what is accepted for signing and for timestamping chains counts: a file may serve both.
 
     An OCSP response is no answer when the delegate that signed it ended before its nextUpdate, whatever is accepted.
     """
+    at = moment.judged
     if this_update > at + limits.CLOCK_SKEW:
-        return PieceState.FUTURE, None
+        is_known = this_update <= moment.clock + limits.CLOCK_SKEW
+        return PieceState.LATER if is_known else PieceState.FUTURE, None
     if signer_end and next_update and signer_end >= next_update:
         signer_end = None  # past its nextUpdate a delegate need not be valid any more, as the judge has it
     ends = [freshness.use_by(kind, chain, this_update, next_update) for chain in CHAIN_KINDS]

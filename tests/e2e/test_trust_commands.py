@@ -452,6 +452,17 @@ class TestStatus:
         states = [piece["state"] for piece in self.status(root, crls=crls).document["pieces"]]
         assert states == ["fresh", "future"]
 
+    def test_later_evidence_is_no_fault_of_an_earlier_moment(self, root: Path) -> None:
+        """`verify --at` gives the same answer: what was made between the moment and the clock was not known yet."""
+        old = evidence(ROOT, this_update=NOW - 9 * DAY, next_update=NOW + DAY)
+        crls = {"a.crl": old, "b.crl": evidence(ROOT, number=2, this_update=NOW - DAY)}
+        at = (NOW - 5 * DAY).isoformat()
+        ran = self.status(root, "--at", at, crls=crls)
+        assert ran.code == 0, ran
+        assert [piece["state"] for piece in ran.document["pieces"]] == ["fresh", "later"]
+        early = (NOW - 20 * DAY).isoformat()
+        assert self.status(root, "--at", early, crls=crls).code == 15
+
     def test_a_delta_counts_until_its_base_has_caught_up(self, root: Path) -> None:
         delta = evidence(ROOT, number=6, delta_base=5, next_update=NOW - DAY / 2)
         assert self.status(root, crls={"a.crl": evidence(ROOT, number=5), "d.crl": delta}).code == 15

@@ -61,7 +61,10 @@ def test_a_trust_directory_for_files_alone_is_valid(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("at", "word", "remedy"),
-    [("2027-01-01", "stale", "Fetch the current one"), ("2020-01-01", "future", "Check this machine's clock")],
+    [
+        ("2027-01-01", "stale", "Fetch the current one"),
+        ("2020-01-01", "later", "It was made after the time that --at names"),
+    ],
 )
 def test_the_remedy_for_evidence_of_another_time(tmp_path: Path, at: str, word: str, remedy: str) -> None:
     written = with_everything().write(tmp_path)
