@@ -272,7 +272,11 @@ TUF_BYTES: Final = 5 * MIB
 """One file of TUF metadata: the bound that python-tuf has for targets."""
 
 NOTES_SHOWN: Final = 50
-"""Harmless oddities of one layout that a report lists; the rest is counted."""
+"""Oddities, or unreadable entries, of one layout that a report lists; the rest is counted."""
+
+UNREAD_REPEATED: Final = 3
+"""Unreadable entries of a layout that each of its artifacts lists, as each may be its signature; of more, each artifact
+says only the number."""
 
 LOCATED_CHARACTERS: Final = 64 * KIB
 """Bytes of a JSON text that is searched for the line of a duplicate member; people write no larger ones."""

@@ -70,7 +70,7 @@ class Artifacts(Protocol):
 
     @property
     def unread(self) -> tuple[ContentProblem, ...]:
-        """What a registry lists as a referrer and cannot be read; empty for layouts, whose graph has it."""
+        """What a registry lists as a referrer and cannot be read; of layouts only what is too much for `all_roots`."""
 
     def told(self, problem: ContentProblem) -> ContentProblem:
         """A problem of the graph with the place where it is here."""

@@ -22,7 +22,7 @@ from airgap.oci.manifest_reader import ManifestReader
 from airgap.oci.nodes import LayoutMechanism, Referrer, Referrers, Root
 from airgap.oci.problems import ContentProblem
 from airgap.oci.reference import LayoutReference
-from airgap.oci.scan import NO_MECHANISMS, Scan, scan
+from airgap.oci.scan import NO_MECHANISMS, Scan, scan, unreadable_entries
 from airgap.oci.store import Store
 from airgap.text import safe
 
@@ -54,7 +54,10 @@ class Graph:
 
     @property
     def problems(self) -> tuple[ContentProblem, ...]:
-        """Unreadable entries of `index.json`; it is not known to which artifact they belong."""
+        """Unreadable entries of `index.json`; it is not known to which artifact they belong.
+
+        Beyond limits.NOTES_SHOWN only their number.
+        """
         return self._scan.problems
 
     @property
@@ -182,9 +185,8 @@ class Graph:
 
     def _check_entries(self) -> None:
         """Raises ContentError if an entry of `index.json` is no descriptor: it may be the one that was asked for."""
-        for problem in self.problems:
-            if problem.descriptor is None:
-                raise problem.error()
+        for problem in unreadable_entries(self._store.index()):
+            raise problem.error()
 
     def _only(self) -> Root:
         roots = self.roots()

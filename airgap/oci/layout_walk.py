@@ -18,7 +18,7 @@ from airgap.oci.entry_names import IndexEntry
 from airgap.oci.examined import ExaminedManifests
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import LayoutMechanism, Referrer
-from airgap.oci.problems import ContentProblem
+from airgap.oci.problems import ContentProblem, shortened
 from airgap.oci.store import Store
 from airgap.oci.tags import referrers_tags, tag_part
 from airgap.text import safe
@@ -253,7 +253,7 @@ class LayoutWalk:
                 found[subject].append(problem)
             else:
                 self.problems.append(problem)
-        return {subject: tuple(problems) for subject, problems in found.items()}
+        return {subject: shortened(problems, problems[-1].path) for subject, problems in found.items()}
 
     def note_dangling(self, places: Mapping[Digest, str]) -> None:
         """Notes referrers whose subject is missing (MAN-31). That is no fault, but explains why they are not shown."""

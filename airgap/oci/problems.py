@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+from airgap import limits
 from airgap.errors import ContentError, Fact
 from airgap.oci.descriptor import Descriptor
 from airgap.problem import Problem
@@ -62,6 +63,15 @@ class ContentProblem:
         error = ContentError(self.reason, f"{self.path}: {self.message}", remedy=self.remedy)
         error.facts = self.facts
         return error
+
+
+def shortened(problems: Sequence[ContentProblem], path: str) -> tuple[ContentProblem, ...]:
+    """The first of them, and how many more are at `path`: a layout may have any number."""
+    shown, more = tuple(problems[: limits.NOTES_SHOWN]), len(problems) - limits.NOTES_SHOWN
+    if more <= 0:
+        return shown
+    message = f"{more} more cannot be read, and are not listed"
+    return (*shown, ContentProblem(reason=problems[-1].reason, message=message, path=path, descriptor=None))
 
 
 def own_remedy(error: ContentError) -> str:

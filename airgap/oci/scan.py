@@ -22,7 +22,7 @@ from airgap.oci.examined import ExaminedManifests, Read
 from airgap.oci.layout_walk import CheckOpaque, LayoutWalk, cosigned, refers_by
 from airgap.oci.manifest import Index
 from airgap.oci.nodes import LayoutMechanism, Referrer, Root
-from airgap.oci.problems import ContentProblem
+from airgap.oci.problems import ContentProblem, shortened
 from airgap.oci.store import Store, check_embedded
 from airgap.oci.tags import cosign_tag, cosign_target, is_referrers_tag, tag_part
 from airgap.text import safe
@@ -39,8 +39,9 @@ class Scan(NamedTuple):
     unreadable: Mapping[Digest, tuple[ContentProblem, ...]]
     """For each subject the unreadable content that a tag assigns to it."""
     unread: tuple[ContentProblem, ...]
-    """Unreadable content that may refer to anything; beyond limits.NOTES_SHOWN only its number."""
+    """Unreadable content that may refer to anything. Each artifact reports it, so several are one problem."""
     problems: tuple[ContentProblem, ...]
+    """Unreadable entries; beyond limits.NOTES_SHOWN only their number."""
     notes: tuple[ContentProblem, ...]
 
 
@@ -78,7 +79,7 @@ class _Scanner:
 
     def run(self) -> Scan:
         index = self._store.index()
-        self._walk.problems.extend(_unreadable_entries(index))
+        self._walk.problems.extend(unreadable_entries(index))
         examined = self._examined
         self._entries = read_entries(index, examined.is_attachment, examined.signs, examined.may_run)
         names = Names(self._entries, self._store.name)
@@ -104,7 +105,7 @@ class _Scanner:
             known=self._walk.known,
             unreadable=self._walk.attributed(),
             unread=self._unattributed(index),
-            problems=tuple(self._walk.problems),
+            problems=shortened(self._walk.problems, LAYOUT_INDEX),
             notes=tuple(self._walk.notes),
         )
 
@@ -168,16 +169,16 @@ class _Scanner:
 
     def _unattributed(self, index: Index) -> tuple[ContentProblem, ...]:
         """Content that may refer to anything: entries that are no descriptors, and unreadable manifests."""
-        found = _unreadable_entries(index)
-        found += self._walk.unread.values()
-        told = [
-            replace(problem, message=f"{problem.message}; it may be a signature or another referrer")
-            for problem in found[: limits.NOTES_SHOWN]
-        ]
-        if len(found) > limits.NOTES_SHOWN:
-            more = f"{len(found) - limits.NOTES_SHOWN} more cannot be read; each may be a signature or another referrer"
-            told.append(ContentProblem(reason=found[-1].reason, message=more, path=LAYOUT_INDEX, descriptor=None))
-        return tuple(told)
+        found = [*unreadable_entries(index), *self._walk.unread.values()]
+        if len(found) <= limits.UNREAD_REPEATED:
+            may = "it may be a signature or another referrer"
+            return tuple(replace(problem, message=f"{problem.message}; {may}") for problem in found)
+        first = found[0]
+        message = (
+            f"{len(found)} manifests or entries cannot be read; each may be a signature or another referrer (airgap ls "
+            f"lists unreadable entries); the first is {first.path}: {first.message}"
+        )
+        return (replace(first, message=message, path=LAYOUT_INDEX, descriptor=None),)
 
     def _roots(self, plain: list[IndexEntry], special: list[IndexEntry]) -> list[IndexEntry]:
         """The entries that are artifacts of their own (decision 0025), in the order of `index.json`.
@@ -306,7 +307,8 @@ def _merged(entries: list[IndexEntry], names: Names) -> tuple[Root, ...]:
     return tuple(_root(same, names) for same in together.values())
 
 
-def _unreadable_entries(index: Index) -> list[ContentProblem]:
+def unreadable_entries(index: Index) -> list[ContentProblem]:
+    """A problem for each entry of `index.json` that is no descriptor."""
     return [
         ContentProblem(
             reason="content.malformed",

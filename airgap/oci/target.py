@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
+from airgap import limits
 from airgap.oci.graph import Graph
 from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.nodes import Root
@@ -38,8 +39,8 @@ class Target(NamedTuple):
 
     @property
     def unread(self) -> tuple[ContentProblem, ...]:
-        """What a registry lists and cannot be read: nothing. The graph has what is unreadable here."""
-        return ()
+        """How many artifacts of the whole layout cannot be read and are not among `all_roots`."""
+        return self.graph.problems[limits.NOTES_SHOWN :] if self.is_whole else ()
 
     def told(self, problem: ContentProblem) -> ContentProblem:
         """A problem of the graph, which names its place."""
@@ -57,6 +58,7 @@ class Target(NamedTuple):
     def all_roots(self) -> tuple[Root, ...]:
         """The same with the unreadable artifacts of a whole layout, for callers without another place to report these.
 
+        Beyond limits.NOTES_SHOWN only `unread` has their number.
         Entries that are no descriptors are not included: each artifact reports them, because they may refer to it.
         """
         roots = self.roots()

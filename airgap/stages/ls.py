@@ -200,7 +200,7 @@ class _Lister:
     def _artifact(self, root: Root) -> ListedArtifact:
         found = _Found()
         self._walk(root.descriptor, found)
-        for problem in self._opened.unread:
+        for problem in () if isinstance(self._opened, Target) else self._opened.unread:
             found.cannot_read(problem)
         annotations: Mapping[str, str] = {}
         artifact_type = None
