@@ -51,7 +51,7 @@ def pack_evidence(
     index: dict[str, dict[str, None]] = {}
     packed: set[str] = set()
     makers = EvidenceMakers(evidence, lambda: responders)
-    certificates = {item: None for item, holders in beside.responders().items() if not holders}
+    certificates = dict.fromkeys(beside.lone_responders())
     for item in asked:
         known = CombinedEvidence((evidence, beside)) if item.issuer is None else evidence
         for each in (item, *item.responders(known)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import islice
 from typing import Final
 
 from airgap import limits
@@ -43,23 +42,30 @@ def load_certificates(data: bytes) -> tuple[Certificate, ...]:
         raise file_problem(data) or error from None
 
 
-def parse_readable(data: bytes) -> tuple[Certificate, ...]:
-    """Those certificates of a file that can be read, whatever else it holds; PEM or DER. Never raises.
+def parse_readable(data: bytes) -> Iterator[Certificate]:
+    """Those certificates of a file that can be read, whatever else it holds and is damaged in it; PEM or DER.
 
-    None of a file that is larger than one of a trust store, and the first ones of one that holds more than that.
+    Raises LimitError behind the first ones, if it holds more than a trust store may.
     """
-    found: list[Certificate] = []
-    if len(data) > limits.STORE_FILE_BYTES:
-        return ()
-    try:
-        pem = [content for label, content in _pem_blocks(data) if label.endswith("CERTIFICATE")]
-        blocks = pem if b"-----BEGIN " in data else list(islice(_der_blocks(data), limits.STORE_CERTIFICATES))
-    except FormatError:
-        return ()
-    for block in blocks[: limits.STORE_CERTIFICATES]:
+    for number, block in enumerate(_readable_blocks(data)):
+        if number == limits.STORE_CERTIFICATES:
+            raise LimitError(f"holds more than {limits.STORE_CERTIFICATES} certificates, and only these are read")
         with suppress(FormatError):
-            found.append(Certificate.parse(block))
-    return tuple(found)
+            yield Certificate.parse(block)
+
+
+def _readable_blocks(data: bytes) -> Iterator[bytes]:
+    if b"-----BEGIN " not in data:
+        with suppress(FormatError):
+            yield from _der_blocks(data)
+        return
+    for block in data.split(b"-----BEGIN ")[1:]:
+        label, _, rest = block.partition(b"-----")
+        body, end, _ = rest.partition(b"-----END " + label + b"-----")
+        if label.endswith(b"CERTIFICATE") and end:
+            lines = (line for line in body.splitlines() if b":" not in line)  # header lines
+            with suppress(FormatError):
+                yield decode_standard(b"".join(b"".join(lines).split()).decode("latin-1"))
 
 
 def _load_blocks(blocks: list[tuple[str, bytes]]) -> tuple[Certificate, ...]:

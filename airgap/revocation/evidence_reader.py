@@ -42,15 +42,14 @@ def read_evidence(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | Certific
     except LimitError as error:
         yield _beyond_bounds(piece, _unread(piece, FormatError(f"it {error}")))
         return
+    responders = tuple(_responders(piece, data))
+    yield from responders
     for number, block in enumerate(blocks):
         name = safe(piece.name) if len(blocks) == 1 else f"{safe(piece.name)}, CRL {number + 1}"
         found = _identify(piece, name, block, number)
-        if isinstance(found, CrlFile | OcspFile):
-            yield found
-            continue
-        responders = _responders(block)
-        yield from responders
-        if not (responders and isinstance(found, Problem)) and not _is_harmless(piece, found, block):
+        if isinstance(found, CrlFile | OcspFile) or not (
+            (responders and isinstance(found, Problem)) or _is_harmless(piece, found, block)
+        ):
             yield found
 
 
@@ -61,21 +60,26 @@ def _may_be_passed_over(piece: EvidenceFile) -> bool:
     return piece.misplaced or not (piece.trusted or piece.called or says_evidence(piece.name))
 
 
-def _responders(data: bytes) -> tuple[Certificate, ...]:
-    """The certificates of delegated OCSP responders in a file of certificates: a response need not hold its own."""
-    if not (b"CERTIFICATE-----" in data or data[:1] == b"\x30"):
-        return ()
+def _responders(piece: EvidenceFile, data: bytes) -> Iterator[Certificate | UnreadableEvidence]:
+    """The certificates of delegated OCSP responders in a file, whatever else it holds: responses need not hold them.
+
+    And that there are more than are read.
+    """
     from airgap.pki.certificate_files import parse_readable
     from airgap.pki.ocsp import OcspResponse
 
-    return tuple(item for item in parse_readable(data) if OcspResponse.may_sign(item))
+    try:
+        yield from filter(OcspResponse.may_sign, parse_readable(data))
+    except LimitError as error:
+        unread = _unread(piece, FormatError(f"it {error}", remedy="Put the responder's into a file of its own."))
+        yield replace(unread, trusted=piece.trusted and not piece.misplaced)
 
 
 def holds_responders_alone(data: bytes) -> bool:
-    """Whether a file holds certificates and keys alone, and the certificate of an OCSP responder."""
+    """Whether a file holds certificates and keys alone, and the certificate of an OCSP responder, or may hold it."""
     from airgap.pki.wrong_files import is_no_evidence
 
-    return is_no_evidence(data) and bool(_responders(data))
+    return is_no_evidence(data) and any(_responders(EvidenceFile("", "", bytes), data))
 
 
 def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem, data: bytes) -> bool:

@@ -75,6 +75,10 @@ class EvidencePool:
             found[item] += ()
         return found
 
+    def lone_responders(self) -> tuple[Certificate, ...]:
+        """Those that are in none of the responses, but in files of certificates, or beside CRLs."""
+        return tuple(item for item, holders in self.responders().items() if not holders)
+
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:
         """See `Evidence`."""
         names = self._index.find(urls) or ()

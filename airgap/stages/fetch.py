@@ -223,13 +223,17 @@ class _Fetch:
                     Problem(message=f"{safe(path)} holds no file that is named as evidence (*.crl, *.ors)")
                 )
             for source, data in files:
+                file = _offered_file(source, data)
+                pool = EvidencePool([file], unread=())
+                if pool.lone_responders():
+                    self._certificates.append(file)
                 if holds_responders_alone(data):
-                    self._certificates.append(_offered_file(source, data))
+                    self._warnings += pool.notices()
                 else:
                     self._offered.append((source, data))
                     by_hand.add(source)
         single = [(source, block) for source, data in self._offered for block in pieces_of(data)]
-        self.gatherer = self._gatherer([_offered_file(source, data) for source, data in single])
+        self.gatherer = self._gatherer([_offered_file(source, data) for source, data in self._offered])
         for source, data in sorted(single, key=lambda item: order_of(item[1])):
             attempt = self.gatherer.take(data, source, self.chains.asked)
             # a revocation that a person offers is judged as in the trust directory, whether or not it is proven

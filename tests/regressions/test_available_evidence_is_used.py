@@ -263,6 +263,9 @@ CERTIFICATE_FILES: dict[str, Callable[[Issued], bytes]] = {
     "d.crt": lambda made: made.der,
     "d.pem": lambda made: made.pem,
     "chain.pem": lambda made: b"".join(item.pem for item in made.chain),
+    "with a CRL before it.pem": lambda made: pem(crl(made.root, number=1)) + made.pem,
+    "with a CRL after it.pem": lambda made: made.pem + pem(crl(issue("root", slot=5), number=1)),
+    "with a damaged one after it.pem": lambda made: made.pem + made.pem[:-40],
 }
 
 
@@ -291,6 +294,24 @@ def test_the_certificate_of_a_responder_may_be_in_a_file_of_its_own(
     assert run_here(written.arguments("--report", str(report))).code == 14
     shutil.rmtree(written.layout)
     assert run_here(["recheck", str(report), "--trust", str(written.trust), "--at", iso(AT)]).code == 14
+
+
+@pytest.mark.parametrize(("place", "code"), [("trust/ocsp", 15), ("layout", 0), ("trust/other", 0)])
+def test_says_that_a_file_holds_more_certificates_than_are_read(tmp_path: Path, place: str, code: int) -> None:
+    """The certificate of a responder was behind a bound: the file counted as one without it."""
+    made, chain = scene(ocsp_urls=["http://ocsp.example/"])
+    delegate = issue("ocsp", issuer=chain.root)
+    written = made.write(tmp_path)
+    (written.layout / "r.ors").write_bytes(ocsp_response(chain, responder=delegate, embed=[], status="revoked"))
+    folder = tmp_path / place
+    folder.mkdir(exist_ok=True)
+    (folder / "many.pem").write_bytes(chain.pem * 1000 + delegate.pem)
+    ran = run_here([item for item in written.arguments() if item not in {"--format", "json"}])
+    assert (ran.code, "many.pem" in ran.out) == (code, True), ran
+    (folder / "many.pem").write_bytes(delegate.pem + chain.pem * 1000)
+    assert run_here(written.arguments()).code == 14
+    (folder / "many.pem").write_bytes(chain.pem * 999 + delegate.pem)
+    assert run_here(written.arguments()).code == 14
 
 
 @pytest.mark.parametrize("expired", [False, True])
@@ -351,8 +372,9 @@ def test_a_responder_in_a_trust_store_condemns_and_does_not_clear(
     assert run_here(made.write(tmp_path).arguments()).code == code
 
 
+@pytest.mark.parametrize("name", ["d.cer", "with a CRL.pem"])
 @pytest.mark.parametrize("single", [True, False])
-def test_fetch_takes_the_certificate_of_a_responder_from_files(tmp_path: Path, *, single: bool) -> None:
+def test_fetch_takes_the_certificate_of_a_responder_from_files(tmp_path: Path, name: str, *, single: bool) -> None:
     """The artifact that a fetch attaches makes a folder that can be handed to another fetch, with its certificates."""
     made, chain = scene(ocsp_urls=["http://ocsp.example/"])
     delegate = issue("ocsp", issuer=chain.root)
@@ -360,9 +382,10 @@ def test_fetch_takes_the_certificate_of_a_responder_from_files(tmp_path: Path, *
     folder = tmp_path / "pulled/ocsp"
     folder.mkdir(parents=True)
     (folder / "r.ors").write_bytes(ocsp_response(chain, responder=delegate, embed=[], status="revoked"))
-    (folder / "d.cer").write_bytes(delegate.der)
+    beside = pem(crl(issue("root", slot=5), number=1)) if name.endswith(".pem") else b""
+    (folder / name).write_bytes(delegate.pem + beside)
     (folder / "other.cer").write_bytes(chain.der)
-    named = [folder / "r.ors", folder / "d.cer"] if single else [folder.parent]
+    named = [folder / "r.ors", folder / name] if single else [folder.parent]
     options = [option for path in named for option in ("--from", str(path))]
     fetch = ["trust", "fetch", "--no-download", "--into", str(written.layout), str(written.layout), *options]
     assert run_here(fetch).out.startswith("REVOKED")

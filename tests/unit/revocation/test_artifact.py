@@ -320,4 +320,4 @@ def test_certificates_of_responders_are_offered_beside_the_evidence(tmp_path: Pa
     builder.write_directory(tmp_path)
     with open_target(f"oci:{tmp_path}") as target:
         evidence = find_target_evidence(target.store, target.graph, "here", ())
-        assert sorted(piece.name for piece in evidence.responder_files()) == ["loose-b.pem"]
+        assert sorted(piece.name for piece in evidence.responder_files()) == ["b.pem", "loose-b.pem"]
