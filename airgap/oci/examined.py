@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Final
 
 from airgap.errors import ContentError
@@ -20,8 +20,10 @@ Read = Callable[[Descriptor], Manifest | Index]
 class ExaminedManifests:
     """Answers questions about manifests. What takes long is found once for each, as a million entries may list one."""
 
-    def __init__(self, store: Store, read: Read) -> None:
+    def __init__(self, store: Store, read: Read, refused: Container[Digest] = frozenset()) -> None:
+        """`refused`: signatures that do not verify, and so count as none."""
         self._store: Final = store
+        self._refused: Final = refused
         self.read: Final = read
         self._runnable: Final[dict[Claims, bool]] = {}
         self._images: Final[dict[Claims, bool]] = {}
@@ -45,8 +47,8 @@ class ExaminedManifests:
         return not self.is_runnable(descriptor, manifest)
 
     def signs(self, descriptor: Descriptor) -> Digest | None:
-        """What it is the signature of; None if it has not the form of a signature."""
-        manifest = self.manifest(descriptor)
+        """What it is the signature of; None if it has not the form of a signature, or does not verify."""
+        manifest = self.manifest(descriptor) if descriptor.digest not in self._refused else None
         if not isinstance(manifest, Manifest) or manifest.artifact_type != NOTARY_SIGNATURE or not manifest.subject:
             return None
         is_one = ENVELOPE_TYPES.issuperset(layer.media_type for layer in manifest.layers)

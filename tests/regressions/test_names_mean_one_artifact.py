@@ -6,10 +6,12 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from airgap.oci.descriptor import BASE_NAME, CONTAINERD_NAME, REF_NAME, Descriptor
+from airgap.oci.digest import Digest
 from airgap.parse.time import iso
 from airgap.trust.choice import repository_of
 from tests.support.command import run_here
@@ -19,6 +21,7 @@ from tests.support.records import declare
 from tests.support.scenario import SIGNING_CRL, Scene, Written, chain_with_crls
 from tests.support.trust import oci_policy, statement, write_trust
 
+OTHER_CONFIG = {"mediaType": "text/plain", "digest": str(Digest.of(b"{}")), "size": 2}
 PROD, LAB = "registry.example/prod/app", "registry.example/lab/app"
 
 
@@ -131,6 +134,38 @@ def test_refuses_a_name_on_two_entries(
     assert ran.code in {1, 11, 15}, ran
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "out.tar").exists()
+
+
+@pytest.mark.parametrize("names", [{REF_NAME: "v1"}, {REF_NAME: "x", CONTAINERD_NAME: "v1"}], ids=["same", "other"])
+@pytest.mark.parametrize(
+    ("change", "codes"),
+    [
+        ({}, (0, 0)),
+        ({"edit": lambda envelope: envelope[:-9]}, (11, 10)),
+        ({"leaf": Pki().tsa_chain()}, (11, 10)),
+        ({"manifest": {"config": OTHER_CONFIG}}, (11, 10)),
+    ],
+    ids=["good", "damaged", "not trusted", "another config"],
+)
+def test_only_a_signature_that_verifies_comes_before_its_image_under_one_name(
+    tmp_path: Path, change: dict[str, Any], codes: tuple[int, int], names: dict[str, str]
+) -> None:
+    """skopeo copies the first entry of a name, also where that only calls itself a signature (decision 0025)."""
+    scene = Scene()
+    first = replace(scene.signature, **change)
+
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.entries[0]["annotations"] = names
+        builder.entries.insert(0, replace(first.attach(builder, target), annotations={REF_NAME: "v1"}).to_json())
+        builder.entries.pop()
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path)
+    for suffix, code in zip((":v1", ""), codes, strict=True):
+        named = f"oci:{written.layout}{suffix}"
+        ran = run_here([named if word == written.target else word for word in written.arguments()])
+        assert ran.code == code, (suffix, ran)
+    assert run_here(written.arguments()).code == 0, "a digest is no name"
 
 
 @pytest.mark.parametrize("evil", ["reg.example/app:v1", ":v1", "x@y:v1"])
