@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 
 from airgap.collection.chains import CertificateToCheck
@@ -36,8 +36,8 @@ def pack_evidence(
     `beside` the image already is taken. Responses about delegated responders are taken, too: a revoked one clears
     nothing.
 
-    From `offered` come the indirect CRLs of other CAs that list one of the certificates: the receiving site may have
-    these CAs in a store.
+    From `offered`, which is all else that is available, comes what revokes one of the certificates, and the indirect
+    CRLs of other CAs that list one: the receiving site may have these CAs in a store.
 
     `responders`: certificates that may be those of delegated responders. One that proves a response here, and is in no
     other response, comes along in a file of its own: the receiving site may not have it.
@@ -50,12 +50,13 @@ def pack_evidence(
     ocsp: dict[str, bytes] = {}
     index: dict[str, dict[str, None]] = {}
     packed: set[str] = set()
-    makers = EvidenceMakers(evidence, lambda: responders)
+    makers = EvidenceMakers(evidence, lambda: (*responders, *offered.responders()))
     certificates = dict.fromkeys(beside.lone_responders())
     for item in asked:
         known = CombinedEvidence((evidence, beside)) if item.issuer is None else evidence
         for each in (item, *item.responders(known)):
-            for response in _responses(each, known, makers, certificates):
+            files = (*known.ocsp(each.certificate.serial), *_revoking_responses(offered, each))
+            for response in _responses(each, files, makers, certificates):
                 ocsp[_name(response)] = response.response.der
                 packed.add(response.fingerprint)
         for file in known.crls(item.certificate.issuer):
@@ -68,7 +69,8 @@ def pack_evidence(
                     index.setdefault(url, {})[crl_name(crl)] = None
     gone = {older for older, newer in replaced.items() if newer in packed}
     stays = (file.load() for file in beside.all_crls() if file.fingerprint not in gone)
-    for crl in (*_listing(CombinedEvidence((evidence, offered)), asked), *stays):
+    listing = _listing(CombinedEvidence((evidence, offered)), asked)
+    for crl in (*listing, *_revoking_crls(offered, asked), *stays):
         crls.setdefault(crl_name(crl), crl.der)
     ocsp |= {_name(file): file.response.der for file in beside.all_ocsp() if file.fingerprint not in gone}
     if not crls and not ocsp:
@@ -102,15 +104,33 @@ def _listing(evidence: Evidence, asked: Collection[CertificateToCheck]) -> Itera
                 yield crl
 
 
+def _revoking_responses(evidence: Evidence, item: CertificateToCheck) -> Iterator[OcspFile]:
+    """Those that say that it is revoked, not proven; none where its issuer is not known."""
+    for file in evidence.ocsp(item.certificate.serial) if item.issuer else ():
+        if any(single.status == "revoked" for single in file.response.statements(item.certificate, *item.issuers)):
+            yield file
+
+
+def _revoking_crls(evidence: Evidence, asked: Collection[CertificateToCheck]) -> Iterator[Crl]:
+    """The CRLs of the issuers that list one of the certificates."""
+    for item in asked:
+        for file in evidence.crls(item.certificate.issuer) if item.issuer else ():
+            if (crl := _proven(file, item.issuers)) is not None and item.is_listed_by(crl):
+                yield crl
+
+
 def _responses(
-    item: CertificateToCheck, evidence: Evidence, makers: EvidenceMakers, certificates: dict[Certificate, None]
+    item: CertificateToCheck,
+    files: Iterable[OcspFile],
+    makers: EvidenceMakers,
+    certificates: dict[Certificate, None],
 ) -> Iterator[OcspFile]:
     """Responses of the issuer; where its certificate is not available, all that may be about this serial number.
 
     With one that does not hold the certificate of its responder comes one that does; where none does, the certificate
     is added to `certificates`.
     """
-    for file in evidence.ocsp(item.certificate.serial):
+    for file in files:
         maker: ResponseMaker | None = None
         if item.issuer is not None:
             if not file.response.statements(item.certificate, *item.issuers):

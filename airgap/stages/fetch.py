@@ -43,7 +43,7 @@ from airgap.problem import Problem
 from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, find_evidence_beside
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
-from airgap.revocation.evidence_files import EvidenceFile, UnreadableEvidence
+from airgap.revocation.evidence_files import Evidence, EvidenceFile, UnreadableEvidence
 from airgap.revocation.evidence_reader import holds_responders_alone
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.pool import EvidencePool
@@ -269,6 +269,11 @@ class _Fetch:
 
     # --- evidence beside the images ---
 
+    @property
+    def _others(self) -> list[Evidence]:
+        """If evidence is only attached to images, the trust directory is used for revocations only."""
+        return [self._trust.evidence] if self._trust and not self._request.directory else []
+
     def _unkept(self) -> frozenset[Certificate]:
         """The certificates about which nothing is kept: without a trust directory all that are not of `into`."""
         if self._request.directory is not None:
@@ -281,6 +286,8 @@ class _Fetch:
         Those that hold more than is read stay as they are, as that would be lost.
         """
         evidence = EvidenceDirectory.open(self._root)
+        taken = [*(file for _, file in self._took), *self.gatherer.unproven_downloads(), *self._certificates]
+        offered = CombinedEvidence([EvidencePool(taken, unread=()), *self._others])
         replaced = self._replaced(evidence)
         written: list[EvidenceWritten] = []
         new: list[EvidenceArtifact] = []
@@ -289,7 +296,7 @@ class _Fetch:
         with open_target(self._request.into or "") as target:
             listed = LayoutReferrersTags(target.store)
             for root in target.roots():
-                artifact = self._artifact(target, root, evidence, replaced)
+                artifact = self._artifact(target, root, evidence, offered, replaced)
                 if artifact is None:
                     continue
                 old = [found for found, _ in evidence_artifacts(target.graph, root.descriptor)]
@@ -326,20 +333,19 @@ class _Fetch:
         }
 
     def _artifact(
-        self, target: Target, root: Root, evidence: EvidenceDirectory, replaced: Mapping[str, str]
+        self, target: Target, root: Root, evidence: EvidenceDirectory, offered: Evidence, replaced: Mapping[str, str]
     ) -> EvidenceArtifact | None:
         chains = collect_chains(target.store, target.graph, [root.descriptor], self._anchors, stored=self._stored)
         beside = find_evidence_beside(target.store, target.graph, root.descriptor, target.name(root))
         if beside.beyond_bounds:
             return None
-        offered = EvidencePool([file for _, file in self._took], unread=())
         return pack_evidence(
             root.descriptor,
             chains.asked,
             evidence,
             beside,
             offered=offered,
-            responders=(*self._stored, *EvidencePool(self._certificates, unread=()).responders()),
+            responders=self._stored,
             replaced=replaced,
         )
 
@@ -348,8 +354,6 @@ class _Fetch:
         request = self._request
         evidence = EvidenceDirectory.open(self._root)
         responders = [item for item in self.gatherer.responders if item not in set(self.chains.asked)]
-        # if evidence is only attached to images, the trust directory is used for revocations only
-        others = [self._trust.evidence] if self._trust and not request.directory else []
         # a verifier uses what is not kept where the targets are
         left = [file for attempt, file in self._took if attempt.outcome is AttemptResult.REFUSED]
         unproven = self.gatherer.unproven_downloads()
@@ -360,7 +364,7 @@ class _Fetch:
             evidence,
             self.gatherer,
             unkept=self._unkept(),
-            known=CombinedEvidence([evidence, *others, refused]),
+            known=CombinedEvidence([evidence, *self._others, refused]),
             stored=self._stored,
             freshness=self._trust.freshness if self._trust else Freshness(),
             at=request.at,

@@ -410,6 +410,58 @@ def test_fetch_attaches_the_certificate_of_a_responder_that_no_response_holds(tm
     assert run_here(arguments).code == 14
 
 
+@pytest.mark.parametrize("holds", ["a response", "a file of certificates", "a forged response"])
+@pytest.mark.parametrize("place", ["layout", "offered"])
+@pytest.mark.parametrize("named", [True, False], ids=["the trust directory is named", "it is the default"])
+def test_fetch_attaches_what_revokes_with_what_proves_it_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, holds: str, *, named: bool
+) -> None:
+    """It said REVOKED, and attached neither: the receiving site passed the image."""
+    made, chain = scene(ocsp_urls=["http://ocsp.example/"])
+    delegate, other = issue("ocsp", issuer=chain.root), issue("leaf", issuer=chain.root)
+    made.ocsp = {"bare.ors": ocsp_response(chain, responder=delegate, embed=[], status="revoked")}
+    written = made.write(tmp_path)
+    made.ocsp = {}
+    (tmp_path / "far").mkdir()
+    far = made.write_trust(tmp_path / "far")
+    holder = {
+        "a response": ocsp_response(other, responder=delegate),
+        "a file of certificates": delegate.pem,
+        "a forged response": ocsp_response(other, responder=delegate, signed_by=other.key),
+    }
+    (tmp_path / "offered").mkdir()
+    (tmp_path / place / "holder.pem").write_bytes(holder[holds])
+    copied = str(tmp_path / "copied")
+    assert run_here(["copy", f"{written.layout}:v1", f"{copied}:v1"]).code == 0
+    monkeypatch.setenv("AIRGAP_TRUST", str(written.trust))
+    fetch = [
+        "trust",
+        "fetch",
+        "--no-download",
+        "--into",
+        copied,
+        str(written.layout),
+        "--from",
+        str(tmp_path / "offered"),
+    ]
+    assert run_here([*fetch, *(["--trust", str(written.trust)] if named else [])]).out.startswith("REVOKED")
+    replaced = {written.target: f"{copied}:v1", str(written.trust): str(far)}
+    assert run_here([replaced.get(text, text) for text in written.arguments()]).code == 14
+
+
+def test_fetch_attaches_a_crl_of_the_default_trust_directory_that_revokes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, chain = scene()
+    made.crls["new.crl"] = revoking(chain)
+    written = made.write(tmp_path)
+    monkeypatch.setenv("AIRGAP_TRUST", str(written.trust))
+    fetch = ["trust", "fetch", "--no-download", "--into", str(written.layout), str(written.layout)]
+    assert run_here(fetch).out.startswith("REVOKED")
+    (written.trust / "crls/new.crl").unlink()
+    assert run_here(written.arguments()).code == 14
+
+
 @pytest.mark.parametrize("beside", [False, True])
 def test_the_certificate_of_a_responder_proves_when_a_person_puts_it_into_the_trust_directory(
     tmp_path: Path, *, beside: bool
