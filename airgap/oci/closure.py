@@ -176,9 +176,14 @@ class ClosureWalk:
         return found
 
     def _bound(self, step: _Step) -> None:
-        message = (
-            f"the artifact is nested more than {limits.GRAPH_DEPTH} deep or reaches more than {limits.GRAPH_NODES} "
-            f"descriptors, or all that were asked for together more than {limits.GRAPH_REACHED}; what is beyond was "
-            "not looked at"
-        )
-        self._problems.append(ContentProblem.of(ContentError("content.limit", message), step.descriptor, step.path))
+        self._problems.append(ContentProblem.of(beyond_bounds(), step.descriptor, step.path))
+
+
+def beyond_bounds() -> ContentError:
+    """The error for an artifact of which not all is looked at."""
+    message = (
+        f"the artifact is nested more than {limits.GRAPH_DEPTH} deep or reaches more than {limits.GRAPH_NODES} "
+        f"descriptors, or all that were asked for together more than {limits.GRAPH_REACHED}; what is beyond was "
+        "not looked at"
+    )
+    return ContentError("content.limit", message)

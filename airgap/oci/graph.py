@@ -315,9 +315,9 @@ class Graph:
         """
         return ClosureWalk(self, declared_absent).run(descriptor)
 
-    def spend(self) -> bool:
-        """Counts one more descriptor that a walk through some artifact meets; False beyond limits.GRAPH_REACHED."""
-        self._reached += 1
+    def spend(self, count: int = 1) -> bool:
+        """Counts more descriptors that a walk through some artifact meets; False beyond limits.GRAPH_REACHED."""
+        self._reached += count
         return self._reached <= limits.GRAPH_REACHED
 
     def surface(self, descriptor: Descriptor) -> Closure:

@@ -16,7 +16,8 @@ from airgap.errors import AirgapError, ContentError, FormatError, TransferError
 from airgap.net.artifacts import Artifacts, FetchedParts, open_artifacts
 from airgap.net.registries import Registries
 from airgap.oci.attached import IMAGE_CONFIGS
-from airgap.oci.descriptor import ACQUISITION, Descriptor, Platform
+from airgap.oci.closure import beyond_bounds
+from airgap.oci.descriptor import ACQUISITION, Claims, Descriptor, Platform
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.images import is_attestation
@@ -156,6 +157,26 @@ class _Step(NamedTuple):
     depth: int
 
 
+class _Node(NamedTuple):
+    """A descriptor with all that it leads to."""
+
+    manifest: Manifest | Index | None
+    error: ContentError | None
+    blobs: tuple[tuple[Digest, int], ...]
+    """Their sizes."""
+    below: tuple[Descriptor, ...]
+    referrers: tuple[tuple[Descriptor, tuple[str, ...]], ...]
+    """Each with its kinds."""
+    unread: tuple[ContentProblem, ...]
+
+
+class _Config(NamedTuple):
+    """What the config of an image says."""
+
+    platform: Platform | None
+    created: datetime | None
+
+
 @dataclass(slots=True)
 class _Found:
     """What is known of one artifact so far."""
@@ -181,6 +202,8 @@ class _Lister:
         self._graph: Final[Graph] = opened.graph
         self._store: Final[Store] = opened.store
         self._all: Final[dict[Digest, int]] = {}
+        self._nodes: Final[dict[Claims, _Node]] = {}
+        self._configs: Final[dict[Claims, _Config | ContentError]] = {}
 
     def run(self, target: str) -> Listing:
         layout = self._opened if isinstance(self._opened, Target) else None
@@ -235,46 +258,67 @@ class _Lister:
         while queue:
             step = queue.popleft()
             key = (step.descriptor.digest, step.descriptor.media_type)
-            if key in seen:
-                continue
-            seen.add(key)
-            if step.depth > limits.GRAPH_DEPTH or not self._graph.spend():
-                problem = ContentError("content.limit", f"{root.digest} is nested too deep, or reaches too much")
-                found.cannot_read(ContentProblem.of(problem, root, "below"))
+            node = None if key in seen else self._node(step.descriptor)
+            # also for what was seen: thousands of artifacts may share a million entries
+            within = self._graph.spend(1 + len(node.blobs) if node else 1)
+            if not within or (node and step.depth > limits.GRAPH_DEPTH):
+                found.cannot_read(ContentProblem.of(beyond_bounds(), root, "below"))
                 return
-            queue.extend(self._visit(step, found))
+            if node:
+                seen.add(key)
+                queue.extend(self._visit(step, node, found))
 
-    def _visit(self, step: _Step, found: _Found) -> Iterator[_Step]:
+    def _node(self, descriptor: Descriptor) -> _Node:
+        """Read once: thousands of artifacts may reach it."""
+        key = descriptor.claims
+        if key not in self._nodes:
+            self._nodes[key] = self._read(descriptor)
+        return self._nodes[key]
+
+    def _read(self, descriptor: Descriptor) -> _Node:
+        manifest, error = None, None
+        try:
+            manifest = self._graph.manifest(descriptor) if descriptor.is_manifest else None
+        except ContentError as problem:
+            error = problem
+        following = [below for _, below in manifest.successors()] if manifest else []
+        unread: list[ContentProblem] = []
+        referrers = self._graph.referrers(descriptor).readable(unread.append)
+        blobs = [
+            below for below in following if not below.is_manifest and not below.urls
+        ]  # foreign layers are elsewhere
+        return _Node(
+            manifest=manifest,
+            error=error,
+            blobs=tuple((blob.digest, blob.size) for blob in blobs),
+            below=tuple(below for below in following if below.is_manifest),
+            referrers=tuple((referrer.descriptor, kinds_of(referrer)) for referrer in referrers),
+            unread=tuple(unread),
+        )
+
+    def _visit(self, step: _Step, node: _Node, found: _Found) -> Iterator[_Step]:
         """Counts one descriptor with its blobs; the manifests below it and its referrers are next."""
         descriptor, is_own, depth = step
-        manifest = self._manifest(descriptor, found, is_child=is_own and depth > 0)
         sizes = found.own if is_own else found.attached
-        if manifest is not None or not descriptor.is_manifest:
+        if node.error is None:
             sizes.setdefault(descriptor.digest, descriptor.size)
-        if manifest is not None and is_own:
-            self._describe(descriptor, manifest, found)
-        for _, below in manifest.successors() if manifest is not None else ():
-            if below.is_manifest:
-                yield _Step(below, is_own=is_own, depth=depth + 1)
-            elif not below.urls:  # foreign layers are elsewhere
-                sizes.setdefault(below.digest, below.size)
-        for referrer in self._graph.referrers(descriptor).readable(found.cannot_read):
-            if referrer.descriptor.digest not in found.referring:
-                found.referring.add(referrer.descriptor.digest)
-                found.kinds.update(kinds_of(referrer))
-            yield _Step(referrer.descriptor, is_own=False, depth=depth + 1)
-
-    def _manifest(self, descriptor: Descriptor, found: _Found, *, is_child: bool) -> Manifest | Index | None:
-        if not descriptor.is_manifest:
-            return None
-        try:
-            return self._graph.manifest(descriptor)
-        except ContentError as error:
-            if is_child and error.reason == "content.missing":
-                found.left_out.append(str(descriptor.platform or _UNKNOWN))
-            else:
-                found.cannot_read(ContentProblem.of(error, descriptor, "manifest"))
-            return None
+        elif is_own and depth > 0 and node.error.reason == "content.missing":
+            found.left_out.append(str(descriptor.platform or _UNKNOWN))
+        else:
+            found.cannot_read(ContentProblem.of(node.error, descriptor, "manifest"))
+        if node.manifest is not None and is_own:
+            self._describe(descriptor, node.manifest, found)
+        for digest, size in node.blobs:
+            sizes.setdefault(digest, size)
+        for below in node.below:
+            yield _Step(below, is_own=is_own, depth=depth + 1)
+        for problem in node.unread:
+            found.cannot_read(problem)
+        for referrer, kinds in node.referrers:
+            if referrer.digest not in found.referring:
+                found.referring.add(referrer.digest)
+                found.kinds.update(kinds)
+            yield _Step(referrer, is_own=False, depth=depth + 1)
 
     def _describe(self, descriptor: Descriptor, manifest: Manifest | Index, found: _Found) -> None:
         """Platform and date of an image."""
@@ -284,16 +328,25 @@ class _Lister:
         config = manifest.config if isinstance(manifest, Manifest) else None
         if config is None or config.media_type not in IMAGE_CONFIGS:
             return
-        stated = descriptor.platform
-        try:
-            raw = read_verified(self._store, config)
-        except ContentError as error:
-            found.cannot_read(ContentProblem.of(error, config, "config"))
-        else:
-            stated = stated or _platform(raw)
-            if created := _created(raw):
-                found.created.append(created)
-        found.platforms.append(str(stated or "") or _UNKNOWN)
+        said = self._config(config)
+        if isinstance(said, ContentError):
+            found.cannot_read(ContentProblem.of(said, config, "config"))
+            said = _Config(None, None)
+        if said.created:
+            found.created.append(said.created)
+        found.platforms.append(str(descriptor.platform or said.platform or "") or _UNKNOWN)
+
+    def _config(self, config: Descriptor) -> _Config | ContentError:
+        """Read once: thousands of artifacts may have it."""
+        key = config.claims
+        if key not in self._configs:
+            try:
+                raw = read_verified(self._store, config)
+            except ContentError as error:
+                self._configs[key] = error
+            else:
+                self._configs[key] = _Config(_platform(raw), _created(raw))
+        return self._configs[key]
 
 
 def _platform(config: bytes) -> Platform | None:

@@ -48,12 +48,15 @@ def make_plan(
                     "each artifact",
                     remedy="Copy in several runs, some artifacts at a time.",
                 )
-            planned = _Gathering(item, walk.visited, selection, keep_going=keep_going).run(nodes)
+            gathering = _Gathering(item, walk.visited, selection, keep_going=keep_going)
+            try:
+                planned = gathering.run(nodes)
+            finally:
+                reached += gathering.steps
         except AirgapError as error:
             if not keep_going:
                 raise
             planned = PlannedArtifact(wanted=item, error=error)
-        reached += len(planned.keys)
         artifacts.append(planned)
     return CopyPlan.of(artifacts, nodes)
 
@@ -65,6 +68,8 @@ class _Gathering:
         self, wanted: CopyRoot, visited: Mapping[Step, Visited], selection: Selection, *, keep_going: bool
     ) -> None:
         self._wanted, self._visited, self._selection, self._keep_going = wanted, visited, selection, keep_going
+        self.steps = 1
+        """How many contents were met, repeats too: thousands of artifacts may share a million entries."""
         self._keys: set[Key] = set()
         self._own: set[Key] = set()
         self._attached: dict[Digest, PlannedReferrer] = {}
@@ -100,6 +105,7 @@ class _Gathering:
                 self._left_out[visited.descriptor.digest] = visited.descriptor
                 return
             raise self._explained(step, visited.error, visited)
+        self.steps += len(visited.below) + len(visited.referrers)
         blobs = {key_of(descriptor) for descriptor, below in visited.below if below is None}
         self._keys |= {step.key, *blobs}
         if not step.inside:

@@ -218,10 +218,32 @@ def test_entries_that_many_artifacts_share_are_counted_for_each(
     shared = builder.add_index(*[add_image(builder)] * 200)
     for number in range(20):
         builder.tag(builder.add_index(shared, annotations={"number": str(number)}), f"v{number}")
-    with open_layout(builder.write_directory(tmp_path / "layout")) as layout:
+    path = builder.write_directory(tmp_path / "layout")
+    with open_layout(path) as layout:
         graph = Graph(layout)
         problems = [problem for root in graph.roots() for problem in graph.closure(root.descriptor).problems]
     assert {problem.reason for problem in problems} == ({"content.limit"} if bound == 1_000 else set())
+    listed, copied = run_here(["ls", str(path)]), run_here(["copy", f"oci:{path}", str(tmp_path / "new")])
+    assert (listed.code, copied.code) == ((16, 1) if bound == 1_000 else (0, 0))
+    assert ("more than 1000; what is beyond was not looked at" in listed.out) == (bound == 1_000)
+    assert ("reach more than 1000" in copied.err) == (bound == 1_000)
+
+
+def test_ls_reads_each_config_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each was read for each artifact that reaches it."""
+    builder = LayoutBuilder()
+    images = [builder.add_image(b"%d" % number, platform=None) for number in range(10)]
+    for number in range(20):
+        builder.tag(builder.add_index(*images, annotations={"number": str(number)}), f"v{number}")
+    read: list[Digest] = []
+
+    def counted(store: Store, descriptor: Descriptor) -> bytes:
+        read.append(descriptor.digest)
+        return read_verified(store, descriptor)
+
+    monkeypatch.setattr("airgap.stages.ls.read_verified", counted)
+    ran = run_here(["ls", str(builder.write_directory(tmp_path / "layout"))])
+    assert (ran.code, ran.out.count("linux/amd64"), len(read)) == (0, 20, 1), ran
 
 
 def _tagged(builder: LayoutBuilder, image: Descriptor, count: int) -> None:
