@@ -60,6 +60,10 @@ class Scope:
         """Why a CRL of this scope covers no certificate; empty if it may cover some."""
         if self.indirect:
             return "it is an indirect CRL, which is not supported"
+        if self.only_user and self.only_ca:
+            return "it only covers CA certificates, and only those that are no CA"
+        if self.reasons is not None and not self.reasons:
+            return "it covers no reason for a revocation"
         return "it only covers attribute certificates" if self.only_attribute else ""
 
     def problem(self, *, is_ca: bool, points: Iterable[DistributionPoint], issuer: bytes) -> str | None:

@@ -463,6 +463,13 @@ class TestStatus:
         early = (NOW - 20 * DAY).isoformat()
         assert self.status(root, "--at", early, crls=crls).code == 15
 
+    @pytest.mark.parametrize(
+        "covered", [{"only_ca": True, "only_user": True}, {"only_attribute": True}, {"reasons": ()}, {"indirect": True}]
+    )
+    def test_a_crl_that_covers_no_certificate_is_not_good(self, root: Path, covered: dict[str, Any]) -> None:
+        ran = self.status(root, crls={"a.crl": evidence(ROOT, scope=scope(**covered))})
+        assert (ran.code, ran.document["pieces"][0]["state"]) == (15, "unusable")
+
     def test_a_delta_counts_until_its_base_has_caught_up(self, root: Path) -> None:
         delta = evidence(ROOT, number=6, delta_base=5, next_update=NOW - DAY / 2)
         assert self.status(root, crls={"a.crl": evidence(ROOT, number=5), "d.crl": delta}).code == 15
