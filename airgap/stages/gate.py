@@ -197,7 +197,7 @@ class Judgement:
         outcome = self.verdict(item)
         if outcome is not None:
             if outcome.exit_code:
-                raise refusal(outcome, item.wanted.reference)
+                raise refusal(outcome, item.wanted.reference, item.problems)
             accepted = frozenset(found.digest for found in outcome.signatures if found.verdict is Verdict.PASS)
             return replace(item, must_be_signed=bool(accepted), accepted=accepted or None)
         if self._apart.carries(item):

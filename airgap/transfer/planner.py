@@ -287,7 +287,7 @@ class _Gathering:
             elsewhere=tuple(item for digest, item in sorted(self._elsewhere.items()) if digest not in digests),
             unchosen=tuple(item for digest, item in sorted(self._unchosen.items()) if digest not in self._attached),
             unasked=len(self._unasked - self._found.keys()),
-            problems=tuple(self._problems),
+            problems=tuple({str(problem): problem for problem in self._problems}.values()),
             notes=tuple(dict.fromkeys(self._notes)),
         )
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from airgap import limits
-from airgap.errors import ContentError, LimitError, NotFoundError, UntrustedError
+from airgap.errors import AirgapError, ContentError, LimitError, NotFoundError, UntrustedError
 from airgap.oci.descriptor import ACQUISITION, ENVELOPE_TYPES, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
@@ -20,6 +20,7 @@ from airgap.oci.manifest import Index, Manifest, parse_layout_index
 from airgap.oci.reference import LayoutReference
 from airgap.oci.target import Target
 from airgap.problem import Problem
+from airgap.reasons import most_severe
 from airgap.revocation.artifact import evidence_layers, possible_evidence_layers
 from airgap.signature.signature_manifest import is_signature
 from airgap.transfer.endpoint import Entry, read_blob
@@ -118,8 +119,17 @@ def planned_target(plan: CopyPlan, names: Sequence[Sequence[str]]) -> Target:
     return Target(LayoutReference(path=_NO_PATH), store, Graph(store))
 
 
-def refusal(outcome: ArtifactOutcome, name: str) -> UntrustedError:
-    """Why an artifact that is called `name` is not copied."""
+def refusal(outcome: ArtifactOutcome, name: str, unread: Sequence[AirgapError] = ()) -> UntrustedError:
+    """Why an artifact that is called `name` is not copied. `unread`: what may refer to it, and why it is not read."""
+    for problem in unread if outcome.unsigned else ():
+        # the record of this copy says only that the copy went on without it
+        return UntrustedError(
+            f"{name} is not copied: the artifact has no signature here: what may be one cannot be read: {problem} "
+            "[signature.left_behind]",
+            exit_code=most_severe({outcome.exit_code, problem.exit_code}),
+            reason="signature.left_behind",
+            remedy=problem.remedy,
+        )
     return untrusted(_first_problem(outcome), f"{name} is not copied: ", outcome.exit_code)
 
 

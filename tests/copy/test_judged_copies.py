@@ -116,6 +116,26 @@ def test_keeps_going_where_a_part_of_one_artifact_is_wrong(tmp_path: Path, part:
     assert {item["tags"][0]: item["status"] for item in ran.document["artifacts"]} == {"v1": "copied", "bad": "failed"}
 
 
+def test_what_may_be_a_signature_and_is_not_there_is_no_choice_of_the_copy(tmp_path: Path) -> None:
+    """It said that the source had been copied without its referrers. And it named the same file for each manifest."""
+    scene = Scene()
+    second = scene.builder.tag(add_image(scene.builder, "arm64"), "v2")
+
+    def pack(builder: LayoutBuilder, _: Descriptor) -> None:
+        scene.signature.attach(builder, second)
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path)
+    index = json.loads((written.layout / "index.json").read_bytes())
+    lost = next(entry["digest"] for entry in index["manifests"] if entry.get("artifactType") == NOTARY)
+    (written.layout / "blobs/sha256" / lost.partition(":")[2]).unlink()
+    ran = copy(written, "--keep-going", f"{written.layout}:v1", tmp_path / "to")
+    assert (ran.code, "what may be one cannot be read: index.json" in ran.out) == (16, True), ran
+    assert "when it was copied" not in ran.out
+    ran = copy(written, "--keep-going", f"{written.layout}:v2", tmp_path / "to")
+    assert (ran.code, ran.out.count("left behind")) == (20, 1), ran
+
+
 def _parts(value: object) -> list[dict[str, str]]:
     return value if isinstance(value, list) else [value]  # type: ignore[list-item]
 
