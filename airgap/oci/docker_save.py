@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import starmap
 from posixpath import normpath
@@ -24,7 +24,7 @@ from airgap.oci.documents import BLOBS
 from airgap.oci.manifest import Manifest
 from airgap.oci.problems import ContentProblem
 from airgap.oci.reference import docker_name, whole_docker_name
-from airgap.oci.tags import tag_part
+from airgap.oci.tags import position, tag_part
 from airgap.parse.json import Reading, as_object, load, take, take_list, take_optional, text
 from airgap.text import safe
 
@@ -111,18 +111,20 @@ class Saved:
                 yield ContentProblem(reason="layout.disagrees", message=message, path=name, descriptor=None)
 
     def others_called(
-        self, names: Iterable[str], images: Iterable[Manifest], judged: Callable[[], SavedImages]
+        self, names: Collection[str], images: Iterable[Manifest], judged: Callable[[], SavedImages]
     ) -> Iterator[tuple[str, str]]:
         """What `docker load` gives one of these names, other than these images: its name, and where it is.
 
         A tag alone is that of every name that ends in it. The only image has every name: `crane push FILE` and
         `skopeo copy docker-archive:FILE` ask for none. So has the first, if it is not `judged` with any artifact:
         `regctl image import` takes it where content of index.json is missing. That means only images: no tool takes one
-        for an SBOM. With other layers it is another image: crane does not compare them with the config.
+        for an SBOM. With other layers it is another image: crane does not compare them with the config. For
+        skopeo `@1` is the second item.
         """
         images = tuple(images)
         short = {name for name in names if tag_part(name) == name}
         whole = {whole_docker_name(name) for name in names}
+        numbers = set(map(position, names))
         known = SavedImages((image, frozenset()) for image in images)
         is_image = any(map(is_stated_image, images))
         for number, item in enumerate(self.items):
@@ -132,6 +134,8 @@ class Saved:
             for tag in item.tags:
                 if tag_part(tag) in short or whole_docker_name(tag) in whole:
                     yield repr(safe(tag, limit=200)), place
+            if number in numbers:
+                yield f"item {number} of {MANIFEST_JSON} (for skopeo @{number})", place
             if is_image and len(self.items) == 1:
                 yield f"the only image of {MANIFEST_JSON}", place
             elif is_image and number == 0 and not judged().have(item):

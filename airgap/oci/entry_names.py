@@ -20,13 +20,11 @@ from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.manifest import Index
 from airgap.oci.reference import whole_docker_name
-from airgap.oci.tags import tag_part
+from airgap.oci.tags import position, tag_part
 from airgap.text import safe, some, strange
 
 _IMPORTED: Final = re.compile(r"^import-[0-9]{4}-[0-9]{2}-[0-9]{2}:")
 """What `ctr images import` puts before a short name: the day."""
-_POSITION: Final = re.compile(r"@\+?0*([0-9]{1,9})")
-"""How skopeo and podman name an entry by its number."""
 _SHOWN: Final = 10
 _LONGEST: Final = 200
 _DIGEST: Final = re.compile(r"sha(256|384|512):")
@@ -248,8 +246,8 @@ class Names:
 
     def _at(self, name: str) -> Sequence[IndexEntry]:
         """The entry that skopeo takes by a name of that form."""
-        match = _POSITION.fullmatch(name)
-        return self._entries[int(match[1]) :][:1] if match else ()
+        number = position(name)
+        return self._entries[number:][:1] if number is not None else ()
 
     def check_pinned(self, name: str, digest: Digest) -> None:
         """Refuses a tag with a digest, as typed, where the tag is no name of what has the digest. Raises NotFoundError.

@@ -14,6 +14,7 @@ _REFERRERS: Final = re.compile(
 )
 """As specified, and as the reference writes it (D46); only for algorithms that can be checked here."""
 _COSIGN: Final = re.compile(r"sha256-([0-9a-f]{64})\.(sig|att|sbom)", re.ASCII)
+_POSITION: Final = re.compile(r"@\+?0*([0-9]{1,9})", re.ASCII)
 _ALGORITHM_CHARACTERS: Final = 32
 _ENCODED_CHARACTERS: Final = 64
 
@@ -56,3 +57,9 @@ def cosign_target(ref_name: str) -> Digest | None:
 def cosign_tag(digest: Digest, kind: str) -> str | None:
     """The cosign tag for `digest`; `kind` is `sig`, `att` or `sbom`."""
     return f"sha256-{digest.encoded}.{kind}" if digest.algorithm == "sha256" else None
+
+
+def position(name: str) -> int | None:
+    """The number of the entry that skopeo and podman take by a name of this form; None for any other name."""
+    match = _POSITION.fullmatch(name)
+    return int(match[1]) if match else None

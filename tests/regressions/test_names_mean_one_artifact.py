@@ -301,6 +301,28 @@ def test_compares_a_name_with_the_entry_of_that_number(tmp_path: Path, name: str
         assert (ran.code, "tools disagree" in ran.out + ran.err) == (code, code != 0), ran
 
 
+@pytest.mark.parametrize(("name", "code"), [("@1", 11), ("@+1", 11), ("@2", 0)])
+def test_compares_a_name_with_the_item_of_that_number(tmp_path: Path, name: str, code: int) -> None:
+    """`skopeo copy docker-archive:FILE:@1` takes the second item of manifest.json."""
+    scene = Scene(archive=True)
+    scene.refer = lambda written: f"oci-archive:{written.layout}:{name}"
+
+    def save(builder: LayoutBuilder, target: Descriptor) -> None:
+        signature = builder.entries.pop()
+        builder.entries[0]["annotations"] = {REF_NAME: name}
+        builder.entries.insert(0, signature)
+        items = []
+        for image in (target, builder.add_image(b"evil")):
+            manifest = json.loads(builder.blobs[image.digest])
+            files = [f"blobs/{item['digest'].replace(':', '/')}" for item in (manifest["config"], *manifest["layers"])]
+            items.append({"Config": files[0], "Layers": files[1:]})
+        builder.extra_files["manifest.json"] = json.dumps(items).encode()
+
+    scene.packing.append(save)
+    ran = run_here(scene.write(tmp_path).arguments())
+    assert (ran.code, "for skopeo @1" in str(ran.document["problems"])) == (code, code != 0), ran
+
+
 @pytest.mark.parametrize("annotation", [REF_NAME, CONTAINERD_NAME])
 def test_refuses_a_digest_that_ends_the_name_of_another_entry(tmp_path: Path, annotation: str) -> None:
     """containerd finds `app@sha256:...` among its names and runs what bears it, whatever digest that has."""
