@@ -75,6 +75,14 @@ def is_no_evidence(data: bytes) -> bool:
     return found is not None and found.kind in _NO_EVIDENCE and _is_alone(found.kind, data)
 
 
+def may_hide_certificates(data: bytes, *, expected: bool) -> bool:
+    """Whether a file that cannot be read as certificates may hold some; `expected`: whether it is named so."""
+    found = recognise(data)
+    if found is not None and found.kind in _BESIDE_CERTIFICATES:
+        return b"CERTIFICATE-----" in data
+    return expected or (found is not None and found.kind is Kind.CERTIFICATE) or may_hide_evidence(data)
+
+
 def is_about_file(data: bytes) -> bool:
     """Whether it is nothing but what is written beside a file about it (`root.crl.sha256`, `._root.crl`)."""
     found = recognise(data)
@@ -205,6 +213,7 @@ _HIDING: Final = {
 _NO_EVIDENCE: Final = {
     Kind.CERTIFICATE, Kind.REQUEST, Kind.PRIVATE_KEY, Kind.PUBLIC_KEY, Kind.OCSP_REQUEST, Kind.SIDECAR,
 }  # fmt: skip
+_BESIDE_CERTIFICATES: Final = {Kind.REQUEST, Kind.PRIVATE_KEY, Kind.PUBLIC_KEY, Kind.SIDECAR, Kind.DOCUMENT}
 _BEGIN: Final = re.compile(rb"-----BEGIN ([^\r\n-]{1,64})-----")
 _JOINED: Final = re.compile(rb"\s*(\x30[\x80-\x84]|-----BEGIN )")
 _NO_TEXT: Final = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")

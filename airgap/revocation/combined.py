@@ -17,6 +17,7 @@ from airgap.revocation.evidence_files import (
     MisplacedEvidence,
     NewestEvidence,
     OcspFile,
+    StoreFile,
     UnreadableEvidence,
 )
 
@@ -71,6 +72,10 @@ class CombinedEvidence:
     def misplaced(self, certificate: Certificate) -> tuple[MisplacedEvidence, ...]:
         """See `Evidence`."""
         return tuple(item for body in self._bodies for item in body.misplaced(certificate))
+
+    def store_files(self) -> tuple[StoreFile, ...]:
+        """See `Evidence`."""
+        return tuple(file for body in self._bodies for file in body.store_files())
 
     def trusted(self) -> tuple[CrlFile | OcspFile, ...]:
         """See `Evidence`."""

@@ -217,6 +217,17 @@ class MisplacedEvidence(NamedTuple):
         return any(single.may_state(certificate.serial) for single in self.file.response.responses)
 
 
+class StoreFile(NamedTuple):
+    """A file below `truststore`, in a store or not: certificates in it show who made evidence that condemns."""
+
+    path: str
+    """Its path in the trust directory, safe for a terminal."""
+    certificates: tuple[Certificate, ...]
+    """Those that can be read."""
+    problem: str
+    """Why there may be more in it, to complete "it ..."; empty if there are no more."""
+
+
 class NewestEvidence(NamedTuple):
     """The newest evidence."""
 
@@ -280,6 +291,10 @@ class Evidence(Protocol):
 
     def misplaced(self, certificate: Certificate) -> tuple[MisplacedEvidence, ...]:
         """Evidence about `certificate` in the trust directory, but outside of the folders of evidence."""
+        ...
+
+    def store_files(self) -> tuple[StoreFile, ...]:
+        """The files below `truststore` that hold certificates, or may hold some that cannot be read."""
         ...
 
     def trusted(self) -> tuple[CrlFile | OcspFile, ...]:

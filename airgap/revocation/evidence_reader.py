@@ -6,6 +6,7 @@ What cannot be read is `UnreadableEvidence`, or only a notice where it may be so
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -44,6 +45,8 @@ def read_evidence(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | Certific
         return
     responders = tuple(_responders(piece, data))
     yield from responders
+    if piece.trusted:
+        yield from _authorities(data)
     for number, block in enumerate(blocks):
         name = safe(piece.name) if len(blocks) == 1 else f"{safe(piece.name)}, CRL {number + 1}"
         found = _identify(piece, name, block, number)
@@ -73,6 +76,14 @@ def _responders(piece: EvidenceFile, data: bytes) -> Iterator[Certificate | Unre
     except LimitError as error:
         unread = _unread(piece, FormatError(f"it {error}", remedy="Put the responder's into a file of its own."))
         yield replace(unread, trusted=piece.trusted and not piece.misplaced)
+
+
+def _authorities(data: bytes) -> Iterator[Certificate]:
+    """The certificates of CAs in a file, whatever else it holds: one may have made evidence (decision 0009)."""
+    from airgap.pki.certificate_files import parse_readable
+
+    with suppress(LimitError):  # reported with the responders
+        yield from (item for item in parse_readable(data) if item.is_ca)
 
 
 def holds_responders_alone(data: bytes) -> bool:

@@ -9,17 +9,21 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Container, Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError
 from airgap.files import is_temporary, list_folder, open_plain, read_regular, reading_problem
 from airgap.problem import Problem
-from airgap.revocation.evidence_files import EvidenceFile, UnreadableEvidence
+from airgap.revocation.evidence_files import EvidenceFile, StoreFile, UnreadableEvidence
 from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
+
+if TYPE_CHECKING:  # imported only when there is a file to read
+    from airgap.pki.certificate import Certificate
 
 _LIKELY: Final = re.compile(r"crl|ocsp|revo[ck]|evidence|^ors$", re.IGNORECASE)
 """Parts of names that people give to folders of evidence, to copies and to archives of them."""
@@ -47,17 +51,19 @@ class MisplacedFiles(NamedTuple):
     unread: tuple[UnreadableEvidence, ...]
     """Folders that could not be looked through: they may hold anything."""
     notices: tuple[Problem, ...]
+    store_files: tuple[StoreFile, ...]
 
 
 def find_misplaced(root: Path, origin: str, known: tuple[str, ...]) -> MisplacedFiles:
     """Every file below `root`, outside of the folders `known`, that may be evidence by its name, folder or beginning.
 
-    Hidden folders and those of other tools are looked through last. Bounded in depth and number, as a trust directory
+    Also every file below `truststore`, for the certificates in it. Hidden folders and those of other tools are looked
+    through last. Bounded in depth and number, as a trust directory
     may be in a folder with much else; never raises.
     """
     search = _Search(root, origin, known)
     search.folder(root, "", likely=False)
-    return MisplacedFiles(tuple(search.pieces), tuple(search.unread), tuple(search.notices))
+    return MisplacedFiles(tuple(search.pieces), tuple(search.unread), tuple(search.notices), tuple(search.store_files))
 
 
 class _Search:
@@ -68,6 +74,7 @@ class _Search:
         self.pieces: list[EvidenceFile] = []
         self.unread: list[UnreadableEvidence] = []
         self.notices: list[Problem] = []
+        self.store_files: list[StoreFile] = []
 
     def folder(self, folder: Path, below: str, *, likely: bool) -> None:
         if below.count("/") > limits.MISPLACED_DEPTH:
@@ -98,14 +105,18 @@ class _Search:
         in_store, is_program = below.startswith(f"{_STORES}/"), below.startswith(f"{_PROGRAMS}/")
         is_called_so = says_evidence(name) and not is_program
         is_store = in_store and below.count("/") == _STORE_DEPTH
-        if is_folder or ((is_store or (not below and is_called_so)) and _leads_to(path, stat.S_IFDIR)):
+        may_be_store = shown == _STORES or (in_store and below.count("/") <= _STORE_DEPTH)
+        if is_folder or ((may_be_store or (not below and is_called_so)) and _leads_to(path, stat.S_IFDIR)):
             self.folder(path, f"{shown}/", likely=likely or is_called_so)
             return
         if is_store and not _leads_to(path, stat.S_IFREG):
             self._not_looked(shown, "is no folder that can be looked into")
             return
         named = has_ending(name) or likely or (is_called_so and not in_store)
-        if named or (_may_be_evidence(path) and not (in_store and _is_certificates(path))):
+        file = _store_file(path, safe(shown)) if in_store else None
+        if file and (file.certificates or file.problem):
+            self.store_files.append(file)
+        if named or (not (file and file.certificates and not file.problem) and _may_be_evidence(path)):
             # links are followed only for files that are recognised by their first bytes
             read = partial(read_regular if named else _read_through, path, limits.CRL_FILE_BYTES)
             self.pieces.append(
@@ -186,15 +197,25 @@ def _may_be_evidence(path: Path) -> bool:
     return _LONG_SEQUENCE.match(head) is not None or b"-----BEGIN" in head
 
 
-def _is_certificates(path: Path) -> bool:
-    """Whether a file holds certificates, and nothing else that is read."""
-    from airgap.pki.certificate_files import load_certificates
+def _store_file(path: Path, shown: str) -> StoreFile:
+    """What a file below `truststore` holds. Whatever its name is, it may be that of a CA that made evidence."""
+    from airgap.pki.certificate_files import load_certificates, parse_readable
 
     try:
-        load_certificates(_read_through(path, limits.STORE_FILE_BYTES))
-    except FormatError:
-        return False
-    return True
+        data = _read_through(path, limits.STORE_FILE_BYTES)
+    except FormatError as error:
+        return StoreFile(shown, (), str(error))
+    try:
+        return StoreFile(shown, load_certificates(data), "")
+    except FormatError as error:
+        from airgap.pki.wrong_files import may_hide_certificates
+
+        found: list[Certificate] = []
+        with suppress(LimitError):
+            found.extend(parse_readable(data))
+        hides = may_hide_certificates(data, expected=path.name.lower().endswith(POSSIBLE))
+        why = f"cannot be used: {error}" if error.where else error.problem
+        return StoreFile(shown, tuple(found), why if hides else "")
 
 
 def _read_through(path: Path, limit: int) -> bytes:

@@ -28,6 +28,7 @@ from airgap.revocation.evidence_files import (
     MisplacedEvidence,
     NewestEvidence,
     OcspFile,
+    StoreFile,
     UnreadableEvidence,
 )
 from airgap.revocation.evidence_reader import read_evidence, unusable
@@ -47,9 +48,11 @@ class EvidencePool:
         unread: Sequence[UnreadableEvidence],
         index: EvidenceIndex = _NO_INDEX,
         notices: Sequence[Problem] = (),
+        store_files: Sequence[StoreFile] = (),
     ) -> None:
         """`index`: the URLs of CRLs. `unread`: files that could not be read when they were listed."""
         self._index = index
+        self._store_files = tuple(store_files)
         self._sorted = Once(partial(_Sorted.of, pieces, tuple(unread), tuple(notices)))
 
     def crls(self, issuer: bytes) -> tuple[CrlFile, ...]:
@@ -71,9 +74,22 @@ class EvidencePool:
             for item in file.response.certificates:
                 if file.response.may_sign(item):
                     found[item].append(file)
-        for item in self._sorted().responders:
-            found[item] += ()
+        if certificates := self._sorted().certificates:
+            from airgap.pki.ocsp import OcspResponse
+
+            for item in filter(OcspResponse.may_sign, certificates):
+                found[item] += ()
         return found
+
+    def certificates(self) -> Iterator[Certificate]:
+        """Those of CAs and responders in all files of a trust directory, whatever their names and folders are."""
+        yield from self._sorted().certificates
+        for file in self._store_files:
+            yield from file.certificates
+
+    def store_files(self) -> tuple[StoreFile, ...]:
+        """See `Evidence`."""
+        return self._store_files
 
     def lone_responders(self) -> tuple[Certificate, ...]:
         """Those that are in none of the responses, but in files of certificates, or beside CRLs."""
@@ -190,8 +206,8 @@ class _Sorted(NamedTuple):
     by_serial: Mapping[int, tuple[OcspFile, ...]]
     trusted: tuple[CrlFile | OcspFile, ...]
     misplaced: tuple[MisplacedEvidence, ...]
-    responders: tuple[Certificate, ...]
-    """Those in files of certificates."""
+    certificates: tuple[Certificate, ...]
+    """Those of responders in any file, and of CAs in files of the trust directory."""
 
     @classmethod
     def of(
@@ -202,10 +218,10 @@ class _Sorted(NamedTuple):
         left: list[UnreadableEvidence] = list(unread)
         told: list[Problem] = list(notices)
         misplaced: list[MisplacedEvidence] = []
-        responders: list[Certificate] = []
+        certificates: list[Certificate] = []
         for piece, found in _read_bounded(pieces):
             if isinstance(found, Certificate):
-                responders.append(found)
+                certificates.append(found)
             elif piece.misplaced and isinstance(found, CrlFile | OcspFile):
                 misplaced.append(MisplacedEvidence(file=found, folder=piece.folder))
             elif isinstance(found, CrlFile):
@@ -231,7 +247,7 @@ class _Sorted(NamedTuple):
             by_issuer={key: tuple(files) for key, files in by_issuer.items()},
             by_serial=_by_serial(responses),
             misplaced=tuple(misplaced),
-            responders=tuple(responders),
+            certificates=tuple(certificates),
             trusted=tuple(file for file in (*crls, *responses, *(item.file for item in misplaced)) if file.trusted),
         )
 

@@ -115,7 +115,7 @@ class _TrustMaterial:
 
     def note(self, unread: Mapping[StoreRef, Problem]) -> None:
         """Stores that cannot be read: what they hold may be a key of a CA that made evidence. Each is reported once."""
-        why = "no statement names it, and no key in it can prove who made evidence"
+        why = "no statement names it, and only a key in it that can be read can prove who made evidence"
         with self._lock:
             for ref, problem in unread.items():
                 self._noted[ref] = replace(problem, message=f"{problem.message}; {why}")
@@ -218,14 +218,15 @@ class TrustDirectory:
     def stored(self) -> Iterator[Certificate]:
         """The certificates of all stores: who may have made a piece of evidence. Intermediates seldom are among them.
 
-        They can only condemn: they prove no identity and clear no certificate. Stores that cannot be read are among
-        the notices.
+        And those of CAs and responders in every other file, also beside what makes a store unreadable. They can only
+        condemn: they prove no identity and clear no certificate. Stores that cannot be read are among the notices.
         """
         for kind in StoreType:
             loaded, notices = self.all_stores(kind)
             self._material.note(notices)
             for store in loaded:
                 yield from store.certificates
+        yield from self.evidence.certificates()
 
     def accepting(self, ages: Mapping[str, timedelta]) -> TrustDirectory:
         """The same directory under other limits of freshness (`freshness.parse_ages`)."""
