@@ -30,6 +30,8 @@ class Outline:
     role: str
     """`artifact`, `child` of an index, or `referrer`."""
     artifact_type: str | None
+    shown_type: str | None
+    """The same for people: cosign's attachments look like images."""
     mechanism: str | None
     """How a referrer was found; None for others."""
     annotations: dict[str, str]
@@ -109,6 +111,7 @@ class Outliner:
             descriptor=descriptor,
             role=role,
             artifact_type=artifact_type,
+            shown_type=referrer.shown_type if referrer else artifact_type,
             mechanism=referrer.mechanism if referrer else None,
             annotations=annotations,
             missing=missing,

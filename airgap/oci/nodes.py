@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from airgap.oci.attached import IMAGE_CONFIGS
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.problems import ContentProblem
@@ -34,6 +35,14 @@ class Referrer(NamedTuple):
     """None for cosign's tags: they name only a digest."""
     tag: str | None = None
     """Its cosign tag."""
+
+    @property
+    def shown_type(self) -> str | None:
+        """Its type for people. Cosign's attachments have the config of an image: their layers or tags say more."""
+        if self.mechanism is not LayoutMechanism.COSIGN or self.artifact_type not in IMAGE_CONFIGS:
+            return self.artifact_type
+        layers = {layer.media_type for layer in self.manifest.layers} if isinstance(self.manifest, Manifest) else set()
+        return layers.pop() if len(layers) == 1 else f"cosign {(self.tag or '').rpartition('.')[2]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def _label(tree: Outline, style: Style) -> str:
     if tree.role == "child":
         what = str(tree.descriptor.platform) if tree.descriptor.platform else safe(tree.descriptor.media_type)
         return f"{style.paint('quiet', 'child')} {safe(what)}  {tree.descriptor.digest}{above}"
-    kind = safe(tree.artifact_type or tree.descriptor.media_type)
+    kind = safe(tree.shown_type or tree.descriptor.media_type)
     how = style.paint("quiet", f"({tree.mechanism})")
     return f"{style.paint('strong', kind)}  {tree.descriptor.digest} {how}{above}"
 

@@ -232,7 +232,7 @@ def _attachment_lines(artifact: ArtifactOutcome, style: Style) -> Iterator[str]:
         if found:
             what = f"{count(len(found), 'attachment')} of {len(artifact.attachments)}"
             have, them = ("has", "it") if len(found) == 1 else ("have", "them")
-            kinds = list(dict.fromkeys(safe(item.artifact_type or "artifact", limit=128) for item in found))
+            kinds = list(dict.fromkeys(safe(item.shown_type or "artifact", limit=128) for item in found))
             listed = ", ".join(kinds[:_KINDS_SHOWN]) + (", …" if len(kinds) > _KINDS_SHOWN else "")
             yield _note(f"{what} {have} {problem}, so {so} who made {them}: {listed}", style)
 
@@ -312,7 +312,7 @@ def _referrer_lines(referrer: ReferrerOutcome, style: Style, verbose: bool) -> I
         return
     word = _WORD[referrer.verdict] if referrer.verdict else "unsigned"
     kind = style.paint(_KIND[referrer.verdict] if referrer.verdict else "quiet", word)
-    yield f"          attached {safe(referrer.artifact_type or 'artifact')} {referrer.descriptor.digest}: {kind}"
+    yield f"          attached {safe(referrer.shown_type or 'artifact')} {referrer.descriptor.digest}: {kind}"
     if referrer.verdict is not Verdict.PASS or verbose:
         for signature in referrer.signatures:
             yield from signature_lines(signature, style, verbose, quiet=True)

@@ -235,7 +235,7 @@ class _Gathering:
                         artifact_type=manifest.artifact_type if manifest else referral.artifact_type,
                         mechanism=referral.mechanism,
                         tag=referral.tag,
-                        cosign=_cosign_kind(referral.descriptor, manifest) if manifest else None,
+                        cosign=_cosign_kind(referral, manifest) if manifest else None,
                     ),
                 )
                 yield above
@@ -292,9 +292,11 @@ class _Gathering:
         )
 
 
-def _cosign_kind(descriptor: Descriptor, manifest: Manifest | Index) -> str | None:
+def _cosign_kind(referral: Referral, manifest: Manifest | Index) -> str | None:
     """Cosign's signatures look like images; content with an artifact type is named by it."""
-    return cosign_suffix(descriptor, manifest) if manifest.artifact_type in {None, *IMAGE_CONFIGS} else None
+    if manifest.artifact_type not in {None, *IMAGE_CONFIGS}:
+        return None
+    return cosign_suffix(referral.descriptor, manifest) or (referral.tag or "").rpartition(".")[2] or None
 
 
 def _reason_of(error: AirgapError) -> str:

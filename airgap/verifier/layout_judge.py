@@ -205,6 +205,7 @@ class LayoutJudge:
             artifact_type=referrer.artifact_type,
             signatures=signatures,
             foreign=foreign_kind(referrer),
+            shown_type=referrer.shown_type,
         )
         self._judged[attached] = (statement, outcome)
         return outcome

@@ -155,6 +155,8 @@ class ReferrerOutcome(NamedTuple):
     signatures: tuple[SignatureOutcome, ...]
     foreign: str | None = None
     """What it is where it is itself a signature of another kind, which is not judged: `cosign signature`."""
+    shown_type: str | None = None
+    """Its type for people: cosign's attachments look like images."""
 
     @property
     def verdict(self) -> Verdict | None:

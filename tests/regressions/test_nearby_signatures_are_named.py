@@ -261,3 +261,30 @@ def test_reports_an_envelope_attached_under_another_type(tmp_path: Path, stated:
     written = scene.write(tmp_path)
     message = told(written, f"oci:{written.layout}:v1")
     assert f"an attachment holds an envelope and is of type {stated or EMPTY!r}, not {NOTARY_SIGNATURE}" in message
+
+
+@pytest.mark.parametrize(
+    ("suffix", "layer", "called", "copied"),
+    [
+        ("att", "application/vnd.dsse.envelope.v1+json", "application/vnd.dsse.envelope.v1+json", "cosign attestation"),
+        ("sbom", "text/spdx", "text/spdx", "cosign SBOM"),
+        ("sbom", None, "cosign sbom", "cosign SBOM"),
+    ],
+)
+def test_what_cosign_attaches_is_named_by_its_layer_or_tag(
+    tmp_path: Path, suffix: str, layer: str | None, called: str, copied: str
+) -> None:
+    """It was named by the type of its config, that of an image."""
+    scene = Scene()
+
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        layers = [builder.add_blob(b"{}", kind) for kind in ((layer,) if layer else ("text/a", "text/b"))]
+        attached = builder.add_image(*layers, platform=None)
+        builder.tag(attached, f"sha256-{target.digest.encoded}.{suffix}")
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path)
+    verified = run_here([word for word in written.arguments() if word not in {"--format", "json"}])
+    assert f"nothing proves who made it: {called}" in verified.out
+    assert f" {called}  sha256:" in run_here(["discover", written.target]).out
+    assert f"1 {copied}" in run_here(["copy", written.target, f"oci:{tmp_path / 'copy'}"]).out
