@@ -286,7 +286,8 @@ _ROWS: Final = (
     ("content.absent", 0, "A platform was left out on purpose when this was copied.",
      "Copy it again without --platform if it is needed."),
     # reading a layout
-    ("layout.malformed", 16, "This is not an OCI image layout that can be read.", _CONTENT),
+    ("layout.malformed", 16, "This is not an OCI image layout that can be read.",
+     "Copy the layout again from its source; if it is the same there, ask its maker to write it again."),
     ("layout.disagrees", 16, "manifest.json or repositories beside the layout name something that index.json does not.",
      "docker load takes what they name, and none of it was verified. Copy what was (airgap copy THIS NEW), and use that."),
     ("layout.entry", 0, "An entry of the layout belongs to no artifact, or other tools may read it in another way.",

@@ -94,7 +94,7 @@ def check_layout_file(raw: bytes, source: str) -> None:
             str,
         )
     except FormatError as error:
-        raise malformed(f"{source} is no OCI image layout that can be read: {LAYOUT_FILE}: {error}") from None
+        raise _refused(f"{source} is no OCI image layout that can be read: {LAYOUT_FILE}", error) from None
     if version != _VERSION:
         raise malformed(
             f"{source} is an OCI image layout of version {safe(version, limit=32)!r}; only {_VERSION!r} is known",
@@ -108,7 +108,13 @@ def read_index(raw: bytes, source: str) -> Index:
     try:
         return parse_layout_index(raw)
     except FormatError as error:
-        raise malformed(f"{source} has an {LAYOUT_INDEX} that cannot be read: {error}") from None
+        raise _refused(f"{source} has an {LAYOUT_INDEX} that cannot be read", error) from None
+
+
+def _refused(problem: str, error: FormatError) -> ContentError:
+    """No digest proves what was sent; what exceeds a bound was hardly damaged into that."""
+    remedy = "No more than that is read: ask its maker to write it smaller, or less deeply nested."
+    return malformed(f"{problem}: {error}", remedy=remedy if isinstance(error, LimitError) else "")
 
 
 class LooseFiles(NamedTuple):
