@@ -17,6 +17,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from airgap.errors import FormatError, UsageError
@@ -294,6 +295,8 @@ def _layout(text: str, transport: str, exists: Exists) -> LayoutReference:
             remedy="Rename one of them, or name what is meant through a link without ':' and '@' in its name.",
         )
     path, rest = splits[0] if splits else _first_split(text)
+    if splits:
+        _check_parents(path)
     if not path:
         raise UsageError(f"{safe(transport + text, limit=160)!r} names no path", remedy=_FORMS)
     if rest.startswith("@"):
@@ -307,6 +310,34 @@ def _layout(text: str, transport: str, exists: Exists) -> LayoutReference:
         if at and is_tag(plain) and ":" in pinned:
             return LayoutReference(path=path, digest=_digest(pinned, text), transport=transport, literal=tag)
     return LayoutReference(path=path, tag=tag, transport=transport)
+
+
+def _check_parents(path: str) -> None:
+    """Refuses a path with `..` that is two files. Raises UsageError.
+
+    Tools in Go take `..` out as text, and start at $PWD; for the system `..` is the folder above the one that a link
+    leads to. So skopeo would run what was not verified.
+    """
+    if os.pardir not in path.replace("\\", "/").split("/"):
+        return
+    start = os.environ.get("PWD", "")
+    if not Path(start).is_absolute() or not _is_same(start, os.curdir):
+        start = os.curdir
+    for other in (os.path.normpath(path), os.path.normpath(os.path.join(start, path))):  # noqa: PTH118
+        if on_disk(other) and not _is_same(other, path):
+            ours, theirs = (safe(os.path.realpath(item), limit=200) for item in (path, other))
+            raise UsageError(
+                f"{safe(path, limit=200)!r} can mean {ours!r}, as the system reads it, or {theirs!r}, as skopeo and "
+                "other tools do, which shorten '..' behind a symbolic link: both paths exist",
+                remedy="Write the path without '..'.",
+            )
+
+
+def _is_same(first: str, second: str) -> bool:
+    try:
+        return os.path.samefile(first, second)  # noqa: PTH121
+    except OSError:
+        return False
 
 
 def _splits_at_existing(text: str, exists: Exists) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -235,3 +236,38 @@ def test_writes_a_tag_with_a_digest_as_typed(text: str) -> None:
     found = parse_reference(text, lambda _: False)
     assert str(found) == text
     assert parse_reference(str(found), lambda _: False) == found
+
+
+@pytest.mark.parametrize(
+    ("folder", "text", "other"),
+    [
+        ("medium", "oci:current/../L:v1", "medium/L"),
+        ("medium/current", "oci:../L:v1", "medium/L"),
+        ("medium/current", "../L", "medium/L"),
+        ("medium/current", "oci-archive:../x.tar:v1", "medium/x.tar"),
+        ("medium", "current/../only:v1", None),
+        ("medium/releases/7", "../L:v1", None),
+        ("medium", "releases/../L:v1", None),
+    ],
+)
+def test_refuses_dots_behind_a_link_that_lead_to_two_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, text: str, other: str | None
+) -> None:
+    """skopeo takes `..` out as text, and goes by $PWD: it opened another layout than the one that was verified."""
+    for name in ("L", "releases/7", "releases/L", "releases/only"):
+        (tmp_path / "medium" / name).mkdir(parents=True)
+    (tmp_path / "medium/current").symlink_to("releases/7")
+    for name in ("x.tar", "releases/x.tar"):
+        (tmp_path / "medium" / name).write_bytes(b"")
+    monkeypatch.chdir(tmp_path / folder)
+    monkeypatch.setenv("PWD", str(tmp_path / folder))
+    if other is None:
+        parse_reference(text)
+        return
+    with pytest.raises(UsageError) as error:
+        parse_reference(text)
+    assert f"'{tmp_path / 'medium/releases'}" in str(error.value)
+    assert f"'{tmp_path / other}'" in str(error.value)
+    monkeypatch.setenv("PWD", str(tmp_path))
+    if folder != "medium":
+        parse_reference(text)  # $PWD is no name of this folder: then no tool uses it
