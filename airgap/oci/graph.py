@@ -161,7 +161,7 @@ class Graph:
         """
         roots = self.roots()
         if not roots:
-            for problem in self.problems:
+            for problem in (*self.problems, *self._scan.unread):
                 raise problem.error()
             raise NotFoundError(
                 f"the layout {self._store.name} holds no artifact: its index.json lists none",

@@ -168,6 +168,11 @@ class LayoutWalk:
         if covered is not None and _is_about(referrer, covered):
             self._late.append(referrer.descriptor)
 
+    def refers(self, descriptor: Descriptor) -> bool:
+        """Whether it is a referrer by its content, and cannot be read as one because of its media type."""
+        problem = self.unread.get((descriptor.digest, descriptor.media_type))
+        return problem is not None and problem.facts.get("refers") is True
+
     def _has(self, digest: Digest) -> bool:
         try:
             return self._store.size(digest) is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from airgap import limits
 from airgap.errors import ContentError, FormatError, LimitError
@@ -18,13 +18,22 @@ _SCHEMA: Final = 2
 _FORMS: Final = frozenset({"manifests", "layers"})
 
 
+class _Form(NamedTuple):
+    """What content of an unknown type looks like."""
+
+    said: str = ""
+    """Why it is a manifest, for a message; empty if it is none."""
+    refers: bool = False
+    """Whether it has a subject."""
+
+
 class ManifestReader:
     """Reads manifests from one store. Not safe for threads."""
 
     def __init__(self, store: Store) -> None:
         self._store: Final = store
         self._manifests: Final[dict[Claims, Manifest | Index | ContentError]] = {}
-        self._forms: Final[dict[tuple[Digest, int, bytes | None], str | ContentError]] = {}
+        self._forms: Final[dict[tuple[Digest, int, bytes | None], _Form | ContentError]] = {}
         self._descriptors: Final[dict[Descriptor, Descriptor]] = {}
         self._bytes = 0
 
@@ -87,27 +96,28 @@ class ManifestReader:
         form = self._forms[key]
         if isinstance(form, ContentError):
             raise form.with_traceback(None)
-        if form:
+        if form.said:
             raise ContentError(
                 "content.malformed",
-                f"{descriptor.digest} {form}, but its descriptor says {safe(descriptor.media_type, limit=128)!r}",
+                f"{descriptor.digest} {form.said}, but its descriptor says {safe(descriptor.media_type, limit=128)!r}",
                 digest=str(descriptor.digest),
                 media_type=safe(descriptor.media_type),
+                refers=form.refers,
             )
 
-    def _form(self, descriptor: Descriptor) -> str:
-        """Why the content is a manifest, for a message; empty if it is none. Raises ContentError if it is not known."""
+    def _form(self, descriptor: Descriptor) -> _Form:
+        """Whether the content is a manifest. Raises ContentError if it is not known."""
         if descriptor.size > limits.MANIFEST_BYTES:
-            return ""
+            return _Form()
         raw = read_verified(self._store, descriptor)
         try:
             document = load_object(raw, Reading.OPEN)
         except FormatError:
-            return ""
+            return _Form()
         # in lower case, because readers in Go ignore the case of names
         members = {name.casefold(): value for name, value in document.items()}
-        stated = members.get("mediatype")
+        stated, refers = members.get("mediatype"), "subject" in members
         if isinstance(stated, str) and stated in MANIFEST_TYPES:
-            return f"says of itself that it is {stated!r}"
+            return _Form(f"says of itself that it is {stated!r}", refers)
         has_form = members.get("schemaversion") == _SCHEMA and _FORMS & members.keys()
-        return "has the form of a manifest" if has_form else ""
+        return _Form("has the form of a manifest", refers) if has_form else _Form()

@@ -253,7 +253,11 @@ class _Scanner:
             for entry in unnamed
             if (manifest := self._examined.manifest(entry.descriptor))
         }
-        readable = [entry for entry in unnamed if entry.number in subjects or not entry.descriptor.is_manifest]
+        readable = [
+            entry
+            for entry in unnamed
+            if entry.number in subjects or not (entry.descriptor.is_manifest or self._walk.refers(entry.descriptor))
+        ]
         # an unknown type is no error; its bytes can be checked (LAYOUT-2)
         first = [entry for entry in readable if subjects.get(entry.number) is None]
         children = self._examined.children(

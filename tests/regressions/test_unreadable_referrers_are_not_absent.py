@@ -358,3 +358,25 @@ def _check_all(target: str, written: Written, code: int) -> None:
     for arguments in ([first, target, *options], copied, *looking):
         ran = run_here(arguments)
         assert ran.code == code, (arguments, ran)
+
+
+@pytest.mark.parametrize("option", [["--exclude-referrers"], ["--depth", "0"]], ids=" ".join)
+def test_a_signature_of_another_media_type_is_no_artifact_of_its_own(tmp_path: Path, option: list[str]) -> None:
+    """A copy without referrers brought it as one, and could not be verified then."""
+    scene = Scene(refer=lambda written: f"oci:{written.layout}")
+
+    def pack(builder: LayoutBuilder, _: Descriptor) -> None:
+        builder.entries[-1]["mediaType"] = "application/octet-stream"
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path)
+    ran = run_here(written.arguments())
+    assert (ran.code, len(ran.document["artifacts"])) == (16, 1), ran
+    ran = run_here(["copy", *option, str(written.layout), str(tmp_path / "to")])
+    assert (ran.code, "1 artifact:" in ran.err) == (0, True), ran
+    ran = run_here([word.replace(str(written.layout), str(tmp_path / "to")) for word in written.arguments()])
+    assert (ran.code, set(ran.reasons)) == (10, {"signature.left_behind"}), ran
+    index = json.loads((written.layout / "index.json").read_bytes())
+    index["manifests"].pop(0)
+    (written.layout / "index.json").write_text(json.dumps(index))
+    assert run_here(written.arguments()).code == 16, "it is there, and not what it says"
