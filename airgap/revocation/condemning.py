@@ -19,8 +19,18 @@ from airgap.once import Once
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.extensions import authority_key
 from airgap.revocation.damage import DamagedEvidence, damage_of, has_near_key
-from airgap.revocation.evidence_files import CrlFile, Evidence, MisplacedEvidence, OcspFile, UnreadableEvidence, where
-from airgap.revocation.makers import EvidenceMakers
+from airgap.revocation.evidence_files import (
+    TRUST_DIRECTORY,
+    CrlFile,
+    Evidence,
+    MisplacedEvidence,
+    OcspFile,
+    StoreFile,
+    UnreadableEvidence,
+    nearly_same,
+    where,
+)
+from airgap.revocation.makers import EvidenceMakers, is_issued
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery, about_file, revoked
 from airgap.revocation.use import TargetStatement
 
@@ -145,7 +155,7 @@ class CondemningEvidence:
             ).advising(item.remedy)
             for item in self.unread(query)
         )
-        others = (*self._from_others(query), *self._damaged.about(query), *unread)
+        others = (*self._from_others(query), *self._of_damaged_keys(query), *self._damaged.about(query), *unread)
         return RevocationStatements.joined((*crls, *responses, _doubt(*others), *misplaced))
 
     def _from_others(self, query: RevocationQuery) -> Iterator[Undecided]:
@@ -159,6 +169,42 @@ class CondemningEvidence:
                 yield Undecided("revocation.crl.issuer", text, **query.facts(evidence=file.name)).advising(
                     "Ask the issuer. If it revoked the certificate, do not use the artifact; else remove the CRL."
                 )
+
+    def _of_damaged_keys(self, query: RevocationQuery) -> Iterator[Undecided]:
+        """What came from elsewhere and says that it is revoked, where a damaged file may hold who made it.
+
+        In the trust directory, what is not proven leaves the answer open anyway.
+        """
+        crls, responses = self._evidence.crls(query.issuer.subject), self._evidence.ocsp(query.certificate.serial)
+        files: tuple[CrlFile | OcspFile, ...] = (*crls, *responses)
+        for file in files:
+            if file.trusted or not _may_revoke(file, query) or self.makers.is_genuine(query, file):
+                continue
+            if key := self._damaged_key(query):
+                text = (
+                    f"{file.name} {where(file.origin)} says that {query.who} is revoked, and it is not proven that its "
+                    f"issuer says so: {key.path} {where(TRUST_DIRECTORY)} may hold the key that made it, and "
+                    f"{key.problem}"
+                )
+                yield Undecided(
+                    "evidence.unread", text, **query.facts(evidence=file.name, problem=key.problem)
+                ).advising(f"Get {key.path} again, or remove it if the CA has no other key: ask the CA.")
+
+    def _damaged_key(self, query: RevocationQuery) -> StoreFile | None:
+        """A damaged file below `truststore` that may hold another key of the issuer, or a responder of it."""
+        for file in self._evidence.store_files():
+            if file.problem:
+                return file
+            if any(self._may_be_damaged(item, query) for item in file.certificates):
+                return file._replace(problem="what is in it was not issued by any certificate here")
+        return None
+
+    def _may_be_damaged(self, certificate: Certificate, query: RevocationQuery) -> bool:
+        """Whether it has nearly the name of the issuer, or of what that issues, and nothing proves its bytes."""
+        if not any(nearly_same(name, query.issuer.subject) for name in (certificate.subject, certificate.issuer)):
+            return False
+        known = (*query.issuers, *self._stored(certificate.issuer))
+        return not any(is_issued(certificate, maker) for maker in known)
 
     def lists_as_another(self, query: RevocationQuery, file: CrlFile) -> bool:
         """Whether a CRL of another CA of the trust stores lists it; in the trust directory, of whatever CA."""
@@ -182,10 +228,15 @@ class CondemningEvidence:
         )
 
     def may_count(self, said: TargetStatement, query: RevocationQuery) -> bool:
-        """Whether what went with a target may count: it is not here, and it is proven, or may be now and not then."""
+        """Whether what went with a target may count: it is not here, and it is proven, or may be now and not then.
+
+        Or what would prove it may be damaged here.
+        """
         if said.evidence.fingerprint in self._here():
             return False
-        return said.unproven is None or self.makers.may_prove(said.unproven, query)
+        if said.unproven is None or self.makers.may_prove(said.unproven, query):
+            return True
+        return not said.is_about_responder and self._damaged_key(query) is not None
 
     def unread(self, query: RevocationQuery) -> tuple[UnreadableEvidence, ...]:
         """Evidence that cannot be read, and may be about the certificate."""
@@ -234,6 +285,17 @@ def _of_crl(query: RevocationQuery, file: CrlFile) -> RevocationStatements:
     except Undecided as error:
         return _doubt(about_file(query, file, error))
     return _of_entries(query, file, entries)
+
+
+def _may_revoke(file: CrlFile | OcspFile, query: RevocationQuery) -> bool:
+    """Whether it says so, without a check of its signature."""
+    if isinstance(file, OcspFile):
+        said = file.response.statements(query.certificate, *query.issuers)
+        return any(single.status == "revoked" for single in said)
+    try:
+        return _may_list(file.load(), query)
+    except FormatError:
+        return False  # a doubt of its own
 
 
 def _doubt(*errors: Undecided) -> RevocationStatements:

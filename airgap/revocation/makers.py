@@ -121,7 +121,7 @@ class EvidenceMakers:
             found = self._evidence.responders()
             files = {item: found.get(item, ()) for item in (*found, *self._stored_responders())}
             self._found[issuer] = _Delegates(
-                _Held(item, holders) for item, holders in files.items() if _is_issued(item, issuer)
+                _Held(item, holders) for item, holders in files.items() if is_issued(item, issuer)
             )
         return self._found[issuer]
 
@@ -196,7 +196,8 @@ def _is_made_for(holder: OcspFile, issuers: tuple[Certificate, ...]) -> bool:
     return True
 
 
-def _is_issued(certificate: Certificate, issuer: Certificate) -> bool:
+def is_issued(certificate: Certificate, issuer: Certificate) -> bool:
+    """Whether the issuer signed it, with any hash."""
     try:
         verify_ever_issued(certificate, issuer)
     except Rejected:

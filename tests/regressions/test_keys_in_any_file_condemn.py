@@ -5,14 +5,17 @@ Only the files of stores that could be read as a whole, and have the right names
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from airgap.parse.time import iso
 from tests.support.command import run_here
 from tests.support.crls import crl, entry
-from tests.support.pki import Issued, Pki, issue
+from tests.support.ocsp import ocsp_response
+from tests.support.pki import AT, Issued, Pki, issue
 from tests.support.scenario import Scene, Written
 
 OTHER = "truststore/x509/ca/other"
@@ -24,7 +27,14 @@ def put(root: Path, name: str, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def written(folder: Path, reason: str = "keyCompromise") -> tuple[Written, Issued]:
+Made = Callable[[Issued, Issued], dict[str, bytes]]
+
+
+def listed(renewed: Issued, leaf: Issued) -> dict[str, bytes]:
+    return {"x.crl": crl(renewed, number=2, revoked=[entry(leaf.serial, reason="keyCompromise")])}
+
+
+def written(folder: Path, made: Made = listed) -> tuple[Written, Issued]:
     """A layout with a CRL of the CA's renewed key against the signer, and that key's certificate, not placed yet."""
     chain = Pki().code_chain(depth=2, leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
     renewed = issue("root", subject=chain.root.subject, slot=6)
@@ -32,7 +42,8 @@ def written(folder: Path, reason: str = "keyCompromise") -> tuple[Written, Issue
     scene.sign_with(chain)
     scene.crls = {"good.crl": crl(chain.root, number=1)}
     here = scene.write(folder)
-    put(here.layout, "x.crl", crl(renewed, number=2, revoked=[entry(chain.serial, reason=reason)]))
+    for name, data in made(renewed, chain).items():
+        put(here.layout, name, data)
     return here, renewed
 
 
@@ -64,12 +75,12 @@ def test_a_certificate_in_any_file_shows_who_made_a_crl(tmp_path: Path, place: s
     assert run_here(here.arguments()).code == 14
 
 
-BESIDE: dict[str, Callable[[Issued], bytes]] = {
+BESIDE: dict[str, Callable[[Issued | None], bytes]] = {
     "README": lambda _: b"hello",
     "z.pem": lambda _: b"",
-    "leaf.pem": lambda renewed: issue("leaf", issuer=renewed).pem,
+    "leaf.pem": lambda _: issue("leaf").pem,
     "r2.key": lambda _: b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-    "cut.pem": lambda renewed: renewed.pem[:-10],
+    "cut.pem": lambda _: issue("root", slot=4).pem[:-10],
 }
 
 
@@ -83,3 +94,74 @@ def test_what_makes_a_store_unreadable_hides_no_key_beside_it(tmp_path: Path, na
     put(here.trust, f"{OTHER}/r2.pem", BESIDE[name](renewed) + renewed.pem)
     (here.trust / OTHER / name).unlink()
     assert run_here(here.arguments()).code == 14
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+DAMAGES: dict[str, tuple[str, Callable[[Issued], bytes]]] = {
+    "cut PEM": ("r2.pem", lambda renewed: renewed.pem[:-10]),
+    "cut PEM in a file of another name": ("r2.txt", lambda renewed: renewed.pem[:-10]),
+    "cut DER": ("r2.crt", lambda renewed: renewed.der[:-10]),
+    "emptied": ("r2.pem", lambda _: b""),
+    "label": ("r2.pem", lambda renewed: flipped(renewed.pem, 14)),
+    "dashes": ("r2.pem", lambda renewed: flipped(renewed.pem, 2)),
+    "key": ("r2.crt", lambda renewed: flipped(renewed.der, renewed.der.index(b"\x03\x42\x00\x04") + 9)),
+    "subject": ("r2.crt", lambda renewed: flipped(renewed.der, renewed.der.rindex(renewed.subject) + 20)),
+    "not a CA": ("r2.crt", lambda renewed: flipped(renewed.der, renewed.der.index(b"\x55\x1d\x13") + 2)),
+}
+"""The file, and its damaged content."""
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_certificate_leaves_open_what_it_may_prove(tmp_path: Path, damage: str) -> None:
+    """A bit was another one in the only certificate that proves the revocation: a warning, -q without it, and 0."""
+    here, renewed = written(tmp_path)
+    name, damaged = DAMAGES[damage]
+    put(here.trust, f"{OTHER}/{name}", damaged(renewed))
+    report = tmp_path / "report.json"
+    ran = run_here(here.arguments("--report", str(report)))
+    (message,) = {
+        item["message"]
+        for artifact in ran.document["artifacts"]
+        for signature in artifact["signatures"]
+        for item in signature["findings"]
+        if item["reason"] == "evidence.unread"
+    }
+    assert ran.code == 15
+    assert "x.crl" in message
+    assert f"{OTHER}/{name}" in message
+    shutil.rmtree(here.layout)
+    recheck = ["recheck", str(report), "--trust", str(here.trust), "--at", iso(AT)]
+    assert run_here(recheck).code == 15
+    put(here.trust, f"{OTHER}/{name}", renewed.pem)
+    assert run_here(recheck).code == 15
+
+
+OTHERS: dict[str, tuple[int, Made]] = {
+    "a response": (
+        15,
+        lambda renewed, leaf: {"x.ors": ocsp_response(leaf, responder=renewed, embed=(), status="revoked")},
+    ),
+    "nothing": (0, lambda *_: {}),
+    "another number": (0, lambda renewed, _: {"x.crl": crl(renewed, number=2, revoked=[entry(7)])}),
+    "good": (0, lambda renewed, leaf: {"x.ors": ocsp_response(leaf, responder=renewed, embed=())}),
+    "another CA": (0, lambda _, leaf: listed(issue("root", subject="CN=Else", slot=4), leaf)),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_a_damaged_certificate_is_only_a_warning_where_it_proves_nothing(tmp_path: Path, case: str) -> None:
+    code, made = OTHERS[case]
+    here, renewed = written(tmp_path, made)
+    put(here.trust, f"{OTHER}/r2.pem", renewed.pem[:-10])
+    ran = run_here(here.arguments())
+    assert (ran.code, any("ca:other" in item["message"] for item in ran.document["warnings"])) == (code, True)
+
+
+@pytest.mark.parametrize("name", ["README", "r2.key", "key.pem"])
+def test_what_is_no_certificate_hides_none(tmp_path: Path, name: str) -> None:
+    here, _ = written(tmp_path)
+    put(here.trust, f"{OTHER}/{name}", BESIDE["README" if name == "README" else "r2.key"](None))
+    assert run_here(here.arguments()).code == 0
