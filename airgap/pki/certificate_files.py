@@ -42,30 +42,42 @@ def load_certificates(data: bytes) -> tuple[Certificate, ...]:
         raise file_problem(data) or error from None
 
 
-def parse_readable(data: bytes) -> Iterator[Certificate]:
-    """Those certificates of a file that can be read, whatever else it holds and is damaged in it; PEM or DER.
+def parse_readable(data: bytes) -> Iterator[Certificate | None]:
+    """The certificates of a file, whatever else it holds, None for each that is damaged; PEM or DER.
 
     Raises LimitError behind the first ones, if it holds more than a trust store may.
     """
-    for number, block in enumerate(_readable_blocks(data)):
+    for number, block in enumerate(_certificate_blocks(data)):
         if number == limits.STORE_CERTIFICATES:
             raise LimitError(f"holds more than {limits.STORE_CERTIFICATES} certificates, and only these are read")
-        with suppress(FormatError):
+        try:
             yield Certificate.parse(block)
+        except FormatError:
+            yield None
 
 
-def _readable_blocks(data: bytes) -> Iterator[bytes]:
+def _certificate_blocks(data: bytes) -> Iterator[bytes]:
+    """Of PEM the content of blocks with that label, empty if it cannot be decoded."""
     if b"-----BEGIN " not in data:
         with suppress(FormatError):
-            yield from _der_blocks(data)
+            yield from filter(_is_certificate, _der_blocks(data))
         return
     for block in data.split(b"-----BEGIN ")[1:]:
         label, _, rest = block.partition(b"-----")
-        body, end, _ = rest.partition(b"-----END " + label + b"-----")
-        if label.endswith(b"CERTIFICATE") and end:
+        if label.endswith(b"CERTIFICATE"):
+            body, end, _ = rest.partition(b"-----END " + label + b"-----")
             lines = (line for line in body.splitlines() if b":" not in line)  # header lines
-            with suppress(FormatError):
-                yield decode_standard(b"".join(b"".join(lines).split()).decode("latin-1"))
+            try:
+                yield decode_standard(b"".join(b"".join(lines).split()).decode("latin-1")) if end else b""
+            except FormatError:
+                yield b""
+
+
+def _is_certificate(block: bytes) -> bool:
+    from airgap.pki.file_kinds import Kind, of_der
+
+    found = of_der(block) if len(block) <= limits.CERTIFICATE_BYTES else None
+    return found is not None and found.kind is Kind.CERTIFICATE
 
 
 def _load_blocks(blocks: list[tuple[str, bytes]]) -> tuple[Certificate, ...]:

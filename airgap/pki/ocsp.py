@@ -145,6 +145,11 @@ class OcspResponse:
         return self._names(certificate) and certificate not in self.certificates
 
     @property
+    def named_responder(self) -> bytes:
+        """The responder that the response states: a raw Name or the hash of a key."""
+        return self.responder_name or self.responder_key_hash or b""
+
+    @property
     def responder(self) -> str:
         """The responder that the response states, for people (not made safe)."""
         if self.responder_name is not None:

@@ -326,8 +326,8 @@ _FOR_EVIDENCE: Final[dict[Kind, str]] = {
     Kind.ONE_LINE: _DECODE,
     Kind.ARMOURED: _DECODE,
     Kind.CERTIFICATE: (
-        "Certificates that are trusted belong into a store (truststore/x509/ca/NAME/), others nowhere: move it there "
-        "or remove it, and put the {what} in its place."
+        "That of an OCSP responder may prove an answer here: if it is damaged, get it again. That of a trusted CA "
+        "belongs into a store (truststore/x509/ca/NAME/). Put the {what} in its place."
     ),
     Kind.REQUEST: "Remove it, and put the {what} in its place.",
     Kind.PRIVATE_KEY: _KEY_HERE,

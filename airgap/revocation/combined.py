@@ -14,6 +14,7 @@ from airgap.problem import Problem
 from airgap.revocation.evidence_files import (
     CrlFile,
     Evidence,
+    HeldCertificate,
     MisplacedEvidence,
     NewestEvidence,
     OcspFile,
@@ -59,6 +60,10 @@ class CombinedEvidence:
             for item, files in body.responders().items():
                 found[item] += files
         return found
+
+    def kept_certificates(self) -> tuple[HeldCertificate, ...]:
+        """See `Evidence`."""
+        return tuple(item for body in self._bodies for item in body.kept_certificates())
 
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:
         """See `Evidence`."""

@@ -23,6 +23,7 @@ from airgap.revocation.evidence_files import (
     TRUST_DIRECTORY,
     CrlFile,
     Evidence,
+    HeldCertificate,
     MisplacedEvidence,
     OcspFile,
     StoreFile,
@@ -236,6 +237,8 @@ class CondemningEvidence:
             return False
         if said.unproven is None or self.makers.may_prove(said.unproven, query):
             return True
+        if said.evidence.kind == "ocsp" and self.makers.damaged(said.unproven.named, query.issuers):
+            return True
         return not said.is_about_responder and self._damaged_key(query) is not None
 
     def unread(self, query: RevocationQuery) -> tuple[UnreadableEvidence, ...]:
@@ -312,6 +315,17 @@ def _unproven(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided
     )
 
 
+def _proof_damaged(query: RevocationQuery, file: OcspFile, held: HeldCertificate) -> Undecided:
+    """The error for an unproven "revoked" whose proof may be damaged in the trust directory."""
+    text = (
+        f"{file.name} {where(file.origin)} says that {query.who} is revoked, and the certificate of its responder, "
+        f"which would prove that, may be the damaged one in {held.name} in the trust directory"
+    )
+    return Undecided("evidence.unread", text, **query.facts(evidence=file.name)).advising(
+        f"Get {held.name} again from where it came, and ask the CA before you remove it."
+    )
+
+
 def _may_list(crl: Crl, query: RevocationQuery) -> bool:
     """Whether a CRL with the name of the issuer lists the certificate, without a check of its signature."""
     try:
@@ -367,6 +381,8 @@ def _of_response(query: RevocationQuery, file: OcspFile, makers: EvidenceMakers)
         makers.verify(file.response, query.issuers)
     except Undecided as error:
         stated = any(single.status == "revoked" for single in statements)
+        if not file.trusted and stated and (held := makers.damaged(file.response.named_responder, query.issuers)):
+            return _doubt(_proof_damaged(query, file, held))
         if not file.trusted or not (stated or error.reason == "revocation.ocsp.signature"):
             return RevocationStatements()
         tell = _unproven if stated else about_file

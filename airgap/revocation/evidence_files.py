@@ -228,6 +228,17 @@ class StoreFile(NamedTuple):
     """Why there may be more in it, to complete "it ..."; empty if there are no more."""
 
 
+class HeldCertificate(NamedTuple):
+    """A certificate that is in a response or beside it, and may be that of a responder."""
+
+    name: str
+    """Its file, safe for a terminal."""
+    certificate: Certificate | None
+    """None if it cannot be read."""
+    stated: bytes = b""
+    """The responder that the response states in which it is: a raw Name or the hash of a key."""
+
+
 class NewestEvidence(NamedTuple):
     """The newest evidence."""
 
@@ -276,6 +287,10 @@ class Evidence(Protocol):
 
         With none where it is only in a file of certificates.
         """
+        ...
+
+    def kept_certificates(self) -> tuple[HeldCertificate, ...]:
+        """Those in the folders of evidence of the trust directory: of a responder, of what else, or damaged."""
         ...
 
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:

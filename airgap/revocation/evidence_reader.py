@@ -6,7 +6,6 @@ What cannot be read is `UnreadableEvidence`, or only a notice where it may be so
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,17 +15,16 @@ from airgap.files import is_temporary
 from airgap.oci.digest import Digest
 from airgap.once import Once
 from airgap.problem import Problem
-from airgap.revocation.evidence_files import CrlFile, EvidenceFile, OcspFile, UnreadableEvidence
+from airgap.revocation.evidence_files import CrlFile, EvidenceFile, HeldCertificate, OcspFile, UnreadableEvidence
 from airgap.revocation.misplaced import is_placeholder, says_evidence
 from airgap.text import safe
 
 if TYPE_CHECKING:  # imported only when there is a file to read
-    from airgap.pki.certificate import Certificate
     from airgap.pki.crl import Crl
     from airgap.pki.crl_facts import CrlFacts
 
 
-def read_evidence(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | Certificate | UnreadableEvidence | Problem]:
+def read_evidence(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | HeldCertificate | UnreadableEvidence | Problem]:
     """The content of a file: one OCSP response, one CRL or, as PEM blocks, several; and certificates of responders."""
     from airgap.pki.crl_pem import split_pem
 
@@ -43,15 +41,14 @@ def read_evidence(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | Certific
     except LimitError as error:
         yield _beyond_bounds(piece, _unread(piece, FormatError(f"it {error}")))
         return
-    responders = tuple(_responders(piece, data))
-    yield from responders
-    if piece.trusted:
-        yield from _authorities(data)
+    certificates = tuple(_certificates(piece, data))
+    yield from certificates
     for number, block in enumerate(blocks):
         name = safe(piece.name) if len(blocks) == 1 else f"{safe(piece.name)}, CRL {number + 1}"
         found = _identify(piece, name, block, number)
         if isinstance(found, CrlFile | OcspFile) or not (
-            (responders and isinstance(found, Problem)) or _is_harmless(piece, found, block)
+            (isinstance(found, Problem) and any(map(_is_of_responder, certificates)))
+            or _is_harmless(piece, found, block)
         ):
             yield found
 
@@ -63,34 +60,37 @@ def _may_be_passed_over(piece: EvidenceFile) -> bool:
     return piece.misplaced or not (piece.trusted or piece.called or says_evidence(piece.name))
 
 
-def _responders(piece: EvidenceFile, data: bytes) -> Iterator[Certificate | UnreadableEvidence]:
+def _certificates(piece: EvidenceFile, data: bytes) -> Iterator[HeldCertificate | UnreadableEvidence]:
     """The certificates of delegated OCSP responders in a file, whatever else it holds: responses need not hold them.
 
+    In the trust directory also those of CAs, which may have made evidence (decision 0009), and others and damaged ones,
+    which may have been those of responders.
     And that there are more than are read.
     """
     from airgap.pki.certificate_files import parse_readable
     from airgap.pki.ocsp import OcspResponse
 
     try:
-        yield from filter(OcspResponse.may_sign, parse_readable(data))
+        for item in parse_readable(data):
+            if piece.trusted or (item and OcspResponse.may_sign(item)):
+                yield HeldCertificate(safe(piece.name), item)
     except LimitError as error:
         unread = _unread(piece, FormatError(f"it {error}", remedy="Put the responder's into a file of its own."))
         yield replace(unread, trusted=piece.trusted and not piece.misplaced)
-
-
-def _authorities(data: bytes) -> Iterator[Certificate]:
-    """The certificates of CAs in a file, whatever else it holds: one may have made evidence (decision 0009)."""
-    from airgap.pki.certificate_files import parse_readable
-
-    with suppress(LimitError):  # reported with the responders
-        yield from (item for item in parse_readable(data) if item.is_ca)
 
 
 def holds_responders_alone(data: bytes) -> bool:
     """Whether a file holds certificates and keys alone, and the certificate of an OCSP responder, or may hold it."""
     from airgap.pki.wrong_files import is_no_evidence
 
-    return is_no_evidence(data) and any(_responders(EvidenceFile("", "", bytes), data))
+    return is_no_evidence(data) and any(_certificates(EvidenceFile("", "", bytes), data))
+
+
+def _is_of_responder(found: HeldCertificate | UnreadableEvidence) -> bool:
+    from airgap.pki.ocsp import OcspResponse
+
+    held = found.certificate if isinstance(found, HeldCertificate) else None
+    return held is not None and OcspResponse.may_sign(held)
 
 
 def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem, data: bytes) -> bool:

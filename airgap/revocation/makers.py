@@ -15,7 +15,8 @@ from airgap.hashing import digest
 from airgap.once import Once
 from airgap.pki.certificate import Certificate, verify_ever_issued
 from airgap.pki.distinguished_names import name_key
-from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
+from airgap.pki.extensions import authority_key
+from airgap.revocation.evidence_files import CrlFile, Evidence, HeldCertificate, OcspFile, nearly_same, nearly_same_key
 from airgap.revocation.query import RevocationQuery
 from airgap.revocation.use import UnprovenMaker
 from airgap.text import quoted
@@ -36,6 +37,7 @@ class EvidenceMakers:
         self._stored: Final = stored
         self._found: Final[dict[Certificate, _Delegates]] = {}
         self._chosen: Final[dict[tuple[Certificate, tuple[Certificate, ...]], ResponseMaker]] = {}
+        self._damaged: Final[dict[tuple[Certificate, ...], tuple[HeldCertificate, ...]]] = {}
         self._available: Final = Once(self._by_name)
         self._makers: Final[dict[tuple[str, tuple[Certificate, ...]], _Held | None]] = {}
 
@@ -98,16 +100,20 @@ class EvidenceMakers:
 
     def unproven(self, query: RevocationQuery, file: CrlFile | OcspFile) -> UnprovenMaker:
         """The maker that it states, and who is available and did not prove it; of too many none is noted."""
-        if isinstance(file, CrlFile):
-            named = file.facts.issuer
-        else:
-            named = file.response.responder_name or file.response.responder_key_hash or b""
+        named = file.facts.issuer if isinstance(file, CrlFile) else file.response.named_responder
         tried = self.possible(query, named)
         return UnprovenMaker(named, tried if len(tried) <= _MAKERS else frozenset())
 
     def may_prove(self, maker: UnprovenMaker, query: RevocationQuery) -> bool:
         """Whether a certificate that may prove it is available now, and was not then."""
         return not self.possible(query, maker.named) <= maker.tried
+
+    def damaged(self, named: bytes, issuers: tuple[Certificate, ...]) -> HeldCertificate | None:
+        """A damaged certificate in the trust directory that may be that of the responder of this name or key hash."""
+        if issuers not in self._damaged:
+            kept = self._evidence.kept_certificates()
+            self._damaged[issuers] = tuple(held for held in kept if _is_damaged(held.certificate, issuers))
+        return next((held for held in self._damaged[issuers] if _may_be(held, named)), None)
 
     def _by_name(self) -> Mapping[tuple[object, ...], set[str]]:
         found: defaultdict[tuple[object, ...], set[str]] = defaultdict(set)
@@ -203,3 +209,33 @@ def is_issued(certificate: Certificate, issuer: Certificate) -> bool:
     except Rejected:
         return False
     return True
+
+
+def _is_damaged(certificate: Certificate | None, issuers: tuple[Certificate, ...]) -> bool:
+    """Whether it cannot be read, or names one of `issuers`, or nearly, and none of these signed it."""
+    if certificate is None:
+        return True
+    if certificate.is_ca or (certificate.self_issued and is_issued(certificate, certificate)):
+        return False
+    return any(_claims(certificate, issuer) for issuer in issuers) and not any(
+        is_issued(certificate, issuer) for issuer in issuers
+    )
+
+
+def _claims(certificate: Certificate, issuer: Certificate) -> bool:
+    near = nearly_same_key(authority_key(certificate.extensions), issuer.subject_key)
+    return nearly_same(certificate.issuer, issuer.subject) if near is None else near
+
+
+def _may_be(held: HeldCertificate, named: bytes) -> bool:
+    """Whether a damaged certificate may be that of the responder of this name or key hash."""
+    if held.certificate is None:
+        return not held.stated or _is_hash(held.stated) != _is_hash(named) or name_key(held.stated) == name_key(named)
+    return _is_hash(named) or nearly_same(held.certificate.subject, named)
+
+
+def _is_hash(named: bytes) -> bool:
+    return len(named) == _SHA1 and named[:2] != b"\x30\x12"  # which begins a Name of that length
+
+
+_SHA1: Final = 20

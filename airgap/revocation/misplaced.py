@@ -212,7 +212,7 @@ def _store_file(path: Path, shown: str) -> StoreFile:
 
         found: list[Certificate] = []
         with suppress(LimitError):
-            found.extend(parse_readable(data))
+            found.extend(filter(None, parse_readable(data)))
         hides = may_hide_certificates(data, expected=path.name.lower().endswith(POSSIBLE))
         why = f"cannot be used: {error}" if error.where else error.problem
         return StoreFile(shown, tuple(found), why if hides else "")

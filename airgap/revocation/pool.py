@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from airgap import limits
 from airgap.once import Once
@@ -25,6 +25,7 @@ from airgap.revocation.evidence_files import (
     CrlFile,
     EvidenceFile,
     EvidenceSummary,
+    HeldCertificate,
     MisplacedEvidence,
     NewestEvidence,
     OcspFile,
@@ -69,16 +70,15 @@ class EvidencePool:
 
     def responders(self) -> Mapping[Certificate, Sequence[OcspFile]]:
         """See `Evidence`."""
+        from airgap.pki.ocsp import OcspResponse  # imported only when there is a file to read
+
         found: defaultdict[Certificate, list[OcspFile]] = defaultdict(list)
         for file in self._sorted().responses:
             for item in file.response.certificates:
                 if file.response.may_sign(item):
                     found[item].append(file)
-        if certificates := self._sorted().certificates:
-            from airgap.pki.ocsp import OcspResponse
-
-            for item in filter(OcspResponse.may_sign, certificates):
-                found[item] += ()
+        for item in filter(OcspResponse.may_sign, self._sorted().certificates):
+            found[item] += ()
         return found
 
     def certificates(self) -> Iterator[Certificate]:
@@ -90,6 +90,10 @@ class EvidencePool:
     def store_files(self) -> tuple[StoreFile, ...]:
         """See `Evidence`."""
         return self._store_files
+
+    def kept_certificates(self) -> tuple[HeldCertificate, ...]:
+        """See `Evidence`."""
+        return self._sorted().kept_certificates
 
     def lone_responders(self) -> tuple[Certificate, ...]:
         """Those that are in none of the responses, but in files of certificates, or beside CRLs."""
@@ -208,6 +212,7 @@ class _Sorted(NamedTuple):
     misplaced: tuple[MisplacedEvidence, ...]
     certificates: tuple[Certificate, ...]
     """Those of responders in any file, and of CAs in files of the trust directory."""
+    kept_certificates: tuple[HeldCertificate, ...]
 
     @classmethod
     def of(
@@ -218,10 +223,10 @@ class _Sorted(NamedTuple):
         left: list[UnreadableEvidence] = list(unread)
         told: list[Problem] = list(notices)
         misplaced: list[MisplacedEvidence] = []
-        certificates: list[Certificate] = []
+        certificates: list[tuple[EvidenceFile, HeldCertificate]] = []
         for piece, found in _read_bounded(pieces):
-            if isinstance(found, Certificate):
-                certificates.append(found)
+            if isinstance(found, HeldCertificate):
+                certificates.append((piece, found))
             elif piece.misplaced and isinstance(found, CrlFile | OcspFile):
                 misplaced.append(MisplacedEvidence(file=found, folder=piece.folder))
             elif isinstance(found, CrlFile):
@@ -247,14 +252,32 @@ class _Sorted(NamedTuple):
             by_issuer={key: tuple(files) for key, files in by_issuer.items()},
             by_serial=_by_serial(responses),
             misplaced=tuple(misplaced),
-            certificates=tuple(certificates),
+            certificates=tuple(filter(_may_make, (held.certificate for _, held in certificates))),
+            kept_certificates=(
+                *(held for piece, held in certificates if piece.trusted and not piece.misplaced),
+                *(held for file in responses if file.trusted for held in _certificates_in(file)),
+            ),
             trusted=tuple(file for file in (*crls, *responses, *(item.file for item in misplaced)) if file.trusted),
         )
 
 
+def _may_make(certificate: Certificate | None) -> TypeGuard[Certificate]:
+    """Whether it is that of a CA or of a responder."""
+    from airgap.pki.ocsp import OcspResponse
+
+    return certificate is not None and (certificate.is_ca or OcspResponse.may_sign(certificate))
+
+
+def _certificates_in(file: OcspFile) -> Iterator[HeldCertificate]:
+    response = file.response
+    readable = response.certificates
+    for item in readable if response.has_all_certificates else (*readable, None):
+        yield HeldCertificate(file.name, item, response.named_responder)
+
+
 def _read_bounded(
     pieces: Iterable[EvidenceFile],
-) -> Iterator[tuple[EvidenceFile, CrlFile | OcspFile | Certificate | UnreadableEvidence | Problem]]:
+) -> Iterator[tuple[EvidenceFile, CrlFile | OcspFile | HeldCertificate | UnreadableEvidence | Problem]]:
     """The content of the files; beyond the bound that there is more, which may be about any certificate."""
     left = limits.EVIDENCE_PIECES
     for piece in pieces:

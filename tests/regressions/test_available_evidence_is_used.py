@@ -24,6 +24,7 @@ from tests.support.pki import AT, END, Issued, Pki, issue
 from tests.support.scenario import Scene
 from tests.support.trust import REPOSITORY
 
+OCSP_SIGNING = bytes.fromhex("2b06010505070309")
 URL = "http://crl.example/leaf.crl"
 DAY = timedelta(days=1)
 
@@ -285,7 +286,8 @@ def test_the_certificate_of_a_responder_may_be_in_a_file_of_its_own(
         place.mkdir(exist_ok=True)
     (places[response] / "r.ors").write_bytes(revoked)
     (places[kept] / name).write_bytes(CERTIFICATE_FILES[name](stranger))
-    assert run_here(written.arguments()).code == (15 if response == "trust" else 0)
+    is_open = response == "trust" or (kept == "trust" and "damaged" in name)  # that one may be the responder's
+    assert run_here(written.arguments()).code == (15 if is_open else 0)
     (places[kept] / name).write_bytes(CERTIFICATE_FILES[name](delegate))
     assert run_here(written.arguments()).code == 14
     ran = run_here(["trust", "fetch", str(written.layout), "--trust", str(written.trust), "--no-download"])
@@ -312,6 +314,41 @@ def test_says_that_a_file_holds_more_certificates_than_are_read(tmp_path: Path, 
     assert run_here(written.arguments()).code == 14
     (folder / "many.pem").write_bytes(chain.pem * 999 + delegate.pem)
     assert run_here(written.arguments()).code == 14
+
+
+@pytest.mark.parametrize("name", ["d.crt", "d.pem", "holder.ors"])
+@pytest.mark.parametrize("part", ["signature", "subject", "issuer", "key", "outline"])
+def test_a_damaged_certificate_that_may_prove_a_revocation_leaves_the_answer_open(
+    tmp_path: Path, name: str, part: str
+) -> None:
+    """A changed bit in it in the trust directory, and nothing followed from the "revoked" in the target."""
+    made, chain = scene(ocsp_urls=["http://ocsp.example/"])
+    delegate, other = issue("ocsp", issuer=chain.root), issue("leaf", issuer=chain.root)
+    at = {
+        "signature": len(delegate.der) - 1,
+        "subject": delegate.der.index(delegate.subject) + len(delegate.subject) - 1,
+        "issuer": delegate.der.index(chain.root.subject) + len(chain.root.subject) - 1,
+        "key": delegate.der.index(OCSP_SIGNING) - 100,
+        "outline": delegate.der.index(delegate.subject) + 2,
+    }[part]
+    bad = delegate.der[:at] + bytes([delegate.der[at] ^ 1]) + delegate.der[at + 1 :]
+    holder = ocsp_response(other, responder=delegate)
+    files = {
+        "d.crt": bad,
+        "d.pem": pem(bad).replace(b"X509 CRL", b"CERTIFICATE"),
+        "holder.ors": holder.replace(delegate.der, bad),
+    }
+    written = made.write(tmp_path)
+    (written.trust / "ocsp").mkdir()
+    (written.trust / "ocsp" / name).write_bytes(files[name])
+    assert name == "holder.ors" or run_here(written.arguments()).code == 0
+    (written.layout / "bare.ors").write_bytes(ocsp_response(chain, responder=delegate, embed=[], status="revoked"))
+    report = tmp_path / "report.json"
+    ran = run_here(written.arguments("--report", str(report)))
+    assert (ran.code, set(ran.reasons)) == (15, {"evidence.unread"}), ran
+    assert all(text in ran.out for text in ("bare.ors", name)), ran
+    shutil.rmtree(written.layout)
+    assert run_here(["recheck", str(report), "--trust", str(written.trust), "--at", iso(AT)]).code == 15
 
 
 @pytest.mark.parametrize("expired", [False, True])
