@@ -14,6 +14,7 @@ from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
+from airgap import limits
 from airgap.errors import FormatError, Rejected, Undecided
 from airgap.once import Once
 from airgap.pki.distinguished_names import same_name
@@ -95,12 +96,20 @@ class RevocationStatements(NamedTuple):
     """Why a statement does not count for this signature and time; empty if there is none."""
     misplaced_holds: tuple[tuple[RevocationStatement, Undecided], ...] = ()
     """Holds in misplaced evidence, and the doubt for each that nothing newer lifts."""
+    unproven: tuple[str, ...] = ()
+    """What says in a target that it is revoked, and why nothing follows: in words."""
 
     @classmethod
     def joined(cls, pieces: Iterable[Self]) -> Self:
         """What several pieces say together."""
-        revoked, doubts, softened, holds = zip(cls(), *pieces, strict=True)
-        return cls(tuple(chain(*revoked)), tuple(chain(*doubts)), max(softened), tuple(chain(*holds)))
+        revoked, doubts, softened, holds, unproven = zip(cls(), *pieces, strict=True)
+        return cls(
+            tuple(chain(*revoked)),
+            tuple(chain(*doubts)),
+            max(softened),
+            tuple(chain(*holds)),
+            tuple(dict.fromkeys(chain(*unproven))),
+        )
 
     @property
     def final(self) -> tuple[RevocationStatement, ...]:
@@ -115,6 +124,12 @@ class RevocationStatements(NamedTuple):
     def worst(self) -> RevocationStatement | None:
         """The newest final revocation; file names do not decide."""
         return max(self.final, key=lambda said: said.age, default=None)
+
+    def told(self) -> tuple[str, ...]:
+        """What is not proven here, for people: of much of it the first ones and the number of others."""
+        more = len(self.unproven) - limits.NEWER_SHOWN
+        rest = (f"{more} more pieces of evidence say that it is revoked, and are not proven",) if more > 0 else ()
+        return (*self.unproven[: limits.NEWER_SHOWN], *rest)
 
     def first_doubt(self) -> Undecided | None:
         """A doubt, also about a misplaced hold, whether or not something newer lifts that."""
@@ -282,7 +297,7 @@ def _of_crl(query: RevocationQuery, file: CrlFile) -> RevocationStatements:
             return _doubt(_unproven(query, file, error))
         if file.trusted and any(crl.may_be_from(key) or has_near_key(crl, key) for key in query.issuers):
             return _doubt(about_file(query, file, error))
-        return RevocationStatements()
+        return _left_out(query, file, error) if _may_list(crl, query) else RevocationStatements()
     try:
         entries = crl.entries(query.certificate)
     except Undecided as error:
@@ -307,12 +322,18 @@ def _doubt(*errors: Undecided) -> RevocationStatements:
 
 def _unproven(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided) -> Undecided:
     """The error for unproven evidence that says "revoked": removing the file could pass a revoked certificate."""
-    text = f"{file.name} says that {query.who} is revoked, and it is not proven that its issuer says so: {error}"
-    return Undecided(error.reason, text, **{**query.facts(evidence=file.name), **error.facts}).advising(
+    return Undecided(
+        error.reason, _unproven_text(query, file, error), **{**query.facts(evidence=file.name), **error.facts}
+    ).advising(
         "Ask the CA before you remove the file. If it signs with a new key now, it may have made this file: then do "
         "not use the artifact. If the file is damaged, or from another CA of the same name, get the issuer's own "
         "evidence (airgap trust fetch), and remove it."
     )
+
+
+def _left_out(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided) -> RevocationStatements:
+    """What a target holds against the certificate without proof: any person may have made it."""
+    return RevocationStatements(unproven=(_unproven_text(query, file, error),))
 
 
 def _proof_damaged(query: RevocationQuery, file: OcspFile, held: HeldCertificate) -> Undecided:
@@ -324,6 +345,11 @@ def _proof_damaged(query: RevocationQuery, file: OcspFile, held: HeldCertificate
     return Undecided("evidence.unread", text, **query.facts(evidence=file.name)).advising(
         f"Get {held.name} again from where it came, and ask the CA before you remove it."
     )
+
+
+def _unproven_text(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided) -> str:
+    place = "" if file.trusted else f" {where(file.origin)}"
+    return f"{file.name}{place} says that {query.who} is revoked, and it is not proven that its issuer says so: {error}"
 
 
 def _may_list(crl: Crl, query: RevocationQuery) -> bool:
@@ -383,6 +409,8 @@ def _of_response(query: RevocationQuery, file: OcspFile, makers: EvidenceMakers)
         stated = any(single.status == "revoked" for single in statements)
         if not file.trusted and stated and (held := makers.damaged(file.response.named_responder, query.issuers)):
             return _doubt(_proof_damaged(query, file, held))
+        if not file.trusted and stated:
+            return _left_out(query, file, error)
         if not file.trusted or not (stated or error.reason == "revocation.ocsp.signature"):
             return RevocationStatements()
         tell = _unproven if stated else about_file

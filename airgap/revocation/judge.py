@@ -263,7 +263,8 @@ class RevocationJudge:
             raise against.doubts[0]
         lifting = (*lifting, *self._check_misplaced_holds(query, against, answer))
         status = against.softened
-        return tuple(replace(use, status=status) if status else use for use in (*answer.uses, *lifting))
+        first, *others = (replace(use, status=status) if status else use for use in (*answer.uses, *lifting))
+        return replace(first, notes=(*first.notes, *against.told())), *others
 
     def _with_hints(self, query: RevocationQuery, error: Undecided, doubt: Undecided | None) -> Undecided:
         """The same error with unreadable evidence against the certificate, and misplaced evidence that may help."""

@@ -20,7 +20,7 @@ from tests.support.crls import crl, entry, pem, scope
 from tests.support.extensions import BasicConstraints, KeyUsage
 from tests.support.layouts import LayoutBuilder
 from tests.support.ocsp import ocsp_response
-from tests.support.pki import AT, END, Issued, Pki, issue
+from tests.support.pki import AT, END, Issued, Pki, foreign_info, issue
 from tests.support.scenario import Scene
 from tests.support.trust import REPOSITORY
 
@@ -349,6 +349,36 @@ def test_a_damaged_certificate_that_may_prove_a_revocation_leaves_the_answer_ope
     assert all(text in ran.out for text in ("bare.ors", name)), ran
     shutil.rmtree(written.layout)
     assert run_here(["recheck", str(report), "--trust", str(written.trust), "--at", iso(AT)]).code == 15
+
+
+@pytest.mark.parametrize("kind", ["no certificate", "a damaged certificate", "a key of an unknown kind", "CRL"])
+@pytest.mark.parametrize("quiet", [True, False])
+def test_says_that_a_revocation_in_a_target_is_not_proven(tmp_path: Path, kind: str, *, quiet: bool) -> None:
+    """Nothing was said of what revokes exactly this certificate."""
+    made, chain = scene(ocsp_urls=["http://ocsp.example/"])
+    delegate = issue("ocsp", issuer=chain.root)
+    damaged = delegate.der[:-1] + bytes([delegate.der[-1] ^ 1])
+    unknown = issue("ocsp", issuer=chain.root, public=foreign_info("1.2.643.7.1.1.1.1"))
+    other = issue("root", slot=5, subject=chain.root.subject)
+    files = {
+        "no certificate": ocsp_response(chain, responder=delegate, embed=[], status="revoked"),
+        "a damaged certificate": ocsp_response(chain, responder=delegate, embed=[damaged], status="revoked"),
+        "a key of an unknown kind": ocsp_response(chain, responder=delegate, embed=[unknown.der], status="revoked"),
+    }
+    written = made.write(tmp_path)
+    arguments = [item for item in written.arguments(*["-q"] * quiet) if item not in {"--format", "json"}]
+    ending = ".crl" if kind == "CRL" else ".ors"
+    others = ocsp_response(issue("leaf", issuer=chain.root), responder=delegate, embed=[], status="revoked")
+    (written.layout / "other.ors").write_bytes(others)
+    assert "not proven" not in run_here(arguments).out
+    for number in range(5 if ending == ".crl" else 1):
+        piece = crl(other, number=number, revoked=[entry(chain.serial)]) if ending == ".crl" else files[kind]
+        (written.layout / f"x{number}{ending}").write_bytes(piece)
+    ran = run_here(arguments)
+    assert ran.code == 0, ran
+    assert f"{4 if ending == '.crl' else 0}{ending} in" in ran.out, ran
+    assert "it is not proven that its issuer says so" in ran.out, ran
+    assert ("2 more pieces" in ran.out) == (ending == ".crl"), ran
 
 
 @pytest.mark.parametrize("expired", [False, True])
