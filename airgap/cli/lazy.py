@@ -7,7 +7,6 @@ names and one-line descriptions, and nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
 from importlib import import_module
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -81,14 +80,6 @@ def _paths(group: Any, ctx: Any, above: tuple[str, ...]) -> Iterator[tuple[str, 
             yield from _paths(command, ctx, (*above, name))
 
 
-@cache
-def _command(module: str, name: str) -> Any:
-    app: typer.Typer = import_module(module).app
-    command = get_command(app)
-    command.name = name
-    return command
-
-
 class LazyGroup(Group):
     """A group over `COMMANDS`; `--help` imports none of them."""
 
@@ -104,7 +95,10 @@ class LazyGroup(Group):
         name = self.ALIASES.get(cmd_name, cmd_name)
         if name not in self.COMMANDS:
             return None
-        return _command(self.COMMANDS[name].module, name)
+        app: typer.Typer = import_module(self.COMMANDS[name].module).app
+        command = get_command(app)
+        command.name = name
+        return command
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """The list of commands in `--help`, from what is known without importing."""

@@ -50,17 +50,19 @@ def parse_readable(data: bytes) -> Iterator[Certificate | None]:
     for number, block in enumerate(_certificate_blocks(data)):
         if number == limits.STORE_CERTIFICATES:
             raise LimitError(f"holds more than {limits.STORE_CERTIFICATES} certificates, and only these are read")
+        if block is None:
+            continue
         try:
             yield Certificate.parse(block)
         except FormatError:
             yield None
 
 
-def _certificate_blocks(data: bytes) -> Iterator[bytes]:
-    """Of PEM the content of blocks with that label, empty if it cannot be decoded."""
+def _certificate_blocks(data: bytes) -> Iterator[bytes | None]:
+    """Of PEM the content of blocks with that label, empty if it cannot be decoded; of DER None for what is none."""
     if b"-----BEGIN " not in data:
         with suppress(FormatError):
-            yield from filter(_is_certificate, _der_blocks(data))
+            yield from (block if _is_certificate(block) else None for block in _der_blocks(data))
         return
     for block in data.split(b"-----BEGIN ")[1:]:
         label, _, rest = block.partition(b"-----")
