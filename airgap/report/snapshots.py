@@ -15,7 +15,8 @@ from airgap.report.report import TOOL, Json, Report
 from airgap.report.style import Style
 from airgap.report.verify_document import content_document, problem_document, signature_document
 from airgap.text import safe
-from airgap.trust.ceremony import Challenge, groups
+from airgap.trust.ceremony import Challenge
+from airgap.trust.fingerprint_words import groups
 from airgap.trust.snapshots.pins import Pin
 from airgap.trust.snapshots.snapshot_document import Covered, Snapshot
 from airgap.verdict import Ruling, Verdict, all_of

@@ -12,8 +12,8 @@ from airgap.reasons import ExitCode
 from airgap.report.report import Json, Report
 from airgap.report.style import Style
 from airgap.text import safe
-from airgap.trust.ceremony import groups, spoken
 from airgap.trust.edit import BrokenStore, StoredFile
+from airgap.trust.fingerprint_words import groups, spoken
 from airgap.trust.stores import certificate_doubt
 
 CERTIFICATES_SCHEMA: Final = "airgap.certificates/1"

@@ -22,8 +22,8 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.stages.pin import add_pin, propose_pin
 from airgap.stages.snapshot import create_snapshot
-from airgap.trust.ceremony import groups
 from airgap.trust.directory import TrustDirectory
+from airgap.trust.fingerprint_words import groups
 from airgap.trust.snapshots.opened import open_snapshot
 from airgap.trust.snapshots.pins import Pins
 from airgap.trust.snapshots.swap import StagedSwap

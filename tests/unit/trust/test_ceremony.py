@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from airgap.errors import UsageError
-from airgap.trust.ceremony import ASKED, Challenge, groups, spoken
+from airgap.trust.ceremony import ASKED, Challenge
+from airgap.trust.fingerprint_words import groups, spoken
 
 FINGERPRINT = "00112233445566778899aabbccddeeff102132435465768798a9bacbdcedfe0f"
 HEXES = groups(FINGERPRINT).split(" ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from airgap.trust.ceremony import EVEN, ODD, groups, spoken
+from airgap.trust.fingerprint_words import EVEN, ODD, groups, spoken
 
 # the example of the PGP documentation: a key's fingerprint and its words
 FINGERPRINT = "E58294F2E9A227486E8B061B31CC528FD7FA3F19"
