@@ -5,7 +5,6 @@ Evidence is checked by the rules of the verifier, so that it is usable on the di
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -28,15 +27,14 @@ from airgap.net.credentials import Credentials
 from airgap.net.evidence import EvidenceClient, EvidenceOptions
 from airgap.net.options import TransportOptions
 from airgap.net.registries import Registries
-from airgap.oci.archive import LayoutArchive
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.nodes import Root
 from airgap.oci.problems import ContentProblem
-from airgap.oci.reference import LayoutReference, parse_reference, registries_in
+from airgap.oci.reference import LayoutReference, parse_layout_reference, parse_reference, registries_in
 from airgap.oci.store import Store
-from airgap.oci.target import Target, TargetOpener, open_target
+from airgap.oci.target import Target, TargetOpener
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.problem import Problem
@@ -50,11 +48,7 @@ from airgap.revocation.pool import EvidencePool
 from airgap.scratch import scratch_folder
 from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.text import safe
-from airgap.transfer.endpoint import Entry
-from airgap.transfer.layout_referrers_tags import LayoutReferrersTags, Relisted
-from airgap.transfer.sources import MemoryBlobs
-from airgap.transfer.tar_rewrite import add_to_tar
-from airgap.transfer.writer import LayoutWriter
+from airgap.transfer.attach import AttachableLayout, Attachment
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.separation import check_apart
 from airgap.trust.store_types import StoreType
@@ -290,35 +284,26 @@ class _Fetch:
         offered = CombinedEvidence([EvidencePool(taken, unread=()), *self._others])
         replaced = self._replaced(evidence)
         written: list[EvidenceWritten] = []
-        new: list[EvidenceArtifact] = []
-        tags: list[Relisted] = []
-        drop: list[Digest] = []
-        with open_target(self._request.into or "") as target:
-            listed = LayoutReferrersTags(target.store)
+        new: list[Attachment] = []
+        drop: set[Digest] = set()
+        reference = parse_layout_reference(self._request.into or "")
+        with AttachableLayout(reference.path) as layout:
+            target = Target(reference, layout.store, layout.graph)
             for root in target.roots():
                 artifact = self._artifact(target, root, evidence, offered, replaced)
                 if artifact is None:
                     continue
+                digest = artifact.descriptor.digest
                 old = [found for found, _ in evidence_artifacts(target.graph, root.descriptor)]
-                changed = old != [artifact.descriptor.digest]
+                changed = old != [digest]
                 if changed:
-                    new.append(artifact)
-                    drop += [digest for digest in old if digest != artifact.descriptor.digest]
-                    gone = (*old, artifact.descriptor.digest)
-                    if tag := listed.relisted(root.descriptor.digest, [artifact.descriptor], gone):
-                        tags.append(tag)
+                    new.append(_attachment(artifact))
+                    drop.update(found for found in old if found != digest)
+                name = target.name(root)
                 written.append(
-                    EvidenceWritten(
-                        reference=target.name(root),
-                        digest=str(artifact.descriptor.digest),
-                        files=artifact.files,
-                        changed=changed,
-                    )
+                    EvidenceWritten(reference=name, digest=str(digest), files=artifact.files, changed=changed)
                 )
-            path = os.path.realpath(target.reference.path)  # rewriting a tar must not replace a link to it
-            is_archive = isinstance(target.store, LayoutArchive)
-        if new:
-            _write(path, new, tags, drop, is_archive=is_archive)
+            layout.attach(new, replaced=drop)
         return tuple(written)
 
     def _replaced(self, evidence: EvidenceDirectory) -> Mapping[str, str]:
@@ -387,35 +372,9 @@ class _Fetch:
         )
 
 
-def _write(
-    path: str,
-    artifacts: Sequence[EvidenceArtifact],
-    tags: Sequence[Relisted],
-    drop: Sequence[Digest],
-    *,
-    is_archive: bool,
-) -> None:
-    entries = [*(Entry(descriptor=artifact.descriptor) for artifact in artifacts), *(tag.entry for tag in tags)]
-    manifests = [*((artifact.descriptor, artifact.raw) for artifact in artifacts)]
-    manifests += [(tag.entry.descriptor, tag.raw) for tag in tags]
-    drop = [*drop, *(digest for tag in tags for digest in tag.old)]
-    contents: dict[Digest, bytes] = {}
-    blobs: dict[Descriptor, bytes] = {}
-    for artifact in artifacts:
-        contents |= artifact.contents
-        for blob in artifact.blobs:
-            blobs[Descriptor(media_type=blob.media_type, digest=blob.digest, size=blob.size)] = contents[blob.digest]
-    if is_archive:
-        add_to_tar(path, [*blobs.items(), *manifests], entries, drop=drop)
-        return
-    source = MemoryBlobs(contents)
-    with LayoutWriter(path, verify_existing=True) as writer:
-        for blob in blobs:
-            if not writer.has(blob):
-                writer.put_blob(blob, source, lambda _: None)
-        for descriptor, raw in manifests:
-            writer.put_manifest(descriptor, raw)
-        writer.finish(entries, drop=drop)
+def _attachment(artifact: EvidenceArtifact) -> Attachment:
+    blobs = tuple((blob, artifact.contents[blob.digest]) for blob in artifact.blobs)
+    return Attachment(subject=artifact.subject, manifest=artifact.descriptor, raw=artifact.raw, blobs=blobs)
 
 
 def _offered_file(source: str, data: bytes) -> EvidenceFile:

@@ -142,25 +142,26 @@ class AttachableLayout:
         name = safe(f"{reference.whole}@{root.descriptor.digest}")
         return self._places.setdefault(subject.digest, LayoutPlace(self, subject, name))
 
-    def attach(self, attachments: Sequence[Attachment]) -> list[str]:
+    def attach(self, attachments: Sequence[Attachment], *, replaced: Collection[Digest] = ()) -> list[str]:
         """Attach all of them in one step; returns for each how it can be found. Raises AirgapError: none is then there.
 
         Each is an untagged entry of `index.json`, as oras and notation write it (MAN-36). If the layout already has a
-        referrers tag for an artifact, as regctl writes it, the tag lists it, too.
+        referrers tag for an artifact, as regctl writes it, the tag lists it, too. `replaced`: manifests that are listed
+        no more, as these replace them.
         """
         if not attachments:  # a tar would be written again for nothing
             return []
-        self._check_room(attachments)
+        self._check_room(attachments, replaced)
         blobs: dict[Digest, tuple[Descriptor, bytes]] = {}
         for item in attachments:
             for descriptor, raw in (*item.blobs, (item.manifest, item.raw)):
                 blobs.setdefault(descriptor.digest, (descriptor, raw))
         entries = [Entry(descriptor=item.manifest) for item in attachments]
-        listings = self._listings(attachments)
+        listings = self._listings(attachments, replaced)
         for listing in listings.values():
             blobs[listing.entry.descriptor.digest] = (listing.entry.descriptor, listing.raw)
             entries.append(listing.entry)
-        drop = frozenset[Digest]().union(*(listing.old for listing in listings.values()))
+        drop = frozenset(replaced).union(*(listing.old for listing in listings.values()))
         if isinstance(self.store, LayoutArchive):
             self.store.close()  # Windows cannot rename over an open file
             add_to_tar(self._path, [*blobs.values()], entries, drop=drop)
@@ -174,15 +175,15 @@ class AttachableLayout:
     def settle(self) -> None:
         """Does nothing: what was written is there."""
 
-    def _check_room(self, attachments: Sequence[Attachment]) -> None:
+    def _check_room(self, attachments: Sequence[Attachment], replaced: Collection[Digest]) -> None:
         new: dict[Descriptor, set[Digest]] = {}
         for item in attachments:
             new.setdefault(item.subject, set()).add(item.manifest.digest)
         for subject, added in new.items():
             known = self.graph.referrers(subject).readable(reported_elsewhere)
-            check_referrers(subject.digest, added.union(item.descriptor.digest for item in known))
+            check_referrers(subject.digest, added.union(item.descriptor.digest for item in known).difference(replaced))
 
-    def _listings(self, attachments: Sequence[Attachment]) -> dict[Digest, Relisted]:
+    def _listings(self, attachments: Sequence[Attachment], replaced: Collection[Digest]) -> dict[Digest, Relisted]:
         """The indexes of the referrers tags with the attachments, by subject; only of subjects with such a tag."""
         manifests: dict[Digest, list[Descriptor]] = {}
         for item in attachments:
@@ -193,7 +194,7 @@ class AttachableLayout:
             tags, graph = LayoutReferrersTags(now), Graph(now)
             for digest, added in manifests.items():
                 known = partial(_listed, graph, subjects[digest]) if self._by_tag else None
-                if listing := tags.relisted(digest, added, {item.digest for item in added}, known=known):
+                if listing := tags.relisted(digest, added, {*replaced, *(item.digest for item in added)}, known=known):
                     found[digest] = listing
         return found
 

@@ -7,7 +7,7 @@ import json
 import os
 import tarfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -217,8 +217,10 @@ class TestReferrersTag:
         look = AttachableLayout._listings
         others: list[Attachment] = []
 
-        def looked(layout: AttachableLayout, wanted: Sequence[Attachment]) -> dict[Digest, Relisted]:
-            found = look(layout, wanted)
+        def looked(
+            layout: AttachableLayout, wanted: Sequence[Attachment], replaced: Collection[Digest]
+        ) -> dict[Digest, Relisted]:
+            found = look(layout, wanted, replaced)
             if not others:
                 monkeypatch.undo()
                 others.append(attach(path, b"beside " + wanted[0].manifest.digest.encoded.encode(), by_tag=True))
