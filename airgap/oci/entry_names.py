@@ -38,8 +38,6 @@ class IndexEntry(NamedTuple):
     number: int
     aside: bool = False
     """It is attached to the image of this name, and cannot be run in its place: the name belongs to the image."""
-    signs: Digest | None = None
-    """The image of its name, which it comes before: other tools may take it by that name, so it must verify."""
 
     @property
     def ref(self) -> str | None:
@@ -72,15 +70,13 @@ class IndexEntry(NamedTuple):
 def read_entries(
     index: Index,
     is_attachment: Callable[[Descriptor], bool],
-    signs: Callable[[Descriptor], Digest | None],
     may_run: Callable[[Descriptor], bool],
 ) -> tuple[IndexEntry, ...]:
     """The entries of `index.json`.
 
-    `is_attachment` tells whether content is attached to something and cannot run itself, `signs` what a signature is
-    about, `may_run` whether it may be an image. Files, charts and modules keep their names. So does what is attached
-    and comes before the image of its name, as skopeo takes it by that name. A signature of that image is excepted, and
-    has to verify (`IndexEntry.signs`).
+    `is_attachment` tells whether content is attached to something and cannot run itself, `may_run` whether it may be an
+    image. Files, charts and modules keep their names. So does what is attached and comes before the image of its name,
+    as skopeo takes it by that name.
     """
     entries = [IndexEntry(descriptor, number) for number, descriptor in enumerate(index.manifests)]
     bearers: defaultdict[str, list[IndexEntry]] = defaultdict(list)
@@ -91,7 +87,6 @@ def read_entries(
     """Names that an attachment shares with something that is none."""
     attached: dict[int, IndexEntry] = {}
     leading: set[int] = set()
-    signing: dict[int, Digest] = {}
     for name, group in bearers.items():
         if _is_one(group):
             continue
@@ -99,22 +94,16 @@ def read_entries(
         rest = [entry for entry in group if entry.number not in apart]
         if rest and all(may_run(entry.descriptor) for entry in rest):
             kept.add(name)
-            images = {entry.descriptor.digest for entry in rest}
             # skopeo takes the first entry with this ref.name, and knows no other annotation
             first_by_ref = next((entry.number for entry in rest if entry.ref == name), len(entries))
-            for number, entry in apart.items():
-                if number < (first_by_ref if entry.ref == name else rest[0].number):
-                    signed = signs(entry.descriptor)
-                    if signed in images:
-                        signing[number] = signed
-                    else:
-                        leading.add(number)
+            leading |= {
+                number
+                for number, entry in apart.items()
+                if number < (first_by_ref if entry.ref == name else rest[0].number)
+            }
         attached |= apart
     aside = {number for number, entry in attached.items() if kept.issuperset(entry.names)} - leading
-    return tuple(
-        entry._replace(aside=True, signs=signing.get(entry.number)) if entry.number in aside else entry
-        for entry in entries
-    )
+    return tuple(entry._replace(aside=True) if entry.number in aside else entry for entry in entries)
 
 
 class Names:

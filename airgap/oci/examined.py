@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from airgap.errors import ContentError
 from airgap.oci.attached import is_runnable, says_attached
-from airgap.oci.descriptor import ENVELOPE_TYPES, NOTARY_SIGNATURE, Claims, Descriptor
+from airgap.oci.descriptor import Claims, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.store import Store
@@ -20,10 +20,8 @@ Read = Callable[[Descriptor], Manifest | Index]
 class ExaminedManifests:
     """Answers questions about manifests. What takes long is found once for each, as a million entries may list one."""
 
-    def __init__(self, store: Store, read: Read, refused: Container[Digest] = frozenset()) -> None:
-        """`refused`: signatures that do not verify, and so count as none."""
+    def __init__(self, store: Store, read: Read) -> None:
         self._store: Final = store
-        self._refused: Final = refused
         self.read: Final = read
         self._runnable: Final[dict[Claims, bool]] = {}
         self._images: Final[dict[Claims, bool]] = {}
@@ -45,14 +43,6 @@ class ExaminedManifests:
         if manifest is None or not says_attached(descriptor, manifest):
             return False
         return not self.is_runnable(descriptor, manifest)
-
-    def signs(self, descriptor: Descriptor) -> Digest | None:
-        """What it is the signature of; None if it has not the form of a signature, or does not verify."""
-        manifest = self.manifest(descriptor) if descriptor.digest not in self._refused else None
-        if not isinstance(manifest, Manifest) or manifest.artifact_type != NOTARY_SIGNATURE or not manifest.subject:
-            return None
-        is_one = ENVELOPE_TYPES.issuperset(layer.media_type for layer in manifest.layers)
-        return manifest.subject.digest if is_one else None
 
     def may_run(self, descriptor: Descriptor) -> bool:
         """Whether it is an image, as far as it can be read."""

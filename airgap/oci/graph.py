@@ -37,15 +37,10 @@ class Graph:
         self,
         store: Store,
         mechanisms: Mapping[Digest, LayoutMechanism] = NO_MECHANISMS,
-        refused: Container[Digest] = frozenset(),
     ) -> None:
-        """`mechanisms`: how referrers were found that are not recorded as a layout records them.
-
-        `refused`: signatures that do not verify. Such a one may not have the name of its image and come before it.
-        """
+        """`mechanisms`: how referrers were found that are not recorded as a layout records them."""
         self._store: Final = store
         self._mechanisms: Final = mechanisms
-        self._refused: Final = refused
         reader = ManifestReader(store)
         self.manifest: Final = reader.read
         """Reads the verified content of a manifest or index, once. Raises ContentError."""
@@ -55,7 +50,7 @@ class Graph:
 
     @cached_property
     def _scan(self) -> Scan:
-        return scan(self._store, self.manifest, self.check_opaque, self._mechanisms, self._refused)
+        return scan(self._store, self.manifest, self.check_opaque, self._mechanisms)
 
     @cached_property
     def _unread_digests(self) -> frozenset[Digest]:
@@ -120,11 +115,6 @@ class Graph:
     def names(self) -> Mapping[str, frozenset[Digest]]:
         """Every name that some tool accepts here, and the entries that it may lead to. Several make it ambiguous."""
         return self._scan.names.all()
-
-    @property
-    def signing(self) -> Mapping[Digest, Digest]:
-        """Signatures that have the name of their image and come before it, each with that image: they must verify."""
-        return self._scan.signing
 
     @property
     def digests(self) -> Container[Digest]:

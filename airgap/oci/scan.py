@@ -6,7 +6,7 @@ A layout has no list of either (LAYOUT-10): every manifest that `index.json` lea
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -43,8 +43,6 @@ class Scan(NamedTuple):
     problems: tuple[ContentProblem, ...]
     """Unreadable entries; beyond limits.NOTES_SHOWN only their number."""
     notes: tuple[ContentProblem, ...]
-    signing: Mapping[Digest, Digest]
-    """See `Graph.signing`."""
 
 
 _DAMAGED_INDEX: Final = (
@@ -60,14 +58,12 @@ def scan(
     read: Read,
     check_opaque: CheckOpaque,
     mechanisms: Mapping[Digest, LayoutMechanism] = NO_MECHANISMS,
-    refused: Container[Digest] = frozenset(),
 ) -> Scan:
     """Reads every manifest that `index.json` leads to. Content of the layout never makes it raise.
 
     `mechanisms`: how referrers were found that are entries of `index.json` only because of that.
-    `refused`: see `Graph`.
     """
-    examined = ExaminedManifests(store, read, refused)
+    examined = ExaminedManifests(store, read)
     return _Scanner(store, examined, LayoutWalk(store, examined, check_opaque, mechanisms)).run()
 
 
@@ -88,7 +84,7 @@ class _Scanner:
         index = self._store.index()
         self._walk.problems.extend(unreadable_entries(index))
         examined = self._examined
-        self._entries = read_entries(index, examined.is_attachment, examined.signs, examined.may_run)
+        self._entries = read_entries(index, examined.is_attachment, examined.may_run)
         names = Names(self._entries, self._store.name)
         for entry, name in names.doubles():
             # LAYOUT-7: not forbidden, but tools differ in which of them they take
@@ -114,7 +110,6 @@ class _Scanner:
             unread=self._unattributed(index),
             problems=shortened(self._walk.problems, LAYOUT_INDEX),
             notes=tuple(self._walk.notes),
-            signing={entry.descriptor.digest: entry.signs for entry in self._entries if entry.signs},
         )
 
     def _is_special(self, entry: IndexEntry) -> bool:

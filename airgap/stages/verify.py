@@ -16,7 +16,6 @@ from airgap import limits
 from airgap.errors import AirgapError, TrustMaterialError
 from airgap.oci.content import ContentReport
 from airgap.oci.digest import Digest
-from airgap.oci.graph import Graph
 from airgap.oci.target import Target, TargetOpener, open_target
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
@@ -27,7 +26,6 @@ from airgap.trust.directory import TrustDirectory
 from airgap.trust.location import Location
 from airgap.trust.policy import OciPolicy
 from airgap.trust.separation import check_apart, layout_paths
-from airgap.verdict import Verdict
 from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.layout_evidence import (
     NOTHING_ELSE,
@@ -119,17 +117,6 @@ def verify_opened(
         return run.outcome()
 
 
-def _refused(target: Target, judged: Iterable[ArtifactOutcome]) -> frozenset[Digest]:
-    """Signatures under the name of an image that passes, and before it, which do not pass."""
-    signatures = {item.descriptor.digest: item.signatures for item in judged if not item.exit_code}
-    return frozenset(
-        digest
-        for digest, image in target.graph.signing.items()
-        if image in signatures
-        and not any(found.digest == digest and found.verdict is Verdict.PASS for found in signatures[image])
-    )
-
-
 def _unopened(targets: Iterable[str]) -> Iterator[Problem]:
     """The problems of targets that cannot be opened, if nothing can be judged anyway: one run reports all problems."""
     for text in targets:
@@ -165,7 +152,6 @@ class _Verification:
         self._shared_verifier = self._verifier(layout_evidence.bodies)
         self._pool = pool
         self._targets = TargetOpener(self._enter, self._leave)
-        self._judge: LayoutJudge
         self._artifacts: list[ArtifactOutcome] = []
         self._problems: list[Problem] = list(layout_evidence.problems)
         self._warnings: list[Problem] = []
@@ -189,25 +175,16 @@ class _Verification:
         self._leave(target)
 
     def _judge_target(self, target: Target, text: str) -> None:
-        judge = self._judge
         roots = judged_roots(target)
-        content = judge.contents(target, roots)
+        content = self._judge.contents(target, roots)
         alone = {root.descriptor for root in roots if target.is_whole and is_evidence_alone(target.graph, root)}
         if len(alone) == len(roots):  # where nothing else is here it is what was asked for
             alone.clear()
-        judged = [
-            judge.artifact(target, root, content, self._earlier) for root in roots if root.descriptor not in alone
-        ]
-        if refused := _refused(target, judged):
-            # decision 0025: the name is then that of several entries, and each of them is judged
-            again = target._replace(graph=Graph(target.store, refused=refused))
-            self._judge = judge.of(again)
-            self._judge_target(again, text)
-            return
         for root in roots:
             if root.descriptor in alone:
                 self._report_evidence(content(root.descriptor), text)
-        self._artifacts += judged
+            else:
+                self._artifacts.append(self._judge.artifact(target, root, content, self._earlier))
         self._report_entries(target, text)
 
     def close(self) -> None:

@@ -66,15 +66,11 @@ class LayoutJudge:
     ) -> None:
         """`pool`: makes the threads that hash, if there is enough to hash."""
         self._store, self._graph = target.store, target.graph
-        self._request, self._policy, self._verifier, self._pool = request, policy, verifier, pool
+        self._request, self._policy, self._verifier = request, policy, verifier
         self._checker: Final = ContentChecker(target.store, pool)
         self._nearby: Final = NearbySignatureFinder(target.graph)
         self._judged: Final[dict[Descriptor, tuple[Statement, ReferrerOutcome]]] = {}
         """The judged attachments, with the last applied statement."""
-
-    def of(self, target: Target) -> LayoutJudge:
-        """The same for another graph of the layout."""
-        return LayoutJudge(target, self._request, self._policy, self._verifier, self._pool)
 
     def artifact(self, target: Target, root: Root, content: Contents, earlier: Earlier) -> ArtifactOutcome:
         """The outcome of one artifact of this layout; its content is hashed while its signatures are judged."""
