@@ -117,7 +117,7 @@ def open_artifact(
 ) -> RegistryArtifact:
     """The artifact that `reference` names. `mechanism` forces one way to ask for referrers.
 
-    Raises UsageError without a tag and digest, NotFoundError, LimitError, and what the transport raises.
+    Raises UsageError without a tag and digest, NotFoundError, ContentError, and what the transport raises.
     """
     from airgap.net.outline_store import outline
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from airgap import limits
-from airgap.errors import AirgapError, ContentError, LimitError
+from airgap.errors import AirgapError, ContentError
 from airgap.net.source import RegistrySource
 from airgap.oci.attached import IMAGE_CONFIGS
 from airgap.oci.descriptor import ACQUISITION, Descriptor
@@ -86,10 +86,11 @@ class OutlineStore:
         raise ContentError("content.missing", f"{digest} was not fetched from {self.name}", digest=str(digest))
 
     def put(self, descriptor: Descriptor, raw: bytes) -> None:
-        """Hold bytes that were proven. Raises LimitError."""
+        """Hold bytes that were proven. Raises ContentError."""
         self._bytes += len(raw)
         if self._bytes > limits.GRAPH_BYTES + self.evidence_bytes:
-            raise LimitError(f"the manifests and envelopes in {self.name} have more than {limits.GRAPH_BYTES} bytes")
+            message = f"the manifests and envelopes in {self.name} have more than {limits.GRAPH_BYTES} bytes"
+            raise ContentError("content.limit", message)
         self._contents[descriptor.digest] = raw
         self._failed.pop(descriptor.digest, None)
 
@@ -115,7 +116,7 @@ class OutlineStore:
 def outline(registry: RegistrySource, digest: Digest, parts: FetchedParts) -> tuple[OutlineStore, Descriptor]:
     """The artifact, its children and its referrers, and theirs.
 
-    What cannot be read of it is in the store. Raises NotFoundError, LimitError, and what the transport raises if
+    What cannot be read of it is in the store. Raises NotFoundError, ContentError, and what the transport raises if
     referrers cannot be listed or content cannot be asked for: otherwise a signature could be overlooked.
     """
     store = OutlineStore(registry)
@@ -142,7 +143,8 @@ def outline(registry: RegistrySource, digest: Digest, parts: FetchedParts) -> tu
                 continue
             seen.add(child.digest)
             if len(seen) > limits.REFERRERS_BELOW:
-                raise LimitError(f"{registry.name} has more than {limits.REFERRERS_BELOW} manifests below {digest}")
+                message = f"{registry.name} has more than {limits.REFERRERS_BELOW} manifests below {digest}"
+                raise ContentError("content.limit", message, digest=str(digest))
             queue.append((child, depth + 1))
     return store, fetched.descriptor
 
@@ -178,9 +180,11 @@ def _read(
         store.know(manifest)
         for layer in _blobs(store, manifest, parts):
             try:
-                store.put(layer, registry.read_blob(layer, limits.TARGET_EVIDENCE_BYTES))
+                raw = registry.read_blob(layer, limits.TARGET_EVIDENCE_BYTES)
             except ContentError as error:
                 store.fail(layer, error)
+            else:
+                store.put(layer, raw)
     return manifest
 
 

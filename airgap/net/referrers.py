@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from airgap import limits
-from airgap.errors import AirgapError, ContentError, FormatError, LimitError, NotFoundError
+from airgap.errors import AirgapError, ContentError, FormatError, NotFoundError
 from airgap.net.auth import Access
 from airgap.net.client import REDIRECTS, RegistryClient
 from airgap.net.manifests import ManifestApi
@@ -123,8 +123,8 @@ class ReferrersFinder:
         except FormatError as error:
             raise self._unreadable(str(error)) from None
         if before + len(index.manifests) > limits.REFERRERS:
-            where = self._access.repository
-            raise LimitError(f"{subject} has more than {limits.REFERRERS} referrers in {where}")
+            message = f"{subject} has more than {limits.REFERRERS} referrers in {self._access.repository}"
+            raise ContentError("content.limit", message, digest=str(subject))
         return index
 
     def _unreadable(self, problem: str) -> RegistryError:

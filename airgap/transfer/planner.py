@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from airgap import limits
-from airgap.errors import AirgapError, ContentError, LimitError, NotFoundError
+from airgap.errors import AirgapError, ContentError, NotFoundError
 from airgap.oci.attached import IMAGE_CONFIGS, cosign_suffix
 from airgap.oci.descriptor import Descriptor, Platform
 from airgap.oci.digest import Digest
@@ -19,7 +19,7 @@ from airgap.text import safe
 from airgap.transfer.endpoint import FoundReferrers, Referral
 from airgap.transfer.plan import CopyPlan, CopyRoot, Key, Node, PlannedArtifact, PlannedReferrer, Selection, key_of
 from airgap.transfer.platforms import is_any_of
-from airgap.transfer.walk import Step, Visited, Walk
+from airgap.transfer.walk import IN_SEVERAL_RUNS, Step, Visited, Walk
 
 _SHOWN: Final = 12
 
@@ -43,10 +43,11 @@ def make_plan(
         try:
             walk.check_bounds(item)
             if reached > limits.GRAPH_REACHED:
-                raise LimitError(
+                raise ContentError(
+                    "content.limit",
                     f"the artifacts to copy reach more than {limits.GRAPH_REACHED} contents together, each counted for "
                     "each artifact",
-                    remedy="Copy in several runs, some artifacts at a time.",
+                    remedy=IN_SEVERAL_RUNS,
                 )
             gathering = _Gathering(item, walk.visited, selection, keep_going=keep_going)
             try:
@@ -248,7 +249,7 @@ class _Gathering:
             error = visited.error or AirgapError(f"{digest} was not read")
             self._left_behind(
                 ContentError(
-                    _reason_of(error),
+                    error.reason if isinstance(error, ContentError) else "content.missing",
                     f"{subject.digest} has the referrer {digest}, which cannot be read: {error}",
                     remedy="Copy again later. --keep-going leaves it behind, and the record says so.",
                 )
@@ -297,10 +298,3 @@ def _cosign_kind(referral: Referral, manifest: Manifest | Index) -> str | None:
     if manifest.artifact_type not in {None, *IMAGE_CONFIGS}:
         return None
     return cosign_suffix(referral.descriptor, manifest) or (referral.tag or "").rpartition(".")[2] or None
-
-
-def _reason_of(error: AirgapError) -> str:
-    """Why a listed referrer was not read."""
-    if isinstance(error, ContentError):
-        return error.reason
-    return "content.limit" if isinstance(error, LimitError) else "content.missing"

@@ -142,7 +142,7 @@ def receive(
 
     `keep` is for destinations that cannot be read again: possible manifests stay in memory and are not written as
     blobs; of blobs that are no layers the first bytes are kept; all within limits.GRAPH_BYTES. Raises ContentError,
-    LimitError, WriteError, what the sink raises.
+    WriteError, what the sink raises.
     """
     received = StreamedLayout()
     room = limits.GRAPH_BYTES
@@ -155,7 +155,8 @@ def receive(
         if keep:
             room -= _keep(item, item.digest, received)
             if room < 0:
-                raise LimitError(
+                raise ContentError(
+                    "content.limit",
                     f"{STANDARD_INPUT} has more than {limits.GRAPH_BYTES} bytes of what may be manifests",
                     remedy="Save it to a file, then copy from that.",
                 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Self
 
 from airgap import limits
-from airgap.errors import AirgapError, ContentError, FormatError, LimitError, NotFoundError
+from airgap.errors import AirgapError, ContentError, FormatError, NotFoundError
 from airgap.oci.attached import is_stated_image
 from airgap.oci.descriptor import Descriptor, Platform
 from airgap.oci.lookup import ReferrersLookup
@@ -17,6 +17,9 @@ from airgap.oci.manifest import Index, Manifest
 from airgap.transfer.endpoint import FoundReferrers, Referral, Source, read_blob
 from airgap.transfer.plan import CopyRoot, Key, Selection, key_of
 from airgap.transfer.platforms import choose, platform_of
+
+IN_SEVERAL_RUNS: Final = "If so many are meant, copy in several runs, some artifacts at a time."
+"""The remedy where a bound is that of one run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class Walk:
         self._queue: Final[deque[_Visit]] = deque()
         self._listed: Final[Counter[Step]] = Counter()
         """How many referrers are listed below each artifact of the copy."""
-        self._over: Final[dict[Step, LimitError]] = {}
+        self._over: Final[dict[Step, ContentError]] = {}
         """The artifacts that reach more than is looked at: nothing more is read of them."""
         self._bytes = 0
         self._known: Final[set[Key]] = set()
@@ -97,16 +100,17 @@ class Walk:
         self._schedule(_Visit(step, wanted.descriptor, 0, step))
 
     def check_bounds(self, wanted: CopyRoot) -> None:
-        """Raises LimitError where not all of an artifact was looked at."""
+        """Raises ContentError (`content.limit`) where not all of an artifact was looked at."""
         if over := self._over.get(Step.of(wanted)):
             raise over
 
     def _schedule(self, visit: _Visit) -> Step:
-        """Schedule the visit of a manifest once. Raises LimitError where it is too deep."""
+        """Schedule the visit of a manifest once. Raises ContentError where it is too deep."""
         if visit.step not in self.visited:
             if visit.depth > limits.GRAPH_DEPTH:
                 digest = visit.descriptor.digest
-                raise LimitError(f"{digest}: the artifact is nested more than {limits.GRAPH_DEPTH} deep")
+                message = f"{digest}: the artifact is nested more than {limits.GRAPH_DEPTH} deep"
+                raise ContentError("content.limit", message, digest=str(digest))
             if len(self.visited) >= limits.GRAPH_NODES:
                 self._stop(visit.root, f"what is copied reaches more than {limits.GRAPH_NODES} manifests")
             self.visited[visit.step] = Visited(descriptor=visit.descriptor)
@@ -114,7 +118,7 @@ class Walk:
         return visit.step
 
     def _following(self, visit: _Visit, descriptor: Descriptor, *, refers: bool = False) -> Step:
-        """Schedule what a manifest leads to: its child, or a referrer of it. Raises LimitError."""
+        """Schedule what a manifest leads to: its child, or a referrer of it. Raises ContentError."""
         step = visit.step
         level = step.level + (refers and self._selection.depth is not None)
         following = Step(step.source, key_of(descriptor), level, step.inside or refers)
@@ -122,8 +126,8 @@ class Walk:
 
     def _stop(self, root: Step, problem: str) -> None:
         """Let nothing more be read of an artifact of the copy. What is listed beyond a bound may have no end."""
-        remedy = "If so many are meant, copy in several runs, some at a time."
-        self._over.setdefault(root, LimitError(f"{root.key[0]}: {problem}", remedy=remedy))
+        error = ContentError("content.limit", f"{root.key[0]}: {problem}", remedy=IN_SEVERAL_RUNS)
+        self._over.setdefault(root, error)
 
     def run(self) -> None:
         """Visits everything that is reached; in this thread if the source is not safe for threads."""
@@ -202,7 +206,7 @@ class Walk:
         self._count(visit.step, visited.manifest)
         try:
             self._follow(visit, visited)
-        except (LimitError, NotFoundError) as error:
+        except (ContentError, NotFoundError) as error:
             visited.error = error
 
     def _count(self, step: Step, manifest: Manifest | Index | None) -> None:
@@ -210,9 +214,10 @@ class Walk:
             self._known.add(step.key)
             self._bytes += len(manifest.raw)
             if self._bytes > limits.GRAPH_BYTES:
-                raise LimitError(
+                raise ContentError(
+                    "content.limit",
                     f"the manifests to copy have more than {limits.GRAPH_BYTES} bytes",
-                    remedy="Copy in several runs, some artifacts at a time.",
+                    remedy=IN_SEVERAL_RUNS,
                 )
 
     def _follow(self, visit: _Visit, visited: Visited) -> None:
@@ -264,9 +269,10 @@ def _has(source: Source, layer: Descriptor) -> bool:
 
 
 def _read_config(source: Source, descriptor: Descriptor) -> bytes:
-    """Raises LimitError, ContentError, and what the source raises."""
+    """Raises ContentError, and what the source raises."""
     if descriptor.size > limits.MANIFEST_BYTES:
-        raise LimitError(f"the config {descriptor.digest} has more than {limits.MANIFEST_BYTES} bytes")
+        message = f"the config {descriptor.digest} has more than {limits.MANIFEST_BYTES} bytes"
+        raise ContentError("content.limit", message, digest=str(descriptor.digest))
     return read_blob(source, descriptor)
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from airgap import limits
-from airgap.errors import AirgapError, ContentError, LimitError, NotFoundError, UntrustedError
+from airgap.errors import AirgapError, ContentError, NotFoundError, UntrustedError
 from airgap.oci.descriptor import ACQUISITION, ENVELOPE_TYPES, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
@@ -60,7 +60,8 @@ class PlannedStore:
     def _hold(self, node: Node) -> None:
         self._bytes += node.descriptor.size
         if self._bytes > limits.TARGET_EVIDENCE_BYTES:
-            raise LimitError(
+            raise ContentError(
+                "content.limit",
                 f"the signatures and evidence to copy have more than {limits.TARGET_EVIDENCE_BYTES} bytes together",
                 remedy="Copy in several runs, some artifacts at a time.",
             )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airgap.errors import ContentError, LimitError, NotFoundError
+from airgap.errors import ContentError, NotFoundError
 from airgap.oci.descriptor import ACQUISITION, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import parse_manifest
@@ -141,7 +141,7 @@ def test_what_is_held_in_memory_has_a_bound(monkeypatch: pytest.MonkeyPatch, les
     held = sum(len(data) for data in SMALL) + len(b"{}")  # the config of what is attached
     monkeypatch.setattr("airgap.limits.TARGET_EVIDENCE_BYTES", held - less)
     if less:
-        with pytest.raises(LimitError, match="more than"):
+        with pytest.raises(ContentError, match="more than"):
             builder.store()
     else:
         assert builder.read(builder.store(), ENVELOPE) == "read"
