@@ -173,7 +173,8 @@ def choose_statement(policy: OciPolicy, named: Named) -> StatementChoice:
     A record cannot weaken: where another statement is stricter in some action, or about timestamps, that action is
     taken from it; trust stores and identities stay those of the statement that was chosen. Without a name, `*` counts
     only if it is at least as strict as every other statement, and no other one is for a name that the artifact has in
-    the layout: by that name it is shown and run, and the other statement would judge it where the name is typed. Docker
+    the layout: by that name it is shown and run, and the other statement would judge it where the name is typed. If it
+    has no full name there, either, `*` must accept no signer that another statement does not accept. Docker
     runs it by the name that it completes (docker.io/library), so that one counts, too; also where it was typed short.
 
     Raises Rejected: `policy.no_statement` where none applies, `policy.scope_needed` where the operator has to say which
@@ -228,6 +229,12 @@ def _choose_unnamed(policy: OciPolicy, named: Named, statement: Statement) -> St
             "only the layout says so"
         )
     _check_docker(policy, named.by_docker, statement)
+    narrower = () if named.own else (other for other in policy.statements if _accepts_more(statement, other))
+    for other in narrower:
+        raise _scope_needed(
+            f"no repository is named, and the statement {_name(statement)} for all repositories accepts signers that "
+            f"{_name(other)} does not accept"
+        )
     return StatementChoice(statement=statement)
 
 
@@ -322,6 +329,14 @@ def _spelt(scopes: tuple[str, ...]) -> Mapping[str, str]:
 def _is_alike(one: Statement, other: Statement) -> bool:
     """Whether two statements judge alike."""
     return one == replace(other, name=one.name, scopes=one.scopes, is_global=one.is_global)
+
+
+def _accepts_more(one: Statement, other: Statement) -> bool:
+    """Whether `one` may accept a signer that `other` does not: by another trust store, or by another identity."""
+    if other.skip:
+        return False
+    known = all(any(wide.includes(identity) for wide in other.identities) for identity in one.identities)
+    return not (known and set(one.stores) <= set(other.stores))
 
 
 def _stricter(one: Statement, other: Statement) -> Iterator[str]:

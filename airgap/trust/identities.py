@@ -41,6 +41,12 @@ class Identity:
         """
         return all(attributes.get(name, "") == value for name, value in self.attributes.items())
 
+    def includes(self, other: Identity) -> bool:
+        """Whether everybody who has the identity `other` has this one, too."""
+        if self.kind == X509_SUBJECT == other.kind:
+            return self.attributes.items() <= other.attributes.items()
+        return self.kind == ANY or self == other
+
 
 def parse_identity(text: str) -> Identity:
     """One entry of `trustedIdentities`. Raises FormatError."""

@@ -22,6 +22,7 @@ from tests.support.signing import tree
 from tests.support.trust import oci_policy, statement, write_trust
 
 PROD, LAB = "registry.example/prod/app", "registry.example/lab/app"
+NO_NAME = "no repository is named"
 
 
 def _lab_scene(level: str = "strict") -> Scene:
@@ -471,14 +472,14 @@ def test_the_verdict_shows_all_names(tmp_path: Path) -> None:
         ("registry-1.docker.io/library/nginx:v1", 13),
         ("docker.io:443/library/nginx:v1", 13),
         ("registry.example/nginx:v1", 0),
-        ("nginxs:v1", 0),
-        ("nginx", 0),
-        ("v1", 0),
+        ("nginxs:v1", NO_NAME),
+        ("nginx", NO_NAME),
+        ("v1", NO_NAME),
     ],
 )
 @pytest.mark.parametrize("annotation", [REF_NAME, CONTAINERD_NAME])
 def test_a_name_that_docker_completes_is_not_judged_by_the_statement_for_all(
-    tmp_path: Path, name: str, code: int, annotation: str
+    tmp_path: Path, name: str, code: int | str, annotation: str
 ) -> None:
     """docker load and docker run take `nginx:v1` for docker.io/library/nginx:v1, whose publisher had not signed it."""
     scene = Scene(scope=None)
@@ -496,10 +497,10 @@ def test_a_name_that_docker_completes_is_not_judged_by_the_statement_for_all(
     write_trust(written.trust, policy=oci_policy(official, statement(name="rest")), stores=scene.stores)
     for target in (f"oci:{written.layout}", f"oci:{written.layout}:{name}", written.target):
         ran = run_here(["verify", target, *options])
-        assert ran.code == code, ran
+        assert (ran.code, NO_NAME in ran.out) == (13 if code == NO_NAME else code, code == NO_NAME), ran
     assert run_here(["verify", f"oci:{written.layout}", *options, "--scope", "registry.example/other"]).code == 0
     shutil.rmtree(written.layout)
-    assert run_here(["recheck", str(report), *options]).code == code
+    assert run_here(["recheck", str(report), *options]).code == (13 if code == NO_NAME else code)
 
 
 @pytest.mark.parametrize(("name", "code"), [("nginx:v1", 13), ("app:v1", 0), ("v1", 0)])
@@ -525,8 +526,8 @@ def test_a_record_does_not_decide_for_a_name_that_docker_completes(tmp_path: Pat
     assert run_here(["verify", f"oci:{written.layout}", *options, "--scope", PROD]).code == 0
 
 
-@pytest.mark.parametrize(("name", "code"), [("nginx:v1", 13), ("app:v1", 0)])
-def test_uses_a_name_that_only_docker_load_gives(tmp_path: Path, name: str, code: int) -> None:
+@pytest.mark.parametrize(("name", "said"), [("nginx:v1", "docker or podman takes"), ("app:v1", NO_NAME)])
+def test_uses_a_name_that_only_docker_load_gives(tmp_path: Path, name: str, said: str) -> None:
     """`index.json` had the tag alone, and `manifest.json` beside it another publisher's name with that tag."""
     scene = Scene(scope=None)
     scene.stores = {**scene.stores, "ca:official": [Pki().tsa_chain().root]}
@@ -546,9 +547,11 @@ def test_uses_a_name_that_only_docker_load_gives(tmp_path: Path, name: str, code
     ran = run_here(["verify", str(written.layout), *options, "--report", str(report)])
     assert (ran.code, f"other names of it here: {name}" in ran.out) == (0, True), ran
     write_trust(written.trust, policy=oci_policy(official, statement(name="rest")), stores=scene.stores)
-    assert run_here(["verify", str(written.layout), *options]).code == code
+    ran = run_here(["verify", str(written.layout), *options])
+    assert (ran.code, said in ran.out) == (13, True), ran
     shutil.rmtree(written.layout)
-    assert run_here(["recheck", str(report), *options]).code == code
+    again = run_here(["recheck", str(report), *options])
+    assert (again.code, said in again.out) == (13, True), again
 
 
 @pytest.mark.parametrize("recorded", [False, True])
@@ -586,7 +589,8 @@ def test_a_name_that_tools_take_for_a_repository_of_the_policy_gets_its_statemen
     scene.packing.append(pack)
     written = scene.write(tmp_path)
     options = ["--trust", str(written.trust), "--at", iso(written.at), "--format", "json"]
-    expected = code or (13 if recorded and name.startswith("LAB") else 0)
+    # "LAB/app" is no name of a registry: nothing says which repository it is, and a record for another one disagrees
+    expected = code or (13 if name.startswith("LAB") else 0)
     for target in (f"oci:{written.layout}", f"oci:{written.layout}:{name}")[: 1 if "@" in name else 2]:
         ran = run_here(["verify", target, *options])
         assert ran.code == expected, ran

@@ -15,6 +15,7 @@ from airgap.trust.policy import OciPolicy
 from tests.support.trust import oci_policy, statement
 
 LAB, PROD = "registry.example/lab", "registry.example/prod"
+ACME = "x509.subject: C=US, ST=WA, O=acme"
 SKIP: dict[str, Any] = {
     "signatureVerification": {"level": "skip"}, "trustStores": None, "trustedIdentities": None,
 }  # fmt: skip
@@ -134,6 +135,39 @@ class TestNoName:
             return
         with pytest.raises(Rejected, match=f"called {PROD} here.*'prod'") as caught:
             choose_statement(found, named)
+        assert caught.value.reason == "policy.scope_needed"
+
+    @pytest.mark.parametrize(
+        ("rest", "other", "asked"),
+        [
+            ({}, {"trustStores": ["ca:prod"]}, True),
+            ({"trustStores": ["ca:a", "ca:b"]}, {"trustStores": ["ca:b"]}, True),
+            ({"trustStores": ["ca:b"]}, {"trustStores": ["ca:a", "ca:b"]}, False),
+            ({"trustStores": ["ca:a", "tsa:t"]}, {"trustStores": ["ca:a"]}, True),
+            ({}, {"trustedIdentities": [f"{ACME}, OU=Release"]}, True),
+            ({"trustedIdentities": [ACME]}, {"trustedIdentities": [f"{ACME}, OU=Release"]}, True),
+            ({"trustedIdentities": [f"{ACME}, OU=Release"]}, {"trustedIdentities": [ACME]}, False),
+            ({"trustedIdentities": [ACME]}, {"trustedIdentities": ["*"]}, False),
+            ({"trustedIdentities": [ACME, "other:a"]}, {"trustedIdentities": [ACME, "other:b"]}, True),
+            ({"trustStores": ["ca:a"]}, SKIP, False),
+        ],
+    )  # fmt: skip
+    def test_statement_for_all_must_not_accept_more_signers(
+        self, rest: dict[str, Any], other: dict[str, Any], *, asked: bool
+    ) -> None:
+        found = policy(
+            statement(**({"name": "rest"} | rest)), statement(**({"name": "prod", "registryScopes": [PROD]} | other))
+        )
+        no_name = name_artifact(scope=None, typed="v1", tags=["v1"], recorded=[])
+        named = name_artifact(scope=None, typed="v1", tags=["v1", f"{LAB}:v1"], recorded=[])
+        assert choose_statement(found, named).statement.name == "rest", "another name chooses the statement for all"
+        if not asked:
+            assert choose_statement(found, no_name).statement.name == "rest"
+            return
+        with pytest.raises(
+            Rejected, match="for all repositories accepts signers that 'prod' does not accept"
+        ) as caught:
+            choose_statement(found, no_name)
         assert caught.value.reason == "policy.scope_needed"
 
     def test_skip_for_all_counts_only_where_there_is_nothing_else(self) -> None:
