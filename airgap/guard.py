@@ -31,10 +31,10 @@ _FORBIDDEN = frozenset({
 
 @dataclass(slots=True)
 class NetworkGuard:
-    """Whether the guard is active, and how many attempts it stopped."""
+    """A guard against the network."""
 
-    active: bool = False
     attempts: int = 0
+    """How many it stopped."""
 
 
 _guards: list[NetworkGuard] = []
@@ -51,12 +51,11 @@ def no_network() -> Iterator[NetworkGuard]:
     if not _installed:
         sys.addaudithook(_audit)
         _installed = True
-    guard = NetworkGuard(active=True)
+    guard = NetworkGuard()
     _guards.append(guard)
     try:
         yield guard
     finally:
-        guard.active = False
         _guards.remove(guard)
 
 

@@ -183,7 +183,8 @@ def verify(algorithm: Algorithm, public_key: PublicKey, signature: bytes, messag
     if isinstance(public_key, ec.EllipticCurvePublicKey):
         signature = _from_raw(algorithm, signature)
     try:
-        _verify(_ENVELOPE_FAMILY[algorithm.family], algorithm.hash, public_key, signature, message)
+        padded = _padding(_ENVELOPE_FAMILY[algorithm.family], algorithm.hash)
+        _verify(padded, algorithm.hash, public_key, signature, message)
     except InvalidSignature:
         raise Rejected(
             "envelope.signature",
@@ -247,17 +248,17 @@ _PKCS1_OIDS: Final = {f"{_RSA_ENCRYPTION}.{11 + row}": name for row, name in enu
 _ECDSA_OIDS: Final = {f"1.2.840.10045.4.3.{2 + row}": name for row, name in enumerate(_HASHES)}
 _REFUSED: Final = MappingProxyType(
     {
-        f"{_RSA_ENCRYPTION}.4": ("MD5 with RSA", "md5"),
-        f"{_RSA_ENCRYPTION}.5": ("SHA-1 with RSA", "sha1"),
-        "1.3.14.3.2.29": ("SHA-1 with RSA", "sha1"),
-        f"{_RSA_ENCRYPTION}.14": ("SHA-224 with RSA", "sha224"),
-        _PSS_OID: ("RSASSA-PSS with parameters other than one SHA-2 hash and a salt of its length", None),
-        "1.2.840.10040.4.3": ("SHA-1 with DSA", "sha1"),
-        "2.16.840.1.101.3.4.3.2": ("SHA-256 with DSA", "sha256"),
-        "1.2.840.10045.4.1": ("SHA-1 with ECDSA", "sha1"),
-        "1.2.840.10045.4.3.1": ("SHA-224 with ECDSA", "sha224"),
-        "1.3.101.112": ("Ed25519", None),
-        "1.3.101.113": ("Ed448", None),
+        f"{_RSA_ENCRYPTION}.4": "MD5 with RSA",
+        f"{_RSA_ENCRYPTION}.5": "SHA-1 with RSA",
+        "1.3.14.3.2.29": "SHA-1 with RSA",
+        f"{_RSA_ENCRYPTION}.14": "SHA-224 with RSA",
+        _PSS_OID: "RSASSA-PSS with parameters other than one SHA-2 hash and a salt of its length",
+        "1.2.840.10040.4.3": "SHA-1 with DSA",
+        "2.16.840.1.101.3.4.3.2": "SHA-256 with DSA",
+        "1.2.840.10045.4.1": "SHA-1 with ECDSA",
+        "1.2.840.10045.4.3.1": "SHA-224 with ECDSA",
+        "1.3.101.112": "Ed25519",
+        "1.3.101.113": "Ed448",
     }
 )
 
@@ -327,18 +328,12 @@ def signature_scheme(identifier: bytes) -> SignatureScheme | None:
     return _IDENTIFIERS.get(identifier)
 
 
-def signature_hash(identifier: bytes) -> str | None:
-    """The hash of this DER AlgorithmIdentifier, also if it is not accepted; None if unknown."""
-    scheme = _IDENTIFIERS.get(identifier)
-    return scheme.hash_name if scheme else _REFUSED.get(_identifier_oid(identifier), ("", None))[1]
-
-
 def signature_text(identifier: bytes) -> str:
     """The name of this DER AlgorithmIdentifier for messages: `SHA-1 with RSA`."""
     if scheme := _IDENTIFIERS.get(identifier):
         return scheme.name
     dotted = _identifier_oid(identifier)
-    return _REFUSED[dotted][0] if dotted in _REFUSED else f"the algorithm {safe(dotted, limit=64)}"
+    return _REFUSED.get(dotted, f"the algorithm {safe(dotted, limit=64)}")
 
 
 def _identifier_oid(identifier: bytes) -> str:
@@ -355,7 +350,8 @@ def verify_scheme(scheme: SignatureScheme, public_key: PublicKey, signature: byt
             f"cannot be checked: the key is {public_key.name}, which is of no kind that is known here"
         )
     try:
-        _verify(scheme.family, _HASHES[scheme.hash_name], public_key, signature, message)
+        algorithm = _HASHES[scheme.hash_name]
+        _verify(_padding(scheme.family, algorithm), algorithm, public_key, signature, message)
     except InvalidSignature:
         raise UnverifiedError(f"does not verify as {scheme.name} under the {key_name(public_key)} key") from None
 
@@ -377,28 +373,13 @@ def verify_ever_accepted(identifier: bytes, public_key: PublicKey, signature: by
     if hashed is None or isinstance(public_key, UnusableKey):
         verify_identified(identifier, public_key, signature, message)
         return
+    algorithm, mask = hashed
+    salted = padding.PSS(padding.MGF1(mask), padding.PSS.AUTO) if mask else None
+    plain = padding.PKCS1v15() if isinstance(public_key, rsa.RSAPublicKey) else None
     try:
-        _verify_ever(*hashed, public_key, signature, message)
-    except (InvalidSignature, ValueError, UnsupportedAlgorithm):
+        _verify(salted or plain, algorithm, public_key, signature, message)
+    except InvalidSignature:
         raise UnverifiedError(f"does not verify under the {key_name(public_key)} key") from None
-
-
-def _verify_ever(
-    algorithm: hashes.HashAlgorithm | None,
-    mask: hashes.HashAlgorithm | None,
-    public_key: PublicKeyTypes,
-    signature: bytes,
-    message: bytes,
-) -> None:
-    if algorithm is None and isinstance(public_key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
-        public_key.verify(signature, message)
-    elif algorithm and not mask and isinstance(public_key, ec.EllipticCurvePublicKey):
-        public_key.verify(signature, message, ec.ECDSA(algorithm))
-    elif algorithm and isinstance(public_key, rsa.RSAPublicKey):
-        salted = padding.PSS(padding.MGF1(mask), padding.PSS.AUTO) if mask else padding.PKCS1v15()
-        public_key.verify(signature, message, salted, algorithm)
-    else:
-        raise InvalidSignature
 
 
 def _ever_hashed(identifier: bytes) -> tuple[hashes.HashAlgorithm | None, hashes.HashAlgorithm | None] | None:
@@ -426,17 +407,28 @@ def _pss_hashes(identifier: bytes) -> tuple[hashes.HashAlgorithm, hashes.HashAlg
     return _EVER_HASHES[found[0]], _EVER_HASHES[found[1]]
 
 
+def _padding(family: SchemeFamily, algorithm: hashes.HashAlgorithm) -> padding.AsymmetricPadding | None:
+    """That of RSA; the salt of PSS is as long as the hash."""
+    if family == "RSASSA-PSS":
+        return padding.PSS(mgf=padding.MGF1(algorithm), salt_length=algorithm.digest_size)
+    return padding.PKCS1v15() if family == "RSASSA-PKCS1-v1_5" else None
+
+
 def _verify(
-    family: SchemeFamily, algorithm: hashes.HashAlgorithm, public_key: PublicKey, signature: bytes, message: bytes
+    padded: padding.AsymmetricPadding | None,
+    algorithm: hashes.HashAlgorithm | None,
+    public_key: PublicKey,
+    signature: bytes,
+    message: bytes,
 ) -> None:
+    """RSA with a padding, ECDSA without, EdDSA without a hash; a key of another kind never verifies."""
     try:
-        if isinstance(public_key, rsa.RSAPublicKey) and family == "RSASSA-PKCS1-v1_5":
-            public_key.verify(signature, message, padding.PKCS1v15(), algorithm)
-        elif isinstance(public_key, rsa.RSAPublicKey) and family == "RSASSA-PSS":
-            salt = padding.PSS(mgf=padding.MGF1(algorithm), salt_length=algorithm.digest_size)
-            public_key.verify(signature, message, salt, algorithm)
-        elif isinstance(public_key, ec.EllipticCurvePublicKey) and family == "ECDSA":
+        if isinstance(public_key, rsa.RSAPublicKey) and padded and algorithm:
+            public_key.verify(signature, message, padded, algorithm)
+        elif isinstance(public_key, ec.EllipticCurvePublicKey) and not padded and algorithm:
             public_key.verify(signature, message, ec.ECDSA(algorithm))
+        elif isinstance(public_key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey) and not padded and not algorithm:
+            public_key.verify(signature, message)
         else:
             raise InvalidSignature
     except (ValueError, UnsupportedAlgorithm):

@@ -73,8 +73,6 @@ class Certificate:
     """The signed bytes, as received."""
     signature_algorithm: bytes = field(repr=False, compare=False)
     """The raw DER AlgorithmIdentifier."""
-    signature_hash: str | None = field(compare=False)
-    """The hashlib name of the hash of its signature, also if it is not accepted; None if unknown."""
     signature: bytes = field(repr=False, compare=False)
 
     @classmethod
@@ -280,7 +278,6 @@ def _parse(data: bytes) -> Certificate:
         critical_extensions=frozenset(extension.oid for extension in found.values() if extension.critical),
         tbs=tbs.raw,
         signature_algorithm=algorithm,
-        signature_hash=algorithms.signature_hash(algorithm),
         signature=signature,
     )
 

@@ -451,7 +451,6 @@ def test_the_issuers_pss_signature_verifies(hash_name: str) -> None:
     root = issue("root", key="rsa2048")
     leaf = issue("leaf", issuer=root, hash_name=hash_name, pss=True)
     verify_issued(parse(leaf), parse(root))
-    assert parse(leaf).signature_hash == hash_name
 
 
 def test_a_signature_by_another_key_is_refused_with_both_subjects() -> None:
@@ -499,7 +498,6 @@ def test_self_signed_is_more_than_self_issued() -> None:
 def test_a_self_signature_with_sha1_does_not_count() -> None:
     """D16."""
     certificate = parse(issue("root", key="rsa2048", hash_name="sha1"))
-    assert certificate.signature_hash == "sha1"
     assert not certificate.self_signed
 
 
