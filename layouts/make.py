@@ -19,10 +19,10 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE, NOTARY_SIGNATURE, Descriptor, Platform
+from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE, NO_CONFIG, NOTARY_SIGNATURE, Descriptor, Platform
 from airgap.pki.certificate import Certificate
 from airgap.signature.produce import ENCODERS, Draft, encode_payload
-from airgap.signature.signature_manifest import CONFIG_BYTES, config_descriptor, signature_manifest
+from airgap.signature.signature_manifest import config_descriptor, signature_manifest
 from airgap.signature.signer import LocalSigner
 from tests.support.crls import crl, entry
 from tests.support.keyring import generate
@@ -131,7 +131,7 @@ class Shipment:
         draft = Draft(payload=encode_payload(target), signing_time=SIGNED_AT, signing_agent=AGENT)
         raw = ENCODERS[media_type](draft, LocalSigner(signer.key, chain), countersign=self._stamp)
         envelope = self.builder.add_blob(raw, media_type)
-        self.builder.add_blob(CONFIG_BYTES, config_descriptor("artifactType").media_type)
+        self.builder.add_blob(NO_CONFIG, config_descriptor("artifactType").media_type)
         manifest = signature_manifest(subject=target, envelope=envelope, chain=chain, signing_time=SIGNED_AT)
         self.builder.list(self.builder.add_manifest(manifest, artifact_type=NOTARY_SIGNATURE))
 

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from airgap.collection.chains import CertificateToCheck
 from airgap.collection.evidence_writer import crl_name
 from airgap.errors import FormatError, Undecided
-from airgap.oci.descriptor import Descriptor
+from airgap.oci.descriptor import EMPTY_CONFIG, NO_CONFIG, TITLE, Descriptor
+from airgap.oci.manifest_writer import write_manifest
+from airgap.parse.json import dump
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
-from airgap.revocation.artifact import EvidenceArtifact, pack
+from airgap.revocation.artifact import (
+    CRL_MEDIA_TYPE,
+    EVIDENCE_TYPE,
+    INDEX_MEDIA_TYPE,
+    OCSP_MEDIA_TYPE,
+    RESPONDER_MEDIA_TYPE,
+)
 from airgap.revocation.combined import CombinedEvidence
+from airgap.revocation.evidence_directory import CRLS, OCSP
 from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
+from airgap.revocation.index import INDEX
 from airgap.revocation.makers import EvidenceMakers, ResponseMaker
 from airgap.revocation.pool import EvidencePool
+from airgap.transfer.attach import Attachment
 
 
 def pack_evidence(
@@ -27,7 +38,7 @@ def pack_evidence(
     offered: Evidence,
     responders: Collection[Certificate],
     replaced: Mapping[str, str],
-) -> EvidenceArtifact | None:
+) -> Attachment | None:
     """The artifact about `subject`; None where there is no evidence for any of its certificates.
 
     All available generations, scopes and deltas are taken: the newest answers for today, older ones for
@@ -82,6 +93,39 @@ def pack_evidence(
         crl_index={url: sorted(names) for url, names in index.items()},
         responders={f"{item.fingerprint[:24]}.cer": item.der for item in certificates},
     )
+
+
+def pack(
+    subject: Descriptor,
+    *,
+    crls: Mapping[str, bytes],
+    ocsp: Mapping[str, bytes],
+    crl_index: Mapping[str, Sequence[str]],
+    responders: Mapping[str, bytes],
+) -> Attachment:
+    """The artifact about `subject`: file names to content, URLs to the names of CRLs.
+
+    `responders`: certificates of OCSP responders that are in none of the responses.
+    """
+    files = {f"{CRLS}/{name}": (CRL_MEDIA_TYPE, data) for name, data in crls.items()}
+    files |= {f"{OCSP}/{name}": (OCSP_MEDIA_TYPE, data) for name, data in ocsp.items()}
+    files |= {f"{OCSP}/{name}": (RESPONDER_MEDIA_TYPE, data) for name, data in responders.items()}
+    mapped = {url: [name for name in names if name in crls] for url, names in sorted(crl_index.items())}
+    if index := {url: names for url, names in mapped.items() if names}:
+        files[f"{CRLS}/{INDEX}"] = (INDEX_MEDIA_TYPE, dump(index))
+    layers = {
+        Descriptor.of(media_type, data, annotations={TITLE: name}): data
+        for name, (media_type, data) in sorted(files.items())
+    }
+    manifest, raw = write_manifest(EVIDENCE_TYPE, layers, subject=subject)
+    return Attachment(
+        subject=subject.bare, manifest=manifest, raw=raw, blobs=((EMPTY_CONFIG, NO_CONFIG), *layers.items())
+    )
+
+
+def evidence_files(packed: Attachment) -> int:
+    """How many files of evidence it holds."""
+    return sum(blob.media_type in {CRL_MEDIA_TYPE, OCSP_MEDIA_TYPE} for blob, _ in packed.blobs)
 
 
 def _proven(file: CrlFile, issuers: tuple[Certificate, ...]) -> Crl | None:

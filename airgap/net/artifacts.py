@@ -17,7 +17,6 @@ from airgap.oci.graph import Graph
 from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.nodes import Root, reported_elsewhere
 from airgap.oci.problems import ContentProblem
-from airgap.oci.record import bare
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
 from airgap.oci.store import Store
 from airgap.oci.target import open_target
@@ -165,7 +164,7 @@ def _with_notes(graph: Graph, subject: Descriptor, found: FoundReferrers) -> Ref
 def _is_readable(graph: Graph, descriptor: Descriptor) -> bool:
     """Whether it could be read; what could not is reported as a problem."""
     try:
-        graph.manifest(bare(descriptor))
+        graph.manifest(descriptor.bare)
     except ContentError:
         return False
     return True

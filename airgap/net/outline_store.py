@@ -20,7 +20,6 @@ from airgap.oci.digest import Digest
 from airgap.oci.lookup import Mechanism
 from airgap.oci.manifest import Index, Manifest, parse_layout_index
 from airgap.oci.nodes import LayoutMechanism
-from airgap.oci.record import bare
 from airgap.revocation.artifact import evidence_layers, possible_evidence_layers
 from airgap.signature.signature_manifest import is_signature
 from airgap.transfer.endpoint import Entry, FoundReferrers
@@ -110,7 +109,7 @@ class OutlineStore:
 
     def list(self, descriptor: Descriptor, tag: str | None = None) -> None:
         """Name a manifest in the index, without the annotations that a list claims for it."""
-        self._entries.append(Entry(descriptor=bare(descriptor), tag=tag))
+        self._entries.append(Entry(descriptor=descriptor.bare, tag=tag))
 
 
 def outline(registry: RegistrySource, digest: Digest, parts: FetchedParts) -> tuple[OutlineStore, Descriptor]:

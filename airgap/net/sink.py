@@ -22,7 +22,6 @@ from airgap.oci.descriptor import INDEX_TYPES, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import ReferrersTag
 from airgap.oci.manifest import parse_manifest
-from airgap.oci.record import bare
 from airgap.text import some
 from airgap.transfer.checked_bytes import Advance, check_bytes
 from airgap.transfer.endpoint import Blobs, Entry, NamingResult, TransferMethod
@@ -154,7 +153,7 @@ class RegistrySink(RegistrySource):
         updated = False
         if manifest.subject is not None and self._needs_tag(handled=handled):
             kind, annotations = manifest.artifact_type, manifest.annotations
-            referrer = replace(bare(descriptor), artifact_type=kind, annotations=annotations)
+            referrer = replace(descriptor.bare, artifact_type=kind, annotations=annotations)
             updated = self._tags.add(manifest.subject.digest, referrer)
         elif manifest.subject is not None and handled:
             self._handled.setdefault(manifest.subject.digest, {})[descriptor.digest] = fetched

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from airgap.errors import ContentError, FormatError
-from airgap.oci.descriptor import DOCKER_CONFIG, DOCKER_MANIFEST, IMAGE_CONFIG, Descriptor
+from airgap.oci.descriptor import DOCKER_CONFIG, DOCKER_MANIFEST, EMPTY_CONFIG, IMAGE_CONFIG, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.store import Store
@@ -39,7 +39,6 @@ _ENCRYPTED: Final = "+encrypted"
 _MODULES: Final = ("+wasm", "/wasm")
 _MODULE: Final = b"\0asm"
 """The first bytes of a WebAssembly module (its core specification, 5.5.16)."""
-_EMPTY: Final = Digest.of(b"{}")
 
 
 def says_attached(descriptor: Descriptor, manifest: Manifest | Index) -> bool:
@@ -124,7 +123,7 @@ def _has_empty_config(manifest: Manifest) -> bool:
 
     Its type is oras' own, or that of the artifact.
     """
-    return manifest.config is not None and manifest.config.digest == _EMPTY
+    return manifest.config is not None and manifest.config.digest == EMPTY_CONFIG.digest
 
 
 def _unpacks(store: Store, layer: Descriptor) -> bool:

@@ -58,6 +58,9 @@ EXTERNAL_LAYERS: Final = frozenset(
 )
 """Layers that a registry need not hold: they may be left out of a copy."""
 
+TITLE: Final = "org.opencontainers.image.title"
+"""The annotation of a layer with the name of the file that oras writes it to."""
+CREATED: Final = "org.opencontainers.image.created"
 REF_NAME: Final = "org.opencontainers.image.ref.name"
 """The annotation of `index.json` entries that holds a tag (LAYOUT-6)."""
 
@@ -141,6 +144,24 @@ class Descriptor:
     """Embedded content, as received and not yet compared with `digest` (LAYOUT-5)."""
 
     @classmethod
+    def of(
+        cls,
+        media_type: str,
+        raw: bytes,
+        *,
+        artifact_type: str | None = None,
+        annotations: Mapping[str, str] | None = None,
+    ) -> Self:
+        """The descriptor of these bytes."""
+        return cls(
+            media_type=media_type,
+            digest=Digest.of(raw),
+            size=len(raw),
+            artifact_type=artifact_type,
+            annotations=annotations or {},
+        )
+
+    @classmethod
     def from_json(cls, source: Any) -> Self:
         """The descriptor that a parsed JSON value holds. Raises FormatError naming the member."""
         if not isinstance(source, dict):
@@ -167,6 +188,11 @@ class Descriptor:
         return self.digest == other.digest and self.size == other.size and self.media_type == other.media_type
 
     @property
+    def bare(self) -> Descriptor:
+        """Only media type, digest and size."""
+        return Descriptor(media_type=self.media_type, digest=self.digest, size=self.size)
+
+    @property
     def claims(self) -> Claims:
         """What decides how its content is read: descriptors with the same claims need to be followed once only."""
         return self.digest, self.media_type, self.size, self.data
@@ -180,6 +206,11 @@ class Descriptor:
     def is_external(self) -> bool:
         """Whether the content may be missing here: a foreign layer, or a layer with URLs."""
         return self.media_type in EXTERNAL_LAYERS
+
+
+NO_CONFIG: Final = b"{}"
+"""What a manifest that needs no config has in its place."""
+EMPTY_CONFIG: Final = Descriptor.of(EMPTY, NO_CONFIG)
 
 
 def check_hints(source: JsonObject) -> None:

@@ -29,7 +29,6 @@ from airgap.parse.time import iso, rfc3339
 from airgap.text import safe, some
 
 SCHEMA: Final = "airgap.acquisition/1"
-CREATED: Final = "org.opencontainers.image.created"
 _SHOWN: Final = 5
 _MODES: Final = ("all", "filtered", "excluded")
 
@@ -191,7 +190,7 @@ class Record:
         elsewhere = [item.to_json() for item in self.elsewhere]
         return {
             "source": _known({"kind": self.kind, "name": self.name, "reference": self.reference}),
-            "artifact": bare(self.artifact).to_json(),
+            "artifact": self.artifact.bare.to_json(),
             "platforms": {"chosen": list(self.platforms), "absent": [item.to_json() for item in self.absent]},
             "referrers": _known(
                 {
@@ -348,11 +347,6 @@ def listed_records(store: Store) -> dict[Digest, list[FoundRecord]]:
 
 def _known(members: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
-
-
-def bare(descriptor: Descriptor) -> Descriptor:
-    """The descriptor with media type, digest and size only."""
-    return Descriptor(media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size)
 
 
 def _texts(source: JsonObject, member: str) -> tuple[str, ...]:

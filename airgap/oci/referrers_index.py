@@ -61,4 +61,4 @@ class ReferrersIndex:
         raw = dump({**_NEW, **self._members, "manifests": list(self._entries)})
         if len(self._entries) > limits.REFERRERS or len(raw) > limits.MANIFEST_BYTES:
             raise LimitError(f"an index of {len(self._entries)} referrers is too large for a referrers tag")
-        return Descriptor(media_type=IMAGE_INDEX, digest=Digest.of(raw), size=len(raw)), raw
+        return Descriptor.of(IMAGE_INDEX, raw), raw

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from airgap.errors import AirgapError
-from airgap.oci.descriptor import COSE_ENVELOPE
+from airgap.oci.descriptor import COSE_ENVELOPE, TITLE
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp_token import VerifiedTimestamp
@@ -19,7 +19,7 @@ from airgap.signature.key_config import LocalKey, RemoteKey, TokenKey
 from airgap.signature.key_location import NamedKey
 from airgap.signature.results import Signed, SignedArtifact, StampedSignature
 from airgap.text import safe
-from airgap.transfer.attached_files import TITLE, AttachedFiles
+from airgap.transfer.attached_files import AttachedFiles
 
 SIGN_SCHEMA = "airgap.sign/1"
 TIMESTAMP_SCHEMA = "airgap.timestamp/1"

@@ -11,10 +11,8 @@ is ignored.
 
 from __future__ import annotations
 
-import json as writer
 from collections import defaultdict
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from itertools import chain
 from typing import Final, NamedTuple
@@ -22,7 +20,7 @@ from typing import Final, NamedTuple
 from airgap import limits
 from airgap.errors import ContentError, FormatError, LimitError
 from airgap.files import reading_problem
-from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, INDEX_TYPES, Descriptor, essence
+from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, INDEX_TYPES, TITLE, Descriptor, essence
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LooseFileHolder
 from airgap.oci.graph import Graph
@@ -37,7 +35,6 @@ from airgap.revocation.pool import EvidencePool
 from airgap.text import safe
 
 EVIDENCE_TYPE: Final = "application/vnd.airgap.evidence.v1"
-TITLE: Final = "org.opencontainers.image.title"
 CRL_MEDIA_TYPE: Final = "application/pkix-crl"
 OCSP_MEDIA_TYPE: Final = "application/ocsp-response"
 RESPONDER_MEDIA_TYPE: Final = "application/pkix-cert"
@@ -53,72 +50,9 @@ _ENCODED: Final = (".p7b", ".p7c", ".b64", ".base64")
 """Other endings of files with CRLs: they are not read, but reported."""
 _TRUST_TYPES: Final = "application/vnd.airgap.trust."
 """The prefix of artifact types of trust snapshots."""
-_CONFIG: Final = b"{}"
 
 Named = tuple[Digest, int]
 """A piece of evidence by the stated digest and size of its layer; these may be wrong."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvidenceArtifact:
-    """One evidence artifact, ready to be written."""
-
-    descriptor: Descriptor
-    raw: bytes
-    """The manifest."""
-    subject: Descriptor
-    blobs: tuple[Descriptor, ...]
-    contents: Mapping[Digest, bytes] = field(repr=False)
-    """The bytes of `blobs`, and of the manifest."""
-
-    @property
-    def files(self) -> int:
-        """How many files of evidence it holds."""
-        return sum(blob.media_type in {CRL_MEDIA_TYPE, OCSP_MEDIA_TYPE} for blob in self.blobs)
-
-
-def pack(
-    subject: Descriptor,
-    *,
-    crls: Mapping[str, bytes],
-    ocsp: Mapping[str, bytes],
-    crl_index: Mapping[str, Sequence[str]],
-    responders: Mapping[str, bytes],
-) -> EvidenceArtifact:
-    """The artifact about `subject`: file names to content, URLs to the names of CRLs.
-
-    `responders`: certificates of OCSP responders that are in none of the responses.
-    """
-    files = {f"crls/{name}": data for name, data in crls.items()}
-    files |= {f"ocsp/{name}": data for name, data in (*ocsp.items(), *responders.items())}
-    mapped = {url: [name for name in names if name in crls] for url, names in sorted(crl_index.items())}
-    if any(mapped.values()):
-        index = {url: names for url, names in mapped.items() if names}
-        files[f"crls/{INDEX}"] = writer.dumps(index, separators=(",", ":"), ensure_ascii=False).encode()
-    contents: dict[Digest, bytes] = {}
-    config = _described(_CONFIG, EMPTY, contents)
-    layers = [
-        Descriptor(media_type=blob.media_type, digest=blob.digest, size=blob.size, annotations={TITLE: name})
-        for name, data in sorted(files.items())
-        for blob in [_described(data, _media_type(name), contents)]
-    ]
-    raw = writer.dumps(
-        {
-            "schemaVersion": 2,
-            "mediaType": IMAGE_MANIFEST,
-            "artifactType": EVIDENCE_TYPE,
-            "config": config.to_json(),
-            "layers": [layer.to_json() for layer in layers],
-            "subject": {"mediaType": subject.media_type, "digest": str(subject.digest), "size": subject.size},
-        },
-        separators=(",", ":"),
-        ensure_ascii=False,
-    ).encode()
-    manifest = _described(raw, IMAGE_MANIFEST, contents)
-    descriptor = Descriptor(
-        media_type=IMAGE_MANIFEST, digest=manifest.digest, size=manifest.size, artifact_type=EVIDENCE_TYPE
-    )
-    return EvidenceArtifact(descriptor=descriptor, raw=raw, subject=subject, blobs=(config, *layers), contents=contents)
 
 
 def evidence_artifacts(graph: Graph, subject: Descriptor) -> tuple[tuple[Digest, Manifest], ...]:
@@ -430,7 +364,7 @@ class _Gathered:
             if says_evidence(name):  # else it may be a key, which others may not read, or a link to a system's file
                 self._leave_out(name, str(error), error.remedy or _LET_READ)
             return
-        loose = Descriptor(media_type="", digest=Digest.of(data), size=len(data), annotations={TITLE: name})
+        loose = Descriptor.of("", data, annotations={TITLE: name})
         if (loose.digest, loose.size) not in self.pieces or not _is_whole(self.pieces[loose.digest, loose.size]):
             file_name = name.rpartition("/")[2]
             is_expected = file_name.lower().endswith(_ENDINGS) and is_named_evidence(file_name)
@@ -524,16 +458,3 @@ def read_piece(store: Store, layer: Descriptor) -> bytes:
         return read_verified(store, layer, limits.CRL_FILE_BYTES)
     except ContentError as error:
         raise FormatError(str(error)) from None
-
-
-def _described(data: bytes, media_type: str, contents: dict[Digest, bytes]) -> Descriptor:
-    digest = Digest.of(data)
-    contents[digest] = data
-    return Descriptor(media_type=media_type, digest=digest, size=len(data))
-
-
-def _media_type(name: str) -> str:
-    folder, _, file = name.partition("/")
-    if file.endswith(".cer"):
-        return RESPONDER_MEDIA_TYPE
-    return INDEX_MEDIA_TYPE if file == INDEX else _FOLDERS[folder][1]

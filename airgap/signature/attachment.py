@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 from airgap import limits
 from airgap.errors import FormatError, Rejected
-from airgap.oci.descriptor import IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
-from airgap.oci.digest import Digest
+from airgap.oci.descriptor import IMAGE_MANIFEST, NO_CONFIG, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.manifest import Manifest, parse_manifest
 from airgap.pki.chain import check_code_signing_chain
 from airgap.pki.timestamp_token import TimestampToken
@@ -16,7 +15,6 @@ from airgap.signature.model import Envelope, Payload
 from airgap.signature.payload import check_about, parse_payload
 from airgap.signature.sealing import Sealed
 from airgap.signature.signature_manifest import (
-    CONFIG_BYTES,
     Form,
     config_descriptor,
     envelope_descriptor,
@@ -32,7 +30,7 @@ def signature_attachment(sealed: Sealed, target: Descriptor, form: Form = "artif
     Raises SigningError where the envelope is about something else, or the manifest would not be accepted.
     """
     subject = as_subject(target)
-    envelope = Descriptor(media_type=sealed.media_type, digest=Digest.of(sealed.raw), size=len(sealed.raw))
+    envelope = Descriptor.of(sealed.media_type, sealed.raw)
     stated = sealed.envelope.stated_time
     if stated is None:
         raise SigningError("the finished signature states no signing time", reason="envelope.time")
@@ -50,16 +48,10 @@ def signature_attachment(sealed: Sealed, target: Descriptor, form: Form = "artif
         envelope_descriptor(manifest, subject)
     except Rejected as error:
         raise SigningError(f"the finished signature is not acceptable: {error}", reason=error.reason) from None
-    descriptor = Descriptor(
-        media_type=IMAGE_MANIFEST,
-        digest=Digest.of(raw),
-        size=len(raw),
-        artifact_type=NOTARY_SIGNATURE,
-        annotations=manifest.annotations,
-    )
+    descriptor = Descriptor.of(IMAGE_MANIFEST, raw, artifact_type=NOTARY_SIGNATURE, annotations=manifest.annotations)
     config = config_descriptor(form)
     return Attachment(
-        subject=subject, manifest=descriptor, raw=raw, blobs=((envelope, sealed.raw), (config, CONFIG_BYTES))
+        subject=subject, manifest=descriptor, raw=raw, blobs=((envelope, sealed.raw), (config, NO_CONFIG))
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as writer
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, Literal
 
@@ -11,15 +12,18 @@ from airgap import limits
 from airgap.errors import FormatError, Rejected
 from airgap.oci.descriptor import (
     ARTIFACT_MANIFEST,
+    CREATED,
     EMPTY,
+    EMPTY_CONFIG,
     ENVELOPE_TYPES,
     IMAGE_MANIFEST,
+    NO_CONFIG,
     NOTARY_SIGNATURE,
     ORAS_ARTIFACT_MANIFEST,
     Descriptor,
 )
-from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
+from airgap.oci.manifest_writer import write_manifest
 from airgap.parse import json
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
@@ -27,13 +31,9 @@ from airgap.text import safe
 
 THUMBPRINTS: Final = "io.cncf.notary.x509chain.thumbprint#S256"
 """The annotation with the fingerprints of the chain (MAN-7): a hint, never evidence (MAN-10, D1)."""
-CREATED: Final = "org.opencontainers.image.created"
 
 _BEFORE_ONE: Final = "application/vnd.cncf.notary.v2"
 """Types of early signatures: `.v2`, `.v2.signature`."""
-
-CONFIG_BYTES: Final = b"{}"
-"""Content of every signature manifest's config; nothing reads it (MAN-4)."""
 
 Form = Literal["artifactType", "config"]
 """The form of a written signature manifest: MAN-2, or MAN-3 for registries of version 1.0."""
@@ -93,11 +93,10 @@ def thumbprint_warning(manifest: Manifest, chain: Sequence[Certificate]) -> str 
 
 
 def config_descriptor(form: Form) -> Descriptor:
-    """The descriptor of `CONFIG_BYTES` in a signature manifest of this form."""
-    digest = Digest.of(CONFIG_BYTES)
+    """That of a signature manifest of this form; nothing reads its content, `NO_CONFIG` (MAN-4)."""
     if form == "artifactType":
-        return Descriptor(media_type=EMPTY, digest=digest, size=len(CONFIG_BYTES), data=CONFIG_BYTES)
-    return Descriptor(media_type=NOTARY_SIGNATURE, digest=digest, size=len(CONFIG_BYTES))
+        return replace(EMPTY_CONFIG, data=NO_CONFIG)
+    return Descriptor.of(NOTARY_SIGNATURE, NO_CONFIG)
 
 
 def signature_manifest(
@@ -115,19 +114,15 @@ def signature_manifest(
     artifact, of which only media type, digest and size are taken; `signing_time` is the signed one, so that the same
     signature gives the same manifest.
     """
-    document: dict[str, object] = {"schemaVersion": 2, "mediaType": IMAGE_MANIFEST}
-    if form == "artifactType":
-        document["artifactType"] = NOTARY_SIGNATURE
-    document["config"] = config_descriptor(form).to_json()
-    document["layers"] = [_bare(envelope)]
-    document["subject"] = _bare(subject)
     fingerprints = [certificate.fingerprint for certificate in chain]
-    document["annotations"] = {
+    stated = {
         **(annotations or {}),
         THUMBPRINTS: writer.dumps(fingerprints, separators=(",", ":")),
         CREATED: iso(signing_time.replace(microsecond=0)),
     }
-    return writer.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    artifact_type = NOTARY_SIGNATURE if form == "artifactType" else None
+    config = config_descriptor(form)
+    return write_manifest(artifact_type, [envelope.bare], subject=subject, config=config, annotations=stated)[1]
 
 
 def _check_type(manifest: Manifest) -> None:
@@ -172,7 +167,3 @@ def _envelope(manifest: Manifest) -> Descriptor:
 
 def _rejected(problem: str) -> Rejected:
     return Rejected("signature.manifest", f"the signature manifest {problem}")
-
-
-def _bare(descriptor: Descriptor) -> dict[str, object]:
-    return {"mediaType": descriptor.media_type, "digest": str(descriptor.digest), "size": descriptor.size}

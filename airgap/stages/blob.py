@@ -106,7 +106,7 @@ def sign_blob(request: BlobSignRequest) -> SignedBlob:
         path=request.path,
         signature=target,
         subject=subject,
-        envelope=Descriptor(media_type=sealed.media_type, digest=Digest.of(sealed.raw), size=len(sealed.raw)),
+        envelope=Descriptor.of(sealed.media_type, sealed.raw),
         signer=sealed.envelope.certificates[0],
         signed_at=sealed.envelope.stated_time,
         expiry=sealed.envelope.expiry,
@@ -214,7 +214,7 @@ class _BlobVerification:
             self._open().close()  # a missing file is reported, whatever the signature is
         signature = request.signature or beside(request.path, request.envelope)
         media_type, raw = _open_signature(signature, request.envelope)
-        envelope = Descriptor(media_type=media_type, digest=Digest.of(raw), size=len(raw))
+        envelope = Descriptor.of(media_type, raw)
         digest, size = self._measure(_hash_algorithm(media_type, raw))
         outcome = request.verifier(self._directory).judge(
             Candidate(digest=envelope.digest, envelope=envelope, raw=raw),
@@ -250,7 +250,7 @@ def _hash_algorithm(media_type: str, raw: bytes) -> str | None:
 def inspect_blob(signature: Path, *, envelope: EnvelopeFormat | None = None) -> InspectedSignature:
     """The decoded content of a detached signature, not judged. Raises UsageError, NotFoundError, OSError."""
     media_type, raw = _open_signature(signature, envelope)
-    descriptor = Descriptor(media_type=media_type, digest=Digest.of(raw), size=len(raw))
+    descriptor = Descriptor.of(media_type, raw)
     return inspect_envelope(descriptor, "file", media_type, raw)
 
 

@@ -20,7 +20,7 @@ from airgap.collection.coverage import Attempt, AttemptResult, EvidenceWritten, 
 from airgap.collection.evidence_writer import EvidenceWriter
 from airgap.collection.gather import MALFORMED, UNNEEDED, Gatherer, may_revoke
 from airgap.collection.offered_files import offered_files, order_of, pieces_of
-from airgap.collection.packing import pack_evidence
+from airgap.collection.packing import evidence_files, pack_evidence
 from airgap.errors import AirgapError, FormatError, UsageError
 from airgap.net.artifacts import Artifacts, FetchedParts, RegistryArtifact, open_artifact
 from airgap.net.credentials import Credentials
@@ -38,7 +38,7 @@ from airgap.oci.target import Target, TargetOpener
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.problem import Problem
-from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, find_evidence_beside
+from airgap.revocation.artifact import evidence_artifacts, find_evidence_beside
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.revocation.evidence_files import Evidence, EvidenceFile, UnreadableEvidence
@@ -293,15 +293,15 @@ class _Fetch:
                 artifact = self._artifact(target, root, evidence, offered, replaced)
                 if artifact is None:
                     continue
-                digest = artifact.descriptor.digest
+                digest = artifact.manifest.digest
                 old = [found for found, _ in evidence_artifacts(target.graph, root.descriptor)]
                 changed = old != [digest]
                 if changed:
-                    new.append(_attachment(artifact))
+                    new.append(artifact)
                     drop.update(found for found in old if found != digest)
                 name = target.name(root)
                 written.append(
-                    EvidenceWritten(reference=name, digest=str(digest), files=artifact.files, changed=changed)
+                    EvidenceWritten(reference=name, digest=str(digest), files=evidence_files(artifact), changed=changed)
                 )
             layout.attach(new, replaced=drop)
         return tuple(written)
@@ -319,7 +319,7 @@ class _Fetch:
 
     def _artifact(
         self, target: Target, root: Root, evidence: EvidenceDirectory, offered: Evidence, replaced: Mapping[str, str]
-    ) -> EvidenceArtifact | None:
+    ) -> Attachment | None:
         chains = collect_chains(target.store, target.graph, [root.descriptor], self._anchors, stored=self._stored)
         beside = find_evidence_beside(target.store, target.graph, root.descriptor, target.name(root))
         if beside.beyond_bounds:
@@ -370,11 +370,6 @@ class _Fetch:
             sources=dict(self.gatherer.sources),
             required=request.required,
         )
-
-
-def _attachment(artifact: EvidenceArtifact) -> Attachment:
-    blobs = tuple((blob, artifact.contents[blob.digest]) for blob in artifact.blobs)
-    return Attachment(subject=artifact.subject, manifest=artifact.descriptor, raw=artifact.raw, blobs=blobs)
 
 
 def _offered_file(source: str, data: bytes) -> EvidenceFile:

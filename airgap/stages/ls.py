@@ -17,7 +17,7 @@ from airgap.net.artifacts import Artifacts, FetchedParts, open_artifacts
 from airgap.net.registries import Registries
 from airgap.oci.attached import IMAGE_CONFIGS
 from airgap.oci.closure import beyond_bounds
-from airgap.oci.descriptor import ACQUISITION, Claims, Descriptor, Platform
+from airgap.oci.descriptor import ACQUISITION, CREATED, Claims, Descriptor, Platform
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.images import is_attestation
@@ -25,7 +25,6 @@ from airgap.oci.listing import ListedArtifact, Listing
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import LayoutMechanism, Referrer, Root
 from airgap.oci.problems import ContentProblem
-from airgap.oci.record import CREATED
 from airgap.oci.reference import (
     RegistryReference,
     is_registry,

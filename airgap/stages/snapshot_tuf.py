@@ -6,7 +6,6 @@ the versions of the metadata.
 
 from __future__ import annotations
 
-import json as writer
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,22 +14,21 @@ from typing import Any, Final
 from airgap import limits
 from airgap.errors import FormatError, UsageError
 from airgap.files import read_regular, write_file
-from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
-from airgap.oci.digest import Digest
+from airgap.oci.descriptor import CREATED, EMPTY_CONFIG, NO_CONFIG, TITLE, Descriptor
 from airgap.oci.graph import Graph
+from airgap.oci.manifest_writer import write_manifest
 from airgap.oci.open import open_layout
 from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.parse.time import iso
 from airgap.text import safe
 from airgap.transfer.attach import AttachableLayout, Attachment
 from airgap.trust.snapshots.snapshot_document import Snapshot, read_snapshot
-from airgap.trust.snapshots.tuf_check import MANIFEST_TARGET, METADATA_TYPE, TITLE, TUF_TYPE, check_root, load
+from airgap.trust.snapshots.tuf_check import MANIFEST_TARGET, METADATA_TYPE, TUF_TYPE, check_root, load
 
 ROLES: Final = ("root", "targets", "snapshot", "timestamp")
 ROOT_LIFETIME: Final = timedelta(days=2 * 365)
 LIFETIME: Final = timedelta(days=30)
 """The lifetime of metadata."""
-_CREATED: Final = "org.opencontainers.image.created"
 
 
 def prepare_tuf_keys(folder: Path, *, init: bool, at: datetime) -> None:
@@ -95,27 +93,12 @@ def _metadata(snapshot: Snapshot, folder: Path, expires: datetime) -> dict[str, 
 
 
 def _attachment(snapshot: Snapshot, metadata: Mapping[str, bytes], at: datetime) -> Attachment:
-    blobs = [(Descriptor(media_type=EMPTY, digest=Digest.of(b"{}"), size=2), b"{}")]
-    layers = []
-    for name, data in sorted(metadata.items()):
-        layer = Descriptor(media_type=METADATA_TYPE, digest=Digest.of(data), size=len(data), annotations={TITLE: name})
-        layers.append(layer)
-        blobs.append((layer, data))
-    subject = Descriptor(
-        media_type=snapshot.descriptor.media_type, digest=snapshot.descriptor.digest, size=snapshot.descriptor.size
-    )
-    document: dict[str, Any] = {
-        "schemaVersion": 2,
-        "mediaType": IMAGE_MANIFEST,
-        "artifactType": TUF_TYPE,
-        "config": blobs[0][0].to_json(),
-        "layers": [layer.to_json() for layer in layers],
-        "subject": subject.to_json(),
-        "annotations": {_CREATED: iso(at)},
+    layers = {
+        Descriptor.of(METADATA_TYPE, data, annotations={TITLE: name}): data for name, data in sorted(metadata.items())
     }
-    raw = writer.dumps(document, separators=(",", ":")).encode()
-    manifest = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(raw), size=len(raw), artifact_type=TUF_TYPE)
-    return Attachment(subject=subject, manifest=manifest, raw=raw, blobs=tuple(blobs))
+    subject = snapshot.descriptor.bare
+    manifest, raw = write_manifest(TUF_TYPE, layers, subject=subject, annotations={CREATED: iso(at)})
+    return Attachment(subject=subject, manifest=manifest, raw=raw, blobs=((EMPTY_CONFIG, NO_CONFIG), *layers.items()))
 
 
 def _signers(folder: Path) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
 from airgap.oci.nodes import reported_elsewhere
 from airgap.oci.open import open_layout
-from airgap.oci.record import bare
 from airgap.oci.reference import LayoutReference
 from airgap.oci.store import read_verified
 from airgap.text import safe
@@ -263,4 +262,4 @@ def as_subject(descriptor: Descriptor) -> Descriptor:
             f"{descriptor.digest} is of type {safe(descriptor.media_type, limit=128)}; only manifests and indexes can "
             "have referrers"
         )
-    return bare(descriptor)
+    return descriptor.bare

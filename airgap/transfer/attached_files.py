@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json as writer
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
 from airgap.errors import FormatError, LimitError
-from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
-from airgap.oci.digest import Digest
+from airgap.oci.descriptor import CREATED, EMPTY_CONFIG, IMAGE_MANIFEST, NO_CONFIG, TITLE, Descriptor
 from airgap.oci.manifest import Manifest, parse_manifest
-from airgap.oci.record import CREATED
+from airgap.oci.manifest_writer import write_manifest
 from airgap.parse.time import iso
 from airgap.transfer.attach import Attachment, as_subject
 
-TITLE: Final = "org.opencontainers.image.title"
-"""The annotation with the name under which oras writes a layer to a file."""
-_CONFIG: Final = b"{}"
+_CONFIG: Final = replace(EMPTY_CONFIG, data=NO_CONFIG)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +29,7 @@ class FileToAttach:
     @property
     def descriptor(self) -> Descriptor:
         """The layer."""
-        return Descriptor(
-            media_type=self.media_type, digest=Digest.of(self.raw), size=len(self.raw), annotations={TITLE: self.name}
-        )
+        return Descriptor.of(self.media_type, self.raw, annotations={TITLE: self.name})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,30 +60,19 @@ def files_attachment(
     """
     subject = as_subject(target)
     stated = {CREATED: iso(at.replace(microsecond=0)), **annotations}
-    config = Descriptor(media_type=EMPTY, digest=Digest.of(_CONFIG), size=len(_CONFIG), data=_CONFIG)
-    document = {
-        "schemaVersion": 2,
-        "mediaType": IMAGE_MANIFEST,
-        "artifactType": artifact_type,
-        "config": config.to_json(),
-        "layers": [file.descriptor.to_json() for file in files],
-        "subject": subject.to_json(),
-        "annotations": stated,
-    }
-    raw = writer.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    layers = [file.descriptor for file in files]
+    manifest, raw = write_manifest(artifact_type, layers, subject=subject, config=_CONFIG, annotations=stated)
     try:
         parse_manifest(raw, IMAGE_MANIFEST)
     except FormatError as error:  # who reads it would refuse it
         raise LimitError(
             f"the manifest of {len(files)} files cannot be written: {error}", remedy="Attach some files at a time."
         ) from None
-    manifest = Descriptor(
-        media_type=IMAGE_MANIFEST, digest=Digest.of(raw), size=len(raw), artifact_type=artifact_type, annotations=stated
-    )
     # equal files are one blob
     blobs = {file.descriptor.digest: (replace(file.descriptor, annotations={}), file.raw) for file in files}
-    blobs[config.digest] = (replace(config, data=None), _CONFIG)
-    return Attachment(subject=subject, manifest=manifest, raw=raw, blobs=tuple(blobs.values()))
+    blobs[EMPTY_CONFIG.digest] = (EMPTY_CONFIG, NO_CONFIG)
+    listed = replace(manifest, annotations=stated)
+    return Attachment(subject=subject, manifest=listed, raw=raw, blobs=tuple(blobs.values()))
 
 
 def says_the_same(known: Manifest, artifact_type: str, files: Sequence[Descriptor], given: Mapping[str, str]) -> bool:

@@ -14,7 +14,7 @@ from airgap.errors import AirgapError
 from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
-from airgap.oci.record import FoundRecord, bare
+from airgap.oci.record import FoundRecord
 from airgap.oci.reference import RegistryReference
 from airgap.oci.tags import cosign_target
 from airgap.transfer.endpoint import Blobs, Entry, FoundReferrers, Referral, Source
@@ -177,7 +177,7 @@ class PlannedArtifact:
         tagged = [Entry(descriptor=wanted.entries.get(tag, root), tag=tag) for tag in wanted.tags]
         # as oras and notation write it; annotations stay in the manifest: one of them could be a tag
         attached = [
-            Entry(descriptor=replace(bare(item.descriptor), artifact_type=item.artifact_type), tag=item.tag)
+            Entry(descriptor=replace(item.descriptor.bare, artifact_type=item.artifact_type), tag=item.tag)
             for item in self.attached
         ]
         return (*(tagged or [Entry(descriptor=root)]), *attached, *self.also)

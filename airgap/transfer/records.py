@@ -10,10 +10,11 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, LimitError
-from airgap.oci.descriptor import ACQUISITION, EMPTY, IMAGE_MANIFEST, Descriptor
+from airgap.oci.descriptor import ACQUISITION, CREATED, EMPTY_CONFIG, NO_CONFIG, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Manifest, parse_manifest
-from airgap.oci.record import CREATED, CopiedReferrer, FoundRecord, LeftOut, Record, RecordedLookup, bare
+from airgap.oci.manifest_writer import write_manifest
+from airgap.oci.record import CopiedReferrer, FoundRecord, LeftOut, Record, RecordedLookup
 from airgap.parse.json import dump
 from airgap.parse.time import iso
 from airgap.text import safe
@@ -23,7 +24,6 @@ from airgap.transfer.plan import CopyPlan, Key, Node, PlannedArtifact, Selection
 from airgap.transfer.sources import MemoryBlobs
 
 _PROBLEMS: Final = 10
-_NO_CONFIG: Final = b"{}"
 
 
 @dataclass(slots=True)
@@ -92,7 +92,7 @@ class Records:
             ),
             platforms=tuple(str(item) for item in self.selection.platforms) or (old.platforms if old else ()),
             absent=tuple(LeftOut(digest=item.digest, platform=_platform(item)) for item in planned.left_out),
-            elsewhere=tuple(replace(bare(item), urls=item.urls) for item in planned.elsewhere[: limits.LAYERS]),
+            elsewhere=tuple(replace(item.bare, urls=item.urls) for item in planned.elsewhere[: limits.LAYERS]),
         )
 
 
@@ -157,23 +157,10 @@ def record_contents(record: Record) -> tuple[Descriptor, dict[Digest, bytes]]:
             f"{record.artifact.digest}: its acquisition record would not be read: {error}",
             remedy="Copy without the record: --no-record. Or copy the children of the index in several runs.",
         ) from None
-    layer = Descriptor(media_type=ACQUISITION, digest=Digest.of(raw), size=len(raw))
-    config = Descriptor(media_type=EMPTY, digest=Digest.of(_NO_CONFIG), size=len(_NO_CONFIG))
-    manifest = dump(
-        {
-            "schemaVersion": 2,
-            "mediaType": IMAGE_MANIFEST,
-            "artifactType": ACQUISITION,
-            "config": config.to_json(),
-            "layers": [layer.to_json()],
-            "subject": bare(record.artifact).to_json(),
-            "annotations": {CREATED: iso(record.time)},
-        }
-    )
-    descriptor = Descriptor(
-        media_type=IMAGE_MANIFEST, digest=Digest.of(manifest), size=len(manifest), artifact_type=ACQUISITION
-    )
-    return descriptor, {descriptor.digest: manifest, layer.digest: raw, config.digest: _NO_CONFIG}
+    layer = Descriptor.of(ACQUISITION, raw)
+    stated = {CREATED: iso(record.time)}
+    descriptor, manifest = write_manifest(ACQUISITION, [layer], subject=record.artifact, annotations=stated)
+    return descriptor, {descriptor.digest: manifest, layer.digest: raw, EMPTY_CONFIG.digest: NO_CONFIG}
 
 
 def _written(record: Record) -> tuple[Descriptor, dict[Key, Node]]:
@@ -184,7 +171,7 @@ def _written(record: Record) -> tuple[Descriptor, dict[Key, Node]]:
 
 def _carried(found: FoundRecord, source: Source) -> tuple[Descriptor, dict[Key, Node]]:
     """A record of the source, copied unchanged."""
-    entry = replace(bare(found.descriptor), artifact_type=found.manifest.artifact_type)
+    entry = replace(found.descriptor.bare, artifact_type=found.manifest.artifact_type)
     return entry, _nodes(entry, found.manifest, source)
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
+from airgap.collection.packing import pack
 from airgap.errors import FormatError
 from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from airgap.parse import cbor
-from airgap.revocation.artifact import pack
 from fuzz.campaign.case import Case
 from fuzz.campaign.tars import changed_tar
 from fuzz.campaign.tree import BLOBS, INDEX, Changes, apply, entries, place_of, reseal, with_entries
@@ -343,8 +343,11 @@ def evidence_in_the_target(random: Random, mutant: Mutant, donors: Donors) -> No
     urls = ("http://crl.example/signing-0.crl", "http://crl.example/signing-1.crl", "http://crl.example/delta.crl")
     index = {url: random.sample(sorted(crls), 1) for url in urls if crls and random.random() < 0.5}  # noqa: PLR2004
     made = pack(subject, crls=crls, ocsp=ocsp, crl_index=index, responders={})
-    mutant.take("evidence in the target", {BLOBS + key.encoded: data for key, data in made.contents.items()})
-    mutant.layout[INDEX] = with_entries(tree, [*entries(tree), made.descriptor.to_json()])
+    mutant.take(
+        "evidence in the target",
+        {BLOBS + item.digest.encoded: data for item, data in (*made.blobs, (made.manifest, made.raw))},
+    )
+    mutant.layout[INDEX] = with_entries(tree, [*entries(tree), made.manifest.to_json()])
 
 
 def _pile(random: Random, case: Case, donors: Donors) -> list[bytes]:

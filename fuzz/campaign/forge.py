@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from airgap.collection.packing import pack
 from airgap.oci.descriptor import Descriptor
-from airgap.revocation.artifact import pack
 from fuzz.campaign.case import Case, read_tree
 from fuzz.campaign.world import OCSP_URL, World
 from tests.support import envelopes
@@ -93,8 +93,8 @@ class _Draft:
 
         def put(builder: LayoutBuilder, target: Descriptor) -> None:
             made = pack(target, crls=dict(crls), ocsp={}, crl_index={}, responders={})
-            builder.blobs |= made.contents
-            builder.list(made.descriptor)
+            builder.blobs |= {item.digest: data for item, data in (*made.blobs, (made.manifest, made.raw))}
+            builder.list(made.manifest)
 
         self.scene.packing.append(put)
         return self

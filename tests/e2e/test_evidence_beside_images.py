@@ -16,10 +16,10 @@ import pytest
 
 from airgap.collection.coverage import Status
 from airgap.errors import UsageError
-from airgap.oci.descriptor import EMPTY, IMAGE_INDEX, REF_NAME, Descriptor
+from airgap.oci.descriptor import EMPTY, IMAGE_INDEX, REF_NAME, TITLE, Descriptor
 from airgap.oci.open import open_layout
 from airgap.oci.store import read_verified
-from airgap.revocation.artifact import EVIDENCE_TYPE, TITLE
+from airgap.revocation.artifact import EVIDENCE_TYPE
 from tests.support.command import run_here
 from tests.support.crls import many
 from tests.support.fetching import DAY, Site, about, site

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from airgap import limits
+from airgap.collection.packing import pack
 from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.target import open_target
 from airgap.parse.time import iso
-from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE, pack
+from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry
 from tests.support.layouts import LayoutBuilder
@@ -164,10 +165,10 @@ def test_a_snapshot_is_judged_with_the_evidence_in_its_layout(tmp_path: Path) ->
         subject, layout = opened.roots()[0].descriptor, Path(opened.reference.path)
     revoking = crl(ground.leaf.chain[1], revoked=[ground.leaf], number=9)
     artifact = pack(subject, crls={"r.crl": revoking}, ocsp={}, crl_index={}, responders={})
-    for digest, data in artifact.contents.items():
-        (layout / "blobs/sha256" / digest.encoded).write_bytes(data)
+    for descriptor, data in (*artifact.blobs, (artifact.manifest, artifact.raw)):
+        (layout / "blobs/sha256" / descriptor.digest.encoded).write_bytes(data)
     index = json.loads((layout / "index.json").read_text())
-    index["manifests"].append(artifact.descriptor.to_json())
+    index["manifests"].append(artifact.manifest.to_json())
     (layout / "index.json").write_text(json.dumps(index))
     outcome = ground.apply(target)
     assert [problem.reason for problem in outcome.problems] == ["revocation.revoked"]

@@ -12,10 +12,10 @@ import pytest
 from airgap import limits
 from airgap.files import list_folder
 from airgap.oci import layout
-from airgap.oci.descriptor import ARTIFACT_MANIFEST, EMPTY, IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
+from airgap.oci.descriptor import ARTIFACT_MANIFEST, EMPTY, IMAGE_INDEX, IMAGE_MANIFEST, TITLE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse.time import iso
-from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE, TITLE
+from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE
 from airgap.trust.snapshots.snapshot_document import SNAPSHOT_TYPE
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry, pem

@@ -9,10 +9,9 @@ import pytest
 
 from airgap import limits
 from airgap.collection.coverage import Status
-from airgap.oci.descriptor import Descriptor
+from airgap.oci.descriptor import TITLE, Descriptor
 from airgap.report.fetching import FetchReport
 from airgap.report.style import PLAIN
-from airgap.revocation.artifact import TITLE
 from tests.support.command import run_here
 from tests.support.crls import crl, entry, pem, scope
 from tests.support.evidence import evidence_artifact

@@ -17,8 +17,7 @@ from typing import Any, Final, Self
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
-from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
-from airgap.oci.digest import Digest
+from airgap.oci.descriptor import CREATED, IMAGE_MANIFEST, TITLE, Descriptor
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.store import Store, read_verified
 from airgap.parse import json
@@ -31,8 +30,6 @@ SNAPSHOT_TYPE: Final = "application/vnd.airgap.trust.snapshot.v1"
 """artifactType of a snapshot's manifest."""
 CONFIG_TYPE: Final = "application/vnd.airgap.trust.snapshot.config.v1+json"
 CONFIG_SCHEMA: Final = "airgap.trust-snapshot/1"
-TITLE: Final = "org.opencontainers.image.title"
-CREATED: Final = "org.opencontainers.image.created"
 LARGEST_NUMBER: Final = 2**53 - 1
 """The largest integer that every JSON reader represents exactly."""
 
@@ -145,7 +142,7 @@ class Built:
                 "files": {file.path: str(file.digest) for file in ordered},
             }
         )
-        described = Descriptor(media_type=CONFIG_TYPE, digest=Digest.of(config), size=len(config))
+        described = Descriptor.of(CONFIG_TYPE, config)
         manifest = _dump(
             {
                 "schemaVersion": 2,
@@ -158,9 +155,7 @@ class Built:
         )
         if len(config) > limits.MANIFEST_BYTES or len(manifest) > limits.MANIFEST_BYTES:
             raise FormatError("the snapshot has too many files for one manifest")
-        descriptor = Descriptor(
-            media_type=IMAGE_MANIFEST, digest=Digest.of(manifest), size=len(manifest), artifact_type=SNAPSHOT_TYPE
-        )
+        descriptor = Descriptor.of(IMAGE_MANIFEST, manifest, artifact_type=SNAPSHOT_TYPE)
         # the result is read once, so that no snapshot is made that cannot be applied
         return cls(
             snapshot=parse_snapshot(descriptor, parse_manifest(manifest, IMAGE_MANIFEST), config),

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from airgap import limits
 from airgap.errors import Rejected, TrustMaterialError, UsageError
+from airgap.oci.descriptor import TITLE
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
 from airgap.oci.store import Store, read_verified
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 TUF_TYPE: Final = "application/vnd.airgap.trust.tuf.v1"
 METADATA_TYPE: Final = "application/vnd.airgap.trust.tuf.metadata.v1+json"
-TITLE: Final = "org.opencontainers.image.title"
 MANIFEST_TARGET: Final = "manifest.json"
 """The target for the manifest of the snapshot, so that TUF also protects stream and number."""
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
+from airgap.collection.packing import evidence_files, pack
+from airgap.oci.descriptor import EMPTY, EMPTY_CONFIG, IMAGE_MANIFEST, NO_CONFIG, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Manifest, parse_manifest
 from airgap.oci.target import open_target
@@ -23,7 +24,6 @@ from airgap.revocation.artifact import (
     find_proposals,
     find_target_evidence,
     is_evidence_alone,
-    pack,
     possible_evidence,
     possible_evidence_layers,
 )
@@ -196,12 +196,13 @@ def test_packs_evidence_under_the_names_of_a_trust_directory() -> None:
         ("ocsp/b.ors", OCSP_MEDIA_TYPE),
         ("ocsp/c.cer", RESPONDER_MEDIA_TYPE),
     ]
-    assert [packed.contents[layer.digest] for layer in manifest.layers] == [
-        OLD, b'{"http://b.example":["a.crl"]}', b"answer", b"certificate",
-    ]  # fmt: skip
+    assert packed.blobs[0] == (EMPTY_CONFIG, NO_CONFIG)
+    assert packed.blobs[1:] == tuple(
+        zip(manifest.layers, [OLD, b'{"http://b.example":["a.crl"]}', b"answer", b"certificate"], strict=True)
+    )
     assert (manifest.artifact_type, manifest.subject) == (EVIDENCE_TYPE, SUBJECT)
-    assert packed.contents[packed.descriptor.digest] == packed.raw
-    assert packed.files == 2
+    assert packed.manifest.digest == Digest.of(packed.raw)
+    assert evidence_files(packed) == 2
     again = pack(
         SUBJECT,
         crls={"a.crl": OLD},

@@ -8,12 +8,11 @@ import pytest
 
 from airgap import limits
 from airgap.errors import Rejected
-from airgap.oci.descriptor import Descriptor
+from airgap.oci.descriptor import NO_CONFIG, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.pki.certificate import Certificate
 from airgap.signature.signature_manifest import (
-    CONFIG_BYTES,
     config_descriptor,
     envelope_descriptor,
     is_signature,
@@ -218,7 +217,7 @@ def test_the_config_has_the_digest_of_its_descriptor() -> None:
     """MAN-4."""
     for descriptor in (config_descriptor("artifactType"), config_descriptor("config")):
         assert str(descriptor.digest) == "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
-        assert descriptor.size == len(CONFIG_BYTES)
+        assert descriptor.size == len(NO_CONFIG)
 
 
 def _annotated(value: str | None) -> Manifest:
