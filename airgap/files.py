@@ -194,6 +194,15 @@ def make_folders(path: Path, *, mode: int = 0o700) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
 
 
+def sync_file(path: Path) -> None:
+    """Flushes the content of a file to the medium; any descriptor of it does. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames in `folder` survive a power cut, where the platform can (Windows cannot open folders)."""
     if not hasattr(os, "O_DIRECTORY"):

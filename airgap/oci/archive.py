@@ -12,11 +12,11 @@ from airgap import limits
 from airgap.errors import FormatError, LimitError
 from airgap.oci.digest import Digest
 from airgap.oci.documents import (
-    BLOBS,
     DOCKER_SAVE_FILES,
     FULL_INDEX_FILES,
     LayoutOnDisk,
     LooseFiles,
+    blob_name,
     malformed,
     open_regular,
     too_large,
@@ -165,7 +165,7 @@ class LayoutArchive(LayoutOnDisk):
         return (open_archive, (self.path,))
 
     def _extent(self, digest: Digest) -> Extent | None:
-        return self._table.get(f"{BLOBS}/{digest.algorithm}/{digest.encoded}")
+        return self._table.get(blob_name(digest))
 
     def _has(self, name: str) -> bool:
         return name in self._table

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from airgap import limits
 from airgap.errors import ContentError, NotFoundError
 from airgap.oci.digest import Digest
-from airgap.oci.docker_save import Image, Saved, SavedImages, path_of
+from airgap.oci.docker_save import Image, Saved, SavedImages
+from airgap.oci.documents import blob_name
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import Root
 from airgap.oci.problems import ContentProblem
@@ -42,7 +43,7 @@ class DockerNames:
         if not self._by_config:
             return ()
         configs = (image.config for image in self._images_of(root))
-        found = (self._by_config.get(path_of(config.digest), ()) for config in configs if config is not None)
+        found = (self._by_config.get(blob_name(config.digest), ()) for config in configs if config is not None)
         return tuple(dict.fromkeys(name for names in found for name in names))
 
     def check(self, root: Root, names: set[str]) -> None:

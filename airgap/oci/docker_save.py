@@ -19,8 +19,7 @@ from typing import Any, Final, Self, TypeVar
 from airgap import limits
 from airgap.errors import FormatError
 from airgap.oci.attached import is_stated_image
-from airgap.oci.digest import Digest
-from airgap.oci.documents import BLOBS
+from airgap.oci.documents import blob_name
 from airgap.oci.manifest import Manifest
 from airgap.oci.problems import ContentProblem
 from airgap.oci.reference import docker_name, whole_docker_name
@@ -189,11 +188,6 @@ def _tagged(document: Any) -> tuple[str, ...]:
     return tuple(f"{repository}:{tag}" for repository, named in tags.items() for tag in named)
 
 
-def path_of(digest: Digest) -> str:
-    """Where a blob is in the layout."""
-    return f"{BLOBS}/{digest.algorithm}/{digest.encoded}"
-
-
 def _source(name: str, descriptor: object) -> str:
     """An entry of LayerSources as one text, which is equal for nothing else."""
     return json.dumps([name, descriptor], sort_keys=True, default=str)
@@ -209,8 +203,8 @@ class SavedImages:
         self._images: Final[defaultdict[Paths, list[Image]]] = defaultdict(list)
         for manifest, names in images:
             if manifest.config is not None:
-                layers = tuple(path_of(layer.digest) for layer in manifest.layers)
-                self._images[path_of(manifest.config.digest), layers].append((manifest, names))
+                layers = tuple(blob_name(layer.digest) for layer in manifest.layers)
+                self._images[blob_name(manifest.config.digest), layers].append((manifest, names))
         self.configs: Final = frozenset(config for config, _ in self._images)
         """The paths of their configs."""
         self._sources: Final[dict[Paths, frozenset[str]]] = {}

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, Protocol, Self, runtime_checkable
 
 from airgap import limits
 from airgap.errors import ContentError, Fact, FormatError, LimitError
+from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, parse_layout_index
 from airgap.parse.json import Reading, load_object, take
 from airgap.text import safe
@@ -43,6 +44,11 @@ _KINDS: Final = (
     (stat.S_ISBLK, "a block device"),
     (stat.S_ISCHR, "a character device"),
 )
+
+
+def blob_name(digest: Digest) -> str:
+    """The name of a blob in a layout tar, below the layout in a directory."""
+    return f"{BLOBS}/{digest.algorithm}/{digest.encoded}"
 
 
 class NotRegularError(OSError):

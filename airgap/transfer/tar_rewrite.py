@@ -19,7 +19,7 @@ from airgap.locking import exclusive
 from airgap.oci.archive import SharedFile
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.documents import BLOBS, LAYOUT_INDEX, malformed, open_regular
+from airgap.oci.documents import LAYOUT_INDEX, blob_name, malformed, open_regular
 from airgap.oci.members import layout_files
 from airgap.oci.open import open_layout
 from airgap.oci.tar import Member, members
@@ -127,7 +127,7 @@ def _new(parts: _TarParts, blobs: Sequence[tuple[Descriptor, bytes]]) -> Iterato
     """New blobs, each once: readers differ in how they treat two members with one name."""
     seen = set(parts.names)
     for descriptor, raw in blobs:
-        name = f"{BLOBS}/{descriptor.digest.algorithm}/{descriptor.digest.encoded}"
+        name = blob_name(descriptor.digest)
         check_bytes(descriptor, raw)
         if name not in seen:
             seen.add(name)

@@ -21,7 +21,7 @@ from airgap import limits
 from airgap.errors import UsageError
 from airgap.files import complete_or_absent, is_there, sweep_leftovers
 from airgap.oci.descriptor import Descriptor
-from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX
+from airgap.oci.documents import LAYOUT_FILE, LAYOUT_INDEX, blob_name
 from airgap.oci.store import size_error
 from airgap.oci.tar_header import BLOCK
 from airgap.text import safe
@@ -111,7 +111,7 @@ def _order(item: tuple[Key, Node]) -> tuple[bool, str, str]:
 
 def _name(descriptor: Descriptor) -> str:
     descriptor.digest.new_hash()  # only the names of known algorithms become a path
-    return f"{BLOBS}/{descriptor.digest.algorithm}/{descriptor.digest.encoded}"
+    return blob_name(descriptor.digest)
 
 
 def header(name: str, size: int) -> bytes:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from airgap import limits
 from airgap.errors import ContentError, UsageError
-from airgap.files import sweep_leftovers, sync_folder, write_file
+from airgap.files import sweep_leftovers, sync_file, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
@@ -312,7 +312,7 @@ class LayoutWriter:
     def _settle(self, pending: list[tuple[Path, Path]]) -> None:
         with writing(self.path):
             # files that are flushed together share commits of the file system: ten times as fast
-            for _ in self._syncers.map(_sync, (staged for staged, _ in pending)):
+            for _ in self._syncers.map(sync_file, (staged for staged, _ in pending)):
                 pass
         self._place(pending)
 
@@ -351,15 +351,6 @@ class LayoutProbe:
     def arrived(self, descriptor: Descriptor) -> int:
         """See `Destination`."""
         return self._parts.get(_part_name(descriptor), 0)
-
-
-def _sync(path: Path) -> None:
-    # any descriptor of the file flushes it
-    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _part_name(descriptor: Descriptor) -> str:

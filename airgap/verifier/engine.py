@@ -12,8 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from airgap import limits
-from airgap.errors import ContentError, Fact, FormatError, Rejected, TrustMaterialError, Undecided
+from airgap.errors import ContentError, Fact, Rejected, TrustMaterialError, Undecided
 from airgap.moment import Moment
 from airgap.oci.descriptor import Descriptor
 from airgap.parse.time import iso
@@ -29,7 +28,7 @@ from airgap.signature.model import Envelope, Scheme
 from airgap.signature.payload import check_about, parse_payload
 from airgap.text import safe
 from airgap.trust.identities import match
-from airgap.trust.levels import Action, Check, VerifyTimestamp
+from airgap.trust.levels import Action, Check
 from airgap.trust.statement import Statement
 from airgap.trust.store_types import StoreType
 from airgap.verdict import Verdict
@@ -38,12 +37,11 @@ from airgap.verifier.advice import (
     check_validity_untimed,
     no_anchor,
     no_store,
-    no_timestamp,
     of_file,
     other_identities,
     unnamed_store,
-    untrusted_timestamp,
 )
+from airgap.verifier.authentic_time import check_authentic_time, needs_timestamp, timestamp_warnings, verified_timestamp
 from airgap.verifier.candidate import Candidate
 from airgap.verifier.facts import SignatureFacts
 from airgap.verifier.outcome import SignatureOutcome
@@ -52,7 +50,6 @@ from airgap.verifier.signature_state import SignatureState, found_in_targets
 if TYPE_CHECKING:  # modules that few signatures need are imported for those: see docs/explanation/performance.md
     from datetime import datetime
 
-    from airgap.pki.timestamp_token import VerifiedTimestamp
     from airgap.revocation.freshness import ChainKind
     from airgap.signature.blob_payload import BlobTarget
     from airgap.verifier.recorded import RecordedSignature
@@ -233,56 +230,19 @@ class SignatureVerifier:
     def _authentic_timestamp(self, state: SignatureState) -> str:
         facts = _proven(state.facts)
         if facts.scheme is Scheme.SIGNING_AUTHORITY:
-            return _authentic_time_inside(facts)
-        if not self._needs_timestamp(state.statement, facts):
-            others = partial(self._trust.others, state.statement, StoreType.TSA)
+            return check_authentic_time(facts)
+        others = partial(self._trust.others, state.statement, StoreType.TSA)
+        if not needs_timestamp(state.statement, facts, self._at):
             # TS-2, TS-4: no timestamp proves an earlier time
             check_validity_untimed(facts, self._at, state.statement, others)
             return "every certificate of the chain is valid at the moment judged for"
-        return self._timestamp(state, facts)
-
-    def _needs_timestamp(self, statement: Statement, facts: SignatureFacts) -> bool:
-        """TS-1: the statement names a tsa store, and its verifyTimestamp asks for the check."""
-        if not statement.stores_of(StoreType.TSA):
-            return False
-        if statement.verify_timestamp is VerifyTimestamp.ALWAYS:
-            return True
-        return any(certificate.ended_before(self._at) for certificate in facts.chain)
-
-    def _timestamp(self, state: SignatureState, facts: SignatureFacts) -> str:
-        stamped = facts.require_later()
-        try:
-            token = state.token()
-        except FormatError as error:  # TS-15 to TS-17
-            raise Rejected("timestamp.malformed", f"the timestamp token cannot be read: {error}") from None
-        if token is None:  # TS-3: demanded and missing
-            raise no_timestamp(facts, self._at, state.statement)
-        from airgap.pki.timestamp_token import check_within
-
-        anchors = self._trust.anchors(state.statement, StoreType.TSA)
-        try:
-            timestamp = token.verify(stamped.signature_value, anchors)
-        except Rejected as error:
-            others = self._trust.others(state.statement, StoreType.TSA)
-            raise untrusted_timestamp(error, token, stamped.signature_value, state.statement, others) from None
-        check_within(timestamp, facts.chain)  # TS-26: all of the time that it allows
+        anchors = partial(self._trust.anchors, state.statement, StoreType.TSA)
+        timestamp = verified_timestamp(state, facts, anchors, others, at=self._at)
         # TS-27: always judged, whatever the action for revocation is; no time of signing softens it
         self._ask_revocation(state, Check.AUTHENTIC_TIMESTAMP, timestamp.chain, kind="tsa", signed_at=None)
         state.timestamp = timestamp
-        self._warn_of_timestamp(state, facts, timestamp)
+        state.warnings += timestamp_warnings(facts, timestamp, self._at)
         return f"timestamped between {iso(timestamp.earliest)} and {iso(timestamp.latest)}"
-
-    def _warn_of_timestamp(self, state: SignatureState, facts: SignatureFacts, timestamp: VerifiedTimestamp) -> None:
-        """Warnings about facts that no rule refuses."""
-        algorithm = facts.chain[0].algorithm  # integrity compared the envelope's with it
-        if algorithm and timestamp.imprint_hash != algorithm.hash_name:  # D30: not the hash of the key
-            state.warnings.append(
-                f"the timestamp is over a {timestamp.imprint_hash} imprint, the signature over {algorithm.hash_name}"
-            )
-        if timestamp.earliest > self._at + limits.CLOCK_SKEW:  # TS-29: compared with the judged time only
-            state.warnings.append(
-                f"the timestamp, {iso(timestamp.gen_time)}, is after the moment judged for: a clock is wrong"
-            )
 
     def _chain_revocation(self, state: SignatureState) -> str:
         facts = _proven(state.facts)
@@ -427,23 +387,6 @@ def _refuse_lost(
             gone = state.signature.lost
             left = state.revocation.unanswered(said, chain, kind=kind, signed_at=signed_at, lost=gone)
             lost.refuse_unanswered(check, left)
-
-
-def _authentic_time_inside(facts: SignatureFacts) -> str:
-    """SCHEME-3, SCHEME-7: the authentic signing time is within every certificate's validity, bounds included."""
-    moment = facts.authentic_time
-    if moment is None:
-        raise Undecided("recheck.unproven", "the report does not hold the authentic signing time of this signature")
-    for certificate in facts.chain:
-        if not certificate.valid_between(moment, moment):
-            raise Rejected(
-                "time.authentic",
-                f"the authentic signing time {iso(moment)} is not within the validity of "
-                f"{safe(certificate.subject_text)!r}, [{iso(certificate.not_before)}, {iso(certificate.not_after)}]",
-                certificate=safe(certificate.subject_text),
-                signed_at=iso(moment),
-            )
-    return f"signed at {iso(moment)}, says the signing authority"
 
 
 def _proven(value: T | None) -> T:

@@ -31,7 +31,7 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, UsageError
-from airgap.files import read_regular, sync_folder, write_file
+from airgap.files import read_regular, sync_file, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.parse import json
 from airgap.revocation.unsigned import LOCAL
@@ -212,13 +212,8 @@ def flush_tree(root: Path) -> None:
     for folder, _, names in os.walk(root):
         for name in names:
             path = Path(folder, name)
-            if path.is_symlink():
-                continue
-            descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            if not path.is_symlink():
+                sync_file(path)
         sync_folder(Path(folder))
 
 
