@@ -167,12 +167,12 @@ def _referrers(
 def _read(
     registry: RegistrySource, store: OutlineStore, descriptor: Descriptor, parts: FetchedParts
 ) -> Manifest | Index | None:
-    if not descriptor.is_manifest:
-        return None
     try:
         manifest = registry.manifest(descriptor)
     except ContentError as error:
         store.fail(descriptor, error)
+        return None
+    if manifest is None:
         return None
     store.put(descriptor, manifest.raw)
     if isinstance(manifest, Manifest):

@@ -36,12 +36,9 @@ class RegistryPlace:
     def attached(self, artifact_type: str) -> Iterator[AttachedManifest]:
         """See `Place`. A listed referrer that cannot be read may be the signature that is looked for."""
         for referral in self._sink.finder.find(self.subject.digest, artifact_types=(artifact_type,)).all():
-            entry = referral.descriptor
-            if not entry.is_manifest:
-                continue
-            manifest = self._sink.manifest(entry)
+            manifest = self._sink.manifest(referral.descriptor)
             if isinstance(manifest, Manifest) and manifest.artifact_type == artifact_type:
-                yield AttachedManifest(descriptor=entry, manifest=manifest)
+                yield AttachedManifest(descriptor=referral.descriptor, manifest=manifest)
 
     def read(self, descriptor: Descriptor, limit: int) -> bytes:
         """See `Place`."""

@@ -111,8 +111,10 @@ class RegistrySource:
         """
         return self._tag_list.names(self._tag_pages())
 
-    def manifest(self, descriptor: Descriptor) -> Manifest | Index:
+    def manifest(self, descriptor: Descriptor) -> Manifest | Index | None:
         """See `Source`. Raises ContentError (`content.malformed`, ...), and what the transport raises."""
+        if not descriptor.is_manifest:
+            return None
         raw = self.manifests.read(descriptor)
         try:
             return parse_manifest(raw, descriptor.media_type)

@@ -90,7 +90,7 @@ class Outliner:
         annotations: dict[str, str] = {}
         artifact_type = referrer.artifact_type if referrer else None
         try:
-            manifest = self.graph.manifest(descriptor) if descriptor.is_manifest else None
+            manifest = self.graph.node(descriptor)
         except ContentError as error:
             missing = str(error)
             if role != "child" or error.reason != "content.missing":  # a platform that was left out is no problem

@@ -123,7 +123,7 @@ class ClosureWalk:
                     yield step.to(name, below, small=small, entry=entry)
             else:
                 if step.entry:
-                    self._graph.check_opaque(descriptor)
+                    self._graph.node(descriptor)
                 self._reached.append(Reached(descriptor, step.path, parsed=False, small=step.small))
         except ContentError as error:
             self._unread(step, error)

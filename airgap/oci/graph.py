@@ -44,13 +44,14 @@ class Graph:
         reader = ManifestReader(store)
         self.manifest: Final = reader.read
         """Reads the verified content of a manifest or index, once. Raises ContentError."""
-        self.check_opaque: Final = reader.check_opaque
-        """Refuses a manifest whose descriptor states an unknown media type. Raises ContentError."""
+        self.node: Final = reader.node
+        """The same for an artifact or an entry of an index; None for one of an unknown type. Raises ContentError."""
+        self._check_opaque: Final = reader.check_opaque
         self._reached = 0
 
     @cached_property
     def _scan(self) -> Scan:
-        return scan(self._store, self.manifest, self.check_opaque, self._mechanisms)
+        return scan(self._store, self.manifest, self._check_opaque, self._mechanisms)
 
     @cached_property
     def _unread_digests(self) -> frozenset[Digest]:
@@ -82,7 +83,7 @@ class Graph:
         try:
             documents: Mapping[str, bytes] | ContentProblem = self._store.beside()
         except ContentError as error:
-            documents = ContentProblem.of(error, None, LAYOUT_INDEX)
+            documents = ContentProblem.of(error, None, f"beside {LAYOUT_INDEX}")
         if not documents:
             return None
         from airgap.oci.docker_names import DockerNames
@@ -147,8 +148,11 @@ class Graph:
     def whole(self) -> tuple[Root, ...]:
         """The same for a reference to the whole layout: at least one.
 
-        Raises NotFoundError if there is none, ContentError if none can be read.
+        Raises NotFoundError if there is none, ContentError if none can be read, or a file that names some.
         """
+        for problem in self.names_unread:
+            if problem.reason != "layout.disagrees":  # a copy of the whole is the way out of that
+                raise problem.error()
         roots = self.roots()
         if not roots:
             for problem in (*self.problems, *self._scan.unread):
@@ -171,10 +175,13 @@ class Graph:
 
         A tag is a full name of an entry, or the tag part of one. An ambiguous name is refused. A digest may be that of
         a child at any depth, or of a referrer; the result is the descriptor that points at it, with its real media type
-        (MAN-35, D3). Raises ContentError if it is not found but may be below an unreadable manifest.
+        (MAN-35, D3). Raises ContentError if it is not found but may be below an unreadable manifest, and for a tag if a
+        file that may give it to something else cannot be read.
         """
         if isinstance(name, Digest):
             return self._by_digest(name)
+        for problem in self.names_unread:
+            raise problem.error()
         try:
             return self._only() if name is None else self._by_name(name)
         except NotFoundError:

@@ -80,6 +80,16 @@ class ManifestReader:
         shared = (item if item.annotations else known.setdefault(item, item) for item in manifest.manifests)
         return replace(manifest, manifests=tuple(shared))
 
+    def node(self, descriptor: Descriptor) -> Manifest | Index | None:
+        """The manifest of an artifact, or of an entry of an index; None for one of an unknown type, without parts.
+
+        Raises ContentError as `read` and `check_opaque` do.
+        """
+        if descriptor.is_manifest:
+            return self.read(descriptor)
+        self.check_opaque(descriptor)
+        return None
+
     def check_opaque(self, descriptor: Descriptor) -> None:
         """Refuses a manifest whose descriptor states an unknown media type: content below it would go unchecked.
 

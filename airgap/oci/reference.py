@@ -295,8 +295,7 @@ def _layout(text: str, transport: str, exists: Exists) -> LayoutReference:
             remedy="Rename one of them, or name what is meant through a link without ':' and '@' in its name.",
         )
     path, rest = splits[0] if splits else _first_split(text)
-    if splits:
-        _check_parents(path)
+    _check_parents(path)
     if not path:
         raise UsageError(f"{safe(transport + text, limit=160)!r} names no path", remedy=_FORMS)
     if rest.startswith("@"):
@@ -316,7 +315,7 @@ def _check_parents(path: str) -> None:
     """Refuses a path with `..` that is two files. Raises UsageError.
 
     Tools in Go take `..` out as text, and start at $PWD; for the system `..` is the folder above the one that a link
-    leads to. So skopeo would run what was not verified.
+    leads to. So skopeo would run what was not verified, or not what was written.
     """
     if os.pardir not in path.replace("\\", "/").split("/"):
         return
@@ -328,7 +327,7 @@ def _check_parents(path: str) -> None:
             ours, theirs = (safe(os.path.realpath(item), limit=200) for item in (path, other))
             raise UsageError(
                 f"{safe(path, limit=200)!r} can mean {ours!r}, as the system reads it, or {theirs!r}, as skopeo and "
-                "other tools do, which shorten '..' behind a symbolic link: both paths exist",
+                "other tools do, which shorten '..' behind a symbolic link: that is there",
                 remedy="Write the path without '..'.",
             )
 

@@ -45,11 +45,10 @@ def inspect(
 
 def _artifact(opened: Artifacts, root: Root) -> InspectedArtifact:
     unread: list[ContentProblem] = []
-    if root.descriptor.is_manifest:
-        try:
-            opened.graph.manifest(root.descriptor)
-        except ContentError as error:
-            unread.append(ContentProblem.of(error, root.descriptor, "artifact"))
+    try:
+        opened.graph.node(root.descriptor)
+    except ContentError as error:
+        unread.append(ContentProblem.of(error, root.descriptor, "artifact"))
     referrers = opened.graph.referrers(root.descriptor).readable(unread.append)
     signatures = tuple(
         _signature(opened.store, referrer, root.descriptor, unread)

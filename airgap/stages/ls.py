@@ -277,20 +277,23 @@ class _Lister:
     def _read(self, descriptor: Descriptor) -> _Node:
         manifest, error = None, None
         try:
-            manifest = self._graph.manifest(descriptor) if descriptor.is_manifest else None
+            manifest = self._graph.node(descriptor)
         except ContentError as problem:
             error = problem
-        following = [below for _, below in manifest.successors()] if manifest else []
+        nodes: list[Descriptor] = []
+        blobs: list[Descriptor] = []
+        for _, below in manifest.successors() if manifest else ():
+            if below.is_manifest or isinstance(manifest, Index):
+                nodes.append(below)
+            elif not below.urls:  # foreign layers are elsewhere
+                blobs.append(below)
         unread: list[ContentProblem] = []
         referrers = self._graph.referrers(descriptor).readable(unread.append)
-        blobs = [
-            below for below in following if not below.is_manifest and not below.urls
-        ]  # foreign layers are elsewhere
         return _Node(
             manifest=manifest,
             error=error,
             blobs=tuple((blob.digest, blob.size) for blob in blobs),
-            below=tuple(below for below in following if below.is_manifest),
+            below=tuple(nodes),
             referrers=tuple((referrer.descriptor, kinds_of(referrer)) for referrer in referrers),
             unread=tuple(unread),
         )

@@ -111,8 +111,8 @@ class Source(Blobs, Protocol):
     def concurrent(self) -> bool:
         """Whether several threads may read manifests and referrers; they always may read blobs."""
 
-    def manifest(self, descriptor: Descriptor) -> Manifest | Index:
-        """A manifest, its digest checked. Raises AirgapError."""
+    def manifest(self, descriptor: Descriptor) -> Manifest | Index | None:
+        """A manifest, its digest checked; None for an artifact of an unknown type. Raises AirgapError."""
 
     def referrers(self, descriptor: Descriptor, *, digest_tags: bool) -> FoundReferrers:
         """All referrers of a manifest; `digest_tags`: also by cosign's tags. Raises AirgapError if the look-up fails.

@@ -308,7 +308,7 @@ def lists_referrers(source: Repository, tag: str, named: Callable[[], Descriptor
     readable: list[Manifest | Index] = []
     for child in index.manifests:
         with suppress(ContentError, NotFoundError):  # where its subject is copied, it is reported
-            readable.append(source.manifest(child))
+            readable += [manifest] if (manifest := source.manifest(child)) else []
     is_about = not readable or any(refers_by(manifest, tag) for manifest in readable)
     return is_about and not any(isinstance(item, Index) or has_image_layers(item) for item in readable)
 

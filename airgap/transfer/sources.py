@@ -39,9 +39,9 @@ class LayoutSource:
         """The path, safe to show."""
         return self.store.name
 
-    def manifest(self, descriptor: Descriptor) -> Manifest | Index:
+    def manifest(self, descriptor: Descriptor) -> Manifest | Index | None:
         """See `Source`."""
-        return self.graph.manifest(descriptor)
+        return self.graph.node(descriptor)
 
     def referrers(self, descriptor: Descriptor, *, digest_tags: bool) -> FoundReferrers:  # noqa: ARG002
         """All forms at once: a layout is read as a whole, so cosign's tags are always included."""

@@ -153,7 +153,7 @@ class Walk:
         if visit.root in self._over:
             return Visited(descriptor=descriptor, error=self._over[visit.root])
         try:
-            manifest = source.manifest(descriptor) if descriptor.is_manifest else None
+            manifest = source.manifest(descriptor)
             return Visited(
                 descriptor=descriptor,
                 manifest=manifest,
@@ -223,7 +223,8 @@ class Walk:
     def _follow(self, visit: _Visit, visited: Visited) -> None:
         for descriptor in self._chosen(visit.step, visited):
             if descriptor not in visited.elsewhere:
-                below = self._following(visit, descriptor) if descriptor.is_manifest else None
+                is_node = descriptor.is_manifest or isinstance(visited.manifest, Index)
+                below = self._following(visit, descriptor) if is_node else None
                 visited.below.append((descriptor, below))
         referrals = tuple(visited.found.readable(_reported_later)) if visited.found else ()
         self._listed[visit.root] += len(referrals)

@@ -209,7 +209,8 @@ class LayoutJudge:
 
 def judged_roots(target: Target) -> tuple[Root, ...]:
     """The artifacts to judge; unreadable ones of a whole layout are reported entry by entry and do not raise."""
-    return target.graph.roots() if target.is_whole and target.graph.problems else target.roots()
+    graph = target.graph
+    return graph.roots() if target.is_whole and (graph.problems or graph.names_unread) else target.roots()
 
 
 def _shown(root: Root) -> str:

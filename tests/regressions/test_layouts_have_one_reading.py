@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -331,15 +331,72 @@ def test_refuses_unreadable_files_that_other_tools_read_names_from(tmp_path: Pat
         assert "cannot be read" in problem["message"]
 
 
-def test_refuses_folders_where_other_tools_read_names_from_a_file(tmp_path: Path) -> None:
+def _commands(target: str, place: Path, trust: Path) -> Iterator[list[str]]:
+    yield from (["discover", target], ["inspect", target], ["ls", target])
+    for number, option in enumerate(([], ["--dry-run"], ["--keep-going"])):
+        yield ["copy", target, f"oci:{place}/copy{number}", *option]
+    yield ["copy", target, f"{place}/copy.tar"]
+    yield ["trust", "fetch", target, "--trust", str(trust)]
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "repositories"])
+def test_refuses_folders_where_other_tools_read_names_from_a_file(tmp_path: Path, name: str) -> None:
+    """A command that cannot look at the names cannot say what a name means, nor what all of them are."""
     scene = Scene()
-    scene.afterwards = [lambda written: (written.layout / "manifest.json").mkdir()]
+    scene.afterwards = [lambda written: (written.layout / name).mkdir()]
     written = scene.write(tmp_path)
-    for target in (written.target, written.target.partition("@")[0]):
+    whole = written.target.partition("@")[0]
+    for target in (written.target, whole, f"{whole}:v1"):
         arguments = written.arguments()
         ran = run_here([arguments[0], target, *arguments[2:]])
         (problem,) = ran.document["problems"]
         assert (ran.code, problem["reason"]) == (16, "layout.malformed"), ran
+        for command in _commands(target, tmp_path / target[-2:], written.trust):
+            ran = run_here(command)
+            assert ran.code == (0 if target == written.target else 16), (command, ran)
+            assert target == written.target or name in ran.out + ran.err
+
+
+def test_refuses_a_tag_where_docker_may_give_it_to_another_image(tmp_path: Path) -> None:
+    """A copy of the whole is the way out, as of `manifest.json` that names something else."""
+    scene = Scene()
+    scene.builder.extra_files["manifest.json"] = b"{"
+    written = scene.write(tmp_path)
+    whole = written.target.partition("@")[0]
+    for target, code in ((f"{whole}:v1", 16), (whole, 0)):
+        for command in _commands(target, tmp_path / target[-2:], written.trust):
+            assert run_here(command).code == code, command
+
+
+def _unknown_artifact(builder: LayoutBuilder, image: Descriptor) -> None:
+    builder.tag(replace(image, media_type="application/vnd.example"), "v1")
+
+
+def _unknown_child(builder: LayoutBuilder, image: Descriptor) -> None:
+    builder.tag(builder.add_index(replace(image, media_type="application/vnd.example")), "v1")
+
+
+@pytest.mark.parametrize("make", [_unknown_artifact, _unknown_child])
+@pytest.mark.parametrize("archive", [False, True], ids=["directory", "tar"])
+def test_refuses_a_manifest_under_a_type_that_is_not_known(
+    tmp_path: Path, make: Callable[[LayoutBuilder, Descriptor], None], *, archive: bool
+) -> None:
+    """copy took it for a blob, and left config, layers and signatures behind without a word (LAYOUT-2)."""
+    builder = LayoutBuilder()
+    make(builder, builder.add_image())
+    place = builder.write_tar(tmp_path / "l.tar") if archive else builder.write_directory(tmp_path / "l")
+    trust = Scene().write_trust(tmp_path / "trust")
+    for suffix in (":v1", ""):
+        for command in (
+            *_commands(f"{place}{suffix}", tmp_path / suffix[1:], trust),
+            ["verify", f"{place}{suffix}", "--trust", str(trust), "--scope", "registry.example/app"],
+        ):
+            if command[0] == "inspect" and make is _unknown_child:
+                continue  # it looks at the artifact's own signatures
+            ran = run_here(command)
+            keeps_going = "--keep-going" in command
+            assert ran.code == 16, (command, ran)
+            assert keeps_going or "says of itself that it is" in ran.out + ran.err
 
 
 @pytest.mark.parametrize(

@@ -244,6 +244,7 @@ def test_writes_a_tag_with_a_digest_as_typed(text: str) -> None:
         ("medium", "oci:current/../L:v1", "medium/L"),
         ("medium/current", "oci:../L:v1", "medium/L"),
         ("medium/current", "../L", "medium/L"),
+        ("medium/current", "oci:../new:v1", "medium/new"),
         ("medium/current", "oci-archive:../x.tar:v1", "medium/x.tar"),
         ("medium", "current/../only:v1", None),
         ("medium/releases/7", "../L:v1", None),
@@ -253,8 +254,11 @@ def test_writes_a_tag_with_a_digest_as_typed(text: str) -> None:
 def test_refuses_dots_behind_a_link_that_lead_to_two_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, text: str, other: str | None
 ) -> None:
-    """skopeo takes `..` out as text, and goes by $PWD: it opened another layout than the one that was verified."""
-    for name in ("L", "releases/7", "releases/L", "releases/only"):
+    """skopeo takes `..` out as text, and goes by $PWD: it opened another layout than the one that was verified,
+
+    or, where the path was that of a copy, than the one that was written.
+    """
+    for name in ("L", "new", "releases/7", "releases/L", "releases/only"):
         (tmp_path / "medium" / name).mkdir(parents=True)
     (tmp_path / "medium/current").symlink_to("releases/7")
     for name in ("x.tar", "releases/x.tar"):

@@ -45,7 +45,9 @@ class Claims:
         self.read: Counter[Digest] = Counter()
         self.refused: set[Digest] = set()
 
-    def manifest(self, descriptor: Descriptor) -> Manifest | Index:
+    def manifest(self, descriptor: Descriptor) -> Manifest | Index | None:
+        if not descriptor.is_manifest:
+            return None
         self.read[descriptor.digest] += 1
         if descriptor.digest not in self.builder.blobs:
             raise ContentError("content.missing", "not here", digest=str(descriptor.digest))
