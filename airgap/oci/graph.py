@@ -151,7 +151,7 @@ class Graph:
         Raises NotFoundError if there is none, ContentError if none can be read, or a file that names some.
         """
         for problem in self.names_unread:
-            if problem.reason != "layout.disagrees":  # a copy of the whole is the way out of that
+            if problem.reason != "layout.disagrees":  # the remedy of that is a copy of the whole
                 raise problem.error()
         roots = self.roots()
         if not roots:

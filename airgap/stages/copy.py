@@ -42,15 +42,16 @@ from airgap.transfer.destinations import (
     with_registry_tags,
 )
 from airgap.transfer.endpoint import Sink
-from airgap.transfer.events import Progress, silent
+from airgap.transfer.events import Event, Progress, Started, silent
 from airgap.transfer.layout_referrers_tags import with_referrers_tags
 from airgap.transfer.mover import Survey, TransferResult, survey, transfer, unsigned
 from airgap.transfer.naming import Naming, read_name_map
 from airgap.transfer.origins import Choice, Sources, find_all
-from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact
+from airgap.transfer.plan import CopyPlan, CopyRoot, Key, PlannedArtifact
 from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
 from airgap.transfer.room import Room, room_in
+from airgap.transfer.sources import LayoutSource
 from airgap.transfer.tar_writer import lay_out, write_tar_file, write_tar_stream
 from airgap.transfer.writer import LayoutProbe, LayoutWriter
 from airgap.trust.separation import same_place
@@ -281,7 +282,7 @@ class _Copy:
         request = self._request
         sink = self._registries.sink(repository, writable=not request.dry_run, referrers_tag=request.referrers_tag)
         if request.dry_run:
-            self._account(plan, survey(plan, sink, self._pool, exact=True).expected())
+            self._expect(plan, survey(plan, sink, self._pool, exact=True))
         else:
             self._move(plan, sink)
 
@@ -293,7 +294,7 @@ class _Copy:
             found = survey(plan, probe, self._pool)
             if not request.link:  # links need no room
                 self._room = room_in(Path(destination.path), found.to_write, found.largest_of(plan))
-            self._account(plan, found.expected())
+            self._expect(plan, found)
             return
         with LayoutWriter(destination.path, link=request.link, verify_existing=self._verify_existing) as writer:
             prepared = self._prepared(plan, destination, writer.layout)
@@ -331,7 +332,7 @@ class _Copy:
             if path is not None:
                 size = lay_out(plan).size
                 self._room = room_in(path.parent, size, size)
-            self._account(plan, _everything(plan).expected())
+            self._expect(plan, _everything(plan))
         elif path is None:
             stream = self._output or sys.stdout.buffer
             self._account(plan, write_tar_stream(stream, plan, self._pool, progress=self._progress))
@@ -341,7 +342,24 @@ class _Copy:
 
     def _move(self, plan: CopyPlan, sink: Sink) -> None:
         keep_going = self._request.keep_going
-        self._account(plan, transfer(plan, sink, self._pool, progress=self._progress, keep_going=keep_going))
+        progress = self._received_progress if self._tally.streamed else self._progress
+        self._account(plan, transfer(plan, sink, self._pool, progress=progress, keep_going=keep_going))
+
+    def _received_progress(self, event: Event) -> None:
+        """What just came on standard input is in the destination by now, and was not before."""
+        if not isinstance(event, Started):
+            self._progress(event)
+
+    def _expect(self, plan: CopyPlan, found: Survey) -> None:
+        """A dry run reads no blob, and sees which a layout does not have in their size. Raises ContentError."""
+        failures: dict[Key, AirgapError] = {}
+        for key in found.missing:
+            node = plan.nodes[key]
+            if isinstance(node.source, LayoutSource) and (error := node.source.lacks(node.descriptor)):
+                if not self._request.keep_going:
+                    raise error
+                failures[key] = error
+        self._account(plan, found.expected(failures))
 
     def _account(self, plan: CopyPlan, done: TransferResult) -> None:
         self._tally.add(plan, done, self._judgement.verdict if self._judgement else lambda _: None)

@@ -74,9 +74,10 @@ class Survey:
         """The bytes of the largest content of the plan that is missing."""
         return max((plan.nodes[key].descriptor.size for key in self.missing), default=0)
 
-    def expected(self) -> TransferResult:
-        """What a copy would do if nothing failed."""
-        return TransferResult(survey=self, moved=dict.fromkeys(self.missing, TransferMethod.COPIED))
+    def expected(self, failures: Mapping[Key, AirgapError]) -> TransferResult:
+        """What a copy would do if nothing else failed."""
+        moved = dict.fromkeys(self.missing - failures.keys(), TransferMethod.COPIED)
+        return TransferResult(survey=self, moved=moved, failures=failures)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

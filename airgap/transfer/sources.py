@@ -17,7 +17,7 @@ from airgap.oci.layout import LayoutDirectory
 from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.problems import ContentProblem
-from airgap.oci.store import Store
+from airgap.oci.store import Store, missing, size_error
 from airgap.transfer.endpoint import BlobStream, FoundReferrers, Referral
 
 LAYOUT: Final = "layout"
@@ -66,6 +66,16 @@ class LayoutSource:
         if descriptor.data is not None and self.store.size(descriptor.digest) is None:
             return io.BytesIO(descriptor.data)
         return _Stream(self.store.open(descriptor.digest))
+
+    def lacks(self, descriptor: Descriptor) -> ContentError | None:
+        """Why the content cannot be copied, as far as that is seen without reading it."""
+        try:
+            size = self.store.size(descriptor.digest)
+        except ContentError as error:
+            return error
+        if size is None and descriptor.data is None:
+            return missing(self.store, descriptor.digest)
+        return size_error(descriptor, size) if size not in {None, descriptor.size} else None
 
     def path(self, descriptor: Descriptor) -> str | None:
         """The file of the blob in a layout directory; None for a tar."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import airgap
-from airgap import limits
+from airgap import events, limits
 from airgap.errors import ContentError
 from airgap.transfer.copied import CopyResult
 from tests.support.command import Ran, run_here
@@ -172,3 +172,36 @@ def test_names_the_command_for_what_cannot_be_unpacked_here(tmp_path: Path) -> N
     path.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(600))
     ran = run_here(["copy", str(path), str(tmp_path / "to")])
     assert (ran.code, f"zstd -d {path}" in ran.err) == (16, True), ran
+
+
+@pytest.mark.parametrize("to_registry", [False, True], ids=["layout", "registry"])
+@pytest.mark.parametrize("is_reached", [False, True])
+def test_a_wrong_blob_on_standard_input_counts_where_an_artifact_reaches_it(
+    tmp_path: Path, target: LoopbackRegistry, *, to_registry: bool, is_reached: bool
+) -> None:
+    """In place a blob that no artifact reaches is not looked at, and through a pipe it ended the copy."""
+    made = family()
+    wrong = made.builder.add_blob(b"no part of it")
+    if is_reached:
+        wrong = made.builder.add_blob(b"a layer")
+        made.builder.tag(made.builder.add_image(wrong), "v2")
+    made.builder.blobs[wrong.digest] = bytes(wrong.size)
+    data = tar_of(made.builder.files())
+    place = f"{target.host}/app" if to_registry else str(tmp_path / "to")
+    if is_reached:
+        with pytest.raises(ContentError, match=str(wrong.digest)) as caught:
+            from_standard_input(data, place)
+        assert caught.value.reason == "content.digest"
+    else:
+        assert from_standard_input(data, place).exit_code == 0
+        assert to_registry or not (tmp_path / "to/blobs/sha256" / wrong.digest.encoded).exists()
+
+
+def test_what_came_on_standard_input_was_not_there_already(tmp_path: Path) -> None:
+    said: list[events.Event] = []
+    request = airgap.CopyRequest(sources=["-"], destination=str(tmp_path / "to"), at=datetime(2026, 1, 1, tzinfo=UTC))
+    for is_there in (False, True):
+        said.clear()
+        airgap.copy(request, source=io.BytesIO(tar_of(family().builder.files())), progress=said.append)
+        started = [event.present_bytes for event in said if isinstance(event, events.Started)]
+        assert bool(started and started[0]) == is_there

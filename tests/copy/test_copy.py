@@ -465,6 +465,24 @@ def test_copies_from_a_list_file_and_writes_a_lock(tmp_path: Path, registry: Loo
     assert "no digest" in copy("--lock", listed, tmp_path / "other", code=2).err
 
 
+@pytest.mark.parametrize("to", ["new", "new.tar", "registry"])
+@pytest.mark.parametrize("size", [None, 3])
+def test_a_dry_run_finds_a_blob_that_is_not_there(
+    tmp_path: Path, registry: LoopbackRegistry, to: str, size: int | None
+) -> None:
+    """It said "planned" of what copy then refused."""
+    made = family()
+    layout = made.builder.write_directory(tmp_path / "stick")
+    layer = json.loads(made.builder.blobs[made.children[0].digest])["layers"][0]["digest"]
+    blob = layout / "blobs" / layer.replace(":", "/")
+    blob.unlink() if size is None else blob.write_bytes(bytes(size))
+    place = f"{registry.host}/other" if to == "registry" else tmp_path / to
+    for options in ((), ("--keep-going",)):
+        planned = run_here(["copy", "--dry-run", *options, str(layout), str(place)])
+        assert (planned.code, layer in planned.out + planned.err) == (16, True), planned
+        assert run_here(["copy", *options, str(layout), str(place)]).code == 16
+
+
 def test_a_dry_run_reports_bytes_and_writes_nothing(tmp_path: Path, registry: LoopbackRegistry) -> None:
     made = family()
     load(registry, "app", made)

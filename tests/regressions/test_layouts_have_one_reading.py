@@ -358,7 +358,7 @@ def test_refuses_folders_where_other_tools_read_names_from_a_file(tmp_path: Path
 
 
 def test_refuses_a_tag_where_docker_may_give_it_to_another_image(tmp_path: Path) -> None:
-    """A copy of the whole is the way out, as of `manifest.json` that names something else."""
+    """A copy of the whole is the remedy, as of `manifest.json` that names something else."""
     scene = Scene()
     scene.builder.extra_files["manifest.json"] = b"{"
     written = scene.write(tmp_path)
@@ -381,7 +381,7 @@ def _unknown_child(builder: LayoutBuilder, image: Descriptor) -> None:
 def test_refuses_a_manifest_under_a_type_that_is_not_known(
     tmp_path: Path, make: Callable[[LayoutBuilder, Descriptor], None], *, archive: bool
 ) -> None:
-    """copy took it for a blob, and left config, layers and signatures behind without a word (LAYOUT-2)."""
+    """copy took it for a blob, and left config, layers and signatures behind (LAYOUT-2)."""
     builder = LayoutBuilder()
     make(builder, builder.add_image())
     place = builder.write_tar(tmp_path / "l.tar") if archive else builder.write_directory(tmp_path / "l")
