@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from airgap import limits
+from airgap.collection.attempts import Attempt, AttemptResult, failure, is_answer
 from airgap.collection.chains import CertificateToCheck
-from airgap.collection.coverage import Attempt, AttemptResult
-from airgap.collection.gather import Gatherer, failure, is_answer
+from airgap.collection.gather import Gatherer
 from airgap.errors import FormatError, LimitError, Undecided
 from airgap.files import read_regular
 from airgap.hashing import digest

@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from airgap.collection.attempts import Attempt
 from airgap.collection.chains import CertificateToCheck, UnreadableSignature
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
@@ -23,37 +24,6 @@ from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
-
-
-class AttemptResult(StrEnum):
-    """The result of one attempt to get a piece of evidence."""
-
-    NEW = "new"
-    UNCHANGED = "unchanged"
-    OLDER = "older"
-    """Proven, and older than what is available: ignored."""
-    REFUSED = "refused"
-    """It came, but it is not evidence for the certificate that was asked about."""
-    FAILED = "failed"
-    """Nothing came."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One piece of evidence that was asked for, or offered."""
-
-    source: str
-    """The URL, or the offered file; safe to show."""
-    kind: str
-    """`crl`, `delta-crl`, `ocsp`."""
-    outcome: AttemptResult
-    message: str = ""
-    reason: str | None = None
-    file: str | None = None
-    """Where it is kept, as `crls/<name>`."""
-    number: int | None = None
-    this_update: datetime | None = None
-    next_update: datetime | None = None
 
 
 class Status(StrEnum):

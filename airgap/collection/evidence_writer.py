@@ -13,11 +13,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from airgap import limits
+from airgap.collection.attempts import AttemptResult
 from airgap.errors import FormatError, LimitError, Undecided
 from airgap.files import make_folders, read_regular, sync_folder, write_file
 from airgap.hashing import digest
@@ -39,21 +39,12 @@ _SPARE: Final = 3
 _OWN_NAME: Final = re.compile(r"[0-9a-f]{16}-[0-9]{14}-[0-9a-f]{8}\.ors")
 
 
-class KeepResult(StrEnum):
-    """What was done with a piece of evidence."""
-
-    NEW = "new"
-    UNCHANGED = "unchanged"
-    """The same bytes were there."""
-    OLDER = "older"
-    """Newer evidence with the same entries is there: it was ignored."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """Where a piece of evidence is."""
 
-    state: KeepResult
+    state: AttemptResult
+    """NEW, UNCHANGED (the same bytes were there), or OLDER (newer evidence with the same entries is there)."""
     name: str
     """Its file; for OLDER the newer one's."""
 
@@ -83,14 +74,14 @@ class EvidenceWriter:
             same = known.names.get(crl.fingerprint)
             if same is None and issuer is not None and (newer := _replaced_by(folder, crl, known.facts, issuer)):
                 known.map(urls, newer)
-                return Kept(state=KeepResult.OLDER, name=newer)
+                return Kept(state=AttemptResult.OLDER, name=newer)
             name = same or crl_name(crl)
             if same is None:
                 _check_room(folder)
                 write_file(folder / name, crl.der)
                 known.add(name, crl.facts)
             known.map(urls, name)
-        return Kept(state=KeepResult.UNCHANGED if same else KeepResult.NEW, name=name)
+        return Kept(state=AttemptResult.UNCHANGED if same else AttemptResult.NEW, name=name)
 
     def prune(self, issuer: Certificate) -> tuple[str, ...]:
         """Remove CRLs of `issuer` that newer ones replace; returns their names.
@@ -131,11 +122,11 @@ class EvidenceWriter:
             rivals = _answers(folder, index, certificate, issuer, *renewed)
             for name, rival in rivals:
                 if rival.fingerprint == response.fingerprint:
-                    return Kept(state=KeepResult.UNCHANGED, name=name)
+                    return Kept(state=AttemptResult.UNCHANGED, name=name)
             if _revokes_nothing(response):
                 for name, rival in rivals:
                     if _replaces(rival, response, certificate, issuer):
-                        return Kept(state=KeepResult.OLDER, name=name)
+                        return Kept(state=AttemptResult.OLDER, name=name)
             made = statements[0].this_update
             name = f"{_stream(certificate, issuer)}-{made:%Y%m%d%H%M%S}-{response.fingerprint[:8]}.ors"
             _check_room(folder)
@@ -143,7 +134,7 @@ class EvidenceWriter:
             # a responder's URL is mapped only if it was before: responses are found by serial number
             if mapped := [url for url in certificate.ocsp_urls if url in index.files]:
                 _write_index(folder, {**index.files, **{url: [name, *index.files[url]] for url in mapped}})
-        return Kept(state=KeepResult.NEW, name=name)
+        return Kept(state=AttemptResult.NEW, name=name)
 
     def keep_responders(self, holders: Mapping[str, OcspResponse]) -> None:
         """Put responses, by fingerprint, that hold the certificates of responders, where they are not there yet.

@@ -11,9 +11,9 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from airgap import limits
+from airgap.collection.attempts import Attempt, AttemptResult, failure, is_newest_refused, no_answer
 from airgap.collection.chains import CertificateToCheck
-from airgap.collection.coverage import Attempt, AttemptResult
-from airgap.collection.evidence_writer import EvidenceWriter, KeepResult, Kept
+from airgap.collection.evidence_writer import EvidenceWriter, Kept
 from airgap.errors import FormatError, LimitError, Undecided
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
@@ -92,7 +92,7 @@ class Gatherer:
         self._prove_again()
         self._writer.keep_responders(self._holders)
         for asked, attempts in self.in_turn:
-            if _is_newest_refused([self.latest(attempt) for attempt in attempts]):
+            if is_newest_refused([self.latest(attempt) for attempt in attempts]):
                 self.unanswered.update(dict.fromkeys(asked))
 
     def latest(self, attempt: Attempt) -> Attempt:
@@ -204,7 +204,7 @@ class Gatherer:
         try:
             check(crl)
         except Undecided as error:
-            return _no_answer(attempt, error), crl
+            return no_answer(attempt, error), crl
         return attempt, crl
 
     def check_answers(self, crl: Crl, *, point: DistributionPoint | None, asked: Iterable[CertificateToCheck]) -> None:
@@ -267,7 +267,7 @@ class Gatherer:
         try:
             self._check_response(response, issuer, asked)
         except Undecided as error:
-            return _no_answer(attempt, error)
+            return no_answer(attempt, error)
         return attempt
 
     def _check_response(self, response: OcspResponse, issuer: Certificate, asked: CertificateToCheck) -> None:
@@ -297,13 +297,13 @@ class Gatherer:
         this_update: datetime | None,
         next_update: datetime | None,
     ) -> Attempt:
-        older = kept.state is KeepResult.OLDER
+        older = kept.state is AttemptResult.OLDER
         if not older:
             self.sources[kept.name] = safe(source)
         return Attempt(
             source=safe(source),
             kind=kind,
-            outcome=AttemptResult(kept.state.value),
+            outcome=kept.state,
             message=f"it is older than {file}, and was ignored" if older else "",
             reason="evidence.older" if older else None,
             file=file,
@@ -317,21 +317,6 @@ class Gatherer:
         for item in asked:
             self.attempts[item].append(attempt)
         return attempt
-
-
-def is_answer(attempt: Attempt) -> bool:
-    """Whether a place had evidence that answers."""
-    return attempt.outcome not in {AttemptResult.REFUSED, AttemptResult.FAILED}
-
-
-def _is_newest_refused(attempts: Sequence[Attempt]) -> bool:
-    """Whether the available evidence may be older than what one of the places has, whose answer was refused."""
-    newest = max((made for item in attempts if is_answer(item) and (made := item.this_update)), default=None)
-    return any(
-        newest is None or (item.this_update is not None and item.this_update > newest)
-        for item in attempts
-        if item.outcome is AttemptResult.REFUSED
-    )
 
 
 def _statements(data: bytes, asked: CertificateToCheck) -> tuple[OcspResponse, tuple[SingleResponse, ...]]:
@@ -376,12 +361,6 @@ UNNEEDED: Final = "evidence.unneeded"
 MALFORMED: Final = {NeededFile.CRL: "revocation.crl.malformed", NeededFile.OCSP: "revocation.ocsp.malformed"}
 
 
-def _no_answer(attempt: Attempt, error: Undecided) -> Attempt:
-    """The attempt for evidence that was kept but does not answer for the certificate."""
-    text = f"{error}; it is kept, as its issuer made it"
-    return replace(attempt, outcome=AttemptResult.REFUSED, reason=error.reason, message=text)
-
-
 def _nothing(_: Crl) -> None:
     """Accepts every offered delta CRL: the revocation check decides whether it fits a base."""
 
@@ -408,12 +387,3 @@ def _unneeded(crl: Crl | None, asked: Iterable[CertificateToCheck]) -> Undecided
         text = f"it may list {who} as revoked, and is from another CA than its issuer: it is not known whether that may"
         return Undecided("revocation.crl.issuer", text)
     return Undecided(UNNEEDED, "it is about no certificate of the targets")
-
-
-def failure(source: str, kind: str, outcome: AttemptResult, error: Undecided | FormatError | None) -> Attempt:
-    """The attempt that failed by `error`."""
-    if isinstance(error, Undecided):
-        return Attempt(source=safe(source), kind=kind, outcome=outcome, message=str(error), reason=error.reason)
-    return Attempt(
-        source=safe(source), kind=kind, outcome=outcome, message=str(error), reason="revocation.crl.malformed"
-    )

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Self
 
-from airgap.collection.coverage import Attempt, AttemptResult, CertificateCoverage, FetchOutcome, Status
+from airgap.collection.attempts import Attempt, AttemptResult
+from airgap.collection.coverage import CertificateCoverage, FetchOutcome, Status
 from airgap.errors import AirgapError
 from airgap.parse.time import iso
 from airgap.reasons import REASONS, remedy_of

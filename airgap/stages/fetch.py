@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from airgap.collection.asking import PlaceAsker
+from airgap.collection.attempts import Attempt, AttemptResult
 from airgap.collection.chains import CollectedChains, collect_chains, merged
-from airgap.collection.coverage import Attempt, AttemptResult, EvidenceWritten, FetchOutcome, cover
+from airgap.collection.coverage import EvidenceWritten, FetchOutcome, cover
 from airgap.collection.evidence_writer import EvidenceWriter
 from airgap.collection.gather import MALFORMED, UNNEEDED, Gatherer, may_revoke
 from airgap.collection.offered_files import offered_files, order_of, pieces_of

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from airgap.collection.coverage import AttemptResult, Status
+from airgap.collection.attempts import AttemptResult
+from airgap.collection.coverage import Status
 from airgap.errors import LimitError
 from tests.support import asn1
 from tests.support.crls import crl, scope

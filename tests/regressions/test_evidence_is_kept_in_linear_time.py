@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from airgap.collection.evidence_writer import EvidenceWriter, KeepResult
+from airgap.collection.attempts import AttemptResult
+from airgap.collection.evidence_writer import EvidenceWriter
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.crl_facts import CrlFacts
@@ -48,7 +49,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_files_of_one_run_are_not_read_again(tmp_path: Path, read: list[str], urls: list[str]) -> None:
     writer = EvidenceWriter(tmp_path)
     kept = [writer.keep_crl(Crl.parse(generation(number)), AUTHORITY, urls) for number in range(1, COUNT)]
-    assert {item.state for item in kept} == {KeepResult.NEW}
+    assert {item.state for item in kept} == {AttemptResult.NEW}
     assert read == []
     assert len(list((tmp_path / "crls").glob("*.crl"))) == COUNT - 1
 
@@ -58,7 +59,7 @@ def test_what_others_put_there_is_seen(tmp_path: Path, read: list[str]) -> None:
     first = one.keep_crl(Crl.parse(generation(1)), AUTHORITY, []).name
     made = Crl.parse(generation(2))
     name = other.keep_crl(made, AUTHORITY, ["http://crl.example/a.crl"]).name
-    assert one.keep_crl(made, AUTHORITY, ["http://crl.example/b.crl"]).state is KeepResult.UNCHANGED
+    assert one.keep_crl(made, AUTHORITY, ["http://crl.example/b.crl"]).state is AttemptResult.UNCHANGED
     index = evidence_directory.read_index(tmp_path / "crls").files
     assert index == {"http://crl.example/a.crl": (name,), "http://crl.example/b.crl": (name,)}
     assert read == [first, name]
@@ -69,7 +70,7 @@ def test_what_others_remove_comes_again(tmp_path: Path) -> None:
     made = Crl.parse(generation(1))
     name = writer.keep_crl(made, AUTHORITY, []).name
     (tmp_path / "crls" / name).unlink()
-    assert writer.keep_crl(made, AUTHORITY, []).state is KeepResult.NEW
+    assert writer.keep_crl(made, AUTHORITY, []).state is AttemptResult.NEW
     assert (tmp_path / "crls" / name).exists()
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from airgap.collection.evidence_writer import EvidenceWriter, KeepResult
+from airgap.collection.attempts import AttemptResult
+from airgap.collection.evidence_writer import EvidenceWriter
 from airgap.errors import LimitError, TrustMaterialError
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
@@ -54,7 +55,7 @@ def index(root: Path) -> dict[str, object]:
 class TestCrls:
     def test_writes_and_maps_the_first_crl(self, tmp_path: Path) -> None:
         kept = EvidenceWriter(tmp_path).keep_crl(made(5), ISSUER, [URL])
-        assert kept.state is KeepResult.NEW
+        assert kept.state is AttemptResult.NEW
         assert index(tmp_path) == {URL: kept.name}
         assert candidates(tmp_path) == [5]
 
@@ -84,7 +85,7 @@ class TestCrls:
         first = made(5)
         keeper.keep_crl(first, ISSUER, [URL])
         before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-        assert keeper.keep_crl(first, ISSUER, [URL]).state is KeepResult.UNCHANGED
+        assert keeper.keep_crl(first, ISSUER, [URL]).state is AttemptResult.UNCHANGED
         assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
     def test_a_newer_one_comes_first_and_the_older_stays(self, tmp_path: Path) -> None:
@@ -106,56 +107,56 @@ class TestCrls:
         keeper = EvidenceWriter(tmp_path)
         first = keeper.keep_crl(made(5), ISSUER, [URL])
         kept = keeper.keep_crl(made(number, days), ISSUER, [URL])
-        assert (kept.state, kept.name) == (KeepResult.OLDER, first.name)
+        assert (kept.state, kept.name) == (AttemptResult.OLDER, first.name)
         assert candidates(tmp_path) == [5]
 
     def test_the_date_says_which_is_newer_whatever_the_number(self, tmp_path: Path) -> None:
         """One order for all who ask, and no pair of which each is older than the other."""
         keeper = EvidenceWriter(tmp_path)
         keeper.keep_crl(made(5), ISSUER, [URL])
-        assert keeper.keep_crl(made(4, 1), ISSUER, [URL]).state is KeepResult.NEW
+        assert keeper.keep_crl(made(4, 1), ISSUER, [URL]).state is AttemptResult.NEW
         assert candidates(tmp_path) == [4, 5]
 
     def test_keeps_an_older_crl_that_lists_another_certificate(self, tmp_path: Path) -> None:
         """Decision 0009: any available CRL condemns, so that none that says more may be passed over."""
         keeper = EvidenceWriter(tmp_path)
         keeper.keep_crl(made(5, 1, revoked=[8]), ISSUER, [URL])
-        assert keeper.keep_crl(made(4, revoked=[7]), ISSUER, [URL]).state is KeepResult.NEW
-        assert keeper.keep_crl(made(3, -1, revoked=[8]), ISSUER, [URL]).state is KeepResult.OLDER
+        assert keeper.keep_crl(made(4, revoked=[7]), ISSUER, [URL]).state is AttemptResult.NEW
+        assert keeper.keep_crl(made(3, -1, revoked=[8]), ISSUER, [URL]).state is AttemptResult.OLDER
 
     def test_a_forged_newer_file_does_not_prevent_writing(self, tmp_path: Path) -> None:
         """What could not be verified is not in the way of what was."""
         (tmp_path / "crls").mkdir()
         (tmp_path / "crls/forged.crl").write_bytes(crl(CA, number=99, signed_by=key("p256", 4)))
         (tmp_path / "crls/index.json").write_text(json.dumps({URL: "forged.crl"}))
-        assert EvidenceWriter(tmp_path).keep_crl(made(5), ISSUER, [URL]).state is KeepResult.NEW
+        assert EvidenceWriter(tmp_path).keep_crl(made(5), ISSUER, [URL]).state is AttemptResult.NEW
         assert 5 in candidates(tmp_path)
 
     def test_a_damaged_file_does_not_prevent_writing(self, tmp_path: Path) -> None:
         keeper = EvidenceWriter(tmp_path)
         kept = keeper.keep_crl(made(9, 1), ISSUER, [URL])
         (tmp_path / "crls" / kept.name).write_bytes(b"0")
-        assert keeper.keep_crl(made(5), ISSUER, [URL]).state is KeepResult.NEW
+        assert keeper.keep_crl(made(5), ISSUER, [URL]).state is AttemptResult.NEW
 
     def test_keeps_partial_crls_without_a_scope(self, tmp_path: Path) -> None:
         """Some authorities split their list by URL and do not say so in the CRL."""
         keeper = EvidenceWriter(tmp_path)
         keeper.keep_crl(made(9, 1, revoked=[7]), ISSUER, [URL])
-        assert keeper.keep_crl(made(5, revoked=[8]), ISSUER, [OTHER]).state is KeepResult.NEW
+        assert keeper.keep_crl(made(5, revoked=[8]), ISSUER, [OTHER]).state is AttemptResult.NEW
         assert candidates(tmp_path) == [9, 5]
 
     def test_keeps_a_newer_file_that_was_copied_by_hand(self, tmp_path: Path) -> None:
         (tmp_path / "crls").mkdir()
         (tmp_path / "crls/by-hand.crl").write_bytes(made(6, 1).der)
         kept = EvidenceWriter(tmp_path).keep_crl(made(5), ISSUER, [URL])
-        assert (kept.state, kept.name) == (KeepResult.OLDER, "by-hand.crl")
+        assert (kept.state, kept.name) == (AttemptResult.OLDER, "by-hand.crl")
         assert candidates(tmp_path) == [6]
 
     def test_keeps_deltas_apart_from_bases(self, tmp_path: Path) -> None:
         keeper = EvidenceWriter(tmp_path)
         keeper.keep_crl(made(5), ISSUER, [URL])
         kept = keeper.keep_crl(made(6, delta_base=5), ISSUER, [OTHER])
-        assert kept.state is KeepResult.NEW
+        assert kept.state is AttemptResult.NEW
         assert kept.name.endswith("-delta.crl")
 
     def test_other_urls_stay_mapped(self, tmp_path: Path) -> None:
@@ -192,7 +193,7 @@ class TestCrls:
             with pytest.raises(KeyboardInterrupt):
                 keeper.keep_crl(newer, ISSUER, [URL])
         assert 5 in candidates(tmp_path)
-        assert keeper.keep_crl(newer, ISSUER, [URL]).state is KeepResult.UNCHANGED
+        assert keeper.keep_crl(newer, ISSUER, [URL]).state is AttemptResult.UNCHANGED
         assert candidates(tmp_path) == [6, 5]
 
     def test_concurrent_writers_lose_nothing(self, tmp_path: Path) -> None:
@@ -251,7 +252,7 @@ class TestPrune:
         keeper.keep_crl(made(5), ISSUER, [URL])
         (tmp_path / "crls" / ".newer.crl").write_bytes(made(7).der)
         assert keeper.prune(ISSUER) == ()
-        assert keeper.keep_crl(made(6), ISSUER, [URL]).state is KeepResult.NEW
+        assert keeper.keep_crl(made(6), ISSUER, [URL]).state is AttemptResult.NEW
 
     def test_a_forged_newer_crl_prunes_nothing(self, tmp_path: Path) -> None:
         keeper = self.kept(tmp_path, made(1, 1))
@@ -299,7 +300,7 @@ class TestPrune:
 
 
 class TestOcsp:
-    def put(self, root: Path, **changes: object) -> KeepResult:
+    def put(self, root: Path, **changes: object) -> AttemptResult:
         data = ocsp_response(LEAF, **changes)  # type: ignore[arg-type]
         return EvidenceWriter(root).keep_ocsp(data, OcspResponse.parse(data), certificate(LEAF), ISSUER, ()).state
 
@@ -309,27 +310,27 @@ class TestOcsp:
         return [single.status for single in singles if single]
 
     def test_writes_and_finds_an_ocsp_response(self, tmp_path: Path) -> None:
-        assert self.put(tmp_path) is KeepResult.NEW
+        assert self.put(tmp_path) is AttemptResult.NEW
         assert self.answers(tmp_path) == ["good"]
         assert not (tmp_path / "ocsp/index.json").exists()
 
     def test_adds_newer_responses_and_no_older_ones(self, tmp_path: Path) -> None:
         self.put(tmp_path)
-        assert self.put(tmp_path, this_update=ANSWERED + DAY) is KeepResult.NEW
-        assert self.put(tmp_path, this_update=ANSWERED - DAY) is KeepResult.OLDER
+        assert self.put(tmp_path, this_update=ANSWERED + DAY) is AttemptResult.NEW
+        assert self.put(tmp_path, this_update=ANSWERED - DAY) is AttemptResult.OLDER
         assert len(self.answers(tmp_path)) == 2
 
     def test_adds_an_older_response_that_revokes_another_certificate(self, tmp_path: Path) -> None:
         self.put(tmp_path)
         old = ANSWERED - DAY
         other = single(LEAF, serial=LEAF.serial + 1, status="revoked", this_update=old)
-        assert self.put(tmp_path, singles=[single(LEAF, this_update=old), other]) is KeepResult.NEW
+        assert self.put(tmp_path, singles=[single(LEAF, this_update=old), other]) is AttemptResult.NEW
 
     def test_a_forged_newer_response_does_not_prevent_writing(self, tmp_path: Path) -> None:
         (tmp_path / "ocsp").mkdir()
         forged = ocsp_response(LEAF, this_update=ANSWERED + DAY, signed_by=key("p256", 4))
         (tmp_path / "ocsp/forged.ors").write_bytes(forged)
-        assert self.put(tmp_path) is KeepResult.NEW
+        assert self.put(tmp_path) is AttemptResult.NEW
 
     @pytest.mark.parametrize(
         "newer",
@@ -342,9 +343,9 @@ class TestOcsp:
         self.put(tmp_path, this_update=ANSWERED - DAY)
         self.put(tmp_path, **newer)
         assert EvidenceWriter(tmp_path).prune_ocsp(certificate(LEAF), ISSUER) == ()
-        assert self.put(tmp_path, this_update=ANSWERED - 2 * DAY) is KeepResult.OLDER  # the issuer's own is newer
-        assert self.put(tmp_path / "b", **newer) is KeepResult.NEW
-        assert self.put(tmp_path / "b", this_update=ANSWERED - DAY) is KeepResult.NEW
+        assert self.put(tmp_path, this_update=ANSWERED - 2 * DAY) is AttemptResult.OLDER  # the issuer's own is newer
+        assert self.put(tmp_path / "b", **newer) is AttemptResult.NEW
+        assert self.put(tmp_path / "b", this_update=ANSWERED - DAY) is AttemptResult.NEW
 
     def test_prunes_unknown_responses_as_good_ones(self, tmp_path: Path) -> None:
         self.put(tmp_path, this_update=ANSWERED - DAY, status="unknown")
