@@ -14,8 +14,9 @@ SAMPLE ?= 150
 demo: $(VENV)/.installed
 	@$(BIN)/python layouts/demo.py
 
+# Bytecode is kept whatever the environment says: to compile the tests anew costs more than to collect them.
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: lint types contracts
 

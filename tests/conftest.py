@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -27,6 +29,17 @@ settings.load_profile("explore" if os.environ.get("AIRGAP_EXPLORE") else "same")
 # Of a thousand modules and ten thousand tests nothing becomes garbage. To search them again and again took a quarter of
 # the time in which tests are collected.
 gc.set_threshold(20_000)
+
+# The tests make and remove a hundred thousand small files, and wait for the disk at each flush: in memory, where there
+# is room and programs may run. Folders of tests that passed are removed at once.
+MEMORY = Path("/dev/shm")  # noqa: S108 - below it pytest makes a folder of this user
+if (
+    "TMPDIR" not in os.environ
+    and os.access(MEMORY, os.W_OK)
+    and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
+    and shutil.disk_usage(MEMORY).free > 2**31
+):
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 def pytest_collection_finish() -> None:

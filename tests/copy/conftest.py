@@ -16,6 +16,12 @@ def _nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(autouse=True)
+def _no_other_writers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long a copy waits for other writers of a referrers tag is tested in tests/net."""
+    monkeypatch.setattr("airgap.net.referrers_tags._QUIET_SECONDS", 0.01)
+
+
 @pytest.fixture(params=[True, False], ids=["referrers-API", "referrers-tag"])
 def registry(request: pytest.FixtureRequest) -> Iterator[LoopbackRegistry]:
     with LoopbackRegistry() as running:
