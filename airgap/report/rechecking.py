@@ -103,6 +103,7 @@ def _line(artifact: Rechecked, style: Style) -> str:
 def _headline(outcome: RecheckOutcome) -> str:
     artifacts = outcome.artifacts
     total = len(artifacts)
+    all_are = "the artifact is" if total == 1 else f"all {total} artifacts are"
     verified = [artifact for artifact in artifacts if artifact.verdict is not Verdict.SKIPPED]
     worse = [artifact for artifact in verified if artifact.change is Change.WORSE]
     bad = [artifact for artifact in worse if artifact.verdict is Verdict.FAIL]
@@ -124,8 +125,8 @@ def _headline(outcome: RecheckOutcome) -> str:
         softened = f"the policy does not enforce every check; see {soft} of {total}"
         return f"GOOD, WITH RESERVATIONS: {softened}{_as_of_reports(artifacts)}."
     if any(artifact.change is not Change.UNCHANGED for artifact in artifacts):
-        return f"GOOD: all {total} are good now{_as_of_reports(artifacts)}."
-    return f"UNCHANGED: all {total} are still good{_as_of_reports(artifacts)}."
+        return f"GOOD: {all_are} good now{_as_of_reports(artifacts)}."
+    return f"UNCHANGED: {all_are} still good{_as_of_reports(artifacts)}."
 
 
 def _as_of_reports(artifacts: Sequence[Rechecked]) -> str:

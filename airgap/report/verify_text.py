@@ -85,16 +85,17 @@ def _lines(outcome: Outcome, style: Style, verbose: bool) -> Iterator[str]:
     yield style.paint(_KIND[outcome.verdict], _headline(outcome))
     for artifact in outcome.artifacts:
         yield _artifact_line(artifact, style)
-        yield from _each_once(_artifact_details(artifact, style, verbose))
+        notes = () if verbose else (_note("", style), _note("", style, "quiet"))
+        yield from _each_once(_artifact_details(artifact, style, verbose), (_ARROW, *notes))
     yield from problem_and_warning_lines(outcome, style)
     yield from _footer(outcome, style)
 
 
-def _each_once(lines: Iterator[str]) -> Iterator[str]:
-    """The lines, with each remedy only at its first place: several findings often share one."""
+def _each_once(lines: Iterator[str], shared: tuple[str, ...]) -> Iterator[str]:
+    """The lines, with those that begin so (remedies, notes) only at their first place: several findings share one."""
     said: set[str] = set()
     for line in lines:
-        if line.startswith(_ARROW):
+        if line.startswith(shared):
             if line in said:
                 continue
             said.add(line)

@@ -599,8 +599,8 @@ class TestFirstLine:
         [
             ("strict", "skip", "SKIPPED: the policy verifies no signature of 1 of 1."),
             ("skip", "skip", "SKIPPED: the policy verifies no signature of 1 of 1."),
-            ("skip", "strict", "GOOD: all 1 are good now."),
-            ("strict", "strict", "UNCHANGED: all 1 are still good."),
+            ("skip", "strict", "GOOD: the artifact is good now."),
+            ("strict", "strict", "UNCHANGED: the artifact is still good."),
         ],
     )
     def test_the_first_line_agrees_with_the_exit_code(self, tmp_path: Path, then: str, now: str, line: str) -> None:
@@ -615,7 +615,7 @@ class TestFirstLine:
     def test_the_first_line_for_a_layout_without_a_report(self, tmp_path: Path) -> None:
         kept = Kept(tmp_path, Scene())
         ran = run_here(["recheck", str(kept.written.layout), "--trust", str(kept.written.trust), "--at", iso(AT)])
-        assert (ran.code, ran.out.splitlines()[0]) == (0, "GOOD: all 1 are good now."), ran
+        assert (ran.code, ran.out.splitlines()[0]) == (0, "GOOD: the artifact is good now."), ran
 
     def _policy(self, level: str) -> dict[str, Any]:
         if level == "skip":
