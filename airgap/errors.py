@@ -17,6 +17,7 @@ sentence.
     ├── NetworkForbiddenError   1   something tried to use the network while verifying
     ├── Rejected                -   a rule of the specification refuses this; has a reason code
     └── Undecided               -   there is too little evidence to tell; has a reason code
+        └── Unchecked           -   ... because the algorithm of a signature, or the kind of its key, is not known here
 
 `Rejected` and `Undecided` are verdicts, not accidents: checks raise them, and only the verifier's engine turns
 them into findings (style: raise, never return a bool that may be ignored). The exit code of a verdict follows
@@ -185,3 +186,7 @@ class Rejected(_Verdict):
 
 class Undecided(_Verdict):
     """There is too little evidence to tell. `reason` is a code of airgap.reasons."""
+
+
+class Unchecked(Undecided):
+    """The same, because the algorithm of a signature, or the kind of its key, is not known here: it may be genuine."""

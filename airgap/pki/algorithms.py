@@ -236,6 +236,10 @@ class UnverifiedError(AirgapError):
         self.problem: str = problem
 
 
+class UncheckedError(UnverifiedError):
+    """The same, because the algorithm, or the kind of the key, is not known here."""
+
+
 _RSA_ENCRYPTION: Final = "1.2.840.113549.1.1"
 _PSS_OID: Final = f"{_RSA_ENCRYPTION}.10"
 _MGF1_OID: Final = f"{_RSA_ENCRYPTION}.8"
@@ -346,9 +350,7 @@ def _identifier_oid(identifier: bytes) -> str:
 def verify_scheme(scheme: SignatureScheme, public_key: PublicKey, signature: bytes, message: bytes) -> None:
     """Verify the signature of an X.509 structure over its raw bytes. Raises UnverifiedError."""
     if isinstance(public_key, UnusableKey):
-        raise UnverifiedError(
-            f"cannot be checked: the key is {public_key.name}, which is of no kind that is known here"
-        )
+        raise UncheckedError(f"cannot be checked: the key is {public_key.name}, which is of no kind that is known here")
     try:
         algorithm = _HASHES[scheme.hash_name]
         _verify(_padding(scheme.family, algorithm), algorithm, public_key, signature, message)
@@ -367,12 +369,14 @@ def verify_identified(identifier: bytes, public_key: PublicKey, signature: bytes
 def verify_ever_accepted(identifier: bytes, public_key: PublicKey, signature: bytes, message: bytes) -> None:
     """Like `verify_identified`, with any hash and any parameters: for evidence that may condemn (decision 0009).
 
-    A forged signature could only make a certificate look worse than it is. Raises UnverifiedError.
+    A forged signature could only make a certificate look worse than it is. Raises UnverifiedError, UncheckedError.
     """
-    hashed = None if signature_scheme(identifier) else _ever_hashed(identifier)
-    if hashed is None or isinstance(public_key, UnusableKey):
-        verify_identified(identifier, public_key, signature, message)
+    if scheme := signature_scheme(identifier):
+        verify_scheme(scheme, public_key, signature, message)
         return
+    hashed = _ever_hashed(identifier)
+    if hashed is None or isinstance(public_key, UnusableKey):
+        raise UncheckedError(f"is made with {signature_text(identifier)}, which is not known here")
     algorithm, mask = hashed
     salted = padding.PSS(padding.MGF1(mask), padding.PSS.AUTO) if mask else None
     plain = padding.PKCS1v15() if isinstance(public_key, rsa.RSAPublicKey) else None

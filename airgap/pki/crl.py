@@ -13,13 +13,12 @@ reference.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from typing import Final, NoReturn, Self
 
-from airgap.errors import Fact, FormatError, Undecided
+from airgap.errors import Fact, FormatError, Unchecked, Undecided
 from airgap.parse.der import Element
-from airgap.pki.algorithms import UnverifiedError, verify_ever_accepted, verify_identified
+from airgap.pki.algorithms import UncheckedError, UnverifiedError, verify_ever_accepted, verify_identified
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl_entries import RevokedEntry, RevokedList
 from airgap.pki.crl_facts import CRL_NUMBER, DELTA_CRL_INDICATOR, VERSION, CrlFacts, CrlParts
@@ -102,16 +101,19 @@ class Crl(CrlFacts):
 
         `others`: further certificates of the same CA, with other keys. Returns the one whose key signed. Names are
         compared by RFC 5280, 7.1; any hash is accepted; no key usage is required. Raises Undecided:
-        revocation.crl.issuer, revocation.crl.signature.
+        revocation.crl.issuer, revocation.crl.signature; Unchecked where one of these keys may have made it.
         """
         try:
             self._check_named(issuer)
             self.verify_intact(issuer)
-        except Undecided:
+        except Undecided as error:
+            refusals = [error]
             for other in others:
-                with suppress(Undecided):
+                try:
                     return self.verify_made_by(other)
-            raise
+                except Undecided as refusal:
+                    refusals.append(refusal)
+            raise next((item for item in refusals if isinstance(item, Unchecked)), error) from None
         return issuer
 
     def verify_intact(self, issuer: Certificate) -> None:
@@ -154,7 +156,10 @@ class Crl(CrlFacts):
         except UnverifiedError as error:
             self._check_key_named(issuer)
             remedy = MADE_SO if strict and self._is_intact(issuer) else ""
-            self._refuse("revocation.crl.signature", f"is not valid: its signature {error.problem}", remedy)
+            text = f"is not valid: its signature {error.problem}"
+            if isinstance(error, UncheckedError):
+                raise Unchecked("revocation.crl.signature", f"the CRL {text}", **self._facts()) from None
+            self._refuse("revocation.crl.signature", text, remedy)
         except FormatError as error:
             self._refuse("revocation.crl.signature", f"is not valid: its signature {error}")
         self._verified.add((issuer.fingerprint, strict))
@@ -169,7 +174,7 @@ class Crl(CrlFacts):
 
     def _check_key_named(self, issuer: Certificate) -> None:
         """Raises the better error for a CRL that claims another key than that of `issuer`."""
-        if self.may_be_from(issuer) or not self.authority_key or not issuer.subject_key:
+        if not self.authority_key or not issuer.subject_key or self.authority_key == issuer.subject_key:
             return
         raise Undecided(
             "revocation.crl.signature",

@@ -7,7 +7,7 @@ ever accepted because of this.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
@@ -225,41 +225,49 @@ def _by_start(data: bytes, starts: Iterable[tuple[re.Pattern[bytes], Kind, str]]
     return next((RecognisedFile(kind, words) for pattern, kind, words in starts if pattern.match(data)), None)
 
 
-def holds_evidence(data: bytes, *, nested: int = 3) -> bool:
+def holds_evidence(data: bytes) -> bool:
     """Whether it is, begins as or holds a CRL or an OCSP response, whether or not that form is read.
 
     Not what is compressed.
     """
+    return any(map(_is_evidence, unpacked(data)))
+
+
+def _is_evidence(data: bytes) -> bool:
     if _CRL_BEGUN.match(data) or OCSP_BEGUN.match(data):
         return True
     found = recognise(data)
-    if found is None:
-        return False
-    if found.kind in {Kind.CRL, Kind.OCSP_RESPONSE, Kind.ARMOURED}:
-        return True
-    inner = _opened(found.kind, data)
-    return bool(inner and nested) and holds_evidence(inner, nested=nested - 1)
+    return found is not None and found.kind in {Kind.CRL, Kind.OCSP_RESPONSE, Kind.ARMOURED}
 
 
-def _opened(kind: Kind, data: bytes) -> bytes:
-    """What is encoded in a file of this kind, or the first CRL of PKCS#7; empty where it cannot be opened."""
+def unpacked(data: bytes, *, nested: int = 3) -> Iterator[bytes]:
+    """A file, and what is encoded in it in forms that are not read: of PKCS#7 its certificates and CRLs."""
+    yield data
+    found = recognise(data) if nested else None
+    for inner in _opened(found.kind, data) if found else ():
+        yield from unpacked(inner, nested=nested - 1)
+
+
+def _opened(kind: Kind, data: bytes) -> tuple[bytes, ...]:
+    """What is encoded in a file of this kind; nothing where it cannot be opened."""
     try:
         if kind is Kind.WIDE_TEXT:
-            return data.decode("utf-16").encode()
+            return (data.decode("utf-16").encode(),)
         if kind is Kind.WITH_HEADERS:
-            return data.replace(b"\r\n", b"\n").partition(b"\n\n")[2]
+            return (data.replace(b"\r\n", b"\n").partition(b"\n\n")[2],)
         if kind is Kind.ESCAPED:
-            return data.replace(b"\\r", b"").replace(b"\\n", b"\n")
+            return (data.replace(b"\\r", b"").replace(b"\\n", b"\n"),)
         if kind is Kind.PKCS7 and data[:1] == b"\x30":
             signed = der.read(data).children()[1].only().children()
-            return next((item.children()[0].raw for item in signed if item.tag == der.context(1)), b"")
+            lists = (item for item in signed if item.tag in {der.context(0), der.context(1)})
+            return tuple(child.raw for item in lists for child in item.children())
         block = _PEM.search(data)
         body = _PEM_BODY.match(data, block.end()) if block else None
         if kind in {Kind.BARE_BASE64, Kind.TWICE} or (body and kind in {Kind.ONE_LINE, Kind.PKCS7}):
-            return decode_standard(b"".join((body["body"] if body else _text(data)).split()).decode("ascii"))
+            return (decode_standard(b"".join((body["body"] if body else _text(data)).split()).decode("ascii")),)
     except (FormatError, IndexError, ValueError):
         pass  # it is damaged, too
-    return b""
+    return ()
 
 
 def label_kind(label: str) -> RecognisedFile | None:

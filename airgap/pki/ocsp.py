@@ -17,13 +17,14 @@ from functools import partial
 from typing import Final, NoReturn, Self, TypeVar
 
 from airgap import limits
-from airgap.errors import Fact, FormatError, LimitError, Rejected, Undecided
+from airgap.errors import Fact, FormatError, LimitError, Rejected, Unchecked, Undecided
 from airgap.hashing import digest, fingerprint
 from airgap.parse import der
 from airgap.parse.der import Element
 from airgap.parse.time import iso
 from airgap.pki.algorithms import (
     PublicKey,
+    UncheckedError,
     UnverifiedError,
     strong_enough_for_ca,
     verify_ever_accepted,
@@ -145,11 +146,6 @@ class OcspResponse:
         return self._names(certificate) and certificate not in self.certificates
 
     @property
-    def named_responder(self) -> bytes:
-        """The responder that the response states: a raw Name or the hash of a key."""
-        return self.responder_name or self.responder_key_hash or b""
-
-    @property
     def responder(self) -> str:
         """The responder that the response states, for people (not made safe)."""
         if self.responder_name is not None:
@@ -183,7 +179,7 @@ class OcspResponse:
             try:
                 self._find_signer(item, partial(self._accept_made, issuer=item), anyone=True)
             except Undecided as error:
-                refusal = refusal or error
+                refusal = error if isinstance(error, Unchecked) else refusal or error
             else:
                 self._made_for.add(item.fingerprint)
                 return
@@ -256,7 +252,7 @@ class OcspResponse:
                 f"is from {quoted(self.responder)}: neither the issuer {quoted(issuer.subject_text)} nor a "
                 "certificate in the response",
             )
-        raise refusals[0]
+        raise next((item for item in refusals[: len(stated)] if isinstance(item, Unchecked)), refusals[0])
 
     def _names(self, certificate: Certificate) -> bool:
         if self.responder_name is not None:
@@ -292,15 +288,21 @@ class OcspResponse:
         try:
             guarded(verify, self.signature_algorithm, signer.public_key, self._signature, self._signed)
         except (UnverifiedError, FormatError) as error:
-            self._refuse("revocation.ocsp.signature", f"is not valid: its signature {error}")
+            kind = Unchecked if isinstance(error, UncheckedError) else Undecided
+            text = f"the OCSP response is not valid: its signature {error}"
+            raise kind("revocation.ocsp.signature", text, ocsp=self.fingerprint) from None
 
     def is_signed_by(self, signer: Certificate) -> bool:
         """Whether this key made the signature, by any hash. Does not check whether its owner may answer."""
+        return self.why_not_by(signer) is None
+
+    def why_not_by(self, signer: Certificate) -> Undecided | None:
+        """Why it is not proven that this key made the signature; None if it did."""
         try:
             self._check_signature(verify_ever_accepted, signer)
-        except Undecided:
-            return False
-        return True
+        except Undecided as error:
+            return error
+        return None
 
     @staticmethod
     def may_sign(certificate: Certificate) -> bool:

@@ -246,7 +246,9 @@ def _for_recheck(facts: SignatureFacts | None) -> Json | None:
 
 
 def _unproven(maker: UnprovenMaker | None) -> Json | None:
-    return None if maker is None else {"maker": maker.named.hex(), "tried": sorted(maker.tried)}
+    if maker is None:
+        return None
+    return {"maker": maker.named.name.hex(), "key": maker.named.key_hash.hex(), "tried": sorted(maker.tried)}
 
 
 def _in_target(item: EvidenceInTarget) -> Json:

@@ -18,7 +18,6 @@ from airgap.revocation.evidence_files import (
     MisplacedEvidence,
     NewestEvidence,
     OcspFile,
-    StoreFile,
     UnreadableEvidence,
 )
 
@@ -61,9 +60,9 @@ class CombinedEvidence:
                 found[item] += files
         return found
 
-    def kept_certificates(self) -> tuple[HeldCertificate, ...]:
+    def held_certificates(self) -> tuple[HeldCertificate, ...]:
         """See `Evidence`."""
-        return tuple(item for body in self._bodies for item in body.kept_certificates())
+        return tuple(item for body in self._bodies for item in body.held_certificates())
 
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:
         """See `Evidence`."""
@@ -77,10 +76,6 @@ class CombinedEvidence:
     def misplaced(self, certificate: Certificate) -> tuple[MisplacedEvidence, ...]:
         """See `Evidence`."""
         return tuple(item for body in self._bodies for item in body.misplaced(certificate))
-
-    def store_files(self) -> tuple[StoreFile, ...]:
-        """See `Evidence`."""
-        return tuple(file for body in self._bodies for file in body.store_files())
 
     def trusted(self) -> tuple[CrlFile | OcspFile, ...]:
         """See `Evidence`."""

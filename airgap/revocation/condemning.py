@@ -15,24 +15,20 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from airgap import limits
-from airgap.errors import FormatError, Rejected, Undecided
+from airgap.errors import FormatError, Rejected, Unchecked, Undecided
 from airgap.once import Once
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.extensions import authority_key
 from airgap.revocation.damage import DamagedEvidence, damage_of, has_near_key
 from airgap.revocation.evidence_files import (
-    TRUST_DIRECTORY,
     CrlFile,
     Evidence,
-    HeldCertificate,
     MisplacedEvidence,
     OcspFile,
-    StoreFile,
     UnreadableEvidence,
-    nearly_same,
     where,
 )
-from airgap.revocation.makers import EvidenceMakers, is_issued
+from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery, about_file, revoked
 from airgap.revocation.use import TargetStatement
 
@@ -171,7 +167,7 @@ class CondemningEvidence:
             ).advising(item.remedy)
             for item in self.unread(query)
         )
-        others = (*self._from_others(query), *self._of_damaged_keys(query), *self._damaged.about(query), *unread)
+        others = (*self._from_others(query), *self._of_unproven(query), *self._damaged.about(query), *unread)
         return RevocationStatements.joined((*crls, *responses, _doubt(*others), *misplaced))
 
     def _from_others(self, query: RevocationQuery) -> Iterator[Undecided]:
@@ -186,54 +182,52 @@ class CondemningEvidence:
                     "Ask the issuer. If it revoked the certificate, do not use the artifact; else remove the CRL."
                 )
 
-    def _of_damaged_keys(self, query: RevocationQuery) -> Iterator[Undecided]:
-        """What came from elsewhere and says that it is revoked, where a damaged file may hold who made it.
+    def _of_unproven(self, query: RevocationQuery) -> Iterator[Undecided]:
+        """What came from elsewhere, says that it is revoked, and may be genuine though that is not proven.
 
         In the trust directory, what is not proven leaves the answer open anyway.
         """
         crls, responses = self._evidence.crls(query.issuer.subject), self._evidence.ocsp(query.certificate.serial)
         files: tuple[CrlFile | OcspFile, ...] = (*crls, *responses)
         for file in files:
-            if file.trusted or not _may_revoke(file, query) or self.makers.is_genuine(query, file):
-                continue
-            if key := self._damaged_key(query):
-                text = (
-                    f"{file.name} {where(file.origin)} says that {query.who} is revoked, and it is not proven that its "
-                    f"issuer says so: {key.path} {where(TRUST_DIRECTORY)} may hold the key that made it, and "
-                    f"{key.problem}"
-                )
-                yield Undecided(
-                    "evidence.unread", text, **query.facts(evidence=file.name, problem=key.problem)
-                ).advising(f"Get {key.path} again, or remove it if the CA has no other key: ask the CA.")
+            if not file.trusted and _may_revoke(file, query) and (problem := self.why_open(query, file)):
+                yield problem
 
-    def _damaged_key(self, query: RevocationQuery) -> StoreFile | None:
-        """A damaged file below `truststore` that may hold another key of the issuer, or a responder of it."""
-        for file in self._evidence.store_files():
-            if file.problem:
-                return file
-            if any(self._may_be_damaged(item, query) for item in file.certificates):
-                return file._replace(problem="what is in it was not issued by any certificate here")
-        return None
+    def why_open(self, query: RevocationQuery, file: CrlFile | OcspFile) -> Undecided | None:
+        """Why a piece that came from elsewhere may be genuine though that is not proven: its proof may be lost.
 
-    def _may_be_damaged(self, certificate: Certificate, query: RevocationQuery) -> bool:
-        """Whether it has nearly the name of the issuer, or of what that issues, and nothing proves its bytes."""
-        if not any(nearly_same(name, query.issuer.subject) for name in (certificate.subject, certificate.issuer)):
-            return False
-        known = (*query.issuers, *self._stored(certificate.issuer))
-        return not any(is_issued(certificate, maker) for maker in known)
+        Or it cannot be checked here.
+        """
+        try:
+            self.makers.prove(query, file)
+        except Unchecked as error:
+            return _unproven(query, file, error)
+        except (FormatError, Undecided):
+            proof = self.makers.lost_proof(query, file.maker)
+        else:
+            return None
+        if proof is None:
+            return None
+        text = (
+            f"{file.name} {where(file.origin)} says that {query.who} is revoked, and it is not proven that its issuer "
+            f"says so: {proof.path} {where(proof.origin)} may hold the certificate that proves it, and {proof.problem}"
+        )
+        facts = query.facts(evidence=file.name, problem=proof.problem)
+        remedy = f"Get {proof.path} again, as PEM or DER, and ask the CA before you remove it."
+        return Undecided("evidence.unread", text, **facts).advising(remedy)
 
     def lists_as_another(self, query: RevocationQuery, file: CrlFile) -> bool:
-        """Whether a CRL of another CA of the trust stores lists it; in the trust directory, of whatever CA."""
+        """Whether a CRL of another CA of the trust stores lists it; in the trust directory, of whatever CA.
+
+        Or of its issuer, under another name.
+        """
         if same_name(file.facts.issuer, query.issuer.subject):
             return False
         try:
             crl = file.load()
-            if not file.trusted:
-                makers = tuple(self._stored(crl.issuer))
-                if not makers:
-                    return False
-                crl.verify_made_by(*makers)
-        except (FormatError, Undecided):
+            if not file.trusted and not self._may_be_by(crl, (*query.issuers, *self._stored(crl.issuer))):
+                return False
+        except FormatError:
             return file.trusted
         try:
             entries = [entry for entry in crl.entries(query.certificate) if entry.reason != REMOVED]
@@ -243,18 +237,26 @@ class CondemningEvidence:
             not why_harmless(query, crl.this_update, entry.revocation_date, entry.invalidity_date) for entry in entries
         )
 
-    def may_count(self, said: TargetStatement, query: RevocationQuery) -> bool:
-        """Whether what went with a target may count: it is not here, and it is proven, or may be now and not then.
+    @staticmethod
+    def _may_be_by(crl: Crl, makers: Iterable[Certificate]) -> bool:
+        """Whether one of these keys made it, or may have and cannot be checked here, if it names this one."""
+        for maker in makers:
+            try:
+                crl.verify_intact(maker)
+            except Unchecked:
+                if crl.may_be_from(maker) or (crl.authority_key and crl.authority_key == maker.subject_key):
+                    return True
+            except Undecided:
+                continue
+            else:
+                return True
+        return False
 
-        Or what would prove it may be damaged here.
-        """
+    def may_count(self, said: TargetStatement, query: RevocationQuery) -> bool:
+        """Whether what went with a target may count: it is not here, and it is proven, or may be now and not then."""
         if said.evidence.fingerprint in self._here():
             return False
-        if said.unproven is None or self.makers.may_prove(said.unproven, query):
-            return True
-        if said.evidence.kind == "ocsp" and self.makers.damaged(said.unproven.named, query.issuers):
-            return True
-        return not said.is_about_responder and self._damaged_key(query) is not None
+        return said.unproven is None or self.makers.may_prove(said.unproven, query)
 
     def unread(self, query: RevocationQuery) -> tuple[UnreadableEvidence, ...]:
         """Evidence that cannot be read, and may be about the certificate."""
@@ -336,17 +338,6 @@ def _left_out(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided
     return RevocationStatements(unproven=(_unproven_text(query, file, error),))
 
 
-def _proof_damaged(query: RevocationQuery, file: OcspFile, held: HeldCertificate) -> Undecided:
-    """The error for an unproven "revoked" whose proof may be damaged in the trust directory."""
-    text = (
-        f"{file.name} {where(file.origin)} says that {query.who} is revoked, and the certificate of its responder, "
-        f"which would prove that, may be the damaged one in {held.name} in the trust directory"
-    )
-    return Undecided("evidence.unread", text, **query.facts(evidence=file.name)).advising(
-        f"Get {held.name} again from where it came, and ask the CA before you remove it."
-    )
-
-
 def _unproven_text(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided) -> str:
     place = "" if file.trusted else f" {where(file.origin)}"
     return f"{file.name}{place} says that {query.who} is revoked, and it is not proven that its issuer says so: {error}"
@@ -407,8 +398,6 @@ def _of_response(query: RevocationQuery, file: OcspFile, makers: EvidenceMakers)
         makers.verify(file.response, query.issuers)
     except Undecided as error:
         stated = any(single.status == "revoked" for single in statements)
-        if not file.trusted and stated and (held := makers.damaged(file.response.named_responder, query.issuers)):
-            return _doubt(_proof_damaged(query, file, held))
         if not file.trusted and stated:
             return _left_out(query, file, error)
         if not file.trusted or not (stated or error.reason == "revocation.ocsp.signature"):

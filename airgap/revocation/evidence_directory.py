@@ -48,7 +48,7 @@ class EvidenceDirectory(EvidencePool):
             index=EvidenceIndex(found.index),
             unread=[*found.unread, *misplaced.unread],
             notices=misplaced.notices,
-            store_files=misplaced.store_files,
+            stored=misplaced.stored,
         )
 
 

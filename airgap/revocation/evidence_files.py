@@ -15,6 +15,7 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import same_name
 from airgap.problem import Problem
 from airgap.revocation.freshness import DatedEvidence, EvidenceKind
+from airgap.revocation.use import MakerName
 from airgap.text import safe
 
 if TYPE_CHECKING:
@@ -86,6 +87,11 @@ class CrlFile:
         return self.facts.fingerprint
 
     @property
+    def maker(self) -> MakerName:
+        """The maker that it names."""
+        return MakerName(self.facts.issuer)
+
+    @property
     def dated(self) -> DatedEvidence:
         """Its dates."""
         return DatedEvidence(self.kind, self.name, self.facts.this_update, self.facts.next_update)
@@ -130,6 +136,11 @@ class OcspFile:
     def fingerprint(self) -> str:
         """Of its DER."""
         return self.response.fingerprint
+
+    @property
+    def maker(self) -> MakerName:
+        """The responder that it states."""
+        return MakerName(self.response.responder_name or b"", self.response.responder_key_hash or b"")
 
     def dated(self, single: SingleResponse) -> DatedEvidence:
         """The dates of one of its answers."""
@@ -217,26 +228,19 @@ class MisplacedEvidence(NamedTuple):
         return any(single.may_state(certificate.serial) for single in self.file.response.responses)
 
 
-class StoreFile(NamedTuple):
-    """A file below `truststore`, in a store or not: certificates in it show who made evidence that condemns."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldCertificate:
+    """A certificate in an available file, whatever else that holds: it shows who made evidence that condemns."""
 
     path: str
-    """Its path in the trust directory, safe for a terminal."""
-    certificates: tuple[Certificate, ...]
-    """Those that can be read."""
-    problem: str
-    """Why there may be more in it, to complete "it ..."; empty if there are no more."""
-
-
-class HeldCertificate(NamedTuple):
-    """A certificate that is in a response or beside it, and may be that of a responder."""
-
-    name: str
-    """Its file, safe for a terminal."""
+    """Its file, in the trust directory with its folders, safe for a terminal."""
+    origin: str
     certificate: Certificate | None
     """None if it cannot be read."""
-    stated: bytes = b""
-    """The responder that the response states in which it is: a raw Name or the hash of a key."""
+    problem: str = ""
+    """Why it proves nothing, to complete "it ...": it is damaged, or in a form that is not read."""
+    stated: MakerName | None = None
+    """The responder that the response states in which it is."""
 
 
 class NewestEvidence(NamedTuple):
@@ -289,8 +293,8 @@ class Evidence(Protocol):
         """
         ...
 
-    def kept_certificates(self) -> tuple[HeldCertificate, ...]:
-        """Those in the folders of evidence of the trust directory: of a responder, of what else, or damaged."""
+    def held_certificates(self) -> tuple[HeldCertificate, ...]:
+        """All of a trust directory, in whatever file; of other evidence those in forms that are not read."""
         ...
 
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:
@@ -306,10 +310,6 @@ class Evidence(Protocol):
 
     def misplaced(self, certificate: Certificate) -> tuple[MisplacedEvidence, ...]:
         """Evidence about `certificate` in the trust directory, but outside of the folders of evidence."""
-        ...
-
-    def store_files(self) -> tuple[StoreFile, ...]:
-        """The files below `truststore` that hold certificates, or may hold some that cannot be read."""
         ...
 
     def trusted(self) -> tuple[CrlFile | OcspFile, ...]:

@@ -16,7 +16,7 @@ from airgap.oci.digest import Digest
 from airgap.once import Once
 from airgap.problem import Problem
 from airgap.revocation.evidence_files import CrlFile, EvidenceFile, HeldCertificate, OcspFile, UnreadableEvidence
-from airgap.revocation.misplaced import is_placeholder, says_evidence
+from airgap.revocation.misplaced import POSSIBLE, is_placeholder, says_evidence
 from airgap.text import safe
 
 if TYPE_CHECKING:  # imported only when there is a file to read
@@ -31,6 +31,8 @@ def read_evidence(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | HeldCert
     try:
         data = piece.read()
     except FormatError as error:
+        if piece.trusted:
+            yield _holding(piece)(certificate=None, problem=f"it {error}")
         if not _may_be_passed_over(piece):
             yield _unread(piece, FormatError(f"it {error}", remedy=error.remedy))
         return
@@ -41,11 +43,12 @@ def read_evidence(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | HeldCert
     except LimitError as error:
         yield _beyond_bounds(piece, _unread(piece, FormatError(f"it {error}")))
         return
-    certificates = tuple(_certificates(piece, data))
+    names = [safe(piece.name) if len(blocks) == 1 else f"{safe(piece.name)}, CRL {n + 1}" for n in range(len(blocks))]
+    pieces = [_identify(piece, names[number], block, number) for number, block in enumerate(blocks)]
+    is_evidence = any(isinstance(found, CrlFile | OcspFile) for found in pieces)
+    certificates = tuple(_certificates(piece, data, is_evidence=is_evidence))
     yield from certificates
-    for number, block in enumerate(blocks):
-        name = safe(piece.name) if len(blocks) == 1 else f"{safe(piece.name)}, CRL {number + 1}"
-        found = _identify(piece, name, block, number)
+    for found, block in zip(pieces, blocks, strict=True):
         if isinstance(found, CrlFile | OcspFile) or not (
             (isinstance(found, Problem) and any(map(_is_of_responder, certificates)))
             or _is_harmless(piece, found, block)
@@ -60,23 +63,30 @@ def _may_be_passed_over(piece: EvidenceFile) -> bool:
     return piece.misplaced or not (piece.trusted or piece.called or says_evidence(piece.name))
 
 
-def _certificates(piece: EvidenceFile, data: bytes) -> Iterator[HeldCertificate | UnreadableEvidence]:
-    """The certificates of delegated OCSP responders in a file, whatever else it holds: responses need not hold them.
+def _certificates(
+    piece: EvidenceFile, data: bytes, *, is_evidence: bool = False
+) -> Iterator[HeldCertificate | UnreadableEvidence]:
+    """The certificates in a file, whatever else it holds, and that there are more than are read."""
+    from airgap.pki.file_kinds import holds_evidence
+    from airgap.revocation.certificate_reader import brought_certificates, kept_certificates
 
-    In the trust directory also those of CAs, which may have made evidence (decision 0009), and others and damaged ones,
-    which may have been those of responders.
-    And that there are more than are read.
-    """
-    from airgap.pki.certificate_files import parse_readable
-    from airgap.pki.ocsp import OcspResponse
-
+    hold = _holding(piece)
     try:
-        for item in parse_readable(data):
-            if piece.trusted or (item and OcspResponse.may_sign(item)):
-                yield HeldCertificate(safe(piece.name), item)
+        if piece.trusted:
+            expected = piece.name.lower().endswith(POSSIBLE)
+            is_evidence = is_evidence or holds_evidence(data)
+            yield from kept_certificates(data, hold, expected=expected, is_evidence=is_evidence)
+        else:
+            yield from brought_certificates(data, hold)
     except LimitError as error:
+        yield hold(certificate=None, problem=f"it {error}")
         unread = _unread(piece, FormatError(f"it {error}", remedy="Put the responder's into a file of its own."))
         yield replace(unread, trusted=piece.trusted and not piece.misplaced)
+
+
+def _holding(piece: EvidenceFile) -> partial[HeldCertificate]:
+    path = safe(f"{piece.folder}/{piece.name}" if piece.folder else piece.name)
+    return partial(HeldCertificate, path=path, origin=piece.origin)
 
 
 def holds_responders_alone(data: bytes) -> bool:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from airgap.errors import FormatError, Rejected, Undecided
+from airgap.errors import FormatError, Rejected, Unchecked, Undecided
 from airgap.hashing import digest
 from airgap.once import Once
 from airgap.pki.certificate import Certificate, verify_ever_issued
-from airgap.pki.distinguished_names import name_key
+from airgap.pki.distinguished_names import name_key, same_name
 from airgap.pki.extensions import authority_key
 from airgap.revocation.evidence_files import CrlFile, Evidence, HeldCertificate, OcspFile, nearly_same, nearly_same_key
 from airgap.revocation.query import RevocationQuery
-from airgap.revocation.use import UnprovenMaker
+from airgap.revocation.use import MakerName, UnprovenMaker
 from airgap.text import quoted
 
 if TYPE_CHECKING:  # imported only when there is a response to read
@@ -37,7 +38,7 @@ class EvidenceMakers:
         self._stored: Final = stored
         self._found: Final[dict[Certificate, _Delegates]] = {}
         self._chosen: Final[dict[tuple[Certificate, tuple[Certificate, ...]], ResponseMaker]] = {}
-        self._damaged: Final[dict[tuple[Certificate, ...], tuple[HeldCertificate, ...]]] = {}
+        self._unusable: Final[dict[tuple[Certificate, ...], tuple[HeldCertificate, ...]]] = {}
         self._available: Final = Once(self._by_name)
         self._makers: Final[dict[tuple[str, tuple[Certificate, ...]], _Held | None]] = {}
 
@@ -54,7 +55,10 @@ class EvidenceMakers:
                 found = (self._delegates(issuer).find(response) for issuer in issuers)
                 self._makers[key] = next(filter(None, found), None)
             if (maker := self._makers[key]) is None:
-                if self.know_responder(response, issuers):
+                if known := self._stated(response, issuers):
+                    refusals = (response.why_not_by(held.delegate) for held in known)
+                    if unchecked := next((item for item in refusals if isinstance(item, Unchecked)), None):
+                        raise unchecked from None
                     text = (
                         f"the OCSP response is damaged, or made with another key: it is from "
                         f"{quoted(response.responder)}, whose certificate is in another file here and did not sign it"
@@ -66,7 +70,10 @@ class EvidenceMakers:
 
     def know_responder(self, response: OcspResponse, issuers: tuple[Certificate, ...]) -> bool:
         """Whether it states a responder whose certificate it lacks, and that is a delegate here and was valid then."""
-        return any(self._delegates(issuer).stated(response) for issuer in issuers)
+        return bool(self._stated(response, issuers))
+
+    def _stated(self, response: OcspResponse, issuers: tuple[Certificate, ...]) -> list[_Held]:
+        return [held for issuer in issuers for held in self._delegates(issuer).stated(response)]
 
     def _choose(
         self, delegate: Certificate, holders: Sequence[OcspFile], issuers: tuple[Certificate, ...]
@@ -82,44 +89,59 @@ class EvidenceMakers:
     def is_genuine(self, query: RevocationQuery, file: CrlFile | OcspFile) -> bool:
         """Whether the issuer made it, or a delegate of the issuer: of what is newer and not genuine nothing follows."""
         try:
-            if isinstance(file, CrlFile):
-                file.load().verify_made_by(*query.issuers)
-            else:
-                self.verify(file.response, query.issuers)
+            self.prove(query, file)
         except (FormatError, Undecided):
             return False
         return True
 
-    def possible(self, query: RevocationQuery, named: bytes) -> frozenset[str]:
-        """The fingerprints of the available certificates that may prove evidence of a maker of this name or key hash.
+    def prove(self, query: RevocationQuery, file: CrlFile | OcspFile) -> None:
+        """Checks that the issuer made it, or a delegate of the issuer. Raises Undecided, FormatError."""
+        if isinstance(file, CrlFile):
+            file.load().verify_made_by(*query.issuers)
+        else:
+            self.verify(file.response, query.issuers)
+
+    def possible(self, query: RevocationQuery, named: MakerName) -> frozenset[str]:
+        """The fingerprints of the available certificates that may prove evidence of this maker.
 
         Always those of the issuers, because the maker may be a delegate of any of them.
         """
         issuers = {issuer.fingerprint for issuer in query.issuers}
-        return frozenset(issuers | self._available().get(name_key(named), set()))
+        return frozenset(issuers | self._available().get(named.key, set()))
 
     def unproven(self, query: RevocationQuery, file: CrlFile | OcspFile) -> UnprovenMaker:
         """The maker that it states, and who is available and did not prove it; of too many none is noted."""
-        named = file.facts.issuer if isinstance(file, CrlFile) else file.response.named_responder
-        tried = self.possible(query, named)
-        return UnprovenMaker(named, tried if len(tried) <= _MAKERS else frozenset())
+        tried = self.possible(query, file.maker)
+        return UnprovenMaker(file.maker, tried if len(tried) <= _MAKERS else frozenset())
 
     def may_prove(self, maker: UnprovenMaker, query: RevocationQuery) -> bool:
-        """Whether a certificate that may prove it is available now, and was not then."""
-        return not self.possible(query, maker.named) <= maker.tried
+        """Whether what may prove it is available now, and was not then; or is lost."""
+        return not self.possible(query, maker.named) <= maker.tried or bool(self.lost_proof(query, maker.named))
 
-    def damaged(self, named: bytes, issuers: tuple[Certificate, ...]) -> HeldCertificate | None:
-        """A damaged certificate in the trust directory that may be that of the responder of this name or key hash."""
-        if issuers not in self._damaged:
-            kept = self._evidence.kept_certificates()
-            self._damaged[issuers] = tuple(held for held in kept if _is_damaged(held.certificate, issuers))
-        return next((held for held in self._damaged[issuers] if _may_be(held, named)), None)
+    def lost_proof(self, query: RevocationQuery, named: MakerName) -> HeldCertificate | None:
+        """What may be the certificate that proves evidence of this maker: damaged, or in a form that is not read."""
+        if query.issuers not in self._unusable:
+            found = (self._why_unusable(held, query.issuers) for held in self._evidence.held_certificates())
+            self._unusable[query.issuers] = tuple(filter(None, found))
+        return next((held for held in self._unusable[query.issuers] if _may_be(held, named)), None)
+
+    def _why_unusable(self, held: HeldCertificate, issuers: tuple[Certificate, ...]) -> HeldCertificate | None:
+        """The same with its problem, if it may be of the CA with these certificates or of a delegate, and has one."""
+        item = held.certificate
+        if item is None:
+            return held
+        if not any(_may_be_by(item, issuer) for issuer in issuers):
+            return None
+        known = (item, *issuers, *self._stored())
+        if held.problem or any(same_name(maker.subject, item.issuer) and is_issued(item, maker) for maker in known):
+            return held if held.problem else None
+        return replace(held, problem="a certificate in it was not issued by any certificate here")
 
     def _by_name(self) -> Mapping[tuple[object, ...], set[str]]:
         found: defaultdict[tuple[object, ...], set[str]] = defaultdict(set)
         for item in (*self._evidence.responders(), *self._stored()):
-            for named in (item.subject, digest("sha1", item.public_key_bits)):
-                found[name_key(named)].add(item.fingerprint)
+            for named in (MakerName(item.subject), MakerName(key_hash=digest("sha1", item.public_key_bits))):
+                found[named.key].add(item.fingerprint)
         return found
 
     def _delegates(self, issuer: Certificate) -> _Delegates:
@@ -211,31 +233,16 @@ def is_issued(certificate: Certificate, issuer: Certificate) -> bool:
     return True
 
 
-def _is_damaged(certificate: Certificate | None, issuers: tuple[Certificate, ...]) -> bool:
-    """Whether it cannot be read, or names one of `issuers`, or nearly, and none of these signed it."""
-    if certificate is None:
-        return True
-    if certificate.is_ca or (certificate.self_issued and is_issued(certificate, certificate)):
-        return False
-    return any(_claims(certificate, issuer) for issuer in issuers) and not any(
-        is_issued(certificate, issuer) for issuer in issuers
-    )
-
-
-def _claims(certificate: Certificate, issuer: Certificate) -> bool:
+def _may_be_by(certificate: Certificate, issuer: Certificate) -> bool:
+    """Whether it has nearly the name of the issuer, or names nearly the issuer as its own, or its key."""
     near = nearly_same_key(authority_key(certificate.extensions), issuer.subject_key)
-    return nearly_same(certificate.issuer, issuer.subject) if near is None else near
+    names = (certificate.subject, certificate.issuer) if near is None else (certificate.subject,)
+    return near or any(nearly_same(name, issuer.subject) for name in names)
 
 
-def _may_be(held: HeldCertificate, named: bytes) -> bool:
-    """Whether a damaged certificate may be that of the responder of this name or key hash."""
+def _may_be(held: HeldCertificate, named: MakerName) -> bool:
+    """Whether it may be that of this maker: of what cannot be read, and of a key, that is not known."""
     if held.certificate is None:
-        return not held.stated or _is_hash(held.stated) != _is_hash(named) or name_key(held.stated) == name_key(named)
-    return _is_hash(named) or nearly_same(held.certificate.subject, named)
-
-
-def _is_hash(named: bytes) -> bool:
-    return len(named) == _SHA1 and named[:2] != b"\x30\x12"  # which begins a Name of that length
-
-
-_SHA1: Final = 20
+        stated = held.stated
+        return stated is None or bool(stated.name) != bool(named.name) or stated.key == named.key
+    return not named.name or nearly_same(held.certificate.subject, named.name)

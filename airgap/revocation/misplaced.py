@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Container, Iterable
-from contextlib import suppress
+from collections.abc import Container, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError
 from airgap.files import is_temporary, list_folder, open_plain, read_regular, reading_problem
 from airgap.problem import Problem
-from airgap.revocation.evidence_files import EvidenceFile, StoreFile, UnreadableEvidence
+from airgap.revocation.evidence_files import EvidenceFile, HeldCertificate, UnreadableEvidence
 from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
-
-if TYPE_CHECKING:  # imported only when there is a file to read
-    from airgap.pki.certificate import Certificate
 
 _LIKELY: Final = re.compile(r"crl|ocsp|revo[ck]|evidence|^ors$", re.IGNORECASE)
 """Parts of names that people give to folders of evidence, to copies and to archives of them."""
@@ -51,19 +47,20 @@ class MisplacedFiles(NamedTuple):
     unread: tuple[UnreadableEvidence, ...]
     """Folders that could not be looked through: they may hold anything."""
     notices: tuple[Problem, ...]
-    store_files: tuple[StoreFile, ...]
+    stored: tuple[HeldCertificate, ...]
+    """The certificates below `truststore`, in a store or not."""
 
 
 def find_misplaced(root: Path, origin: str, known: tuple[str, ...]) -> MisplacedFiles:
     """Every file below `root`, outside of the folders `known`, that may be evidence by its name, folder or beginning.
 
-    Also every file below `truststore`, for the certificates in it. Hidden folders and those of other tools are looked
-    through last. Bounded in depth and number, as a trust directory
-    may be in a folder with much else; never raises.
+    Or may hold certificates; below `truststore` every file is read for these. Hidden folders and those of other tools
+    are looked through last. Bounded in depth and number, as a trust directory may be in a folder with much else; never
+    raises.
     """
     search = _Search(root, origin, known)
     search.folder(root, "", likely=False)
-    return MisplacedFiles(tuple(search.pieces), tuple(search.unread), tuple(search.notices), tuple(search.store_files))
+    return MisplacedFiles(tuple(search.pieces), tuple(search.unread), tuple(search.notices), tuple(search.stored))
 
 
 class _Search:
@@ -74,7 +71,7 @@ class _Search:
         self.pieces: list[EvidenceFile] = []
         self.unread: list[UnreadableEvidence] = []
         self.notices: list[Problem] = []
-        self.store_files: list[StoreFile] = []
+        self.stored: list[HeldCertificate] = []
 
     def folder(self, folder: Path, below: str, *, likely: bool) -> None:
         if below.count("/") > limits.MISPLACED_DEPTH:
@@ -113,10 +110,10 @@ class _Search:
             self._not_looked(shown, "is no folder that can be looked into")
             return
         named = has_ending(name) or likely or (is_called_so and not in_store)
-        file = _store_file(path, safe(shown)) if in_store else None
-        if file and (file.certificates or file.problem):
-            self.store_files.append(file)
-        if named or (not (file and file.certificates and not file.problem) and _may_be_evidence(path)):
+        stored = tuple(self._stored_in(path, safe(shown))) if in_store else ()
+        self.stored += stored
+        holds_more = not stored or any(held.problem for held in stored)
+        if named or (holds_more and _may_be_read(path)):
             # links are followed only for files that are recognised by their first bytes
             read = partial(read_regular if named else _read_through, path, limits.CRL_FILE_BYTES)
             self.pieces.append(
@@ -132,6 +129,17 @@ class _Search:
                     misplaced=True,
                 )
             )
+
+    def _stored_in(self, path: Path, shown: str) -> Iterator[HeldCertificate]:
+        """What a file below `truststore` holds. Whatever its name is, it may be that of a CA that made evidence."""
+        from airgap.revocation.certificate_reader import kept_certificates
+
+        hold = partial(HeldCertificate, path=shown, origin=self._origin)
+        try:
+            data = _read_through(path, limits.STORE_FILE_BYTES)
+            yield from kept_certificates(data, hold, expected=path.name.lower().endswith(POSSIBLE))
+        except FormatError as error:
+            yield hold(certificate=None, problem=f"it {error}")
 
     def _is_read_elsewhere(self, path: Path, below: str) -> bool:
         """Whether it is one of the right folders, also under another case on such file systems."""
@@ -187,35 +195,16 @@ def _is_former_state(name: str, beside: Container[str]) -> bool:
     return name.startswith(".") and name.endswith(LOCAL) and name[1 : -len(LOCAL)] in beside
 
 
-def _may_be_evidence(path: Path) -> bool:
-    """Whether a file begins like DER, or has a PEM line near its start."""
+def _may_be_read(path: Path) -> bool:
+    """Whether a file begins like DER, has a PEM line near its start, or is called as files of certificates are."""
+    if path.name.lower().endswith(POSSIBLE):
+        return True
     try:
         with open_plain(path) as file:
             head = file.read(_HEAD_BYTES)
     except OSError:
-        return path.name.lower().endswith(POSSIBLE)
+        return False
     return _LONG_SEQUENCE.match(head) is not None or b"-----BEGIN" in head
-
-
-def _store_file(path: Path, shown: str) -> StoreFile:
-    """What a file below `truststore` holds. Whatever its name is, it may be that of a CA that made evidence."""
-    from airgap.pki.certificate_files import load_certificates, parse_readable
-
-    try:
-        data = _read_through(path, limits.STORE_FILE_BYTES)
-    except FormatError as error:
-        return StoreFile(shown, (), str(error))
-    try:
-        return StoreFile(shown, load_certificates(data), "")
-    except FormatError as error:
-        from airgap.pki.wrong_files import may_hide_certificates
-
-        found: list[Certificate] = []
-        with suppress(LimitError):
-            found.extend(filter(None, parse_readable(data)))
-        hides = may_hide_certificates(data, expected=path.name.lower().endswith(POSSIBLE))
-        why = f"cannot be used: {error}" if error.where else error.problem
-        return StoreFile(shown, tuple(found), why if hides else "")
 
 
 def _read_through(path: Path, limit: int) -> bytes:

@@ -29,7 +29,6 @@ from airgap.revocation.evidence_files import (
     MisplacedEvidence,
     NewestEvidence,
     OcspFile,
-    StoreFile,
     UnreadableEvidence,
 )
 from airgap.revocation.evidence_reader import read_evidence, unusable
@@ -49,11 +48,14 @@ class EvidencePool:
         unread: Sequence[UnreadableEvidence],
         index: EvidenceIndex = _NO_INDEX,
         notices: Sequence[Problem] = (),
-        store_files: Sequence[StoreFile] = (),
+        stored: Sequence[HeldCertificate] = (),
     ) -> None:
-        """`index`: the URLs of CRLs. `unread`: files that could not be read when they were listed."""
+        """`index`: the URLs of CRLs. `unread`: files that could not be read when they were listed.
+
+        `stored`: the certificates below `truststore`.
+        """
         self._index = index
-        self._store_files = tuple(store_files)
+        self._stored = tuple(stored)
         self._sorted = Once(partial(_Sorted.of, pieces, tuple(unread), tuple(notices)))
 
     def crls(self, issuer: bytes) -> tuple[CrlFile, ...]:
@@ -84,16 +86,11 @@ class EvidencePool:
     def certificates(self) -> Iterator[Certificate]:
         """Those of CAs and responders in all files of a trust directory, whatever their names and folders are."""
         yield from self._sorted().certificates
-        for file in self._store_files:
-            yield from file.certificates
+        yield from (held.certificate for held in self._stored if held.certificate)
 
-    def store_files(self) -> tuple[StoreFile, ...]:
+    def held_certificates(self) -> tuple[HeldCertificate, ...]:
         """See `Evidence`."""
-        return self._store_files
-
-    def kept_certificates(self) -> tuple[HeldCertificate, ...]:
-        """See `Evidence`."""
-        return self._sorted().kept_certificates
+        return (*self._stored, *self._sorted().held_certificates)
 
     def lone_responders(self) -> tuple[Certificate, ...]:
         """Those that are in none of the responses, but in files of certificates, or beside CRLs."""
@@ -212,7 +209,7 @@ class _Sorted(NamedTuple):
     misplaced: tuple[MisplacedEvidence, ...]
     certificates: tuple[Certificate, ...]
     """Those of responders in any file, and of CAs in files of the trust directory."""
-    kept_certificates: tuple[HeldCertificate, ...]
+    held_certificates: tuple[HeldCertificate, ...]
 
     @classmethod
     def of(
@@ -252,9 +249,9 @@ class _Sorted(NamedTuple):
             by_issuer={key: tuple(files) for key, files in by_issuer.items()},
             by_serial=_by_serial(responses),
             misplaced=tuple(misplaced),
-            certificates=tuple(filter(_may_make, (held.certificate for _, held in certificates))),
-            kept_certificates=(
-                *(held for piece, held in certificates if piece.trusted and not piece.misplaced),
+            certificates=tuple(filter(_may_make, (held.certificate for _, held in certificates if not held.problem))),
+            held_certificates=(
+                *(held for piece, held in certificates if piece.trusted or held.problem),
                 *(held for file in responses if file.trusted for held in _certificates_in(file)),
             ),
             trusted=tuple(file for file in (*crls, *responses, *(item.file for item in misplaced)) if file.trusted),
@@ -269,10 +266,11 @@ def _may_make(certificate: Certificate | None) -> TypeGuard[Certificate]:
 
 
 def _certificates_in(file: OcspFile) -> Iterator[HeldCertificate]:
-    response = file.response
-    readable = response.certificates
-    for item in readable if response.has_all_certificates else (*readable, None):
-        yield HeldCertificate(file.name, item, response.named_responder)
+    for item in file.response.certificates:
+        yield HeldCertificate(path=file.name, origin=file.origin, certificate=item, stated=file.maker)
+    if not file.response.has_all_certificates:
+        problem = "a certificate in it cannot be read"
+        yield HeldCertificate(path=file.name, origin=file.origin, certificate=None, problem=problem, stated=file.maker)
 
 
 def _read_bounded(

@@ -125,6 +125,10 @@ class StatementsInTargets:
     def _unproven(
         self, query: RevocationQuery, file: CrlFile | OcspFile, said: Iterable[TargetStatement]
     ) -> Iterator[TargetStatement]:
+        """What is not proven; of what may be genuine nevertheless, nothing lifts a hold."""
+        if self._condemning.why_open(query, file):
+            yield from (replace(item, is_hold=False) for item in said)
+            return
         maker = self._condemning.makers.unproven(query, file)
         yield from (replace(item, unproven=maker) for item in said)
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
+from airgap.pki.distinguished_names import name_key
 from airgap.revocation.freshness import ChainKind, EvidenceKind
 
 if TYPE_CHECKING:
@@ -34,11 +35,24 @@ class EvidenceInTarget(NamedTuple):
         return cls(file.name, file.fingerprint, file.kind, chain, certificate.fingerprint, this_update)
 
 
+class MakerName(NamedTuple):
+    """The maker that evidence names, by one of both: an OCSP response may name the key (RFC 6960, 4.2.1)."""
+
+    name: bytes = b""
+    """Its raw Name."""
+    key_hash: bytes = b""
+    """SHA-1 of its key."""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for the same maker, however its Name is spelt."""
+        return self.key_hash, name_key(self.name) if self.name else ()
+
+
 class UnprovenMaker(NamedTuple):
     """The maker that evidence names, where no certificate available proves that it made this."""
 
-    named: bytes
-    """Its raw Name; for an OCSP response also the hash of its key."""
+    named: MakerName
     tried: frozenset[str]
     """The fingerprints of the certificates that did not prove it; empty if there were too many to keep."""
 

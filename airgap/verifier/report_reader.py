@@ -21,6 +21,7 @@ from airgap.revocation.freshness import CHAIN_KINDS, EVIDENCE_KINDS, ChainKind, 
 from airgap.revocation.use import (
     EvidenceInTarget,
     FoundInTargets,
+    MakerName,
     NewestInTargets,
     TargetAnswer,
     TargetStatement,
@@ -202,7 +203,7 @@ def _unproven(source: json.JsonObject) -> UnprovenMaker | None:
     if maker is None:
         return None
     try:
-        named = bytes.fromhex(json.take(maker, "maker", str))
+        named = MakerName(*(bytes.fromhex(json.take(maker, member, str)) for member in ("maker", "key")))
     except ValueError:
         raise FormatError("is not in hex", where="unproven.maker") from None
     return UnprovenMaker(named, _fingerprints(maker, "tried"))

@@ -20,7 +20,7 @@ from tests.support.crls import crl, entry, pem, scope
 from tests.support.extensions import BasicConstraints, KeyUsage
 from tests.support.layouts import LayoutBuilder
 from tests.support.ocsp import ocsp_response
-from tests.support.pki import AT, END, Issued, Pki, foreign_info, issue
+from tests.support.pki import AT, END, Issued, Pki, issue
 from tests.support.scenario import Scene
 from tests.support.trust import REPOSITORY
 
@@ -298,9 +298,9 @@ def test_the_certificate_of_a_responder_may_be_in_a_file_of_its_own(
     assert run_here(["recheck", str(report), "--trust", str(written.trust), "--at", iso(AT)]).code == 14
 
 
-@pytest.mark.parametrize(("place", "code"), [("trust/ocsp", 15), ("layout", 0), ("trust/other", 0)])
-def test_says_that_a_file_holds_more_certificates_than_are_read(tmp_path: Path, place: str, code: int) -> None:
-    """The certificate of a responder was behind a bound: the file counted as one without it."""
+@pytest.mark.parametrize("place", ["trust/ocsp", "layout", "trust/other"])
+def test_says_that_a_file_holds_more_certificates_than_are_read(tmp_path: Path, place: str) -> None:
+    """The certificate of a responder was behind a bound: the file counted as one without it, in a layout longer."""
     made, chain = scene(ocsp_urls=["http://ocsp.example/"])
     delegate = issue("ocsp", issuer=chain.root)
     written = made.write(tmp_path)
@@ -309,7 +309,7 @@ def test_says_that_a_file_holds_more_certificates_than_are_read(tmp_path: Path, 
     folder.mkdir(exist_ok=True)
     (folder / "many.pem").write_bytes(chain.pem * 1000 + delegate.pem)
     ran = run_here([item for item in written.arguments() if item not in {"--format", "json"}])
-    assert (ran.code, "many.pem" in ran.out) == (code, True), ran
+    assert (ran.code, "many.pem" in ran.out) == (15, True), ran
     (folder / "many.pem").write_bytes(delegate.pem + chain.pem * 1000)
     assert run_here(written.arguments()).code == 14
     (folder / "many.pem").write_bytes(chain.pem * 999 + delegate.pem)
@@ -351,19 +351,17 @@ def test_a_damaged_certificate_that_may_prove_a_revocation_leaves_the_answer_ope
     assert run_here(["recheck", str(report), "--trust", str(written.trust), "--at", iso(AT)]).code == 15
 
 
-@pytest.mark.parametrize("kind", ["no certificate", "a damaged certificate", "a key of an unknown kind", "CRL"])
+@pytest.mark.parametrize("kind", ["no certificate", "a damaged certificate", "CRL"])
 @pytest.mark.parametrize("quiet", [True, False])
 def test_says_that_a_revocation_in_a_target_is_not_proven(tmp_path: Path, kind: str, *, quiet: bool) -> None:
     """Nothing was said of what revokes exactly this certificate."""
     made, chain = scene(ocsp_urls=["http://ocsp.example/"])
     delegate = issue("ocsp", issuer=chain.root)
     damaged = delegate.der[:-1] + bytes([delegate.der[-1] ^ 1])
-    unknown = issue("ocsp", issuer=chain.root, public=foreign_info("1.2.643.7.1.1.1.1"))
     other = issue("root", slot=5, subject=chain.root.subject)
     files = {
         "no certificate": ocsp_response(chain, responder=delegate, embed=[], status="revoked"),
         "a damaged certificate": ocsp_response(chain, responder=delegate, embed=[damaged], status="revoked"),
-        "a key of an unknown kind": ocsp_response(chain, responder=delegate, embed=[unknown.der], status="revoked"),
     }
     written = made.write(tmp_path)
     arguments = [item for item in written.arguments(*["-q"] * quiet) if item not in {"--format", "json"}]

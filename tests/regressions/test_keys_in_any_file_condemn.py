@@ -5,6 +5,7 @@ Only the files of stores that could be read as a whole, and have the right names
 
 from __future__ import annotations
 
+import base64
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from airgap.parse.time import iso
+from tests.support import asn1
 from tests.support.command import run_here
-from tests.support.crls import crl, entry
+from tests.support.crls import crl, entry, pem
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Issued, Pki, issue
 from tests.support.scenario import Scene, Written
@@ -111,15 +113,21 @@ DAMAGES: dict[str, tuple[str, Callable[[Issued], bytes]]] = {
     "subject": ("r2.crt", lambda renewed: flipped(renewed.der, renewed.der.rindex(renewed.subject) + 20)),
     "not a CA": ("r2.crt", lambda renewed: flipped(renewed.der, renewed.der.index(b"\x55\x1d\x13") + 2)),
 }
-"""The file, and its damaged content."""
+DAMAGES |= {
+    "PKCS#7": ("r2.p7b", lambda renewed: pkcs7(renewed.der)),
+    "PKCS#7 in base64": ("r2.p7b", lambda renewed: base64.encodebytes(pkcs7(renewed.der))),
+    "base64": ("r2.txt", lambda renewed: base64.encodebytes(renewed.der)),
+}
+"""The file, and its damaged content, or what is in a form that is not read."""
 
 
+@pytest.mark.parametrize("place", [OTHER, f"{OTHER}/sub", "keep", "keep/.hidden"])
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_certificate_leaves_open_what_it_may_prove(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_certificate_leaves_open_what_it_may_prove(tmp_path: Path, damage: str, place: str) -> None:
     """A bit was another one in the only certificate that proves the revocation: a warning, -q without it, and 0."""
     here, renewed = written(tmp_path)
     name, damaged = DAMAGES[damage]
-    put(here.trust, f"{OTHER}/{name}", damaged(renewed))
+    put(here.trust, f"{place}/{name}", damaged(renewed))
     report = tmp_path / "report.json"
     ran = run_here(here.arguments("--report", str(report)))
     (message,) = {
@@ -131,12 +139,51 @@ def test_a_damaged_certificate_leaves_open_what_it_may_prove(tmp_path: Path, dam
     }
     assert ran.code == 15
     assert "x.crl" in message
-    assert f"{OTHER}/{name}" in message
+    assert f"{place}/{name}" in message
     shutil.rmtree(here.layout)
     recheck = ["recheck", str(report), "--trust", str(here.trust), "--at", iso(AT)]
     assert run_here(recheck).code == 15
-    put(here.trust, f"{OTHER}/{name}", renewed.pem)
+    put(here.trust, f"{place}/{name}", renewed.pem)
     assert run_here(recheck).code == 15
+
+
+def pkcs7(*certificates: bytes) -> bytes:
+    signed = asn1.sequence(
+        asn1.integer(1),
+        asn1.set_of(),
+        asn1.sequence(asn1.oid("1.2.840.113549.1.7.1")),
+        asn1.explicit(0, *certificates),
+        asn1.set_of(),
+    )
+    return asn1.sequence(asn1.oid("1.2.840.113549.1.7.2"), asn1.explicit(0, signed))
+
+
+FORMS: dict[str, Callable[[bytes], bytes]] = {
+    "d.p7b": pkcs7,
+    "d.p7c": lambda der: pem(pkcs7(der)).replace(b"X509 CRL", b"PKCS7"),
+    "d.b64": base64.encodebytes,
+    "d.base64": lambda der: base64.encodebytes(pkcs7(der)),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_responder_in_a_form_that_is_not_read_leaves_open_what_it_may_prove(tmp_path: Path, name: str) -> None:
+    """The only proof of a revocation was beside it on the medium, as PKCS#7: 0."""
+    made: list[Issued] = []
+
+    def bare(_: Issued, leaf: Issued) -> dict[str, bytes]:
+        made.append(issue("ocsp", issuer=leaf.root))
+        return {"x.ors": ocsp_response(leaf, responder=made[0], embed=(), status="revoked")}
+
+    here, _ = written(tmp_path, bare)
+    put(here.layout, name, FORMS[name](issue("ocsp", issuer=issue("root", slot=4)).der))
+    assert run_here(here.arguments()).code == 0  # that of another CA
+    put(here.layout, name, FORMS[name](made[0].der))
+    report = tmp_path / "report.json"
+    ran = run_here(here.arguments("--report", str(report)))
+    assert (ran.code, name in ran.out, "x.ors" in ran.out) == (15, True, True)
+    shutil.rmtree(here.layout)
+    assert run_here(["recheck", str(report), "--trust", str(here.trust), "--at", iso(AT)]).code == 15
 
 
 OTHERS: dict[str, tuple[int, Made]] = {

@@ -106,6 +106,7 @@ def _intermediate() -> Pile:
 RSA = Pki().code_chain(depth=2, leaf={"crl_urls": [URL]}, root={"key": "rsa3072"})
 RSA_KEY: Any = ca(RSA).key
 EC_KEY: Any = ca(LEAF).key
+STRAY: Any = issue("leaf", slot=7).key
 PSS = "1.2.840.113549.1.1.10"
 
 
@@ -809,7 +810,10 @@ def test_a_hold_condemns_until_newer_evidence_lifts_it(name: str) -> None:
         pytest.param(True, False, {}, "revocation.crl.issuer", id="in the trust directory"),
         pytest.param(False, True, {}, "revocation.crl.issuer", id="in a target, and the CA is in a store"),
         pytest.param(False, False, {}, "good", id="in a target, of any maker"),
-        pytest.param(False, True, {"signed_by": EC_KEY}, "good", id="in a target, in the name of a CA in a store"),
+        pytest.param(False, True, {"signed_by": STRAY}, "good", id="in a target, in the name of a CA in a store"),
+        pytest.param(
+            False, False, {"signed_by": EC_KEY}, "revocation.crl.issuer", id="in a target, by the issuer's key"
+        ),
     ],
 )
 def test_an_indirect_crl_of_another_ca_whose_list_cannot_be_read_may_list_it(

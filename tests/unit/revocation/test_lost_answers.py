@@ -22,6 +22,7 @@ from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.use import (
     EvidenceInTarget,
     FoundInTargets,
+    MakerName,
     NewestInTargets,
     TargetAnswer,
     TargetStatement,
@@ -38,6 +39,7 @@ URL, DELTA, OCSP = "http://crl.example/a", "http://crl.example/d", "http://ocsp.
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": [URL]})
 ONLY_OCSP = Pki().code_chain(depth=2, leaf={"ocsp_urls": [OCSP]})
+ROOT = MakerName(ONLY_OCSP.root.subject)
 BOTH = Pki().code_chain(depth=2, leaf={"crl_urls": [URL], "ocsp_urls": [OCSP]})
 HERE = AT - 5 * DAY
 """When what answers now was made."""
@@ -302,13 +304,15 @@ def test_no_clock_is_right_that_is_behind_evidence_of_the_layout(
 ) -> None:
     """Proven, or if a certificate is here now that may prove it."""
     made = gone(LEAF, AT + 99 * DAY + limits.CLOCK_SKEW + more).evidence
-    maker = None if tried is None else UnprovenMaker(LEAF.chain[1].subject, tried)
+    maker = None if tried is None else UnprovenMaker(MakerName(LEAF.chain[1].subject), tried)
     assert ask(LEAF, FoundInTargets(newest=(NewestInTargets(made, maker),)), {"a": CLEAN}) == said
 
 
 def test_the_clock_is_compared_with_unproven_evidence_once_it_may_be_proven() -> None:
     other = issue("intermediate", issuer=LEAF.chain[1], subject="CN=other")
-    late = NewestInTargets(gone(LEAF, AT + 199 * DAY).evidence, UnprovenMaker(other.subject, _keys(LEAF.chain[1])))
+    late = NewestInTargets(
+        gone(LEAF, AT + 199 * DAY).evidence, UnprovenMaker(MakerName(other.subject), _keys(LEAF.chain[1]))
+    )
     assert ask(LEAF, FoundInTargets(newest=(late,)), {"a": CLEAN}) == "good"
     stored = [Certificate.parse(other.der)]
     assert ask(LEAF, FoundInTargets(newest=(late,)), {"a": CLEAN}, stored=stored) == "revocation.crl.future"
@@ -363,8 +367,11 @@ def against(leaf: Issued = ONLY_OCSP, **members: Any) -> FoundInTargets:
         ({"other_than": [], "certificate": "11" * 32}, "good"),
         ({"other_than": [], "chain": "tsa"}, "good"),
         ({"other_than": [], "fingerprint": fingerprint(LISTING)}, "good"),
-        ({"other_than": [], "unproven": UnprovenMaker(ONLY_OCSP.root.subject, _keys(ONLY_OCSP.root))}, "good"),
-        ({"other_than": [], "unproven": UnprovenMaker(ONLY_OCSP.root.subject, frozenset())}, OPEN),
+        (
+            {"other_than": [], "unproven": UnprovenMaker(MakerName(ONLY_OCSP.root.subject), _keys(ONLY_OCSP.root))},
+            "good",
+        ),
+        ({"other_than": [], "unproven": UnprovenMaker(MakerName(ONLY_OCSP.root.subject), frozenset())}, OPEN),
     ],
 )
 def test_a_responder_answers_against_whom_nothing_of_the_layout_may_say_anything(
