@@ -5,6 +5,7 @@ It is apart from airgap.parse.der on purpose: a writer shared with the code unde
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
@@ -71,6 +72,7 @@ def null() -> bytes:
     return tlv(NULL)
 
 
+@functools.cache
 def oid(dotted: str) -> bytes:
     first, second, *rest = map(int, dotted.split("."))
     return tlv(OID, b"".join(map(_base128, (first * 40 + second, *rest))))

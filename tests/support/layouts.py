@@ -194,10 +194,10 @@ class LayoutBuilder:
 
 def write_tree(path: Path, files: Mapping[str, bytes]) -> Path:
     """Files below `path`."""
+    for folder in {name.rpartition("/")[0] for name in files}:
+        (path / folder).mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
-        target = path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
+        (path / name).write_bytes(data)
     return path
 
 
