@@ -252,7 +252,7 @@ SLIPS: Final = (
     ),
     Slip(
         "`trust status` takes the stricter tolerance of signing and timestamping",
-        "airgap/trust/status.py",
+        "airgap/trust/piece_status.py",
         "min(end for end in (*ends, signer_end) if end is not None)",
         "max(end for end in (*ends, signer_end) if end is not None)",
         "tests/e2e/test_edges_of_time.py::test_the_stricter_of_both_tolerances_counts_to_the_second",

@@ -12,7 +12,8 @@ from airgap.reasons import REASONS, ExitCode
 from airgap.report.report import TOOL, Json, Report
 from airgap.report.style import Style
 from airgap.report.wording import count, moment
-from airgap.trust.status import PieceState, PieceStatus, TrustStatus
+from airgap.trust.piece_status import PieceState, PieceStatus
+from airgap.trust.status import TrustStatus
 from airgap.verifier.run import clock_text
 
 STATUS_SCHEMA: Final = "airgap.status/1"

@@ -10,75 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
-from typing import Final
 
 from airgap import limits
-from airgap.errors import FormatError, Rejected, TrustMaterialError, Undecided
+from airgap.errors import FormatError, TrustMaterialError, Undecided
 from airgap.files import is_there
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_text, parse_maker
-from airgap.pki.ocsp import OcspResponse
-from airgap.pki.single_response import SingleResponse
 from airgap.problem import Problem
-from airgap.reasons import MADE_SO, REASONS
 from airgap.revocation.damage import Contradictions, is_damaged
-from airgap.revocation.evidence_directory import CRLS, OCSP, read_index
-from airgap.revocation.evidence_files import CrlFile, MisplacedEvidence, OcspFile, UnreadableEvidence
-from airgap.revocation.freshness import CHAIN_KINDS, EvidenceKind, Freshness, by_age
-from airgap.revocation.index import EvidenceIndex
-from airgap.revocation.judge import RevocationJudge
+from airgap.revocation.evidence_directory import CRLS, read_index
+from airgap.revocation.evidence_files import CrlFile, MisplacedEvidence, UnreadableEvidence
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
+from airgap.trust.ocsp_status import response_states
+from airgap.trust.piece_status import DAMAGED, PieceState, PieceStatus, dated_state, renewal, urls_of
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
 from airgap.trust.stores import StoreRef, load_store
-
-
-class PieceState(StrEnum):
-    """What can be done with a piece of evidence at the moment."""
-
-    FRESH = "fresh"
-    ACCEPTED = "stale-accepted"
-    """Past its nextUpdate, within what airgap.toml accepts."""
-    STALE = "stale"
-    FUTURE = "future"
-    """From after what the clock says: the clock is wrong, or it is."""
-    LATER = "later"
-    """From after the moment that was named, and before what the clock says: it was not known yet."""
-    SUPERSEDED = "superseded"
-    """A newer one is there; kept for questions about the past."""
-    INCOMPLETE = "incomplete"
-    """A CRL whose delta CRL is not available, or a delta CRL whose base is not: it answers for nothing by itself."""
-    UNUSABLE = "unusable"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PieceStatus:
-    """One file of evidence."""
-
-    file: str
-    """`crls/<name>` or `ocsp/<name>`, safe to show."""
-    kind: str
-    """`crl`, `delta-crl`, `ocsp`."""
-    state: PieceState
-    about: str = ""
-    """Whose CRL it is, or the serial number that a response is about; safe to show."""
-    number: int | None = None
-    this_update: datetime | None = None
-    next_update: datetime | None = None
-    use_by: datetime | None = None
-    """nextUpdate and what airgap.toml accepts beyond it."""
-    urls: tuple[str, ...] = ()
-    checked: bool = True
-    """Whether its signature was verified: it was not where no certificate of its issuer is in a trust store."""
-    problem: str = ""
-    remedy: str = ""
-
-    @property
-    def is_needed(self) -> bool:
-        """Whether it counts for the present, or would if it were fresh."""
-        return self.state not in {PieceState.SUPERSEDED, PieceState.LATER, PieceState.UNUSABLE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +83,7 @@ def trust_status(directory: TrustDirectory, *, at: datetime, clock: datetime) ->
     moment = Moment(judged=at, clock=clock)
     pieces = [
         *_crls(directory, known, moment),
-        *_responses(directory, known, moment),
+        *response_states(directory, known, moment),
         *(_unusable(item) for item in evidence.all_unread()),
         *(_misplaced(item) for item in evidence.all_misplaced()),
     ]
@@ -205,7 +153,7 @@ def _look(file: CrlFile, known: Iterable[Certificate]) -> _Look:
     except (FormatError, Undecided) as error:
         return _Look(file, None, problem=str(error))
     if maker is None and is_damaged(file, known):
-        return _Look(file, None, problem=_DAMAGED)
+        return _Look(file, None, problem=DAMAGED)
     try:
         crl.check_clears()
         if maker:
@@ -219,7 +167,7 @@ def _looks(files: Sequence[CrlFile], known: Sequence[Certificate]) -> list[_Look
     looks = [_look(file, known) for file in files]
     unproven = Contradictions(look.file for look in looks if look.maker is None)
     return [
-        replace(look, problem=_DAMAGED) if look.maker is None and not look.problem and unproven.has(look.file) else look
+        replace(look, problem=DAMAGED) if look.maker is None and not look.problem and unproven.has(look.file) else look
         for look in looks
     ]
 
@@ -235,7 +183,7 @@ def _crls(directory: TrustDirectory, known: Sequence[Certificate], moment: Momen
     pieces: list[PieceStatus] = []
     for look in looks:
         facts = look.file.facts
-        state, use_by = _state(facts.this_update, facts.next_update, None, directory.freshness, "crl", moment)
+        state, use_by = dated_state(facts.this_update, facts.next_update, None, directory.freshness, "crl", moment)
         problem = remedy = ""
         if look.problem:
             state, problem = PieceState.UNUSABLE, look.problem
@@ -246,7 +194,7 @@ def _crls(directory: TrustDirectory, known: Sequence[Certificate], moment: Momen
         elif state in {PieceState.FRESH, PieceState.ACCEPTED} and (problem := _lack(look, made)):
             state, remedy = PieceState.INCOMPLETE, "Get what is missing (airgap trust fetch)."
         elif state is PieceState.STALE:
-            remedy = _renewal("crl", use_by)
+            remedy = renewal("crl", use_by)
         pieces.append(
             PieceStatus(
                 file=f"{CRLS}/{look.file.name}",
@@ -257,7 +205,7 @@ def _crls(directory: TrustDirectory, known: Sequence[Certificate], moment: Momen
                 this_update=facts.this_update,
                 next_update=facts.next_update,
                 use_by=use_by,
-                urls=_urls(index, look.file.name),
+                urls=urls_of(index, look.file.name),
                 checked=look.maker is not None,
                 problem=problem,
                 remedy=remedy,
@@ -283,153 +231,6 @@ def _lack(look: _Look, others: Iterable[_Look]) -> str:
     return ""
 
 
-def _responses(directory: TrustDirectory, known: Sequence[Certificate], moment: Moment) -> list[PieceStatus]:
-    index = read_index(directory.path / OCSP)
-    files = directory.evidence.all_ocsp()
-    judge = RevocationJudge(directory.evidence, directory.freshness, moment, stored=lambda: known)
-    issuers = _Issuers(known)
-    problems = {file: _unproven(file, issuers) for file in files}
-    refusals = {file: _refusal(file, issuers, judge) for file in files}
-    may_replace = [file.response for file in files if not (problems[file] or refusals[file])]
-    newest = _newest(may_replace, issuers, moment.judged)
-    pieces: list[PieceStatus] = []
-    for file in files:
-        response = file.response
-        # of several answers in one response the one that goes stale first decides
-        first = min(response.responses, key=lambda item: item.next_update or item.this_update, default=None)
-        if first is None:
-            continue  # it answers for nothing
-        ended = response.signer_end
-        state, use_by = _state(first.this_update, first.next_update, ended, directory.freshness, "ocsp", moment)
-        replaced = all(
-            newest.get(issuers.about(item), response.age_of(item)) > response.age_of(item)
-            for item in response.responses
-        )
-        problem = problems[file]
-        if replaced and not problem:
-            state = PieceState.SUPERSEDED
-        elif problem := problem or next(filter(None, map(_no_answer, response.responses)), None) or refusals[file]:
-            state = PieceState.UNUSABLE
-        elif state is PieceState.STALE:
-            problem = Problem(message="", remedy=_renewal("ocsp", use_by))
-        pieces.append(
-            PieceStatus(
-                file=f"{OCSP}/{file.name}",
-                kind="ocsp",
-                state=state,
-                problem=problem.message if problem else "",
-                remedy=problem.remedy if problem else "",
-                about=f"serial {first.serial:x}: {first.status}",
-                this_update=first.this_update,
-                next_update=first.next_update,
-                use_by=use_by,
-                urls=_urls(index, file.name),
-                checked=any(single.names(item) for single in response.responses for item in known),
-            )
-        )
-    return pieces
-
-
-@dataclass(frozen=True, slots=True)
-class _Issuers:
-    """The available certificates of issuers, for the answers of responses."""
-
-    known: Sequence[Certificate]
-    _found: dict[tuple[str, bytes, bytes], tuple[Certificate, ...]] = field(default_factory=dict)
-
-    def of(self, single: SingleResponse) -> tuple[Certificate, ...]:
-        """Those that an answer names."""
-        key = single.hash_name, single.issuer_name_hash, single.issuer_key_hash
-        if key not in self._found:
-            self._found[key] = tuple(item for item in self.known if single.names(item))
-        return self._found[key]
-
-    def about(self, single: SingleResponse) -> tuple[bytes, int]:
-        """Equal for answers about one certificate, by whatever hash they name its issuer if that is available."""
-        named = next((item.public_key_bits for item in self.of(single)), single.issuer_key_hash)
-        return named, single.serial
-
-
-def _newest(
-    responses: Iterable[OcspResponse], issuers: _Issuers, at: datetime
-) -> dict[tuple[bytes, int], tuple[object, ...]]:
-    """The age of the newest answer about each certificate."""
-    newest: dict[tuple[bytes, int], tuple[object, ...]] = {}
-    for response in responses:
-        for single in response.responses:
-            if single.this_update <= at + limits.CLOCK_SKEW and not single.doubt:
-                key, age = issuers.about(single), response.age_of(single)
-                newest[key] = max(newest.get(key, age), age)
-    return newest
-
-
-def _refusal(file: OcspFile, issuers: _Issuers, judge: RevocationJudge) -> Problem | None:
-    """Why a response that says "good" clears no certificate; None where it may clear one."""
-    good = [single for single in file.response.responses if single.status == "good"]
-    for single, issuer in [(said, item) for said in good for item in issuers.of(said)]:
-        try:
-            responder = file.response.verify_signed_for(issuer, at=single.this_update)
-            if responder.delegated:
-                judge.refuse_condemned((responder.certificate, issuer), signed_at=None)
-        except (Undecided, Rejected) as error:
-            return Problem(message=f"it clears no certificate: {error}", remedy=error.remedy)
-    return None
-
-
-def _renewal(kind: EvidenceKind, use_by: datetime | None) -> str:
-    """The remedy for stale evidence if it can never be fresh; empty where a newer one helps."""
-    return "" if use_by else by_age(kind, *CHAIN_KINDS)
-
-
-def _no_answer(single: SingleResponse) -> Problem | None:
-    """Why what a response says about one certificate is no answer; None where it is one."""
-    if single.doubt:
-        return Problem(message=f"it {single.doubt}", remedy=MADE_SO)
-    if single.status == "unknown":
-        remedy = REASONS["revocation.ocsp.unknown"].remedy
-        return Problem(message="the responder does not know this certificate", remedy=remedy)
-    return None
-
-
-def _unproven(file: OcspFile, known: _Issuers) -> Problem | None:
-    """Why the responder is not authorized; None if it is, or if its issuer is not available."""
-    issuers = dict.fromkeys(item for single in file.response.responses for item in known.of(single))
-    try:
-        for issuer in issuers:
-            file.response.verify_made_for(issuer)
-    except Undecided as error:
-        return Problem.of(error)
-    return Problem(message=_DAMAGED) if not issuers and is_damaged(file, known.known) else None
-
-
-_DAMAGED: Final = "it is damaged, or from another CA of the same name"
-
-
-def _state(
-    this_update: datetime,
-    next_update: datetime | None,
-    signer_end: datetime | None,
-    freshness: Freshness,
-    kind: EvidenceKind,
-    moment: Moment,
-) -> tuple[PieceState, datetime | None]:
-    """The stricter of what is accepted for signing and for timestamping chains counts: a file may serve both.
-
-    An OCSP response is no answer when the delegate that signed it ended before its nextUpdate, whatever is accepted.
-    """
-    at = moment.judged
-    if this_update > at + limits.CLOCK_SKEW:
-        is_known = this_update <= moment.clock + limits.CLOCK_SKEW
-        return PieceState.LATER if is_known else PieceState.FUTURE, None
-    if signer_end and next_update and signer_end >= next_update:
-        signer_end = None  # past its nextUpdate a delegate need not be valid any more, as the judge has it
-    ends = [freshness.use_by(kind, chain, this_update, next_update) for chain in CHAIN_KINDS]
-    use_by = None if None in ends else min(end for end in (*ends, signer_end) if end is not None)
-    if use_by is None or at > use_by:
-        return PieceState.STALE, use_by
-    return (PieceState.FRESH if next_update is not None and at <= next_update else PieceState.ACCEPTED), use_by
-
-
 def _unusable(item: UnreadableEvidence) -> PieceStatus:
     kind = "ocsp" if item.name.lower().endswith(".ors") else "crl"
     return PieceStatus(file=item.path, kind=kind, state=PieceState.UNUSABLE, problem=item.problem, remedy=item.remedy)
@@ -439,7 +240,3 @@ def _misplaced(item: MisplacedEvidence) -> PieceStatus:
     kind = "crl" if isinstance(item.file, CrlFile) else "ocsp"
     problem, remedy = f"it {item.problem}", item.remedy
     return PieceStatus(file=item.path, kind=kind, state=PieceState.UNUSABLE, problem=problem, remedy=remedy)
-
-
-def _urls(index: EvidenceIndex, name: str) -> tuple[str, ...]:
-    return tuple(safe(url) for url, names in index.files.items() if name in names)

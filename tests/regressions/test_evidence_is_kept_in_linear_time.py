@@ -15,7 +15,8 @@ from airgap.pki.crl import Crl
 from airgap.pki.crl_facts import CrlFacts
 from airgap.revocation import evidence_directory
 from airgap.trust.directory import TrustDirectory
-from airgap.trust.status import PieceState, trust_status
+from airgap.trust.piece_status import PieceState
+from airgap.trust.status import trust_status
 from tests.support.crls import crl, scope
 from tests.support.pki import AT, Pki
 from tests.support.scenario import Scene
