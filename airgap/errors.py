@@ -30,7 +30,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Self
 
-from airgap.reasons import REASONS
+from airgap.reasons import REASONS, ExitCode
 
 __all__ = [
     "AirgapError", "Cause", "ContentError", "FormatError", "LimitError", "NetworkForbiddenError", "NotFoundError",
@@ -43,9 +43,13 @@ Fact = str | int | float | bool | None | list[str] | dict[str, str]
 class AirgapError(Exception):
     """Something could not be done: the root of all errors of this library (exit code 1)."""
 
-    exit_code: int = 1
     reason: str | None = None
     """The reason code, if it has one."""
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a command that it ends: that of its reason code, if it has one."""
+        return REASONS[self.reason].exit_code if self.reason else ExitCode.ERROR
 
     def __init__(self, message: str, *, remedy: str = "", **facts: Fact) -> None:
         super().__init__(message)
@@ -83,28 +87,33 @@ class TransferError(AirgapError):
 class UsageError(AirgapError):
     """The call itself makes no sense (exit code 2)."""
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
 
 class NotFoundError(AirgapError):
     """The named tag, digest or path does not exist (exit code 11)."""
 
-    exit_code = 11
+    exit_code = ExitCode.NOT_FOUND
 
 
 class UnsignedError(AirgapError):
     """An artifact has no signature, and one is demanded (exit code 10)."""
 
-    exit_code = 10
+    exit_code = ExitCode.UNSIGNED
 
 
 class UntrustedError(AirgapError):
     """What was judged is not good, so something is not done with it (the exit code of the verdict)."""
 
-    def __init__(self, message: str, *, exit_code: int, reason: str | None, remedy: str = "", **facts: Fact) -> None:
+    exit_code: int = ExitCode.ERROR
+
+    def __init__(
+        self, message: str, *, reason: str | None, exit_code: int | None = None, remedy: str = "", **facts: Fact
+    ) -> None:
+        """`exit_code`: by default that of the reason code."""
         super().__init__(message, remedy=remedy, **facts)
-        self.exit_code = exit_code
         self.reason: str | None = reason
+        self.exit_code = super().exit_code if exit_code is None else exit_code
 
 
 class FormatError(AirgapError):
@@ -139,8 +148,6 @@ class ContentError(AirgapError):
     `reason` is one of the `content.*` codes of airgap.reasons.
     """
 
-    exit_code = 16
-
     def __init__(self, reason: str, message: str, *, remedy: str = "", **facts: Fact) -> None:
         super().__init__(message, remedy=remedy or REASONS[reason].remedy, **facts)
         self.reason: str = reason
@@ -151,8 +158,6 @@ class TrustMaterialError(AirgapError):
 
     `reason` is one of the `policy.*`, `store.*` or `evidence.*` codes of airgap.reasons.
     """
-
-    exit_code = 18
 
     def __init__(self, reason: str, message: str, *, remedy: str = "", **facts: Fact) -> None:
         super().__init__(message, remedy=remedy or REASONS[reason].remedy, **facts)

@@ -41,10 +41,10 @@ class Problem:
 
     @classmethod
     def of(cls, error: AirgapError, target: str | None = None) -> Self:
-        """The problem of an error, with the exit code of its reason code, if it has one. `target` is made safe here."""
+        """The problem of an error. `target` is made safe here."""
         return cls(
             message=str(error),
-            exit_code=REASONS[error.reason].exit_code if error.reason else error.exit_code,
+            exit_code=error.exit_code,
             reason=error.reason,
             target=safe(target) if target is not None else None,
             remedy=error.remedy,

@@ -15,6 +15,7 @@ from airgap.cli.console import Output, YesOption, note, write
 from airgap.cli.judging_options import TrustOption, location
 from airgap.cli.lazy import typer_app
 from airgap.errors import UsageError
+from airgap.reasons import ExitCode
 from airgap.text import safe
 
 app = typer_app("Add, list, show and delete the certificates that are trusted.", no_args_is_help=True)
@@ -115,4 +116,4 @@ def confirm(question: str, *, yes: bool) -> None:
         raise UsageError("there is no terminal to ask on", remedy="Add --yes.")
     if not typer.confirm(question):
         note("Nothing was changed.")
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.ERROR)

@@ -14,8 +14,7 @@ from airgap.cli.command import command
 from airgap.cli.console import Output, clock, note
 from airgap.cli.judging_options import StreamOption, TrustOption, location
 from airgap.cli.lazy import typer_app
-from airgap.errors import Rejected, Undecided, UsageError
-from airgap.reasons import REASONS
+from airgap.errors import UsageError
 
 app = typer_app("Fix, list and remove who may sign snapshots of the trust directory.", no_args_is_help=True)
 
@@ -65,13 +64,9 @@ def add(
         pin = airgap.trust.propose_tuf_pin(tuf_root, stream=stream, at=now)
     else:
         pin = airgap.trust.propose_pin(signer or "", stream=stream, at=now, exact=exact, tsa_roots=tsa_root or [])
-    try:
-        airgap.trust.check_can_pin(location(trust), at=now, accept_lost_state=accept_lost_state.strip())
-        _confirm(pin, yes_fingerprint or [])
-        airgap.trust.add_pin(location(trust), pin, at=now, accept_lost_state=accept_lost_state.strip())
-    except (Rejected, Undecided) as error:  # a verdict without a report: the exit code is that of its reason
-        note(f"Error: {error}\n       {error.remedy}")
-        raise typer.Exit(REASONS[error.reason].exit_code) from None
+    airgap.trust.check_can_pin(location(trust), at=now, accept_lost_state=accept_lost_state.strip())
+    _confirm(pin, yes_fingerprint or [])
+    airgap.trust.add_pin(location(trust), pin, at=now, accept_lost_state=accept_lost_state.strip())
     output.finish(airgap.report.PinsReport([pin], f"Pinned: {pin.id}"))
 
 

@@ -139,10 +139,9 @@ class FetchOutcome:
     @property
     def exit_code(self) -> int:
         """The most severe code of a problem; 15 for a gap where completeness is required; else 0."""
-        codes = {problem.exit_code for problem in self.problems} - {ExitCode.OK}
-        if not codes and self.required and not self.complete:
-            codes = {ExitCode.INDETERMINATE}
-        return most_severe(codes)
+        is_gap = self.required and not self.complete
+        found = most_severe({problem.exit_code for problem in self.problems})
+        return found or (ExitCode.INDETERMINATE if is_gap else ExitCode.OK)
 
 
 class Tried(Protocol):

@@ -47,11 +47,11 @@ class ContentProblem:
         """The same with `path` before its own."""
         return replace(self, path=f"{path} > {self.path}")
 
-    def beside(self, target: str | None = None, *, exit_code: int = ExitCode.CONTENT) -> Problem:
-        """The same as a problem beside the verdicts of a run."""
+    def beside(self, target: str | None = None, *, counts: bool = True) -> Problem:
+        """The same as a problem beside the verdicts of a run; where it does not count, as a warning."""
         return Problem(
             message=f"{self.path}: {self.message}",
-            exit_code=exit_code,
+            exit_code=REASONS[self.reason].exit_code if counts else ExitCode.OK,
             reason=self.reason,
             target=safe(target) if target is not None else None,
             remedy=self.remedy,

@@ -11,8 +11,9 @@ from typing import Self
 from airgap.errors import AirgapError
 from airgap.moment import Moment
 from airgap.parse.time import iso
+from airgap.problem import Problem
 from airgap.report.inspection import inspected_document, inspected_exit_code, inspected_lines
-from airgap.report.report import Json, Report, VerdictReport, problem_of
+from airgap.report.report import Json, Report, VerdictReport
 from airgap.report.signing import signature_json, signed_lines
 from airgap.report.style import Style
 from airgap.report.verify_document import (
@@ -74,7 +75,7 @@ class BlobReport(VerdictReport[BlobOutcome]):
     def of_failure(cls, error: AirgapError, path: Path, now: datetime) -> Self:
         """Of a run that ended with `error` before anything was judged."""
         moment = Moment(judged=now, clock=now)
-        return cls(BlobOutcome(moment=moment, trust={}, path=safe(path), problems=(problem_of(error),)))
+        return cls(BlobOutcome(moment=moment, trust={}, path=safe(path), problems=(Problem.of(error),)))
 
     def document(self) -> Json:
         """The whole outcome (schema in docs/reference/blob-verify.schema.json)."""

@@ -11,8 +11,9 @@ from airgap.collection.attempts import Attempt, AttemptResult
 from airgap.collection.coverage import CertificateCoverage, FetchOutcome, Status
 from airgap.errors import AirgapError
 from airgap.parse.time import iso
+from airgap.problem import Problem
 from airgap.reasons import REASONS, remedy_of
-from airgap.report.report import TOOL, Json, OutcomeReport, problem_of
+from airgap.report.report import TOOL, Json, OutcomeReport
 from airgap.report.style import Style
 from airgap.report.verify_document import problem_document
 from airgap.report.verify_text import problem_and_warning_lines
@@ -51,7 +52,7 @@ class FetchReport(OutcomeReport[FetchOutcome]):
         """Of a run that ended with `error`."""
         named = tuple(map(safe, targets))
         nothing = FetchOutcome(at=now, targets=named, directory=None, signatures=0, certificates=())
-        return cls(replace(nothing, problems=(problem_of(error),)))
+        return cls(replace(nothing, problems=(Problem.of(error),)))
 
     def document(self) -> Json:
         """The whole outcome (schema in docs/reference/fetch.schema.json)."""

@@ -10,7 +10,8 @@ from typing import Final, Self
 from airgap.errors import AirgapError
 from airgap.moment import Moment
 from airgap.parse.time import iso
-from airgap.report.report import Json, OutcomeReport, Rows, problem_of, streamed, whole
+from airgap.problem import Problem
+from airgap.report.report import Json, OutcomeReport, Rows, streamed, whole
 from airgap.report.style import PLAIN, Style
 from airgap.report.verify_document import heading, problem_document, signature_document
 from airgap.report.verify_text import has_reservations, problem_and_warning_lines, problem_line, soft_lines
@@ -29,7 +30,7 @@ class RecheckReport(OutcomeReport[RecheckOutcome]):
     def of_failure(cls, error: AirgapError, now: datetime) -> Self:
         """Of a run that ended with `error` before anything was judged."""
         moment = Moment(judged=now, clock=now)
-        return cls(RecheckOutcome(moment=moment, trust={}, problems=(problem_of(error),)))
+        return cls(RecheckOutcome(moment=moment, trust={}, problems=(Problem.of(error),)))
 
     def document(self) -> Json:
         """The whole outcome (schema in docs/reference/recheck.schema.json)."""

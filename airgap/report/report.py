@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from airgap import __version__, limits
 from airgap.errors import AirgapError, LimitError, UsageError
 from airgap.files import check_writable, complete_or_absent, unwritable
-from airgap.problem import Problem
 from airgap.report.style import PLAIN, Style
 from airgap.text import safe
 
@@ -188,8 +187,3 @@ class ErrorReport(Report):
         yield style.paint("bad", f"Error: {self.error}")
         if self.error.remedy:
             yield f"       {self.error.remedy}"
-
-
-def problem_of(error: AirgapError) -> Problem:
-    """The error as the only problem of a run: its exit code is that of the command."""
-    return replace(Problem.of(error), exit_code=error.exit_code)

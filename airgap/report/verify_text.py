@@ -14,7 +14,7 @@ from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.reasons import remedy_of
-from airgap.report.report import Json, VerdictReport, problem_of, streamed, whole
+from airgap.report.report import Json, VerdictReport, streamed, whole
 from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, size
 from airgap.text import safe, some
@@ -50,7 +50,7 @@ class VerifyReport(VerdictReport[Outcome]):
     def of_failure(cls, error: AirgapError, now: datetime) -> Self:
         """Of a run that ended with `error` before anything was judged."""
         moment = Moment(judged=now, clock=now)
-        return cls(Outcome(moment=moment, trust={}, problems=(problem_of(error),)))
+        return cls(Outcome(moment=moment, trust={}, problems=(Problem.of(error),)))
 
     def document(self) -> Json:
         """The whole outcome (schema in docs/reference/verify.schema.json)."""

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from airgap.errors import AirgapError, Fact, UsageError
 from airgap.pki.algorithms import Algorithm, UnusableKey
 from airgap.pki.certificate import Certificate
+from airgap.reasons import ExitCode
 from airgap.text import safe
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -27,6 +28,8 @@ class SigningError(AirgapError):
 
     `reason` is the code of airgap.reasons with which a verifier would refuse the signature, where there is one.
     """
+
+    exit_code = ExitCode.ERROR
 
     def __init__(self, message: str, *, reason: str | None = None, remedy: str = "", **facts: Fact) -> None:
         super().__init__(message, remedy=remedy, **facts)

@@ -25,7 +25,6 @@ from airgap.oci.lookup import ReferrersTag
 from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, registries_in
-from airgap.reasons import ExitCode
 from airgap.revocation.artifact import is_called_evidence, may_be_evidence, possible_evidence
 from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.stages.copy_request import STREAM, CopyRequest, check_place, completed, place_of_stream
@@ -232,7 +231,6 @@ class _Copy:
             raise UntrustedError(
                 f"nothing is copied: beside the layout on standard input is what may be evidence, which is not read "
                 f"there, and may be about any signer: {names}",
-                exit_code=ExitCode.INDETERMINATE,
                 reason="evidence.unread",
                 remedy="Save the tar to a file, and copy that: cat > trip.tar",
             )

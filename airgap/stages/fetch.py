@@ -39,6 +39,7 @@ from airgap.oci.target import Target, TargetOpener
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.problem import Problem
+from airgap.reasons import ExitCode
 from airgap.revocation.artifact import evidence_artifacts, find_evidence_beside
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
@@ -388,4 +389,4 @@ def _problems(opened: Artifacts, problems: Sequence[ContentProblem], name: str) 
 def _problem(error: AirgapError | OSError, target: str) -> Problem:
     if isinstance(error, AirgapError):
         return Problem.of(error, target)
-    return Problem(message=str(error), exit_code=AirgapError.exit_code, target=safe(target))
+    return Problem(message=str(error), exit_code=ExitCode.ERROR, target=safe(target))

@@ -19,7 +19,6 @@ from airgap.oci.store import Store
 from airgap.oci.tags import cosign_target
 from airgap.oci.target import Target
 from airgap.problem import Problem
-from airgap.reasons import ExitCode
 from airgap.revocation.artifact import TargetEvidence, is_evidence_alone
 from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.stages.verify import RequestedArtifact, verify_opened
@@ -107,7 +106,6 @@ def evidence_in_registries(whole: CopyPlan) -> dict[str, TargetEvidence]:
                 raise UntrustedError(
                     f"nothing is copied: what refers to {item.wanted.reference} cannot be read, and may be evidence "
                     f"about any signer: {problem} [evidence.unread]",
-                    exit_code=ExitCode.INDETERMINATE,
                     reason="evidence.unread",
                     remedy=problem.remedy,
                 )
@@ -205,7 +203,7 @@ class Judgement:
             if all(RequestedArtifact(subject, typed) in self._reached for subject in _subjects(item)):
                 return item
             message = "is not copied: the artifact that it is about is not among those that verify"
-            raise UntrustedError(f"{item.wanted.reference} {message}", exit_code=ExitCode.UNSIGNED, reason=None)
+            raise UntrustedError(f"{item.wanted.reference} {message}", reason="signature.none")
         if self._apart.proves(item):
             return item
         raise TypeError("an artifact was not judged")

@@ -192,7 +192,7 @@ class _Recheck:
         self._warn(*_taken_as_it_is(report, artifact))
         if artifact.content_failed:
             reason, message = "content.digest", "the report says that the content was bad"
-            besides += (Problem(message=message, exit_code=ExitCode.CONTENT, reason=reason),)
+            besides += (Problem.of_reason(reason, message),)
         now = self._from_report(report, artifact)
         return Rechecked(basis=Basis.REPORT, now=now, was=artifact, report=report, besides=besides)
 
@@ -205,7 +205,7 @@ class _Recheck:
                     f"{safe(artifact.reference)} was {artifact.descriptor.digest} when it was judged; the name "
                     f"{safe(name)!r} leads to {min(others)} now, which is another artifact and was not judged"
                 )
-                yield Problem(message=message, exit_code=ExitCode.INDETERMINATE, reason="recheck.replaced")
+                yield Problem.of_reason("recheck.replaced", message)
 
     def _look(self, place: str) -> _LayoutContent:
         if place not in self._places:
@@ -348,7 +348,7 @@ def _is_empty(path: str) -> bool:
 
 
 def _nothing(message: str, source: str) -> Problem:
-    return Problem(message=message, exit_code=ExitCode.INDETERMINATE, reason="recheck.nothing", target=safe(source))
+    return Problem.of_reason("recheck.nothing", message, target=safe(source))
 
 
 def _place(artifact: RecordedArtifact) -> str | None:
@@ -407,7 +407,7 @@ def _not_recorded(report: RecordedReport, artifact: RecordedArtifact) -> tuple[P
     if report.metadata is not None or not artifact.demanded_unknown_metadata:
         return ()
     message = f"{report.name} was made by an older version, and does not say which metadata was demanded (-m)"
-    return (Problem(message=message, exit_code=ExitCode.INDETERMINATE, reason="recheck.unproven"),)
+    return (Problem.of_reason("recheck.unproven", message),)
 
 
 def _taken_as_it_is(report: RecordedReport, artifact: RecordedArtifact) -> Iterator[Problem]:

@@ -18,7 +18,6 @@ from airgap.oci.content import ContentReport
 from airgap.oci.digest import Digest
 from airgap.oci.target import Target, TargetOpener, open_target
 from airgap.problem import Problem
-from airgap.reasons import ExitCode
 from airgap.revocation.artifact import find_proposals, is_evidence_alone
 from airgap.revocation.evidence_files import Evidence
 from airgap.text import safe
@@ -228,12 +227,9 @@ class _Verification:
         unread, others = target.graph.names_unread, (*target.graph.problems, *target.graph.disagreements)
         for problem in (*unread, *others):
             counts = target.is_whole or problem in unread
-            if counts:
-                self._problems.append(problem.beside(text))
-            else:
-                self._warnings.append(problem.beside(text, exit_code=ExitCode.OK))
+            (self._problems if counts else self._warnings).append(problem.beside(text, counts=counts))
         notes = target.graph.notes if target.is_whole else ()
-        self._warnings += [note.beside(text, exit_code=ExitCode.OK) for note in notes[: limits.NOTES_SHOWN]]
+        self._warnings += [note.beside(text) for note in notes[: limits.NOTES_SHOWN]]
         if len(notes) > limits.NOTES_SHOWN:
             more = len(notes) - limits.NOTES_SHOWN
             self._warnings.append(Problem(message=f"{more} more entries of this kind", target=safe(text)))

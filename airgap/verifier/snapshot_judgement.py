@@ -16,7 +16,7 @@ from airgap.oci.content import ContentChecker
 from airgap.oci.store import read_verified
 from airgap.parse.time import iso
 from airgap.problem import Problem
-from airgap.reasons import REASONS
+from airgap.reasons import REASONS, ExitCode
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import OCSP
 from airgap.signature.stamped_evidence import evidence_of_target
@@ -327,7 +327,7 @@ def _not_accepted(signature: SignatureOutcome) -> Problem:
         remedy = _NEWER
     return Problem(
         message=message,
-        exit_code=REASONS[finding.reason].exit_code if finding.reason else 13,
+        exit_code=REASONS[finding.reason].exit_code if finding.reason else ExitCode.UNTRUSTED,
         reason=finding.reason,
         remedy=remedy,
         facts=finding.facts,

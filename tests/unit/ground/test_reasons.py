@@ -61,3 +61,10 @@ def test_every_code_is_in_the_documentation() -> None:
     page = (ROOT / "docs/reference/reason-codes.md").read_text(encoding="utf-8")
     documented = dict(re.findall(r"^\| `([a-z_.]+)` \| (\d+) \|", page, re.MULTILINE))
     assert documented == {code: str(row.exit_code) for code, row in REASONS.items()}
+
+
+def test_every_exit_code_is_of_one_table() -> None:
+    """Each outcome had numbers of its own."""
+    number = re.compile(r"(exit_code\b[^\n(]*[:=] ?|\bExit\()\d")
+    found = {path.name for path in (ROOT / "airgap").rglob("*.py") if number.search(path.read_text(encoding="utf-8"))}
+    assert found == set()
