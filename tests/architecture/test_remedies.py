@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import typer.main
 
-from airgap.cli.app import app
+from tests.support.command import root_command
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _COMMAND: Final = re.compile(r"\bairgap((?: [a-z][a-z-]*)+)")
@@ -25,11 +24,6 @@ _LINE: Final = re.compile(r"\bairgap((?: [^\s,;:()→]+)+)")
 """A command with what follows it, up to what ends a command line in a sentence."""
 _PROSE: Final = frozenset({"and", "cannot", "does", "is", "or", "that", "to", "writes", "wrote"})
 """Words that may follow the name of the program, or of a group of commands, in a sentence."""
-
-
-@cache
-def root() -> Any:
-    return typer.main.get_command(app)
 
 
 @cache
@@ -61,7 +55,7 @@ def _sentences() -> Iterator[tuple[str, str]]:
 
 def _unknown_command(words: list[str]) -> str | None:
     """The first word that should be a command and is none; None where all is well."""
-    command = root()
+    command = root_command()
     for word in words:
         if not hasattr(command, "list_commands"):
             return None  # words behind a command are its arguments
@@ -73,7 +67,7 @@ def _unknown_command(words: list[str]) -> str | None:
 
 def _strange_options(line: str) -> set[str]:
     """The options in a command line that its command does not take; those in prose behind it count as well."""
-    command, words = root(), line.split()
+    command, words = root_command(), line.split()
     while words and hasattr(command, "list_commands") and (found := command.get_command(None, words[0])):
         command, words = found, words[1:]
     known = {*_options(command), "--help", "--version"}
@@ -98,7 +92,7 @@ def test_commands_that_messages_name_exist() -> None:
 
 
 def test_options_that_messages_name_exist() -> None:
-    known = {*_options(root()), "--help", "--version"}
+    known = {*_options(root_command()), "--help", "--version"}
     wrong = [
         f"{where}: {option}"
         for where, text in sentences()

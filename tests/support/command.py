@@ -10,11 +10,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
+from jsonschema import Draft202012Validator, FormatChecker
 from typer.main import get_command
 
 from airgap.reasons import ExitCode
+
+REFERENCE: Final = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,13 @@ class Ran:
         except ValueError:
             raise AssertionError(f"stdout is no JSON document\n{self}") from None
         assert isinstance(document, dict), self
+        return document
+
+    def held_to(self, schema: str) -> dict[str, Any]:
+        """The document, if it follows this schema in docs/reference and has no other exit code than the real one."""
+        document = self.document
+        _schema(schema).validate(document)
+        assert document.get("exit_code", self.code) == self.code, self
         return document
 
     def check_sound(self) -> None:
@@ -87,6 +98,14 @@ def _blocking_of(artifact: dict[str, Any]) -> Iterator[tuple[str, str]]:
                 yield finding["check"], finding["reason"]
 
 
+@functools.cache
+def _schema(name: str) -> Draft202012Validator:
+    """To check the schema itself takes longer than a verify, so that is done once."""
+    schema = json.loads((REFERENCE / f"{name}.schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema, format_checker=FormatChecker())
+
+
 Runner = Callable[[Sequence[str]], Ran]
 
 
@@ -103,7 +122,7 @@ def run_process(arguments: Sequence[str]) -> Ran:
 
 
 @functools.cache
-def _command() -> Any:
+def root_command() -> Any:
     """As `app(...)` makes it each time it is called."""
     from airgap.cli.app import app
 
@@ -125,7 +144,7 @@ def run_here(arguments: Sequence[str]) -> Ran:
     code = 0
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            _command().main(list(arguments), prog_name="airgap")
+            root_command().main(list(arguments), prog_name="airgap")
         except SystemExit as stop:
             code = int(stop.code or 0)
     return Ran(code, out.getvalue(), err.getvalue())
