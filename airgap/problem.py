@@ -40,8 +40,10 @@ class Problem:
         return cls(message=message, exit_code=exit_code, reason=reason, target=target, remedy=remedy)
 
     @classmethod
-    def of(cls, error: AirgapError, target: str | None = None) -> Self:
+    def of(cls, error: AirgapError | OSError, target: str | None = None) -> Self:
         """The problem of an error. `target` is made safe here."""
+        if isinstance(error, OSError):
+            error = AirgapError(safe(error))
         return cls(
             message=str(error),
             exit_code=error.exit_code,

@@ -11,14 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 from airgap import limits
 from airgap.errors import Cause, FormatError, LimitError, Undecided
 from airgap.net.http import Body, Http, Reply, Request
 from airgap.net.options import TransportOptions
 from airgap.net.transport_errors import TransportError
-from airgap.net.url import NOWHERE, origin_of, without_query
+from airgap.net.url import NOWHERE, follow, origin_of, without_query
 from airgap.parse.base64 import encode_standard
 from airgap.text import safe
 
@@ -192,18 +192,12 @@ def _lost(error: TransportError, url: str) -> Undecided:
 
 
 def _target(reply: Reply, first: str) -> str:
-    location = reply.headers.get("Location", "")
+    location = _sendable(reply.headers.get("Location", ""))
     reply.close()  # reading the rest of its body could take as long as the server likes
     try:
-        target = urljoin(reply.request.url, _sendable(location))
-        before, after = origin_of(reply.request.url), origin_of(target)
-    except (ValueError, FormatError):
-        raise _refusal("fetch.redirect", first, f"leads to {safe(location, limit=200)!r}, which is no URL") from None
-    if not location:
-        raise _refusal("fetch.redirect", first, "leads on without saying where to")
-    if (before.scheme, after.scheme) == ("https", "http"):
-        raise _refusal("fetch.redirect", first, "leads from https to http")
-    return target
+        return follow(reply.request.url, location, home=NOWHERE)
+    except FormatError as error:
+        raise _refusal("fetch.redirect", first, f"leads to where it cannot be followed: {error.problem}") from None
 
 
 def _sendable(url: str) -> str:

@@ -69,7 +69,9 @@ def follow(base: str, location: str, *, home: Origin) -> str:
     https never leads to http (DIST-3). A registry behind a proxy that ends TLS often names itself with http; a location
     on the registry's own host (`home`) is therefore read at the registry's own origin.
     """
-    if not location or not _VISIBLE.fullmatch(location) or "\\" in location:
+    if not location:
+        raise FormatError("it does not say where to")
+    if not _VISIBLE.fullmatch(location) or "\\" in location:
         raise FormatError(f"{safe(location, limit=128)!r} is not a location")
     try:
         target = urljoin(base, location)

@@ -12,10 +12,10 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.problems import ContentProblem
 from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp_token import TimestampToken, VerifiedTimestamp
+from airgap.problem import Problem
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.signature.model import Envelope, Payload
 from airgap.signature.payload import parse_payload
-from airgap.text import safe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +85,6 @@ class StampedSignature:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Obstacle:
-    """Why a part of a signature cannot be shown."""
-
-    reason: str | None
-    """A code of airgap.reasons, where there is one."""
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class InspectedSignature:
     """One signature. Everything in it is a claim of its maker."""
 
@@ -106,7 +97,8 @@ class InspectedSignature:
     envelope: Envelope | None = None
     payload: Payload | None = None
     timestamp: TimestampToken | None = None
-    obstacles: tuple[Obstacle, ...] = ()
+    obstacles: tuple[Problem, ...] = ()
+    """Why a part of it cannot be shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +114,7 @@ class InspectedArtifact:
 
 def inspect_envelope(descriptor: Descriptor, mechanism: str, media_type: str, raw: bytes) -> InspectedSignature:
     """The envelope `raw` of the signature manifest `descriptor`; never raises for what it holds."""
-    obstacles: list[Obstacle] = []
+    obstacles: list[Problem] = []
     envelope: Envelope | None = None
     payload: Payload | None = None
     timestamp: TimestampToken | None = None
@@ -131,12 +123,12 @@ def inspect_envelope(descriptor: Descriptor, mechanism: str, media_type: str, ra
         envelope = parse_envelope(media_type, raw, plugins=ANY_PLUGIN)
         payload = parse_payload(envelope)
     except AirgapError as error:
-        obstacles.append(obstacle(error))
+        obstacles.append(Problem.of(error))
     if envelope and envelope.timestamp_token is not None:
         try:
             timestamp = TimestampToken.parse(envelope.timestamp_token)
         except (Rejected, FormatError) as error:
-            obstacles.append(obstacle(error))
+            obstacles.append(Problem.of(error))
     return InspectedSignature(
         descriptor=descriptor,
         mechanism=mechanism,
@@ -146,8 +138,3 @@ def inspect_envelope(descriptor: Descriptor, mechanism: str, media_type: str, ra
         timestamp=timestamp,
         obstacles=tuple(obstacles),
     )
-
-
-def obstacle(error: AirgapError | OSError) -> Obstacle:
-    """The obstacle of an error."""
-    return Obstacle(reason=error.reason if isinstance(error, AirgapError) else None, message=safe(error))

@@ -39,7 +39,6 @@ from airgap.oci.target import Target, TargetOpener
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.problem import Problem
-from airgap.reasons import ExitCode
 from airgap.revocation.artifact import evidence_artifacts, find_evidence_beside
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
@@ -184,7 +183,7 @@ class _Fetch:
                 except (AirgapError, OSError) as error:
                     if name == into:
                         raise
-                    self._problems.append(_problem(error, name))
+                    self._problems.append(Problem.of(error, name))
         self.chains = merged(collected)
 
     def _open(self, targets: TargetOpener, name: str) -> tuple[Artifacts, list[Descriptor]]:
@@ -383,10 +382,4 @@ def _problems(opened: Artifacts, problems: Sequence[ContentProblem], name: str) 
     told = {problem.message for problem in problems}
     others = opened.problems if isinstance(opened, RegistryArtifact) else ()
     errors = [error for error in others if str(error) not in told]
-    return [_problem(error, name) for error in (*errors, *(opened.told(problem).error() for problem in problems))]
-
-
-def _problem(error: AirgapError | OSError, target: str) -> Problem:
-    if isinstance(error, AirgapError):
-        return Problem.of(error, target)
-    return Problem(message=str(error), exit_code=ExitCode.ERROR, target=safe(target))
+    return [Problem.of(error, name) for error in (*errors, *(opened.told(problem).error() for problem in problems))]

@@ -12,7 +12,8 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.nodes import Referrer, Root
 from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, read_verified
-from airgap.signature.results import InspectedArtifact, InspectedSignature, inspect_envelope, obstacle
+from airgap.problem import Problem
+from airgap.signature.results import InspectedArtifact, InspectedSignature, inspect_envelope
 from airgap.signature.signature_manifest import envelope_descriptor, is_signature
 
 if TYPE_CHECKING:
@@ -75,6 +76,6 @@ def _signature(
         ):  # it could not be read; content that was read and is malformed is only an obstacle
             unread.append(ContentProblem.of(error, referrer.descriptor, "envelope"))
         return InspectedSignature(
-            descriptor=referrer.descriptor, mechanism=referrer.mechanism, obstacles=(obstacle(error),)
+            descriptor=referrer.descriptor, mechanism=referrer.mechanism, obstacles=(Problem.of(error),)
         )
     return inspect_envelope(referrer.descriptor, referrer.mechanism, layer.media_type, raw)

@@ -88,8 +88,8 @@ _OVERRIDES: Final[Mapping[str, tuple[str, ...]]] = {
 class SignatureVerification(NamedTuple):
     """The member `signatureVerification` of a statement."""
 
-    base: Level
-    name: str
+    base_level: Level
+    level: str
     """The level's name, or "custom" where it is overridden."""
     actions: Mapping[Check, Action]
     verify_timestamp: VerifyTimestamp
@@ -118,8 +118,8 @@ def parse_verification(value: Any) -> SignatureVerification:
         timestamp = _verify_timestamp(source)
     notes.check()
     return SignatureVerification(
-        base=base,
-        name=CUSTOM if overridden else base.value,
+        base_level=base,
+        level=CUSTOM if overridden else base.value,
         actions=MappingProxyType({**ACTIONS[base], **overridden}),
         verify_timestamp=timestamp,
         states_timestamp=bool(source.get("verifyTimestamp")),

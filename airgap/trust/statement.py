@@ -126,11 +126,7 @@ def parse_statement(
         name=source["name"],
         scopes=scopes,
         is_global=is_global,
-        level=verification.name,
-        base_level=verification.base,
-        actions=verification.actions,
-        verify_timestamp=verification.verify_timestamp,
-        states_timestamp=verification.states_timestamp,
+        **verification._asdict(),
         stores=tuple(dict.fromkeys(stores)),
         identities=identities,
     )
