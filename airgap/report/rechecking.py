@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Final, Self
 
 from airgap.errors import AirgapError
@@ -14,7 +15,7 @@ from airgap.problem import Problem
 from airgap.report.report import Json, OutcomeReport, Rows, streamed, whole
 from airgap.report.style import PLAIN, Style
 from airgap.report.verify_document import heading, problem_document, signature_document
-from airgap.report.verify_text import has_reservations, problem_and_warning_lines, problem_line, soft_lines
+from airgap.report.verify_text import has_reservations, note_lines, problem_and_warning_lines, problem_line, soft_lines
 from airgap.verdict import Verdict
 from airgap.verifier.rechecked import Basis, Change, Rechecked, RecheckOutcome
 
@@ -90,6 +91,8 @@ def _lines(outcome: RecheckOutcome, style: Style) -> Iterator[str]:
             if remedy:
                 yield f"          → {remedy}"
         yield from soft_lines(artifact.now, style)
+        if artifact.verdict is not Verdict.PASS:
+            yield from chain.from_iterable(note_lines(signature, style) for signature in artifact.now.signatures)
     yield from problem_and_warning_lines(outcome, style)
 
 

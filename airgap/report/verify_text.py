@@ -259,14 +259,14 @@ def signature_lines(signature: SignatureOutcome, style: Style, verbose: bool, *,
             until = f", good until {iso(use.good_until)}" if use.good_until else ""
             source = f" by {use.name} ({use.origin})" if use.name else ""
             yield f"            {use.kind:<19} {use.certificate}: {use.status}{source}{until}"
-    yield from _notes(signature, style)
+    yield from note_lines(signature, style)
 
 
 def soft_lines(artifact: ArtifactOutcome, style: Style) -> Iterator[str]:
     """What an accepted artifact's pass is worth less by: softened checks, stale evidence, and what else is odd."""
     if (accepted := artifact.accepted) and artifact.verdict is Verdict.PASS:
         yield from (_reservation_line(finding, style) for finding in accepted.reservations)
-        yield from _notes(accepted, style)
+        yield from note_lines(accepted, style)
     for warning in artifact.warnings:
         yield _note(warning, style)
 
@@ -281,7 +281,8 @@ def _note(text: str, style: Style, kind: str = "unsure") -> str:
     return f"          {style.paint(kind, 'note')} {text}"
 
 
-def _notes(signature: SignatureOutcome, style: Style) -> Iterator[str]:
+def note_lines(signature: SignatureOutcome, style: Style) -> Iterator[str]:
+    """The warnings about one signature, and the stale evidence that was accepted."""
     for warning in signature.warnings:
         yield _note(warning, style)
     for use in signature.evidence:

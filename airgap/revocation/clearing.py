@@ -19,7 +19,7 @@ from airgap.reasons import BRING_LAYOUT, MADE_SO
 from airgap.revocation.ages import EvidenceAges
 from airgap.revocation.clearing_crls import ClearingCrls
 from airgap.revocation.condemning import CondemningEvidence, why_harmless
-from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
+from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile, where
 from airgap.revocation.freshness import DatedEvidence, Freshness
 from airgap.revocation.lost_answers import LostAnswers
 from airgap.revocation.query import HOLD, RevocationQuery, about_file, no_ocsp, revoked
@@ -278,7 +278,11 @@ class ClearingEvidence:
         """The answer, and why genuine evidence of either kind that is newer is not usable."""
         if answer.since is None:
             raise AssertionError("an answer from evidence has a date")
-        newer = (*self._newer_responses(query, answer.since), *self._newer_crls(query, answer, answer.since))
+        newer = (
+            *self._newer_responses(query, answer.since),
+            *self._newer_crls(query, answer, answer.since),
+            *self._newer_misplaced(query, answer.since),
+        )
         first, *others = answer.uses
         return replace(answer, uses=(replace(first, notes=(*first.notes, *_folded(newer))), *others))
 
@@ -298,13 +302,18 @@ class ClearingEvidence:
     def _newer_crls(self, query: RevocationQuery, answer: ClearingAnswer, since: datetime) -> Iterator[Undecided]:
         base = next(iter(answer.crls), None)  # none where an OCSP response answers
         for file in self._evidence.crls(query.issuer.subject):
-            if file.facts.this_update <= since or file.facts in answer.crls or not self._makers.is_genuine(query, file):
+            is_followed = any(
+                crl.stream == file.facts.stream and file.facts.issued <= crl.issued for crl in answer.crls
+            )
+            if file.facts.this_update <= since or is_followed or not self._makers.is_genuine(query, file):
                 continue
             try:
                 if base is None:
                     self.check_counts(query, file)
-                elif not file.facts.is_delta:
-                    self._crls.counting(query, file)
+                if not file.facts.is_delta:
+                    self._crls.check_whole(query, file)
+                elif base is None:
+                    continue
                 elif base.names_delta:
                     self._crls.counting_delta(query, base, file)
                 else:
@@ -312,6 +321,19 @@ class ClearingEvidence:
                     yield Undecided("revocation.crl.delta", text, **query.facts(evidence=file.name))
             except Undecided as error:
                 yield error
+
+    def _newer_misplaced(self, query: RevocationQuery, since: datetime) -> Iterator[Undecided]:
+        known = self._evidence.fingerprints()
+        for item in self._evidence.misplaced(query.certificate):
+            file = item.file
+            if isinstance(file, CrlFile):
+                made = file.facts.this_update
+            else:
+                single = file.response.find(query.certificate, query.issuer)
+                made = single.this_update if single else since
+            if made > since and file.fingerprint not in known and self._makers.is_genuine(query, file):
+                text = f"{item.path} {where(file.origin)} {item.problem}"
+                yield Undecided("evidence.unread", text, **query.facts(evidence=file.name))
 
 
 def _folded(refusals: Iterable[Undecided]) -> tuple[str, ...]:

@@ -96,6 +96,12 @@ class ClearingCrls:
         self._ages.check_made(query, file.dated)
         return self.usable(query, file)
 
+    def check_whole(self, query: RevocationQuery, file: CrlFile) -> None:
+        """Checks that it covers all reasons. Raises Undecided."""
+        if left := ALL_REASONS - self.counting(query, file).reasons:
+            text = f"{file.name} leaves out reasons for a revocation: {', '.join(sorted(left))}"
+            raise Undecided("revocation.crl.scope", text, **query.facts(evidence=file.name))
+
     def usable(self, query: RevocationQuery, file: CrlFile) -> CountingCrl:
         """The same, of whatever date. Raises Undecided."""
         try:

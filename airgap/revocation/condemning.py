@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from airgap.revocation.freshness import DatedEvidence, EvidenceKind
 
 _SOFTENED = "revoked, but its key was only invalid after this signature was made"
+_ASK = "Ask the CA: if it revoked the certificate, do not use the artifact"
 _LATER = "good at that moment; revoked later"
 
 
@@ -125,7 +126,7 @@ class RevocationStatements(NamedTuple):
         """What is not proven here, for people: of much of it the first ones and the number of others."""
         more = len(self.unproven) - limits.NEWER_SHOWN
         rest = (f"{more} more pieces of evidence say that it is revoked, and are not proven",) if more > 0 else ()
-        return (*self.unproven[: limits.NEWER_SHOWN], *rest)
+        return (*(f"{text}. {_ASK}" for text in self.unproven[: limits.NEWER_SHOWN]), *rest)
 
     def first_doubt(self) -> Undecided | None:
         """A doubt, also about a misplaced hold, whether or not something newer lifts that."""
@@ -167,8 +168,8 @@ class CondemningEvidence:
             ).advising(item.remedy)
             for item in self.unread(query)
         )
-        others = (*self._from_others(query), *self._of_unproven(query), *self._damaged.about(query), *unread)
-        return RevocationStatements.joined((*crls, *responses, _doubt(*others), *misplaced))
+        others = (*self._from_others(query), *self._damaged.about(query), *unread)
+        return RevocationStatements.joined((*crls, *responses, *self._of_unproven(query), _doubt(*others), *misplaced))
 
     def _from_others(self, query: RevocationQuery) -> Iterator[Undecided]:
         """What indirect CRLs of other CAs say against it: whether they may, the certificate would have to say."""
@@ -182,39 +183,33 @@ class CondemningEvidence:
                     "Ask the issuer. If it revoked the certificate, do not use the artifact; else remove the CRL."
                 )
 
-    def _of_unproven(self, query: RevocationQuery) -> Iterator[Undecided]:
-        """What came from elsewhere, says that it is revoked, and may be genuine though that is not proven.
-
-        In the trust directory, what is not proven leaves the answer open anyway.
-        """
+    def _of_unproven(self, query: RevocationQuery) -> Iterator[RevocationStatements]:
+        """What came from elsewhere and says that it is revoked: in the trust directory such a piece is damaged."""
         crls, responses = self._evidence.crls(query.issuer.subject), self._evidence.ocsp(query.certificate.serial)
         files: tuple[CrlFile | OcspFile, ...] = (*crls, *responses)
-        for file in files:
-            if not file.trusted and _may_revoke(file, query) and (problem := self.why_open(query, file)):
-                yield problem
+        return (self.unproven(query, file) for file in files if not file.trusted and _may_revoke(file, query))
 
-    def why_open(self, query: RevocationQuery, file: CrlFile | OcspFile) -> Undecided | None:
-        """Why a piece that came from elsewhere may be genuine though that is not proven: its proof may be lost.
+    def unproven(self, query: RevocationQuery, file: CrlFile | OcspFile) -> RevocationStatements:
+        """What follows from a piece that came from elsewhere and says "revoked", where it is not proven.
 
-        Or it cannot be checked here.
+        A doubt where it cannot be checked here, or its proof may be lost; else nothing, as any person may have made it.
         """
         try:
             self.makers.prove(query, file)
         except Unchecked as error:
-            return _unproven(query, file, error)
-        except (FormatError, Undecided):
-            proof = self.makers.lost_proof(query, file.maker)
+            return _doubt(_unproven(query, file, error))
+        except (FormatError, Undecided) as error:
+            if (proof := self.makers.lost_proof(query, file.maker)) is None:
+                return RevocationStatements(unproven=(_unproven_text(query, file, error),))
         else:
-            return None
-        if proof is None:
-            return None
+            return RevocationStatements()
         text = (
             f"{file.name} {where(file.origin)} says that {query.who} is revoked, and it is not proven that its issuer "
             f"says so: {proof.path} {where(proof.origin)} may hold the certificate that proves it, and {proof.problem}"
         )
         facts = query.facts(evidence=file.name, problem=proof.problem)
         remedy = f"Get {proof.path} again, as PEM or DER, and ask the CA before you remove it."
-        return Undecided("evidence.unread", text, **facts).advising(remedy)
+        return _doubt(Undecided("evidence.unread", text, **facts).advising(remedy))
 
     def lists_as_another(self, query: RevocationQuery, file: CrlFile) -> bool:
         """Whether a CRL of another CA of the trust stores lists it; in the trust directory, of whatever CA.
@@ -251,6 +246,18 @@ class CondemningEvidence:
             else:
                 return True
         return False
+
+    def told_of_lost(self, said: Iterable[TargetStatement], query: RevocationQuery) -> tuple[str, ...]:
+        """What went with a target, says that the certificate is revoked, and was and is not proven: for people."""
+        names = dict.fromkeys(
+            item.evidence.name
+            for item in said
+            if item.evidence.fingerprint not in self._here() and not self.may_count(item, query)
+        )
+        text = (
+            f"which was in the layout, says that {query.who} is revoked, and it is not proven that its issuer says so"
+        )
+        return RevocationStatements(unproven=tuple(f"{name}, {text}" for name in names)).told()
 
     def may_count(self, said: TargetStatement, query: RevocationQuery) -> bool:
         """Whether what went with a target may count: it is not here, and it is proven, or may be now and not then."""
@@ -299,7 +306,7 @@ def _of_crl(query: RevocationQuery, file: CrlFile) -> RevocationStatements:
             return _doubt(_unproven(query, file, error))
         if file.trusted and any(crl.may_be_from(key) or has_near_key(crl, key) for key in query.issuers):
             return _doubt(about_file(query, file, error))
-        return _left_out(query, file, error) if _may_list(crl, query) else RevocationStatements()
+        return RevocationStatements()
     try:
         entries = crl.entries(query.certificate)
     except Undecided as error:
@@ -333,12 +340,7 @@ def _unproven(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided
     )
 
 
-def _left_out(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided) -> RevocationStatements:
-    """What a target holds against the certificate without proof: any person may have made it."""
-    return RevocationStatements(unproven=(_unproven_text(query, file, error),))
-
-
-def _unproven_text(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided) -> str:
+def _unproven_text(query: RevocationQuery, file: CrlFile | OcspFile, error: FormatError | Undecided) -> str:
     place = "" if file.trusted else f" {where(file.origin)}"
     return f"{file.name}{place} says that {query.who} is revoked, and it is not proven that its issuer says so: {error}"
 
@@ -398,8 +400,6 @@ def _of_response(query: RevocationQuery, file: OcspFile, makers: EvidenceMakers)
         makers.verify(file.response, query.issuers)
     except Undecided as error:
         stated = any(single.status == "revoked" for single in statements)
-        if not file.trusted and stated:
-            return _left_out(query, file, error)
         if not file.trusted or not (stated or error.reason == "revocation.ocsp.signature"):
             return RevocationStatements()
         tell = _unproven if stated else about_file

@@ -20,6 +20,7 @@ from airgap.once import Once
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import other_keys
 from airgap.pki.distinguished_names import name_key
+from airgap.reasons import BRING_LAYOUT
 from airgap.revocation.clearing import ClearingEvidence
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.condemning import CondemningEvidence, RevocationStatement, RevocationStatements
@@ -63,6 +64,7 @@ class RevocationJudge:
         self._clearing = ClearingEvidence(evidence, self._condemning, self._freshness, self._moment)
         self._answers: dict[RevocationQuery, _Answered] = {}
         self._found: dict[RevocationQuery, FoundInTargets] = {}
+        self._said: dict[RevocationQuery, RevocationStatements] = {}
 
     def using(self, more: Iterable[Evidence]) -> RevocationJudge:
         """A judge that uses `more` evidence of a target, too.
@@ -157,6 +159,39 @@ class RevocationJudge:
             and not (item.is_hold and self._is_over(item.evidence, queries[item.evidence.certificate]))
         ]
 
+    def told(self, chain: Sequence[Certificate], *, kind: ChainKind, lost: FoundInTargets) -> tuple[str, ...]:
+        """What says of a certificate of `chain` that it is revoked, came with a target, and is not proven: for people.
+
+        Whatever the answer is. `lost`: what an earlier judgement found in a layout, proven or not.
+        """
+        found: list[str] = []
+        for query in self._queries(chain, kind, None, lost):
+            asked = kind, query.certificate.fingerprint
+            said = [item for item in lost.statements if (item.evidence.chain, item.evidence.certificate) == asked]
+            found += self._against(query).told()
+            found += self._condemning.told_of_lost((i for i in said if not i.is_about_responder), query)
+        return tuple(found)
+
+    def refuse_unproven(self, chain: Sequence[Certificate], *, kind: ChainKind) -> None:
+        """For a report that left the answer open: a response about `chain` may have been found damaged by its layout.
+
+        Which may have held the certificate of its responder. Raises Undecided (recheck.unproven).
+        """
+        for query in self._queries(chain, kind, None):
+            for file in self._evidence.ocsp(query.certificate.serial):
+                about = file.response.statements(query.certificate, *query.issuers)
+                if about and not self._condemning.makers.is_genuine(query, file):
+                    text = (
+                        f"{file.name} is about {query.who}, and who made it is not proven: the answer was open, says "
+                        "the report, and the certificate of its responder may have been in the layout"
+                    )
+                    raise Undecided("recheck.unproven", text, **query.facts(evidence=file.name)).advising(BRING_LAYOUT)
+
+    def _against(self, query: RevocationQuery) -> RevocationStatements:
+        if query not in self._said:
+            self._said[query] = self._condemning.find(query)
+        return self._said[query]
+
     def _is_over(self, hold: EvidenceInTarget, query: RevocationQuery) -> bool:
         """Whether what is available lifts a hold that is not available. Raises Rejected (revocation.on_hold)."""
         return self._lifting(query, hold, self._cleared(query)) is not None
@@ -216,7 +251,7 @@ class RevocationJudge:
 
     def _condemned(self, query: RevocationQuery) -> _Answered:
         """What condemns a certificate that a plugin clears; no evidence where nothing does."""
-        against = self._condemning.find(query)
+        against = self._against(query)
         if worst := against.worst():
             return worst.rejection(query)
         try:
@@ -251,7 +286,7 @@ class RevocationJudge:
         return self._answers[query]
 
     def _ask(self, query: RevocationQuery) -> tuple[EvidenceUse, ...]:
-        against = self._condemning.find(query)
+        against = self._against(query)
         if worst := against.worst():
             raise worst.rejection(query)
         try:

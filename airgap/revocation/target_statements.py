@@ -126,7 +126,7 @@ class StatementsInTargets:
         self, query: RevocationQuery, file: CrlFile | OcspFile, said: Iterable[TargetStatement]
     ) -> Iterator[TargetStatement]:
         """What is not proven; of what may be genuine nevertheless, nothing lifts a hold."""
-        if self._condemning.why_open(query, file):
+        if self._condemning.unproven(query, file).doubts:
             yield from (replace(item, is_hold=False) for item in said)
             return
         maker = self._condemning.makers.unproven(query, file)

@@ -250,9 +250,11 @@ class SignatureVerifier:
         try:
             plugin = self._asked_plugin(state, Check.REVOCATION)
         except Undecided:  # the plugin's answer of now is unknown, but condemning evidence counts
+            _tell_unproven(state, facts.chain, "signing")
             state.revocation.refuse_condemned(facts.chain, signed_at=signed_at)
             raise
         if plugin and plugin.decides(Check.REVOCATION):  # VERIFY-15: it clears, but cannot override condemning evidence
+            _tell_unproven(state, facts.chain, "signing")
             state.revocation.refuse_condemned(facts.chain, signed_at=signed_at)
             _refuse_lost(state, Check.REVOCATION, facts.chain, kind="signing", signed_at=signed_at)
             return plugin.check(Check.REVOCATION)
@@ -270,11 +272,14 @@ class SignatureVerifier:
         signed_at: datetime | None,
     ) -> tuple[EvidenceUse, ...]:
         """What the available evidence says; a recorded revocation for good stays (decision 0009)."""
-        if not isinstance(state.signature, Candidate):
-            state.signature.refuse_if_revoked(check)
-        uses = state.revocation.check_chain(chain, kind=kind, signed_at=signed_at, lost=state.signature.lost)
-        _refuse_lost(state, check, chain, kind=kind, signed_at=signed_at)
-        state.add_evidence(uses)
+        try:
+            if not isinstance(state.signature, Candidate):
+                state.signature.refuse_if_revoked(check)
+            uses = state.revocation.check_chain(chain, kind=kind, signed_at=signed_at, lost=state.signature.lost)
+            _refuse_lost(state, check, chain, kind=kind, signed_at=signed_at)
+            state.add_evidence(uses)
+        finally:
+            _tell_unproven(state, chain, kind)
         return uses
 
     def _plugin(self, state: SignatureState) -> str | None:
@@ -374,6 +379,12 @@ class SignatureVerifier:
         return state.outcome(facts)
 
 
+def _tell_unproven(state: SignatureState, chain: Sequence[Certificate], kind: ChainKind) -> None:
+    """Warns of what says "revoked" and is not proven, whatever the answer is."""
+    told = state.revocation.told(chain, kind=kind, lost=state.signature.lost)
+    state.warnings += [text for text in told if text not in state.warnings]
+
+
 def _refuse_lost(
     state: SignatureState, check: Check, chain: Sequence[Certificate], *, kind: ChainKind, signed_at: datetime | None
 ) -> None:
@@ -381,6 +392,8 @@ def _refuse_lost(
 
     Raises Rejected, Undecided.
     """
+    if not isinstance(state.signature, Candidate) and state.signature.was_open(check):
+        state.revocation.refuse_unproven(chain, kind=kind)
     certificates = {certificate.fingerprint for certificate in chain}
     for lost in state.signature.lost_with_layout:
         if said := lost.against(certificates, kind):

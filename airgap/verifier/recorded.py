@@ -88,6 +88,10 @@ class RecordedSignature:
             raise Undecided("recheck.unproven", "the report does not hold the certificates of this signature")
         return self.facts
 
+    def was_open(self, check: Check) -> bool:
+        """Whether the report left the answer of a check open."""
+        return check in self.findings and self.findings[check].verdict is Verdict.INDETERMINATE
+
     def refuse_if_revoked(self, check: Check) -> None:
         """What was revoked for good is revoked; the evidence for it may have been in the layout. Raises Rejected."""
         if self.findings.get(check) == (Verdict.FAIL, "revocation.revoked"):

@@ -358,6 +358,7 @@ _UNUSABLE: dict[str, tuple[dict[str, bytes], dict[str, bytes]]] = {
         {"n": ocsp_response(BOTH, responder=_DELEGATE, **_NEWER)},
     ),
     "a CRL of another scope": ({"n": crl(BOTH.root, scope=scope(only_ca=True), **_NEWER)}, {}),
+    "a CRL of some reasons": ({"n": crl(BOTH.root, scope=scope(reasons=REASON_FLAGS[1:3]), **_NEWER)}, {}),
     "a stale CRL": ({"n": crl(BOTH.root, next_update=AT - DAY / 48, **_NEWER)}, {}),
     "a delta CRL without a base": ({"n": crl(BOTH.root, number=9, delta_base=8, **_NEWER)}, {}),
 }
