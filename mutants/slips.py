@@ -246,8 +246,8 @@ SLIPS: Final = (
     Slip(
         "and is compared with invalidityDate",
         "airgap/verifier/engine.py",
-        "state.timestamp.latest if state.timestamp else facts.authentic_time",
-        "state.timestamp.latest if state.timestamp else None",
+        "state.timestamp.info.latest if state.timestamp else facts.authentic_time",
+        "state.timestamp.info.latest if state.timestamp else None",
         "tests/e2e/test_edges_of_time.py::test_the_authoritys_time_is_compared_with_the_date_of_invalidity",
     ),
     Slip(

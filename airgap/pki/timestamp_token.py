@@ -14,7 +14,6 @@ from __future__ import annotations
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Final, NoReturn, Self
 
 from airgap import limits
@@ -43,17 +42,9 @@ _BARE_RSA: Final = frozenset({der.sequence(der.oid("1.2.840.113549.1.1.1"), tail
 class VerifiedTimestamp:
     """A token that passed every check of `TimestampToken.verify`."""
 
-    gen_time: datetime
-    earliest: datetime
-    """`gen_time` minus the accuracy (TS-25, TS-26)."""
-    latest: datetime
-    """`gen_time` plus the accuracy."""
+    info: TstInfo
     chain: tuple[Certificate, ...]
     """The authority's certificate first, an anchor last."""
-    policy: str
-    serial: int
-    imprint_hash: str
-    """The hashlib name of the hash of the imprint: should be that of the signing key, may be any SHA-2 hash (D30)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,26 +90,6 @@ class TimestampToken:
             _content=signed.content,
         )
 
-    @property
-    def gen_time(self) -> datetime:
-        """The stated time, in UTC."""
-        return self.info.gen_time
-
-    @property
-    def accuracy(self) -> timedelta:
-        """The accuracy of the stated time (TS-25)."""
-        return self.info.accuracy
-
-    @property
-    def policy(self) -> str:
-        """Dotted identifier of the authority's policy."""
-        return self.info.policy
-
-    @property
-    def serial(self) -> int:
-        """The authority's number for this token."""
-        return self.info.serial
-
     def verify(self, signature_value: bytes, anchors: Anchors) -> VerifiedTimestamp:
         """Checks that an authority below `anchors` made the token about `signature_value` (TS-11 to TS-25).
 
@@ -136,16 +107,7 @@ class TimestampToken:
             except FormatError as error:
                 refusals.append(Rejected("timestamp.malformed", f"the timestamp token is malformed: {error}"))
             else:
-                info = self.info
-                return VerifiedTimestamp(
-                    gen_time=info.gen_time,
-                    earliest=info.earliest,
-                    latest=info.latest,
-                    chain=chain,
-                    policy=info.policy,
-                    serial=info.serial,
-                    imprint_hash=info.imprint_hash,
-                )
+                return VerifiedTimestamp(info=self.info, chain=chain)
         raise refusals[0]
 
     def check_imprint(self, signature_value: bytes) -> None:
@@ -217,16 +179,17 @@ def check_within(timestamp: VerifiedTimestamp, chain: Sequence[Certificate]) -> 
 
     Raises Rejected("timestamp.range").
     """
+    earliest, latest = timestamp.info.earliest, timestamp.info.latest
     for certificate in chain:
-        if not certificate.valid_between(timestamp.earliest, timestamp.latest):
+        if not certificate.valid_between(earliest, latest):
             raise Rejected(
                 "timestamp.range",
-                f"the timestamp [{iso(timestamp.earliest)}, {iso(timestamp.latest)}] is not within the validity "
+                f"the timestamp [{iso(earliest)}, {iso(latest)}] is not within the validity "
                 f"of {safe(certificate.subject_text)!r}, [{iso(certificate.not_before)}, "
                 f"{iso(certificate.not_after)}]",
                 certificate=safe(certificate.subject_text),
-                earliest=iso(timestamp.earliest),
-                latest=iso(timestamp.latest),
+                earliest=iso(earliest),
+                latest=iso(latest),
             )
 
 

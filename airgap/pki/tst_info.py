@@ -30,13 +30,18 @@ class TstInfo:
     policy: str
     """Dotted identifier of the authority's policy."""
     imprint_hash: str
-    """The hashlib name, or the dotted identifier of an unknown hash."""
+    """The hashlib name, or the dotted identifier of an unknown hash.
+
+    It should be that of the signing key, and may be any SHA-2 hash (D30).
+    """
     imprint: bytes = field(repr=False)
     serial: int
     gen_time: datetime
     accuracy: timedelta
     earliest: datetime
+    """`gen_time` minus the accuracy (TS-25, TS-26)."""
     latest: datetime
+    """`gen_time` plus the accuracy."""
     nonce: bytes | None = field(default=None, repr=False)
     """The octets of the nonce: compared by the requester (airgap.pki.tsp), not by a verifier (TS-18)."""
 

@@ -90,9 +90,9 @@ def _signature_node(parent: TreeNode, signature: InspectedSignature, style: Styl
     if signature.payload:
         _payload_nodes(node, signature.payload)
     if signature.timestamp:
-        timestamp = signature.timestamp
+        timestamp = signature.timestamp.info
         stamp = node.add(f"timestamp: {iso(timestamp.gen_time)}, accurate to {timestamp.accuracy.total_seconds():g} s")
-        _certificate_nodes(stamp, timestamp.certificates)
+        _certificate_nodes(stamp, signature.timestamp.certificates)
     if signature.envelope:
         _certificate_nodes(node.add("certificate chain"), signature.envelope.certificates)
 
@@ -176,8 +176,8 @@ def _certificates(certificates: Sequence[Certificate]) -> list[Json]:
 
 def _timestamp(token: TimestampToken) -> Json:
     return {
-        "time": iso(token.gen_time),
-        "accuracy_seconds": token.accuracy.total_seconds(),
-        "policy": token.policy,
+        "time": iso(token.info.gen_time),
+        "accuracy_seconds": token.info.accuracy.total_seconds(),
+        "policy": token.info.policy,
         "certificates": _certificates(token.certificates),
     }

@@ -122,7 +122,7 @@ def signed_lines(item: Signed) -> Iterator[str]:
 
 def _timestamp_line(timestamp: VerifiedTimestamp) -> str:
     """When it was, and by whom."""
-    return f"  timestamp  {iso(timestamp.gen_time)} by {safe(timestamp.chain[0].subject_text)}"
+    return f"  timestamp  {iso(timestamp.info.gen_time)} by {safe(timestamp.chain[0].subject_text)}"
 
 
 def _signed(item: SignedArtifact) -> Json:
@@ -251,9 +251,9 @@ def _timestamp_json(timestamp: VerifiedTimestamp | None) -> Json | None:
     if timestamp is None:
         return None
     return {
-        "earliest": iso(timestamp.earliest),
-        "latest": iso(timestamp.latest),
-        "policy": safe(timestamp.policy),
-        "serial": str(timestamp.serial),
+        "earliest": iso(timestamp.info.earliest),
+        "latest": iso(timestamp.info.latest),
+        "policy": safe(timestamp.info.policy),
+        "serial": str(timestamp.info.serial),
         "authority": _certificate_json(timestamp.chain[0]),
     }

@@ -127,9 +127,9 @@ def verify_token(
     except Rejected as error:
         remedy = _UNTRUSTED if error.reason == "timestamp.untrusted" else _REMEDY
         raise SigningError(str(error), reason=error.reason, remedy=remedy, **error.facts) from None
-    if timestamp.imprint_hash != hash_name:  # TS-12: a signer must, though a verifier takes any SHA-2 (D30)
+    if timestamp.info.imprint_hash != hash_name:  # TS-12: a signer must, though a verifier takes any SHA-2 (D30)
         raise SigningError(
-            f"the timestamp token's imprint is {timestamp.imprint_hash}; the signing key demands {hash_name}",
+            f"the timestamp token's imprint is {timestamp.info.imprint_hash}; the signing key demands {hash_name}",
             reason="timestamp.hash",
             remedy=_REMEDY,
         )

@@ -167,7 +167,7 @@ def check_validity_untimed(
             raise
         name, token = safe(statement.name), _parsed(rest.timestamp_token)
         hint = _accepting_store(token, rest.signature_value, statement, others()) if token else Hint()
-        when = f" of {iso(token.gen_time)} (as it claims)" if token else " (which cannot be read)"
+        when = f" of {iso(token.info.gen_time)} (as it claims)" if token else " (which cannot be read)"
         raise Rejected(
             error.reason,
             f"{error}; the signature carries a timestamp{when}, which is not used, "

@@ -78,7 +78,7 @@ def verified_timestamp(
 def timestamp_warnings(facts: SignatureFacts, timestamp: VerifiedTimestamp, at: datetime) -> Iterator[str]:
     """Facts about a good timestamp that no rule refuses."""
     algorithm = facts.chain[0].algorithm  # integrity compared the envelope's with it
-    if algorithm and timestamp.imprint_hash != algorithm.hash_name:  # D30: not the hash of the key
-        yield f"the timestamp is over a {timestamp.imprint_hash} imprint, the signature over {algorithm.hash_name}"
-    if timestamp.earliest > at + limits.CLOCK_SKEW:  # TS-29: compared with the judged time only
-        yield f"the timestamp, {iso(timestamp.gen_time)}, is after the moment judged for: a clock is wrong"
+    if algorithm and timestamp.info.imprint_hash != algorithm.hash_name:  # D30: not the hash of the key
+        yield f"the timestamp is over a {timestamp.info.imprint_hash} imprint, the signature over {algorithm.hash_name}"
+    if timestamp.info.earliest > at + limits.CLOCK_SKEW:  # TS-29: compared with the judged time only
+        yield f"the timestamp, {iso(timestamp.info.gen_time)}, is after the moment judged for: a clock is wrong"

@@ -242,11 +242,11 @@ class SignatureVerifier:
         self._ask_revocation(state, Check.AUTHENTIC_TIMESTAMP, timestamp.chain, kind="tsa", signed_at=None)
         state.timestamp = timestamp
         state.warnings += timestamp_warnings(facts, timestamp, self._at)
-        return f"timestamped between {iso(timestamp.earliest)} and {iso(timestamp.latest)}"
+        return f"timestamped between {iso(timestamp.info.earliest)} and {iso(timestamp.info.latest)}"
 
     def _chain_revocation(self, state: SignatureState) -> str:
         facts = _proven(state.facts)
-        signed_at = state.timestamp.latest if state.timestamp else facts.authentic_time  # D31: proven times only
+        signed_at = state.timestamp.info.latest if state.timestamp else facts.authentic_time  # D31: proven times only
         try:
             plugin = self._asked_plugin(state, Check.REVOCATION)
         except Undecided:  # the plugin's answer of now is unknown, but condemning evidence counts

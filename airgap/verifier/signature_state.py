@@ -162,7 +162,7 @@ class SignatureState:
             signing_time=facts.stated_time,
             expiry=facts.expiry,
             agent=safe(facts.agent) if facts.agent else None,
-            timestamp=(timestamp.earliest, timestamp.latest) if timestamp else None,
+            timestamp=(timestamp.info.earliest, timestamp.info.latest) if timestamp else None,
             anchor=self.anchor,
             chain=facts.chain,
             timestamp_chain=timestamp.chain if timestamp else (),

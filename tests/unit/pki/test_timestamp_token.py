@@ -63,15 +63,25 @@ def refused(data: bytes, reason: str, says: str = ".", *, trusted: Anchors = TRU
 
 def test_accepts_a_valid_token() -> None:
     found = verified(token(TSA, VALUE, serial=2**159, accuracy=(1, 500, 250)))
-    assert (found.gen_time, found.policy, found.serial, found.imprint_hash) == (AT, POLICY, 2**159, "sha256")
-    assert found.earliest == AT - timedelta(seconds=1, milliseconds=500, microseconds=250)
-    assert found.latest == AT + timedelta(seconds=1, milliseconds=500, microseconds=250)
+    assert (found.info.gen_time, found.info.policy, found.info.serial, found.info.imprint_hash) == (
+        AT,
+        POLICY,
+        2**159,
+        "sha256",
+    )
+    assert found.info.earliest == AT - timedelta(seconds=1, milliseconds=500, microseconds=250)
+    assert found.info.latest == AT + timedelta(seconds=1, milliseconds=500, microseconds=250)
     assert [item.der for item in found.chain] == [item.der for item in TSA.chain]
 
 
 def test_reads_facts_before_any_check() -> None:
     parsed = TimestampToken.parse(token(TSA, VALUE, corrupt_signature=True, accuracy=(2, None, None)))
-    assert (parsed.gen_time, parsed.accuracy, parsed.policy, parsed.serial) == (AT, timedelta(seconds=2), POLICY, 1)
+    assert (parsed.info.gen_time, parsed.info.accuracy, parsed.info.policy, parsed.info.serial) == (
+        AT,
+        timedelta(seconds=2),
+        POLICY,
+        1,
+    )
     assert [item.der for item in parsed.certificates] == [TSA.der, INTERMEDIATE.der]
 
 
@@ -129,7 +139,7 @@ def test_hands_on_embedded_evidence() -> None:
     revoking, answer = crl(INTERMEDIATE, revoked=[TSA]), ocsp_response(TSA)
     other = asn1.explicit(1, asn1.oid("1.3.6.1.5.5.7.16.2"), answer)
     data = token(TSA, VALUE, crls=[revoking, b"\x30\x00", other, asn1.explicit(1)])
-    assert verified(data).gen_time == AT
+    assert verified(data).info.gen_time == AT
     assert TimestampToken.parse(data).evidence == (revoking, b"\x30\x00", answer, asn1.explicit(1))
 
 
@@ -156,7 +166,7 @@ def test_refuses_an_unparsable_certificate() -> None:
 def test_accepts_certificates_in_any_order(sort: bool) -> None:
     """Real authorities write the SET unsorted, which CMS allows."""
     for embed in ([TSA, INTERMEDIATE, ROOT], [ROOT, INTERMEDIATE, TSA], [STRANGER, TSA, INTERMEDIATE]):
-        assert verified(token(TSA, VALUE, embed=embed, sort_certificates=sort)).gen_time == AT
+        assert verified(token(TSA, VALUE, embed=embed, sort_certificates=sort)).info.gen_time == AT
 
 
 def test_refuses_content_of_another_type() -> None:
@@ -191,7 +201,7 @@ def test_numbers_of_certificates_and_signers_are_bounded(monkeypatch: pytest.Mon
 def test_reads_fractions_of_a_second(text: bytes, microsecond: int) -> None:
     """TS-18."""
     found = verified(token(TSA, VALUE, gen_time=text))
-    assert found.gen_time == datetime(2026, 6, 1, 12, 0, 0, microsecond, tzinfo=UTC)
+    assert found.info.gen_time == datetime(2026, 6, 1, 12, 0, 0, microsecond, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +230,7 @@ def test_reads_the_accuracy(
 ) -> None:
     """TS-25."""
     found = verified(token(TSA, VALUE, accuracy=accuracy, policy=policy))
-    assert (found.latest - AT, AT - found.earliest) == (timedelta(seconds=seconds),) * 2
+    assert (found.info.latest - AT, AT - found.info.earliest) == (timedelta(seconds=seconds),) * 2
 
 
 @pytest.mark.parametrize("accuracy", [(-1, None, None), (None, 1000, None), (None, None, -5), (2**40, None, None)])
@@ -241,7 +251,7 @@ def test_ignores_members_for_the_requester() -> None:
     data = token(
         TSA, VALUE, nonce=None, ordering=True, tsa_name=STRANGER.subject, serial=0, tst_extensions=[NON_CRITICAL]
     )
-    assert verified(data).serial == 0
+    assert verified(data).info.serial == 0
 
 
 def test_refuses_a_critical_extension_of_tst_info() -> None:
@@ -256,7 +266,7 @@ def test_refuses_a_critical_extension_of_tst_info() -> None:
 @pytest.mark.parametrize("name", ["sha256", "sha384", "sha512"])
 def test_accepts_any_sha_2_imprint(name: str) -> None:
     """TS-12, D30: which one it was is stated, so that the verifier can warn."""
-    assert verified(token(TSA, VALUE, imprint_hash=name)).imprint_hash == name
+    assert verified(token(TSA, VALUE, imprint_hash=name)).info.imprint_hash == name
 
 
 @pytest.mark.parametrize("name", ["sha1", "md5"])
@@ -277,7 +287,7 @@ def test_refuses_an_imprint_of_other_bytes(imprint: bytes | None) -> None:
 @pytest.mark.parametrize("name", ["sha384", "sha512"])
 def test_signer_digests(name: str) -> None:
     """TS-19."""
-    assert verified(token(TSA, VALUE, digest=name)).gen_time == AT
+    assert verified(token(TSA, VALUE, digest=name)).info.gen_time == AT
 
 
 def test_refuses_a_weak_signer_digest() -> None:
@@ -319,11 +329,11 @@ def test_hashes_attributes_as_encoded() -> None:
     """An order that is not DER's is kept: what was signed is what was received."""
     later = attribute("1.2.3", asn1.octet_string(bytes(300)))
     data = token(TSA, VALUE, sorted_attributes=False, extra_attributes=[later, attribute("1.2.4", asn1.null())])
-    assert verified(data).gen_time == AT
+    assert verified(data).info.gen_time == AT
 
 
 def test_unsigned_attributes_are_ignored() -> None:
-    assert verified(token(TSA, VALUE, unsigned_attributes=attribute("1.2.3", asn1.null()))).gen_time == AT
+    assert verified(token(TSA, VALUE, unsigned_attributes=attribute("1.2.3", asn1.null()))).info.gen_time == AT
 
 
 # The signing certificate (TS-19, TS-20)
@@ -339,7 +349,7 @@ def test_signing_certificate_v2(name: str, issuer_serial: bool) -> None:
 
 def test_both_versions_of_signing_certificate() -> None:
     """TS-20: the second version decides."""
-    assert verified(token(TSA, VALUE, ess="both")).gen_time == AT
+    assert verified(token(TSA, VALUE, ess="both")).info.gen_time == AT
 
 
 @pytest.mark.parametrize(
@@ -421,11 +431,11 @@ def test_signature_algorithms(kind: str, hash_name: str) -> None:
     """TS-21, D29."""
     tsa = Pki().tsa_chain(kind)
     trusted = anchors(tsa.root)
-    assert verified(token(tsa, VALUE, digest=hash_name), trusted=trusted).gen_time == AT
-    assert verified(token(tsa, VALUE, digest="sha256", signature_hash=hash_name), trusted=trusted).gen_time == AT
+    assert verified(token(tsa, VALUE, digest=hash_name), trusted=trusted).info.gen_time == AT
+    assert verified(token(tsa, VALUE, digest="sha256", signature_hash=hash_name), trusted=trusted).info.gen_time == AT
     if kind.startswith("rsa"):
-        assert verified(token(tsa, VALUE, digest=hash_name, pss=True), trusted=trusted).gen_time == AT
-        assert verified(token(tsa, VALUE, digest=hash_name, bare_rsa=True), trusted=trusted).gen_time == AT
+        assert verified(token(tsa, VALUE, digest=hash_name, pss=True), trusted=trusted).info.gen_time == AT
+        assert verified(token(tsa, VALUE, digest=hash_name, bare_rsa=True), trusted=trusted).info.gen_time == AT
 
 
 def test_refuses_pss_with_another_hash_than_stated() -> None:
@@ -454,7 +464,7 @@ def test_the_first_of_several_signers_that_passes_counts() -> None:
     bad = signer(TSA, content, corrupt_signature=True)
     weak = signer(TSA, content, ess="v1")
     good = signer(TSA, content)
-    assert verified(token(TSA, VALUE, signers=[weak, bad, good])).gen_time == AT
+    assert verified(token(TSA, VALUE, signers=[weak, bad, good])).info.gen_time == AT
     refused(token(TSA, VALUE, signers=[bad, weak]), "timestamp.signature")
     refused(token(TSA, VALUE, signers=[weak, bad]), "timestamp.signer")
 
@@ -503,7 +513,7 @@ def test_purpose_of_the_signing_certificate(usage: ExtendedKeyUsage | None) -> N
 def test_certificates_are_judged_at_the_stated_time() -> None:
     """TS-22, NEG-99: expired today is fine, expired then is not."""
     tsa = issue("tsa", issuer=INTERMEDIATE, not_before=AT - timedelta(days=9), not_after=AT)
-    assert verified(token(tsa, VALUE)).gen_time == AT
+    assert verified(token(tsa, VALUE)).info.gen_time == AT
     refused(token(tsa, VALUE, gen_time=AT + timedelta(seconds=1)), "timestamp.validity")
     refused(token(tsa, VALUE, gen_time=AT - timedelta(days=9, seconds=1)), "timestamp.validity")
 
@@ -511,7 +521,7 @@ def test_certificates_are_judged_at_the_stated_time() -> None:
 def test_signing_time_must_be_within_the_validity_of_the_chain() -> None:
     """TS-23."""
     tsa = issue("tsa", issuer=INTERMEDIATE, not_before=AT - timedelta(days=9), not_after=AT + timedelta(days=9))
-    assert verified(token(tsa, VALUE, signing_time=AT + timedelta(days=9))).gen_time == AT
+    assert verified(token(tsa, VALUE, signing_time=AT + timedelta(days=9))).info.gen_time == AT
     late = token(tsa, VALUE, signing_time=AT + timedelta(days=9, seconds=1))
     refused(late, "timestamp.validity", "was signed at 2026-06-10T12:00:01Z, by its own account")
 
@@ -530,7 +540,11 @@ def test_another_parser_reads_the_same() -> None:
     theirs = tsp.ContentInfo.load(data)["content"]
     info = theirs["encap_content_info"]["content"].parsed.native
     ours = TimestampToken.parse(data)
-    assert (ours.gen_time, ours.policy, ours.serial) == (info["gen_time"], info["policy"], info["serial_number"])
+    assert (ours.info.gen_time, ours.info.policy, ours.info.serial) == (
+        info["gen_time"],
+        info["policy"],
+        info["serial_number"],
+    )
     assert [item.der for item in ours.certificates] == [item.dump() for item in theirs["certificates"]]
 
 
@@ -600,11 +614,11 @@ def test_accepts_tokens_of_openssl(tmp_path: Path, kind: str, ess_hash: str, cha
         refused(data, "timestamp.signer", "by SHA-1 only", trusted=anchors(tsa.root))
         return
     found = verified(data, trusted=anchors(tsa.root))
-    assert found.latest - found.gen_time == timedelta(seconds=1.5)
-    assert (found.policy, found.imprint_hash) == ("1.2.3.4", "sha512")
+    assert found.info.latest - found.info.gen_time == timedelta(seconds=1.5)
+    assert (found.info.policy, found.info.imprint_hash) == ("1.2.3.4", "sha512")
 
 
 def test_builder_defaults_agree_with_its_parts() -> None:
     content = tst_info(VALUE)
     data = signed_data(content, [signer(TSA, content)], embed=TSA.chain[:-1])
-    assert verified(data).gen_time == AT
+    assert verified(data).info.gen_time == AT

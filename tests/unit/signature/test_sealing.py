@@ -315,7 +315,7 @@ class TestStamping:
         once = stamp(media_type, self.sealed(media_type).raw, Authority(serial=1))
         twice = stamp(media_type, once.raw, Authority(serial=2))
         assert twice.timestamp is not None
-        assert twice.timestamp.serial == 2
+        assert twice.timestamp.info.serial == 2
         assert twice.raw.count(model.TIMESTAMP.encode()) == 1
 
     @both
