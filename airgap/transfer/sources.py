@@ -17,7 +17,7 @@ from airgap.oci.layout import LayoutDirectory
 from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.problems import ContentProblem
-from airgap.oci.store import Store, missing, size_error
+from airgap.oci.store import Store, size_error
 from airgap.transfer.endpoint import BlobStream, FoundReferrers, Referral
 
 LAYOUT: Final = "layout"
@@ -71,10 +71,9 @@ class LayoutSource:
         """Why the content cannot be copied, as far as that is seen without reading it."""
         try:
             size = self.store.size(descriptor.digest)
+            self.open(descriptor).close()
         except ContentError as error:
             return error
-        if size is None and descriptor.data is None:
-            return missing(self.store, descriptor.digest)
         return size_error(descriptor, size) if size not in {None, descriptor.size} else None
 
     def path(self, descriptor: Descriptor) -> str | None:
