@@ -168,9 +168,10 @@ OCSP_BEGUN = re.compile(rb"\x30(?:[\x00-\x7f]|\x81.|\x82..|\x83...)\x0a\x01[\x00
 """The start of a successful OCSP response, which may be cut."""
 _LENGTH = rb"(?:[\x00-\x7f]|\x81.|\x82..|\x83...|\x84....)"
 _CRL_BEGUN = re.compile(
-    rb"\x30" + _LENGTH + rb"\x30" + _LENGTH + rb"(?:\x02\x01\x01)?\x30" + _LENGTH + rb"\x06|\s*-----BEGIN X509 CRL",
-    re.DOTALL,
+    rb"\x30" + _LENGTH + rb"\x30" + _LENGTH + rb"(?:\x02\x01\x01)?\x30" + _LENGTH + rb"\x06", re.DOTALL
 )
+_CRL_LINE = re.compile(rb"(?:BEGIN|END) X509 CRL-----[ \t\r]*$|^-----(?:BEGIN|END) X509 CRL", re.MULTILINE)
+"""A PEM line of a CRL, also if half of it is damaged; not one in a script."""
 _PEM = re.compile(rb"-----BEGIN (?P<label>[^\r\n-]{1,64})-----(?P<rest>[ \t]*\r?\n)?")
 _PEM_BODY = re.compile(rb"(?P<body>[A-Za-z0-9+/=\s]*)-----END (?P<label>[^\r\n-]{1,64})-----")
 
@@ -234,7 +235,7 @@ def holds_evidence(data: bytes) -> bool:
 
 
 def _is_evidence(data: bytes) -> bool:
-    if _CRL_BEGUN.match(data) or OCSP_BEGUN.match(data):
+    if _CRL_BEGUN.match(data) or OCSP_BEGUN.match(data) or _CRL_LINE.search(data):
         return True
     found = recognise(data)
     return found is not None and found.kind in {Kind.CRL, Kind.OCSP_RESPONSE, Kind.ARMOURED}

@@ -216,8 +216,8 @@ _NO_EVIDENCE: Final = {
 _BESIDE_CERTIFICATES: Final = {Kind.REQUEST, Kind.PRIVATE_KEY, Kind.PUBLIC_KEY, Kind.SIDECAR, Kind.DOCUMENT}
 _BEGIN: Final = re.compile(rb"-----BEGIN ([^\r\n-]{1,64})-----")
 _JOINED: Final = re.compile(rb"\s*(\x30[\x80-\x84]|-----BEGIN )")
-_NO_TEXT: Final = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
-"""Characters that no text has in any encoding, but DER has in its first bytes."""
+_NO_TEXT: Final = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]|\A\x30[\x80-\x84]")
+"""Characters that no text has in any encoding, but DER has in its first bytes; and its first two."""
 _ENCODED: Final = re.compile(
     rb"-----(?:BEGIN|END) |LS0tLS1CRUdJTi|MI[GHIM][A-Za-z0-9+/_-]{24}"
     rb"|(?<![0-9A-Fa-f])30[\s:]*8[1-3](?:[\s:]*[0-9A-Fa-f]{2}){12}"

@@ -63,6 +63,7 @@ def crl(
     pss: bool = False,
     version: int | None = 2,
     entries: bytes | None = None,
+    names_key: bool = True,
 ) -> bytes:
     """A CRL of `issuer` as DER.
 
@@ -70,10 +71,11 @@ def crl(
     `delta_base`: makes it a delta CRL over that base number. `freshest`: URLs of delta CRLs. `issuer_name`: another
     raw Name. `signed_by`: another key. `outer_hash_name`: makes inner and outer algorithm differ. `version`: None
     leaves it out (v1, without extensions). `entries`: ready contents of revokedCertificates (see `many`).
+    `names_key`: whether it has an authorityKeyIdentifier.
     """
     private = signed_by or issuer.key
     listed = b"".join(_entry(item) for item in revoked) if entries is None else entries
-    members = [Extension(extensions.AUTHORITY_KEY_IDENTIFIER, _authority(issuer))]
+    members = [Extension(extensions.AUTHORITY_KEY_IDENTIFIER, _authority(issuer))] if names_key else []
     if number is not None:
         members.append(Extension(CRL_NUMBER, asn1.integer(number)))
     if delta_base is not None:
