@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from airgap import limits
@@ -90,6 +91,8 @@ class LayoutWalk:
         """Unreadable referrers, by their referrers tag or digest."""
         self._taken: Final[set[tuple[Claims, str]]] = set()
         """Indexes under a referrers tag that were looked at: thousands of entries may give one the same tag."""
+        self.astray: Final[list[IndexEntry]] = []
+        """What an index under a referrers tag lists and is not about its subject, with the number of that entry."""
         self._late: Final[deque[Descriptor]] = deque()
         """Referrers of covered content that were found later."""
 
@@ -229,9 +232,9 @@ class LayoutWalk:
             except ContentError as error:
                 self._claims.append((tag, ContentProblem.of(error, child, place)))
                 continue
-            if refers_by(manifest, tag):  # decision 0025: only entries that really have this subject count
-                self._walk([_Reached(child, place)], LayoutMechanism.TAG)
-            else:
+            self._walk([_Reached(child, place)], LayoutMechanism.TAG)
+            if not refers_by(manifest, tag):  # decision 0025: its own subject counts, and not the tag
+                self.astray.append(entry._replace(descriptor=replace(child, annotations={})))
                 message = f"{child.digest} is listed as a referrer under a tag of which it has not the subject"
                 self.note(child, place, message)
 

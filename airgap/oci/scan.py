@@ -191,6 +191,7 @@ class _Scanner:
         2. Each entry that could be run, or is marked as the image: `cosign load` takes it by that mark.
         3. Of the rest, each entry that no other artifact reaches: tools add the children of an index and referrers as
            entries of their own, and those are parts of an artifact.
+        4. What an index under a referrers tag lists and no other artifact reaches.
         """
         for entry in special:
             target = cosign_target(entry.ref or "")
@@ -208,8 +209,18 @@ class _Scanner:
         self._walk.walk_entries(orphans, self._doubled)
         for entry in orphans:
             self._walk.cover(entry.descriptor)
+        chosen += self._astray()
         self._report_unreadable(plain)
         return sorted(chosen + orphans, key=lambda entry: entry.number)
+
+    def _astray(self) -> list[IndexEntry]:
+        """What an index under a referrers tag lists, and what no artifact reaches: else nobody would judge it."""
+        found: list[IndexEntry] = []
+        for entry in self._walk.astray:  # which grows meanwhile
+            if entry.descriptor.digest not in self._walk.covered and not self._is_stray(entry):
+                self._walk.cover(entry.descriptor)
+                found.append(entry)
+        return found
 
     def _offered(self, plain: list[IndexEntry]) -> list[IndexEntry]:
         """What has a name, what is marked as the image of the layout, and what else of it could be run.

@@ -1,4 +1,4 @@
-"""Stores of blobs, and the two functions that read them.
+"""Stores of blobs, and the functions that read them.
 
 All content is read with `read_verified` (small blobs, returned) or with `check_descriptor` and then `hash_bytes` (large
 blobs, streamed): size first, then digest (LAYOUT-3, LAYOUT-5, MAN-14). Embedded `data` is checked as well, and is used
@@ -11,6 +11,7 @@ import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final, Protocol, runtime_checkable
 
 from airgap import limits
@@ -73,6 +74,35 @@ def read_verified(store: Store, descriptor: Descriptor, limit: int = limits.MANI
     hasher.update(content)
     compare_digest(digest, hasher.hexdigest())
     return content
+
+
+def read_by_digest(store: Store, descriptor: Descriptor, limit: int) -> bytes:
+    """The bytes with the digest, embedded or in the store, whatever size and other data the descriptor states.
+
+    For content that proves itself (decision 0020): a wrong descriptor must not hide it. Raises ContentError.
+    """
+    found = embedded(descriptor)
+    return read_verified(store, as_stored(store, descriptor), limit) if found is None or len(found) > limit else found
+
+
+def embedded(descriptor: Descriptor) -> bytes | None:
+    """The embedded data, if they have the digest."""
+    if descriptor.data is None:
+        return None
+    try:
+        check_embedded(replace(descriptor, size=len(descriptor.data)))
+    except ContentError:
+        return None
+    return descriptor.data
+
+
+def as_stored(store: Store, descriptor: Descriptor) -> Descriptor:
+    """The same without its embedded data, and with the size of the blob in the store, if that is there."""
+    try:
+        size = store.size(descriptor.digest)
+    except ContentError:
+        size = None
+    return replace(descriptor, data=None, size=descriptor.size if size is None else size)
 
 
 def hash_bytes(store: Store, digest: Digest) -> int:

@@ -13,20 +13,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property, partial
-from itertools import chain
 from typing import Final, NamedTuple
 
 from airgap import limits
 from airgap.errors import ContentError, FormatError, LimitError
 from airgap.files import reading_problem
-from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, INDEX_TYPES, TITLE, Descriptor, essence
+from airgap.oci.all_manifests import AllManifests
+from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, TITLE, Descriptor, essence
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LooseFileHolder
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import Root, reported_elsewhere
-from airgap.oci.store import Store, read_verified
+from airgap.oci.store import Store, as_stored, embedded, read_by_digest
 from airgap.problem import Problem
 from airgap.revocation.evidence_files import EvidenceFile, UnreadableEvidence
 from airgap.revocation.index import INDEX
@@ -79,8 +80,10 @@ class StampedEvidence(NamedTuple):
     file: EvidenceFile
 
 
-def find_target_evidence(store: Store, graph: Graph, origin: str, stamped: Iterable[StampedEvidence]) -> TargetEvidence:
-    """All evidence in a target, whatever its subject is. Reads manifests only.
+def find_target_evidence(
+    store: Store, listed: AllManifests, origin: str, stamped: Iterable[StampedEvidence]
+) -> TargetEvidence:
+    """All evidence in a target, whatever its subject is, and whatever lists it.
 
     Evidence is signed, so its place does not matter (decision 0020): a trust snapshot, an attachment of any tool, an
     entry of an index, or a file in the layout that belongs to none of its manifests. Of these only such are read that
@@ -88,26 +91,15 @@ def find_target_evidence(store: Store, graph: Graph, origin: str, stamped: Itera
     `stamped`: what is in the timestamp tokens of its signatures (`airgap.signature.stamped_evidence` has both).
     """
     layout = store if isinstance(store, LooseFileHolder) else None
-    entries = list(_entries_of(graph))
-    return TargetEvidence(store, manifests_of(graph), origin, layout=layout, stamped=stamped, entries=entries)
-
-
-def _entries_of(graph: Graph) -> Iterator[Descriptor]:
-    """The entries of indexes that are no manifests."""
-    for item in graph.known:
-        if not item.is_manifest:
-            yield item
-        elif item.media_type in INDEX_TYPES and _is_readable(graph, item):
-            yield from (entry for _, entry in graph.manifest(item).successors() if not entry.is_manifest)
-
-
-def manifests_of(graph: Graph) -> Collection[Manifest]:
-    """Every manifest of a target that can be read, once."""
-    roots = (root.descriptor for root in graph.roots())
-    manifests = dict.fromkeys(item for item in chain(roots, graph.known) if item.is_manifest)
-    alone = ((item.digest, graph.manifest(item)) for item in manifests if _is_readable(graph, item))
-    attached = ((item.descriptor.digest, item.manifest) for found in graph.attached.values() for item in found)
-    return dict(_manifests_among(chain(attached, alone))).values()
+    return TargetEvidence(
+        store,
+        listed.manifests,
+        origin,
+        layout=layout,
+        stamped=stamped,
+        entries=listed.entries,
+        more=not listed.is_complete,
+    )
 
 
 def _evidence_among(manifests: Iterable[tuple[Digest, Manifest | Index]]) -> Iterator[tuple[Digest, Manifest]]:
@@ -239,11 +231,12 @@ class TargetEvidence(EvidencePool):
         layout: LooseFileHolder | None,
         stamped: Iterable[StampedEvidence] = (),
         entries: Collection[Descriptor] = (),
+        more: bool = False,
     ) -> None:
         """`manifests` are manifests of `store` that may hold evidence; the same file in several of them counts once.
 
         `layout`: where loose files are looked for, too. `stamped`: what is in timestamp tokens. `entries`: entries of
-        indexes that are no manifests.
+        indexes that are no manifests. `more`: whether the layout lists more than was looked at.
         Never raises for what they hold: what is too large or no evidence is left out with a notice. Where there is too
         much, what is not used may be about any certificate.
         """
@@ -254,14 +247,15 @@ class TargetEvidence(EvidencePool):
         gathered.take_entries(filter(_is_called_evidence, entries), leftover=False)
         envelopes: defaultdict[Named, set[Digest]] = defaultdict(set)
         for found in stamped:
-            named = found.digest, found.size
-            envelopes[named].add(found.envelope)
-            gathered.take_piece(named, found.file)
+            envelopes[found.digest, found.size].add(found.envelope)
+            gathered.take_stamped(found)
         for manifest in known:  # last, so that it takes the room of nothing that is called evidence
             gathered.try_to_take(manifest)
         gathered.take_entries((item for item in entries if _is_likely(item, "")), leftover=True)
         if layout is not None:
             gathered.take_loose(layout)
+        if more:
+            gathered.leave_out("a manifest", "the target lists more than is looked at", _FEWER)
         self.pieces: Final = tuple(gathered.pieces.values())
         self.named: Final = frozenset(gathered.pieces)
         """The same by what layers state, whether or not they are there."""
@@ -306,10 +300,33 @@ class TargetEvidence(EvidencePool):
         return frozenset(named for named, piece in self._by_name.items() if _is_whole(piece))
 
 
+class _Sources:
+    """The places of one piece of evidence. Its digest proves it, so that the first good one counts."""
+
+    def __init__(self) -> None:
+        self._readers: Final[dict[object, Callable[[], bytes]]] = {}
+
+    def add(self, place: object, read: Callable[[], bytes]) -> None:
+        """Adds a place, unless it is known."""
+        self._readers.setdefault(place, read)
+
+    def read(self) -> bytes:
+        """The bytes. Raises FormatError, of the first place."""
+        first: FormatError | None = None
+        for read in self._readers.values():
+            try:
+                return read()
+            except FormatError as error:
+                first = first or error
+        raise first or FormatError("is nowhere")
+
+
 class _Gathered:
     def __init__(self, store: Store, origin: str) -> None:
         self._store, self._origin = store, origin
         self.pieces: dict[Named, EvidenceFile] = {}
+        self._sources: defaultdict[Named, _Sources] = defaultdict(_Sources)
+        self._sizes: dict[Digest, int] = {}
         self.unread: list[UnreadableEvidence] = []
         self._bytes = 0
         self._is_full = False
@@ -323,18 +340,17 @@ class _Gathered:
     def take_entries(self, entries: Iterable[Descriptor], *, leftover: bool) -> None:
         """Takes entries of indexes; `leftover`: those that may be evidence, other content of which is ignored."""
         for item in entries:
-            if not leftover or item.size <= limits.CRL_FILE_BYTES:
+            if not leftover or self._size(item) <= limits.CRL_FILE_BYTES:
                 self._take(item, leftover=leftover)
 
-    def take_piece(self, named: Named, piece: EvidenceFile) -> None:
-        """Takes a piece that is no layer."""
-        if named not in self.pieces and self._has_room(piece.name, named[1]):
-            self.pieces[named] = piece
+    def take_stamped(self, found: StampedEvidence) -> None:
+        """Takes what is in a timestamp token."""
+        self._keep((found.digest, found.size), found.envelope, found.file)
 
     def try_to_take(self, manifest: Manifest) -> None:
         """What may be evidence; other content is ignored."""
         for item in possible_evidence_layers(manifest):
-            if item.size <= limits.CRL_FILE_BYTES:
+            if self._size(item) <= limits.CRL_FILE_BYTES:
                 self._take(item, leftover=True, artifact_type=manifest.artifact_type or "")
 
     def take_loose(self, layout: LooseFileHolder) -> None:
@@ -342,13 +358,13 @@ class _Gathered:
         try:
             found = layout.loose_files()
         except LimitError:
-            self._leave_out("a loose file", "the target has more of them than are looked at", _FEWER_LOOSE)
+            self.leave_out("a loose file", "the target has more of them than are looked at", _FEWER_LOOSE)
             return
         except OSError as error:
-            self._leave_out("a loose file", f"the target cannot be listed ({reading_problem(error)})", _LET_READ)
+            self.leave_out("a loose file", f"the target cannot be listed ({reading_problem(error)})", _LET_READ)
             return
         for folder in filter(says_evidence, found.closed):
-            self._leave_out(folder, "it is a folder that cannot be listed", _LET_READ)
+            self.leave_out(folder, "it is a folder that cannot be listed", _LET_READ)
         for name in found.names:
             if not self._is_full and may_be_evidence(name):
                 self._take_loose(layout, name, is_possible=_ends_as_evidence(name))
@@ -358,43 +374,60 @@ class _Gathered:
             data = layout.read_loose(name, limits.CRL_FILE_BYTES)
         except LimitError as error:
             if is_possible:  # else it is no CRL, but something large whose name reads like one
-                self._leave_out(name, str(error), _FEWER)
+                self.leave_out(name, str(error), _FEWER)
             return
         except ContentError as error:
             if says_evidence(name):  # else it may be a key, which others may not read, or a link to a system's file
-                self._leave_out(name, str(error), error.remedy or _LET_READ)
+                self.leave_out(name, str(error), error.remedy or _LET_READ)
             return
-        loose = Descriptor.of("", data, annotations={TITLE: name})
-        if (loose.digest, loose.size) not in self.pieces or not _is_whole(self.pieces[loose.digest, loose.size]):
-            file_name = name.rpartition("/")[2]
-            is_expected = file_name.lower().endswith(_ENDINGS) and is_named_evidence(file_name)
-            self._keep(loose, partial(bytes, data), leftover=not is_expected)
+        file_name = name.rpartition("/")[2]
+        is_expected = file_name.lower().endswith(_ENDINGS) and is_named_evidence(file_name)
+        piece = EvidenceFile(file_name, self._origin, partial(bytes, data), leftover=not is_expected)
+        self._keep((Digest.of(data), len(data)), name, piece)
 
     def _take(self, item: Descriptor, *, leftover: bool, artifact_type: str = "") -> None:
-        if (item.digest, item.size) in self.pieces:
-            return  # the evidence artifacts of several images share most of their layers
+        data = embedded(item)
+        named = item.digest, self._size(item)
+        read = partial(read_piece, self._store, item) if data is None else partial(bytes, data)
+        # the content decides what a file is
+        name = item.annotations.get(TITLE, "").rpartition("/")[2] or item.digest.encoded[:16]
         called = says_evidence(artifact_type) or says_evidence(essence(item.media_type))
-        self._keep(item, partial(read_piece, self._store, item), leftover=leftover, called=called)
+        self._keep(named, data is None, EvidenceFile(name, self._origin, read, leftover=leftover, called=called))
 
-    def _keep(self, item: Descriptor, read: Callable[[], bytes], *, leftover: bool, called: bool = False) -> None:
-        title = item.annotations.get(TITLE, "")
-        if not self._has_room(title, item.size):
+    def _size(self, item: Descriptor) -> int:
+        """The size of the blob, or what the descriptor states of one that is not here."""
+        if item.digest not in self._sizes:
+            self._sizes[item.digest] = as_stored(self._store, item).size
+        return self._sizes[item.digest]
+
+    def _keep(self, named: Named, place: object, piece: EvidenceFile) -> None:
+        """Takes a piece, or one more place of it: the evidence artifacts of several images share most of their layers.
+
+        What a descriptor says of a piece must not hide what another one says.
+        """
+        known = self.pieces.get(named)
+        if known is None and not self._has_room(piece.name, named[1]):
             return
-        name = title.rpartition("/")[2] or item.digest.encoded[:16]  # the content decides what a file is
-        piece = EvidenceFile(name, self._origin, read, leftover=leftover, called=called)
-        self.pieces[item.digest, item.size] = piece
+        sources = self._sources[named]
+        sources.add(place, piece.read)
+        if known is None:
+            self.pieces[named] = replace(piece, read=sources.read)
+        elif known.leftover > piece.leftover or known.called < piece.called:
+            self.pieces[named] = replace(
+                known, leftover=known.leftover and piece.leftover, called=known.called or piece.called
+            )
 
     def _has_room(self, name: str, size: int) -> bool:
         """Whether one more is read, of this size; if not, it is reported."""
         full = len(self.pieces) >= limits.TARGET_EVIDENCE_FILES or self._bytes + size > limits.TARGET_EVIDENCE_BYTES
         self._is_full |= full
         if full or size > limits.CRL_FILE_BYTES:
-            self._leave_out(name, "the target holds more evidence than is read", _FEWER)
+            self.leave_out(name, "the target holds more evidence than is read", _FEWER)
             return False
         self._bytes += size
         return True
 
-    def _leave_out(self, name: str, problem: str, remedy: str) -> None:
+    def leave_out(self, name: str, problem: str, remedy: str) -> None:
         """The notice that evidence is not read; given once."""
         if not self.unread:
             self.unread.append(
@@ -455,6 +488,6 @@ def _is_whole(piece: EvidenceFile) -> bool:
 def read_piece(store: Store, layer: Descriptor) -> bytes:
     """One file of evidence in a layer. Raises FormatError."""
     try:
-        return read_verified(store, layer, limits.CRL_FILE_BYTES)
+        return read_by_digest(store, layer, limits.CRL_FILE_BYTES)
     except ContentError as error:
         raise FormatError(str(error)) from None

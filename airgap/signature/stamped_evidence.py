@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError
+from airgap.oci.all_manifests import AllManifests
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
-from airgap.oci.store import Store, read_verified
-from airgap.revocation.artifact import StampedEvidence, TargetEvidence, find_target_evidence, manifests_of
+from airgap.oci.store import Store, read_by_digest
+from airgap.revocation.artifact import StampedEvidence, TargetEvidence, find_target_evidence
 from airgap.revocation.evidence_files import EvidenceFile
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.signature.signature_manifest import envelope_descriptor, is_signature
@@ -27,7 +28,8 @@ if TYPE_CHECKING:  # modules that few signatures need are imported for those: se
 
 def evidence_of_target(store: Store, graph: Graph, origin: str) -> TargetEvidence:
     """All evidence of a target for a judgement: what is in it, and what the timestamp tokens in it hold."""
-    return find_target_evidence(store, graph, origin, evidence_in_tokens(store, manifests_of(graph), origin))
+    listed = AllManifests(store, graph.manifest)
+    return find_target_evidence(store, listed, origin, evidence_in_tokens(store, listed.manifests, origin))
 
 
 def evidence_in_tokens(store: Store, manifests: Iterable[Manifest], origin: str) -> Iterator[StampedEvidence]:
@@ -68,7 +70,7 @@ def evidence_files(token: TimestampToken) -> tuple[EvidenceFile, ...]:
 
 def _token(store: Store, layer: Descriptor) -> bytes | None:
     """The token in an envelope; None if there is none. Raises AirgapError."""
-    raw = read_verified(store, layer, limits.ENVELOPE_BYTES)
+    raw = read_by_digest(store, layer, limits.ENVELOPE_BYTES)
     return parse_envelope(layer.media_type, raw, plugins=ANY_PLUGIN).timestamp_token
 
 

@@ -36,6 +36,8 @@ from tests.support.tools import needed
 NOWHERE = "prod:release-candidate-of-the-application-v2"
 """A digest of no known algorithm; `prod-release-...` is the referrers tag of its referrers."""
 
+ABSENT = Descriptor.of(IMAGE_MANIFEST, b"absent")
+
 
 def _verified(scene: Scene, folder: Path) -> Ran:
     written = scene.write(folder)
@@ -533,3 +535,35 @@ def test_another_entry_of_a_judged_digest_states_the_same(tmp_path: Path, change
     scene.packing.append(lambda builder, target: builder.entries.append({**bare(target), **change}))
     ran = _verified(scene, tmp_path)
     assert (ran.code, *ran.reasons) == (16, "content.data" if "data" in change else "content.size"), ran
+
+
+@pytest.mark.parametrize(
+    ("damage", "subject", "code"),
+    [("", None, 10), ("changed", None, 16), ("missing", None, 16), ("", ABSENT, 10), ("changed", ABSENT, 16)],
+)
+def test_judges_what_an_index_of_referrers_of_another_lists(
+    tmp_path: Path, damage: str, subject: Descriptor | None, code: int
+) -> None:
+    """A chart beside a true referrer was neither judged nor hashed: "signatures and content are good, every byte"."""
+    scene = Scene()
+
+    def put(builder: LayoutBuilder, target: Descriptor) -> None:
+        layer = builder.add_blob(b"chart", "application/vnd.cncf.helm.chart.content.v1.tar+gzip")
+        config = builder.add_blob(b'{"name":"chart"}', "application/vnd.cncf.helm.config.v1+json")
+        document = {"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": bare(config), "layers": [bare(layer)]}
+        chart = builder.add_manifest(document | ({"subject": bare(subject)} if subject else {}))
+        sbom = builder.add_referrer(target, b"sbom", artifact_type="application/spdx", listed=False)
+        builder.tag_referrers(target, chart, sbom)
+        if damage == "missing":
+            builder.drop(layer)
+        elif damage:
+            builder.damage(layer, b"CHART")
+
+    scene.packing.append(put)
+    written = scene.write(tmp_path)
+    arguments = written.arguments()
+    assert run_here([arguments[0], f"oci:{written.layout}", *arguments[2:]]).code == code
+    assert run_here(arguments).code == 0, "the image is what it was"
+    assert run_here(["copy", str(written.layout), str(tmp_path / "copy")]).code == (16 if damage else 0)
+    listed = run_here(["ls", str(written.layout), "--format", "json"]).document
+    assert len(listed["artifacts"]) == 2, listed

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from airgap.collection.packing import evidence_files, pack
+from airgap.oci.all_manifests import AllManifests
 from airgap.oci.descriptor import EMPTY, EMPTY_CONFIG, IMAGE_MANIFEST, NO_CONFIG, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Manifest, parse_manifest
@@ -51,7 +52,7 @@ def test_what_may_be_evidence_by_its_name_is_offered_if_it_is_some(tmp_path: Pat
     builder.extra_files["ca.pem"] = PIECES[kind](LEAF)
     builder.write_directory(tmp_path / "layout")
     with open_target(f"oci:{tmp_path / 'layout'}:v1") as target:
-        evidence = find_target_evidence(target.store, target.graph, "here", ())
+        evidence = find_target_evidence(target.store, AllManifests(target.store, target.graph.manifest), "here", ())
         assert [piece.name for piece in evidence.offered()] == ([] if kind == "certificate" else ["ca.pem"])
         assert list(evidence.not_among(frozenset())) == ([] if kind == "certificate" else ["ca.pem"])
 
@@ -75,7 +76,7 @@ def _held(builder: LayoutBuilder, folder: Path) -> tuple[list[str], list[str]]:
     """The names of what is read, and of what is more than is read."""
     builder.write_directory(folder)
     with open_target(f"oci:{folder}") as target:
-        evidence = find_target_evidence(target.store, target.graph, "here", ())
+        evidence = find_target_evidence(target.store, AllManifests(target.store, target.graph.manifest), "here", ())
         return [piece.name for piece in evidence.pieces], [item.name for item in evidence.beyond_bounds]
 
 
@@ -145,7 +146,7 @@ def test_a_whole_loose_file_counts_instead_of_the_damaged_blob(tmp_path: Path) -
     builder.extra_files["b.crl"] = NEW
     builder.write_directory(tmp_path)
     with open_target(f"oci:{tmp_path}") as target:
-        evidence = find_target_evidence(target.store, target.graph, "here", ())
+        evidence = find_target_evidence(target.store, AllManifests(target.store, target.graph.manifest), "here", ())
         assert [file.name for file in evidence.all_crls()] == ["b.crl"]
 
 
@@ -159,7 +160,7 @@ def test_a_loose_file_that_is_called_as_evidence_and_is_none_is_reported(
     builder.extra_files[name] = b"no evidence"
     builder.write_directory(tmp_path)
     with open_target(f"oci:{tmp_path}") as target:
-        evidence = find_target_evidence(target.store, target.graph, "here", ())
+        evidence = find_target_evidence(target.store, AllManifests(target.store, target.graph.manifest), "here", ())
         assert bool(evidence.notices()) is expected
 
 
@@ -305,7 +306,9 @@ def test_what_was_not_copied_is_named_by_file(tmp_path: Path) -> None:
     piece = EvidenceFile("c.crl", "token", lambda: third)
     stamped = [StampedEvidence(Digest.of(third), len(third), place, piece) for place in (envelope, other)]
     with open_target(f"oci:{tmp_path}") as target:
-        evidence = find_target_evidence(target.store, target.graph, "here", stamped)
+        evidence = find_target_evidence(
+            target.store, AllManifests(target.store, target.graph.manifest), "here", stamped
+        )
         assert evidence.not_among(frozenset()) == ("a.crl", "b.crl", "c.crl")
         assert evidence.not_among({Digest.of(OLD), other}) == ("b.crl",)
         assert evidence.not_among({envelope, Digest.of(third)}) == ("a.crl", "b.crl")
@@ -320,5 +323,5 @@ def test_certificates_of_responders_are_offered_beside_the_evidence(tmp_path: Pa
     builder.extra_files = {f"loose-{name}": data + b"\n" for name, data in files.items()}
     builder.write_directory(tmp_path)
     with open_target(f"oci:{tmp_path}") as target:
-        evidence = find_target_evidence(target.store, target.graph, "here", ())
+        evidence = find_target_evidence(target.store, AllManifests(target.store, target.graph.manifest), "here", ())
         assert sorted(piece.name for piece in evidence.responder_files()) == ["b.pem", "loose-b.pem"]
