@@ -149,6 +149,7 @@ class ReferrersFinder:
         """Only entries whose manifest has this subject count, because anyone may write such a tag."""
         entries: dict[Digest, Descriptor] = {}
         notes: list[str] = []
+        astray: list[Descriptor] = []
         problems: list[AirgapError] = [self._unreadable(str(error)) for error in index.unreadable]
         for entry in index.manifests:
             if entry.digest in entries:
@@ -159,13 +160,15 @@ class ReferrersFinder:
                 problems.append(error)
                 continue
             if proven is None:
-                notes.append(f"{entry.digest} is listed as a referrer but has another subject")
+                notes.append(f"{entry.digest} is listed as a referrer of {lookup.subject} but is not about it")
+                astray.append(entry)
             elif _wanted(proven, artifact_types):
                 entries[entry.digest] = proven
         listed = len(index.manifests) + len(index.unreadable)
         return FoundReferrers(
             lookup=replace(lookup, listed=listed, notes=tuple(notes)),
             problems=tuple(problems),
+            astray=tuple(astray),
             _referrals=_referrals(entries.values(), Mechanism.TAG),
         )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -416,13 +417,34 @@ class _Copy:
         ]
 
     def _whole(self, plans: Sequence[CopyPlan]) -> CopyPlan:
-        """What comes from registries, with all referrers; empty if all are chosen anyway (of layouts, all is read)."""
+        """What comes from registries and is not copied, with all referrers (of layouts, all is read anyway).
+
+        That is what is not chosen, and what is listed as a referrer of something else.
+        """
         chosen = self._request.selection
         every = replace(chosen, artifact_types=frozenset(), depth=None, skip_types=frozenset({ACQUISITION}))
-        if every == replace(chosen, skip_types=chosen.skip_types | {ACQUISITION}):
-            return CopyPlan.of([], {})
-        found = (item.wanted for plan in plans for item in plan.artifacts if item.error is None)
-        return make_plan([item for item in found if not item.from_layout], every, self._pool, keep_going=True)
+        found = [
+            item for plan in plans for item in plan.artifacts if item.error is None and not item.wanted.from_layout
+        ]
+        is_all = every == replace(chosen, skip_types=chosen.skip_types | {ACQUISITION})
+        whole = make_plan([] if is_all else [item.wanted for item in found], every, self._pool, keep_going=True)
+        done: set[Digest] = set()
+        while astray := _astray(chain(found, whole.artifacts), done):
+            more = make_plan(astray, replace(every, platforms=()), self._pool, keep_going=True)
+            whole = CopyPlan.of([*whole.artifacts, *more.artifacts], {**whole.nodes, **more.nodes})
+        return whole
+
+
+def _astray(planned: Iterable[PlannedArtifact], done: set[Digest]) -> list[CopyRoot]:
+    """What these list as referrers of something else, as artifacts of their own; each once."""
+    found = {
+        descriptor.digest: replace(item.wanted, descriptor=descriptor, names=(), listed=(), tags=(), entries={})
+        for item in planned
+        for descriptor in item.astray
+        if descriptor.digest not in done
+    }
+    done.update(found)
+    return list(found.values())
 
 
 def _everything(plan: CopyPlan) -> Survey:

@@ -61,6 +61,8 @@ class FoundReferrers:
     lookup: ReferrersLookup
     problems: tuple[AirgapError, ...] = field(default=(), compare=False)
     """Listed referrers that could not be read."""
+    astray: tuple[Descriptor, ...] = ()
+    """What was listed and is not about the subject: no referrer of it, but it may be evidence."""
     _referrals: tuple[Referral, ...] = ()
 
     def all(self) -> tuple[Referral, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
+from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
 from airgap.revocation.artifact import EVIDENCE_TYPE
 from tests.copy.test_trust import COSIGN, copy
 from tests.regressions.test_evidence_of_a_target_counts_in_every_place import LEAF, REVOKING
@@ -19,7 +19,7 @@ from tests.support.crls import scope as distribution_scope
 from tests.support.evidence import evidence_artifact
 from tests.support.layouts import LayoutBuilder
 from tests.support.pki import AT, Pki
-from tests.support.registry import LoopbackRegistry, error
+from tests.support.registry import LoopbackRegistry, answer, error
 from tests.support.scenario import NOTARY, Scene, Signature, add_image
 from tests.support.trust import oci_policy, statement
 
@@ -181,6 +181,43 @@ def test_evidence_in_a_registry_counts_whether_or_not_it_is_chosen(
     assert run_here(["copy", f"{written.layout}:v1", f"{target.host}/app:v1"]).code == 0
     ran = copy(written, *options, f"{target.host}/app:v1", tmp_path / "to")
     assert (ran.code, (tmp_path / "to").exists()) == (14, False), ran
+
+
+@pytest.mark.parametrize("by_api", [True, False])
+@pytest.mark.parametrize("about", ["nothing", "another image"])
+def test_evidence_that_is_listed_as_a_referrer_of_something_else_counts(
+    tmp_path: Path, target: LoopbackRegistry, about: str, *, by_api: bool
+) -> None:
+    """It was noted as no referrer of the image, and the image of a revoked signer was copied."""
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": crl(LEAF.root, number=1)}
+    listed: list[str] = []
+
+    def put(builder: LayoutBuilder, image: Descriptor) -> None:
+        manifest = evidence_artifact(builder, builder.add_image(b"another"), REVOKING)
+        if about == "nothing":
+            del manifest["subject"]
+        listed.append(str(builder.add_manifest(manifest, artifact_type=EVIDENCE_TYPE).digest))
+
+    scene.packing.append(put)
+    target.referrers_api = by_api
+    written = scene.write(tmp_path)
+    signature, *_ = run_here(written.arguments()).document["artifacts"][0]["signatures"]
+    for path in (written.layout / "blobs" / "sha256").iterdir():
+        data = path.read_bytes()
+        is_manifest = data.startswith(b"{") and "mediaType" in json.loads(data)
+        (target.put_manifest if is_manifest else target.put_blob)("app", data)
+    tag = written.digest.replace(":", "-")
+    index = target.put_index("app", (signature["digest"], *listed), tag=tag)
+    target.repositories["app"].tags["v1"] = written.digest
+    if by_api:
+        body = target.repositories["app"].manifests[index][1]
+        target.on("GET", f"/referrers/{written.digest}", answer(200, body, Content_Type=IMAGE_INDEX))
+    ran = copy(written, f"{target.host}/app:v1", tmp_path / "to")
+    assert (ran.code, (tmp_path / "to").exists()) == (14, False), ran
+    untold = run_here(["copy", f"{target.host}/app:v1", str(tmp_path / "all")])
+    assert (untold.code, f"{listed[0]} is listed as a referrer of {written.digest}" in untold.out) == (0, True), untold
 
 
 def test_evidence_in_a_registry_that_is_not_chosen_and_revokes_nothing_stops_no_copy(
