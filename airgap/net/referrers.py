@@ -149,7 +149,7 @@ class ReferrersFinder:
         """Only entries whose manifest has this subject count, because anyone may write such a tag."""
         entries: dict[Digest, Descriptor] = {}
         notes: list[str] = []
-        astray: list[Descriptor] = []
+        misplaced: list[Descriptor] = []
         problems: list[AirgapError] = [self._unreadable(str(error)) for error in index.unreadable]
         for entry in index.manifests:
             if entry.digest in entries:
@@ -161,14 +161,14 @@ class ReferrersFinder:
                 continue
             if proven is None:
                 notes.append(f"{entry.digest} is listed as a referrer of {lookup.subject} but is not about it")
-                astray.append(entry)
+                misplaced.append(entry)
             elif _wanted(proven, artifact_types):
                 entries[entry.digest] = proven
         listed = len(index.manifests) + len(index.unreadable)
         return FoundReferrers(
             lookup=replace(lookup, listed=listed, notes=tuple(notes)),
             problems=tuple(problems),
-            astray=tuple(astray),
+            misplaced=tuple(misplaced),
             _referrals=_referrals(entries.values(), Mechanism.TAG),
         )
 

@@ -91,7 +91,7 @@ class LayoutWalk:
         """Unreadable referrers, by their referrers tag or digest."""
         self._taken: Final[set[tuple[Claims, str]]] = set()
         """Indexes under a referrers tag that were looked at: thousands of entries may give one the same tag."""
-        self.astray: Final[list[IndexEntry]] = []
+        self.misplaced: Final[list[IndexEntry]] = []
         """What an index under a referrers tag lists and is not about its subject, with the number of that entry."""
         self._late: Final[deque[Descriptor]] = deque()
         """Referrers of covered content that were found later."""
@@ -234,7 +234,7 @@ class LayoutWalk:
                 continue
             self._walk([_Reached(child, place)], LayoutMechanism.TAG)
             if not refers_by(manifest, tag):  # decision 0025: its own subject counts, and not the tag
-                self.astray.append(entry._replace(descriptor=replace(child, annotations={})))
+                self.misplaced.append(entry._replace(descriptor=replace(child, annotations={})))
                 message = f"{child.digest} is listed as a referrer under a tag of which it has not the subject"
                 self.note(child, place, message)
 

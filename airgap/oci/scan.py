@@ -209,14 +209,14 @@ class _Scanner:
         self._walk.walk_entries(orphans, self._doubled)
         for entry in orphans:
             self._walk.cover(entry.descriptor)
-        chosen += self._astray()
+        chosen += self._misplaced()
         self._report_unreadable(plain)
         return sorted(chosen + orphans, key=lambda entry: entry.number)
 
-    def _astray(self) -> list[IndexEntry]:
-        """What an index under a referrers tag lists, and what no artifact reaches: else nobody would judge it."""
+    def _misplaced(self) -> list[IndexEntry]:
+        """What an index under a referrers tag lists, and what no artifact reaches: else it would not be judged."""
         found: list[IndexEntry] = []
-        for entry in self._walk.astray:  # which grows meanwhile
+        for entry in self._walk.misplaced:  # which grows meanwhile
             if entry.descriptor.digest not in self._walk.covered and not self._is_stray(entry):
                 self._walk.cover(entry.descriptor)
                 found.append(entry)

@@ -429,18 +429,18 @@ class _Copy:
         is_all = every == replace(chosen, skip_types=chosen.skip_types | {ACQUISITION})
         whole = make_plan([] if is_all else [item.wanted for item in found], every, self._pool, keep_going=True)
         done: set[Digest] = set()
-        while astray := _astray(chain(found, whole.artifacts), done):
-            more = make_plan(astray, replace(every, platforms=()), self._pool, keep_going=True)
+        while misplaced := _misplaced(chain(found, whole.artifacts), done):
+            more = make_plan(misplaced, replace(every, platforms=()), self._pool, keep_going=True)
             whole = CopyPlan.of([*whole.artifacts, *more.artifacts], {**whole.nodes, **more.nodes})
         return whole
 
 
-def _astray(planned: Iterable[PlannedArtifact], done: set[Digest]) -> list[CopyRoot]:
+def _misplaced(planned: Iterable[PlannedArtifact], done: set[Digest]) -> list[CopyRoot]:
     """What these list as referrers of something else, as artifacts of their own; each once."""
     found = {
         descriptor.digest: replace(item.wanted, descriptor=descriptor, names=(), listed=(), tags=(), entries={})
         for item in planned
-        for descriptor in item.astray
+        for descriptor in item.misplaced
         if descriptor.digest not in done
     }
     done.update(found)

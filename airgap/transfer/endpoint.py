@@ -61,7 +61,7 @@ class FoundReferrers:
     lookup: ReferrersLookup
     problems: tuple[AirgapError, ...] = field(default=(), compare=False)
     """Listed referrers that could not be read."""
-    astray: tuple[Descriptor, ...] = ()
+    misplaced: tuple[Descriptor, ...] = ()
     """What was listed and is not about the subject: no referrer of it, but it may be evidence."""
     _referrals: tuple[Referral, ...] = ()
 

@@ -141,7 +141,7 @@ class PlannedArtifact:
     """Listed referrers that are not copied because their types are not chosen."""
     unasked: int = 0
     """How many of its manifests, those of referrers included, were not asked for referrers, by choice."""
-    astray: tuple[Descriptor, ...] = ()
+    misplaced: tuple[Descriptor, ...] = ()
     """What a registry lists as a referrer and is not about what it is listed for: it is not copied."""
     problems: tuple[AirgapError, ...] = ()
     """Referrers that are not copied because they could not be looked up or read."""

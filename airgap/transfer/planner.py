@@ -81,7 +81,7 @@ class _Gathering:
         self._unasked: set[Digest] = set()
         self._indexes: list[Visited] = []
         self._parents: dict[Step, Visited] = {}
-        self._astray: dict[Digest, Descriptor] = {}
+        self._misplaced: dict[Digest, Descriptor] = {}
         self._problems: list[AirgapError] = []
         self._notes: list[str] = []
 
@@ -215,7 +215,7 @@ class _Gathering:
             self._leave(referral)
         self._found.setdefault(found.lookup.subject, found)
         self._notes.extend(found.lookup.notes)
-        self._astray.update((item.digest, item) for item in found.astray)
+        self._misplaced.update((item.digest, item) for item in found.misplaced)
         for problem in found.problems:
             self._left_behind(problem)
         for descriptor in visited.unknown:
@@ -260,7 +260,7 @@ class _Gathering:
         manifest = visited.manifest
         if referral.tag is None and (manifest.subject is None or not manifest.subject.same_content(subject)):
             self._notes.append(f"{digest} is listed as a referrer of {subject.digest} but is not about it")
-            self._astray.setdefault(digest, referral.descriptor)
+            self._misplaced.setdefault(digest, referral.descriptor)
             return False
         is_taken = self._selection.takes(manifest.artifact_type, inside=step.inside)
         if not is_taken:
@@ -291,7 +291,7 @@ class _Gathering:
             elsewhere=tuple(item for digest, item in sorted(self._elsewhere.items()) if digest not in digests),
             unchosen=tuple(item for digest, item in sorted(self._unchosen.items()) if digest not in self._attached),
             unasked=len(self._unasked - self._found.keys()),
-            astray=tuple(self._astray.values()),
+            misplaced=tuple(self._misplaced.values()),
             problems=tuple({str(problem): problem for problem in self._problems}.values()),
             notes=tuple(dict.fromkeys(self._notes)),
         )

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -79,7 +80,7 @@ def test_a_crl_is_found_in_every_graph(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(0, 3))):
         before = [LIES[data.draw(lies)](item) for _ in range(data.draw(st.integers(0, 2)))]
         subject = data.draw(st.sampled_from([None, image, ABSENT]))
-        members = {"subject": subject.bare.to_json()} if subject else {}
+        members: dict[str, Any] = {"subject": subject.bare.to_json()} if subject else {}
         item = made.add_index(*before, LIES[data.draw(lies)](item), **members)
     ways = st.sampled_from(["tag", "entry", "cosign", "referrers tag", "after a referrer"])
     for _ in range(data.draw(st.integers(0, 2))):

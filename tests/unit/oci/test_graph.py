@@ -413,17 +413,18 @@ class TestReferrers:
         builder.list(signature)
         assert found(graph_of(builder, place), image) == {(signature.digest, LayoutMechanism.ENTRY)}
 
-    def test_entry_of_a_referrers_tag_index_with_another_subject_does_not_count(
+    def test_entry_of_a_referrers_tag_index_with_another_subject_refers_to_that(
         self, builder: LayoutBuilder, place: Path
     ) -> None:
-        """Decision 0025: only entries that truly have this subject."""
+        """Decision 0025: the subject of an entry counts, and not the tag."""
         image, other = builder.tag(builder.add_image(), "v1"), builder.tag(builder.add_image(b"other"), "v2")
         mine = builder.add_referrer(image, b"mine", listed=False)
         stray = builder.add_referrer(other, b"stray", listed=False)
         builder.tag_referrers(image, mine, stray)
         graph = graph_of(builder, place)
         assert found(graph, image) == {(mine.digest, LayoutMechanism.TAG)}
-        assert found(graph, other) == set()
+        assert found(graph, other) == {(stray.digest, LayoutMechanism.TAG)}
+        assert roots(graph) == [(image.digest, ("v1",)), (other.digest, ("v2",))]
         assert [note.descriptor and note.descriptor.digest for note in graph.notes] == [stray.digest]
 
     @pytest.mark.parametrize("characters", [64, 128], ids=["DIST-8", "D46"])
