@@ -31,7 +31,7 @@ Beside them:
     places.py       opens the artifact that a reference names, to attach something to it
     artifacts.py    opens what a reference names to be read: a layout, or an artifact in a registry
     names.py        lists of names: the tags of a repository, the repositories of a registry
-    outline_store.py  an artifact's manifests and referrers, held in memory as a layout
+    fetched_store.py  an artifact's manifests and referrers, held in memory as a layout
     evidence.py     CRLs and OCSP responses from the URLs in certificates
     tsa.py          a timestamping authority over HTTP
     from_oras.py    a registry object of oras-py as our transport; the one module that imports oras

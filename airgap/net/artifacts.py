@@ -118,10 +118,10 @@ def open_artifact(
 
     Raises UsageError without a tag and digest, NotFoundError, ContentError, and what the transport raises.
     """
-    from airgap.net.outline_store import outline
+    from airgap.net.fetched_store import fetch_artifact
 
     source = registries.source(reference, mechanism=mechanism)
-    store, descriptor = outline(source, source.named(reference).digest, parts)
+    store, descriptor = fetch_artifact(source, source.named(reference).digest, parts)
     graph = Graph(store, store.mechanisms)
     return RegistryArtifact(
         reference=reference,
@@ -154,9 +154,9 @@ def _with_notes(graph: Graph, subject: Descriptor, found: FoundReferrers) -> Ref
     """The look-up, which names what is listed as a referrer of the subject and does not refer to it."""
     referring = {item.descriptor.digest for item in graph.referrers(subject).readable(reported_elsewhere)}
     notes = list(found.lookup.notes)
-    for referral in found.readable(lambda _: None):
-        digest = referral.descriptor.digest
-        if digest not in referring and _is_readable(graph, referral.descriptor):
+    for referrer in found.readable(lambda _: None):
+        digest = referrer.descriptor.digest
+        if digest not in referring and _is_readable(graph, referrer.descriptor):
             notes.append(f"{digest} is listed as a referrer of {subject.digest}, and does not refer to it")
     return replace(found.lookup, notes=tuple(notes))
 

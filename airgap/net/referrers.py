@@ -6,7 +6,7 @@ referrers, the second an error. 401, 403, 429 and 5xx are errors, never an empty
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 from urllib.parse import urlencode
@@ -24,7 +24,7 @@ from airgap.oci.lookup import Mechanism, ReferrersLookup
 from airgap.oci.manifest import Index, parse_layout_index, parse_manifest
 from airgap.oci.tags import referrers_tag
 from airgap.text import safe
-from airgap.transfer.endpoint import FoundReferrers, Referral
+from airgap.transfer.endpoint import FoundReferrers, ListedReferrer
 
 COSIGN: Final = "cosign-tag"
 """The mechanism of a referrer that cosign's tag names."""
@@ -67,7 +67,7 @@ class ReferrersFinder:
                 )
         return self._by_tag(subject, artifact_types, None if mechanism is Mechanism.TAG else status)
 
-    def cosign_tags(self, subject: Digest, listed: Collection[str] | None) -> tuple[Referral, ...]:
+    def cosign_tags(self, subject: Digest, listed: Collection[str] | None) -> tuple[ListedReferrer, ...]:
         """The manifests of cosign's tags for the subject. Raises what reading a manifest raises.
 
         `listed`: all tags of the repository, if they are known; else each of cosign's tags is asked for.
@@ -79,7 +79,11 @@ class ReferrersFinder:
             is_missing = tag not in listed if listed is not None else self._manifests.head(tag) is False
             fetched = None if is_missing else self._manifests.find(tag)
             if fetched is not None:
-                found.append(Referral(descriptor=fetched.descriptor, artifact_type=None, mechanism=COSIGN, tag=tag))
+                found.append(
+                    ListedReferrer(
+                        descriptor=fetched.descriptor, subject=subject, artifact_type=None, mechanism=COSIGN, tag=tag
+                    )
+                )
         return tuple(found)
 
     def _by_api(self, subject: Digest, artifact_types: Collection[str]) -> FoundReferrers | int:
@@ -114,7 +118,7 @@ class ReferrersFinder:
         # DIST-6, MAN-20: the registry may have filtered, or not
         chosen = [entry for entry in entries.values() if _wanted(entry, artifact_types)]
         lookup = ReferrersLookup(subject=subject, mechanism=Mechanism.API, api_status=200, listed=listed)
-        return FoundReferrers(lookup=lookup, _referrals=_referrals(chosen, Mechanism.API))
+        return FoundReferrers(lookup=lookup, _found=tuple(_listed(entry, lookup) for entry in chosen))
 
     def _index(self, subject: Digest, raw: bytes, before: int = 0) -> Index:
         """A list of referrers, or a page of it; `before`: how many entries the pages before it had."""
@@ -169,7 +173,7 @@ class ReferrersFinder:
             lookup=replace(lookup, listed=listed, notes=tuple(notes)),
             problems=tuple(problems),
             misplaced=tuple(misplaced),
-            _referrals=_referrals(entries.values(), Mechanism.TAG),
+            _found=tuple(_listed(entry, lookup) for entry in entries.values()),
         )
 
     def _proven_referrer(self, entry: Descriptor, subject: Digest) -> Descriptor | None:
@@ -187,9 +191,12 @@ class ReferrersFinder:
         return replace(entry, artifact_type=manifest.artifact_type, annotations=manifest.annotations)
 
 
-def _referrals(entries: Iterable[Descriptor], mechanism: Mechanism) -> tuple[Referral, ...]:
-    return tuple(
-        Referral(descriptor=entry, artifact_type=entry.artifact_type, mechanism=mechanism) for entry in entries
+def _listed(entry: Descriptor, lookup: ReferrersLookup) -> ListedReferrer:
+    return ListedReferrer(
+        descriptor=entry,
+        subject=lookup.subject,
+        artifact_type=entry.artifact_type,
+        mechanism=lookup.mechanism or "",
     )
 
 

@@ -35,10 +35,10 @@ class RegistryPlace:
 
     def attached(self, artifact_type: str) -> Iterator[AttachedManifest]:
         """See `Place`. A listed referrer that cannot be read may be the signature that is looked for."""
-        for referral in self._sink.finder.find(self.subject.digest, artifact_types=(artifact_type,)).all():
-            manifest = self._sink.manifest(referral.descriptor)
+        for referrer in self._sink.finder.find(self.subject.digest, artifact_types=(artifact_type,)).all():
+            manifest = self._sink.manifest(referrer.descriptor)
             if isinstance(manifest, Manifest) and manifest.artifact_type == artifact_type:
-                yield AttachedManifest(descriptor=referral.descriptor, manifest=manifest)
+                yield AttachedManifest(descriptor=referrer.descriptor, manifest=manifest)
 
     def read(self, descriptor: Descriptor, limit: int) -> bytes:
         """See `Place`."""

@@ -23,7 +23,7 @@ from airgap.oci.record import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outline:
+class ArtifactTree:
     """One manifest, with everything below it."""
 
     descriptor: Descriptor
@@ -37,7 +37,7 @@ class Outline:
     annotations: dict[str, str]
     missing: str | None
     """Why the manifest cannot be read; None where it can."""
-    below: tuple[Outline, ...]
+    below: tuple[ArtifactTree, ...]
     repeated: bool = False
     """Whether its annotations and the nodes below it are shown elsewhere in the tree."""
     more: int = 0
@@ -50,7 +50,7 @@ class Discovered:
 
     reference: str
     tags: tuple[str, ...]
-    tree: Outline
+    tree: ArtifactTree
     unread: tuple[ContentProblem, ...]
     """Unreadable content that may belong to the tree: the tree may be incomplete."""
     record: Record | None = None
@@ -65,7 +65,7 @@ _LINE_BYTES: Final = 4096
 
 
 @dataclass(slots=True)
-class Outliner:
+class TreeBuilder:
     """Draws the trees of one layout."""
 
     graph: Graph
@@ -77,16 +77,16 @@ class Outliner:
     """The manifests of all trees."""
     _repeats: int = 0
 
-    def draw(self, descriptor: Descriptor) -> Outline:
+    def draw(self, descriptor: Descriptor) -> ArtifactTree:
         """The tree below `descriptor`. Content of the layout never makes it raise."""
         self.unread.clear()
         self._followed.clear()
         return self._node(descriptor, "artifact", None, 0)
 
-    def _node(self, descriptor: Descriptor, role: str, referrer: Referrer | None, depth: int) -> Outline:
+    def _node(self, descriptor: Descriptor, role: str, referrer: Referrer | None, depth: int) -> ArtifactTree:
         missing: str | None = None
         repeated, more = False, 0
-        below: list[Outline] = []
+        below: list[ArtifactTree] = []
         annotations: dict[str, str] = {}
         artifact_type = referrer.artifact_type if referrer else None
         try:
@@ -107,7 +107,7 @@ class Outliner:
                         below.append(self._node(child, way, link, depth + 1))
                     else:
                         more += 1
-        return Outline(
+        return ArtifactTree(
             descriptor=descriptor,
             role=role,
             artifact_type=artifact_type,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from airgap.oci.artifact_tree import Discovered, Outline
+from airgap.oci.artifact_tree import ArtifactTree, Discovered
 from airgap.oci.lookup import Mechanism, ReferrersLookup
 from airgap.oci.record import Record
 from airgap.parse.time import iso
@@ -88,7 +88,7 @@ def _origin(record: Record) -> str:
     return "; ".join(parts)
 
 
-def _add(node: TreeNode, tree: Outline, style: Style) -> None:
+def _add(node: TreeNode, tree: ArtifactTree, style: Style) -> None:
     if tree.missing:
         node.add(style.paint("bad", tree.missing))
     for below in tree.below:
@@ -97,7 +97,7 @@ def _add(node: TreeNode, tree: Outline, style: Style) -> None:
         node.add(style.paint("quiet", f"and {tree.more} more that are shown elsewhere"))
 
 
-def _label(tree: Outline, style: Style) -> str:
+def _label(tree: ArtifactTree, style: Style) -> str:
     above = style.paint("quiet", " (shown above)") if tree.repeated else ""
     if tree.role == "child":
         what = str(tree.descriptor.platform) if tree.descriptor.platform else safe(tree.descriptor.media_type)
@@ -107,7 +107,7 @@ def _label(tree: Outline, style: Style) -> str:
     return f"{style.paint('strong', kind)}  {tree.descriptor.digest} {how}{above}"
 
 
-def _tree(tree: Outline) -> Json:
+def _tree(tree: ArtifactTree) -> Json:
     descriptor = tree.descriptor
     return {
         "role": tree.role,

@@ -206,7 +206,7 @@ class _Copy:
         for item in self._tally.copied if not self._in_registries else ():
             # of a layout all evidence is known
             unchosen = item.planned.unchosen if item.planned and not item.planned.wanted.from_layout else ()
-            left = [referral.descriptor.digest for referral in unchosen if is_called_evidence(referral.artifact_type)]
+            left = [referrer.descriptor.digest for referrer in unchosen if is_called_evidence(referrer.artifact_type)]
             if names := tuple(str(digest) for digest in left if digest not in self._tally.planned):
                 yield EvidenceLeft(source=item.source, names=names)
 

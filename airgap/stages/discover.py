@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from airgap.net.artifacts import Artifacts, FetchedParts, open_artifacts
 from airgap.net.registries import Registries
-from airgap.oci.artifact_tree import Discovered, Outliner
+from airgap.oci.artifact_tree import Discovered, TreeBuilder
 from airgap.oci.nodes import Root
 from airgap.oci.record import newest_record
 
@@ -35,18 +35,18 @@ def discover(
         Registries(credentials, transport) as registries,
         open_artifacts(target, registries, _PARTS, mechanism) as opened,
     ):
-        outliner = Outliner(opened.graph)
-        return tuple(_discovered(opened, outliner, root) for root in opened.all_roots())
+        builder = TreeBuilder(opened.graph)
+        return tuple(_discovered(opened, builder, root) for root in opened.all_roots())
 
 
-def _discovered(opened: Artifacts, outliner: Outliner, root: Root) -> Discovered:
-    tree = outliner.draw(root.descriptor)
-    record = newest_record(opened.store, opened.graph, root.descriptor, outliner.report)
+def _discovered(opened: Artifacts, builder: TreeBuilder, root: Root) -> Discovered:
+    tree = builder.draw(root.descriptor)
+    record = newest_record(opened.store, opened.graph, root.descriptor, builder.report)
     return Discovered(
         reference=opened.name(root),
         tags=root.tags,
         tree=tree,
-        unread=(*map(opened.told, outliner.unread), *opened.unread),
+        unread=(*map(opened.told, builder.unread), *opened.unread),
         record=record,
         lookups=opened.lookups,
     )

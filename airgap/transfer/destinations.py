@@ -25,10 +25,10 @@ from airgap.oci.reference import (
 )
 from airgap.oci.tags import is_tag, tag_part
 from airgap.text import safe
-from airgap.transfer.endpoint import Entry
+from airgap.transfer.endpoint import Entry, ListedReferrer
 from airgap.transfer.index_writer import names_of
 from airgap.transfer.naming import Naming
-from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact, PlannedReferrer
+from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact
 
 _LOCALHOST: Final = "localhost"
 _UNCLEAR: Final = re.compile(r"[.:@]")
@@ -223,7 +223,7 @@ def with_registry_tags(plan: CopyPlan, *, keep_going: bool) -> CopyPlan:
     for planned in plan.artifacts:
         repository = planned.wanted.repository
         own = f"{repository.name}:" if repository else ""
-        attached: list[PlannedReferrer] = []
+        attached: list[ListedReferrer] = []
         problems: list[AirgapError] = []
         notes: list[str] = []
         for referrer in sorted(planned.attached, key=lambda one: not (one.tag or "").startswith(own)):

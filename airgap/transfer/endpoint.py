@@ -40,15 +40,18 @@ class BlobStream(Readable, Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Referral:
-    """A listed referrer of a subject; its manifest is not read and its subject not compared yet."""
+class ListedReferrer:
+    """A manifest that a source lists as a referrer of a subject. Its manifest may say otherwise, and then counts."""
 
     descriptor: Descriptor
     """Artifact type and annotations as the API lists them (a claim), or (tag schema) from the manifest."""
+    subject: Digest
     artifact_type: str | None
     mechanism: str
     tag: str | None = None
     """Its cosign tag, if it was found by that: then its manifest has no subject."""
+    cosign: str | None = None
+    """`sig`, `att` or `sbom` for content of cosign without an artifact type, once its manifest is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,25 +66,25 @@ class FoundReferrers:
     """Listed referrers that could not be read."""
     misplaced: tuple[Descriptor, ...] = ()
     """What was listed and is not about the subject: no referrer of it, but it may be evidence."""
-    _referrals: tuple[Referral, ...] = ()
+    _found: tuple[ListedReferrer, ...] = ()
 
-    def all(self) -> tuple[Referral, ...]:
+    def all(self) -> tuple[ListedReferrer, ...]:
         """Each once, in the order of the source. Raises AirgapError if one could not be read."""
         for problem in self.problems:
             raise problem
-        return self._referrals
+        return self._found
 
-    def readable(self, report: Callable[[AirgapError], object]) -> tuple[Referral, ...]:
+    def readable(self, report: Callable[[AirgapError], object]) -> tuple[ListedReferrer, ...]:
         """As `all`, without the unreadable ones; `report` is called with each of these first."""
         for problem in self.problems:
             report(problem)
-        return self._referrals
+        return self._found
 
-    def and_more(self, referrals: Iterable[Referral]) -> FoundReferrers:
+    def and_more(self, referrers: Iterable[ListedReferrer]) -> FoundReferrers:
         """These and those that another look-up listed."""
-        others = tuple(referrals)
+        others = tuple(referrers)
         lookup = replace(self.lookup, listed=self.lookup.listed + len(others))
-        return replace(self, lookup=lookup, _referrals=(*self._referrals, *others))
+        return replace(self, lookup=lookup, _found=(*self._found, *others))
 
 
 class Blobs(Protocol):

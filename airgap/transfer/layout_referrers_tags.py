@@ -14,8 +14,8 @@ from airgap.oci.referrers_index import ReferrersIndex
 from airgap.oci.store import Store, read_verified
 from airgap.oci.tags import is_referrers_tag, referrers_tag, referrers_tags
 from airgap.text import safe
-from airgap.transfer.endpoint import Entry
-from airgap.transfer.plan import CopyPlan, Key, Node, PlannedArtifact, PlannedReferrer, key_of
+from airgap.transfer.endpoint import Entry, ListedReferrer
+from airgap.transfer.plan import CopyPlan, Key, Node, PlannedArtifact, key_of
 from airgap.transfer.sources import MemoryBlobs
 
 
@@ -128,7 +128,7 @@ def with_referrers_tags(plan: CopyPlan, layout: Store | None) -> tuple[CopyPlan,
     `layout`: the destination as it is, where there is one: what its tags list stays listed. Raises ContentError.
     """
     tags = LayoutReferrersTags(layout)
-    listed: dict[Digest, dict[Digest, PlannedReferrer]] = {}
+    listed: dict[Digest, dict[Digest, ListedReferrer]] = {}
     for artifact in plan.artifacts:
         for item in artifact.attached:
             if item.tag is None:
@@ -153,7 +153,7 @@ def with_referrers_tags(plan: CopyPlan, layout: Store | None) -> tuple[CopyPlan,
     return CopyPlan(artifacts=artifacts, nodes=nodes), frozenset(replaced)
 
 
-def _listed(item: PlannedReferrer, nodes: Mapping[Key, Node]) -> Descriptor:
+def _listed(item: ListedReferrer, nodes: Mapping[Key, Node]) -> Descriptor:
     """The referrer in the form of a referrers list: with effective type and annotations (distribution-spec)."""
     node = nodes.get(key_of(item.descriptor))
     annotations = node.manifest.annotations if node is not None and node.manifest is not None else {}

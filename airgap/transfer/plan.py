@@ -17,7 +17,7 @@ from airgap.oci.manifest import Index, Manifest
 from airgap.oci.record import FoundRecord
 from airgap.oci.reference import RegistryReference
 from airgap.oci.tags import cosign_target
-from airgap.transfer.endpoint import Blobs, Entry, FoundReferrers, Referral, Source
+from airgap.transfer.endpoint import Blobs, Entry, FoundReferrers, ListedReferrer, Source
 from airgap.transfer.platforms import PlatformFilter
 
 Key = tuple[Digest, str, int]
@@ -108,19 +108,6 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedReferrer:
-    """A referrer to copy."""
-
-    descriptor: Descriptor
-    subject: Digest
-    artifact_type: str | None
-    mechanism: str
-    tag: str | None
-    cosign: str | None = None
-    """`sig`, `att` or `sbom` for a cosign tag without artifact type."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedArtifact:
     """One artifact with everything that is copied with it."""
 
@@ -128,7 +115,8 @@ class PlannedArtifact:
     keys: frozenset[Key] = frozenset()
     own: frozenset[Key] = frozenset()
     """The contents of the artifact itself, without referrers."""
-    attached: tuple[PlannedReferrer, ...] = ()
+    attached: tuple[ListedReferrer, ...] = ()
+    """Read, with the types of their manifests."""
     referrers: tuple[FoundReferrers, ...] = ()
     """The result of each look-up of referrers."""
     digest_tags: bool = False
@@ -137,7 +125,7 @@ class PlannedArtifact:
     """Children of indexes that were not chosen, or that the source declares as left out."""
     elsewhere: tuple[Descriptor, ...] = ()
     """Non-distributable layers that the source does not hold: they stay where their URLs are."""
-    unchosen: tuple[Referral, ...] = ()
+    unchosen: tuple[ListedReferrer, ...] = ()
     """Listed referrers that are not copied because their types are not chosen."""
     unasked: int = 0
     """How many of its manifests, those of referrers included, were not asked for referrers, by choice."""

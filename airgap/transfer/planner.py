@@ -16,8 +16,8 @@ from airgap.oci.digest import Digest
 from airgap.oci.images import Images, platform_missing, platform_names
 from airgap.oci.manifest import Index, Manifest
 from airgap.text import safe
-from airgap.transfer.endpoint import FoundReferrers, Referral
-from airgap.transfer.plan import CopyPlan, CopyRoot, Key, Node, PlannedArtifact, PlannedReferrer, Selection, key_of
+from airgap.transfer.endpoint import FoundReferrers, ListedReferrer
+from airgap.transfer.plan import CopyPlan, CopyRoot, Key, Node, PlannedArtifact, Selection, key_of
 from airgap.transfer.platforms import is_any_of
 from airgap.transfer.walk import IN_SEVERAL_RUNS, Step, Visited, Walk
 
@@ -73,11 +73,11 @@ class _Gathering:
         """How many contents were met, repeats too: thousands of artifacts may share a million entries."""
         self._keys: set[Key] = set()
         self._own: set[Key] = set()
-        self._attached: dict[Digest, PlannedReferrer] = {}
+        self._attached: dict[Digest, ListedReferrer] = {}
         self._found: dict[Digest, FoundReferrers] = {}
         self._left_out: dict[Digest, Descriptor] = {}
         self._elsewhere: dict[Digest, Descriptor] = {}
-        self._unchosen: dict[Digest, Referral] = {}
+        self._unchosen: dict[Digest, ListedReferrer] = {}
         self._unasked: set[Digest] = set()
         self._indexes: list[Visited] = []
         self._parents: dict[Step, Visited] = {}
@@ -211,8 +211,8 @@ class _Gathering:
         if found is None:
             self._unasked.add(visited.descriptor.digest)
             return
-        for referral in visited.unchosen:
-            self._leave(referral)
+        for referrer in visited.unchosen:
+            self._leave(referrer)
         self._found.setdefault(found.lookup.subject, found)
         self._notes.extend(found.lookup.notes)
         self._misplaced.update((item.digest, item) for item in found.misplaced)
@@ -226,27 +226,19 @@ class _Gathering:
                     remedy="--keep-going leaves it behind, and the record says so.",
                 )
             )
-        for referral, above in visited.referrers:
-            if self._is_true(step, visited.descriptor, referral, above):
-                digest = referral.descriptor.digest
-                manifest = self._visited[above].manifest
-                self._attached.setdefault(
-                    digest,
-                    PlannedReferrer(
-                        descriptor=referral.descriptor,
-                        subject=visited.descriptor.digest,
-                        artifact_type=manifest.artifact_type if manifest else referral.artifact_type,
-                        mechanism=referral.mechanism,
-                        tag=referral.tag,
-                        cosign=_cosign_kind(referral, manifest) if manifest else None,
-                    ),
-                )
+        for referrer, above in visited.referrers:
+            if manifest := self._accepted(step, visited.descriptor, referrer, above):
+                kind = _cosign_kind(referrer, manifest)
+                accepted = replace(referrer, artifact_type=manifest.artifact_type, cosign=kind)
+                self._attached.setdefault(referrer.descriptor.digest, accepted)
                 yield above
 
-    def _is_true(self, step: Step, subject: Descriptor, referral: Referral, above: Step) -> bool:
-        """Whether the referrer was read, has this subject (MAN-31) and a chosen type."""
+    def _accepted(
+        self, step: Step, subject: Descriptor, referrer: ListedReferrer, above: Step
+    ) -> Manifest | Index | None:
+        """The manifest of the referrer, if it was read, has this subject (MAN-31) and a chosen type."""
         visited = self._visited[above]
-        digest = referral.descriptor.digest
+        digest = referrer.descriptor.digest
         if visited.error is not None or visited.manifest is None:
             error = visited.error or AirgapError(f"{digest} was not read")
             self._left_behind(
@@ -256,21 +248,21 @@ class _Gathering:
                     remedy="Copy again later. --keep-going leaves it behind, and the record says so.",
                 )
             )
-            return False
+            return None
         manifest = visited.manifest
-        if referral.tag is None and (manifest.subject is None or not manifest.subject.same_content(subject)):
+        if referrer.tag is None and (manifest.subject is None or not manifest.subject.same_content(subject)):
             self._notes.append(f"{digest} is listed as a referrer of {subject.digest} but is not about it")
-            self._misplaced.setdefault(digest, referral.descriptor)
-            return False
-        is_taken = self._selection.takes(manifest.artifact_type, inside=step.inside)
-        if not is_taken:
-            self._leave(replace(referral, artifact_type=manifest.artifact_type))
-        return is_taken
+            self._misplaced.setdefault(digest, referrer.descriptor)
+            return None
+        if not self._selection.takes(manifest.artifact_type, inside=step.inside):
+            self._leave(replace(referrer, artifact_type=manifest.artifact_type))
+            return None
+        return manifest
 
-    def _leave(self, referral: Referral) -> None:
+    def _leave(self, referrer: ListedReferrer) -> None:
         """Note a referrer that is not chosen. What the copy makes anew by itself is not missed."""
-        if referral.artifact_type not in self._selection.skip_types:
-            self._unchosen.setdefault(referral.descriptor.digest, referral)
+        if referrer.artifact_type not in self._selection.skip_types:
+            self._unchosen.setdefault(referrer.descriptor.digest, referrer)
 
     def _left_behind(self, problem: AirgapError) -> None:
         if not self._keep_going:
@@ -297,8 +289,8 @@ class _Gathering:
         )
 
 
-def _cosign_kind(referral: Referral, manifest: Manifest | Index) -> str | None:
+def _cosign_kind(referrer: ListedReferrer, manifest: Manifest | Index) -> str | None:
     """Cosign's signatures look like images; content with an artifact type is named by it."""
     if manifest.artifact_type not in {None, *IMAGE_CONFIGS}:
         return None
-    return cosign_suffix(referral.descriptor, manifest) or (referral.tag or "").rpartition(".")[2] or None
+    return cosign_suffix(referrer.descriptor, manifest) or (referrer.tag or "").rpartition(".")[2] or None

@@ -18,7 +18,7 @@ from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, size_error
-from airgap.transfer.endpoint import BlobStream, FoundReferrers, Referral
+from airgap.transfer.endpoint import BlobStream, FoundReferrers, ListedReferrer
 
 LAYOUT: Final = "layout"
 """The mechanism for referrers of a layout: its whole index was read."""
@@ -46,9 +46,10 @@ class LayoutSource:
     def referrers(self, descriptor: Descriptor, *, digest_tags: bool) -> FoundReferrers:  # noqa: ARG002
         """All forms at once: a layout is read as a whole, so cosign's tags are always included."""
         problems: list[ContentProblem] = []
-        referrals = tuple(
-            Referral(
+        referrers = tuple(
+            ListedReferrer(
                 descriptor=referrer.descriptor,
+                subject=descriptor.digest,
                 artifact_type=referrer.artifact_type,
                 mechanism=referrer.mechanism.value,
                 tag=referrer.tag,
@@ -56,8 +57,8 @@ class LayoutSource:
             for referrer in self.graph.referrers(descriptor).readable(problems.append)
         )
         return FoundReferrers(
-            lookup=ReferrersLookup(subject=descriptor.digest, mechanism=LAYOUT, listed=len(referrals) + len(problems)),
-            _referrals=referrals,
+            lookup=ReferrersLookup(subject=descriptor.digest, mechanism=LAYOUT, listed=len(referrers) + len(problems)),
+            _found=referrers,
             problems=tuple(problem.error() for problem in problems),
         )
 

@@ -14,7 +14,7 @@ from airgap.oci.attached import is_stated_image
 from airgap.oci.descriptor import Descriptor, Platform
 from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Index, Manifest
-from airgap.transfer.endpoint import FoundReferrers, Referral, Source, read_blob
+from airgap.transfer.endpoint import FoundReferrers, ListedReferrer, Source, read_blob
 from airgap.transfer.plan import CopyRoot, Key, Selection, key_of
 from airgap.transfer.platforms import choose, platform_of
 
@@ -67,11 +67,11 @@ class Visited:
     """Non-distributable layers that the source does not have."""
     below: list[tuple[Descriptor, Step | None]] = field(default_factory=list)
     """Blobs have no step."""
-    referrers: list[tuple[Referral, Step]] = field(default_factory=list)
+    referrers: list[tuple[ListedReferrer, Step]] = field(default_factory=list)
     left_out: list[Descriptor] = field(default_factory=list)
     unknown: list[Descriptor] = field(default_factory=list)
     """Listed referrers of unknown media types."""
-    unchosen: list[Referral] = field(default_factory=list)
+    unchosen: list[ListedReferrer] = field(default_factory=list)
     """Listed referrers of types that are not chosen."""
 
 
@@ -226,20 +226,20 @@ class Walk:
                 is_node = descriptor.is_manifest or isinstance(visited.manifest, Index)
                 below = self._following(visit, descriptor) if is_node else None
                 visited.below.append((descriptor, below))
-        referrals = tuple(visited.found.readable(_reported_later)) if visited.found else ()
-        self._listed[visit.root] += len(referrals)
+        referrers = tuple(visited.found.readable(_reported_later)) if visited.found else ()
+        self._listed[visit.root] += len(referrers)
         if self._listed[visit.root] > limits.REFERRERS_BELOW:
             where = "it, its children and its referrers together"
             self._stop(visit.root, f"more than {limits.REFERRERS_BELOW} referrers are listed for {where}")
             visited.error = self._over[visit.root]
             return
-        for referral in referrals:
-            descriptor, kind = referral.descriptor, referral.artifact_type
+        for referrer in referrers:
+            descriptor, kind = referrer.descriptor, referrer.artifact_type
             # a listing may lack the type: then the manifest decides
             if kind and not self._selection.takes(kind, inside=visit.step.inside):
-                visited.unchosen.append(referral)
+                visited.unchosen.append(referrer)
             elif descriptor.is_manifest:
-                visited.referrers.append((referral, self._following(visit, descriptor, refers=True)))
+                visited.referrers.append((referrer, self._following(visit, descriptor, refers=True)))
             else:
                 visited.unknown.append(descriptor)
 

@@ -13,7 +13,7 @@ import pytest
 from airgap import limits
 from airgap.oci import attached as attached_module
 from airgap.oci import manifest_reader
-from airgap.oci.artifact_tree import Outliner
+from airgap.oci.artifact_tree import TreeBuilder
 from airgap.oci.descriptor import IMAGE_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
@@ -130,8 +130,8 @@ def test_trees_of_many_artifacts_share_the_bound(tmp_path: Path, monkeypatch: py
         graph = Graph(store)
         for budget, whole in ((10_000, 51), (20, 11)):
             monkeypatch.setattr(limits, "REPEATS_SHOWN", budget)
-            outliner = Outliner(graph)
-            trees = [outliner.draw(root.descriptor) for root in graph.roots()]
+            tree_builder = TreeBuilder(graph)
+            trees = [tree_builder.draw(root.descriptor) for root in graph.roots()]
             assert sum("a/sbom" in repr(tree) for tree in trees) == whole
             assert all(tree.below or tree.more for tree in trees)
 
@@ -144,9 +144,9 @@ def test_a_tree_is_drawn_as_deep_as_graphs_are_walked(tmp_path: Path, levels: in
         deep = box.add_index(deep)
     box.tag(deep, "v1")
     with open_layout(box.write_directory(tmp_path / "layout")) as store:
-        outliner = Outliner(Graph(store))
-        tree = outliner.draw(deep)
-    assert sum(problem.path == "below" for problem in outliner.unread) == below
+        tree_builder = TreeBuilder(Graph(store))
+        tree = tree_builder.draw(deep)
+    assert sum(problem.path == "below" for problem in tree_builder.unread) == below
     drawn = 1
     while tree.below:
         (tree,) = tree.below

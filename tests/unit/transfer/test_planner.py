@@ -18,7 +18,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.record import FoundRecord, LeftOut, Record
-from airgap.transfer.endpoint import BlobStream, FoundReferrers, Referral
+from airgap.transfer.endpoint import BlobStream, FoundReferrers, ListedReferrer
 from airgap.transfer.plan import CopyPlan, CopyRoot, Selection
 from airgap.transfer.planner import make_plan
 from airgap.transfer.platforms import PlatformFilter
@@ -35,7 +35,7 @@ class Claims:
     def __init__(
         self,
         builder: LayoutBuilder,
-        referrers: Mapping[Digest, list[Referral]] | None = None,
+        referrers: Mapping[Digest, list[ListedReferrer]] | None = None,
         *,
         concurrent: bool = True,
     ) -> None:
@@ -58,7 +58,7 @@ class Claims:
             raise AirgapError("403")
         return FoundReferrers(
             lookup=ReferrersLookup(subject=descriptor.digest, mechanism="v1.1-referrers-api"),
-            _referrals=tuple(self.listed.get(descriptor.digest, ())),
+            _found=tuple(replace(item, subject=descriptor.digest) for item in self.listed.get(descriptor.digest, ())),
         )
 
     def open(self, descriptor: Descriptor) -> BlobStream:
@@ -74,15 +74,17 @@ def pool() -> Iterator[Executor]:
         yield executor
 
 
-def referral(descriptor: Descriptor, *, kind: str | None = None, tag: str | None = None) -> Referral:
-    return Referral(descriptor=replace(descriptor, artifact_type=None), artifact_type=kind, mechanism="api", tag=tag)
+def referrer(descriptor: Descriptor, *, kind: str | None = None, tag: str | None = None) -> ListedReferrer:
+    """As a source lists it; `Claims` adds the subject."""
+    entry = replace(descriptor, artifact_type=None)
+    return ListedReferrer(descriptor=entry, subject=entry.digest, artifact_type=kind, mechanism="api", tag=tag)
 
 
-def listing(made: Family) -> dict[Digest, list[Referral]]:
-    found: dict[Digest, list[Referral]] = {}
+def listing(made: Family) -> dict[Digest, list[ListedReferrer]]:
+    found: dict[Digest, list[ListedReferrer]] = {}
     for item in (made.signature, made.sbom, made.sbom_signature, made.child_signature):
         subject = Digest.parse(json.loads(made.builder.blobs[item.digest])["subject"]["digest"])
-        found.setdefault(subject, []).append(referral(item, kind=item.artifact_type))
+        found.setdefault(subject, []).append(referrer(item, kind=item.artifact_type))
     return found
 
 
@@ -119,7 +121,7 @@ def test_refuses_a_referrer_of_another_subject(pool: Executor) -> None:
     other = made.builder.add_image(b"another image")
     stray = made.builder.add_referrer(other, b"about another image")
     unrelated = made.builder.add_image(b"refers to nothing")
-    source = Claims(made.builder, {made.index.digest: [referral(stray), referral(unrelated)]})
+    source = Claims(made.builder, {made.index.digest: [referrer(stray), referrer(unrelated)]})
     found = plan(source, made.index, pool)
     assert not {str(stray.digest), str(unrelated.digest), str(other.digest)} & planned(found)
     assert len(found.artifacts[0].notes) == 2
@@ -157,7 +159,7 @@ def test_types_filter_referrers_but_not_their_referrers(pool: Executor) -> None:
 
 def test_a_type_that_the_list_leaves_out_or_gets_wrong_is_decided_by_the_manifest(pool: Executor) -> None:
     made = family()
-    claims = {made.index.digest: [referral(made.sbom), referral(made.signature, kind=SBOM)]}
+    claims = {made.index.digest: [referrer(made.sbom), referrer(made.signature, kind=SBOM)]}
     found = planned(plan(Claims(made.builder, claims), made.index, pool, artifact_types=frozenset({SBOM})))
     assert str(made.sbom.digest) in found
     assert str(made.signature.digest) not in found
@@ -220,21 +222,23 @@ def test_referrers_of_referrers_are_bounded(pool: Executor) -> None:
     listed = {}
     for number in range(limits.GRAPH_DEPTH + 2):
         above = builder.add_referrer(last, f"{number}".encode())
-        listed[last.digest] = [referral(above)]
+        listed[last.digest] = [referrer(above)]
         last = above
     with pytest.raises(AirgapError, match="nested more than"):
         plan(Claims(builder, listed), image, pool)
 
 
-def _branching(builder: LayoutBuilder, subject: Descriptor, branches: int, depth: int) -> dict[Digest, list[Referral]]:
+def _branching(
+    builder: LayoutBuilder, subject: Descriptor, branches: int, depth: int
+) -> dict[Digest, list[ListedReferrer]]:
     """Each manifest below the subject has so many referrers, and each of them as many."""
-    listed: dict[Digest, list[Referral]] = {}
+    listed: dict[Digest, list[ListedReferrer]] = {}
     level = [subject]
     for _ in range(depth):
         following = []
         for item in level:
             above = [builder.add_referrer(item, f"{item.digest} {number}".encode()) for number in range(branches)]
-            listed[item.digest] = [referral(one) for one in above]
+            listed[item.digest] = [referrer(one) for one in above]
             following += above
         level = following
     return listed
@@ -261,7 +265,7 @@ def test_as_many_referrers_as_are_looked_at_are_copied(
     image = builder.add_image()
     above = [builder.add_referrer(image, f"{number}".encode()) for number in range(count)]
     monkeypatch.setattr(limits, "REFERRERS_BELOW", 20)
-    made = plan(Claims(builder, {image.digest: [referral(one) for one in above]}), image, pool)
+    made = plan(Claims(builder, {image.digest: [referrer(one) for one in above]}), image, pool)
     assert len(made.artifacts[0].attached) == count
 
 
@@ -269,7 +273,7 @@ def test_an_artifact_beyond_the_bound_stops_no_other_one(pool: Executor, monkeyp
     builder = LayoutBuilder()
     image, other = builder.add_image(), builder.add_image(b"another one")
     listed = _branching(builder, image, branches=3, depth=4)
-    listed[other.digest] = [referral(builder.add_referrer(other, b"one"))]
+    listed[other.digest] = [referrer(builder.add_referrer(other, b"one"))]
     monkeypatch.setattr(limits, "REFERRERS_BELOW", 20)
     source = Claims(builder, listed)
     wanted = [CopyRoot(source=source, descriptor=item, reference="x") for item in (image, other)]
@@ -292,7 +296,7 @@ def test_entries_name_referrers_without_their_annotations(pool: Executor) -> Non
     sly = made.builder.add_referrer(
         made.index, b"sly", annotations={"org.opencontainers.image.ref.name": "v1"}, listed=False
     )
-    source = Claims(made.builder, {made.index.digest: [referral(sly)]})
+    source = Claims(made.builder, {made.index.digest: [referrer(sly)]})
     (artifact,) = plan(source, made.index, pool).artifacts
     (entry,) = [item for item in artifact.entries() if item.descriptor.digest == sly.digest]
     assert (entry.tag, dict(entry.descriptor.annotations)) == (None, {})

@@ -38,7 +38,7 @@ _MECHANISMS: Final[Mapping[str, LayoutMechanism]] = {
 """Without cosign's tags, which their entries show."""
 
 
-class OutlineStore:
+class FetchedStore:
     """A `Store` of the fetched content."""
 
     def __init__(self, registry: RegistrySource) -> None:
@@ -112,13 +112,13 @@ class OutlineStore:
         self._entries.append(Entry(descriptor=descriptor.bare, tag=tag))
 
 
-def outline(registry: RegistrySource, digest: Digest, parts: FetchedParts) -> tuple[OutlineStore, Descriptor]:
+def fetch_artifact(registry: RegistrySource, digest: Digest, parts: FetchedParts) -> tuple[FetchedStore, Descriptor]:
     """The artifact, its children and its referrers, and theirs.
 
     What cannot be read of it is in the store. Raises NotFoundError, ContentError, and what the transport raises if
     referrers cannot be listed or content cannot be asked for: otherwise a signature could be overlooked.
     """
-    store = OutlineStore(registry)
+    store = FetchedStore(registry)
     fetched = registry.manifests.get(digest)
     store.list(fetched.descriptor, _ROOT)
     queue = deque([(fetched.descriptor, 0)])
@@ -153,19 +153,19 @@ def _children(manifest: Manifest | Index) -> tuple[Descriptor, ...]:
 
 
 def _referrers(
-    registry: RegistrySource, store: OutlineStore, descriptor: Descriptor, parts: FetchedParts
+    registry: RegistrySource, store: FetchedStore, descriptor: Descriptor, parts: FetchedParts
 ) -> Iterator[Descriptor]:
     found = registry.referrers(descriptor, digest_tags=parts.digest_tags)
     store.found.append((descriptor, found))
-    for referral in found.readable(store.unlisted.append):
-        if mechanism := _MECHANISMS.get(referral.mechanism):
-            store.mechanisms.setdefault(referral.descriptor.digest, mechanism)
-        store.list(referral.descriptor, referral.tag)
-        yield referral.descriptor
+    for referrer in found.readable(store.unlisted.append):
+        if mechanism := _MECHANISMS.get(referrer.mechanism):
+            store.mechanisms.setdefault(referrer.descriptor.digest, mechanism)
+        store.list(referrer.descriptor, referrer.tag)
+        yield referrer.descriptor
 
 
 def _read(
-    registry: RegistrySource, store: OutlineStore, descriptor: Descriptor, parts: FetchedParts
+    registry: RegistrySource, store: FetchedStore, descriptor: Descriptor, parts: FetchedParts
 ) -> Manifest | Index | None:
     try:
         manifest = registry.manifest(descriptor)
@@ -187,7 +187,7 @@ def _read(
     return manifest
 
 
-def _blobs(store: OutlineStore, manifest: Manifest, parts: FetchedParts) -> Iterator[Descriptor]:
+def _blobs(store: FetchedStore, manifest: Manifest, parts: FetchedParts) -> Iterator[Descriptor]:
     """The blobs to fetch."""
     small = (item for item in (*manifest.layers, *manifest.blobs) if item.size <= limits.ENVELOPE_BYTES)
     config = manifest.config
