@@ -17,6 +17,7 @@ from airgap.oci.problems import ContentProblem, own_remedy
 
 if TYPE_CHECKING:
     from airgap.oci.graph import Graph
+    from airgap.oci.nodes import Referrer
 
 
 class Reached(NamedTuple):
@@ -28,6 +29,8 @@ class Reached(NamedTuple):
     """Its content was read, verified and parsed while the graph was walked."""
     small: bool
     """Whether it is a manifest, config or envelope: these are checked in mode `manifests`."""
+    attached: bool
+    """Whether it was reached through a referrer: then it is no part of the artifact itself."""
 
 
 class Closure(NamedTuple):
@@ -35,6 +38,8 @@ class Closure(NamedTuple):
 
     root: Descriptor
     reached: tuple[Reached, ...]
+    referrers: tuple[Referrer, ...]
+    """All readable referrers of what is reached, each once."""
     problems: tuple[ContentProblem, ...]
     """Manifests that cannot be read, so that the content below them is unknown; and unreadable content that may refer
     to something in the closure."""
@@ -53,9 +58,13 @@ class _Step(NamedTuple):
     small: bool
     entry: bool
     """Whether it is the root or an entry of an index: then it is a blob only if its type is really unknown."""
+    attached: bool = False
 
-    def to(self, name: str, below: Descriptor, *, small: bool, entry: bool) -> _Step:
-        return _Step(below, f"{self.path} > {name}", self.depth + 1, small, entry)
+    def to(self, name: str, below: Descriptor, *, small: bool, entry: bool, refers: bool = False) -> _Step:
+        return _Step(below, f"{self.path} > {name}", self.depth + 1, small, entry, self.attached or refers)
+
+    def reached(self, *, parsed: bool) -> Reached:
+        return Reached(self.descriptor, self.path, parsed, self.small or parsed, self.attached)
 
 
 class ClosureWalk:
@@ -65,6 +74,7 @@ class ClosureWalk:
         """`inside`: whether to follow the descriptors in manifests, or only referrers."""
         self._graph, self._declared_absent, self._inside = graph, declared_absent, inside
         self._reached: Final[list[Reached]] = []
+        self._referrers: Final[dict[Digest, Referrer]] = {}
         self._problems: list[ContentProblem] = []
         self._absent: Final[list[tuple[Digest, ContentProblem]]] = []
         self._indexes: Final[list[Index]] = []
@@ -104,6 +114,7 @@ class ClosureWalk:
         return Closure(
             root=root,
             reached=tuple(self._reached),
+            referrers=tuple(self._referrers.values()),
             problems=tuple(self._problems),
             absent=tuple(dict.fromkeys(digest for digest, _ in absent)),
             declared_absent=self._declared_absent,
@@ -114,7 +125,7 @@ class ClosureWalk:
         try:
             if descriptor.is_manifest:
                 manifest = self._graph.manifest(descriptor)
-                self._reached.append(Reached(descriptor, step.path, parsed=True, small=True))
+                self._reached.append(step.reached(parsed=True))
                 entry = isinstance(manifest, Index)
                 if isinstance(manifest, Index):
                     self._indexes.append(manifest)
@@ -124,13 +135,14 @@ class ClosureWalk:
             else:
                 if step.entry:
                     self._graph.node(descriptor)
-                self._reached.append(Reached(descriptor, step.path, parsed=False, small=step.small))
+                self._reached.append(step.reached(parsed=False))
         except ContentError as error:
             self._unread(step, error)
         for referrer in self._graph.referrers(descriptor).readable(self._report, path=step.path):
             digest = referrer.descriptor.digest
+            self._referrers.setdefault(digest, referrer)
             name = f"referrer {digest.algorithm}:{digest.encoded[:12]}"
-            yield step.to(name, referrer.descriptor, small=True, entry=True)
+            yield step.to(name, referrer.descriptor, small=True, entry=True, refers=True)
 
     def _report(self, problem: ContentProblem) -> None:
         # the same problems come for each of a million descriptors

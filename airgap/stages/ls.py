@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,12 +11,10 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from airgap import limits
 from airgap.errors import AirgapError, ContentError, FormatError, TransferError
 from airgap.net.artifacts import Artifacts, FetchedParts, open_artifacts
 from airgap.net.registries import Registries
 from airgap.oci.attached import IMAGE_CONFIGS
-from airgap.oci.closure import beyond_bounds
 from airgap.oci.descriptor import ACQUISITION, CREATED, Claims, Descriptor, Platform
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
@@ -147,28 +145,6 @@ def _registry(target: str) -> str | None:
     return host if is_registry(host) else None
 
 
-class _Step(NamedTuple):
-    """A descriptor on the walk."""
-
-    descriptor: Descriptor
-    is_own: bool
-    """Whether it is the artifact or a part of it, and is not attached."""
-    depth: int
-
-
-class _Node(NamedTuple):
-    """A descriptor with all that it leads to."""
-
-    manifest: Manifest | Index | None
-    error: ContentError | None
-    blobs: tuple[tuple[Digest, int], ...]
-    """Their sizes."""
-    below: tuple[Descriptor, ...]
-    referrers: tuple[tuple[Descriptor, tuple[str, ...]], ...]
-    """Each with its kinds."""
-    unread: tuple[ContentProblem, ...]
-
-
 class _Config(NamedTuple):
     """What the config of an image says."""
 
@@ -180,17 +156,18 @@ class _Config(NamedTuple):
 class _Found:
     """What is known of one artifact so far."""
 
+    manifest: Manifest | Index | None = None
+    """Its own: the first that is reached."""
     own: dict[Digest, int] = field(default_factory=dict)
     attached: dict[Digest, int] = field(default_factory=dict)
-    referring: set[Digest] = field(default_factory=set)
+    entries: set[Descriptor] = field(default_factory=set)
+    """Of its indexes."""
     kinds: Counter[str] = field(default_factory=Counter)
     platforms: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     created: list[datetime] = field(default_factory=list)
-    unread: dict[ContentProblem, None] = field(default_factory=dict)
-
-    def cannot_read(self, problem: ContentProblem) -> None:
-        self.unread[problem] = None
+    unread: list[ContentProblem] = field(default_factory=list)
+    """Configs that cannot be read."""
 
 
 class _Lister:
@@ -201,7 +178,6 @@ class _Lister:
         self._graph: Final[Graph] = opened.graph
         self._store: Final[Store] = opened.store
         self._all: Final[dict[Digest, int]] = {}
-        self._nodes: Final[dict[Claims, _Node]] = {}
         self._configs: Final[dict[Claims, _Config | ContentError]] = {}
 
     def run(self, target: str) -> Listing:
@@ -220,26 +196,32 @@ class _Lister:
         )
 
     def _artifact(self, root: Root) -> ListedArtifact:
+        closure = self._graph.closure(root.descriptor)
         found = _Found()
-        self._walk(root.descriptor, found)
-        for problem in () if isinstance(self._opened, Target) else self._opened.unread:
-            found.cannot_read(problem)
-        annotations: Mapping[str, str] = {}
-        artifact_type = None
-        if root.descriptor.is_manifest:
-            try:
-                manifest = self._graph.manifest(root.descriptor)
-            except ContentError:
-                pass  # the walk has it
+        for item in closure.reached:
+            descriptor = item.descriptor
+            if item.parsed or not descriptor.urls:  # foreign layers are elsewhere
+                sizes = found.attached if item.attached else found.own
+                sizes.setdefault(descriptor.digest, descriptor.size)
+            if item.parsed and not item.attached:
+                self._describe(descriptor, self._graph.manifest(descriptor), found)
+        for referrer in closure.referrers:
+            found.kinds.update(kinds_of(referrer))
+        unread: list[ContentProblem] = [] if isinstance(self._opened, Target) else [*self._opened.unread]
+        self._graph.referrers(root.descriptor).readable(unread.append)  # what is left out may be a referrer, too
+        for problem in closure.problems:
+            if problem.reason == "content.missing" and problem.descriptor in found.entries:
+                found.left_out.append(str(problem.descriptor.platform or _UNKNOWN))
             else:
-                annotations, artifact_type = manifest.annotations, manifest.artifact_type
+                unread.append(problem)
         self._all.update(found.own)
         self._all.update(found.attached)
+        annotations = found.manifest.annotations if found.manifest else {}
         return ListedArtifact(
             reference=self._opened.name(root),
             tags=root.tags,
             descriptor=root.descriptor,
-            artifact_type=artifact_type,
+            artifact_type=found.manifest.artifact_type if found.manifest else None,
             platforms=tuple(dict.fromkeys(found.platforms)),
             left_out=tuple(dict.fromkeys(found.left_out)),
             size=sum(found.own.values()),
@@ -247,83 +229,13 @@ class _Lister:
             licenses=annotations.get(_LICENSES),
             attached=MappingProxyType(dict(sorted(found.kinds.items(), key=by_kind))),
             attached_size=sum(size for digest, size in found.attached.items() if digest not in found.own),
-            unread=tuple(map(self._opened.told, found.unread)),
+            unread=tuple(map(self._opened.told, dict.fromkeys((*unread, *found.unread)))),
         )
-
-    def _walk(self, root: Descriptor, found: _Found) -> None:
-        """Everything that the artifact reaches, breadth first, each once."""
-        queue = deque([_Step(root, is_own=True, depth=0)])
-        seen: set[tuple[Digest, str]] = set()
-        while queue:
-            step = queue.popleft()
-            key = (step.descriptor.digest, step.descriptor.media_type)
-            node = None if key in seen else self._node(step.descriptor)
-            # also for what was seen: thousands of artifacts may share a million entries
-            within = self._graph.spend(1 + len(node.blobs) if node else 1)
-            if not within or (node and step.depth > limits.GRAPH_DEPTH):
-                found.cannot_read(ContentProblem.of(beyond_bounds(), root, "below"))
-                return
-            if node:
-                seen.add(key)
-                queue.extend(self._visit(step, node, found))
-
-    def _node(self, descriptor: Descriptor) -> _Node:
-        """Read once: thousands of artifacts may reach it."""
-        key = descriptor.claims
-        if key not in self._nodes:
-            self._nodes[key] = self._read(descriptor)
-        return self._nodes[key]
-
-    def _read(self, descriptor: Descriptor) -> _Node:
-        manifest, error = None, None
-        try:
-            manifest = self._graph.node(descriptor)
-        except ContentError as problem:
-            error = problem
-        nodes: list[Descriptor] = []
-        blobs: list[Descriptor] = []
-        for _, below in manifest.successors() if manifest else ():
-            if below.is_manifest or isinstance(manifest, Index):
-                nodes.append(below)
-            elif not below.urls:  # foreign layers are elsewhere
-                blobs.append(below)
-        unread: list[ContentProblem] = []
-        referrers = self._graph.referrers(descriptor).readable(unread.append)
-        return _Node(
-            manifest=manifest,
-            error=error,
-            blobs=tuple((blob.digest, blob.size) for blob in blobs),
-            below=tuple(nodes),
-            referrers=tuple((referrer.descriptor, kinds_of(referrer)) for referrer in referrers),
-            unread=tuple(unread),
-        )
-
-    def _visit(self, step: _Step, node: _Node, found: _Found) -> Iterator[_Step]:
-        """Counts one descriptor with its blobs; the manifests below it and its referrers are next."""
-        descriptor, is_own, depth = step
-        sizes = found.own if is_own else found.attached
-        if node.error is None:
-            sizes.setdefault(descriptor.digest, descriptor.size)
-        elif is_own and depth > 0 and node.error.reason == "content.missing":
-            found.left_out.append(str(descriptor.platform or _UNKNOWN))
-        else:
-            found.cannot_read(ContentProblem.of(node.error, descriptor, "manifest"))
-        if node.manifest is not None and is_own:
-            self._describe(descriptor, node.manifest, found)
-        for digest, size in node.blobs:
-            sizes.setdefault(digest, size)
-        for below in node.below:
-            yield _Step(below, is_own=is_own, depth=depth + 1)
-        for problem in node.unread:
-            found.cannot_read(problem)
-        for referrer, kinds in node.referrers:
-            if referrer.digest not in found.referring:
-                found.referring.add(referrer.digest)
-                found.kinds.update(kinds)
-            yield _Step(referrer, is_own=False, depth=depth + 1)
 
     def _describe(self, descriptor: Descriptor, manifest: Manifest | Index, found: _Found) -> None:
         """Platform and date of an image."""
+        found.manifest = found.manifest or manifest
+        found.entries.update(manifest.manifests if isinstance(manifest, Index) else ())
         if is_attestation(descriptor):  # BuildKit's, an entry of the index
             found.kinds["att"] += 1
             return
@@ -332,7 +244,7 @@ class _Lister:
             return
         said = self._config(config)
         if isinstance(said, ContentError):
-            found.cannot_read(ContentProblem.of(said, config, "config"))
+            found.unread.append(ContentProblem.of(said, config, "config"))
             said = _Config(None, None)
         if said.created:
             found.created.append(said.created)

@@ -106,6 +106,16 @@ def test_reports_unreadable_content(tmp_path: Path) -> None:
     assert "NOT READ" in run_here(["ls", path]).out
 
 
+def test_shows_what_is_attached_to_an_unreadable_image(tmp_path: Path) -> None:
+    made = LayoutBuilder()
+    image = made.tag(made.add_image(b"layer"), "v1")
+    made.add_referrer(image, b"envelope")
+    made.drop(image)
+    (one,) = listed(str(made.write_directory(tmp_path / "stick")), code=16)["artifacts"]
+    assert (one["attached"], one["size"], one["platforms"]) == ({"sig": 1}, 0, [])
+    assert "content.missing" in [item["reason"] for item in one["unread"]]
+
+
 def test_reports_entries_that_are_not_descriptors(tmp_path: Path) -> None:
     made = LayoutBuilder()
     made.tag(made.add_image(b"layer"), "v1")
