@@ -21,8 +21,9 @@ from airgap.oci.descriptor import ACQUISITION, REF_NAME
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LayoutOnDisk
 from airgap.oci.graph import Graph
-from airgap.oci.layout import LayoutDirectory, open_directory
+from airgap.oci.layout import open_directory
 from airgap.oci.lookup import ReferrersTag
+from airgap.oci.open import Layout
 from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, registries_in
@@ -43,6 +44,7 @@ from airgap.transfer.destinations import (
 )
 from airgap.transfer.endpoint import Sink
 from airgap.transfer.events import Event, Progress, Started, silent
+from airgap.transfer.finished_tar import finished_tar
 from airgap.transfer.layout_referrers_tags import with_referrers_tags
 from airgap.transfer.mover import Survey, TransferResult, survey, transfer, unsigned
 from airgap.transfer.naming import Naming, read_name_map
@@ -52,7 +54,7 @@ from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
 from airgap.transfer.room import Room, room_in
 from airgap.transfer.sources import LayoutSource
-from airgap.transfer.tar_writer import lay_out, write_tar_file, write_tar_stream
+from airgap.transfer.tar_writer import check_absent, lay_out, write_tar_file, write_tar_stream
 from airgap.transfer.writer import LayoutProbe, LayoutWriter
 from airgap.trust.separation import same_place
 
@@ -301,7 +303,7 @@ class _Copy:
             writer.check([entry for artifact in prepared.plan.artifacts for entry in artifact.entries()])
             self._move(prepared.plan, writer)
 
-    def _prepared(self, plan: CopyPlan, destination: LayoutReference, layout: LayoutDirectory | None) -> _Prepared:
+    def _prepared(self, plan: CopyPlan, destination: LayoutReference, layout: Layout | None) -> _Prepared:
         """The plan with its records, after the check that it takes no tag of another repository."""
         present = listed_records(layout) if layout else {}
         roots = [item.wanted for item in plan.artifacts]
@@ -326,8 +328,13 @@ class _Copy:
 
     def _into_tar(self, plan: CopyPlan, path: Path | None) -> None:
         request = self._request
+        if path is not None and not request.overwrite and (finished := self._finished(path, plan)):
+            self._account(*finished)
+            return
         plan = self._prepared(plan, LayoutReference(path=STREAM), None).plan
         if request.dry_run:
+            if path is not None and not request.overwrite:
+                check_absent(path)
             if path is not None:
                 size = lay_out(plan).size
                 self._room = room_in(path.parent, size, size)
@@ -338,6 +345,18 @@ class _Copy:
         else:
             done = write_tar_file(path, plan, self._pool, progress=self._progress, overwrite=request.overwrite)
             self._account(plan, done)
+
+    def _finished(self, path: Path, plan: CopyPlan) -> tuple[CopyPlan, TransferResult] | None:
+        """The plan and the result of a copy to a tar that has everything already; None where it has not."""
+        with finished_tar(path, verify_existing=self._verify_existing) as tar:
+            if tar is None:
+                return None
+            try:
+                plan = self._prepared(plan, LayoutReference(path=STREAM), tar.layout).plan
+            except UsageError:
+                return None  # it has another artifact of the same name
+            found = tar.survey(plan, self._pool)
+            return (plan, TransferResult(survey=found, moved={})) if found else None
 
     def _move(self, plan: CopyPlan, sink: Sink) -> None:
         keep_going = self._request.keep_going
