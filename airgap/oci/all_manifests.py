@@ -8,19 +8,17 @@ tag and with any subject, and only the digest has to be right.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from airgap import limits
 from airgap.errors import ContentError, FormatError
 from airgap.oci.descriptor import ARTIFACT_MANIFEST, IMAGE_INDEX, IMAGE_MANIFEST, MANIFEST_TYPES, Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.examined import Read
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.store import Store, as_stored, embedded, read_verified
 from airgap.parse.json import JsonObject, Reading, load_object
-
-Read = Callable[[Descriptor], Manifest | Index]
-"""Returns the verified manifest of a descriptor, each read once; raises ContentError."""
 
 
 class AllManifests:

@@ -77,7 +77,7 @@ class BlobReport(VerdictReport[BlobOutcome]):
         moment = Moment(judged=now, clock=now)
         return cls(BlobOutcome(moment=moment, trust={}, path=safe(path), problems=(Problem.of(error),)))
 
-    def document(self) -> Json:
+    def _members(self) -> Json:
         """The whole outcome (schema in docs/reference/blob-verify.schema.json)."""
         outcome = self.outcome
         signature = outcome.signature

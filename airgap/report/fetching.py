@@ -54,7 +54,7 @@ class FetchReport(OutcomeReport[FetchOutcome]):
         nothing = FetchOutcome(at=now, targets=named, directory=None, signatures=0, certificates=())
         return cls(replace(nothing, problems=(Problem.of(error),)))
 
-    def document(self) -> Json:
+    def _members(self) -> Json:
         """The whole outcome (schema in docs/reference/fetch.schema.json)."""
         outcome = self.outcome
         return {

@@ -12,7 +12,7 @@ from airgap.errors import AirgapError
 from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.problem import Problem
-from airgap.report.report import Json, OutcomeReport, Rows, streamed, whole
+from airgap.report.report import Json, OutcomeReport, Rows
 from airgap.report.style import PLAIN, Style
 from airgap.report.verify_document import heading, problem_document, signature_document
 from airgap.report.verify_text import has_reservations, note_lines, problem_and_warning_lines, problem_line, soft_lines
@@ -25,21 +25,13 @@ _KIND = {Verdict.PASS: "good", Verdict.FAIL: "bad", Verdict.INDETERMINATE: "unsu
 
 @dataclass(frozen=True, slots=True)
 class RecheckReport(OutcomeReport[RecheckOutcome]):
-    """The result of `airgap.recheck`: `airgap.recheck/1`."""
+    """The result of `airgap.recheck`: `airgap.recheck/1` (docs/reference/recheck.schema.json)."""
 
     @classmethod
     def of_failure(cls, error: AirgapError, now: datetime) -> Self:
         """Of a run that ended with `error` before anything was judged."""
         moment = Moment(judged=now, clock=now)
         return cls(RecheckOutcome(moment=moment, trust={}, problems=(Problem.of(error),)))
-
-    def document(self) -> Json:
-        """The whole outcome (schema in docs/reference/recheck.schema.json)."""
-        return whole(self._members())
-
-    def pieces(self) -> Iterator[str]:
-        """See `Report`."""
-        return streamed(self._members())
 
     def _members(self) -> Json:
         outcome = self.outcome

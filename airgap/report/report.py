@@ -73,6 +73,18 @@ class OutcomeReport(Report, Generic[T]):
         """That of the outcome."""
         return self.outcome.exit_code
 
+    def document(self) -> Json:
+        """The whole outcome."""
+        return whole(self._members())
+
+    def pieces(self) -> Iterator[str]:
+        """See `Report`."""
+        return streamed(self._members())
+
+    @abstractmethod
+    def _members(self) -> Mapping[str, Any]:
+        """The members of the document; its long lists as `Rows`."""
+
 
 @dataclass(frozen=True, slots=True)
 class VerdictReport(OutcomeReport[T]):

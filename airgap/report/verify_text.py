@@ -14,7 +14,7 @@ from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.reasons import remedy_of
-from airgap.report.report import Json, VerdictReport, streamed, whole
+from airgap.report.report import Json, VerdictReport
 from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, size
 from airgap.text import safe, some
@@ -44,21 +44,13 @@ _ARROW = "          → "
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport(VerdictReport[Outcome]):
-    """The result of `airgap.verify`: `airgap.verify/1`."""
+    """The result of `airgap.verify`: `airgap.verify/1` (docs/reference/verify.schema.json)."""
 
     @classmethod
     def of_failure(cls, error: AirgapError, now: datetime) -> Self:
         """Of a run that ended with `error` before anything was judged."""
         moment = Moment(judged=now, clock=now)
         return cls(Outcome(moment=moment, trust={}, problems=(Problem.of(error),)))
-
-    def document(self) -> Json:
-        """The whole outcome (schema in docs/reference/verify.schema.json)."""
-        return whole(self._members())
-
-    def pieces(self) -> Iterator[str]:
-        """See `Report`."""
-        return streamed(self._members())
 
     def _members(self) -> Json:
         from airgap.report.verify_document import verify_members

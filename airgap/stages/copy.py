@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -46,10 +45,10 @@ from airgap.transfer.endpoint import Sink
 from airgap.transfer.events import Event, Progress, Started, silent
 from airgap.transfer.finished_tar import finished_tar
 from airgap.transfer.layout_referrers_tags import with_referrers_tags
-from airgap.transfer.mover import Survey, TransferResult, survey, transfer, unsigned
+from airgap.transfer.mover import Survey, TransferResult, survey, transfer
 from airgap.transfer.naming import Naming, read_name_map
 from airgap.transfer.origins import Choice, Sources, find_all
-from airgap.transfer.plan import CopyPlan, CopyRoot, Key, PlannedArtifact
+from airgap.transfer.plan import CopyPlan, CopyRoot, Key
 from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
 from airgap.transfer.room import Room, room_in
@@ -338,7 +337,7 @@ class _Copy:
             if path is not None:
                 size = lay_out(plan).size
                 self._room = room_in(path.parent, size, size)
-            self._expect(plan, _everything(plan))
+            self._expect(plan, Survey.of_all(plan))
         elif path is None:
             stream = self._output or sys.stdout.buffer
             self._account(plan, write_tar_stream(stream, plan, self._pool, progress=self._progress))
@@ -389,25 +388,12 @@ class _Copy:
         selection = replace(self._request.selection, skip_types=self._request.selection.skip_types | {ACQUISITION})
         plan = make_plan(roots, selection, self._pool, keep_going=self._request.keep_going)
         if self._request.require_signature:
-            plan = self._signed(plan)
+            plan = plan.demanding_signatures(keep_going=self._request.keep_going)
         if roots[0].destination is not None:
             plan = with_registry_tags(plan, keep_going=self._request.keep_going)
         if self._request.all_tags and self._request.tags is None:  # this includes cosign's tags
             return replace(plan, artifacts=tuple(replace(item, digest_tags=True) for item in plan.artifacts))
         return plan
-
-    def _signed(self, plan: CopyPlan) -> CopyPlan:
-        """The plan without unsigned artifacts. Raises UnsignedError for the first, unless the copy keeps going."""
-        artifacts: list[PlannedArtifact] = []
-        for item in plan.artifacts:
-            if item.error is None:
-                item = replace(item, must_be_signed=True)  # noqa: PLW2901
-                if error := unsigned(item):
-                    if not self._request.keep_going:
-                        raise error
-                    item = PlannedArtifact(wanted=item.wanted, error=error)  # noqa: PLW2901
-            artifacts.append(item)
-        return CopyPlan.of(artifacts, plan.nodes)
 
     # --- judging ---
 
@@ -424,51 +410,13 @@ class _Copy:
         request = self._request
         if request.trust is None or request.clock is None:
             return plans
-        from airgap.stages.gate import Gate, evidence_in_registries
+        from airgap.stages.gate import Gate, everything_listed, evidence_in_registries
 
         gate = Gate(trust=request.trust, clock=request.clock, scope=request.scope, selection=request.selection)
         layouts = [*self._sources.opened(), *_existing(destination)]
-        self._in_registries = evidence_in_registries(self._whole(plans))
-        self._judgement = judgement = gate.judge(plans, layouts, self._in_registries)
-        return [
-            CopyPlan.of([judgement.of(item, keep_going=request.keep_going) for item in plan.artifacts], plan.nodes)
-            for plan in plans
-        ]
-
-    def _whole(self, plans: Sequence[CopyPlan]) -> CopyPlan:
-        """What comes from registries and is not copied, with all referrers (of layouts, all is read anyway).
-
-        That is what is not chosen, and what is listed as a referrer of something else.
-        """
-        chosen = self._request.selection
-        every = replace(chosen, artifact_types=frozenset(), depth=None, skip_types=frozenset({ACQUISITION}))
-        found = [
-            item for plan in plans for item in plan.artifacts if item.error is None and not item.wanted.from_layout
-        ]
-        is_all = every == replace(chosen, skip_types=chosen.skip_types | {ACQUISITION})
-        whole = make_plan([] if is_all else [item.wanted for item in found], every, self._pool, keep_going=True)
-        done: set[Digest] = set()
-        while misplaced := _misplaced(chain(found, whole.artifacts), done):
-            more = make_plan(misplaced, replace(every, platforms=()), self._pool, keep_going=True)
-            whole = CopyPlan.of([*whole.artifacts, *more.artifacts], {**whole.nodes, **more.nodes})
-        return whole
-
-
-def _misplaced(planned: Iterable[PlannedArtifact], done: set[Digest]) -> list[CopyRoot]:
-    """What these list as referrers of something else, as artifacts of their own; each once."""
-    found = {
-        descriptor.digest: replace(item.wanted, descriptor=descriptor, names=(), listed=(), tags=(), entries={})
-        for item in planned
-        for descriptor in item.misplaced
-        if descriptor.digest not in done
-    }
-    done.update(found)
-    return list(found.values())
-
-
-def _everything(plan: CopyPlan) -> Survey:
-    size = sum(node.descriptor.size for node in plan.nodes.values())
-    return Survey(missing=frozenset(plan.nodes), bytes=size, present_bytes=0)
+        self._in_registries = evidence_in_registries(everything_listed(plans, request.selection, self._pool))
+        self._judgement = gate.judge(plans, layouts, self._in_registries)
+        return self._judgement.accepted(plans, keep_going=request.keep_going)
 
 
 def _existing(destination: Destination | None) -> Iterator[tuple[Store, Graph]]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from airgap import __version__
 from airgap.errors import UntrustedError
 from airgap.oci.content_mode import Content
+from airgap.oci.descriptor import ACQUISITION
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LayoutOnDisk
 from airgap.oci.graph import Graph
@@ -22,7 +25,8 @@ from airgap.problem import Problem
 from airgap.revocation.artifact import TargetEvidence, is_evidence_alone
 from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.stages.verify import RequestedArtifact, verify_opened
-from airgap.transfer.plan import CopyPlan, PlannedArtifact, Selection
+from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact, Selection
+from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.location import Location
@@ -93,6 +97,34 @@ class Gate:
         ]
         nodes = {key: node for plan in whole for key, node in plan.nodes.items()}
         return planned_target(CopyPlan.of([item for item, _ in named], nodes), [tags for _, tags in named])
+
+
+def everything_listed(plans: Sequence[CopyPlan], selection: Selection, executor: Executor) -> CopyPlan:
+    """What comes from registries and is not copied, with all referrers (of layouts, all is read anyway).
+
+    That is what is not chosen, and what is listed as a referrer of something else.
+    """
+    every = replace(selection, artifact_types=frozenset(), depth=None, skip_types=frozenset({ACQUISITION}))
+    found = [item for plan in plans for item in plan.artifacts if item.error is None and not item.wanted.from_layout]
+    is_all = every == replace(selection, skip_types=selection.skip_types | {ACQUISITION})
+    whole = make_plan([] if is_all else [item.wanted for item in found], every, executor, keep_going=True)
+    done: set[Digest] = set()
+    while misplaced := _misplaced(chain(found, whole.artifacts), done):
+        more = make_plan(misplaced, replace(every, platforms=()), executor, keep_going=True)
+        whole = CopyPlan.of([*whole.artifacts, *more.artifacts], {**whole.nodes, **more.nodes})
+    return whole
+
+
+def _misplaced(planned: Iterable[PlannedArtifact], done: set[Digest]) -> list[CopyRoot]:
+    """What these list as referrers of something else, as artifacts of their own; each once."""
+    found = {
+        descriptor.digest: replace(item.wanted, descriptor=descriptor, names=(), listed=(), tags=(), entries={})
+        for item in planned
+        for descriptor in item.misplaced
+        if descriptor.digest not in done
+    }
+    done.update(found)
+    return list(found.values())
 
 
 def evidence_in_registries(whole: CopyPlan) -> dict[str, TargetEvidence]:
@@ -180,8 +212,14 @@ class Judgement:
         """That on one artifact; None for what comes with another one (cosign's tags), and for evidence."""
         return self._outcomes.get(_asked(item))
 
-    def of(self, item: PlannedArtifact, *, keep_going: bool) -> PlannedArtifact:
-        """The artifact, or with an error if it may not be copied. Raises that, unless the copy keeps going."""
+    def accepted(self, plans: Iterable[CopyPlan], *, keep_going: bool) -> list[CopyPlan]:
+        """The plans without what does not verify. Raises UntrustedError for that, unless the copy keeps going."""
+        return [
+            CopyPlan.of([self._accepted(item, keep_going=keep_going) for item in plan.artifacts], plan.nodes)
+            for plan in plans
+        ]
+
+    def _accepted(self, item: PlannedArtifact, *, keep_going: bool) -> PlannedArtifact:
         if item.error is not None:
             return item
         try:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final
+from typing import Final, Self
 
-from airgap.errors import AirgapError, Cause, ContentError, TransferError, UnsignedError
+from airgap.errors import AirgapError, Cause, ContentError, TransferError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.manifest import Index, Manifest
 from airgap.text import safe
@@ -65,6 +65,12 @@ class Survey:
     arrived_bytes: int = 0
     """Of these, what an interrupted copy left, and this one goes on with."""
 
+    @classmethod
+    def of_all(cls, plan: CopyPlan) -> Self:
+        """Of a destination that has nothing yet."""
+        size = sum(node.descriptor.size for node in plan.nodes.values())
+        return cls(missing=frozenset(plan.nodes), bytes=size, present_bytes=0)
+
     @property
     def to_write(self) -> int:
         """The bytes that need room."""
@@ -109,20 +115,7 @@ def landed(artifact: PlannedArtifact, failures: Mapping[Key, AirgapError]) -> Pl
 
 def _error_of(artifact: PlannedArtifact, failures: Mapping[Key, AirgapError]) -> AirgapError | None:
     failed = next((failures[key] for key in artifact.needed if key in failures), None)
-    return failed or (unsigned(landed(artifact, failures)) if artifact.must_be_signed else None)
-
-
-def unsigned(artifact: PlannedArtifact) -> UnsignedError | None:
-    """The error of an artifact that may not be copied without a signature, and has none."""
-    if not artifact.must_be_signed or artifact.is_signed:
-        return None
-    name, problems = artifact.wanted.reference, artifact.problems
-    if problems:
-        return UnsignedError(f"{name} comes without a signature: {problems[0]}", remedy=problems[0].remedy)
-    return UnsignedError(
-        f"{name} comes without a signature",
-        remedy="Ask its publisher for a signature, or copy it without --require-signature.",
-    )
+    return failed or landed(artifact, failures).signature_missing()
 
 
 def survey(plan: CopyPlan, sink: Destination, executor: Executor, *, exact: bool = False) -> Survey:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from airgap.errors import AirgapError
+from airgap.errors import AirgapError, UnsignedError
 from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
@@ -155,6 +155,15 @@ class PlannedArtifact:
             for item in self.attached
         )
 
+    def signature_missing(self) -> UnsignedError | None:
+        """The error of an artifact that may not be copied without a signature, and has none."""
+        if not self.must_be_signed or self.is_signed:
+            return None
+        text = f"{self.wanted.reference} comes without a signature"
+        if self.problems:
+            return UnsignedError(f"{text}: {self.problems[0]}", remedy=self.problems[0].remedy)
+        return UnsignedError(text, remedy="Ask its publisher for a signature, or copy it without --require-signature.")
+
     @property
     def needed(self) -> frozenset[Key]:
         """The contents that must be copied. With a record, this includes the referrers that the record names."""
@@ -185,6 +194,17 @@ class CopyPlan:
         """The plan of these artifacts, with those of the nodes that they need."""
         used = frozenset[Key]().union(*(artifact.keys for artifact in artifacts))
         return cls(artifacts=tuple(artifacts), nodes={key: node for key, node in nodes.items() if key in used})
+
+    def demanding_signatures(self, *, keep_going: bool) -> Self:
+        """The plan without unsigned artifacts. Raises UnsignedError for the first, unless the copy keeps going."""
+        artifacts: list[PlannedArtifact] = []
+        for item in self.artifacts:
+            demanded = item if item.error else replace(item, must_be_signed=True)
+            error = demanded.signature_missing()
+            if error and not keep_going:
+                raise error
+            artifacts.append(PlannedArtifact(wanted=item.wanted, error=error) if error else demanded)
+        return self.of(artifacts, self.nodes)
 
     def blobs(self) -> tuple[Node, ...]:
         """All contents but manifests, the biggest first, so that no thread gets a big one at the end."""

@@ -341,7 +341,7 @@ class LayoutProbe:
         self._parts: Final = kept_parts(folder)
 
     def has(self, descriptor: Descriptor) -> bool:
-        """See `Present`."""
+        """See `Destination`."""
         return self.layout is not None and self.layout.size(descriptor.digest) == descriptor.size
 
     def lists(self, subject: Digest, referrer: Digest) -> bool:  # noqa: ARG002
