@@ -17,12 +17,13 @@ from airgap.net.client import RegistryClient
 from airgap.net.manifests import Fetched
 from airgap.net.referrers_tags import ReferrersTagWriter
 from airgap.net.source import RegistrySource
+from airgap.net.transport_errors import TransportError
 from airgap.net.upload import BlobUpload, UploadSizes, holds
 from airgap.oci.descriptor import INDEX_TYPES, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import ReferrersTag
 from airgap.oci.manifest import parse_manifest
-from airgap.text import some
+from airgap.text import safe, some
 from airgap.transfer.checked_bytes import Advance, check_bytes
 from airgap.transfer.endpoint import Blobs, Entry, NamingResult, TransferMethod
 
@@ -162,19 +163,23 @@ class RegistrySink(RegistrySource):
     def flush(self) -> None:
         """Does nothing: no writes are held back."""
 
-    def finish(self, entries: Sequence[Entry]) -> NamingResult:
+    def finish(self, entries: Sequence[Entry], *, keep_going: bool = False) -> NamingResult:
         """See `Sink`: put the tags, and check what the registry lists. Referrers tags are checked last (`settle`)."""
         added, moved, done = 0, [], list[str]()
+        refused: dict[str, AirgapError] = {}
         try:
             for entry in entries:
                 if entry.tag is None:
                     continue
-                before = self._named(entry.tag)
-                if before != entry.descriptor.digest:
-                    fetched = Fetched(descriptor=entry.descriptor, raw=self.manifests.read(entry.descriptor))
-                    self.manifests.put(fetched, entry.tag)
-                    added += before is None
-                    moved += [entry.tag] if before is not None else []
+                try:
+                    before = self._put_tag(entry.descriptor, entry.tag)
+                except AirgapError as error:
+                    if not keep_going or isinstance(error, TransportError):
+                        raise  # a registry that cannot be reached takes no other tag
+                    refused[entry.tag] = _of_tag(entry.tag, error)
+                    continue
+                added += before is None
+                moved += [entry.tag] if before not in {None, entry.descriptor.digest} else []
                 done.append(entry.tag)
             self._settle_listed()
         except AirgapError as error:
@@ -184,7 +189,14 @@ class RegistrySink(RegistrySource):
                 error.remedy = f"{error.remedy} {there}".lstrip()
             raise
         self.manifests.forget()  # a run may have thousands of repositories
-        return NamingResult(added=added, moved=tuple(moved))
+        return NamingResult(added=added, moved=tuple(moved), refused=refused)
+
+    def _put_tag(self, descriptor: Descriptor, tag: str) -> Digest | None:
+        """Gives the tag to a manifest that is there; returns what had it before."""
+        before = self._named(tag)
+        if before != descriptor.digest:
+            self.manifests.put(Fetched(descriptor=descriptor, raw=self.manifests.read(descriptor)), tag)
+        return before
 
     def _named(self, tag: str) -> Digest | None:
         """The digest that the registry claims for a tag (one HEAD), to compare it only; None without such a tag."""
@@ -238,3 +250,7 @@ class RegistrySink(RegistrySource):
 
 def _some(lost: Sequence[Fetched]) -> str:
     return "a referrer that" if len(lost) == 1 else f"{len(lost)} referrers that"
+
+
+def _of_tag(tag: str, error: AirgapError) -> AirgapError:
+    return AirgapError(f"the tag {safe(tag)} is refused there: {error}", remedy=error.remedy, **error.facts)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from airgap import __version__
-from airgap.errors import AirgapError, UntrustedError, UsageError
+from airgap.errors import AirgapError, TransferError, UntrustedError, UsageError
 from airgap.files import behind_link
 from airgap.net.registries import Registries
 from airgap.oci.descriptor import ACQUISITION, REF_NAME
@@ -45,7 +45,7 @@ from airgap.transfer.endpoint import Sink
 from airgap.transfer.events import Event, Progress, Started, silent
 from airgap.transfer.finished_tar import finished_tar
 from airgap.transfer.layout_referrers_tags import with_referrers_tags
-from airgap.transfer.mover import Survey, TransferResult, survey, transfer
+from airgap.transfer.mover import Survey, TransferResult, nothing_done, survey, transfer
 from airgap.transfer.naming import Naming, read_name_map
 from airgap.transfer.origins import Choice, Sources, find_all
 from airgap.transfer.plan import CopyPlan, CopyRoot, Key
@@ -167,7 +167,13 @@ class _Copy:
         # all are planned before anything is written: what is refused is refused for all repositories of a registry
         plans = self._trusted([self._plan(roots) for roots in groups.values()], destination)
         for repository, plan in zip(groups, plans, strict=True):
-            self._bring(plan, destination, repository)
+            try:
+                self._bring(plan, destination, repository)
+            except AirgapError as error:
+                # one repository may refuse what others take; a registry that cannot be reached takes nothing more
+                if not request.keep_going or repository is None or isinstance(error, TransferError):
+                    raise
+                self._account(plan, nothing_done(plan, error))
         self._left = tuple(self._evidence_left(destination))
         return self._result(destination)
 

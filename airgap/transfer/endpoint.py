@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -141,6 +141,8 @@ class NamingResult:
     added: int = 0
     moved: tuple[str, ...] = ()
     """Tags that named something else before."""
+    refused: Mapping[str, AirgapError] = field(default_factory=dict)
+    """Tags that the destination does not take."""
 
 
 class IncompleteManifestError(AirgapError):
@@ -179,8 +181,11 @@ class Sink(Destination, Protocol):
     def flush(self) -> None:
         """Flushes everything: afterwards it is on the medium under its final names."""
 
-    def finish(self, entries: Sequence[Entry]) -> NamingResult:
-        """Write the names: the last step, but for what a registry checks when the run ends (`Registries`)."""
+    def finish(self, entries: Sequence[Entry], *, keep_going: bool = False) -> NamingResult:
+        """Write the names: the last step, but for what a registry checks when the run ends (`Registries`).
+
+        `keep_going`: a name that is refused stops no other one.
+        """
 
 
 def read_blob(source: Blobs, descriptor: Descriptor) -> bytes:

@@ -97,8 +97,15 @@ class TransferResult:
     named: NamingResult = field(default_factory=NamingResult)
 
     def error_of(self, artifact: PlannedArtifact) -> AirgapError | None:
-        """The error of an artifact that was not copied."""
-        return artifact.error or _error_of(artifact, self.failures)
+        """The error of an artifact that was not copied, or not under all of its tags."""
+        refused = (self.named.refused[tag] for tag in artifact.wanted.tags if tag in self.named.refused)
+        return artifact.error or _error_of(artifact, self.failures) or next(refused, None)
+
+
+def nothing_done(plan: CopyPlan, error: AirgapError) -> TransferResult:
+    """The result where a destination refuses all of a plan."""
+    survey = Survey(missing=frozenset(plan.nodes), bytes=0, present_bytes=0)
+    return TransferResult(survey=survey, moved={}, failures=dict.fromkeys(plan.nodes, error))
 
 
 def landed(artifact: PlannedArtifact, failures: Mapping[Key, AirgapError]) -> PlannedArtifact:
@@ -200,10 +207,12 @@ def transfer(
     sink.flush()
     complete = [landed(artifact, run.failures) for artifact in plan.artifacts if run.is_complete(artifact)]
     entries = tuple(entry for artifact in complete for entry in artifact.entries())
-    named = sink.finish(entries)
+    named = sink.finish(entries, keep_going=keep_going)
+    done = TransferResult(survey=found, moved=run.moved, failures=run.failures, named=named)
     for artifact in complete:
-        progress(ArtifactDone(reference=artifact.wanted.reference, digest=artifact.wanted.descriptor.digest))
-    return TransferResult(survey=found, moved=run.moved, failures=run.failures, named=named)
+        if done.error_of(artifact) is None:
+            progress(ArtifactDone(reference=artifact.wanted.reference, digest=artifact.wanted.descriptor.digest))
+    return done
 
 
 class _Transfer:

@@ -163,7 +163,13 @@ class LayoutWriter:
         with open_regular(str(self.path / LAYOUT_INDEX)) as file:
             return file.read(limits.LAYOUT_INDEX_BYTES + 1)
 
-    def finish(self, entries: Sequence[Entry], *, drop: Collection[Digest] = ()) -> NamingResult:
+    def finish(
+        self,
+        entries: Sequence[Entry],
+        *,
+        keep_going: bool = False,  # noqa: ARG002 - all names are in one file
+        drop: Collection[Digest] = (),
+    ) -> NamingResult:
         """List `entries` in `index.json`, in addition to those that others have listed.
 
         A tag of another artifact moves, and that artifact stays listed without it. `drop` and `replaced`: entries that

@@ -12,6 +12,7 @@ from airgap.net.sink import RegistrySink
 from airgap.transfer.endpoint import Entry, NamingResult
 from tests.support.command import run_here
 from tests.support.copying import family, load, write
+from tests.support.layouts import LayoutBuilder
 from tests.support.registry import LoopbackRegistry, Responder, error, reset
 
 
@@ -199,8 +200,7 @@ def test_refuses_one_repository_together_with_separate_paths(stick: Path, target
     assert (ran.code, f"Name it: {target.host}/a/app" in ran.err) == (2, True)
 
 
-@pytest.mark.parametrize("keep_going", [[], ["--keep-going"]])
-@pytest.mark.parametrize("fault", [reset, error(403, "DENIED")])
+@pytest.mark.parametrize(("fault", "keep_going"), [(reset, []), (reset, ["--keep-going"]), (error(403, "DENIED"), [])])
 def test_says_what_was_done_before_an_error(
     stick: Path, target: LoopbackRegistry, fault: Responder, keep_going: list[str]
 ) -> None:
@@ -224,12 +224,36 @@ def test_says_what_was_done_before_an_error(
         assert "team/web" in ran.err
 
 
+@pytest.mark.parametrize("path", [r"^/v2/team/db/", r"/team/db/blobs/uploads/", r"/team/db/manifests/"])
+def test_a_repository_that_refuses_stops_no_other_one(stick: Path, target: LoopbackRegistry, path: str) -> None:
+    target.on("*", path, error(403, "DENIED"))
+    arguments = ["copy", str(stick), target.host, "--retries", "0", "--keep-going"]
+    ran = run_here([*arguments, "--format", "json"])
+    failed = [item["destinations"] for item in ran.document["artifacts"] if item["status"] == "failed"]
+    assert (ran.code, failed) == (20, [[f"{target.host}/team/db:15"]]), ran
+    assert (target.repositories["team/db"].tags, sorted(target.repositories["team/web"].tags)) == ({}, ["v1"])
+    assert run_here(arguments[:-1]).code == 1
+
+
+def test_a_refused_tag_stops_no_other_one(tmp_path: Path, target: LoopbackRegistry) -> None:
+    """The copy ended at the first one, and of the tags before it nothing was said."""
+    builder = LayoutBuilder()
+    for number in range(3):
+        builder.tag(builder.add_image(b"%d" % number), f"v{number}")
+    builder.write_directory(tmp_path)
+    target.on("PUT", "/manifests/v1$", error(403, "DENIED", "this tag is immutable"))
+    ran = run_here(["copy", str(tmp_path), f"{target.host}/app", "--keep-going", "--format", "json"])
+    assert [item["status"] for item in ran.document["artifacts"]] == ["copied", "failed", "copied"], ran
+    assert (ran.code, sorted(target.repositories["app"].tags)) == (20, ["v0", "v2"])
+    assert "the tag v1 is refused there" in ran.out
+
+
 def test_says_what_was_done_before_an_interruption(
     stick: Path, target: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finish, calls = RegistrySink.finish, []
 
-    def interrupted(sink: RegistrySink, entries: Sequence[Entry]) -> NamingResult:
+    def interrupted(sink: RegistrySink, entries: Sequence[Entry], **_: bool) -> NamingResult:
         calls.append(sink)
         if len(calls) > 1:
             raise KeyboardInterrupt

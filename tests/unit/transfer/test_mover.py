@@ -79,7 +79,7 @@ class Noting:
     def flush(self) -> None:
         pass
 
-    def finish(self, entries: Sequence[Entry]) -> NamingResult:
+    def finish(self, entries: Sequence[Entry], *, keep_going: bool = False) -> NamingResult:
         self.named = [entry.descriptor.digest for entry in entries]
         return NamingResult(added=len(entries))
 
