@@ -64,7 +64,7 @@ class _Place:
     issuers: tuple[Certificate, ...]
     """The issuer's certificates that are available."""
     point: DistributionPoint
-    asked: list[CertificateToCheck] = field(default_factory=list, compare=False)
+    to_check: list[CertificateToCheck] = field(default_factory=list, compare=False)
 
 
 class PlaceAsker:
@@ -75,24 +75,24 @@ class PlaceAsker:
         self._downloads: Final = downloads
         self._executor: Final = executor
 
-    def ask(self, asked: Sequence[CertificateToCheck]) -> None:
+    def ask(self, to_check: Sequence[CertificateToCheck]) -> None:
         """Ask all places that the certificates name; then, once, those of the responders that answered.
 
         Raises LimitError, TrustMaterialError (an index that cannot be read), OSError.
         """
         with scratch_folder() as folder:
-            self._round(asked, folder)
-            new = [item for item in self._gatherer.responders if item not in set(asked)]
+            self._round(to_check, folder)
+            new = [item for item in self._gatherer.responders if item not in set(to_check)]
             self._round(new, folder)
 
-    def _round(self, asked: Iterable[CertificateToCheck], folder: Path) -> None:
-        asked = [item for item in asked if self._may_be_asked(item)]
-        known = [(item, item.issuer) for item in asked if item.issuer is not None]
+    def _round(self, to_check: Iterable[CertificateToCheck], folder: Path) -> None:
+        to_check = [item for item in to_check if self._may_be_asked(item)]
+        known = [(item, item.issuer) for item in to_check if item.issuer is not None]
         places: dict[_Place, _Place] = {}
-        for item in asked if self._gatherer.unproven else [item for item, _ in known]:
+        for item in to_check if self._gatherer.unproven else [item for item, _ in known]:
             for point in item.certificate.distribution_points:
                 place = places.setdefault(_Place(item.issuers, point), _Place(item.issuers, point))
-                place.asked.append(item)
+                place.to_check.append(item)
         if len(known) + len(places) > limits.EVIDENCE_URLS:
             raise LimitError(f"{len(known) + len(places)} places would be asked, more than {limits.EVIDENCE_URLS}")
         tasks = [self._executor.submit(self._fetch_ocsp, item, issuer) for item, issuer in known]
@@ -121,26 +121,26 @@ class PlaceAsker:
             return False
         return True
 
-    def _fetch_ocsp(self, asked: CertificateToCheck, issuer: Certificate) -> None:
+    def _fetch_ocsp(self, item: CertificateToCheck, issuer: Certificate) -> None:
         def ask(url: str) -> Attempt:
             try:
-                data = self._downloads.ocsp(url, ocsp_request(asked.certificate, issuer))
+                data = self._downloads.ocsp(url, ocsp_request(item.certificate, issuer))
                 try:
                     OcspResponse.parse(data)
                 except FormatError:  # some responders know no SHA-1 CertID; an error is asked again in SHA-256
-                    data = self._downloads.ocsp(url, ocsp_request(asked.certificate, issuer, hash_name=_RETRY_HASH))
+                    data = self._downloads.ocsp(url, ocsp_request(item.certificate, issuer, hash_name=_RETRY_HASH))
             except Undecided as error:
-                return self._gatherer.note([asked], failure(url, "ocsp", AttemptResult.FAILED, error))
+                return self._gatherer.note([item], failure(url, "ocsp", AttemptResult.FAILED, error))
             with self._gatherer.lock:
-                attempt = self._gatherer.keep_ocsp(data, url, asked, issuer)
-                self._gatherer.downloaded(data, url, [asked], attempt)
-                return self._gatherer.note([asked], attempt)
+                attempt = self._gatherer.keep_ocsp(data, url, item, issuer)
+                self._gatherer.downloaded(data, url, [item], attempt)
+                return self._gatherer.note([item], attempt)
 
-        self._ask_in_turn(asked.certificate.ocsp_urls, [asked], ask)
+        self._ask_in_turn(item.certificate.ocsp_urls, [item], ask)
 
     def _fetch_crl(self, place: _Place, path: Path) -> None:
         """Ask the URIs of a point until one gives a CRL that answers for it (OCSP-1, CRL-1, D32)."""
-        check = partial(self._gatherer.check_answers, point=place.point, asked=place.asked)
+        check = partial(self._gatherer.check_answers, point=place.point, to_check=place.to_check)
 
         def ask(uri: str) -> Attempt:
             attempt, crl = self._ask_crl(place, "crl", uri, place.point.uris, path, check)
@@ -148,7 +148,7 @@ class PlaceAsker:
                 self._fetch_deltas(place, crl, path)
             return attempt
 
-        self._ask_in_turn(place.point.uris, place.asked, ask)
+        self._ask_in_turn(place.point.uris, place.to_check, ask)
 
     def _fetch_deltas(self, place: _Place, base: Crl, path: Path) -> None:
         check = partial(self._gatherer.check_delta, base=base)
@@ -156,14 +156,14 @@ class PlaceAsker:
             _check_count((), base.freshest)
         except Undecided as error:
             with self._gatherer.lock:
-                self._gatherer.note(place.asked, failure("the CRL", "delta-crl", AttemptResult.FAILED, error))
+                self._gatherer.note(place.to_check, failure("the CRL", "delta-crl", AttemptResult.FAILED, error))
             return
         for point in base.freshest:
 
             def ask(uri: str, uris: Sequence[str] = point.uris) -> Attempt:
                 return self._ask_crl(place, "delta-crl", uri, uris, path, check)[0]
 
-            self._ask_in_turn(point.uris, place.asked, ask)
+            self._ask_in_turn(point.uris, place.to_check, ask)
 
     def _ask_crl(
         self, place: _Place, kind: str, uri: str, uris: Sequence[str], path: Path, check: Callable[[Crl], None]
@@ -173,16 +173,16 @@ class PlaceAsker:
             self._downloads.crl(uri, path)
             data = read_regular(path, limits.CRL_FILE_BYTES)
         except (Undecided, FormatError) as error:
-            return self._gatherer.note(place.asked, failure(uri, kind, AttemptResult.FAILED, error)), None
+            return self._gatherer.note(place.to_check, failure(uri, kind, AttemptResult.FAILED, error)), None
         finally:
             path.unlink(missing_ok=True)
         with self._gatherer.lock:
-            attempt, crl = self._gatherer.take_crl(data, uri, place.issuers, place.asked, uris, check)
-            self._gatherer.downloaded(data, uri, place.asked, attempt)
-            return self._gatherer.note(place.asked, attempt), crl
+            attempt, crl = self._gatherer.take_crl(data, uri, place.issuers, place.to_check, uris, check)
+            self._gatherer.downloaded(data, uri, place.to_check, attempt)
+            return self._gatherer.note(place.to_check, attempt), crl
 
     def _ask_in_turn(
-        self, uris: Iterable[str], asked: Sequence[CertificateToCheck], ask: Callable[[str], Attempt]
+        self, uris: Iterable[str], to_check: Sequence[CertificateToCheck], ask: Callable[[str], Attempt]
     ) -> None:
         """Ask places that should all have the same answer, until one has a fresh one."""
         attempts: list[Attempt] = []
@@ -192,7 +192,7 @@ class PlaceAsker:
             if is_answer(attempt) and attempt.next_update is not None and attempt.next_update >= self._gatherer.at:
                 break
         with self._gatherer.lock:
-            self._gatherer.in_turn.append((asked, attempts))
+            self._gatherer.in_turn.append((to_check, attempts))
 
 
 def _check_count(urls: Sequence[str], points: Sequence[DistributionPoint]) -> None:

@@ -75,7 +75,7 @@ class UnreadableSignature:
 class CollectedChains:
     """What was found: each certificate once for each kind of chain, in the order in which it was met."""
 
-    asked: tuple[CertificateToCheck, ...]
+    to_check: tuple[CertificateToCheck, ...]
     signatures: frozenset[Digest]
     """Digests of the signature manifests that were looked at."""
     unread: tuple[UnreadableSignature, ...]
@@ -87,7 +87,7 @@ def merged(collected: Iterable[CollectedChains]) -> CollectedChains:
     """All of them as one; what several have is in it once."""
     parts = tuple(collected)
     return CollectedChains(
-        asked=_each_once(part.asked for part in parts),
+        to_check=_each_once(part.to_check for part in parts),
         signatures=frozenset[Digest]().union(*(part.signatures for part in parts)),
         unread=_each_once(part.unread for part in parts),
         problems=_each_once(part.problems for part in parts),
@@ -107,7 +107,7 @@ def collect_chains(
     builds; without, it is what the token offers, which may lack its root. `stored` are the certificates of all stores.
     """
     known = tuple(stored)
-    asked: dict[CertificateToCheck, None] = {}
+    to_check: dict[CertificateToCheck, None] = {}
     unread: list[UnreadableSignature] = []
     seen: set[Digest] = set()
     problems: dict[ContentProblem, None] = {}
@@ -130,14 +130,14 @@ def collect_chains(
             if envelope is None:
                 continue
             seen.add(descriptor.digest)
-            asked |= dict.fromkeys(_pairs(envelope.certificates, "signing", known))
+            to_check |= dict.fromkeys(_pairs(envelope.certificates, "signing", known))
             try:
-                asked |= dict.fromkeys(_timestamp(envelope, anchors, known))
+                to_check |= dict.fromkeys(_timestamp(envelope, anchors, known))
             except (FormatError, Rejected) as error:
                 message = f"its timestamp token cannot be read: {error}"
                 unread.append(UnreadableSignature(signature=descriptor.digest, message=message))
     return CollectedChains(
-        asked=tuple(asked), signatures=frozenset(seen), unread=tuple(unread), problems=tuple(problems)
+        to_check=tuple(to_check), signatures=frozenset(seen), unread=tuple(unread), problems=tuple(problems)
     )
 
 

@@ -157,7 +157,7 @@ class Tried(Protocol):
 
 
 def cover(
-    asked: Iterable[CertificateToCheck],
+    to_check: Iterable[CertificateToCheck],
     responders: Iterable[CertificateToCheck],
     evidence: Evidence,
     tried: Tried,
@@ -178,32 +178,32 @@ def cover(
     moment = Moment(judged=at, clock=at)
     ages = freshness.for_endless()
     own, strict = (RevocationJudge(body, ages, moment, stored=lambda: stored) for body in (evidence, known))
-    found = [(item, _cover(own, strict, item, "chain", tried)) for item in asked]
+    found = [(item, _cover(own, strict, item, "chain", tried)) for item in to_check]
     chain = [_unkept(coverage) if item.certificate in unkept else coverage for item, coverage in found]
     return (*chain, *(_cover(own, strict, item, "responder", tried) for item in responders))
 
 
 def _cover(
-    judge: RevocationJudge, strict: RevocationJudge, asked: CertificateToCheck, role: str, tried: Tried
+    judge: RevocationJudge, strict: RevocationJudge, item: CertificateToCheck, role: str, tried: Tried
 ) -> CertificateCoverage:
-    attempts = tried.attempts.get(asked, ())
-    status, uses, reason, message = _status(judge, strict, asked)
-    if asked.issuer is None and any(attempt.file for attempt in attempts):
+    attempts = tried.attempts.get(item, ())
+    status, uses, reason, message = _status(judge, strict, item)
+    if item.issuer is None and any(attempt.file for attempt in attempts):
         status, message = Status.UNPROVEN, f"{message}; what came can only be proven where it is"
-    certificate = asked.certificate
+    certificate = item.certificate
     return CertificateCoverage(
         subject=safe(certificate.subject_text),
         issuer=safe(certificate.issuer_text),
         serial=format(certificate.serial, "x"),
         fingerprint=certificate.fingerprint,
-        chain=asked.chain,
+        chain=item.chain,
         role=role,
         status=status,
         evidence=uses,
         reason=reason,
         message=message,
         attempts=tuple(sorted(attempts, key=lambda attempt: _KINDS.index(attempt.kind))),
-        unanswered=asked in tried.unanswered,
+        unanswered=item in tried.unanswered,
     )
 
 
@@ -218,9 +218,9 @@ _KINDS = ("ocsp", "crl", "delta-crl")
 
 
 def _status(
-    judge: RevocationJudge, strict: RevocationJudge, asked: CertificateToCheck
+    judge: RevocationJudge, strict: RevocationJudge, item: CertificateToCheck
 ) -> tuple[Status, tuple[EvidenceUse, ...], str | None, str]:
-    certificate, issuer = asked.certificate, asked.issuer
+    certificate, issuer = item.certificate, item.issuer
     names_none = not certificate.names_a_source
     if issuer is None and names_none:
         return Status.NOTHING, (), None, ""
@@ -228,8 +228,8 @@ def _status(
         text = f"the certificate of its issuer {safe(certificate.issuer_text)!r} is not available"
         return Status.GAP, (), "fetch.issuer", text
     try:
-        strict.check_certificate(certificate, issuer, asked.renewed, kind=asked.chain)
-        uses = judge.check_certificate(certificate, issuer, asked.renewed, kind=asked.chain)
+        strict.check_certificate(certificate, issuer, item.renewed, kind=item.chain)
+        uses = judge.check_certificate(certificate, issuer, item.renewed, kind=item.chain)
     except Rejected as error:
         return Status.REVOKED, (), error.reason, str(error)
     except Undecided as error:

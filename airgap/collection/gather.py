@@ -36,7 +36,7 @@ class _Response(NamedTuple):
 
     data: bytes
     source: str
-    asked: CertificateToCheck
+    item: CertificateToCheck
     issuer: Certificate
     attempt: Attempt
 
@@ -91,24 +91,24 @@ class Gatherer:
         """
         self._prove_again()
         self._writer.keep_responders(self._holders)
-        for asked, attempts in self.in_turn:
+        for to_check, attempts in self.in_turn:
             if is_newest_refused([self.latest(attempt) for attempt in attempts]):
-                self.unanswered.update(dict.fromkeys(asked))
+                self.unanswered.update(dict.fromkeys(to_check))
 
     def latest(self, attempt: Attempt) -> Attempt:
         """The attempt as it is after `finish`."""
         return self._again.get(attempt, attempt)
 
-    def downloaded(self, data: bytes, source: str, asked: Iterable[CertificateToCheck], attempt: Attempt) -> None:
+    def downloaded(self, data: bytes, source: str, to_check: Iterable[CertificateToCheck], attempt: Attempt) -> None:
         """Remember what came from a place of the certificates, if it is an unproven revocation of one of them.
 
         Beyond the bound it is not remembered, and these certificates count as not answered.
         """
-        if attempt.outcome is not AttemptResult.REFUSED or attempt.file or not may_revoke(data, asked):
+        if attempt.outcome is not AttemptResult.REFUSED or attempt.file or not may_revoke(data, to_check):
             return
         self._unproven_bytes += len(data)
         if self._unproven_bytes > limits.TARGET_EVIDENCE_BYTES:
-            self.unanswered.update(dict.fromkeys(asked))
+            self.unanswered.update(dict.fromkeys(to_check))
             return
         file = EvidenceFile(safe(source), DOWNLOADED, partial(bytes, data), trusted=True)
         self._unproven.append((attempt, file))
@@ -130,17 +130,17 @@ class Gatherer:
         self._makers = EvidenceMakers(
             CombinedEvidence([self._known, kept, EvidencePool(came, unread=())]), lambda: self._stored
         )
-        for data, source, asked, issuer, attempt in refused:
-            again = self._take_ocsp(data, source, asked, issuer)
+        for data, source, item, issuer, attempt in refused:
+            again = self._take_ocsp(data, source, item, issuer)
             if again != attempt:
                 self._again[attempt] = again
-                self.attempts[asked] = [self.latest(item) for item in self.attempts[asked]]
+                self.attempts[item] = [self.latest(earlier) for earlier in self.attempts[item]]
 
-    def take(self, data: bytes, source: str, asked: Sequence[CertificateToCheck]) -> Attempt:
+    def take(self, data: bytes, source: str, to_check: Sequence[CertificateToCheck]) -> Attempt:
         """Take an offered CRL or OCSP response, for those of the certificates that it is about."""
         crl, response = _parsed(data)
         attempts: list[Attempt] = []
-        for item in asked:
+        for item in to_check:
             issuer = item.issuer
             attempt: Attempt | None = None
             if issuer and response is not None and response.statements(item.certificate, *item.issuers):
@@ -151,7 +151,7 @@ class Gatherer:
                     if crl.is_delta
                     else [uri for point in item.certificate.distribution_points for uri in point.uris]
                 )
-                check = _nothing if crl.is_delta else partial(self.check_answers, point=None, asked=[item])
+                check = _nothing if crl.is_delta else partial(self.check_answers, point=None, to_check=[item])
                 attempt, _ = self.take_crl(data, source, item.issuers, [item], urls, check)
             if attempt is not None:
                 attempts.append(attempt)
@@ -162,7 +162,7 @@ class Gatherer:
         kind = "ocsp" if response is not None else "crl"
         if crl is None and response is None:
             return failure(source, kind, AttemptResult.REFUSED, _no_evidence(data, needed_in("", source)))
-        return failure(source, kind, AttemptResult.REFUSED, _unneeded(crl, asked))
+        return failure(source, kind, AttemptResult.REFUSED, _unneeded(crl, to_check))
 
     # --- proving and keeping: all genuine evidence is kept, because any of it may condemn (decision 0009) ---
 
@@ -171,7 +171,7 @@ class Gatherer:
         data: bytes,
         source: str,
         issuers: tuple[Certificate, ...],
-        asked: Iterable[CertificateToCheck],
+        to_check: Iterable[CertificateToCheck],
         urls: Sequence[str],
         check: Callable[[Crl], None],
     ) -> tuple[Attempt, Crl | None]:
@@ -190,7 +190,7 @@ class Gatherer:
         try:
             if issuers:
                 maker = crl.verify_made_by(*issuers)
-            elif not any(same_name(crl.issuer, item.certificate.issuer) for item in asked):
+            elif not any(same_name(crl.issuer, item.certificate.issuer) for item in to_check):
                 text = f"it is from {safe(crl.issuer_text)!r}, not from the certificate's issuer"
                 return failure(source, kind, AttemptResult.REFUSED, Undecided("revocation.crl.issuer", text)), None
         except Undecided as error:
@@ -207,12 +207,14 @@ class Gatherer:
             return no_answer(attempt, error), crl
         return attempt, crl
 
-    def check_answers(self, crl: Crl, *, point: DistributionPoint | None, asked: Iterable[CertificateToCheck]) -> None:
+    def check_answers(
+        self, crl: Crl, *, point: DistributionPoint | None, to_check: Iterable[CertificateToCheck]
+    ) -> None:
         """Raises Undecided unless the CRL answers for one of the certificates: it may cover only CAs, or only users."""
         self._check_date("crl", crl.this_update)
         crl.check_base()
         first: Undecided | None = None
-        for item in asked:
+        for item in to_check:
             try:
                 if item.issuer is not None:
                     crl.verify_signed_by(item.issuer)
@@ -235,49 +237,49 @@ class Gatherer:
             text = f"it was made at {iso(made)}, and the clock says {iso(self.at)}"
             raise Undecided(f"revocation.{kind}.future", text)
 
-    def keep_ocsp(self, data: bytes, source: str, asked: CertificateToCheck, issuer: Certificate) -> Attempt:
+    def keep_ocsp(self, data: bytes, source: str, item: CertificateToCheck, issuer: Certificate) -> Attempt:
         """Take a response. One that is not kept may be proven later, or prove another one."""
-        attempt = self._take_ocsp(data, source, asked, issuer)
+        attempt = self._take_ocsp(data, source, item, issuer)
         is_on_disk = attempt.file is not None and attempt.outcome is not AttemptResult.OLDER
         if not is_on_disk and attempt.reason != MALFORMED[NeededFile.OCSP]:
             self._left_bytes += len(data)
             if self._left_bytes > limits.TARGET_EVIDENCE_BYTES:
                 raise LimitError(f"responders gave more than {limits.TARGET_EVIDENCE_BYTES} bytes that are not proven")
-            self._left.append(_Response(data, source, asked, issuer, attempt))
+            self._left.append(_Response(data, source, item, issuer, attempt))
         return attempt
 
-    def _take_ocsp(self, data: bytes, source: str, asked: CertificateToCheck, issuer: Certificate) -> Attempt:
-        certificate = asked.certificate
+    def _take_ocsp(self, data: bytes, source: str, item: CertificateToCheck, issuer: Certificate) -> Attempt:
+        certificate = item.certificate
         try:
-            response, statements = _statements(data, asked)
+            response, statements = _statements(data, item)
         except Undecided as error:  # an error is no newer answer than none at all
             outcome = AttemptResult.FAILED if says_error(data) else AttemptResult.REFUSED
             return failure(source, "ocsp", outcome, error)
         single = statements[0]
         try:
-            maker = self._makers.verify(response, asked.issuers)
+            maker = self._makers.verify(response, item.issuers)
         except Undecided as error:
             attempt = failure(source, "ocsp", AttemptResult.REFUSED, error)
             return replace(attempt, this_update=single.this_update, next_update=single.next_update)
         holder = maker.holder if maker else None
-        if holder is not None and _is_made_for(holder.response, asked):
+        if holder is not None and _is_made_for(holder.response, item):
             self._holders[holder.fingerprint] = holder.response
-        kept = self._writer.keep_ocsp(data, response, certificate, issuer, asked.renewed)
+        kept = self._writer.keep_ocsp(data, response, certificate, issuer, item.renewed)
         attempt = self._kept(source, "ocsp", kept, f"{OCSP}/{kept.name}", None, single.this_update, single.next_update)
         try:
-            self._check_response(response, issuer, asked)
+            self._check_response(response, issuer, item)
         except Undecided as error:
             return no_answer(attempt, error)
         return attempt
 
-    def _check_response(self, response: OcspResponse, issuer: Certificate, asked: CertificateToCheck) -> None:
-        """Raises Undecided unless the response can clear `asked`; notes its signer."""
-        statements = response.statements(asked.certificate, *asked.issuers)
-        if response.find(asked.certificate, issuer) is None:
-            who = repr(safe(asked.certificate.subject_text))
+    def _check_response(self, response: OcspResponse, issuer: Certificate, item: CertificateToCheck) -> None:
+        """Raises Undecided unless the response can clear `item`; notes its signer."""
+        statements = response.statements(item.certificate, *item.issuers)
+        if response.find(item.certificate, issuer) is None:
+            who = repr(safe(item.certificate.subject_text))
             raise Undecided("revocation.ocsp.missing", f"it names the issuer of {who} by another name or key")
         if all(single.status == "unknown" for single in statements):  # OCSP-8: unknown is no answer
-            who = repr(safe(asked.certificate.subject_text))
+            who = repr(safe(item.certificate.subject_text))
             raise Undecided("revocation.ocsp.unknown", f"the responder does not know {who}")
         for single in statements:
             self._check_date("ocsp", single.this_update)
@@ -285,7 +287,7 @@ class Gatherer:
                 raise Undecided("revocation.ocsp.malformed", f"it {single.doubt}")
             responder = response.verify_signed_for(issuer, at=min(self.at, single.next_update or self.at))
             if responder.delegated and not responder.no_check:
-                self.responders[replace(asked, certificate=responder.certificate)] = None
+                self.responders[replace(item, certificate=responder.certificate)] = None
 
     def _kept(
         self,
@@ -312,30 +314,30 @@ class Gatherer:
             next_update=next_update,
         )
 
-    def note(self, asked: Iterable[CertificateToCheck], attempt: Attempt) -> Attempt:
+    def note(self, to_check: Iterable[CertificateToCheck], attempt: Attempt) -> Attempt:
         """Notes an attempt to get evidence for these certificates, and returns it."""
-        for item in asked:
+        for item in to_check:
             self.attempts[item].append(attempt)
         return attempt
 
 
-def _statements(data: bytes, asked: CertificateToCheck) -> tuple[OcspResponse, tuple[SingleResponse, ...]]:
+def _statements(data: bytes, item: CertificateToCheck) -> tuple[OcspResponse, tuple[SingleResponse, ...]]:
     """A response, not proven, and what it says about a certificate. Raises Undecided (revocation.ocsp.*)."""
-    who = repr(safe(asked.certificate.subject_text))
+    who = repr(safe(item.certificate.subject_text))
     try:
         response = OcspResponse.parse(data)
     except FormatError as error:
         raise Undecided("revocation.ocsp.malformed", problem_of_download(data, NeededFile.OCSP, error)) from None
-    statements = response.statements(asked.certificate, *asked.issuers)
+    statements = response.statements(item.certificate, *item.issuers)
     if not statements:
         raise Undecided("revocation.ocsp.missing", f"it does not answer for {who}")
     return response, statements
 
 
-def _is_made_for(response: OcspResponse, asked: CertificateToCheck) -> bool:
+def _is_made_for(response: OcspResponse, item: CertificateToCheck) -> bool:
     """Whether it is proven by what it holds. A forged one may hold a genuine certificate of a responder, too."""
     try:
-        response.verify_made_for(*asked.issuers)
+        response.verify_made_for(*item.issuers)
     except Undecided:
         return False
     return True
@@ -347,13 +349,15 @@ def _no_evidence(data: bytes, wanted: NeededFile) -> Undecided:
     return Undecided(MALFORMED[wanted], f"{problem}. {problem.remedy}".rstrip(". "))
 
 
-def may_revoke(data: bytes, asked: Iterable[CertificateToCheck]) -> bool:
+def may_revoke(data: bytes, to_check: Iterable[CertificateToCheck]) -> bool:
     """Whether evidence, proven or not, says or may say that one of these certificates is revoked."""
     crl, response = _parsed(data)
     if crl is not None:
-        return any(item.is_listed_by(crl) for item in asked)
+        return any(item.is_listed_by(crl) for item in to_check)
     return response is not None and any(
-        single.status == "revoked" for item in asked for single in response.statements(item.certificate, *item.issuers)
+        single.status == "revoked"
+        for item in to_check
+        for single in response.statements(item.certificate, *item.issuers)
     )
 
 
@@ -376,13 +380,13 @@ def _parsed(data: bytes) -> tuple[Crl | None, OcspResponse | None]:
         return None, None
 
 
-def _unneeded(crl: Crl | None, asked: Iterable[CertificateToCheck]) -> Undecided:
+def _unneeded(crl: Crl | None, to_check: Iterable[CertificateToCheck]) -> Undecided:
     """Why offered evidence was not used: no certificate needs it, or the certificate of its issuer is missing."""
     if crl is not None and any(
-        item.issuer is None and same_name(crl.issuer, item.certificate.issuer) for item in asked
+        item.issuer is None and same_name(crl.issuer, item.certificate.issuer) for item in to_check
     ):
         return Undecided("fetch.issuer", "the certificate of its issuer is not available, so that it cannot be checked")
-    if crl is not None and (listed := next((item for item in asked if item.is_listed_by(crl)), None)):
+    if crl is not None and (listed := next((item for item in to_check if item.is_listed_by(crl)), None)):
         who = repr(safe(listed.certificate.subject_text))
         text = f"it may list {who} as revoked, and is from another CA than its issuer: it is not known whether that may"
         return Undecided("revocation.crl.issuer", text)

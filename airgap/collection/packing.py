@@ -31,7 +31,7 @@ from airgap.transfer.attach import Attachment
 
 def pack_evidence(
     subject: Descriptor,
-    asked: Collection[CertificateToCheck],
+    to_check: Collection[CertificateToCheck],
     evidence: Evidence,
     beside: EvidencePool,
     *,
@@ -63,7 +63,7 @@ def pack_evidence(
     packed: set[str] = set()
     makers = EvidenceMakers(evidence, lambda: (*responders, *offered.responders()))
     certificates = dict.fromkeys(beside.lone_responders())
-    for item in asked:
+    for item in to_check:
         known = CombinedEvidence((evidence, beside)) if item.issuer is None else evidence
         for each in (item, *item.responders(known)):
             files = (*known.ocsp(each.certificate.serial), *_revoking_responses(offered, each))
@@ -80,8 +80,8 @@ def pack_evidence(
                     index.setdefault(url, {})[crl_name(crl)] = None
     gone = {older for older, newer in replaced.items() if newer in packed}
     stays = (file.load() for file in beside.all_crls() if file.fingerprint not in gone)
-    listing = _listing(CombinedEvidence((evidence, offered)), asked)
-    for crl in (*listing, *_revoking_crls(offered, asked), *stays):
+    listing = _listing(CombinedEvidence((evidence, offered)), to_check)
+    for crl in (*listing, *_revoking_crls(offered, to_check), *stays):
         crls.setdefault(crl_name(crl), crl.der)
     ocsp |= {_name(file): file.response.der for file in beside.all_ocsp() if file.fingerprint not in gone}
     if not crls and not ocsp:
@@ -139,12 +139,12 @@ def _proven(file: CrlFile, issuers: tuple[Certificate, ...]) -> Crl | None:
     return crl
 
 
-def _listing(evidence: Evidence, asked: Collection[CertificateToCheck]) -> Iterator[Crl]:
+def _listing(evidence: Evidence, to_check: Collection[CertificateToCheck]) -> Iterator[Crl]:
     """The indirect CRLs that list one of the certificates."""
     for file in evidence.indirect():
         with suppress(FormatError):
             crl = file.load()
-            if any(item.is_listed_by(crl) for item in asked):
+            if any(item.is_listed_by(crl) for item in to_check):
                 yield crl
 
 
@@ -155,9 +155,9 @@ def _revoking_responses(evidence: Evidence, item: CertificateToCheck) -> Iterato
             yield file
 
 
-def _revoking_crls(evidence: Evidence, asked: Collection[CertificateToCheck]) -> Iterator[Crl]:
+def _revoking_crls(evidence: Evidence, to_check: Collection[CertificateToCheck]) -> Iterator[Crl]:
     """The CRLs of the issuers that list one of the certificates."""
-    for item in asked:
+    for item in to_check:
         for file in evidence.crls(item.certificate.issuer) if item.issuer else ():
             if (crl := _proven(file, item.issuers)) is not None and item.is_listed_by(crl):
                 yield crl

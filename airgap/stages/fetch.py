@@ -116,7 +116,7 @@ def fetch(
         run.take_offered()
         if request.download:
             downloads = stack.enter_context(EvidenceClient(evidence or EvidenceOptions()))
-            PlaceAsker(run.gatherer, downloads, pool).ask(run.chains.asked)
+            PlaceAsker(run.gatherer, downloads, pool).ask(run.chains.to_check)
         run.finish()
         pruned = run.prune() if request.prune else ()
         return run.outcome(pruned, run.write_evidence() if request.into is not None else ())
@@ -179,7 +179,7 @@ class _Fetch:
                     self._problems += _problems(opened, chains.problems, name)
                     collected.append(chains)
                     if name == into:
-                        self._certificates_of_into = frozenset(item.certificate for item in chains.asked)
+                        self._certificates_of_into = frozenset(item.certificate for item in chains.to_check)
                 except (AirgapError, OSError) as error:
                     if name == into:
                         raise
@@ -230,9 +230,9 @@ class _Fetch:
         single = [(source, block) for source, data in self._offered for block in pieces_of(data)]
         self.gatherer = self._gatherer([_offered_file(source, data) for source, data in self._offered])
         for source, data in sorted(single, key=lambda item: order_of(item[1])):
-            attempt = self.gatherer.take(data, source, self.chains.asked)
+            attempt = self.gatherer.take(data, source, self.chains.to_check)
             # a revocation that a person offers is judged as in the trust directory, whether or not it is proven
-            trusted = source in by_hand and may_revoke(data, self.chains.asked)
+            trusted = source in by_hand and may_revoke(data, self.chains.to_check)
             self._took.append((attempt, replace(_offered_file(source, data), trusted=trusted)))
         self._offered.clear()
         malformed = [item.source for item, _ in self._took if item.reason in MALFORMED.values()]
@@ -244,7 +244,7 @@ class _Fetch:
         Raises LimitError, TrustMaterialError, OSError.
         """
         kept = EvidenceDirectory.open(self._root)
-        responders = tuple(dict.fromkeys(found for item in self.chains.asked for found in item.responders(kept)))
+        responders = tuple(dict.fromkeys(found for item in self.chains.to_check for found in item.responders(kept)))
         for number, (attempt, file) in enumerate(self._took):
             if responders and (attempt.kind, attempt.reason) == ("ocsp", UNNEEDED):
                 self._took[number] = self.gatherer.take(file.read(), file.name, responders), file
@@ -255,9 +255,9 @@ class _Fetch:
         """Removes superseded files; returns their names."""
         writer = EvidenceWriter(self._root)
         gone: list[str] = []
-        for issuer in dict.fromkeys(issuer for item in self.chains.asked for issuer in item.issuers):
+        for issuer in dict.fromkeys(issuer for item in self.chains.to_check for issuer in item.issuers):
             gone += writer.prune(issuer)
-        for item in self.chains.asked:
+        for item in self.chains.to_check:
             if item.issuer is not None:
                 gone += writer.prune_ocsp(item.certificate, item.issuer)
         return tuple(sorted(set(gone)))
@@ -273,7 +273,7 @@ class _Fetch:
         """The certificates about which nothing is kept: without a trust directory all that are not of `into`."""
         if self._request.directory is not None:
             return frozenset()
-        return frozenset(item.certificate for item in self.chains.asked) - self._certificates_of_into
+        return frozenset(item.certificate for item in self.chains.to_check) - self._certificates_of_into
 
     def write_evidence(self) -> tuple[EvidenceWritten, ...]:
         """Attach the evidence to each artifact of `into`, replacing older evidence artifacts.
@@ -327,7 +327,7 @@ class _Fetch:
             return None
         return pack_evidence(
             root.descriptor,
-            chains.asked,
+            chains.to_check,
             evidence,
             beside,
             offered=offered,
@@ -339,13 +339,13 @@ class _Fetch:
         """The outcome, judged with the evidence that is on disk now."""
         request = self._request
         evidence = EvidenceDirectory.open(self._root)
-        responders = [item for item in self.gatherer.responders if item not in set(self.chains.asked)]
+        responders = [item for item in self.gatherer.responders if item not in set(self.chains.to_check)]
         # a verifier uses what is not kept where the targets are
         left = [file for attempt, file in self._took if attempt.outcome is AttemptResult.REFUSED]
         unproven = self.gatherer.unproven_downloads()
         refused = EvidencePool([*left, *unproven, *self._certificates], unread=self._unread)
         certificates = cover(
-            self.chains.asked,
+            self.chains.to_check,
             responders,
             evidence,
             self.gatherer,
