@@ -71,7 +71,7 @@ class Artifacts(Protocol):
     def unread(self) -> tuple[ContentProblem, ...]:
         """What a registry lists as a referrer and cannot be read; of layouts only what is too much for `all_roots`."""
 
-    def told(self, problem: ContentProblem) -> ContentProblem:
+    def located(self, problem: ContentProblem) -> ContentProblem:
         """A problem of the graph with the place where it is here."""
 
     def all_roots(self) -> tuple[Root, ...]:
@@ -93,7 +93,7 @@ class RegistryArtifact(NamedTuple):
     problems: tuple[AirgapError, ...]
     """Everything that could not be read."""
 
-    def told(self, problem: ContentProblem) -> ContentProblem:
+    def located(self, problem: ContentProblem) -> ContentProblem:
         """See `Artifacts`. A registry has no `index.json`: what is there is the artifact or a listed referrer."""
         entry = _ENTRY.match(problem.path)
         if entry is None:

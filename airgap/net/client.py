@@ -21,7 +21,7 @@ from airgap.net.options import TransportOptions
 from airgap.net.patience import span
 from airgap.net.transport_errors import RegistryError, TransportError
 from airgap.net.url import Origin, follow, is_loopback, origin_of, without_query
-from airgap.net.wire import ERROR_BYTES, WRONG_THERE, failure, next_page, said
+from airgap.net.wire import ERROR_BYTES, WRONG_THERE, error_text, failure, next_page
 from airgap.oci.digest import Digest
 from airgap.oci.reference import DOCKER_HUB, DOCKER_HUB_API, is_host
 from airgap.text import safe
@@ -96,7 +96,7 @@ class RegistryClient:
             return reply
         self._read_error(reply)
         if reply.status in {401, 403} and origin_of(reply.request.url) == self.origin:
-            raise self._authorizer.refusal(access, reply.status, said(reply))
+            raise self._authorizer.refusal(access, reply.status, error_text(reply))
         raise failure(reply, what)
 
     def _of_elsewhere(self, error: TransportError) -> TransportError:

@@ -89,7 +89,7 @@ def has_code(reply: Reply, *codes: str) -> bool:
     return any(error.code in codes for error in stated_errors(reply))
 
 
-def said(reply: Reply) -> str:
+def error_text(reply: Reply) -> str:
     """The text of the error body for a message; empty if it is not readable."""
     errors = stated_errors(reply)
     if errors:
@@ -135,7 +135,7 @@ def failure(
     **facts: Fact,
 ) -> RegistryError:
     """The error for a refusal: `what` failed (`the manifest x cannot be read`)."""
-    words = said(reply)
+    words = error_text(reply)
     host = origin_of(reply.request.url).netloc
     return kind(
         f"{what}: {host} answered {reply.status}{f' ({words})' if words else ''}{because}",

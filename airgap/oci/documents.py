@@ -162,7 +162,7 @@ class LayoutOnDisk(ABC):
         """The path, made safe to show."""
         return safe(self.path)
 
-    def beside(self) -> dict[str, bytes]:
+    def docker_documents(self) -> dict[str, bytes]:
         """Files that other tools read instead of `index.json`, by name. Raises ContentError (`layout.malformed`)."""
         found = sorted(name for name in DOCKER_SAVE_FILES if self._has(name))
         return {name: self._document(name, limits.LAYOUT_INDEX_BYTES) for name in found}

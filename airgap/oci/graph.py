@@ -81,7 +81,7 @@ class Graph:
         if not isinstance(self._store, LayoutOnDisk):
             return None
         try:
-            documents: Mapping[str, bytes] | ContentProblem = self._store.beside()
+            documents: Mapping[str, bytes] | ContentProblem = self._store.docker_documents()
         except ContentError as error:
             documents = ContentProblem.of(error, None, f"beside {LAYOUT_INDEX}")
         if not documents:

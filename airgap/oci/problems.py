@@ -47,7 +47,7 @@ class ContentProblem:
         """The same with `path` before its own."""
         return replace(self, path=f"{path} > {self.path}")
 
-    def beside(self, target: str | None = None, *, counts: bool = True) -> Problem:
+    def as_problem(self, target: str | None = None, *, counts: bool = True) -> Problem:
         """The same as a problem beside the verdicts of a run; where it does not count, as a warning."""
         return Problem(
             message=f"{self.path}: {self.message}",

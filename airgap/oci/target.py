@@ -42,7 +42,7 @@ class Target(NamedTuple):
         """How many artifacts of the whole layout cannot be read and are not among `all_roots`."""
         return self.graph.problems[limits.NOTES_SHOWN :] if self.is_whole else ()
 
-    def told(self, problem: ContentProblem) -> ContentProblem:
+    def located(self, problem: ContentProblem) -> ContentProblem:
         """A problem of the graph, which names its place."""
         return problem
 

@@ -38,7 +38,7 @@ def usual_places(path: Path, form: EnvelopeFormat | None = None) -> list[Path]:
     return [path.with_name(signature_name(path.name, name)) for name in ([form] if form else EnvelopeFormat)]
 
 
-def beside(path: Path, form: EnvelopeFormat | None) -> Path:
+def find_signature(path: Path, form: EnvelopeFormat | None) -> Path:
     """The signature under its usual name beside the file (BLOB-5).
 
     Raises Rejected signature.none, with what else is there; UsageError where there are several.
@@ -54,7 +54,7 @@ def beside(path: Path, form: EnvelopeFormat | None) -> Path:
     return found[0]
 
 
-def form_said(path: Path, raw: bytes, form: EnvelopeFormat | None) -> str:
+def stated_form(path: Path, raw: bytes, form: EnvelopeFormat | None) -> str:
     """The media type of the envelope in a file: as `form` or its name says (`media_type_of`).
 
     Raises UsageError for a name that says nothing, with what the bytes look like; Rejected envelope.malformed where

@@ -23,7 +23,7 @@ from airgap.oci.digest import Digest
 from airgap.problem import Problem
 from airgap.reasons import REASONS, ExitCode
 from airgap.signature.blob_payload import OCTET_STREAM, BlobTarget, blob_descriptor, measure, signature_name
-from airgap.signature.detached import beside, form_said, usual_places
+from airgap.signature.detached import find_signature, stated_form, usual_places
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.signature.formats import EnvelopeFormat
 from airgap.signature.model import RESERVED_PREFIX
@@ -210,9 +210,9 @@ class _BlobVerification:
 
     def _judged(self, base: BlobOutcome, statement: Statement) -> BlobOutcome:
         request = self._request
-        with suppress(IsADirectoryError):  # beside() says what to do about a directory
+        with suppress(IsADirectoryError):  # find_signature() says what to do about a directory
             self._open().close()  # a missing file is reported, whatever the signature is
-        signature = request.signature or beside(request.path, request.envelope)
+        signature = request.signature or find_signature(request.path, request.envelope)
         media_type, raw = _open_signature(signature, request.envelope)
         envelope = Descriptor.of(media_type, raw)
         digest, size = self._measure(_hash_algorithm(media_type, raw))
@@ -255,9 +255,9 @@ def inspect_blob(signature: Path, *, envelope: EnvelopeFormat | None = None) -> 
 
 
 def _open_signature(path: Path, form: EnvelopeFormat | None) -> tuple[str, bytes]:
-    """The envelope's media type and bytes. Raises UsageError, NotFoundError, Rejected (`form_said`)."""
+    """The envelope's media type and bytes. Raises UsageError, NotFoundError, Rejected (`stated_form`)."""
     raw = _read_signature(path)
-    return form_said(path, raw, form), raw
+    return stated_form(path, raw, form), raw
 
 
 def _read_signature(path: Path) -> bytes:

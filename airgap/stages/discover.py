@@ -46,7 +46,7 @@ def _discovered(opened: Artifacts, builder: TreeBuilder, root: Root) -> Discover
         reference=opened.name(root),
         tags=root.tags,
         tree=tree,
-        unread=(*map(opened.told, builder.unread), *opened.unread),
+        unread=(*map(opened.located, builder.unread), *opened.unread),
         record=record,
         lookups=opened.lookups,
     )

@@ -382,4 +382,4 @@ def _problems(opened: Artifacts, problems: Sequence[ContentProblem], name: str) 
     told = {problem.message for problem in problems}
     others = opened.problems if isinstance(opened, RegistryArtifact) else ()
     errors = [error for error in others if str(error) not in told]
-    return [Problem.of(error, name) for error in (*errors, *(opened.told(problem).error() for problem in problems))]
+    return [Problem.of(error, name) for error in (*errors, *(opened.located(problem).error() for problem in problems))]

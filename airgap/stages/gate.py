@@ -61,11 +61,11 @@ class Gate:
         evidence cannot be read.
         """
         target = self._target(plans)
-        apart = _Apart.of(target.graph)
+        exempt = _Exempt.of(target.graph)
         wanted: defaultdict[RequestedArtifact, list[PlannedArtifact]] = defaultdict(list)
         for plan in plans:
             for item in plan.artifacts:
-                if item.error is None and not apart.carries(item) and not apart.proves(item):
+                if item.error is None and not exempt.comes_with_its_subject(item) and not exempt.is_evidence(item):
                     wanted[_asked(item)].append(item)
         outcome = verify_opened(
             VerifyRequest(targets=(), at=self.clock, clock=self.clock, scope=self.scope, content=Content.MANIFESTS),
@@ -83,7 +83,7 @@ class Gate:
         )
         for problem in outcome.problems:
             raise untrusted(problem, "nothing is copied: ", problem.exit_code)
-        return Judgement.of_outcome(wanted, outcome, apart)
+        return Judgement.of_outcome(wanted, outcome, exempt)
 
     def _target(self, plans: Sequence[CopyPlan]) -> Target:
         """All plans as one layout, with the records of a copy, so that verifying the copy gives the same verdicts."""
@@ -159,7 +159,7 @@ def _subjects(item: PlannedArtifact) -> frozenset[Digest]:
     return frozenset(target for target in found if target is not None) if all(found) else frozenset()
 
 
-class _Apart(NamedTuple):
+class _Exempt(NamedTuple):
     """What needs no judgement of its own."""
 
     roots: frozenset[Digest]
@@ -168,16 +168,16 @@ class _Apart(NamedTuple):
     """What proves itself."""
 
     @classmethod
-    def of(cls, graph: Graph) -> _Apart:
+    def of(cls, graph: Graph) -> _Exempt:
         roots = graph.roots()
         evidence = frozenset(root.descriptor.digest for root in roots if is_evidence_alone(graph, root))
         return cls(frozenset(root.descriptor.digest for root in roots), evidence)
 
-    def carries(self, item: PlannedArtifact) -> bool:
+    def comes_with_its_subject(self, item: PlannedArtifact) -> bool:
         """Whether it comes with what it is about. An image is judged by itself: tools run it by any tag."""
         return bool(_subjects(item)) and item.wanted.descriptor.digest not in self.roots
 
-    def proves(self, item: PlannedArtifact) -> bool:
+    def is_evidence(self, item: PlannedArtifact) -> bool:
         """Whether it is evidence, which has no name."""
         return not item.wanted.tags and item.wanted.descriptor.digest in self.evidence
 
@@ -189,13 +189,13 @@ class Judgement:
     _outcomes: Mapping[RequestedArtifact, ArtifactOutcome]
     _reached: frozenset[RequestedArtifact]
     """What passed, and all that it reaches: cosign's tags are about any of it."""
-    _apart: _Apart
+    _exempt: _Exempt
     warnings: tuple[Problem, ...]
     """About the whole copy: evidence that cannot be used, a wrong clock."""
 
     @classmethod
     def of_outcome(
-        cls, asked: Mapping[RequestedArtifact, Sequence[PlannedArtifact]], outcome: Outcome, apart: _Apart
+        cls, asked: Mapping[RequestedArtifact, Sequence[PlannedArtifact]], outcome: Outcome, exempt: _Exempt
     ) -> Judgement:
         """The verdicts on what was asked for, in that order, and what needs none."""
         outcomes = dict(zip(asked, outcome.artifacts, strict=True))
@@ -206,7 +206,7 @@ class Judgement:
             for item in items
             for digest, _, _ in item.keys
         )
-        return cls(outcomes, reached, apart, outcome.warnings)
+        return cls(outcomes, reached, exempt, outcome.warnings)
 
     def verdict(self, item: PlannedArtifact) -> ArtifactOutcome | None:
         """That on one artifact; None for what comes with another one (cosign's tags), and for evidence."""
@@ -236,12 +236,12 @@ class Judgement:
                 raise refusal(outcome, item.wanted.reference, item.problems)
             accepted = frozenset(found.digest for found in outcome.signatures if found.verdict is Verdict.PASS)
             return replace(item, must_be_signed=bool(accepted), accepted=accepted or None)
-        if self._apart.carries(item):
+        if self._exempt.comes_with_its_subject(item):
             typed = _asked(item).typed
             if all(RequestedArtifact(subject, typed) in self._reached for subject in _subjects(item)):
                 return item
             message = "is not copied: the artifact that it is about is not among those that verify"
             raise UntrustedError(f"{item.wanted.reference} {message}", reason="signature.none")
-        if self._apart.proves(item):
+        if self._exempt.is_evidence(item):
             return item
         raise TypeError("an artifact was not judged")

@@ -60,7 +60,7 @@ def _artifact(opened: Artifacts, root: Root) -> InspectedArtifact:
         reference=opened.name(root),
         descriptor=root.descriptor,
         signatures=signatures,
-        unread=(*map(opened.told, unread), *opened.unread),
+        unread=(*map(opened.located, unread), *opened.unread),
     )
 
 

@@ -229,7 +229,7 @@ class _Lister:
             licenses=annotations.get(_LICENSES),
             attached=MappingProxyType(dict(sorted(found.kinds.items(), key=by_kind))),
             attached_size=sum(size for digest, size in found.attached.items() if digest not in found.own),
-            unread=tuple(map(self._opened.told, dict.fromkeys((*unread, *found.unread)))),
+            unread=tuple(map(self._opened.located, dict.fromkeys((*unread, *found.unread)))),
         )
 
     def _describe(self, descriptor: Descriptor, manifest: Manifest | Index, found: _Found) -> None:

@@ -138,11 +138,11 @@ class _Recheck:
         together: dict[tuple[str, _TypedName], list[RecordedArtifact]] = {}
         for artifact in report.artifacts:
             if (place := places[id(artifact)]) is not None:
-                together.setdefault((place, self._said(artifact)), []).append(artifact)
+                together.setdefault((place, self._typed_name(artifact)), []).append(artifact)
         outcomes = {key: self._again(report, artifacts, *key) for key, artifacts in together.items()}
         for artifact in report.artifacts:
             place = places[id(artifact)]
-            again = None if place is None else (place, outcomes[place, self._said(artifact)])
+            again = None if place is None else (place, outcomes[place, self._typed_name(artifact)])
             yield self._recorded(report, artifact, again)
 
     def _again(
@@ -218,7 +218,7 @@ class _Recheck:
             return artifact.scope, artifact.scope_origin
         return self._request.scope, "option"
 
-    def _said(self, artifact: RecordedArtifact) -> _TypedName:
+    def _typed_name(self, artifact: RecordedArtifact) -> _TypedName:
         """The repository, if an operator named one."""
         scope, origin = self._scope(artifact)
         return _TypedName(scope if origin == "option" else None, scope if origin == "name" else None)

@@ -227,13 +227,13 @@ class _Verification:
         unread, others = target.graph.names_unread, (*target.graph.problems, *target.graph.disagreements)
         for problem in (*unread, *others):
             counts = target.is_whole or problem in unread
-            (self._problems if counts else self._warnings).append(problem.beside(text, counts=counts))
+            (self._problems if counts else self._warnings).append(problem.as_problem(text, counts=counts))
         notes = target.graph.notes if target.is_whole else ()
-        self._warnings += [note.beside(text) for note in notes[: limits.NOTES_SHOWN]]
+        self._warnings += [note.as_problem(text) for note in notes[: limits.NOTES_SHOWN]]
         if len(notes) > limits.NOTES_SHOWN:
             more = len(notes) - limits.NOTES_SHOWN
             self._warnings.append(Problem(message=f"{more} more entries of this kind", target=safe(text)))
 
     def _report_evidence(self, report: ContentReport | None, text: str) -> None:
         """Evidence about what is not here: it needs no signature, and has to be whole as everything here."""
-        self._problems += [problem.beside(text) for problem in (report.problems if report else ())]
+        self._problems += [problem.as_problem(text) for problem in (report.problems if report else ())]

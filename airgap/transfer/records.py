@@ -73,7 +73,7 @@ class Records:
         if found.from_layout and mode == "all" and not planned.problems and not _leaves_out(planned, before):
             return before
         old = before.record if before else None
-        came = _came(planned)
+        came = _copied_referrers(planned)
         return Record(
             tool=self.tool,
             time=self.at,
@@ -131,7 +131,7 @@ def _recorded(
     )
 
 
-def _came(planned: PlannedArtifact) -> Mapping[Digest, Sequence[CopiedReferrer]]:
+def _copied_referrers(planned: PlannedArtifact) -> Mapping[Digest, Sequence[CopiedReferrer]]:
     """The copied referrers by their subject; those of other subjects than the artifact up to a bound."""
     artifact = planned.wanted.descriptor.digest
     order = sorted(planned.attached, key=lambda item: item.descriptor.digest)

@@ -148,7 +148,7 @@ def _unpacked(place: str, name: str, magic: bytes) -> io.FileIO:
 def _pieces(packed: _Packed, name: str, magic: bytes) -> Iterator[bytes]:
     """What is in it, within the bound for its size. Raises ContentError."""
     total = 0
-    for piece in _told(_gzip_pieces(packed) if magic == GZIP else _xz_pieces(packed), name):
+    for piece in _checked(_gzip_pieces(packed) if magic == GZIP else _xz_pieces(packed), name):
         total += len(piece)
         if total > limits.UNPACKED_BYTES + limits.UNPACKED_RATIO * packed.tell():
             file = "FILE" if name == STANDARD_INPUT else safe(name)
@@ -159,7 +159,7 @@ def _pieces(packed: _Packed, name: str, magic: bytes) -> Iterator[bytes]:
         yield piece
 
 
-def _told(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
+def _checked(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
     """The pieces; faults of the compressed file are reported as those of content."""
     try:
         yield from pieces

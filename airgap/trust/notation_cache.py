@@ -187,7 +187,7 @@ class _Cache:
             crl.check_understood()
         except Undecided as error:
             raise MilderError(f"has a critical extension that is not understood ({error.facts['extension']})") from None
-        if any(item.serial < 0 for item in self._said(crl)):  # the sign is missing: here it may be the other number
+        if any(item.serial < 0 for item in self._listing(crl)):  # the sign is missing: here it may be the other number
             raise MilderError("lists a negative serial number, which notation takes for that of no certificate")
         if problem := _scope_problem(crl, url):  # CRL-8: scopes count
             raise MilderError(f"{problem}, which notation does not look at")
@@ -235,7 +235,7 @@ class _Cache:
                 continue
             missing = [
                 item
-                for item in self._said(crl)
+                for item in self._listing(crl)
                 if not learned.has(item) and (item.is_final or not _is_lifted(file, found.base[0]))
             ]
             if missing:
@@ -253,7 +253,7 @@ class _Cache:
             same = [found for found in chosen if same_name(found.base[1].issuer, file.facts.issuer)]
             if same or file.name in told:  # each of those says all that is said of this issuer
                 continue
-            if said := self._said(file.load()):
+            if said := self._listing(file.load()):
                 self._omit(file, "", f"lists {_serials(said)}, and notation does not learn of it")
             elif not file.facts.is_delta and not (file.name in self.index.claimed or _own_urls(file)):
                 self.notes.append(
@@ -274,7 +274,7 @@ class _Cache:
         yield from ((item.path, f"cannot be used ({item.problem})") for item in self.evidence.all_unread())
         yield from ((item.path, item.problem) for item in self.evidence.all_misplaced())
 
-    def _said(self, crl: Crl) -> frozenset[ListedSerial]:
+    def _listing(self, crl: Crl) -> frozenset[ListedSerial]:
         """What a CRL says against serial numbers; removals left out."""
         if crl.fingerprint not in self._listed:
             self._listed[crl.fingerprint] = frozenset(

@@ -152,5 +152,5 @@ def _first_problem(outcome: ArtifactOutcome) -> Problem:
                 message = f"{finding.check.value}: {finding.message}"
                 return Problem(message=message, reason=finding.reason, remedy=finding.shown_remedy)
     for wrong in outcome.content.problems if outcome.content else ():
-        return wrong.beside(outcome.reference)
+        return wrong.as_problem(outcome.reference)
     return Problem(message=f"it is judged {outcome.verdict.value}")

@@ -98,7 +98,7 @@ class SnapshotJudgement:
         """Every check, and the problems of the first step that finds one."""
         snapshot = self._snapshot
         content = ContentChecker(self._store).check(self._graph.closure(snapshot.descriptor))
-        problems = [found.beside() for found in content.problems]
+        problems = [found.as_problem() for found in content.problems]
         signatures: tuple[SignatureOutcome, ...] = ()
         if not problems:
             problems += self._evidence_problems()

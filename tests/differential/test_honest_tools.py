@@ -77,7 +77,7 @@ def test_layout_that_a_tool_packed_is_read(tmp_path: Path, tool: str) -> None:
     with open_layout(path) as opened:
         assert Graph(opened).resolve("v1").descriptor.digest == image.digest
         assert {digest: opened.open(digest).read() for digest in builder.blobs} == builder.blobs
-        assert opened.beside() == ({"manifest.json": b"[]"} if "names" not in tool else {})
+        assert opened.docker_documents() == ({"manifest.json": b"[]"} if "names" not in tool else {})
     with path.open("rb") as stream:
         found = {item.name: b"".join(iter(item.body.read, b"")) for item in items(stream, set(), {}, lambda _: False)}
     assert found == {name: data for name, data in builder.files().items() if name not in builder.extra_files}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airgap.errors import Rejected
-from airgap.signature.detached import form_said
+from airgap.signature.detached import stated_form
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from airgap.signature.detached import form_said
 )
 def test_the_kind_of_the_file_is_named(data: bytes, words: str) -> None:
     with pytest.raises(Rejected) as caught:
-        form_said(Path("app.sig"), data, None)
+        stated_form(Path("app.sig"), data, None)
     assert caught.value.reason == "envelope.malformed"
     assert words in str(caught.value)
     assert "--signature-format" not in caught.value.remedy

@@ -101,7 +101,7 @@ def test_ignores_other_members(tmp_path: Path) -> None:
     path.write_bytes(extra + START + mac + odd + tar_member("blobs/README", b"hello") + END)
     with open_archive(str(path)) as layout:
         assert layout.index().manifests == ()
-        assert layout.beside() == {"manifest.json": b"[]", "repositories": b"{}"}
+        assert layout.docker_documents() == {"manifest.json": b"[]", "repositories": b"{}"}
 
 
 @pytest.mark.parametrize("name", [NAME, "index.json", "oci-layout"])
