@@ -238,7 +238,7 @@ def list_folder(folder: Path, limit: int) -> dict[str, bool]:
 
 
 def glance_into(folder: Path) -> dict[str, bool]:
-    """The same for a bounded number of entries; empty where the folder cannot be listed. For hints in messages only."""
+    """Some of the entries of a folder; empty where it cannot be listed. For hints in messages only."""
     try:
         return _entries(folder, limits.NEAR_FILES)
     except OSError:
@@ -317,7 +317,7 @@ def read_regular(path: Path, limit: int) -> bytes:
 
 
 def read_material(path: Path, limit: int, reason: str, *, what: str = "", **facts: Fact) -> bytes:
-    """The same for a file of a trust directory. Raises TrustMaterialError(`reason`), which names it."""
+    """A file of a trust directory. Raises TrustMaterialError(`reason`), which names it."""
     try:
         return read_regular(path, limit)
     except FormatError as error:

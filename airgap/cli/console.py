@@ -82,7 +82,7 @@ def write(*pieces: str) -> None:
 
 
 def write_all(pieces: Iterable[str]) -> None:
-    """The same for what is made piece by piece."""
+    """Write the result while it is made, piece by piece. Raises OSError that names standard output."""
     try:
         sys.stdout.writelines(pieces)
         sys.stdout.flush()
@@ -165,7 +165,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuietOutput(Output):
-    """The same for commands that also write progress messages."""
+    """The options of output of commands that also write progress messages."""
 
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but the result.")] = False
 
@@ -247,7 +247,7 @@ def key_values(items: list[str], option: str) -> dict[str, str]:
 
 
 def demands(items: list[str], option: str) -> dict[str, str]:
-    """The same for metadata that a signature must have. Two values for one key raise UsageError: none is dropped."""
+    """Metadata that a signature must have. Raises UsageError, also for two values of one key: none is dropped."""
     values = key_values(items, option)
     for item in items:
         key, _, value = item.partition("=")

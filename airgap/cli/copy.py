@@ -91,7 +91,7 @@ class SelectionOptions:
     ] = None
 
     def selection(self) -> airgap.Selection:
-        """The same for the library. Raises UsageError for what is no platform."""
+        """The selection for the library. Raises UsageError for what is no platform."""
         return airgap.Selection(
             referrers=not self.exclude_referrers and self.depth != 0,
             artifact_types=frozenset(self.artifact_type or ()),

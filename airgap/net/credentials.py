@@ -154,7 +154,7 @@ class Credentials:
         return f"airgap login {host}{explicit}"
 
     def only_for(self, hosts: Iterable[str]) -> Credentials:
-        """The same for a run that names these registries: what was given goes to the only one of them.
+        """The credentials of a run that names these registries: what was given goes to the only one of them.
 
         Raises UsageError where there are several, because it is not known which one the password is for.
         """

@@ -90,7 +90,7 @@ class TransportOptions:
         return self.insecure or any((self.ca_file, self.cert_file, self.key_file))
 
     def within(self, seconds: float) -> TransportOptions:
-        """The same for a server that has at most `seconds` until a connection is made, and between two pieces."""
+        """These options for a server that has at most `seconds` until a connection is made, and between two pieces."""
         return replace(
             self, connect_timeout=min(self.connect_timeout, seconds), read_timeout=seconds, first_timeout=seconds
         )

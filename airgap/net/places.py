@@ -80,7 +80,7 @@ class Places:
     def attach_unless(
         wanted: Iterable[tuple[Place, Attachment]], there: Callable[[Place, Attachment], Found | None]
     ) -> Iterator[str | Found]:
-        """The same; what `there` finds, because others attached it in the meantime, is the answer instead.
+        """Attaches all; what `there` finds, because others attached it in the meantime, is the answer instead.
 
         No other run of this user on this machine attaches anything in between.
         """

@@ -31,7 +31,7 @@ class ArtifactTree:
     """`artifact`, `child` of an index, or `referrer`."""
     artifact_type: str | None
     shown_type: str | None
-    """The same for people: cosign's attachments look like images."""
+    """Its type for people: cosign's attachments look like images."""
     mechanism: str | None
     """How a referrer was found; None for others."""
     annotations: dict[str, str]

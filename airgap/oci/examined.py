@@ -27,14 +27,14 @@ class ExaminedManifests:
         self._images: Final[dict[Claims, bool]] = {}
 
     def find(self, descriptor: Descriptor) -> Manifest | Index | None:
-        """None for what cannot be read: the caller that needs it reads it again and gets the error."""
+        """The manifest; None if it cannot be read: a caller that needs it reads it again and gets the error."""
         try:
             return self.read(descriptor)
         except ContentError:
             return None
 
     def manifest(self, descriptor: Descriptor) -> Manifest | Index | None:
-        """The same; None also for content of another type."""
+        """The manifest; None if it cannot be read, and for content of another type."""
         return self.find(descriptor) if descriptor.is_manifest else None
 
     def is_attachment(self, descriptor: Descriptor) -> bool:

@@ -45,7 +45,7 @@ class Graph:
         self.manifest: Final = reader.read
         """Reads the verified content of a manifest or index, once. Raises ContentError."""
         self.node: Final = reader.node
-        """The same for an artifact or an entry of an index; None for one of an unknown type. Raises ContentError."""
+        """Reads an artifact or an entry of an index; None for one of an unknown type. Raises ContentError."""
         self._check_opaque: Final = reader.check_opaque
         self._reached = 0
 
@@ -146,7 +146,7 @@ class Graph:
         return self._store.name
 
     def whole(self) -> tuple[Root, ...]:
-        """The same for a reference to the whole layout: at least one.
+        """The artifacts that a reference to the whole layout names: at least one.
 
         Raises NotFoundError if there is none, ContentError if none can be read, or a file that names some.
         """

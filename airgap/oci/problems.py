@@ -44,11 +44,11 @@ class ContentProblem:
         )
 
     def below(self, path: str) -> Self:
-        """The same with `path` before its own."""
+        """This problem with `path` before its own."""
         return replace(self, path=f"{path} > {self.path}")
 
     def as_problem(self, target: str | None = None, *, counts: bool = True) -> Problem:
-        """The same as a problem beside the verdicts of a run; where it does not count, as a warning."""
+        """A problem of the whole run; a warning, where it does not count."""
         return Problem(
             message=f"{self.path}: {self.message}",
             exit_code=REASONS[self.reason].exit_code if counts else ExitCode.OK,
@@ -59,7 +59,7 @@ class ContentProblem:
         )
 
     def error(self) -> ContentError:
-        """The same as an error that names the place."""
+        """An error that names the place."""
         error = ContentError(self.reason, f"{self.path}: {self.message}", remedy=self.remedy)
         error.facts = self.facts
         return error

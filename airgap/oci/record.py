@@ -217,7 +217,7 @@ class Record:
         return _absent(self._of_artifact(), here)
 
     def lost_below(self, known: Container[Digest]) -> tuple[CopiedReferrer, ...]:
-        """The same for referrers of its children and of referrers; `known`: all that the layout leads to."""
+        """Copied referrers of its children and of referrers that are not `known`: all that the layout leads to."""
         return _absent((answer for answer in self.lookups if answer.lookup.subject != self.artifact.digest), known)
 
     def left_behind(self, here: Collection[Digest]) -> str | None:
@@ -243,7 +243,7 @@ class Record:
         return None
 
     def lost_signature(self, here: Collection[Digest]) -> str | None:
-        """The same text where it came with what may be a signature, and that is not `here`; else None."""
+        """Why there is no signature, if one came along, or what may be one, and is not `here`; else None."""
         signatures = [item for item in self.lost(here) if item.artifact_type in {NOTARY_SIGNATURE, None}]
         return f"when it was copied, it came with {listed(signatures)}, not here now" if signatures else None
 

@@ -157,7 +157,7 @@ def docker_name(name: str) -> str:
 
 
 def whole_docker_name(name: str) -> str:
-    """The same with a tag: `latest` where there is none."""
+    """The name that docker gives to an image, with its tag: `latest` where there is none."""
     return docker_name(name if tag_part(name) != name else f"{name}:latest")
 
 

@@ -97,7 +97,7 @@ def embedded(descriptor: Descriptor) -> bytes | None:
 
 
 def as_stored(store: Store, descriptor: Descriptor) -> Descriptor:
-    """The same without its embedded data, and with the size of the blob in the store, if that is there."""
+    """The descriptor without its embedded data, and with the size of the blob in the store, if that is there."""
     try:
         size = store.size(descriptor.digest)
     except ContentError:

@@ -56,7 +56,7 @@ class Target(NamedTuple):
         return self.graph.whole() if self.is_whole else (self.graph.find(self.reference),)
 
     def all_roots(self) -> tuple[Root, ...]:
-        """The same with the unreadable artifacts of a whole layout, for callers without another place to report these.
+        """`roots` and the unreadable artifacts of a whole layout, for callers without another place to report these.
 
         Beyond limits.NOTES_SHOWN only `unread` has their number.
         Entries that are no descriptors are not included: each artifact reports them, because they may refer to it.

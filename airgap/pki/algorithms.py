@@ -237,7 +237,7 @@ class UnverifiedError(AirgapError):
 
 
 class UncheckedError(UnverifiedError):
-    """The same, because the algorithm, or the kind of the key, is not known here."""
+    """The signature may be genuine: its algorithm, or the kind of the key, is not known here."""
 
 
 _RSA_ENCRYPTION: Final = "1.2.840.113549.1.1"

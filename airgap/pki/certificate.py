@@ -152,7 +152,7 @@ def verify_issued(child: Certificate, issuer: Certificate) -> None:
 
 
 def verify_delegated(child: Certificate, issuer: Certificate) -> None:
-    """The same for a certificate that is in no chain, as that of an OCSP responder: its names are as those of evidence.
+    """Checks the issuer of a certificate in no chain, as that of an OCSP responder; names are as those of evidence.
 
     They are one by RFC 5280, 7.1, as the key proves the issuer (decision 0010). Raises Rejected("chain.order").
     """

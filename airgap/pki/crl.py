@@ -242,7 +242,7 @@ class Crl(CrlFacts):
         return self._found[key]
 
     def entries_for(self, serial: int, issuer: bytes) -> tuple[RevokedEntry, ...]:
-        """The same for a serial number of `issuer` (raw DER Name)."""
+        """All entries for a serial number of `issuer` (raw DER Name). Raises Undecided as `entries` does."""
         try:
             is_indirect = self.scope is not None and self.scope.indirect
             found = self._revoked.find(serial, issuer, self.issuer, is_indirect=is_indirect)

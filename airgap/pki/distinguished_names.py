@@ -68,7 +68,7 @@ def read_name(element: der.Element, where: str) -> tuple[Rdn, ...]:
 
 
 def read_maker(element: der.Element, where: str) -> tuple[Rdn, ...]:
-    """The same of the maker of evidence, where the key is the proof: also UniversalString, and any character.
+    """The name of the maker of evidence, where the key is the proof: also UniversalString, and any character.
 
     A CA writes its name in another string type in its CRLs, and some write characters that this type does not have.
     """
@@ -76,7 +76,7 @@ def read_maker(element: der.Element, where: str) -> tuple[Rdn, ...]:
 
 
 def parse_maker(raw: bytes, *, where: str = "name") -> tuple[Rdn, ...]:
-    """The same of a DER Name by itself."""
+    """The name of the maker of evidence, from a DER Name by itself. Raises FormatError."""
     return read_maker(der.read(raw, where), where)
 
 

@@ -196,7 +196,7 @@ def authority_key(extensions: Mapping[str, Extension]) -> bytes | None:
 
 
 def read_authority_key(value: bytes) -> bytes | None:
-    """The same for the value of the extension. Raises FormatError."""
+    """The keyIdentifier in the value of an authorityKeyIdentifier, if any. Raises FormatError."""
     fields = der.read(value, "authorityKeyIdentifier").fields("authorityKeyIdentifier")
     identifier = fields.maybe(der.context(0, constructed=False))
     return identifier.value if identifier else None

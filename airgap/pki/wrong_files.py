@@ -92,7 +92,7 @@ def is_about_file(data: bytes) -> bool:
 
 
 def may_hide_more(data: bytes) -> bool:
-    """The same for the text between the CRLs of one file, where `openssl crl -text` writes its description."""
+    """Whether text between the CRLs of one file may hide evidence: `openssl crl -text` writes a description there."""
     found = recognise(data)
     if found is None or found.kind is not Kind.LISTING:
         return may_hide_evidence(data)
@@ -156,7 +156,7 @@ def label_problem(label: str, number: int) -> FormatError | None:
 
 
 def unknown_label_problem(label: str, number: int) -> FormatError | None:
-    """The same for a label of which only that is known; None if there is no label, or that of a certificate."""
+    """The problem of a PEM block with a label that is not known; None if there is none, or that of a certificate."""
     if not label or label_kind(label) is not None:
         return None
     return _other_block(RecognisedFile(Kind.OTHER_LABEL, f"a PEM block labelled {safe(label, limit=64)}"), number)

@@ -56,7 +56,7 @@ class SignedBlobReport(Report):
         }
 
     def lines(self, style: Style) -> Iterator[str]:
-        """The same for a person."""
+        """What was signed, and where the signature is."""
         item = self.item
         yield style.paint("good", f"Successfully signed {safe(item.path)}")
         yield f"  signature  {safe(item.signature)}"

@@ -146,7 +146,7 @@ class PluginEnvelopeSigner:
 
 
 def _compare(asked: bytes, signed: bytes) -> None:
-    """The same payload; only annotations may have been added (PLUGIN-24). Raises FormatError."""
+    """Checks that the payload is the same; annotations may have been added (PLUGIN-24). Raises FormatError."""
     before, after = (
         json.load_object(raw, json.Reading.OWN, limit=limits.ENVELOPE_BYTES, what="payload") for raw in (asked, signed)
     )

@@ -61,7 +61,7 @@ def of_token(token: bytes) -> tuple[EvidenceFile, ...]:
 
 
 def evidence_files(token: TimestampToken) -> tuple[EvidenceFile, ...]:
-    """The same of a token that is parsed."""
+    """The evidence in a token that is parsed."""
     return tuple(
         EvidenceFile(f"evidence {number} of the timestamp token", "timestamp token", partial(bytes, piece))
         for number, piece in enumerate(token.evidence, start=1)

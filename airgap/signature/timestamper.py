@@ -70,7 +70,7 @@ def timestamp_anchors(files: Mapping[str, bytes]) -> Anchors:
 
 
 def load_timestamp_anchors(paths: Iterable[Path]) -> Anchors:
-    """The same from the files themselves. Raises UsageError."""
+    """Anchors from the files of `--timestamp-root-cert`. Raises UsageError."""
     limit = limits.STORE_FILE_BYTES
     return timestamp_anchors(
         {str(path): read_given(path, limit, f"--timestamp-root-cert {safe(path)}") for path in paths}

@@ -65,7 +65,7 @@ def verify(
 def verify_again(
     request: VerifyRequest, trust: TrustDirectory | Location | Path, earlier: Earlier, executor: Executor | None
 ) -> Outcome:
-    """The same with what is known from an earlier judgement."""
+    """Judge as `verify` does, with what is known from an earlier judgement."""
     path = trust if isinstance(trust, Path) else trust.path
     check_apart(path, request.targets)
     try:
@@ -163,7 +163,7 @@ class _Verification:
             self._problems.append(Problem.of(error, text))
 
     def opened(self, target: Target, asked: Iterable[RequestedArtifact]) -> None:
-        """The same for artifacts of an open target, which stays open. Raises AirgapError."""
+        """Judge artifacts of an open target, which stays open. Raises AirgapError."""
         self._enter(target)
         # no layout of the evidence is a target, and has its own end
         self._warnings += [notice for held in self._layout_evidence.layouts.values() for notice in held.notices()]

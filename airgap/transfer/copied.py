@@ -108,7 +108,7 @@ class CopyResult:
         return tuple(item.pinned for item in self.artifacts if item.pinned is not None)
 
     def write_lock(self, path: Path) -> None:
-        """The same as a file, for the next request's `lists` with `pinned`. Raises OSError, LimitError."""
+        """Writes `lock` into a file, for the next request's `lists` with `pinned`. Raises OSError, LimitError."""
         lines = ["# what `airgap copy` resolved; use it with --lock", *self.lock()]
         data = ("\n".join(lines) + "\n").encode()
         if len(data) > limits.LIST_BYTES:  # who reads it would refuse it

@@ -85,7 +85,7 @@ class CopyRoot:
     """For each of these tags its entry, if that has annotations of its own."""
 
     def placed(self, destination: RegistryReference | None, tags: tuple[str, ...]) -> CopyRoot:
-        """The same with its place in the destination."""
+        """This artifact with its place in the destination."""
         entries = dict(zip(tags, self.listed, strict=False))  # one tag may be used for all
         return replace(self, destination=destination, tags=tags, entries=entries)
 

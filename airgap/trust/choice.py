@@ -311,7 +311,7 @@ def _other_statements(policy: OciPolicy, names: Iterable[str], chosen: Statement
 
 
 def _by_docker(policy: OciPolicy, names: Iterable[str], chosen: Statement) -> Iterator[tuple[str, Statement]]:
-    """The same by the names that docker gives to repositories, those of the policy included."""
+    """The other statements for these repositories by docker's names for them, and for those of the policy."""
     wanted = tuple(names)
     for other in policy.statements if wanted else ():
         spelt = _spelt(other.scopes)

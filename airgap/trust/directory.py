@@ -175,7 +175,7 @@ class TrustDirectory:
 
     @classmethod
     def find(cls, where: Location | Path) -> TrustDirectory | None:
-        """The same; None where no directory is there. Raises TrustMaterialError as `open` does."""
+        """The open directory; None where there is none. Raises TrustMaterialError as `open` does."""
         path = where.path if isinstance(where, Location) else where
         return cls.open(where) if settled(path).is_dir() else None
 

@@ -119,7 +119,7 @@ class Refusal(NamedTuple):
 
     @property
     def located(self) -> str:
-        """The same with the line, if the member does not show it."""
+        """Where and what, with the line if the member does not show it."""
         return f"line {self.line}: {self.sentence}" if self.member and self.line else self.sentence
 
 

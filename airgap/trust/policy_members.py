@@ -40,7 +40,7 @@ class FormatErrors(FormatError):  # noqa: N818 - several of them
         return type(self)([fault._replace(error=fault.error.under(parent)) for fault in self.faults])
 
     def of_statement(self, name: str | None) -> Self:
-        """The same, of the statement of this name."""
+        """These faults, each of the statement of this name."""
         return type(self)([fault._replace(statement=name) for fault in self.faults])
 
 

@@ -57,7 +57,7 @@ def layout_paths(references: Iterable[str]) -> Iterator[Path]:
 
 
 def check_apart_from(trust: Path, path: Path, name: str) -> None:
-    """The same for one file or folder, called `name` in messages. Links are followed. Raises UsageError."""
+    """Checks one file or folder, called `name` in messages. Links are followed. Raises UsageError."""
     target = _Place(path)
     for place in (trust, *filter(os.path.lexists, _followed(trust))):
         part = _Place(place)

@@ -23,7 +23,7 @@ class OpenSnapshot:
     reference: str
     """Its name for the operator, safe to show."""
     place: LayoutReference
-    """The same by digest."""
+    """Where it is, by digest."""
     store: Store
     graph: Graph
     snapshot: Snapshot

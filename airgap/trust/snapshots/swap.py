@@ -200,7 +200,7 @@ def copy_into(source: Path, target: Path) -> None:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """The same for files that are never changed in place: a hard link, if the file system has such."""
+    """A hard link to a file that is never changed in place, or a copy where there are no links. Raises OSError."""
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError:
