@@ -189,6 +189,10 @@ class Rejected(_Verdict):
     """A rule refuses this. `reason` is a code of airgap.reasons."""
 
 
+class UncheckedIssuer(Rejected):
+    """The same of a certificate, whose signature cannot be checked here (`Unchecked`): it may be genuine."""
+
+
 class Undecided(_Verdict):
     """There is too little evidence to tell. `reason` is a code of airgap.reasons."""
 

@@ -153,6 +153,9 @@ LAYOUTS_WITH_EVIDENCE: Final = 200
 TARGET_EVIDENCE_FILES: Final = EVIDENCE_FILES
 """Evidence files taken from one target: a snapshot in it may hold all of a trust directory's."""
 
+OTHER_RESPONDERS: Final = 16
+"""Delegated responders of one issuer, valid at one time, that are tried for a response that names none of them."""
+
 TARGET_EVIDENCE_BYTES: Final = 512 * MIB
 """Evidence taken from one target: its headers are read before anything about it is known to be true."""
 

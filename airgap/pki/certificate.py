@@ -19,12 +19,12 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from airgap import limits
-from airgap.errors import FormatError, LimitError, Rejected
+from airgap.errors import FormatError, LimitError, Rejected, UncheckedIssuer
 from airgap.hashing import fingerprint
 from airgap.parse import der
 from airgap.pki import algorithms
 from airgap.pki import extensions as ext
-from airgap.pki.algorithms import Algorithm, PublicKey, UnusableKey, UnverifiedError
+from airgap.pki.algorithms import Algorithm, PublicKey, UncheckedError, UnusableKey, UnverifiedError
 from airgap.pki.distinguished_names import Rdn, name_text, read_name, same_name
 from airgap.pki.extensions import BasicConstraints, DistributionPoint, ExtendedKeyUsage, Extension, KeyUsage
 from airgap.pki.native import guarded
@@ -181,7 +181,8 @@ def _check_issued(child: Certificate, issuer: Certificate, *, is_named: bool) ->
 def verify_ever_issued(child: Certificate, issuer: Certificate) -> None:
     """The key of `issuer` signed `child`, which names it: enough to condemn, not to clear (decision 0009).
 
-    The names are one by RFC 5280, 7.1, and any hash will do. Raises Rejected("chain.order").
+    The names are one by RFC 5280, 7.1, and any hash will do. Raises Rejected("chain.order"); UncheckedIssuer where it
+    names no other key, and the signature cannot be checked here.
     """
     if not same_name(child.issuer, issuer.subject):
         verify_issued(child, issuer)  # which says so
@@ -189,7 +190,9 @@ def verify_ever_issued(child: Certificate, issuer: Certificate) -> None:
     try:
         guarded(verify, child.signature_algorithm, issuer.public_key, child.signature, child.tbs)
     except (UnverifiedError, FormatError) as error:
-        raise Rejected(
+        named, known = ext.authority_key(child.extensions), issuer.subject_key
+        may_be = isinstance(error, UncheckedError) and (not named or not known or named == known)
+        raise (UncheckedIssuer if may_be else Rejected)(
             "chain.order",
             f"certificate {quoted(child.subject_text)} was not issued by {quoted(issuer.subject_text)}: "
             f"its signature {error}",

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Final, NoReturn, Self, TypeVar
 
 from airgap import limits
-from airgap.errors import Fact, FormatError, LimitError, Rejected, Unchecked, Undecided
+from airgap.errors import FormatError, LimitError, Rejected, Unchecked, UncheckedIssuer, Undecided
 from airgap.hashing import digest, fingerprint
 from airgap.parse import der
 from airgap.parse.der import Element
@@ -317,7 +317,10 @@ class OcspResponse:
         try:
             issued(delegate, issuer)
         except Rejected as error:
-            self._refuse_delegate(delegate, f"which was not issued by the certificate's issuer: {error}", MADE_SO)
+            text = f"which was not issued by the certificate's issuer: {error}"
+            if isinstance(error, UncheckedIssuer) and self.may_sign(delegate) and self.is_signed_by(delegate):
+                self._refuse_delegate(delegate, text, kind=Unchecked)
+            self._refuse_delegate(delegate, text, MADE_SO)
         if not self.may_sign(delegate):
             self._refuse_delegate(delegate, "which has no extended key usage OCSPSigning", MADE_SO)
 
@@ -338,16 +341,15 @@ class OcspResponse:
         if delegate.ended_before(moment):
             self._refuse_delegate(delegate, f"which expired at {iso(delegate.not_after)}, {what} at {iso(moment)}")
 
-    def _refuse_delegate(self, delegate: Certificate, problem: str, remedy: str = "") -> NoReturn:
-        self._refuse(
-            "revocation.ocsp.responder",
-            f"is from {quoted(delegate.subject_text)}, {problem}",
-            remedy,
-            responder=safe(delegate.subject_text),
-        )
+    def _refuse_delegate(
+        self, delegate: Certificate, problem: str, remedy: str = "", *, kind: type[Undecided] = Undecided
+    ) -> NoReturn:
+        text = f"the OCSP response is from {quoted(delegate.subject_text)}, {problem}"
+        facts = {"ocsp": self.fingerprint, "responder": safe(delegate.subject_text)}
+        raise kind("revocation.ocsp.responder", text, **facts).advising(remedy)
 
-    def _refuse(self, reason: str, problem: str, remedy: str = "", **facts: Fact) -> NoReturn:
-        raise Undecided(reason, f"the OCSP response {problem}", ocsp=self.fingerprint, **facts).advising(remedy)
+    def _refuse(self, reason: str, problem: str) -> NoReturn:
+        raise Undecided(reason, f"the OCSP response {problem}", ocsp=self.fingerprint)
 
 
 def _claims(certificate: Certificate, issuer: Certificate) -> bool:

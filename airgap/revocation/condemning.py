@@ -263,7 +263,7 @@ class CondemningEvidence:
         """Whether what went with a target may count: it is not here, and it is proven, or may be now and not then."""
         if said.evidence.fingerprint in self._here():
             return False
-        return said.unproven is None or self.makers.may_prove(said.unproven, query)
+        return said.unproven is None or self.makers.may_prove(said.unproven, query, said.evidence.kind)
 
     def unread(self, query: RevocationQuery) -> tuple[UnreadableEvidence, ...]:
         """Evidence that cannot be read, and may be about the certificate."""
@@ -334,9 +334,9 @@ def _unproven(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided
     return Undecided(
         error.reason, _unproven_text(query, file, error), **{**query.facts(evidence=file.name), **error.facts}
     ).advising(
-        "Ask the CA before you remove the file. If it signs with a new key now, it may have made this file: then do "
-        "not use the artifact. If the file is damaged, or from another CA of the same name, get the issuer's own "
-        "evidence (airgap trust fetch), and remove it."
+        "Ask the CA before you remove the file. If it signs with a new key now, or another responder answers for it, "
+        "that may have made this file: then do not use the artifact. If the file is damaged, or from another CA, get "
+        "the issuer's own evidence (airgap trust fetch), and remove it."
     )
 
 
@@ -399,11 +399,15 @@ def _of_response(query: RevocationQuery, file: OcspFile, makers: EvidenceMakers)
     try:
         makers.verify(file.response, query.issuers)
     except Undecided as error:
-        stated = any(single.status == "revoked" for single in statements)
-        if not file.trusted or not (stated or error.reason == "revocation.ocsp.signature"):
+        if not file.trusted:
             return RevocationStatements()
-        tell = _unproven if stated else about_file
-        return _doubt(*(tell(query, file, problem) for problem in damage_of(query, file, error, makers)))
+        # In the trust directory "revoked" is never passed over: like a CRL of an unknown key, it may be from whom the
+        # operator knows, or the CA entrusted, and the chain does not prove.
+        damage = tuple(damage_of(query, file, error, makers))
+        if any(single.status == "revoked" for single in statements):
+            return _doubt(_unproven(query, file, next(iter(damage), error)))
+        is_damaged = error.reason == "revocation.ocsp.signature"
+        return _doubt(*(about_file(query, file, problem) for problem in damage if is_damaged))
     revoked: list[RevocationStatement] = []
     doubts: list[Undecided] = []
     softened = ""

@@ -156,7 +156,7 @@ class RevocationJudge:
             if item.evidence.certificate in queries
             and not item.is_about_responder
             and self._condemning.may_count(item, queries[item.evidence.certificate])
-            and not (item.is_hold and self._is_over(item.evidence, queries[item.evidence.certificate]))
+            and not (item.is_hold and self._is_over(item, queries[item.evidence.certificate]))
         ]
 
     def told(self, chain: Sequence[Certificate], *, kind: ChainKind, lost: FoundInTargets) -> tuple[str, ...]:
@@ -192,9 +192,15 @@ class RevocationJudge:
             self._said[query] = self._condemning.find(query)
         return self._said[query]
 
-    def _is_over(self, hold: EvidenceInTarget, query: RevocationQuery) -> bool:
-        """Whether what is available lifts a hold that is not available. Raises Rejected (revocation.on_hold)."""
-        return self._lifting(query, hold, self._cleared(query)) is not None
+    def _is_over(self, hold: TargetStatement, query: RevocationQuery) -> bool:
+        """Whether what is available lifts a hold that is not available. Raises Rejected (revocation.on_hold).
+
+        Nothing does where its proof may be lost, as if it were here (`CondemningEvidence.unproven`).
+        """
+        maker = hold.unproven
+        if maker and self._condemning.makers.lost_proof(query, maker.named):
+            return False
+        return self._lifting(query, hold.evidence, self._cleared(query)) is not None
 
     def _queries(
         self,

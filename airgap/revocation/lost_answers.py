@@ -105,7 +105,7 @@ class LostAnswers:
     def check_clock(self, query: RevocationQuery) -> None:
         """A clock is wrong that is before evidence that was in the layout. Raises Undecided."""
         for made, unproven in query.lost.newest:
-            if unproven is None or self._makers.may_prove(unproven, query):
+            if unproven is None or self._makers.may_prove(unproven, query, made.kind):
                 name = f"{made.name}, which was in the layout,"
                 self._ages.check_clock(query, DatedEvidence(made.kind, name, made.this_update, None))
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from airgap.errors import FormatError, Rejected, Unchecked, Undecided
+from airgap import limits
+from airgap.errors import FormatError, Rejected, Unchecked, UncheckedIssuer, Undecided
 from airgap.hashing import digest
 from airgap.once import Once
 from airgap.pki.certificate import Certificate, verify_ever_issued
@@ -24,6 +25,7 @@ from airgap.text import quoted
 
 if TYPE_CHECKING:  # imported only when there is a response to read
     from airgap.pki.ocsp import OcspResponse
+    from airgap.revocation.freshness import EvidenceKind
 
 _MAKERS: Final = 64
 """Of a target with more of one name, a report would be too large; then what is not proven always counts."""
@@ -36,7 +38,7 @@ class EvidenceMakers:
         """`stored`: reads the certificates of the trust stores: one of them may be a delegated responder's."""
         self._evidence: Final = evidence
         self._stored: Final = stored
-        self._found: Final[dict[Certificate, _Delegates]] = {}
+        self._found: Final[dict[Certificate, tuple[_Delegates, _Delegates]]] = {}
         self._chosen: Final[dict[tuple[Certificate, tuple[Certificate, ...]], ResponseMaker]] = {}
         self._unusable: Final[dict[tuple[Certificate, ...], tuple[HeldCertificate, ...]]] = {}
         self._available: Final = Once(self._by_name)
@@ -64,6 +66,13 @@ class EvidenceMakers:
                         f"{quoted(response.responder)}, whose certificate is in another file here and did not sign it"
                     )
                     raise Undecided("revocation.ocsp.signature", text, ocsp=response.fingerprint) from None
+                for issuer in issuers:
+                    if held := self._unchecked(issuer).find(response):
+                        text = (
+                            f"the OCSP response is from {quoted(held.delegate.subject_text)}, whose certificate is in "
+                            "another file here, and is signed with an algorithm or a key of a kind that is not known"
+                        )
+                        raise Unchecked("revocation.ocsp.responder", text, ocsp=response.fingerprint) from None
                 raise
             return self._choose(maker.delegate, maker.holders, issuers)
         return None
@@ -101,22 +110,25 @@ class EvidenceMakers:
         else:
             self.verify(file.response, query.issuers)
 
-    def possible(self, query: RevocationQuery, named: MakerName) -> frozenset[str]:
-        """The fingerprints of the available certificates that may prove evidence of this maker.
+    def possible(self, query: RevocationQuery, named: MakerName, kind: EvidenceKind) -> frozenset[str]:
+        """The fingerprints of the available certificates that may prove evidence of this kind and maker.
 
-        Always those of the issuers, because the maker may be a delegate of any of them.
+        Always those of the issuers, because the maker may be a delegate of any of them; of a response those of all
+        delegates, because the stated one need not have made it.
         """
         issuers = {issuer.fingerprint for issuer in query.issuers}
+        if kind == "ocsp":
+            issuers.update(*(self._delegates(issuer).fingerprints for issuer in query.issuers))
         return frozenset(issuers | self._available().get(named.key, set()))
 
     def unproven(self, query: RevocationQuery, file: CrlFile | OcspFile) -> UnprovenMaker:
         """The maker that it states, and who is available and did not prove it; of too many none is noted."""
-        tried = self.possible(query, file.maker)
+        tried = self.possible(query, file.maker, file.kind)
         return UnprovenMaker(file.maker, tried if len(tried) <= _MAKERS else frozenset())
 
-    def may_prove(self, maker: UnprovenMaker, query: RevocationQuery) -> bool:
+    def may_prove(self, maker: UnprovenMaker, query: RevocationQuery, kind: EvidenceKind) -> bool:
         """Whether what may prove it is available now, and was not then; or is lost."""
-        return not self.possible(query, maker.named) <= maker.tried or bool(self.lost_proof(query, maker.named))
+        return not self.possible(query, maker.named, kind) <= maker.tried or bool(self.lost_proof(query, maker.named))
 
     def lost_proof(self, query: RevocationQuery, named: MakerName) -> HeldCertificate | None:
         """What may be the certificate that proves evidence of this maker: damaged, or in a form that is not read."""
@@ -145,12 +157,28 @@ class EvidenceMakers:
         return found
 
     def _delegates(self, issuer: Certificate) -> _Delegates:
+        return self._known(issuer)[0]
+
+    def _unchecked(self, issuer: Certificate) -> _Delegates:
+        """Those that name the issuer, and whose signatures cannot be checked here."""
+        return self._known(issuer)[1]
+
+    def _known(self, issuer: Certificate) -> tuple[_Delegates, _Delegates]:
         if issuer not in self._found:
             found = self._evidence.responders()
             files = {item: found.get(item, ()) for item in (*found, *self._stored_responders())}
-            self._found[issuer] = _Delegates(
-                _Held(item, holders) for item, holders in files.items() if is_issued(item, issuer)
-            )
+            proven: list[_Held] = []
+            unchecked: list[_Held] = []
+            for item, holders in files.items():
+                try:
+                    verify_ever_issued(item, issuer)
+                except UncheckedIssuer:
+                    unchecked.append(_Held(item, holders))
+                except Rejected:
+                    continue
+                else:
+                    proven.append(_Held(item, holders))
+            self._found[issuer] = _Delegates(proven), _Delegates(unchecked)
         return self._found[issuer]
 
     def _stored_responders(self) -> Iterator[Certificate]:
@@ -173,10 +201,10 @@ class _Held(NamedTuple):
 
 
 class _Delegates:
-    """The delegated responders of one issuer, found by what a response says of its responder.
+    """The delegated responders of one issuer: first those that a response states, then the others that were valid then.
 
-    Signatures take time, and a target may hold thousands of responses: a key is tried once for a response, and first
-    the key that made the one before, as most responses of one name are of one responder.
+    Its signature proves who made it. Signatures take time, and a target may hold thousands of responses: a key is tried
+    once for a response, first the key that made the one before, as most responses of one name are of one responder.
     """
 
     def __init__(self, found: Iterable[_Held]) -> None:
@@ -184,7 +212,9 @@ class _Delegates:
         self._by_key: Final[defaultdict[bytes, list[_Held]]] = defaultdict(list)
         self._latest: Final[dict[tuple[object, ...], tuple[str, bytes]]] = {}
         """Which key made the latest response of a name."""
-        for held in found:
+        self._all: Final = tuple(found)
+        self.fingerprints: Final = frozenset(held.delegate.fingerprint for held in self._all)
+        for held in self._all:
             self._by_name[name_key(held.delegate.subject)].append(held)
             self._by_key[digest("sha1", held.delegate.public_key_bits)].append(held)
 
@@ -194,25 +224,42 @@ class _Delegates:
             named = self._by_name.get(name_key(response.responder_name), [])
         else:
             named = self._by_key.get(response.responder_key_hash or b"", [])
-        made = response.produced_at
-        return [
-            held
-            for held in named
-            if not (held.delegate.begins_after(made) or held.delegate.ended_before(made))
-            and response.lacks(held.delegate)
-        ]
+        return [held for held in named if _was_valid(held, response) and response.lacks(held.delegate)]
 
     def find(self, response: OcspResponse) -> _Held | None:
-        """The responder that made this and was valid then, if the response lacks its certificate; None if none did."""
+        """The responder that made this and was valid then, if the response lacks its certificate; None if none did.
+
+        Raises Unchecked if there are more that may have made it than are tried.
+        """
         name = name_key(response.responder_name) if response.responder_name is not None else ()
-        keys: dict[tuple[str, bytes], _Held] = {}
-        for held in self.stated(response):
-            keys.setdefault((held.delegate.key_name, held.delegate.public_key_bits), held)
-        for key in sorted(keys, key=lambda key: key != self._latest.get(name)):
-            if response.is_signed_by(keys[key].delegate):
+        stated = _by_key(self.stated(response))
+        lacking = (held for held in self._all if held.delegate not in response.certificates)
+        others = _by_key(held for held in lacking if _was_valid(held, response))
+        further = [key for key in others if key not in stated]
+        latest = self._latest.get(name)
+        tried = [*sorted(stated, key=lambda key: key != latest), *sorted(further, key=lambda key: key != latest)]
+        for key in tried[: len(stated) + limits.OTHER_RESPONDERS]:
+            held = stated.get(key) or others[key]
+            if response.is_signed_by(held.delegate):
                 self._latest[name] = key
-                return keys[key]
+                return held
+        if len(further) > limits.OTHER_RESPONDERS:
+            text = f"the issuer has {len(further)} other responders that may have made it, and more than are tried"
+            raise Unchecked("revocation.ocsp.responder", text, ocsp=response.fingerprint)
         return None
+
+
+def _was_valid(held: _Held, response: OcspResponse) -> bool:
+    made = response.produced_at
+    return not (held.delegate.begins_after(made) or held.delegate.ended_before(made))
+
+
+def _by_key(found: Iterable[_Held]) -> dict[tuple[str, bytes], _Held]:
+    """The first one of each key."""
+    keys: dict[tuple[str, bytes], _Held] = {}
+    for held in found:
+        keys.setdefault((held.delegate.key_name, held.delegate.public_key_bits), held)
+    return keys
 
 
 def _is_made_for(holder: OcspFile, issuers: tuple[Certificate, ...]) -> bool:

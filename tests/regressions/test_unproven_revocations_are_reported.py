@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,10 +12,11 @@ import pytest
 
 from airgap.parse.time import iso
 from airgap.pki.extensions import REASON_FLAGS
-from tests.support import envelopes
+from tests.support import asn1, envelopes, names
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry, scope
 from tests.support.evidence import spoilt
+from tests.support.extensions import ExtendedKeyUsage
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Pki, issue
 from tests.support.plugins import Behaviour, write_plugin
@@ -123,3 +125,54 @@ def test_a_recheck_is_no_milder_where_a_responder_went_with_the_layout(tmp_path:
     assert rechecked(written, report).code == code
     (written.trust / "ocsp/bare.ors").unlink()
     assert rechecked(written, report).code == 0
+
+
+STRANGER = issue("root", slot=4, subject="CN=Else")
+MAKERS = {
+    "another CA's": issue("ocsp", issuer=STRANGER),
+    "without its purpose": issue("ocsp", issuer=LEAF.root, extended_key_usage=None),
+    "of any purpose": issue("ocsp", issuer=LEAF.root, extended_key_usage=ExtendedKeyUsage(("2.5.29.37.0",))),
+}
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.parametrize("place", ["trust/ocsp", "layout"])
+def test_a_response_of_somebody_who_may_not_answer_is_never_passed_over(tmp_path: Path, maker: str, place: str) -> None:
+    """In the trust directory nothing was said of it; a CRL of an unknown key leaves the answer open there."""
+    made = scene(good=crl(LEAF.root))
+    made.ocsp = {}
+    written = made.write(tmp_path)
+    (tmp_path / place / "x.ors").write_bytes(ocsp_response(LEAF, responder=MAKERS[maker], status="revoked"))
+    ran = shown(written, *(["-q"] if place == "layout" else []))
+    assert (ran.code, "x.ors" in ran.out) == (0 if place == "layout" else 15, True)
+
+
+def test_nothing_lifts_a_hold_whose_proof_was_damaged_meanwhile(tmp_path: Path) -> None:
+    """A recheck lifted it by newer evidence, where verify left the answer open."""
+    written = scene(good=crl(LEAF.root, number=2)).write(tmp_path)
+    said = ocsp_response(
+        LEAF, responder=DELEGATE, embed=[], status="revoked", reason="certificateHold", this_update=AT - 9 * DAY
+    )
+    (written.layout / "x.ors").write_bytes(said)
+    report = tmp_path / "report.json"
+    assert run_here(written.arguments("--report", str(report))).code == 0
+    (written.trust / "ocsp").mkdir(exist_ok=True)
+    (written.trust / "ocsp/delegate.crt").write_bytes(replace(DELEGATE, der=spoilt(DELEGATE.der)).pem)
+    assert run_here(written.arguments()).code == 15
+    shutil.rmtree(written.layout)
+    assert rechecked(written, report).code == 15
+
+
+def test_a_recheck_knows_that_any_delegate_may_have_made_a_response(tmp_path: Path) -> None:
+    """Its certificate came later; the response states another responder."""
+    written = scene(good=crl(LEAF.root)).write(tmp_path)
+    stated = asn1.explicit(1, names.harbour("Else"))
+    said = ocsp_response(LEAF, responder=DELEGATE, embed=[], responder_id=stated, status="revoked")
+    (written.layout / "x.ors").write_bytes(said)
+    report = tmp_path / "report.json"
+    assert run_here(written.arguments("--report", str(report))).code == 0
+    (written.trust / "ocsp").mkdir(exist_ok=True)
+    (written.trust / "ocsp/delegate.crt").write_bytes(DELEGATE.pem)
+    assert run_here(written.arguments()).code == 14
+    shutil.rmtree(written.layout)
+    assert rechecked(written, report).code == 15

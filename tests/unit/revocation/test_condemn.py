@@ -477,9 +477,16 @@ def test_a_response_need_not_hold_the_certificate_of_its_responder() -> None:
     ],
 )
 @pytest.mark.parametrize("delegated", [True, False])
-def test_who_signed_a_response_counts_and_not_the_responder_that_it_states(stated: bytes, delegated: bool) -> None:
+@pytest.mark.parametrize("trusted", [True, False])
+def test_who_signed_a_response_counts_and_not_the_responder_that_it_states(
+    stated: bytes, delegated: bool, trusted: bool
+) -> None:
     """Decision 0009: the signature proves who says "revoked"; to clear, both must agree (OCSP-4)."""
     responder = _delegate(BOTH) if delegated else None
+    if responder:  # its certificate may be in another file
+        bare = ocsp_response(BOTH, responder=responder, embed=[], responder_id=stated, status="revoked")
+        beside = {"o": bare, "d": responder.pem}
+        assert Pile(BOTH, {"a": clean(BOTH)}, beside, trusted=trusted).reason() == "revocation.revoked"
     wrong = ocsp_response(BOTH, responder=responder, responder_id=stated, status="revoked", reason="keyCompromise")
     assert Pile(BOTH, {"a": clean(BOTH)}, {"o": wrong}).reason() == "revocation.revoked"
     good = ocsp_response(ONLY_OCSP, responder_id=asn1.explicit(1, names.harbour("X")))

@@ -8,7 +8,8 @@ from unittest.mock import patch
 
 import pytest
 
-from airgap.errors import Undecided
+from airgap import limits
+from airgap.errors import Unchecked, Undecided
 from airgap.pki.certificate import Certificate
 from airgap.pki.ocsp import OcspResponse
 from airgap.revocation.makers import EvidenceMakers
@@ -64,15 +65,27 @@ def test_a_response_of_a_key_that_no_responder_has_is_not_proven() -> None:
     assert makers.verify(bare(RESPONDERS[2]), CA)
 
 
-def test_a_responder_of_another_name_is_not_asked() -> None:
+def test_a_responder_that_is_not_stated_is_asked_last() -> None:
+    """The signature proves who made it. It was not looked for under another name than the stated one."""
     other = issue("ocsp", issuer=LEAF.root, slot=3, subject="C=US,ST=WA,O=Harbour Works,CN=another")
-    makers = EvidenceMakers(MemoryEvidence(holders([other])), tuple)
-    with (
-        patch.object(OcspResponse, "is_signed_by", autospec=True) as asked,
-        pytest.raises(Undecided),
-    ):
+    makers = EvidenceMakers(MemoryEvidence(holders([other, RESPONDERS[0], RESPONDERS[2]])), tuple)
+    tried = OcspResponse.is_signed_by
+    with patch.object(OcspResponse, "is_signed_by", autospec=True, side_effect=tried) as asked:
+        made = makers.verify(bare(RESPONDERS[1]), CA)
+    assert made is not None
+    assert made.delegate == Certificate.parse(other.der)
+    names = [call.args[1].subject for call in asked.call_args_list]
+    assert names == [RESPONDERS[0].subject, RESPONDERS[2].subject, other.subject]
+
+
+def test_of_more_responders_than_are_tried_any_may_have_made_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "OTHER_RESPONDERS", 1)
+    others = [
+        issue("ocsp", issuer=LEAF.root, slot=slot, subject=f"C=US,ST=WA,O=Harbour Works,CN={slot}") for slot in (4, 5)
+    ]
+    makers = EvidenceMakers(MemoryEvidence(holders(others)), tuple)
+    with pytest.raises(Unchecked, match="2 other responders"):
         makers.verify(bare(RESPONDERS[1]), CA)
-    assert not asked.called
 
 
 def test_a_responder_whose_certificate_is_in_a_trust_store_alone_proves_a_response() -> None:
