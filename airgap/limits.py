@@ -168,8 +168,11 @@ CONFIG_BYTES: Final = 64 * KIB
 JSON_DEPTH: Final = 32
 """Nesting of a JSON document; OCI and Notary documents have at most 8."""
 
-JSON_OPEN_DEPTH: Final = 256
-"""Nesting of a JSON document of others, whose unknown members are read over; well below what Python's parser takes."""
+JSON_OPEN_DEPTH: Final = 10_000
+"""Nesting of a JSON document of others, whose unknown members are read over: that of readers in Go."""
+
+JSON_PART_DEPTH: Final = 256
+"""Nesting that is given to Python's parser at once, well below what it takes."""
 
 CBOR_DEPTH: Final = 8
 """Nesting of a COSE envelope; ours have 3."""

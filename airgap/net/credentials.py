@@ -192,7 +192,7 @@ class Credentials:
             return Lookup(credential=given, source=self._given_by)
         problems: list[str] = []
         for path in self.files:
-            configuration = read_configuration(path)
+            configuration = read_configuration(path, Reading.OPEN)
             if configuration is None:
                 if path == self.explicit_file:
                     problems.append(f"there is no file {safe(path)}")
@@ -255,7 +255,7 @@ def server_key(host: str) -> str:
     return DOCKER_HUB_KEY if host in _DOCKER_HUB else host
 
 
-def read_configuration(path: Path) -> JsonObject | None:
+def read_configuration(path: Path, reading: Reading = Reading.WHOLE) -> JsonObject | None:
     """The JSON object in a configuration file; None where there is no such file. Raises AirgapError."""
     try:
         if path.stat().st_size > limits.MANIFEST_BYTES:
@@ -268,7 +268,7 @@ def read_configuration(path: Path) -> JsonObject | None:
     if not data.strip():
         return {}
     try:
-        return load_object(data, Reading.OPEN, what="registry configuration")
+        return load_object(data, reading, what="registry configuration")
     except FormatError as error:
         raise _unusable(path, error) from None
 

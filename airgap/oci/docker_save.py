@@ -89,7 +89,7 @@ class Saved:
 
         def read(name: str, parse: Callable[[Any], tuple[T, ...]]) -> tuple[T, ...]:
             try:
-                return parse(load(documents[name], Reading.OPEN, limit=limits.LAYOUT_INDEX_BYTES, what=name))
+                return parse(load(documents[name], Reading.WHOLE, limit=limits.LAYOUT_INDEX_BYTES, what=name))
             except KeyError:
                 return ()
             except FormatError as error:

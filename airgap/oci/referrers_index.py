@@ -30,7 +30,7 @@ class ReferrersIndex:
     @classmethod
     def parse(cls, raw: bytes) -> Self:
         """Raises FormatError."""
-        document = load_object(raw, Reading.OPEN, what="index")
+        document = load_object(raw, Reading.WHOLE, what="index")
         return cls(document, take_list(document, "manifests", lambda item: item, limit=limits.INDEX_ENTRIES))
 
     @property

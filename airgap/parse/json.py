@@ -12,7 +12,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache, partial
@@ -30,7 +30,8 @@ JsonObject = Mapping[str, Any]
 class Reading(Enum):
     """How strictly a document is read. There is no default, so that every caller chooses.
 
-    Duplicate names, text that is not UTF-8 and text that is not JSON are always refused.
+    Text that is not UTF-8 and text that is not JSON are always refused, and duplicate names in every object of which
+    something is read.
     """
 
     OWN = "own"
@@ -41,7 +42,10 @@ class Reading(Enum):
     (JWS-21, JWS-34, PAY-11). A policy with `1.0` instead of `"1.0"` is refused with a message that names the member."""
     OPEN = "open"
     """OCI documents, answers of registries, docker's configuration: null means an absent member, as in every reader in
-    Go, and unknown members may have any number (image-spec considerations.md, "Extensibility")."""
+    Go. Unknown members may hold any JSON (image-spec considerations.md, "Extensibility"): any number, duplicate names,
+    lone surrogates, and nesting as deep as readers in Go accept."""
+    WHOLE = "whole"
+    """The same documents where they are written again or compared as a whole: what would be lost is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ _DEPTH: Mapping[Reading, int] = {
     Reading.OWN: limits.JSON_DEPTH,
     Reading.SIGNED: limits.JSON_DEPTH,
     Reading.OPEN: limits.JSON_OPEN_DEPTH,
+    Reading.WHOLE: limits.JSON_PART_DEPTH,
 }
 
 
@@ -62,7 +67,8 @@ def load(data: bytes, reading: Reading, *, limit: int = limits.MANIFEST_BYTES, w
     """The JSON value in `data`.
 
     Raises FormatError (LimitError if a bound is exceeded). In an OPEN document null members are left out, and a number
-    that is no plain integer becomes a `Number`; `take` refuses it where an integer is needed.
+    that is no plain integer becomes a `Number`; `take` refuses it where an integer is needed. What is nested deeper
+    than any known member is read as null.
     """
     if len(data) > limit:
         raise LimitError(f"the {what} has {len(data)} bytes, more than {limit}")
@@ -76,16 +82,11 @@ def load(data: bytes, reading: Reading, *, limit: int = limits.MANIFEST_BYTES, w
         raise FormatError(f"the {what} starts with a byte order mark (BOM); save it as UTF-8 without one")
     if not text.strip():
         raise FormatError(f"the {what} is empty, not JSON")
-    _bound_depth(text, _DEPTH[reading], what)
-    is_open = reading is Reading.OPEN
+    depth = _depth(text)
+    if depth > _DEPTH[reading]:
+        raise LimitError(f"the {what} is nested more than {_DEPTH[reading]} deep")
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_present_members if is_open else _members,
-            parse_float=Number if is_open else _fraction if reading is Reading.SIGNED else partial(_no_float, text),
-            parse_constant=_no_constant,
-            parse_int=_open_integer if is_open else _integer,
-        )
+        return _parsed(text, reading, depth, what)
     except _DoubleError as error:
         from airgap.parse.lines import doubled
 
@@ -101,9 +102,25 @@ def load(data: bytes, reading: Reading, *, limit: int = limits.MANIFEST_BYTES, w
     except json.JSONDecodeError as error:
         from airgap.parse.mistakes import explain
 
-        mistake, line = explain(text, error)
-        raise FormatError(f"the {what} is not JSON: {mistake}", line=line) from None
-    _refuse_surrogates(text, value, what)
+        mistake, line = explain(error.doc, error)  # of a document in parts, a part
+        raise FormatError(f"the {what} is not JSON: {mistake}", line=line if error.doc == text else None) from None
+
+
+def _parsed(text: str, reading: Reading, depth: int, what: str) -> Any:
+    """The value of a text that is nested so deep. Raises FormatError, and what the parser raises."""
+    is_open = reading in {Reading.OPEN, Reading.WHOLE}
+    value: Any = None
+    for part in _parts(text) if depth > limits.JSON_PART_DEPTH else (text,):
+        value = json.loads(
+            part,
+            object_pairs_hook=_open_members if reading is Reading.OPEN else _present_members if is_open else _members,
+            parse_float=Number if is_open else _fraction if reading is Reading.SIGNED else partial(_no_float, text),
+            parse_constant=_no_constant,
+            parse_int=_open_integer if is_open else _integer,
+        )
+    _refuse_doubles(value)
+    if reading is not Reading.OPEN:
+        _refuse_surrogates(text, value, what)
     return value
 
 
@@ -118,18 +135,19 @@ def as_object(value: Any, what: str = "", *, where: str = "") -> JsonObject:
     """`value`, if it is an object. Raises FormatError; `what` it is, for a sentence that names no member."""
     if not isinstance(value, dict):
         raise FormatError(f"{f'the {what} ' if what else ''}is not a JSON object but {_name(type(value))}", where=where)
+    _refuse_doubles(value, where)
     return value
 
 
 def dump(value: Any, *, indent: str | None = None) -> bytes:
-    """Writes a document that was read as OPEN and changed: every number keeps its spelling."""
+    """Writes a document that was read as WHOLE and changed: every number keeps its spelling."""
     separators = (",", ":") if indent is None else None
     text = json.dumps(value, indent=indent, separators=separators, ensure_ascii=False, default=_marked)
-    return _MARKED.sub(r"\1", text).encode()
+    return _MARKED.sub(r"\1", text).encode(errors="backslashreplace")  # JSON's own escapes of lone surrogates
 
 
-# A lone surrogate cannot occur in a document that was read.
-_MARK = "\udfff"
+# No document has these two in this order: they are one character there.
+_MARK = "\ud83f\udfff"
 _MARKED = re.compile(f'"{_MARK}([-+.0-9eE]+){_MARK}"')
 
 
@@ -154,7 +172,11 @@ def take_optional(source: JsonObject, key: str, kind: type[T]) -> T | None:
 
 
 def _refuse_case_double_of(key: str, source: JsonObject) -> None:
-    """Refuse a name that Go's encoding/json reads as `key` and other readers do not (JWS-23)."""
+    """Refuse a name that Go's encoding/json reads as `key` and other readers do not (JWS-23).
+
+    And an object with duplicate names: the next reader may know the one that is not known here (LAYOUT-11).
+    """
+    _refuse_doubles(source)
     if key in source and not (isinstance(source, _MarkedObject) and source.has_case_doubles):
         return
     # in Go, a null member in another case overwrites the value of `key`
@@ -201,6 +223,7 @@ def take_strings(source: JsonObject, key: str) -> Mapping[str, str]:
     if not members:
         return _NO_STRINGS
     for name, value in members.items():
+        _refuse_surrogate(name, key)
         _checked(value, f"{key}[{safe(name, limit=64)!r}]", str)
     return members
 
@@ -226,15 +249,40 @@ def _checked(value: Any, where: str, kind: type[T]) -> T:
     # in Python bool is an int, but `"size": true` is no size
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise FormatError(f"is {_name(type(value))}, not {_name(kind)}", where=where)
+    if isinstance(value, str):
+        _refuse_surrogate(value, where)
+    else:
+        _refuse_doubles(value, where)
     return value
+
+
+def _refuse_doubles(value: object, where: str = "") -> None:
+    if isinstance(value, _MarkedObject) and value.double:
+        raise _double(value.double, where)
+
+
+def _refuse_surrogate(value: str, where: str) -> None:
+    # readers in Go replace it
+    if not value.isascii() and _SURROGATE.search(value):
+        raise FormatError("holds a lone surrogate", where=where)
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class _DoubleError(FormatError):
     """A duplicate name in an object. The parser does not say in which."""
 
 
+def _double(name: str, where: str = "") -> _DoubleError:
+    return _DoubleError(f"the member {safe(name, limit=64)!r} appears twice", where=where)
+
+
 class _MarkedObject(dict[str, Any]):
     """An object with facts that `take` needs beside its members."""
+
+    double = ""
+    """A name that appears twice, in an OPEN document: refused where something of the object is read."""
 
     has_case_doubles = False
     """Whether some names differ only in case: allowed for annotations, refused for names that a document defines."""
@@ -259,14 +307,27 @@ def refuse_other_case(source: JsonObject, defined: Iterable[str]) -> None:
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        counts = Counter(name for name, _ in pairs)
-        double = next(name for name, count in counts.items() if count > 1)
-        raise _DoubleError(f"the member {safe(double, limit=64)!r} appears twice")
+        raise _double(_first_double(pairs))
     if len({name.casefold() for name in members}) != len(members):
         marked = _MarkedObject(members)
         marked.has_case_doubles = True
         return marked
     return members
+
+
+def _first_double(pairs: Iterable[tuple[str, Any]]) -> str:
+    counts = Counter(name for name, _ in pairs)
+    return next(name for name, count in counts.items() if count > 1)
+
+
+def _open_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The members of what may be inside an unknown member; the last of two of one name."""
+    members = dict(pairs)
+    if len(members) == len(pairs):
+        return _present_members(pairs)
+    marked = _MarkedObject(members)
+    marked.double = _first_double(pairs)
+    return marked
 
 
 def _present_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -294,18 +355,37 @@ def _refuse_surrogates(document: str, value: Any, what: str) -> None:
         raise FormatError(f"the {what} holds a lone surrogate") from None
 
 
-def _bound_depth(document: str, most: int, what: str) -> None:
+def _depth(document: str) -> int:
+    """How deep it is nested; of one with few brackets, that they are not too many."""
     # A cheap over-estimate first: only documents with many brackets are measured.
-    if document.count("[") + document.count("{") <= most:
-        return
+    if (most := document.count("[") + document.count("{")) <= limits.JSON_DEPTH:
+        return most
     brackets = _BRACKET.findall(_STRING.sub("", document))
-    if max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > most:
-        raise LimitError(f"the {what} is nested more than {most} deep")
+    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0)
+
+
+def _parts(document: str) -> Iterator[str]:
+    """The document in parts that the parser can take, the outermost last: each part is null in the one around it."""
+    open_parts: list[list[str]] = [[]]
+    depth = since = 0
+    for match in _STRING_OR_BRACKET.finditer(document):
+        step = _STEP.get(match[0], 0)
+        if step > 0 and depth and depth % limits.JSON_PART_DEPTH == 0:
+            open_parts[-1].append(document[since : match.start()])
+            open_parts.append([])
+            since = match.start()
+        depth += step
+        if step < 0 and depth and depth % limits.JSON_PART_DEPTH == 0 and len(open_parts) > 1:
+            yield "".join((*open_parts.pop(), document[since : match.end()]))
+            open_parts[-1].append("null")
+            since = match.end()
+    yield "".join((*open_parts[-1], document[since:]))
 
 
 # Brackets in strings do not count. The last string may have no end; else it would be read again from each quote in it.
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
+_STRING_OR_BRACKET = re.compile(f"{_STRING.pattern}|{_BRACKET.pattern}", re.DOTALL)
 _STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 

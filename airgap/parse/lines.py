@@ -60,7 +60,7 @@ class Lines:
 def doubled(text: str) -> tuple[str, int] | None:
     """The path of the first duplicate name in an object, and the line of its second occurrence; None if none."""
     seen: set[str] = set()
-    for path, offset in _places(text, limits.JSON_OPEN_DEPTH):
+    for path, offset in _places(text, limits.JSON_PART_DEPTH):
         if path in seen:
             return path, text.count("\n", 0, offset) + 1
         seen.add(path)

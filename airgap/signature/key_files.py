@@ -95,7 +95,7 @@ def _load_jwk(path: Path, data: bytes) -> PrivateKey:
     from jwcrypto.jwk import JWK
 
     try:
-        members = json.load_object(data, json.Reading.OPEN, limit=limits.KEY_FILE_BYTES, what="JWK")
+        members = json.load_object(data, json.Reading.WHOLE, limit=limits.KEY_FILE_BYTES, what="JWK")
     except FormatError as error:
         raise KeyFileError(f"{safe(path)} is no JWK: {error.problem}", remedy=_ONE_KEY) from None
     if "keys" in members:

@@ -38,7 +38,7 @@ def merged(
     `index.json`, LimitError for one that would become too large.
     """
     try:
-        document = load_object(current, Reading.OPEN, limit=limits.LAYOUT_INDEX_BYTES, what=f"layout's {LAYOUT_INDEX}")
+        document = load_object(current, Reading.WHOLE, limit=limits.LAYOUT_INDEX_BYTES, what=f"layout's {LAYOUT_INDEX}")
         listed = [*take_list(document, "manifests", lambda item: item, limit=limits.INDEX_ENTRIES)]
     except FormatError as error:
         raise malformed(f"{source} has an {LAYOUT_INDEX} that cannot be read: {error}") from None

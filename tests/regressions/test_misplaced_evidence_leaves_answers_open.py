@@ -375,11 +375,12 @@ def test_misplaced_evidence_with_a_damaged_name_leaves_the_answer_open(
     assert run_here(written.arguments()).code == 15
 
 
-def test_ignores_misplaced_evidence_of_an_unknown_ca(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("status", "code"), [("good", 0), ("revoked", 15)])
+def test_misplaced_evidence_of_an_unknown_ca_counts_only_if_it_revokes(tmp_path: Path, status: str, code: int) -> None:
     written = write(tmp_path)
     stranger = issue("ocsp", issuer=OTHER)
-    put(written.trust / "old ocsp/r.ors", ocsp_response(LEAF, status="revoked", responder=stranger))
-    assert run_here(written.arguments()).code == 0
+    put(written.trust / "old ocsp/r.ors", ocsp_response(LEAF, status=status, responder=stranger))
+    assert run_here(written.arguments()).code == code
 
 
 def test_a_folder_too_deep_to_read_leaves_the_answer_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

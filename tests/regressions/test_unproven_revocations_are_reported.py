@@ -137,7 +137,7 @@ MAKERS = {
 
 @pytest.mark.parametrize("maker", MAKERS)
 @pytest.mark.parametrize("place", ["trust/ocsp", "layout"])
-def test_a_response_of_somebody_who_may_not_answer_is_never_passed_over(tmp_path: Path, maker: str, place: str) -> None:
+def test_reports_a_response_of_a_maker_that_may_not_answer(tmp_path: Path, maker: str, place: str) -> None:
     """In the trust directory nothing was said of it; a CRL of an unknown key leaves the answer open there."""
     made = scene(good=crl(LEAF.root))
     made.ocsp = {}

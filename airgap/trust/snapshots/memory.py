@@ -68,7 +68,7 @@ def recall(tree: Path, pin: Pin) -> dict[str, bytes]:
                 path = folder / name
                 memory[name] = read_regular(path, limits.TUF_BYTES)
                 # python-tuf takes a damaged file for none, and would begin anew
-                json.load_object(memory[name], json.Reading.OPEN, limit=limits.TUF_BYTES, what="file")
+                json.load_object(memory[name], json.Reading.WHOLE, limit=limits.TUF_BYTES, what="file")
     except FileNotFoundError:
         return memory
     except (FormatError, OSError) as error:

@@ -202,18 +202,75 @@ class TestOpenDocuments:
         for number in (0, 2**63 - 1, -(2**63)):
             assert json.take(json.load_object(b'{"size":%d}' % number, OPEN), "size", int) == number
 
-    def test_unknown_members_may_be_nested_deeper_than_documents_of_our_own(self) -> None:
+    @pytest.mark.parametrize("deep", ["[{}]", '{{"a":{}}}', '[1,{{"b":"[","a":[{},2]}}]', ' [ "\\"]" , {} ] '])
+    @pytest.mark.parametrize("depth", [100, 255, 256, 257, 3000, 4990])
+    def test_unknown_members_may_be_nested_as_deep_as_readers_in_go_take(self, deep: str, depth: int) -> None:
+        """No text is deeper than 10,000 for them; Python's parser takes less."""
+        text = "1"
+        for _ in range(min(depth, 3300)):
+            text = deep.format(text)
+        document = json.load_object(f'{{"x":{text},"size":2,"y":[{text}]}}'.encode(), OPEN)
+        assert (json.take(document, "size", int), [*document]) == (2, ["x", "size", "y"])
+        for broken in (f'{{"x":{text}', f'{{"x":{text}]}}', f'{{"x":{text},"size":2}}}}'):
+            with pytest.raises(FormatError):
+                json.load(broken.encode(), OPEN)
+
+    @pytest.mark.parametrize("inner", [b"tru", b'"a" "b"', b'{"a"}', b"1,", b"NaN", b"[}"])
+    def test_what_is_nested_deep_is_json_too(self, inner: bytes) -> None:
+        for depth in (255, 256, 257, 600):
+            with pytest.raises(FormatError):
+                json.load(b"[" * depth + inner + b"]" * depth, OPEN)
+
+    def test_nesting_is_bounded(self) -> None:
         depth = limits.JSON_OPEN_DEPTH
         assert json.load(b"[" * depth + b"]" * depth, OPEN)
         with pytest.raises(LimitError):
             json.load(b"[" * (depth + 1) + b"]" * (depth + 1), OPEN)
 
-    @pytest.mark.parametrize(
-        "raw", [b'{"a":1,"a":null}', b'{"a":null,"a":1}', b'{"a":null,"a":null}', b'{"x":{"a":1,"a":1}}']
-    )
+    @pytest.mark.parametrize("raw", [b'{"a":1,"a":null}', b'{"a":null,"a":1}', b'{"a":null,"a":null}'])
     def test_a_doubled_name_is_refused_also_with_null(self, raw: bytes) -> None:
         with pytest.raises(FormatError, match="appears twice"):
             json.load(raw, OPEN)
+
+    @pytest.mark.parametrize("double", [b'"a":1,"a":2', b'"b":1,"a":1,"b":1', b'"b":1,"a":1,"b":null'])
+    def test_a_doubled_name_is_refused_where_something_of_the_object_is_read(self, double: bytes) -> None:
+        """In an unknown member no reader reads it. It was refused, and every reader in Go takes it."""
+        document = json.load_object(b'{"x":{%b},"known":{%b},"items":[{%b}]}' % (double, double, double), OPEN)
+        for read in (
+            lambda: json.take(document, "known", dict),
+            lambda: json.take_strings(document, "known"),
+            lambda: json.as_object(document["known"]),
+            lambda: json.take_list(document, "items", lambda item: json.take_optional(item, "a", int), limit=1),
+            lambda: json.take_list(document, "items", lambda item: json.take_optional(item, "c", int), limit=1),
+        ):
+            with pytest.raises(FormatError, match=r"(known|items\[0\]): the member '[ab]' appears twice|^the member"):
+                read()
+
+    @pytest.mark.parametrize(
+        "raw",
+        [b'{"x":{"a":1,"a":1}}', b'{"x":"\\ud800"}', b'{"x":' + b"[" * 256 + b"]" * 256 + b"}"],
+        ids=["doubles", "surrogate", "nesting"],
+    )
+    def test_what_is_read_over_is_refused_where_it_would_be_lost(self, raw: bytes) -> None:
+        assert [*json.load_object(raw, OPEN)] == ["x"]
+        for reading in (OWN, SIGNED, Reading.WHOLE):
+            with pytest.raises(FormatError):
+                json.load_object(raw, reading)
+
+    @pytest.mark.parametrize("escape", ["\\ud800", "\\uDFFF", "\\ud83d\\ud83d", "\\ude00\\ud83d"])
+    def test_a_lone_surrogate_is_refused_in_a_text_that_is_read(self, escape: str) -> None:
+        """Readers in Go replace it, others keep it."""
+        raw = f'{{"x":"{escape}","a":"{escape}","l":["{escape}"],"n":{{"k":"{escape}"}},"m":{{"{escape}":"v"}}}}'
+        document = json.load_object(raw.encode(), OPEN)
+        for read in (
+            lambda: json.take(document, "a", str),
+            lambda: json.take_list(document, "l", json.text_or_null, limit=1),
+            lambda: json.take_strings(document, "n"),
+            lambda: json.take_strings(document, "m"),
+        ):
+            with pytest.raises(FormatError, match="lone surrogate"):
+                read()
+        assert reference.loads(json.dump(document)) == reference.loads(raw)
 
     @pytest.mark.parametrize("name", ["Digest", "DIGEST"])
     def test_a_known_name_in_other_case_is_refused(self, name: str) -> None:
@@ -232,9 +289,7 @@ class TestOpenDocuments:
         with pytest.raises(FormatError, match="subject: appears in another case"):
             json.take_optional(document, "subject", dict)
 
-    @pytest.mark.parametrize(
-        "raw", [b"\xef\xbb\xbf{}", b"{}\xff", b'{"a":NaN}', b'{"a":"\\ud800"}', b'{"a":01}', b"{} {}"]
-    )
+    @pytest.mark.parametrize("raw", [b"\xef\xbb\xbf{}", b"{}\xff", b'{"a":NaN}', b'{"a":01}', b"{} {}"])
     def test_refuses_what_is_not_json(self, raw: bytes) -> None:
         with pytest.raises(FormatError):
             json.load(raw, OPEN)

@@ -45,7 +45,7 @@ def test_a_damaged_response_leaves_a_doubt_only_in_the_trust_directory(*, truste
 @pytest.mark.parametrize("status", ["good", "revoked"])
 @pytest.mark.parametrize("trusted", [True, False])
 def test_an_intact_response_of_an_unknown_ca_leaves_a_doubt_if_it_revokes(*, trusted: bool, status: str) -> None:
-    """It is not damaged; the operator may know its maker (RFC 6960, 4.2.2.2). It was passed over without a word."""
+    """It is not damaged; the operator may know its maker (RFC 6960, 4.2.2.2). It was passed over without a message."""
     said = ocsp_response(LEAF, status=status, responder=issue("ocsp", issuer=STRANGER, slot=7))
     evidence = MemoryEvidence({"a.crl": crl(ISSUER)}, {"a.ors": said}, trusted=trusted)
     is_open = trusted and status == "revoked"
