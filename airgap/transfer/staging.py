@@ -1,4 +1,4 @@
-"""A folder inside the layout for incomplete files.
+"""A folder inside the layout for incomplete files, and how a partial blob in it is completed.
 
 It is beside `blobs/`, not in it: other tools list and clean up `blobs/`. It is locked while its process lives, so that
 the next copy can distinguish files of a killed process from files that another one is writing now.
@@ -11,13 +11,22 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from io import FileIO
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from airgap.errors import ContentError
 from airgap.locking import LEASE_FILE, FolderLock, exclusive, try_lock
-from airgap.transfer.checked_bytes import writing
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.store import buffer, compare_digest
+from airgap.transfer.checked_bytes import Advance, copy_checked, writing
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hasher
+
+    from airgap.transfer.endpoint import Resumable
 
 PREFIX: Final = ".airgap-"
 _PARTIAL: Final = ".part"
@@ -107,6 +116,61 @@ def kept_parts(layout: Path) -> dict[str, int]:
         for path in (part for folder in layout.glob(f"{PREFIX}*") for part in _partial(folder)):
             found[path.name.removesuffix(_PARTIAL)] = path.lstat().st_size
     return found
+
+
+def part_name(descriptor: Descriptor) -> str:
+    """The name of the partial blob, without its ending."""
+    return f"{descriptor.digest.algorithm}-{descriptor.digest.encoded}"
+
+
+def complete(
+    file: int, descriptor: Descriptor, source: Resumable, write: Callable[[memoryview], None], advance: Advance
+) -> None:
+    """Appends what is missing to the open part of a blob; if the part is wrong, the blob is copied from the start.
+
+    The whole is checked. Raises ContentError, and what the source and `write` raise.
+    """
+    hasher, size = _arrived(file, descriptor)
+    if size:
+        try:
+            advance(size)
+            _append(descriptor, source, write, advance, (hasher, size))
+        except ContentError:
+            os.ftruncate(file, 0)
+            os.lseek(file, 0, os.SEEK_SET)
+        else:
+            return
+    _append(descriptor, source, write, advance, (descriptor.digest.new_hash(), 0))
+
+
+def _append(
+    descriptor: Descriptor,
+    source: Resumable,
+    write: Callable[[memoryview], None],
+    advance: Advance,
+    before: tuple[Hasher, int],
+) -> None:
+    if before[1] == descriptor.size:
+        compare_digest(descriptor.digest, before[0].hexdigest())
+        return
+    with closing(source.open_from(descriptor, before[1])) as stream:
+        copy_checked(stream, descriptor, write, advance, before=before)
+
+
+def _arrived(file: int, descriptor: Descriptor) -> tuple[Hasher, int]:
+    """Hash and number of the existing bytes of a blob; the file is positioned after them."""
+    hasher = descriptor.digest.new_hash()
+    total = 0
+    view = buffer()
+    with FileIO(file, closefd=False) as partial:
+        while count := partial.readinto(view):
+            hasher.update(view[:count])
+            total += count
+    if total <= descriptor.size:
+        return hasher, total
+    os.ftruncate(file, 0)
+    os.lseek(file, 0, os.SEEK_SET)
+    return descriptor.digest.new_hash(), 0
 
 
 def _dead(layout: Path) -> Iterator[tuple[Path, FolderLock]]:

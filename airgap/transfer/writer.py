@@ -13,9 +13,8 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 from airgap import limits
 from airgap.errors import ContentError, UsageError
@@ -25,7 +24,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX, kind_of, malformed, open_regular
 from airgap.oci.layout import LayoutDirectory, open_directory
-from airgap.oci.store import buffer, compare_digest, read_verified, unreadable
+from airgap.oci.store import read_verified, unreadable
 from airgap.text import safe
 from airgap.transfer.checked_bytes import (
     Advance,
@@ -41,10 +40,7 @@ from airgap.transfer.endpoint import Blobs, Entry, NamingResult, Resumable, Tran
 from airgap.transfer.index_writer import EMPTY_INDEX, LAYOUT_CONTENT, merged
 from airgap.transfer.layout_referrers_tags import in_place_of, relisted_since
 from airgap.transfer.room import check_room
-from airgap.transfer.staging import Staging, kept_parts
-
-if TYPE_CHECKING:
-    from hashlib import _Hash as Hasher
+from airgap.transfer.staging import Staging, complete, kept_parts, part_name
 
 _BATCH_FILES: Final = 256
 _BATCH_BYTES: Final = 64 * limits.MIB
@@ -107,7 +103,7 @@ class LayoutWriter:
 
     def arrived(self, descriptor: Descriptor) -> int:
         """See `Destination`."""
-        return self._staging.arrived(_part_name(descriptor))
+        return self._staging.arrived(part_name(descriptor))
 
     def reserve(self, size: int, largest: int) -> None:
         """See `Sink`; links and clones need no room."""
@@ -257,10 +253,10 @@ class LayoutWriter:
 
     def _put_resumed(self, descriptor: Descriptor, source: Resumable, advance: Advance) -> None:
         """The part from an earlier run is hashed and kept; if it is wrong, the blob is copied from the start."""
-        name = _part_name(descriptor)
+        name = part_name(descriptor)
         with self._staging.partial(name) as file:
             try:
-                self._go_on(file, descriptor, source, advance)
+                complete(file, descriptor, source, self._writer(file), advance)
             except (ContentError, WriteError):
                 os.ftruncate(file, 0)
                 raise
@@ -273,31 +269,6 @@ class LayoutWriter:
             with writing(self.path):
                 os.fsync(file)
         self._place([(self._staging.partial_path(name), self._target(descriptor.digest))])
-
-    def _go_on(self, file: int, descriptor: Descriptor, source: Resumable, advance: Advance) -> None:
-        before = _arrived(file, descriptor)
-        if before[1]:
-            try:
-                advance(before[1])
-                self._append(file, descriptor, source, advance, before)
-            except ContentError:
-                os.ftruncate(file, 0)
-                os.lseek(file, 0, os.SEEK_SET)
-            else:
-                return
-        self._append(file, descriptor, source, advance, (descriptor.digest.new_hash(), 0))
-
-    def _append(
-        self, file: int, descriptor: Descriptor, source: Resumable, advance: Advance, before: tuple[Hasher, int]
-    ) -> None:
-        if before[1] == descriptor.size:
-            compare_digest(descriptor.digest, before[0].hexdigest())
-            return
-        stream = source.open_from(descriptor, before[1])
-        try:
-            copy_checked(stream, descriptor, self._writer(file), advance, before=before)
-        finally:
-            stream.close()
 
     def _done(self, file: int, staged: Path, descriptor: Descriptor) -> None:
         """Gives the written and checked content its name, at once or together with others."""
@@ -356,27 +327,7 @@ class LayoutProbe:
 
     def arrived(self, descriptor: Descriptor) -> int:
         """See `Destination`."""
-        return self._parts.get(_part_name(descriptor), 0)
-
-
-def _part_name(descriptor: Descriptor) -> str:
-    return f"{descriptor.digest.algorithm}-{descriptor.digest.encoded}"
-
-
-def _arrived(file: int, descriptor: Descriptor) -> tuple[Hasher, int]:
-    """Hash and number of the existing bytes of a blob; the file is positioned after them."""
-    hasher = descriptor.digest.new_hash()
-    total = 0
-    view = buffer()
-    with FileIO(file, closefd=False) as partial:
-        while count := partial.readinto(view):
-            hasher.update(view[:count])
-            total += count
-    if total <= descriptor.size:
-        return hasher, total
-    os.ftruncate(file, 0)
-    os.lseek(file, 0, os.SEEK_SET)
-    return descriptor.digest.new_hash(), 0
+        return self._parts.get(part_name(descriptor), 0)
 
 
 def _prepare(path: Path) -> None:
