@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from airgap.errors import AirgapError
     from airgap.guard import no_network
     from airgap.net.credentials import Credential, Credentials
+    from airgap.net.deadline import Deadline
     from airgap.net.evidence import EvidenceOptions
     from airgap.net.from_oras import from_oras
     from airgap.net.login import login, logout
     from airgap.net.options import TransportOptions
-    from airgap.net.patience import Deadline
     from airgap.net.tsa import HttpTsa
     from airgap.oci.content_mode import Content
     from airgap.oci.digest import Digest
@@ -56,7 +56,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.net.from_oras": ("from_oras",),
         "airgap.net.login": ("login", "logout"),
         "airgap.net.options": ("TransportOptions",),
-        "airgap.net.patience": ("Deadline",),
+        "airgap.net.deadline": ("Deadline",),
         "airgap.net.tsa": ("HttpTsa",),
         "airgap.oci.content_mode": ("Content",),
         "airgap.oci.digest": ("Digest",),

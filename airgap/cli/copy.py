@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import airgap.report
-from airgap.cli.arenas import share_arenas
 from airgap.cli.command import CopySide, command
 from airgap.cli.connection_options import Connection, Endpoint, Sides
 from airgap.cli.console import InterruptedRunError, QuietOutput, clock, layout_reference, note
 from airgap.cli.judging_options import location, trust_folder
 from airgap.cli.lazy import typer_app
+from airgap.cli.malloc_arenas import share_arenas
 from airgap.cli.trust_fetch import FetchOptions
 from airgap.errors import AirgapError, UsageError
 from airgap.reasons import ExitCode

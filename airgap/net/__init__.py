@@ -25,10 +25,10 @@ Beside them:
     diagnosis.py    what these libraries raise, as a cause and a sentence
     url.py          origins, and where a server's Location may lead
     options.py      how to connect: TLS, timeouts, retries
-    patience.py     how long the network is waited for
+    deadline.py     how long the network is waited for
     transport_errors.py  what can go wrong on the way
     registry_place.py  an artifact in a registry to which signatures and evidence are attached
-    places.py       opens the artifact that a reference names, to attach something to it
+    attach_places.py  opens the artifact that a reference names, to attach something to it
     artifacts.py    opens what a reference names to be read: a layout, or an artifact in a registry
     names.py        lists of names: the tags of a repository, the repositories of a registry
     fetched_store.py  an artifact's manifests and referrers, held in memory as a layout

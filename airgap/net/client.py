@@ -16,9 +16,9 @@ from airgap import limits
 from airgap.errors import Cause, ContentError, FormatError, LimitError, NotFoundError, UsageError
 from airgap.net.auth import Access, Authorizer
 from airgap.net.credentials import Credentials
+from airgap.net.deadline import span
 from airgap.net.http import Body, Http, Reply, Request
 from airgap.net.options import TransportOptions
-from airgap.net.patience import span
 from airgap.net.transport_errors import RegistryError, TransportError
 from airgap.net.url import Origin, follow, is_loopback, origin_of, without_query
 from airgap.net.wire import ERROR_BYTES, WRONG_THERE, error_text, failure, next_page

@@ -28,7 +28,7 @@ from urllib3.util.connection import allowed_gai_family, create_connection
 
 from airgap import limits
 from airgap.errors import AirgapError
-from airgap.net.patience import Patience, WaitedTooLongError, span
+from airgap.net.deadline import Patience, WaitedTooLongError, span
 from airgap.net.url import Origin, is_loopback, origin_of
 from airgap.text import safe
 

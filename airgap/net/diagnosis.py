@@ -14,7 +14,7 @@ import urllib3.exceptions
 from requests import exceptions
 
 from airgap.errors import Cause
-from airgap.net.patience import WaitedTooLongError, span
+from airgap.net.deadline import WaitedTooLongError, span
 from airgap.net.transport_errors import TransportError
 from airgap.net.url import origin_of, without_query
 from airgap.text import safe

@@ -25,9 +25,9 @@ from requests.utils import select_proxy
 from airgap import __version__, limits
 from airgap.errors import AirgapError, Cause, ContentError, LimitError
 from airgap.net.connections import foreign_adapter, home_adapter, proxies
+from airgap.net.deadline import span
 from airgap.net.diagnosis import diagnosed
 from airgap.net.options import TransportOptions, backoff
-from airgap.net.patience import span
 from airgap.net.transport_errors import TransportError
 from airgap.net.url import Origin, origin_of, without_query
 from airgap.oci.digest import Digest

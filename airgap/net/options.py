@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from airgap import limits
 
 if TYPE_CHECKING:
-    from airgap.net.patience import Deadline
+    from airgap.net.deadline import Deadline
 
 RETRY_AFTER_SECONDS: Final = 60.0
 """Longest wait that a registry can ask for. Some ask for 3600 seconds; they are asked again after this time."""

@@ -15,7 +15,7 @@ from airgap import limits
 from airgap.errors import ContentError, FormatError
 from airgap.oci.descriptor import ARTIFACT_MANIFEST, IMAGE_INDEX, IMAGE_MANIFEST, MANIFEST_TYPES, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.examined import Read
+from airgap.oci.examined_manifests import Read
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.store import Store, as_stored, embedded, read_verified
 from airgap.parse.json import JsonObject, Reading, load_object

@@ -16,7 +16,7 @@ from airgap.oci.attached import IMAGE_CONFIGS
 from airgap.oci.descriptor import Claims, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.entry_names import IndexEntry
-from airgap.oci.examined import ExaminedManifests
+from airgap.oci.examined_manifests import ExaminedManifests
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import LayoutMechanism, Referrer
 from airgap.oci.problems import ContentProblem, shortened

@@ -18,7 +18,7 @@ from airgap.oci.descriptor import ACQUISITION, INDEX_TYPES, NOTARY_SIGNATURE, Cl
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.entry_names import IndexEntry, Names, read_entries
-from airgap.oci.examined import ExaminedManifests, Read
+from airgap.oci.examined_manifests import ExaminedManifests, Read
 from airgap.oci.layout_walk import CheckOpaque, LayoutWalk, cosigned, refers_by
 from airgap.oci.manifest import Index
 from airgap.oci.nodes import LayoutMechanism, Referrer, Root

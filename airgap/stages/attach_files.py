@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from airgap import limits
 from airgap.errors import ContentError, FormatError, UsageError
 from airgap.files import read_regular
-from airgap.net.places import Places
+from airgap.net.attach_places import Places
 from airgap.oci.attached import KIND, may_run
 from airgap.oci.descriptor import (
     ACQUISITION,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from airgap import __version__
 from airgap.errors import AirgapError, ContentError, FormatError, Rejected, UsageError
-from airgap.net.places import Places
+from airgap.net.attach_places import Places
 from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.reference import registries_in

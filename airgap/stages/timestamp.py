@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airgap.errors import AirgapError, FormatError, NotFoundError, Rejected
-from airgap.net.places import Places
+from airgap.net.attach_places import Places
 from airgap.oci.descriptor import NOTARY_SIGNATURE
 from airgap.oci.digest import Digest
 from airgap.signature.attachment import AttachedSignature, read_attached, signature_attachment

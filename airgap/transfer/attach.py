@@ -1,7 +1,7 @@
 """Attaches a manifest with a subject, and its blobs, to an artifact.
 
 A `Place` is one artifact in one transport. Layout directories and tars are here; registries are in
-`airgap.net.registry_place`. `airgap.net.places` opens both and attaches to both.
+`airgap.net.registry_place`. `airgap.net.attach_places` opens both and attaches to both.
 """
 
 from __future__ import annotations

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from airgap.errors import Cause
+from airgap.net.deadline import Deadline, Patience, WaitedTooLongError, span
 from airgap.net.http import Body, Http, Request
 from airgap.net.options import TransportOptions
-from airgap.net.patience import Deadline, Patience, WaitedTooLongError, span
 from airgap.net.source import RegistrySource
 from airgap.net.transport_errors import TransportError
 from airgap.net.url import origin_of
