@@ -1,7 +1,9 @@
-"""A reader who meets the name of a class or a module knows which one it is."""
+"""A reader who meets the name of a class or a module knows which one it is, and it is there."""
 
 from __future__ import annotations
 
+import ast
+import builtins
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -27,3 +29,20 @@ def test_no_two_modules_have_one_name() -> None:
             homes[module.name].append(str(module.relative_to(PACKAGE)))
     assert len(homes) > 100
     assert {name: modules for name, modules in homes.items() if len(modules) > 1} == {}
+
+
+def test_docstrings_name_classes_that_exist() -> None:
+    """Also those of other libraries: they are imported where they are named."""
+    known: set[str] = set(dir(builtins))
+    named: set[tuple[str, str]] = set()
+    for module in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            match node:
+                case ast.ClassDef(name=name) | ast.Name(id=name) | ast.Attribute(attr=name) | ast.alias(name=name):
+                    known.add(name)
+                case ast.Constant(value=str(text)):  # names of header fields and of algorithms
+                    known.add(text)
+                case ast.Expr(value=ast.Constant(value=str(text))):
+                    named |= {(module.name, name) for name in re.findall(r"`(?:\w+\.)*([A-Z][a-z]\w+)[.`]", text)}
+    assert len(named) > 50
+    assert sorted(item for item in named if item[1] not in known) == []
