@@ -14,6 +14,7 @@ sentence.
     ├── ContentError           16   content is missing, has another size or another digest
     ├── TrustMaterialError     18   a policy, a trust store or a bundle is malformed
     ├── TransferError           1   bytes cannot be moved; knows the cause
+    ├── WorkerError             1   a process or machine that judges a part did not do it
     ├── NetworkForbiddenError   1   something tried to use the network while verifying
     ├── Rejected                -   a rule of the specification refuses this; has a reason code
     └── Undecided               -   there is too little evidence to tell; has a reason code
@@ -34,7 +35,7 @@ from airgap.reasons import REASONS, ExitCode
 
 __all__ = [
     "AirgapError", "Cause", "ContentError", "FormatError", "LimitError", "NetworkForbiddenError", "NotFoundError",
-    "Rejected", "TransferError", "TrustMaterialError", "Undecided", "UsageError",
+    "Rejected", "TransferError", "TrustMaterialError", "Undecided", "UsageError", "WorkerError",
 ]  # fmt: skip
 
 Fact = str | int | float | bool | None | list[str] | dict[str, str]
@@ -55,6 +56,16 @@ class AirgapError(Exception):
         super().__init__(message)
         self.remedy: str = remedy
         self.facts: Mapping[str, Fact] = facts
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Errors cross processes: each class takes other arguments."""
+        return _remade, (type(self), str(self)), self.__dict__
+
+
+def _remade(kind: type[AirgapError], message: str) -> AirgapError:
+    error = kind.__new__(kind)
+    error.args = (message,)
+    return error
 
 
 class Cause(StrEnum):
@@ -168,6 +179,10 @@ class TrustMaterialError(AirgapError):
         """What is wrong with a file; `source` is its name, safe to show. The facts: `source`, `member`, `problem`."""
         facts: dict[str, Fact] = {"source": source, "member": error.where, "problem": error.problem}
         return TrustMaterialError(reason, f"{source}: {error}", remedy=remedy, **facts)
+
+
+class WorkerError(AirgapError):
+    """A process or a machine that judges a part of the artifacts did not do it: there is no outcome."""
 
 
 class NetworkForbiddenError(AirgapError):

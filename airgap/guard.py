@@ -8,6 +8,7 @@ Python code could remove it. Use a network namespace where that matters.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ class NetworkGuard:
 
     attempts: int = 0
     """How many it stopped."""
+    thread: int | None = None
+    """The thread that it holds for, if it is one."""
 
 
 _guards: list[NetworkGuard] = []
@@ -42,16 +45,17 @@ _installed = False
 
 
 @contextmanager
-def no_network() -> Iterator[NetworkGuard]:
+def no_network(*, this_thread: bool = False) -> Iterator[NetworkGuard]:
     """While the block runs, any use of the network by this process raises NetworkForbiddenError.
 
-    The guard holds for the whole process, in every thread: use it in a process that does nothing else meanwhile.
+    The guard holds for the whole process, in every thread: use it in a process that does nothing else meanwhile. With
+    `this_thread` it holds for the calling thread alone: others may talk to the machines that share the work.
     """
     global _installed  # noqa: PLW0603 - an audit hook can be installed but never removed
     if not _installed:
         sys.addaudithook(_audit)
         _installed = True
-    guard = NetworkGuard()
+    guard = NetworkGuard(thread=threading.get_ident() if this_thread else None)
     _guards.append(guard)
     try:
         yield guard
@@ -60,9 +64,12 @@ def no_network() -> Iterator[NetworkGuard]:
 
 
 def _audit(event: str, _arguments: tuple[object, ...]) -> None:
-    if _guards and event in _FORBIDDEN:
-        for guard in _guards:
-            guard.attempts += 1
+    if not _guards or event not in _FORBIDDEN:
+        return
+    held = [guard for guard in _guards if guard.thread in {None, threading.get_ident()}]
+    for guard in held:
+        guard.attempts += 1
+    if held:
         raise NetworkForbiddenError(
             f"something tried to use the network ({event}) while verifying",
             remedy="This is a defect of airgap or of a library: please report it.",

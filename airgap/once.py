@@ -25,6 +25,10 @@ class Once(Generic[T]):
         self._made: tuple[T] | None = None
         self._error: FormatError | None = None
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Another process makes the value itself."""
+        return Once, (self._make,)
+
     def peek(self) -> T | None:
         """The value if it is computed, else None."""
         return self._made[0] if self._made else None

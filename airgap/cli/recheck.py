@@ -11,7 +11,7 @@ import airgap.report
 import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.console import QuietOutput, clock, clock_reading, demands
-from airgap.cli.judging_options import Judging
+from airgap.cli.judging_options import JobsOption, Judging
 from airgap.cli.lazy import typer_app
 from airgap.cli.plugin_options import PluginOptions
 
@@ -45,6 +45,7 @@ def recheck(
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the JSON document to this file, too.")
     ] = None,
+    jobs: JobsOption = 1,
     output: QuietOutput,
 ) -> None:
     """Judge again what was accepted earlier, under the evidence of today, and name what changed.
@@ -70,7 +71,7 @@ def recheck(
     )
     place = judging.location(report, request.inputs)
     with airgap.no_network():
-        outcome = airgap.recheck(request, place)
+        outcome = airgap.recheck(request, place, jobs=jobs)
     # only now it is known which layouts the reports name
     named = [Path(item.now.path) for item in outcome.artifacts if item.now.path]
     output.finish(airgap.report.RecheckReport(outcome), file=report, apart_from=named)

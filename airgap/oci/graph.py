@@ -317,6 +317,11 @@ class Graph:
         self._reached += count
         return self._reached <= limits.GRAPH_REACHED
 
+    @property
+    def spent(self) -> int:
+        """How many descriptors were counted."""
+        return self._reached
+
     def surface(self, descriptor: Descriptor) -> Closure:
         """`descriptor` and its referrers, recursively, without layers and children: enough to judge signatures."""
         return ClosureWalk(self, frozenset(), inside=False).run(descriptor)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, Rejected, TrustMaterialError, UsageError
@@ -23,7 +23,7 @@ from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.revocation.evidence_files import Evidence, EvidenceFile
 from airgap.revocation.pool import EvidencePool
-from airgap.stages.verify import verify_again
+from airgap.stages.verify import Workers, verify_again
 from airgap.text import safe
 from airgap.trust.choice import (
     Named,
@@ -43,6 +43,9 @@ from airgap.verifier.rechecked import Basis, Rechecked, RecheckOutcome
 from airgap.verifier.recorded import RecordedArtifact, RecordedReport, RecordedSignatures
 from airgap.verifier.report_reader import parse_report
 from airgap.verifier.request import JudgeRequest, VerifyRequest
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,24 +68,39 @@ class RecheckRequest(JudgeRequest):
         return tuple(layout_paths(self.sources))
 
 
-def recheck(request: RecheckRequest, trust: TrustDirectory | Location | Path) -> RecheckOutcome:
-    """Judge again. Content of sources never makes it raise.
+def recheck(
+    request: RecheckRequest,
+    trust: TrustDirectory | Location | Path,
+    *,
+    executor: Executor | None = None,
+    jobs: int = 1,
+) -> RecheckOutcome:
+    """Judge again. Content of sources never makes it raise. `executor` and `jobs` are those of `verify`.
 
     Raises UsageError if there are no sources, or if the trust directory is not separate from them; TrustMaterialError
     if its policy is malformed, before anything is judged.
     """
     if not request.sources:
         raise UsageError("there is nothing to judge again")
+    workers = Workers(executor, jobs)
+    workers.check(request)
     directory = TrustDirectory.open(trust)
     check_apart(directory.path, request.sources)
     directory.policy()
     reports = [(source, _report_or_problem(source)) for source in request.sources]
     with evidence_of_layouts(_layouts(reports), _evidence_in_tokens(reports)) as layout_evidence:
-        return _Recheck(request, directory, layout_evidence).outcome(reports)
+        return _Recheck(request, directory, layout_evidence, workers).outcome(reports)
 
 
 class _Recheck:
-    def __init__(self, request: RecheckRequest, directory: TrustDirectory, layout_evidence: LayoutEvidence) -> None:
+    def __init__(
+        self,
+        request: RecheckRequest,
+        directory: TrustDirectory,
+        layout_evidence: LayoutEvidence,
+        workers: Workers,
+    ) -> None:
+        self._workers = workers
         self._layout_evidence = layout_evidence
         self._request, self._opened = request, directory
         self._directory = directory.accepting(request.max_age)
@@ -125,7 +143,7 @@ class _Recheck:
             self._fail(_nothing(f"the folder {safe(target)} is empty", target))
             return
         request = self._demands([target], self._request.scope, self._request.metadata)
-        outcome = verify_again(request, self._opened, Earlier(layout_evidence=self._layout_evidence), None)
+        outcome = verify_again(request, self._opened, Earlier(layout_evidence=self._layout_evidence), self._workers)
         self._fail(*outcome.problems)
         self._warn(*outcome.warnings, *_ran(outcome))
         for artifact in outcome.artifacts:
@@ -164,7 +182,7 @@ class _Recheck:
             layout_evidence=self._layout_evidence,
         )
         try:
-            outcome = verify_again(request, self._opened, earlier, None)
+            outcome = verify_again(request, self._opened, earlier, self._workers)
         except UsageError as error:  # a bad path in one report must not stop the others
             problems = tuple(Problem.of(error, target) for target in request.targets)
             outcome = Outcome(moment=request.moment, trust={}, problems=problems)

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from airgap import limits
-from airgap.errors import AirgapError, TrustMaterialError
+from airgap.errors import AirgapError, TrustMaterialError, UsageError, WorkerError
 from airgap.oci.content import ContentReport
 from airgap.oci.digest import Digest
+from airgap.oci.nodes import Root
+from airgap.oci.reference import LayoutReference
 from airgap.oci.target import Target, TargetOpener, open_target
 from airgap.problem import Problem
 from airgap.revocation.artifact import find_proposals, is_evidence_alone
@@ -36,7 +38,7 @@ from airgap.verifier.layout_evidence import (
 )
 from airgap.verifier.layout_judge import Earlier, LayoutJudge, judged_roots
 from airgap.verifier.outcome import ArtifactOutcome, Outcome
-from airgap.verifier.request import VerifyRequest
+from airgap.verifier.request import JudgeRequest, VerifyRequest
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -51,41 +53,86 @@ class RequestedArtifact(NamedTuple):
 
 
 def verify(
-    request: VerifyRequest, trust: TrustDirectory | Location | Path, *, executor: Executor | None = None
+    request: VerifyRequest, trust: TrustDirectory | Location | Path, *, executor: Executor | None = None, jobs: int = 1
 ) -> Outcome:
     """Judge every artifact of every target.
 
     Malformed policies, unreadable layouts and missing references do not raise: they are problems of the outcome. A
-    malformed policy is refused before anything is judged. `executor` runs the hashing; without one, this call makes a
-    pool with a thread for every core. Raises UsageError if the trust directory is not separate from the targets.
+    malformed policy is refused before anything is judged.
+
+    `jobs` processes judge; with one, a thread for every core hashes meanwhile. `executor`: a pool of threads hashes in
+    place of these; any other executor judges slices of the artifacts, wherever its workers are
+    (`airgap.verifier.slices`). The outcome is the same. Raises UsageError if the trust directory is not separate from
+    the targets, or for plugins with several processes; WorkerError if one does not do its part.
     """
-    return verify_again(request, trust, Earlier(), executor)
+    return verify_again(request, trust, Earlier(), Workers(executor, jobs))
+
+
+class Workers(NamedTuple):
+    """Who judges beside this thread."""
+
+    executor: Executor | None = None
+    jobs: int = 1
+
+    @property
+    def threads(self) -> Executor | None:
+        """Those that hash, where the caller has any."""
+        return None if self.takes_slices else self.executor
+
+    @property
+    def takes_slices(self) -> bool:
+        """Whether artifacts are judged in other processes."""
+        if self.executor is None:
+            return self.jobs > 1
+        from concurrent.futures import ThreadPoolExecutor
+
+        return not isinstance(self.executor, ThreadPoolExecutor)
+
+    def check(self, request: JudgeRequest) -> None:
+        """Refuses plugins with other processes. Raises UsageError."""
+        if request.plugins is not None and self.takes_slices:
+            raise UsageError(
+                "verification plugins are run by one process", remedy="Leave out --jobs, --dask or the executor."
+            )
+
+
+THIS_PROCESS = Workers()
 
 
 def verify_again(
-    request: VerifyRequest, trust: TrustDirectory | Location | Path, earlier: Earlier, executor: Executor | None
+    request: VerifyRequest, trust: TrustDirectory | Location | Path, earlier: Earlier, workers: Workers = THIS_PROCESS
 ) -> Outcome:
     """Judge as `verify` does, with what is known from an earlier judgement."""
     path = trust if isinstance(trust, Path) else trust.path
     check_apart(path, request.targets)
+    workers.check(request)
     try:
         directory = TrustDirectory.open(trust)
         policy = directory.policy()
     except TrustMaterialError as error:
         problems = (Problem.of(error), *_unopened(request.targets))
         return Outcome(moment=request.moment, trust={"directory": safe(path)}, problems=problems)
+    try:
+        return _verify(request, directory, policy, earlier, workers)
+    except _OneProcess:
+        return _verify(request, directory, policy, earlier, THIS_PROCESS)
+
+
+def _verify(
+    request: VerifyRequest, directory: TrustDirectory, policy: OciPolicy, earlier: Earlier, workers: Workers
+) -> Outcome:
     with ExitStack() as stack:
 
         @cache
         def pool() -> Executor:
-            return executor or stack.enter_context(_threads())
+            return workers.threads or stack.enter_context(_threads())
 
         layout_evidence = earlier.layout_evidence
         if layout_evidence is None:
             several = len(set(layout_paths(request.targets))) > 1  # a single target is opened when it is judged
             layout_evidence = stack.enter_context(evidence_of_layouts(request.targets)) if several else NOTHING_ELSE
-        run = _Verification(request, directory, policy, earlier, layout_evidence, pool)
-        stack.callback(run.close)
+        run = _Verification(request, directory, policy, earlier, layout_evidence, pool, workers)
+        stack.callback(run.abandon)
         for target in request.targets:
             run.target(target)
         run.close()
@@ -132,6 +179,10 @@ def _threads() -> Executor:
     return ThreadPoolExecutor(os.cpu_count() or 1)
 
 
+class _OneProcess(Exception):  # noqa: N818 - no fault: it ends the first of two attempts
+    """Judging in slices met what only one process reports in its place: a bound of the layout, an error."""
+
+
 class _Verification:
     """One call of `verify`: the state that its targets share."""
 
@@ -143,8 +194,12 @@ class _Verification:
         earlier: Earlier,
         layout_evidence: LayoutEvidence,
         pool: Callable[[], Executor],
+        workers: Workers = THIS_PROCESS,
     ) -> None:
         self._request, self._earlier = request, earlier
+        self._workers = workers
+        self._slices: list[tuple[LayoutReference, Root]] = []
+        """What workers are to judge before the layout is closed."""
         self._directory = directory.accepting(request.max_age)
         self._policy = policy
         self._layout_evidence, self._shared = layout_evidence, layout_evidence.whole
@@ -159,6 +214,8 @@ class _Verification:
         """Judge one target. An error becomes a problem, and the next target follows."""
         try:
             self._judge_target(self._targets.open(text), text)
+        except WorkerError:  # the outcome would lack artifacts
+            raise
         except AirgapError as error:
             self._problems.append(Problem.of(error, text))
 
@@ -175,13 +232,16 @@ class _Verification:
 
     def _judge_target(self, target: Target, text: str) -> None:
         roots = judged_roots(target)
-        content = self._judge.contents(target, roots)
         alone = {root.descriptor for root in roots if target.is_whole and is_evidence_alone(target.graph, root)}
         if len(alone) == len(roots):  # where nothing else is here it is what was asked for
             alone.clear()
+        here = [root for root in roots if root.descriptor in alone] if self._workers.takes_slices else roots
+        content = self._judge.contents(target, here)
         for root in roots:
             if root.descriptor in alone:
                 self._report_evidence(content(root.descriptor), text)
+            elif self._workers.takes_slices:
+                self._slices.append((target.reference, root))
             else:
                 self._artifacts.append(self._judge.artifact(target, root, content, self._earlier))
         self._report_entries(target, text)
@@ -190,19 +250,45 @@ class _Verification:
         """Closes the layout that is open."""
         self._targets.close()
 
+    def abandon(self) -> None:
+        """The same where judging ended early."""
+        self._slices.clear()
+        self.close()
+
     def _enter(self, target: Target) -> None:
         """The evidence in the layout counts beside the trust directory; trust material in it is only reported."""
+        if self._workers.takes_slices:
+            from airgap.verifier.slices import SeenLayout
+
+            self._seen = SeenLayout.of(target)
         known = self._layout_evidence.layouts.get(target.reference.path)
         self._beside = known or evidence_in(target)
-        verifier = self._shared_verifier
+        verifier, self._bodies = self._shared_verifier, self._layout_evidence.bodies
         if self._beside.beyond_bounds or self._beside.named - self._shared:
-            verifier = self._verifier((*self._layout_evidence.bodies, self._beside))
+            self._bodies = (*self._bodies, self._beside)
+            verifier = self._verifier(self._bodies)
         roots = [root.descriptor for root in target.graph.roots()]
         self._warnings += list(find_proposals(target.graph, roots, name_of(target)))
         self._judge = LayoutJudge(target, self._request, self._policy, verifier, self._pool)
 
-    def _leave(self, _: Target) -> None:
+    def _leave(self, target: Target) -> None:
+        self._judge_slices(target)
         self._warnings += list(self._beside.notices())
+
+    def _judge_slices(self, target: Target) -> None:
+        """Lets workers judge what is left. Raises _OneProcess, WorkerError."""
+        artifacts, self._slices = self._slices, []
+        if not artifacts:
+            return
+        from airgap.verifier import slices
+
+        earlier = self._earlier._replace(layout_evidence=None)
+        opened = slices.OpenedLayout(target, self._judge, self._directory, earlier)
+        kit = slices.Kit(self._seen, target.reference, self._request, self._directory, self._bodies, earlier)
+        judged = slices.judge(opened, kit, artifacts, executor=self._workers.executor, jobs=self._workers.jobs)
+        if judged is None:
+            raise _OneProcess
+        self._artifacts += judged
 
     def _verifier(self, bodies: Sequence[Evidence]) -> SignatureVerifier:
         return self._request.verifier(TrustBeside.of(self._directory, bodies) if bodies else self._directory)

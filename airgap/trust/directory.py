@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from airgap import limits
 from airgap.errors import Fact, FormatError, TrustMaterialError
@@ -48,25 +48,32 @@ class _Read(Generic[T]):
 
     def __init__(self, read: Callable[[], T]) -> None:
         self._found: T | TrustMaterialError
-        self._asked = False
+        self.asked = False
         try:
             self._found = read()
         except TrustMaterialError as error:
             self._found = error
 
     def __call__(self) -> T:
-        self._asked = True
+        self.asked = True
         if isinstance(self._found, TrustMaterialError):
             raise self._found.with_traceback(None)  # each raise would make its traceback longer
         return self._found
 
     def peek(self) -> T | None:
         """The value if it was used, else None."""
-        return self._found if self._asked and not isinstance(self._found, TrustMaterialError) else None
+        return self._found if self.asked and not isinstance(self._found, TrustMaterialError) else None
 
     def look(self) -> T | None:
         """The value if there is one, without counting as a use."""
         return None if isinstance(self._found, TrustMaterialError) else self._found
+
+
+class TrustUses(NamedTuple):
+    """What a judgement asked of the trust directory; notices are about that."""
+
+    stores: frozenset[StoreRef]
+    noted: Mapping[StoreRef, Problem]
 
 
 class _TrustMaterial:
@@ -112,6 +119,25 @@ class _TrustMaterial:
         named = {ref for policy in policies for item in policy.statements for ref in item.stores}
         others = (notice for ref, notice in noted.items() if ref not in named)  # else a finding says it
         return [*unread, *(notice for source in (*policies, *stores) for notice in source.notices), *others]
+
+    def uses(self) -> TrustUses:
+        with self._lock:
+            return TrustUses(frozenset(ref for ref, read in self._stores.items() if read.asked), dict(self._noted))
+
+    def add_uses(self, uses: TrustUses) -> None:
+        for ref in uses.stores:
+            with suppress(TrustMaterialError):
+                self.store(ref)
+        with self._lock:
+            self._noted |= uses.noted
+
+    def __getstate__(self) -> dict[str, object]:
+        """For another process, which has a lock of its own."""
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        self._lock = Lock()
 
     def note(self, unread: Mapping[StoreRef, Problem]) -> None:
         """Stores that cannot be read: what they hold may be a key of a CA that made evidence. Each is reported once."""
@@ -227,6 +253,14 @@ class TrustDirectory:
             for store in loaded:
                 yield from store.certificates
         yield from self.evidence.certificates()
+
+    def uses(self) -> TrustUses:
+        """What was asked so far."""
+        return self._material.uses()
+
+    def add_uses(self, uses: TrustUses) -> None:
+        """Counts what another process asked of the same directory, so that `notices` are about that, too."""
+        self._material.add_uses(uses)
 
     def accepting(self, ages: Mapping[str, timedelta]) -> TrustDirectory:
         """The same directory under other limits of freshness (`freshness.parse_ages`)."""

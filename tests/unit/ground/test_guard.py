@@ -47,3 +47,12 @@ def test_can_be_nested() -> None:
     with no_network() as outer, no_network() as inner, pytest.raises(NetworkForbiddenError):
         socket.socket()
     assert (outer.attempts, inner.attempts) == (1, 1)
+
+
+def test_holds_for_one_thread_where_others_talk_to_workers() -> None:
+    with no_network(this_thread=True) as guard, ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: socket.socket().close()).result()
+        assert guard.attempts == 0
+        with pytest.raises(NetworkForbiddenError):
+            socket.socket()
+    assert guard.attempts == 1
