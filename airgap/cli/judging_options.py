@@ -44,9 +44,6 @@ DemandsOption = Annotated[
     list[str] | None,
     typer.Option("--user-metadata", "-m", metavar="KEY=VALUE", help="Metadata that must be in the signature."),
 ]
-JobsOption = Annotated[
-    int, typer.Option("--jobs", "-j", min=1, max=256, metavar="N", help="Judge in so many processes at once.")
-]
 ReportOption = Annotated[
     Path | None, typer.Option("--report", metavar="FILE", help="Write the JSON report to this file, too.")
 ]

@@ -11,9 +11,10 @@ import airgap.report
 import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.console import QuietOutput, clock, clock_reading, demands
-from airgap.cli.judging_options import JobsOption, Judging
+from airgap.cli.judging_options import Judging
 from airgap.cli.lazy import typer_app
 from airgap.cli.plugin_options import PluginOptions
+from airgap.cli.workers import WorkerOptions
 
 app = typer_app()
 
@@ -45,7 +46,7 @@ def recheck(
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the JSON document to this file, too.")
     ] = None,
-    jobs: JobsOption = 1,
+    workers: WorkerOptions,
     output: QuietOutput,
 ) -> None:
     """Judge again what was accepted earlier, under the evidence of today, and name what changed.
@@ -70,8 +71,8 @@ def recheck(
         content=content,
     )
     place = judging.location(report, request.inputs)
-    with airgap.no_network():
-        outcome = airgap.recheck(request, place, jobs=jobs)
+    with workers.working() as (work, _):
+        outcome = airgap.recheck(request, place, **work)
     # only now it is known which layouts the reports name
     named = [Path(item.now.path) for item in outcome.artifacts if item.now.path]
     output.finish(airgap.report.RecheckReport(outcome), file=report, apart_from=named)

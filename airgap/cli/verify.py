@@ -10,9 +10,10 @@ import airgap.report
 import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.console import LayoutOption, QuietOutput, VerboseOption, clock, clock_reading, demands, layout_reference
-from airgap.cli.judging_options import DemandsOption, JobsOption, Judging, ReportOption
+from airgap.cli.judging_options import DemandsOption, Judging, ReportOption
 from airgap.cli.lazy import typer_app
 from airgap.cli.plugin_options import PluginOptions
+from airgap.cli.workers import WorkerOptions
 
 app = typer_app()
 
@@ -38,7 +39,7 @@ def verify(
         int, typer.Option(min=1, metavar="N", help="Judge at most so many signatures of an artifact.")
     ] = 100,
     report: ReportOption = None,
-    jobs: JobsOption = 1,
+    workers: WorkerOptions,
     oci_layout: LayoutOption = False,
     verbose: VerboseOption = False,
     output: QuietOutput,
@@ -66,6 +67,6 @@ def verify(
         plugins=plugins.allowed(),
     )
     place = judging.location(report, request.inputs)
-    with airgap.no_network() as guard:
-        outcome = airgap.verify(request, place, jobs=jobs)
+    with workers.working() as (work, guard):
+        outcome = airgap.verify(request, place, **work)
     output.finish(airgap.report.VerifyReport(outcome, guard.attempts, verbose), file=report)
