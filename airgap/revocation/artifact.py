@@ -27,7 +27,7 @@ from airgap.oci.documents import LooseFileHolder
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import Root, reported_elsewhere
-from airgap.oci.store import Store, as_stored, embedded, read_by_digest
+from airgap.oci.store import Store, embedded, read_by_digest
 from airgap.problem import Problem
 from airgap.revocation.evidence_files import EvidenceFile, UnreadableEvidence
 from airgap.revocation.index import INDEX
@@ -326,7 +326,7 @@ class _Gathered:
         self._store, self._origin = store, origin
         self.pieces: dict[Named, EvidenceFile] = {}
         self._sources: defaultdict[Named, _Sources] = defaultdict(_Sources)
-        self._sizes: dict[Digest, int] = {}
+        self._sizes: dict[Digest, int | None] = {}
         self.unread: list[UnreadableEvidence] = []
         self._bytes = 0
         self._is_full = False
@@ -395,10 +395,16 @@ class _Gathered:
         self._keep(named, data is None, EvidenceFile(name, self._origin, read, leftover=leftover, called=called))
 
     def _size(self, item: Descriptor) -> int:
-        """The size of the blob, or what the descriptor states of one that is not here."""
+        """The size of the blob; of one that is not here, that of the embedded data, else what the descriptor states."""
         if item.digest not in self._sizes:
-            self._sizes[item.digest] = as_stored(self._store, item).size
-        return self._sizes[item.digest]
+            try:
+                self._sizes[item.digest] = self._store.size(item.digest)
+            except ContentError:
+                self._sizes[item.digest] = None
+        found = self._sizes[item.digest]
+        if found is None and (data := embedded(item)) is not None:
+            return len(data)
+        return item.size if found is None else found
 
     def _keep(self, named: Named, place: object, piece: EvidenceFile) -> None:
         """Takes a piece, or one more place of it: the evidence artifacts of several images share most of their layers.

@@ -200,8 +200,7 @@ class _Copy:
     def _evidence_left(self, destination: Destination | None) -> Iterator[EvidenceLeft]:
         """What a verifier of a source would use and a verifier of the copy does not get."""
         written = Path(destination.path) if isinstance(destination, LayoutReference) else None
-        received = ((self._received, Graph(self._received)),) if self._received else ()
-        for store, graph in (*received, *self._sources.opened()):
+        for store, graph in (*self._streamed(), *self._sources.opened()):
             is_itself = isinstance(store, LayoutOnDisk) and written and same_place(written, Path(store.path))
             if not is_itself:
                 evidence = evidence_of_target(store, graph, store.name)
@@ -216,6 +215,11 @@ class _Copy:
             left = [referrer.descriptor.digest for referrer in unchosen if is_called_evidence(referrer.artifact_type)]
             if names := tuple(str(digest) for digest in left if digest not in self._tally.planned):
                 yield EvidenceLeft(source=item.source, names=names)
+
+    def _streamed(self) -> Iterator[tuple[Store, Graph]]:
+        """The layout that came on standard input."""
+        if self._received is not None:
+            yield self._received, Graph(self._received)
 
     def _receive(self) -> list[CopyRoot]:
         """Receives a layout from standard input: its blobs are in the destination afterwards."""
@@ -419,7 +423,7 @@ class _Copy:
         from airgap.stages.gate import Gate, everything_listed, evidence_in_registries
 
         gate = Gate(trust=request.trust, clock=request.clock, scope=request.scope, selection=request.selection)
-        layouts = [*self._sources.opened(), *_existing(destination)]
+        layouts = [*self._sources.opened(), *self._streamed(), *_existing(destination)]
         self._in_registries = evidence_in_registries(everything_listed(plans, request.selection, self._pool))
         self._judgement = gate.judge(plans, layouts, self._in_registries)
         return self._judgement.accepted(plans, keep_going=request.keep_going)

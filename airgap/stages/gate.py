@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from airgap import __version__
-from airgap.errors import UntrustedError
+from airgap.errors import ContentError, NotFoundError, UntrustedError
 from airgap.oci.content_mode import Content
-from airgap.oci.descriptor import ACQUISITION
 from airgap.oci.digest import Digest
-from airgap.oci.documents import LayoutOnDisk
 from airgap.oci.graph import Graph
 from airgap.oci.store import Store
 from airgap.oci.tags import cosign_target
@@ -61,6 +59,7 @@ class Gate:
         evidence cannot be read.
         """
         target = self._target(plans)
+        held = [evidence_of_target(store, graph, store.name) for store, graph in layouts]
         exempt = _Exempt.of(target.graph)
         wanted: defaultdict[RequestedArtifact, list[PlannedArtifact]] = defaultdict(list)
         for plan in plans:
@@ -73,12 +72,8 @@ class Gate:
             target,
             wanted,
             LayoutEvidence(
-                {
-                    store.path: evidence_of_target(store, graph, store.name)
-                    for store, graph in layouts
-                    if isinstance(store, LayoutOnDisk)
-                }
-                | others
+                # by number, as two places may have one name
+                {str(number): evidence for number, evidence in enumerate((*held, *others.values()))}
             ),
         )
         for problem in outcome.problems:
@@ -102,29 +97,39 @@ class Gate:
 def everything_listed(plans: Sequence[CopyPlan], selection: Selection, executor: Executor) -> CopyPlan:
     """What comes from registries and is not copied, with all referrers (of layouts, all is read anyway).
 
-    That is what is not chosen, and what is listed as a referrer of something else.
+    That is what is not chosen, and what is listed as a referrer and not copied as one.
     """
-    every = replace(selection, artifact_types=frozenset(), depth=None, skip_types=frozenset({ACQUISITION}))
+    every = replace(selection, artifact_types=frozenset(), depth=None, digest_tags=True)
     found = [item for plan in plans for item in plan.artifacts if item.error is None and not item.wanted.from_layout]
-    is_all = every == replace(selection, skip_types=selection.skip_types | {ACQUISITION})
+    is_all = every == replace(selection, skip_types=every.skip_types)
     whole = make_plan([] if is_all else [item.wanted for item in found], every, executor, keep_going=True)
+    every = replace(every, platforms=())
     done: set[Digest] = set()
-    while misplaced := _misplaced(chain(found, whole.artifacts), done):
-        more = make_plan(misplaced, replace(every, platforms=()), executor, keep_going=True)
-        whole = CopyPlan.of([*whole.artifacts, *more.artifacts], {**whole.nodes, **more.nodes})
+    while roots := _left(chain(found, whole.artifacts), done):
+        more = make_plan(roots, every, executor, keep_going=True)
+        kept = [item for item in more.artifacts if not _is_absent_platform(item)]
+        whole = CopyPlan.of([*whole.artifacts, *kept], {**whole.nodes, **more.nodes})
     return whole
 
 
-def _misplaced(planned: Iterable[PlannedArtifact], done: set[Digest]) -> list[CopyRoot]:
-    """What these list as referrers of something else, as artifacts of their own; each once."""
+def _left(planned: Iterable[PlannedArtifact], done: set[Digest]) -> list[CopyRoot]:
+    """What these list and leave (other platforms, what is no referrer), as artifacts of their own; each once."""
     found = {
         descriptor.digest: replace(item.wanted, descriptor=descriptor, names=(), listed=(), tags=(), entries={})
         for item in planned
-        for descriptor in item.misplaced
+        for descriptor in (*item.misplaced, *item.left_out)
         if descriptor.digest not in done
     }
     done.update(found)
     return list(found.values())
+
+
+def _is_absent_platform(item: PlannedArtifact) -> bool:
+    """Whether it is an image of a platform that the registry does not have: that is no evidence."""
+    is_missing = isinstance(item.error, NotFoundError) or (
+        isinstance(item.error, ContentError) and item.error.reason == "content.missing"
+    )
+    return is_missing and item.wanted.descriptor.platform is not None
 
 
 def evidence_in_registries(whole: CopyPlan) -> dict[str, TargetEvidence]:

@@ -130,7 +130,7 @@ class PlannedArtifact:
     unasked: int = 0
     """How many of its manifests, those of referrers included, were not asked for referrers, by choice."""
     misplaced: tuple[Descriptor, ...] = ()
-    """What a registry lists as a referrer and is not about what it is listed for: it is not copied."""
+    """What a source lists as a referrer and is never copied as one: what is about something else, and records."""
     problems: tuple[AirgapError, ...] = ()
     """Referrers that are not copied because they could not be looked up or read."""
     notes: tuple[str, ...] = ()

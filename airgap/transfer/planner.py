@@ -261,8 +261,11 @@ class _Gathering:
 
     def _leave(self, referrer: ListedReferrer) -> None:
         """Note a referrer that is not chosen. What the copy makes anew by itself is not missed."""
-        if referrer.artifact_type not in self._selection.skip_types:
-            self._unchosen.setdefault(referrer.descriptor.digest, referrer)
+        digest = referrer.descriptor.digest
+        if referrer.artifact_type in self._selection.skip_types:
+            self._misplaced.setdefault(digest, referrer.descriptor)
+        else:
+            self._unchosen.setdefault(digest, referrer)
 
     def _left_behind(self, problem: AirgapError) -> None:
         if not self._keep_going:

@@ -7,6 +7,7 @@ envelopes, evidence and records. The copy hashes the others when it moves them.
 from __future__ import annotations
 
 import io
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
@@ -25,7 +26,7 @@ from airgap.revocation.artifact import evidence_layers, possible_evidence_layers
 from airgap.signature.signature_manifest import is_signature
 from airgap.transfer.endpoint import Entry, read_blob
 from airgap.transfer.index_writer import index_document
-from airgap.transfer.plan import CopyPlan, Node
+from airgap.transfer.plan import CopyPlan, Key, Node, key_of
 from airgap.transfer.sources import MemoryFile
 from airgap.verifier.outcome import ArtifactOutcome
 
@@ -45,19 +46,28 @@ class PlannedStore:
     def __init__(self, plan: CopyPlan, entries: Sequence[Entry]) -> None:
         """Reads the small blobs from their sources. Raises AirgapError where a source cannot be reached."""
         self._index: Final = parse_layout_index(index_document(entries))
-        self._nodes: Final = {node.descriptor.digest: node for node in plan.nodes.values()}
+        self._nodes: Final[defaultdict[Digest, list[Node]]] = defaultdict(list)
+        """Of one digest there may be several with other sizes and sources: one of them is right."""
+        for node in plan.nodes.values():
+            self._nodes[node.descriptor.digest].append(node)
         self._held: Final[dict[Digest, bytes]] = {}
         self._wrong: Final[dict[Digest, ContentError]] = {}
+        self._tried: Final[set[Key]] = set()
         self._bytes = 0
         for node in plan.nodes.values():
             if node.manifest is not None:
                 self._held[node.descriptor.digest] = node.manifest.raw
         for wanted in _read_by_judgements(plan):
-            known = wanted.digest in self._held or wanted.digest in self._wrong
-            if wanted.digest in self._nodes and not known and wanted.size <= limits.CRL_FILE_BYTES:
-                self._hold(self._nodes[wanted.digest])
+            self._hold(wanted.digest, limits.CRL_FILE_BYTES)
 
-    def _hold(self, node: Node) -> None:
+    def _hold(self, digest: Digest, limit: int) -> None:
+        for node in self._nodes.get(digest, ()):
+            key = key_of(node.descriptor)
+            if digest not in self._held and key not in self._tried and node.descriptor.size <= limit:
+                self._tried.add(key)
+                self._read(node)
+
+    def _read(self, node: Node) -> None:
         self._bytes += node.descriptor.size
         if self._bytes > limits.TARGET_EVIDENCE_BYTES:
             raise ContentError(
@@ -79,11 +89,13 @@ class PlannedStore:
 
     def size(self, digest: Digest) -> int | None:
         """See `Store`: also of blobs that are not held."""
-        node = self._nodes.get(digest)
-        return node.descriptor.size if node else None
+        if digest in self._held:
+            return len(self._held[digest])
+        return next((node.descriptor.size for node in self._nodes.get(digest, ())), None)
 
     def open(self, digest: Digest) -> io.RawIOBase:
-        """See `Store`."""
+        """See `Store`. What was not foreseen is read from its source, if it is small."""
+        self._hold(digest, limits.MANIFEST_BYTES)
         if digest in self._held:
             return MemoryFile(self._held[digest])
         if digest in self._wrong:

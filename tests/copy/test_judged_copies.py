@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
-from airgap.revocation.artifact import EVIDENCE_TYPE
+from airgap.oci.descriptor import ACQUISITION, IMAGE_INDEX, IMAGE_MANIFEST, TITLE, Descriptor, Platform
+from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE
 from tests.copy.test_trust import COSIGN, copy
 from tests.regressions.test_evidence_of_a_target_counts_in_every_place import LEAF, REVOKING
 from tests.support.clock import set_clock
@@ -20,8 +24,10 @@ from tests.support.evidence import evidence_artifact
 from tests.support.layouts import LayoutBuilder
 from tests.support.pki import AT, Pki
 from tests.support.registry import LoopbackRegistry, answer, error
-from tests.support.scenario import NOTARY, Scene, Signature, add_image
+from tests.support.scenario import NOTARY, Scene, Signature, Written, add_image
 from tests.support.trust import oci_policy, statement
+
+TITLED = {TITLE: "crls/x.crl"}
 
 
 @pytest.fixture(autouse=True)
@@ -266,3 +272,122 @@ def test_evidence_that_is_not_chosen_stops_no_copy_from_a_layout(tmp_path: Path)
     written = scene.write(tmp_path)
     ran = copy(written, "--artifact-type", NOTARY, f"{written.layout}:v1", tmp_path / "to")
     assert ran.code == 0, ran
+
+
+def _put_all(registry: LoopbackRegistry, layout: Path) -> None:
+    for path in (layout / "blobs" / "sha256").iterdir():
+        data = path.read_bytes()
+        is_manifest = data.startswith(b"{") and "mediaType" in json.loads(data)
+        (registry.put_manifest if is_manifest else registry.put_blob)("app", data)
+
+
+def _record(builder: LayoutBuilder, image: Descriptor, crl_blob: Descriptor) -> None:
+    builder.add_referrer(image, [crl_blob], artifact_type=ACQUISITION)
+
+
+def _of_record(builder: LayoutBuilder, image: Descriptor, crl_blob: Descriptor) -> None:
+    record = builder.add_referrer(image, b"{}", artifact_type=ACQUISITION)
+    builder.add_referrer(record, [crl_blob], artifact_type=EVIDENCE_TYPE)
+
+
+def _entry(builder: LayoutBuilder, image: Descriptor, crl_blob: Descriptor) -> None:
+    builder.list(builder.add_index(crl_blob, subject=image.bare.to_json(), artifactType="example/index"))
+
+
+def _after_wrong_size(builder: LayoutBuilder, image: Descriptor, crl_blob: Descriptor) -> None:
+    builder.add_referrer(image, [crl_blob], artifact_type=EVIDENCE_TYPE)
+    for kind in ("application/a", "text/z"):
+        builder.add_referrer(image, [replace(crl_blob, size=crl_blob.size + 1)], artifact_type=kind)
+
+
+@pytest.mark.parametrize("options", [(), CHOSEN])
+@pytest.mark.parametrize("attach", [_record, _of_record, _entry, _after_wrong_size])
+def test_evidence_in_a_registry_counts_in_every_form(
+    tmp_path: Path,
+    target: LoopbackRegistry,
+    attach: Callable[[LayoutBuilder, Descriptor, Descriptor], None],
+    options: tuple[str, ...],
+) -> None:
+    """Records were passed over, entries of indexes were not read, and a second size of a blob hid the first one."""
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": crl(LEAF.root, number=1)}
+    scene.packing.append(
+        lambda builder, image: attach(builder, image, builder.add_blob(REVOKING, CRL_MEDIA_TYPE, annotations=TITLED))
+    )
+    written = scene.write(tmp_path)
+    _put_all(target, written.layout)
+    target.repositories["app"].tags["v1"] = written.digest
+    ran = copy(written, *options, f"{target.host}/app:v1", tmp_path / "to")
+    assert (ran.code, (tmp_path / "to").exists()) == (14, False), ran
+
+
+def _two_platforms(folder: Path, target: LoopbackRegistry, *, evidence: bool) -> tuple[Written, Descriptor]:
+    """A signed index in the registry, with evidence about its second image; what is trusted, and that image."""
+    builder = LayoutBuilder()
+    images = [
+        builder.add_image(name.encode(), platform=Platform(architecture=name, os="linux"))
+        for name in ("amd64", "arm64")
+    ]
+    Signature("jws", LEAF).attach(builder, builder.tag(builder.add_index(*images), "v1"))
+    if evidence:
+        revoking = builder.add_blob(REVOKING, CRL_MEDIA_TYPE, annotations=TITLED)
+        builder.add_referrer(images[1], [revoking], artifact_type=EVIDENCE_TYPE)
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": crl(LEAF.root, number=1)}
+    builder.write_directory(folder / "source")
+    assert run_here(["copy", str(folder / "source"), f"{target.host}/app"]).code == 0
+    return scene.write(folder), images[1]
+
+
+@pytest.mark.parametrize("options", [(), ("--platform", "linux/amd64"), ("--platform", "linux/arm64")])
+def test_evidence_about_another_platform_counts(
+    tmp_path: Path, target: LoopbackRegistry, options: tuple[str, ...]
+) -> None:
+    """With `--platform` of a registry, what is attached to the images of the others was not looked at."""
+    written, _ = _two_platforms(tmp_path, target, evidence=True)
+    ran = copy(written, *options, f"{target.host}/app:v1", tmp_path / "to")
+    assert (ran.code, (tmp_path / "to").exists()) == (14, False), ran
+
+
+def test_a_platform_that_a_registry_does_not_have_is_no_evidence(tmp_path: Path, target: LoopbackRegistry) -> None:
+    written, other = _two_platforms(tmp_path, target, evidence=False)
+    del target.repositories["app"].manifests[str(other.digest)]
+    ran = copy(written, "--platform", "linux/amd64", f"{target.host}/app:v1", tmp_path / "to")
+    assert ran.code == 0, ran
+
+
+def test_a_small_blob_in_a_signed_index_stops_no_copy(tmp_path: Path) -> None:
+    """It was "not read before it is copied" (16), and verify passed it."""
+    scene = Scene()
+
+    def pack(builder: LayoutBuilder, image: Descriptor) -> None:
+        index = builder.add_index(image.bare, builder.add_blob(b"a text", "text/plain"))
+        scene.signature.attach(builder, builder.tag(index, "index"))
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path)
+    ran = copy(written, f"{written.layout}:index", tmp_path / "to")
+    assert ran.code == 0, ran
+
+
+@pytest.mark.parametrize("kind", [NOTARY, ACQUISITION])
+def test_evidence_in_a_pipe_counts_where_nothing_reaches_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": crl(LEAF.root, number=1)}
+
+    def pack(builder: LayoutBuilder, _: Descriptor) -> None:
+        absent = Descriptor.of(IMAGE_MANIFEST, b"absent")
+        revoking = builder.add_blob(REVOKING, CRL_MEDIA_TYPE, annotations=TITLED)
+        builder.add_referrer(absent, [revoking], artifact_type=kind)
+
+    scene.packing.append(pack)
+    scene.archive = True
+    written = scene.write(tmp_path)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(written.layout.read_bytes())))
+    ran = copy(written, "-", tmp_path / "to")
+    assert ran.code == 14, ran

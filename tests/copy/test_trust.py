@@ -17,7 +17,7 @@ from tests.regressions.test_evidence_of_a_target_counts_in_every_place import LE
 from tests.support.clock import set_clock
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl
-from tests.support.layouts import LayoutBuilder
+from tests.support.layouts import END, LayoutBuilder, tar_member
 from tests.support.pki import AT, Pki
 from tests.support.registry import LoopbackRegistry
 from tests.support.scenario import Scene, Signature, Written, add_image, with_everything
@@ -299,7 +299,8 @@ def test_an_image_under_a_tag_of_cosign_is_judged(tmp_path: Path, target: Loopba
     """Tools run it by that name."""
     written = Scene().write(tmp_path)
     assert run_here(["copy", str(written.layout), f"{target.host}/app"]).code == 0
-    target.put_image("app", layers=(b"evil",), tag=f"{written.digest.replace(':', '-')}.sig")
+    layer = tar_member("bin/sh", b"evil") + END
+    target.put_image("app", layers=(layer,), tag=f"{written.digest.replace(':', '-')}.sig")
     assert copy(written, "--all-tags", f"{target.host}/app", tmp_path / "to").code == 10
     ran = copy(written, "--all-tags", "--keep-going", f"{target.host}/app", tmp_path / "to", "--format", "json")
     assert ran.code == 20

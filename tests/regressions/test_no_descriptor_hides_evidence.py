@@ -68,6 +68,14 @@ def embedded_after_missing(builder: LayoutBuilder, _: Descriptor, evidence: Desc
     builder.tag(builder.add_image(replace(evidence, data=data)), "second")
 
 
+def embedded_after_huge(builder: LayoutBuilder, _: Descriptor, evidence: Descriptor, __: Issued) -> None:
+    data = builder.blobs[evidence.digest]
+    builder.drop(evidence)
+    named = replace(evidence, media_type="application/octet-stream", annotations={TITLE: "ca.pem"})
+    builder.list(replace(named, size=2**40))
+    builder.tag(builder.add_image(replace(named, data=data)), "second")
+
+
 def in_token_after_missing(builder: LayoutBuilder, _: Descriptor, evidence: Descriptor, leaf: Issued) -> None:
     data = builder.blobs[evidence.digest]
     builder.drop(evidence)
@@ -108,6 +116,7 @@ PLACES: dict[str, Pack] = {
     "under a referrers tag, about another image": under_referrers_tag(of_another=True),
     "after a layer with wrong data": after_wrong_data,
     "embedded, after a layer that is missing": embedded_after_missing,
+    "embedded, after an entry of huge size": embedded_after_huge,
     "in a timestamp token, after a layer that is missing": in_token_after_missing,
     "in a child, after one with a wrong size": child_after(larger),
     "in a child, after one with wrong data": child_after(wrong),

@@ -99,15 +99,16 @@ def _unused() -> Any:
 SMALL = (CONFIG, ENVELOPE, PIECE, PEM, RECORD, MODEL)
 
 
-def test_reads_what_a_judgement_reads_and_no_layers() -> None:
+def test_reads_what_a_judgement_reads_and_layers_where_they_are_asked_for() -> None:
     """Each once, however many manifests name it."""
     builder = Attached()
     store = builder.store()
     for data in SMALL:
         assert builder.read(store, data) == "read"
-    assert builder.read(store, LAYER) == "content.unreadable"
     assert {data: builder.source.opened[data] for data in (*SMALL, LAYER)} == {**dict.fromkeys(SMALL, 1), LAYER: 0}
     assert store.size(builder.items[LAYER].digest) == len(LAYER)
+    assert [builder.read(store, LAYER), builder.read(store, LAYER)] == ["read", "read"]
+    assert builder.source.opened[LAYER] == 1
     unknown = Digest.of(b"unknown")
     assert store.size(unknown) is None
     with pytest.raises(ContentError) as caught:
@@ -149,7 +150,8 @@ def test_what_is_held_in_memory_has_a_bound(monkeypatch: pytest.MonkeyPatch, les
 
 @pytest.mark.parametrize(("bound", "reason"), [(len(RECORD), "read"), (len(RECORD) - 1, "content.unreadable")])
 def test_larger_pieces_are_not_read(monkeypatch: pytest.MonkeyPatch, bound: int, reason: str) -> None:
-    monkeypatch.setattr("airgap.limits.CRL_FILE_BYTES", bound)
+    for limit in ("CRL_FILE_BYTES", "MANIFEST_BYTES"):
+        monkeypatch.setattr(f"airgap.limits.{limit}", bound)
     builder = Attached()
     assert builder.read(builder.store(), RECORD) == reason
 
