@@ -13,6 +13,7 @@ reference.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Final, NoReturn, Self
 
@@ -254,6 +255,10 @@ class Crl(CrlFacts):
             doubt = f"is in a CRL {what or f'that {self._unread}'}"
             return tuple(replace(entry, doubt=entry.doubt or doubt) for entry in found)
         return found
+
+    def owners(self) -> Iterator[bytes | None]:
+        """For each entry the raw Name of the issuer of its certificate, None if unreadable. Raises FormatError."""
+        return self._revoked.owners(self.issuer)
 
     def lists_all_of(self, older: Crl) -> bool:
         """Whether every entry of `older` is in this CRL, too, byte for byte, so that `older` is not needed."""

@@ -153,6 +153,17 @@ class RevokedList:
         """
         return bool(self._issuers)
 
+    def owners(self, crl_issuer: bytes) -> Iterator[bytes | None]:
+        """For each entry the raw Name of the issuer of its certificate, as in `find`; None if it cannot be read.
+
+        Raises FormatError if the list itself is malformed.
+        """
+        stated: dict[int, bytes | None] = dict(self._issuers)
+        owner: bytes | None = crl_issuer
+        for entry in self._element.walk() if self._element else ():
+            owner = stated.get(entry.start, owner)
+            yield owner
+
     @property
     def _issuers(self) -> Sequence[tuple[int, bytes | None]]:
         """The offset of each entry with a certificateIssuer, and the raw Name in it, in their order."""

@@ -229,14 +229,16 @@ class _Cache:
         """Checks that notation learns of every known revocation of this issuer from the exported CRLs."""
         issuer = found.base[1].issuer
         learned = Learned.of(found.crls)
-        for file in self.evidence.crls(issuer):
+        own = self.evidence.crls(issuer)
+        for file in dict.fromkeys((*own, *self.evidence.indirect())):
             crl = file.load()
-            if crl in found.crls or (not learned.lifts and any(own.lists_all_of(crl) for own in found.crls)):
+            if crl in found.crls or (not learned.lifts and any(known.lists_all_of(crl) for known in found.crls)):
                 continue
+            said = self._listing(crl) if file in own else _about(self._listing(crl), [issuer])
             missing = [
                 item
-                for item in self._listing(crl)
-                if not learned.has(item) and (item.is_final or not _is_lifted(file, found.base[0]))
+                for item in said
+                if not learned.has(item) and (item.is_final or file not in own or not _is_lifted(file, found.base[0]))
             ]
             if missing:
                 raise MilderError(f"lists {_serials(missing)}, of which notation would not learn", file.name)
@@ -249,19 +251,24 @@ class _Cache:
     def _omit_unused(self, chosen: Sequence[_Chosen]) -> None:
         """Revocations that no exported file has."""
         told = {omission.file for omission in self.omissions}
+        exported = [found.base[1].issuer for found in chosen]  # each says all that is said of its issuer
         for file in self.evidence.all_crls():
-            same = [found for found in chosen if same_name(found.base[1].issuer, file.facts.issuer)]
-            if same or file.name in told:  # each of those says all that is said of this issuer
+            if file.name in told:
                 continue
-            if said := self._listing(file.load()):
+            is_exported = any(same_name(issuer, file.facts.issuer) for issuer in exported)
+            if is_exported and not file.may_be_indirect:
+                continue
+            listing = self._listing(file.load())
+            if said := listing - _about(listing, exported, or_unknown=False):
                 self._omit(file, "", f"lists {_serials(said)}, and notation does not learn of it")
-            elif not file.facts.is_delta and not (file.name in self.index.claimed or _own_urls(file)):
+            elif not (is_exported or file.facts.is_delta or file.name in self.index.claimed or _own_urls(file)):
                 self.notes.append(
                     f"{file.name} was left out: no URL is known for it, and notation looks CRLs up by URL"
                 )
-        learned = [Learned.of(found.crls) for found in (chosen if self.evidence.all_ocsp() else ())]
         for ocsp, single in self._against():
-            if ocsp.name not in told and not any(item.has_answer(single) for item in learned):
+            named = self._named(single)
+            is_learned = named and all(any(same_name(name, issuer) for issuer in exported) for name in named)
+            if ocsp.name not in told and not is_learned:
                 self._omit(ocsp, "", f"revokes the serial number {single.serial:x}, and notation cannot read it")
         for path, problem in self._doubtful():
             if path not in told:
@@ -292,14 +299,21 @@ class _Cache:
 
     def _may_be_of(self, single: SingleResponse, issuer: bytes) -> bool:
         """False where the answer is certainly about a certificate of another issuer whose CRLs are available."""
+        named = self._named(single)
+        return not named or any(same_name(name, issuer) for name in named)
+
+    def _named(self, single: SingleResponse) -> set[bytes]:
+        """The available CRLs' issuers that the answer names, by the name or by the key, as a judgement takes it."""
         if not digests.known(single.hash_name):
-            return True
-        named = [
+            return set()
+        named = {item.subject for item in self.known if single.names(item)}
+        return {
             file.facts.issuer
             for file in self.evidence.all_crls()
             if digest(single.hash_name, file.facts.issuer) == single.issuer_name_hash
-        ]
-        return not named or any(same_name(name, issuer) for name in named)
+            or file.facts.authority_key == single.issuer_key_hash
+            or any(same_name(name, file.facts.issuer) for name in named)
+        }
 
     def _check_all_is_known(self, crl: CrlFacts, urls: Sequence[str]) -> None:
         """Checks that no unreadable evidence may be about this issuer, and that the clock is not wrong."""
@@ -308,7 +322,7 @@ class _Cache:
                 raise MilderError(f"cannot be used ({item.problem})", item.path)
         for misplaced in self.evidence.all_misplaced():
             file = misplaced.file
-            if isinstance(file, OcspFile) or same_name(file.facts.issuer, crl.issuer):
+            if isinstance(file, OcspFile) or file.may_be_indirect or same_name(file.facts.issuer, crl.issuer):
                 raise MilderError(misplaced.problem, misplaced.path)
         for damaged in self._damaged(crl):
             raise MilderError("is damaged, or from another CA of the same name", damaged.name)
@@ -375,6 +389,19 @@ def _is_lifted(hold: CrlFile, base: CrlFile) -> bool:
     """Whether a hold in one CRL is over by the silence of another: of two of one moment the hold counts."""
     same = hold.facts.stream == base.facts.stream
     return (same and hold.facts.issued < base.facts.issued) or hold.facts.this_update < base.facts.this_update
+
+
+def _about(
+    listing: frozenset[ListedSerial], issuers: Iterable[bytes], *, or_unknown: bool = True
+) -> frozenset[ListedSerial]:
+    """What of it is about certificates of these issuers (raw Names)."""
+    names = tuple(issuers)
+    owners = {
+        owner
+        for owner in {item.owner for item in listing}
+        if (or_unknown if owner is None else any(same_name(owner, name) for name in names))
+    }
+    return frozenset(item for item in listing if item.owner in owners)
 
 
 def _is_of(file: CrlFile, name: str) -> bool:

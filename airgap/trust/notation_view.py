@@ -40,6 +40,11 @@ class ListedSerial(NamedTuple):
     """Whether it is revoked for good; else on hold."""
     since: datetime | None
     """Since when its key is invalid (CRL-12): what was signed before is good. None where that is not stated."""
+    owner: bytes | None = None
+    """The raw Name of the issuer of the certificate (RFC 5280, 5.3.3), at which notation does not look.
+
+    None where it is not known.
+    """
 
     def covers(self, other: ListedSerial) -> bool:
         """Whether it is as grave as `other`, about the same serial number."""
@@ -55,11 +60,12 @@ class ListedEntry(NamedTuple):
     reason: str | None
     revoked_at: datetime
     since: datetime | None
+    owner: bytes | None
 
     @property
     def listing(self) -> ListedSerial:
         """What it says against the serial number."""
-        return ListedSerial(self.serial, self.reason != HOLD, self.since)
+        return ListedSerial(self.serial, self.reason != HOLD, self.since, self.owner)
 
 
 class Learned(NamedTuple):
@@ -112,8 +118,9 @@ def entries_of(crl: Crl) -> Iterator[ListedEntry]:
     from cryptography import x509
 
     try:
-        for entry in x509.load_der_x509_crl(crl.der):
-            yield ListedEntry(entry.serial_number, _reason(entry), entry.revocation_date_utc, _invalid_since(entry))
+        for entry, owner in zip(x509.load_der_x509_crl(crl.der), crl.owners(), strict=True):
+            since = _invalid_since(entry)
+            yield ListedEntry(entry.serial_number, _reason(entry), entry.revocation_date_utc, since, owner)
     except (ValueError, TypeError) as error:
         raise FormatError(f"the list of revoked certificates is malformed ({safe(error, limit=200)})") from None
 

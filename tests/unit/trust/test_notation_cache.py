@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airgap.errors import Rejected, Undecided
+from airgap.hashing import digest
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
@@ -119,6 +120,8 @@ def test_exports_a_valid_crl(tmp_path: Path) -> None:
         assert found.use_by == AT + 9 * DAY
 
 
+INDIRECT = made(STRANGER, scope=scope(indirect=True), revoked=[entry(7, certificate_issuer=CA.subject)])
+
 MILDER: dict[str, dict[str, bytes]] = {
     "for CAs alone": {"a.crl": made(scope=scope(only_ca=True))},
     "for no CA alone": {"a.crl": made(scope=scope(only_user=True))},
@@ -154,6 +157,18 @@ MILDER: dict[str, dict[str, bytes]] = {
             revoked=[entry(7, reason="certificateHold")],
             scope=scope(only_user=True),
         ),
+    },
+    "an indirect CRL of another CA lists a certificate of this one": {"a.crl": GOOD, "b.crl": INDIRECT},
+    "an indirect CRL of another CA lists one of an issuer that cannot be read": {
+        "a.crl": GOOD,
+        "b.crl": made(
+            STRANGER, scope=scope(indirect=True), revoked=[entry(7, certificate_issuer=asn1.sequence(b"\x0c\x00"))]
+        ),
+    },
+    "an OCSP response revokes, with the name of another CA and the key of this one": {
+        "a.crl": GOOD,
+        "b.crl": made(STRANGER),
+        "r.ors": ocsp_response(LEAF, status="revoked", name_hash=digest("sha1", STRANGER.subject)),
     },
     "an OCSP response revokes": {"a.crl": GOOD, "r.ors": ocsp_response(LEAF, status="revoked")},
     "an OCSP response revokes, of an issuer that is not known": {
@@ -288,6 +303,28 @@ def test_reports_a_revocation_without_a_url(tmp_path: Path) -> None:
     found = cache_of(tmp_path, {"b.crl": made(revoked=[0x77, 0x78]), "r.ors": ocsp_response(LEAF, status="revoked")})
     assert [(item.file, item.url) for item in found.omissions] == [("b.crl", ""), ("r.ors", "")]
     assert "77 and 1 more" in found.omissions[0].sentence
+
+
+def test_a_misplaced_indirect_crl_excludes_the_crl_of_every_ca(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/x.crl").write_bytes(INDIRECT)
+    found = cache_of(tmp_path, {"a.crl": GOOD})
+    assert not found.files
+    assert [item.file for item in found.omissions] == ["old/x.crl"]
+
+
+def test_a_revocation_is_not_held_by_the_crl_of_another_ca(tmp_path: Path) -> None:
+    """RFC 5280, 5.1.2.6: serial numbers of two CAs may be the same."""
+    own = made(STRANGER, revoked=[LEAF.serial])
+    found = cache_of(tmp_path, {"b.crl": own, "r.ors": ocsp_response(LEAF, status="revoked")}, {URL: ["b.crl"]})
+    assert [item.file for item in found.omissions] == ["r.ors"] * len(found.omissions)
+    assert found.omissions
+
+
+def test_what_an_indirect_crl_lists_of_another_ca_is_held_by_the_crl_of_that_ca(tmp_path: Path) -> None:
+    found = cache_of(tmp_path, {"a.crl": made(revoked=[7]), "b.crl": INDIRECT})
+    assert NAME in found.files
+    assert not found.omissions
 
 
 # --- compared with a model of notation ---
