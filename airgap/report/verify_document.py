@@ -248,7 +248,12 @@ def _for_recheck(facts: SignatureFacts | None) -> Json | None:
 def _unproven(maker: UnprovenMaker | None) -> Json | None:
     if maker is None:
         return None
-    return {"maker": maker.named.name.hex(), "key": maker.named.key_hash.hex(), "tried": sorted(maker.tried)}
+    return {
+        "maker": maker.named.name.hex(),
+        "key": maker.named.key_hash.hex(),
+        "tried": sorted(maker.tried),
+        "untried": sorted(maker.untried),
+    }
 
 
 def _in_target(item: EvidenceInTarget) -> Json:

@@ -133,8 +133,9 @@ class ClearingResponses:
 
         Also where the responder was not known then, so that it was not asked what is said of it.
         """
+        asked = replace(query, certificate=delegate)
         for said in query.lost.statements:
-            if said.may_be_against(delegate.fingerprint) and self._condemning.may_count(said, query):
+            if said.may_be_against(delegate.fingerprint) and self._condemning.may_count(said, asked):
                 name = said.evidence.name
                 text = f"{file.name} is signed by a responder that {name}, which was in the layout, may revoke"
                 raise Undecided("recheck.unproven", text, **query.facts(evidence=name)).advising(BRING_LAYOUT)

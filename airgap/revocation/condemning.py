@@ -260,10 +260,26 @@ class CondemningEvidence:
         return RevocationStatements(unproven=tuple(f"{name}, {text}" for name in names)).told()
 
     def may_count(self, said: TargetStatement, query: RevocationQuery) -> bool:
-        """Whether what went with a target may count: it is not here, and it is proven, or may be now and not then."""
-        if said.evidence.fingerprint in self._here():
+        """Whether what was in a target may count, and is not judged now, as it or its proof is gone.
+
+        It counts if it was proven then, or may be now. What is here without its proof is as good as gone: else a person
+        could take out the proof alone.
+        """
+        if said.evidence.fingerprint not in self._here():
+            return said.unproven is None or self.makers.may_prove(said.unproven, query, said.evidence.kind)
+        if said.unproven is not None and not self.makers.lacks(said.unproven):
             return False
-        return said.unproven is None or self.makers.may_prove(said.unproven, query, said.evidence.kind)
+        evidence = self._evidence
+        is_crl = said.evidence.kind == "crl"
+        files = (*evidence.crls(query.issuer.subject), *evidence.indirect()) if is_crl else evidence.all_ocsp()
+        here = [file for file in files if file.fingerprint == said.evidence.fingerprint]
+        return bool(here) and not any(self._is_judged(query, file) for file in here)
+
+    def _is_judged(self, query: RevocationQuery, file: CrlFile | OcspFile) -> bool:
+        """Whether something follows from what it says against the certificate."""
+        if self.makers.is_genuine(query, file) or self.unproven(query, file).doubts:
+            return True
+        return isinstance(file, CrlFile) and self.lists_as_another(query, file)
 
     def unread(self, query: RevocationQuery) -> tuple[UnreadableEvidence, ...]:
         """Evidence that cannot be read, and may be about the certificate."""

@@ -146,8 +146,9 @@ class RevocationJudge:
     ) -> list[TargetStatement]:
         """Of what came with a target and said something against this chain: what may still count.
 
-        What is here now was judged with the chain. Of the rest, a hold is over where newer evidence lifts it. `lost`:
-        as for `check_chain`, which judges what is about responders. Raises Rejected (revocation.on_hold).
+        What is here now with its proof was judged with the chain. Of the rest, a hold is over where newer evidence
+        lifts it. `lost`: as for `check_chain`, which judges what is about responders. Raises Rejected
+        (revocation.on_hold).
         """
         queries = {query.certificate.fingerprint: query for query in self._queries(chain, kind, signed_at, lost)}
         return [
@@ -400,5 +401,6 @@ def _each_once(said: Iterable[TargetStatement]) -> tuple[TargetStatement, ...]:
     for item in said:
         key = item.evidence.fingerprint, item.evidence.certificate, item.responder, item.other_than
         known = found.setdefault(key, item)
-        found[key] = replace(known, is_hold=known.is_hold and item.is_hold)
+        unproven = known.unproven and item.unproven
+        found[key] = replace(known, is_hold=known.is_hold and item.is_hold, unproven=unproven)
     return tuple(found.values())

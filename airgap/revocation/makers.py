@@ -42,6 +42,7 @@ class EvidenceMakers:
         self._chosen: Final[dict[tuple[Certificate, tuple[Certificate, ...]], ResponseMaker]] = {}
         self._unusable: Final[dict[tuple[Certificate, ...], tuple[HeldCertificate, ...]]] = {}
         self._available: Final = Once(self._by_name)
+        self._all: Final = Once(lambda: frozenset[str]().union(*self._available().values()))
         self._makers: Final[dict[tuple[str, tuple[Certificate, ...]], _Held | None]] = {}
 
     def verify(self, response: OcspResponse, issuers: tuple[Certificate, ...]) -> ResponseMaker | None:
@@ -125,6 +126,17 @@ class EvidenceMakers:
         """The maker that it states, and who is available and did not prove it; of too many none is noted."""
         tried = self.possible(query, file.maker, file.kind)
         return UnprovenMaker(file.maker, tried if len(tried) <= _MAKERS else frozenset())
+
+    def untried(self, file: CrlFile | OcspFile) -> UnprovenMaker | None:
+        """The same where no issuer is known, so that nothing can be proven; None if too many may have made it."""
+        known = set(self._available().get(file.maker.key, ()))
+        if file.kind == "ocsp":
+            known.update(item.fingerprint for item in self._evidence.responders())
+        return UnprovenMaker(file.maker, untried=frozenset(known)) if len(known) <= _MAKERS else None
+
+    def lacks(self, maker: UnprovenMaker) -> bool:
+        """Whether a certificate that was available then, was not tried, and might prove it, is gone."""
+        return not maker.untried <= self._all()
 
     def may_prove(self, maker: UnprovenMaker, query: RevocationQuery, kind: EvidenceKind) -> bool:
         """Whether what may prove it is available now, and was not then; or is lost."""

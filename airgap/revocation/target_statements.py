@@ -66,7 +66,8 @@ class StatementsInTargets:
         for delegate in delegates:
             for said in self._unproven_of_one(delegate, chain):
                 yield _of_responder(said, certificate, delegate)
-        yield from (item for _, item in self._of_others(certificate, chain, delegates))
+        for file, item in self._of_others(certificate, chain, delegates):
+            yield from self._untried(file, [item])
 
     def _delegates(self, certificate: Certificate) -> Collection[Certificate]:
         files = self._evidence.ocsp(certificate.serial)
@@ -136,11 +137,15 @@ class StatementsInTargets:
         for file in self._evidence.crls(certificate.issuer):
             if not file.trusted:
                 with suppress(FormatError):
-                    yield from _listed(certificate, chain, file)
+                    yield from self._untried(file, _listed(certificate, chain, file))
         for ocsp in self._evidence.ocsp(certificate.serial):
             if not ocsp.trusted:
                 singles = [single for single in ocsp.response.responses if single.may_state(certificate.serial)]
-                yield from _answered(certificate, chain, ocsp, singles, None)
+                yield from self._untried(ocsp, _answered(certificate, chain, ocsp, singles, None))
+
+    def _untried(self, file: CrlFile | OcspFile, said: Iterable[TargetStatement]) -> Iterator[TargetStatement]:
+        maker = self._condemning.makers.untried(file)
+        yield from (replace(item, unproven=maker) for item in said)
 
 
 def _beyond_bounds(

@@ -50,11 +50,13 @@ class MakerName(NamedTuple):
 
 
 class UnprovenMaker(NamedTuple):
-    """The maker that evidence names, where no certificate available proves that it made this."""
+    """The maker that evidence names, where it is not proven that it made this."""
 
     named: MakerName
-    tried: frozenset[str]
+    tried: frozenset[str] = frozenset()
     """The fingerprints of the certificates that did not prove it; empty if there were too many to keep."""
+    untried: frozenset[str] = frozenset()
+    """Of those that might prove it, where it was not known which CA issued the certificate in question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

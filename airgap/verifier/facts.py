@@ -18,7 +18,7 @@ from airgap.verdict import Verdict
 if TYPE_CHECKING:
     from airgap.signature.model import Envelope, Payload
 
-FOR_RECHECK: Final = 2
+FOR_RECHECK: Final = 3
 """The version of what a report holds for a recheck. What another version does not hold is not "none"."""
 
 

@@ -126,7 +126,8 @@ class LostEvidence(NamedTuple):
         if not said:
             return
         names = ", ".join(dict.fromkeys(item.evidence.name for item in said))
-        text = f"{names}, which was in the layout, says or may say something against a certificate, and is gone"
+        against = "says or may say something against a certificate"
+        text = f"{names}, which was in the layout, {against}, and it or its proof is gone"
         for reason, word in _COUNTED.items():
             if (check, reason) in self.counted:
                 raise Rejected(reason, f"a certificate had been {word}, says the report: {text}")

@@ -206,7 +206,7 @@ def _unproven(source: json.JsonObject) -> UnprovenMaker | None:
         named = MakerName(*(bytes.fromhex(json.take(maker, member, str)) for member in ("maker", "key")))
     except ValueError:
         raise FormatError("is not in hex", where="unproven.maker") from None
-    return UnprovenMaker(named, _fingerprints(maker, "tried"))
+    return UnprovenMaker(named, _fingerprints(maker, "tried"), _fingerprints(maker, "untried"))
 
 
 def _fingerprints(source: json.JsonObject, member: str) -> frozenset[str]:

@@ -206,7 +206,7 @@ def with_evidence() -> dict[str, Any]:
     }
     rest = {"next_update": None, "number": "1f", "base_number": None, "open": True, "all_reasons": True}
     document["artifacts"][0]["signatures"][0]["for_recheck"] = {
-        "version": 2,
+        "version": 3,
         "signature_value": b64encode(b"value").decode(),
         "timestamp_token": None,
         "metadata": {"build": "7"},
@@ -243,10 +243,10 @@ MISSING = object()
         ("answers.0.next_update", "2027-01-01T00:00:00Z"),
         ("said_against.0.responder", "22" * 32),
         ("said_against.0.kind", "ocsp"),
-        ("said_against.0.unproven", {"maker": "30", "key": "", "tried": ["22" * 32]}),
+        ("said_against.0.unproven", {"maker": "30", "key": "", "tried": ["22" * 32], "untried": []}),
         ("said_against.0.other_than", []),
         ("said_against.0.other_than", ["22" * 32]),
-        ("newest_evidence.0.unproven", {"maker": "", "key": "31", "tried": []}),
+        ("newest_evidence.0.unproven", {"maker": "", "key": "31", "tried": [], "untried": []}),
         ("newest_evidence.0.chain", "tsa"),
         ("plugin", None),
         ("plugin.min_version", "1.0.0"),
@@ -262,7 +262,7 @@ def test_reads_what_the_layout_of_a_report_said(path: str, value: object) -> Non
     assert [len(members) for members in signature.lost] == [1, 1, 1]
 
 
-@pytest.mark.parametrize("version", [MISSING, 1, 3, "2"])
+@pytest.mark.parametrize("version", [MISSING, 2, 4, "3"])
 def test_what_another_version_keeps_is_not_used(version: object) -> None:
     """What it does not keep is not "none": it was not looked for (decision 0027)."""
     (signature,) = read(for_recheck("version", version)).artifacts[0].signatures
@@ -285,8 +285,9 @@ def test_what_another_version_keeps_is_not_used(version: object) -> None:
         ("answers.0.kind", "delta", "kind: is 'delta', which is not known"),
         ("said_against.0.chain", "root", "chain: is 'root', which is not known"),
         ("said_against.0.hold", MISSING, "hold"),
-        ("said_against.0.unproven", {"maker": "x", "key": "", "tried": []}, "maker: is not in hex"),
+        ("said_against.0.unproven", {"maker": "x", "key": "", "tried": [], "untried": []}, "maker: is not in hex"),
         ("said_against.0.unproven", {"maker": "30", "key": ""}, "tried: is missing"),
+        ("said_against.0.unproven", {"maker": "30", "key": "", "tried": []}, "untried: is missing"),
         ("said_against.0.unproven", {"maker": "30", "key": "", "tried": [1]}, "is an integer, not a string"),
         ("said_against.0.unproven", MISSING, "unproven: is missing"),
         ("said_against.0.other_than", MISSING, "other_than: is missing"),
