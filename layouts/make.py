@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -216,5 +217,6 @@ def _write_trust(folder: Path, authorities: Authorities) -> Path:
 
 
 if __name__ == "__main__":
+    ArgumentParser(prog="python -m layouts.make", description=__doc__).parse_args()
     for path in write(HERE):
         print(path.relative_to(HERE.parent))

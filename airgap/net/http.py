@@ -382,11 +382,7 @@ class Outgoing(ChunkReader):
         except OSError as error:  # would count as a broken connection
             raise AirgapError(f"what {self._what} sends cannot be read: {safe(error)}") from error
         if not chunk:
-            raise ContentError(
-                "content.size",
-                f"what {self._what} sends ends {self._left} bytes before its {self._body.size}",
-                expected_size=self._body.size,
-            )
+            raise self._too_short()
         self._left -= len(chunk)
         if self._hash is not None:
             self._hash.update(chunk)
@@ -401,6 +397,14 @@ class Outgoing(ChunkReader):
         if not self.closed:
             self._source.close()
         super().close()
+
+    def _too_short(self) -> ContentError:
+        digest, size, found = self._body.digest, self._body.size, self._body.size - self._left
+        if digest is None:
+            text = f"what {self._what} sends ends {self._left} bytes before its {size}"
+            return ContentError("content.size", text, expected_size=size, found_size=found)
+        text = f"{digest} has {found} bytes, its descriptor says {size}"
+        return ContentError("content.size", text, digest=str(digest), expected_size=size, found_size=found)
 
     def _compare(self) -> None:
         if self._hash is not None and self._body.digest is not None:

@@ -58,6 +58,9 @@ EXTERNAL_LAYERS: Final = frozenset(
 )
 """Layers that a registry need not hold: they may be left out of a copy."""
 
+NOTARY_ANNOTATIONS: Final = "io.cncf.notary."
+"""How the names of annotations begin that only manifests of signatures have."""
+
 TITLE: Final = "org.opencontainers.image.title"
 """The annotation of a layer with the name of the file that oras writes it to."""
 CREATED: Final = "org.opencontainers.image.created"

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from airgap import limits
 from airgap.errors import ContentError
 from airgap.oci.attached import IMAGE_CONFIGS
-from airgap.oci.descriptor import Claims, Descriptor
+from airgap.oci.descriptor import ARTIFACT_MANIFESTS, NOTARY_ANNOTATIONS, Claims, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.entry_names import IndexEntry
 from airgap.oci.examined_manifests import ExaminedManifests
@@ -49,10 +49,15 @@ class _Reached(NamedTuple):
 
         A descriptor with a name or a platform is an image, which is not needed to judge another one. One that states an
         artifact type is a referrer whatever its name, unless that is the type of an image's config: crane writes that
-        into the entries of an index. All others may be the signature.
+        into the entries of an index. So is one of a manifest of artifacts, or with an annotation of signatures. All
+        others may be the signature.
         """
         descriptor = self.descriptor
-        states_another = descriptor.artifact_type not in {None, *IMAGE_CONFIGS}
+        states_another = (
+            descriptor.artifact_type not in {None, *IMAGE_CONFIGS}
+            or descriptor.media_type in ARTIFACT_MANIFESTS
+            or any(name.startswith(NOTARY_ANNOTATIONS) for name in descriptor.annotations)
+        )
         return states_another or not (self.named or descriptor.platform)
 
     def to(self, name: str, below: Descriptor, *, named: bool = False) -> _Reached:

@@ -62,6 +62,13 @@ def may_hide_evidence(data: bytes) -> bool:
     return (_NO_TEXT.search(data) or _ENCODED.search(data)) is not None
 
 
+def may_be_packed(data: bytes) -> bool:
+    """The same for a file that is called as certificates are: not if it is empty, or holds one in another form."""
+    found = recognise(data)
+    is_other = found is not None and (found.kind is Kind.EMPTY or found.inner in _NO_EVIDENCE)
+    return not is_other and may_hide_evidence(data)
+
+
 def _may_hide_in_utf16(data: bytes) -> bool:
     try:
         return may_hide_evidence(data.decode("utf-16").lstrip("\ufeff").encode())

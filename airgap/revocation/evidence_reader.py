@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airgap.errors import FormatError, LimitError
 from airgap.files import is_temporary
@@ -110,7 +110,8 @@ def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem, data:
 
     if isinstance(found, Problem):
         is_hidden = any(part.startswith(".") for part in piece.name.split("/"))
-        return piece.leftover or piece.misplaced or is_hidden or wrong_files.is_about_file(data)
+        is_nothing = not data and is_placeholder(piece.name)
+        return piece.leftover or piece.misplaced or is_hidden or is_nothing or wrong_files.is_about_file(data)
     if found.in_target or not piece.leftover:
         return False
     if piece.trusted and is_temporary(piece.name.rpartition("/")[2]):  # it may be one that is being written
@@ -119,9 +120,14 @@ def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem, data:
     begun = found.issuer is not None or holds_evidence(data)
     if piece.misplaced:
         return not begun
+    is_called = piece.called or says_evidence(piece.name)
+    is_packed = piece.name.lower().endswith(POSSIBLE) and wrong_files.may_be_packed(data)
     return wrong_files.is_no_evidence(data) or not (
-        begun or ((piece.called or says_evidence(piece.name)) and wrong_files.may_hide_evidence(data))
+        begun or is_packed or (is_called and wrong_files.may_hide_evidence(data))
     )
+
+
+_ABOUT_ANOTHER: Final = "If it is only about another file, keep it outside of crls/ and ocsp/."
 
 
 def _identify(
@@ -149,14 +155,18 @@ def _identify(
     begun = as_crl if issuer is not None else as_response if OCSP_BEGUN.match(data) else None
     problem = begun or (as_response if wanted is wrong_files.NeededFile.OCSP else as_crl)
     said = wrong_files.problem_of_evidence(data, wanted, problem, names_issuer=issuer is not None)
-    if piece.ambiguous:
-        is_emptied = not data and piece.trusted and not (piece.leftover or is_placeholder(piece.name))
+    if not data and is_placeholder(piece.name):
+        is_other = True
+    elif piece.ambiguous:
+        is_emptied = not data and piece.trusted and not piece.leftover
         may_be = piece.expected or is_emptied or wrong_files.may_hide_evidence(data)
         is_other = wrong_files.is_no_evidence(data) or not may_be
     else:
         is_other = not piece.expected and wrong_files.is_about_file(data)
     if is_other:
         return unusable(name, said.problem, remedy=said.remedy, folder=piece.folder)
+    if said.remedy and not (piece.expected or piece.ambiguous or piece.misplaced):
+        said = FormatError(said.problem, remedy=f"{said.remedy} {_ABOUT_ANOTHER}")
     unread = replace(_unread(piece, said), issuer=issuer, key=key, whole_key=whole_key(key))
     return _beyond_bounds(piece, unread) if isinstance(begun, LimitError) else unread
 

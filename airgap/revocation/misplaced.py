@@ -270,8 +270,8 @@ _OF_MACOS: Final = re.compile(r"(?:^|/)\.(?:_|AppleDouble/)")
 
 
 def is_placeholder(name: str) -> bool:
-    """Whether it is the name of an empty file that keeps a folder in git."""
-    return name.rpartition("/")[2] in {".gitkeep", ".keep"}
+    """Whether it is the name of files that are always empty: one that keeps a folder in git, or a lock."""
+    return name.endswith((".gitkeep", ".keep", ".lock"))
 
 
 def says_evidence(name: str) -> bool:

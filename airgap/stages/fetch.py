@@ -204,6 +204,7 @@ class _Fetch:
                 self._warnings.append(Problem(message=f"{name}: {error}", reason="evidence.unusable"))
         self._warnings += beside.passed_over()
         self._unread += beside.beyond_bounds
+        self._warnings += EvidencePool((), unread=beside.beyond_bounds).notices()
         self._certificates += beside.responder_files()
 
     # --- taking ---

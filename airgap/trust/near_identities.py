@@ -143,6 +143,7 @@ _PREFIX: Final = re.compile(
     re.IGNORECASE,
 )
 """Prefixes of names in policies, in the output of openssl (`subject=`), and in texts of people."""
+_WIDE: Final = str.maketrans("，；＝＋", ",;=+")  # noqa: RUF001 - typed with an East Asian keyboard
 _ONE_LINE: Final = re.compile(r"/(?=(?:[A-Za-z][A-Za-z0-9]*|[0-9]+(?:\.[0-9]+)+)\s*=)")
 _TYPE: Final = re.compile(r"\s*(?:OID\.)?([A-Za-z][A-Za-z0-9]*|[0-9]+(?:\.[0-9]+)+)\s*", re.IGNORECASE)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
@@ -164,6 +165,14 @@ def respelt(text: str, kind: str) -> str:
     prefix = _PREFIX.match(body)
     body = _unquoted(body[prefix.end() if prefix else 0 :].strip())
     attributes = _attributes(body)
+    plain = body.translate(_WIDE)
+    if (
+        plain != body
+        and not all(map(attributes.get, MANDATORY))
+        and all(map((meant := _attributes(plain)).get, MANDATORY))
+    ):
+        at = next(place for place, character in enumerate(body) if character != plain[place])
+        return f"; {safe(body[at])!r} in it is wider than the {plain[at]!r} that separates; write {quoted(kind, meant)}"
     if not attributes:
         return "; leave the attribute out" if "=#" in body else ""
     form = "this is the form of openssl; " if body.startswith("/") or "subject=" in text else ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,3 +92,11 @@ def test_line_endings_survived_the_checkout() -> None:
         for path in (LAYOUT_FOLDER / name / "blobs" / "sha256").iterdir():
             changed_on_purpose = name == "tampered" and b"exec bat" in path.read_bytes()
             assert changed_on_purpose or hashlib.sha256(path.read_bytes()).hexdigest() == path.name
+
+
+def test_the_script_shows_help_and_writes_nothing() -> None:
+    before = {path: path.stat().st_mtime_ns for path in LAYOUT_FOLDER.rglob("*")}
+    command = [sys.executable, "-m", "layouts.make", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "usage: python -m layouts.make" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in LAYOUT_FOLDER.rglob("*")} == before

@@ -238,6 +238,8 @@ def test_reports_a_source_that_is_too_short(registry: LoopbackRegistry, *, chunk
     with store(registry.host, writable=True, chunked=chunked) as repository, pytest.raises(ContentError) as caught:
         push(repository, described(BLOB), source(BLOB[:-1]))
     assert caught.value.reason == "content.size"
+    size = len(BLOB)
+    assert f"{Digest.of(BLOB)} has {size - 1} bytes, its descriptor says {size}" in str(caught.value)
     assert not _held(registry, BLOB)
 
 

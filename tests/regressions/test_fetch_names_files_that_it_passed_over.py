@@ -105,3 +105,19 @@ def test_reports_evidence_behind_a_link(tmp_path: Path, name: str, to: str) -> N
 @pytest.mark.parametrize("name", ["README", "photos", "a/photos"])
 def test_ignores_links_to_other_files(tmp_path: Path, name: str) -> None:
     assert fetch(tmp_path, name, tmp_path).out.startswith("COMPLETE")
+
+
+def test_reports_a_file_beside_a_layout_that_cannot_be_read(tmp_path: Path) -> None:
+    """verify leaves the answer open because of it; nothing was said of it."""
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": GOOD}
+    written = scene.write(tmp_path)
+    loose = written.layout / "crls/june.crl"
+    loose.parent.mkdir()
+    loose.symlink_to(tmp_path / "gone")
+    assert run_here(written.arguments()).code == 15
+    options = ["--trust", str(written.trust), "--no-download"]
+    ran = run_here(["trust", "fetch", str(written.layout), *options])
+    assert "june.crl' cannot be used" in ran.out
+    assert run_here(["trust", "fetch", str(written.layout), *options, "--require-complete"]).code == 15

@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 
 from airgap.collection.asking import ocsp_request
+from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from tests.regressions.test_available_evidence_is_used import revoking, scene
 from tests.support import keyring
@@ -38,6 +39,9 @@ BESIDE: Final[dict[str, bytes]] = {
     "crls/.DS_Store": b"\0\0\0\1Bud1" + bytes(99),
     "crls/desktop.ini": "\ufeff[.ShellClassInfo]\r\n".encode("utf-16-le"),
     "crls/.gitkeep": b"",
+    "crls/.lock": b"",
+    "crls/old.crl.lock": b"",
+    "ocsp/.update.lock": b"",
     "old.crl.sha256": b"0" * 64 + b"  old.crl\n",
     "crl/._old.crl": b"\0\5\x16\7" + bytes(99),
     "ocsp/issuer.pem": CA.pem,
@@ -64,6 +68,22 @@ def test_a_file_beside_evidence_that_is_not_recognised_leaves_the_answer_open(tm
     written = made.write(tmp_path)
     (written.trust / "crls" / name).write_bytes(bytes(range(256)) if name.endswith(".sig") else b"0" * 63)
     assert run_here(written.arguments()).code == 15
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("x.crl.json", b'{"url":"http://crl.example/x.crl"}'),
+        ("x.crl.url", b"http://crl.example/x.crl\n"),
+    ],
+)
+def test_the_remedy_for_a_file_that_may_be_about_another_one(tmp_path: Path, name: str, data: bytes) -> None:
+    """The remedy told to put the CRL in the place of the note about it."""
+    made, _ = scene()
+    written = made.write(tmp_path)
+    (written.trust / "crls" / name).write_bytes(data)
+    ran = run_here(["verify", str(written.layout), "--trust", str(written.trust), "--at", iso(AT)])
+    assert (ran.code, "keep it outside of crls/ and ocsp/" in ran.out) == (15, True), ran
 
 
 DOCUMENTS: Final[dict[str, bytes]] = {

@@ -47,6 +47,11 @@ ACME = "write x509.subject: C=US, ST=WA, O=Acme"
         ("C=US, ST=WA, O=Acme, emailAddress=a@b.c", f"{ACME}, 1.2.840.113549.1.9.1=a@b.c"),
         ("x509.subject: C=US, ST=WA, O=Acme, Inc.", r'write "x509.subject: C=US, ST=WA, O=Acme\\, Inc."'),
         ('x509.subject: C=US, ST=WA, O="Acme, Inc."', r'write "x509.subject: C=US, ST=WA, O=Acme\\, Inc."'),
+        (
+            "x509.subject: C=US\uff0c ST=WA, O=Acme",
+            f"'\uff0c' in it is wider than the ',' that separates; {ACME}",
+        ),
+        ("C=US; ST\uff1dWA; O=Acme", f"'\uff1d' in it is wider than the '=' that separates; {ACME}"),
         ("x509.subject: C=US, ST=WA", "and this one lacks O"),
         ("CN=acme", "and this one lacks C, ST and O"),
         (" *", "has blanks around the '*', which must be alone"),

@@ -380,3 +380,31 @@ def test_a_signature_of_another_media_type_is_no_artifact_of_its_own(tmp_path: P
     index["manifests"].pop(0)
     (written.layout / "index.json").write_text(json.dumps(index))
     assert run_here(written.arguments()).code == 16, "it is there, and not what it says"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({}, 0),
+        ({"annotations": {"io.cncf.notary.x509chain.thumbprint#S256": "[]", REF_NAME: "other"}}, 16),
+        ({"artifactType": "application/vnd.airgap.evidence.v1"}, 16),
+        ({"mediaType": "application/vnd.oci.artifact.manifest.v1+json"}, 16),
+    ],
+    ids=["image", "annotation", "artifact type", "artifact manifest"],
+)
+def test_an_entry_with_a_name_may_be_a_referrer_if_its_descriptor_says_so(
+    tmp_path: Path, changes: dict[str, object], code: int
+) -> None:
+    """It was taken for an image because of its name."""
+    scene = Scene()
+    other = add_image(scene.builder, "arm64")
+    scene.builder.tag(other, "other")
+    written = scene.write(tmp_path)
+    _blob(written.layout, other.digest).unlink()
+    index = written.layout / "index.json"
+    document = json.loads(index.read_text())
+    (entry,) = (item for item in document["manifests"] if item["digest"] == str(other.digest))
+    entry.pop("platform", None)
+    entry.update(changes)
+    index.write_text(json.dumps(document))
+    assert run_here(written.arguments()).code == code
