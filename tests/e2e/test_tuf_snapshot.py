@@ -86,6 +86,25 @@ def test_metadata_are_attached_as_one_oci_artifact(ground: TufGround) -> None:
     assert titles == ["1.root.json", "1.snapshot.json", "1.targets.json", "timestamp.json"]
 
 
+def test_metadata_that_were_signed_again_count(ground: TufGround) -> None:
+    """Beside those that have expired: the last one by its digest counted, in every second case the old one."""
+    for number in range(1, 5):
+        target = ground.stick(f"stick{number}", at=NOW - timedelta(days=60 + number))
+        assert reasons(ground.tuf(target, dry=True)) == ["snapshot.tuf.expired"]
+        add_tuf_metadata(target, ground.keys, at=NOW - timedelta(hours=number))
+        assert ground.tuf(target, dry=True).problems == ()
+
+
+def test_metadata_of_others_hide_none(ground: TufGround) -> None:
+    """Anybody may attach some to a snapshot that travels."""
+    stranger = ground.folder / "stranger"
+    prepare_tuf_keys(stranger, init=True, at=NOW)
+    for number in range(1, 5):
+        target = ground.stick(f"stick{number}")
+        add_tuf_metadata(target, stranger, at=NOW + timedelta(days=number))
+        assert ground.tuf(target).applied
+
+
 def test_show_changes_no_memory(ground: TufGround) -> None:
     target = ground.stick("one")
     before = tree_of(ground.site)

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from airgap import limits
-from airgap.errors import Rejected, TrustMaterialError, UsageError
+from airgap.errors import ContentError, Rejected, TrustMaterialError, UsageError
 from airgap.oci.descriptor import TITLE
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
@@ -37,6 +38,8 @@ MANIFEST_TARGET: Final = "manifest.json"
 
 _NAME = re.compile(r"timestamp\.json|[1-9][0-9]{0,15}\.(?:root|snapshot|targets)\.json", re.ASCII)
 _FILES: Final = 300
+_ATTACHMENTS: Final = 16
+"""How many sets of metadata are tried, each in some milliseconds."""
 _BASE: Final = "layout:///metadata/"
 _HISTORY: Final = "root_history"
 _KEPT: Final = ("timestamp.json", "snapshot.json", "targets.json")
@@ -93,22 +96,31 @@ def check_tuf(
     Raises Rejected (snapshot.rollback, snapshot.tuf.*), ContentError, UsageError.
     """
     load()
-    metadata = _metadata(store, graph, snapshot)
-    with scratch_folder() as folder:
-        _restore(folder, memory)
-        wanted = {file.path: (file.digest.encoded, file.size) for file in snapshot.files}
-        wanted[MANIFEST_TARGET] = (snapshot.descriptor.digest.encoded, snapshot.descriptor.size)
-        try:
-            answers = _ask(folder, metadata, pin, list(wanted))
-        finally:
+    wanted: dict[str, tuple[str | None, int]] = {file.path: (file.digest.encoded, file.size) for file in snapshot.files}
+    wanted[MANIFEST_TARGET] = (snapshot.descriptor.digest.encoded, snapshot.descriptor.size)
+    first: tuple[Rejected, Mapping[str, bytes]] | None = None
+    for metadata in _attached(store, graph, snapshot):
+        with scratch_folder() as folder:
+            _restore(folder, memory)
+            try:
+                _check(folder, metadata, pin, wanted)
+            except Rejected as error:
+                first = first or (error, _kept(folder))
+                continue
             keep(_kept(folder))
-        for path, found in answers.items():
-            if found != wanted[path]:
-                raise Rejected(
-                    "snapshot.tuf.content",
-                    f"the TUF metadata do not list {safe(path)!r} as it is here",
-                    file=safe(path),
-                )
+            return
+    if first is None:
+        raise Rejected("snapshot.tuf.malformed", "a TUF root is pinned, and no TUF metadata refer to this snapshot")
+    keep(first[1])
+    raise first[0]
+
+
+def _check(folder: Path, metadata: Mapping[str, bytes], pin: Pin, wanted: Mapping[str, tuple[str | None, int]]) -> None:
+    for path, found in _ask(folder, metadata, pin, list(wanted)).items():
+        if found != wanted[path]:
+            raise Rejected(
+                "snapshot.tuf.content", f"the TUF metadata do not list {safe(path)!r} as it is here", file=safe(path)
+            )
 
 
 def _ask(
@@ -163,19 +175,42 @@ def _fetcher(metadata: Mapping[str, bytes]) -> FetcherInterface:
     return LayoutFetcher()
 
 
-def _metadata(store: Store, graph: Graph, snapshot: Snapshot) -> dict[str, bytes]:
-    """All metadata that refer to the snapshot. Raises Rejected, ContentError."""
-    found: dict[str, bytes] = {}
+def _attached(store: Store, graph: Graph, snapshot: Snapshot) -> list[dict[str, bytes]]:
+    """The metadata in each attachment, with what only others hold; those that state the latest end first.
+
+    Metadata may be signed again when they have expired, and anybody may attach others. Raises ContentError where none
+    can be read.
+    """
+    found: list[dict[str, bytes]] = []
+    unread: ContentError | None = None
     for referrer in graph.referrers(snapshot.descriptor).all():
         if referrer.artifact_type != TUF_TYPE or not isinstance(referrer.manifest, Manifest):
             continue
-        for layer in referrer.manifest.layers[:_FILES]:
-            name = layer.annotations.get(TITLE, "")
-            if _NAME.fullmatch(name):
-                found[name] = read_verified(store, layer, limits.TUF_BYTES)
-    if not found:
-        raise Rejected("snapshot.tuf.malformed", "a TUF root is pinned, and no TUF metadata refer to this snapshot")
-    return found
+        named = ((layer.annotations.get(TITLE, ""), layer) for layer in referrer.manifest.layers[:_FILES])
+        try:
+            files = {
+                name: read_verified(store, layer, limits.TUF_BYTES) for name, layer in named if _NAME.fullmatch(name)
+            }
+        except ContentError as error:
+            unread = unread or error
+            continue
+        if files:
+            found.append(files)
+    if unread and not found:
+        raise unread
+    every = {name: data for files in found for name, data in files.items()}
+    return [{**every, **files} for files in sorted(found, key=_stated_end, reverse=True)[:_ATTACHMENTS]]
+
+
+def _stated_end(metadata: Mapping[str, bytes]) -> datetime:
+    from tuf.api.exceptions import RepositoryError
+    from tuf.api.metadata import Metadata, Timestamp
+    from tuf.api.serialization import DeserializationError
+
+    try:
+        return Metadata[Timestamp].from_bytes(metadata.get("timestamp.json", b"")).signed.expires
+    except (RepositoryError, DeserializationError, ValueError, AttributeError, TypeError, KeyError):
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _restore(folder: Path, memory: Mapping[str, bytes]) -> None:
