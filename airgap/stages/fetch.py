@@ -31,6 +31,7 @@ from airgap.net.registries import Registries
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
+from airgap.oci.manifest import Manifest
 from airgap.oci.nodes import Root
 from airgap.oci.problems import ContentProblem
 from airgap.oci.reference import LayoutReference, parse_layout_reference, parse_reference, registries_in
@@ -39,7 +40,7 @@ from airgap.oci.target import Target, TargetOpener
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.problem import Problem
-from airgap.revocation.artifact import evidence_artifacts, find_evidence_beside
+from airgap.revocation.artifact import TargetEvidence, evidence_artifacts, find_evidence_beside
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.revocation.evidence_files import Evidence, EvidenceFile, UnreadableEvidence
@@ -279,7 +280,8 @@ class _Fetch:
     def write_evidence(self) -> tuple[EvidenceWritten, ...]:
         """Attach the evidence to each artifact of `into`, replacing older evidence artifacts.
 
-        Those that hold more than is read stay as they are, as that would be lost.
+        What is not read would be lost: an evidence artifact that holds any stays beside the new one, and where there
+        is more than is read, all stays as it is.
         """
         evidence = EvidenceDirectory.open(self._root)
         taken = [*(file for _, file in self._took), *self.gatherer.unproven_downloads(), *self._certificates]
@@ -296,11 +298,12 @@ class _Fetch:
                 if artifact is None:
                     continue
                 digest = artifact.manifest.digest
-                old = [found for found, _ in evidence_artifacts(target.graph, root.descriptor)]
-                changed = old != [digest]
+                old = dict(evidence_artifacts(target.graph, root.descriptor))
+                superseded = {item for item, manifest in old.items() if item != digest and _is_read(target, manifest)}
+                changed = bool(superseded) or digest not in old
                 if changed:
                     new.append(artifact)
-                    drop.update(found for found in old if found != digest)
+                    drop |= superseded
                 name = target.name(root)
                 written.append(
                     EvidenceWritten(reference=name, digest=str(digest), files=evidence_files(artifact), changed=changed)
@@ -372,6 +375,11 @@ class _Fetch:
             sources=dict(self.gatherer.sources),
             required=request.required,
         )
+
+
+def _is_read(target: Target, artifact: Manifest) -> bool:
+    """Whether all evidence in it is read, so that it is in the artifact that replaces it."""
+    return not TargetEvidence(target.store, [artifact], "", layout=None).notices()
 
 
 def _offered_file(source: str, data: bytes) -> EvidenceFile:
