@@ -28,7 +28,16 @@ from airgap.pki.crl_facts import CrlFacts
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.ocsp import OcspResponse
 from airgap.pki.single_response import SingleResponse
-from airgap.revocation.evidence_directory import CRLS, MAKE_ROOM, OCSP, file_names, list_crls, read_crl, read_index
+from airgap.revocation.evidence_directory import (
+    CRLS,
+    MAKE_ROOM,
+    OCSP,
+    EvidenceDirectory,
+    file_names,
+    list_crls,
+    read_crl,
+    read_index,
+)
 from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.text import safe
 
@@ -55,7 +64,7 @@ class EvidenceWriter:
     def __init__(self, root: Path) -> None:
         self.root: Final = root
         self._without_responder: tuple[OcspResponse, ...] | None = None
-        """Of each responder a response that does not hold its certificate, once they were searched."""
+        """Of each responder a response that holds no certificate that proves it, once they were searched."""
         self._crls: Final = _KnownCrls(root / CRLS)
 
     # --- CRLs ---
@@ -136,19 +145,24 @@ class EvidenceWriter:
                 _write_index(folder, {**index.files, **{url: [name, *index.files[url]] for url in mapped}})
         return Kept(state=AttemptResult.NEW, name=name)
 
-    def keep_responders(self, holders: Mapping[str, OcspResponse]) -> None:
-        """Put responses, by fingerprint, that hold the certificates of responders, where they are not there yet.
+    def keep_responders(self, holders: Mapping[str, OcspResponse], certificates: Iterable[Certificate]) -> None:
+        """Put what holds the certificates of responders that kept responses lack, where it is not there yet.
 
-        They may be about other certificates, or older than what is there. Raises LimitError, OSError.
+        Responses, by fingerprint: they may be about other certificates, or older than what is there. And certificates
+        that are in no genuine response. Raises LimitError, TrustMaterialError, OSError.
         """
-        if not holders:
+        lone = dict.fromkeys(certificates)
+        if not (holders or lone):
             return
         folder = self._folder(OCSP)
         with exclusive(folder):
-            every = _responses(folder, file_names(folder, ".ors", read_index(folder)))
-            for fingerprint in holders.keys() - {response.fingerprint for _, response in every}:
+            kept = EvidenceDirectory.open(self.root)
+            there, known = kept.fingerprints(), kept.responders()
+            files = {f"{key[:24]}.ors": holder.der for key, holder in holders.items() if key not in there}
+            files |= {f"{item.fingerprint[:24]}.cer": item.der for item in lone if item not in known}
+            for name, data in files.items():
                 _check_room(folder)
-                write_file(folder / f"{fingerprint[:24]}.ors", holders[fingerprint].der)
+                write_file(folder / name, data)
 
     def prune_ocsp(self, certificate: Certificate, issuer: Certificate) -> tuple[str, ...]:
         """Remove responses that do not revoke `certificate` where a newer one replaces them; their names."""
@@ -175,8 +189,9 @@ class EvidenceWriter:
         if self._without_responder is None:
             folder = self._folder(OCSP)
             every = _responses(folder, file_names(folder, ".ors", read_index(folder)))
-            lacking = (other for _, other in every if not other.delegates)
-            self._without_responder = tuple({other.responder: other for other in lacking}.values())
+            # it may hold the certificate of another key of its responder, too
+            lacking = (other for _, other in every if not any(map(other.is_signed_by, other.delegates)))
+            self._without_responder = tuple({(other.responder, other.delegates): other for other in lacking}.values())
         delegates = [item for item in response.delegates if response.may_sign(item)]
         return any(other.lacks(item) for other in self._without_responder for item in delegates)
 

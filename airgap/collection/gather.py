@@ -71,6 +71,8 @@ class Gatherer:
         """Delegated responders that signed a response and whose own revocation must be checked (D37)."""
         self._holders: Final[dict[str, OcspResponse]] = {}
         """Responses that hold the certificate of a responder that a kept one lacks, by fingerprint."""
+        self._lone: Final[dict[Certificate, None]] = {}
+        """The same certificates where no genuine response holds them, but a file of its own, or a forged one."""
         self.sources: Final[dict[str, str]] = {}
         self.unanswered: Final[dict[CertificateToCheck, None]] = {}
         """Certificates for which some place answered, and its newest answer was refused."""
@@ -90,7 +92,7 @@ class Gatherer:
         LimitError, TrustMaterialError, OSError.
         """
         self._prove_again()
-        self._writer.keep_responders(self._holders)
+        self._writer.keep_responders(self._holders, self._lone.keys() - set(self._stored))
         for to_check, attempts in self.in_turn:
             if is_newest_refused([self.latest(attempt) for attempt in attempts]):
                 self.unanswered.update(dict.fromkeys(to_check))
@@ -261,9 +263,10 @@ class Gatherer:
         except Undecided as error:
             attempt = failure(source, "ocsp", AttemptResult.REFUSED, error)
             return replace(attempt, this_update=single.this_update, next_update=single.next_update)
-        holder = maker.holder if maker else None
-        if holder is not None and _is_made_for(holder.response, item):
-            self._holders[holder.fingerprint] = holder.response
+        if maker and maker.holder and _is_made_for(maker.holder.response, item):
+            self._holders[maker.holder.fingerprint] = maker.holder.response
+        elif maker:
+            self._lone[maker.delegate] = None
         kept = self._writer.keep_ocsp(data, response, certificate, issuer, item.renewed)
         attempt = self._kept(source, "ocsp", kept, f"{OCSP}/{kept.name}", None, single.this_update, single.next_update)
         try:

@@ -229,6 +229,39 @@ def test_evidence_that_is_more_than_is_read_stays(tmp_path: Path, monkeypatch: p
     assert run_here(written.arguments()).code == 15
 
 
+def test_evidence_that_cannot_be_read_stays_beside_an_image(tmp_path: Path) -> None:
+    """It went with the artifact that held it, and the note that it was left out went with it."""
+    made, good, against = _delegated()
+    made.packing.append(lambda builder, target: builder.list(_attached(builder, target, good, against.hex().encode())))
+    written = made.write(tmp_path)
+    fetch = ["trust", "fetch", "--into", str(written.layout), "--no-download", "--trust", str(written.trust)]
+    (note,) = [line for line in run_here(written.arguments()[:-2]).out.splitlines() if "left out" in line]
+    assert run_here(fetch).code == 0
+    assert note in run_here(written.arguments()[:-2]).out
+    before = (written.layout / "index.json").read_bytes()
+    assert run_here(fetch).code == 0
+    assert (written.layout / "index.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("place", ["target", "offered"])
+def test_the_certificate_that_proves_a_kept_revocation_is_kept(tmp_path: Path, place: str) -> None:
+    """In a file of its own it stayed behind: REVOKED, and the trust directory left the answer open (15)."""
+    with site(tmp_path / "site") as here:
+        leaf = here.sign(ocsp_urls=[OCSP])
+        here.serve()
+        delegate = issue("ocsp", issuer=here.ca)
+        folder = tmp_path / "offered" if place == "offered" else here.written.layout
+        folder.mkdir(exist_ok=True)
+        (folder / "x.ors").write_bytes(ocsp_response(leaf, responder=delegate, embed=[], status="revoked"))
+        (folder / "d.cer").write_bytes(delegate.der)
+        for _ in range(2):
+            assert here.fetch(download=False, offered=[folder] if place == "offered" else []).is_revoked
+            assert len(list((here.trust / "ocsp").iterdir())) == 2
+        (folder / "x.ors").unlink()
+        (folder / "d.cer").unlink()
+        assert here.verify().code == 14
+
+
 @pytest.mark.parametrize("kind", ["crl", "ocsp"])
 @pytest.mark.parametrize("newer", [True, False])
 def test_a_newer_answer_that_is_not_proven_leaves_a_fetch_incomplete(tmp_path: Path, kind: str, *, newer: bool) -> None:

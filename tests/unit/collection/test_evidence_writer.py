@@ -374,14 +374,27 @@ class TestOcsp:
         assert len(EvidenceWriter(tmp_path).prune_ocsp(certificate(LEAF), ISSUER)) == 1
         assert sorted(self.answers(tmp_path)) == ["good", "revoked"]
 
-    def test_prune_keeps_the_certificate_of_a_responder_that_another_response_lacks(self, tmp_path: Path) -> None:
-        """RFC 6960, 4.2.1: without it, what revokes was not proven any more."""
+    @pytest.mark.parametrize("holds_another", [False, True])
+    def test_prune_keeps_the_certificate_of_a_responder_that_another_response_lacks(
+        self, tmp_path: Path, *, holds_another: bool
+    ) -> None:
+        """RFC 6960, 4.2.1: without it, what revokes was not proven any more. It may hold that of a former key."""
         delegate = issue("ocsp", issuer=CA)
         other = issue("leaf", issuer=CA)
+        embedded = [issue("ocsp", issuer=CA, slot=5, subject=delegate.subject)] if holds_another else []
         self.put(tmp_path, this_update=ANSWERED - DAY, responder=delegate)
         self.put(tmp_path)
         bare = tmp_path / "ocsp/bare.ors"
-        bare.write_bytes(ocsp_response(other, responder=delegate, embed=[], status="revoked"))
+        bare.write_bytes(ocsp_response(other, responder=delegate, embed=embedded, status="revoked"))
         assert EvidenceWriter(tmp_path).prune_ocsp(certificate(LEAF), ISSUER) == ()
         bare.unlink()
+        assert len(EvidenceWriter(tmp_path).prune_ocsp(certificate(LEAF), ISSUER)) == 1
+
+    def test_prune_removes_what_holds_a_certificate_that_another_response_does_not_need(self, tmp_path: Path) -> None:
+        """Responders get new keys every few weeks under one name."""
+        delegate = issue("ocsp", issuer=CA)
+        renewed = issue("ocsp", issuer=CA, slot=5, subject=delegate.subject)
+        self.put(tmp_path, this_update=ANSWERED - DAY, responder=delegate)
+        self.put(tmp_path)
+        (tmp_path / "ocsp/renewed.ors").write_bytes(ocsp_response(issue("leaf", issuer=CA), responder=renewed))
         assert len(EvidenceWriter(tmp_path).prune_ocsp(certificate(LEAF), ISSUER)) == 1
