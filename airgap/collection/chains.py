@@ -176,15 +176,20 @@ def _timestamp(envelope: Envelope, anchors: Anchors, known: Sequence[Certificate
             pass  # it is not trusted yet, or it is wrong; its evidence may still be needed
         else:
             return
-    yield from _pairs(_offered_chain(token.certificates, anchors), "tsa", known)
-
-
-def _offered_chain(offered: Offered, anchors: Anchors) -> Sequence[Certificate]:
-    """The chain from the timestamping certificate upwards, as far as issuers are available."""
-    purposes = ((item, item.extended_key_usage) for item in offered)
-    leaf = next((item for item, usage in purposes if usage and usage.oids == (_TIME_STAMPING,)), None)
-    if leaf is None:
+    leaves = token.stated_signers() or tuple(filter(_may_stamp, token.certificates))
+    if not leaves:
         raise FormatError("it carries no certificate for timestamping")
+    for leaf in leaves:
+        yield from _pairs(_offered_chain(leaf, token.certificates, anchors), "tsa", known)
+
+
+def _may_stamp(certificate: Certificate) -> bool:
+    usage = certificate.extended_key_usage
+    return usage is not None and usage.oids == (_TIME_STAMPING,)
+
+
+def _offered_chain(leaf: Certificate, offered: Offered, anchors: Anchors) -> Sequence[Certificate]:
+    """The chain from a timestamping certificate upwards, as far as issuers are available."""
     chain = [leaf]
     while not chain[-1].self_issued and len(chain) < limits.CHAIN_CERTIFICATES:
         issuer = next(_issuers(chain[-1], (*anchors.named(chain[-1].issuer), *offered)), None)

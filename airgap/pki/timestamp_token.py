@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, NoReturn, Self
 
@@ -109,6 +110,14 @@ class TimestampToken:
             else:
                 return VerifiedTimestamp(info=self.info, chain=chain)
         raise refusals[0]
+
+    def stated_signers(self) -> tuple[Certificate, ...]:
+        """The certificates that its signers name as theirs, as `verify` finds them; not verified."""
+        found: dict[Certificate, None] = {}
+        for signer in self.signers:
+            with suppress(FormatError, Rejected):
+                found[self._signing_certificate(signer)] = None
+        return tuple(found)
 
     def check_imprint(self, signature_value: bytes) -> None:
         """Checks that the token is about `signature_value` (TS-11, TS-12). Raises Rejected (timestamp.*)."""

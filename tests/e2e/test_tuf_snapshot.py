@@ -96,7 +96,7 @@ def test_metadata_that_were_signed_again_count(ground: TufGround) -> None:
 
 
 def test_metadata_of_others_hide_none(ground: TufGround) -> None:
-    """Anybody may attach some to a snapshot that travels."""
+    """Any person may attach some to a snapshot that travels."""
     stranger = ground.folder / "stranger"
     prepare_tuf_keys(stranger, init=True, at=NOW)
     for number in range(1, 5):

@@ -243,6 +243,21 @@ def test_evidence_that_cannot_be_read_stays_beside_an_image(tmp_path: Path) -> N
     assert (written.layout / "index.json").read_bytes() == before
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_the_signer_of_a_timestamp_token_needs_evidence(tmp_path: Path, *, first: bool) -> None:
+    """Not whichever timestamping certificate is the first one in the token: that was COMPLETE."""
+    made = Scene()
+    made.sign_with(Pki().code_chain(depth=2))
+    tsa = Pki().tsa_chain(depth=2, tsa={"crl_urls": ["http://crl.example/tsa.crl"]})
+    former = issue("tsa", issuer=tsa.root, slot=3, subject="C=US,O=Harbour Works,CN=TSA 2024")
+    made.timestamp(tsa, embed=[former, tsa, tsa.root] if first else [tsa, former, tsa.root])
+    written = made.write(tmp_path)
+    fetch = ["trust", "fetch", str(written.layout), "--no-download", "--trust", str(tmp_path / "outer")]
+    ran = run_here([*fetch, "--require-complete", "--format", "json"])
+    assert ran.code == 15
+    assert [item["serial"] for item in ran.document["certificates"] if item["chain"] == "tsa"] == [f"{tsa.serial:x}"]
+
+
 @pytest.mark.parametrize("place", ["target", "offered"])
 def test_the_certificate_that_proves_a_kept_revocation_is_kept(tmp_path: Path, place: str) -> None:
     """In a file of its own it stayed behind: REVOKED, and the trust directory left the answer open (15)."""

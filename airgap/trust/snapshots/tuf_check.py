@@ -178,8 +178,8 @@ def _fetcher(metadata: Mapping[str, bytes]) -> FetcherInterface:
 def _attached(store: Store, graph: Graph, snapshot: Snapshot) -> list[dict[str, bytes]]:
     """The metadata in each attachment, with what only others hold; those that state the latest end first.
 
-    Metadata may be signed again when they have expired, and anybody may attach others. Raises ContentError where none
-    can be read.
+    Metadata may be signed again when they have expired, and any person may attach others. Raises ContentError where
+    none can be read.
     """
     found: list[dict[str, bytes]] = []
     unread: ContentError | None = None
