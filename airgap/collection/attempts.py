@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from airgap.errors import FormatError, Undecided
+from airgap.pki.certificate import Certificate
 from airgap.text import safe
 
 
@@ -40,6 +41,8 @@ class Attempt:
     number: int | None = None
     this_update: datetime | None = None
     next_update: datetime | None = None
+    certificate: Certificate | None = field(default=None, repr=False)
+    """The one that it was refused for: one responder may give several refused answers of one date."""
 
 
 def failure(source: str, kind: str, outcome: AttemptResult, error: Undecided | FormatError) -> Attempt:

@@ -262,7 +262,8 @@ class Gatherer:
             maker = self._makers.verify(response, item.issuers)
         except Undecided as error:
             attempt = failure(source, "ocsp", AttemptResult.REFUSED, error)
-            return replace(attempt, this_update=single.this_update, next_update=single.next_update)
+            made, due = single.this_update, single.next_update
+            return replace(attempt, this_update=made, next_update=due, certificate=certificate)
         if maker and maker.holder and _is_made_for(maker.holder.response, item):
             self._holders[maker.holder.fingerprint] = maker.holder.response
         elif maker:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from airgap.collection.coverage import Status
+from airgap.stages.fetch import FetchRequest, fetch
+from airgap.trust.directory import TrustDirectory
 from tests.support.crls import crl, entry
-from tests.support.fetching import DAY, Site, about, site
+from tests.support.endpoints import Endpoints, requested
+from tests.support.fetching import DAY, Site, about, asking, site
+from tests.support.keyring import key
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Issued, issue
+from tests.support.scenario import Scene, Signature
 
 OLD = AT - 5 * DAY
 
@@ -73,3 +80,31 @@ def test_an_unproven_response_that_is_good_leaves_none(tmp_path: Path, way: str)
         if way == "download":
             here.web.ocsp("/first", lambda _: piece)
         assert here.fetch(offered=[offered] if way == "--from" else []).complete
+
+
+def test_the_proof_of_one_answer_is_none_of_another(tmp_path: Path) -> None:
+    """Two refused answers of one responder and one date looked the same: the other certificate was covered, too."""
+    with Endpoints() as web:
+        ca = issue("root")
+        delegate = issue("ocsp", issuer=ca, slot=2)
+        urls: dict[str, Any] = {"ocsp_urls": [web.url("/ocsp")], "crl_urls": [web.url("/ca.crl")]}
+        one, two, three = (
+            issue("leaf", issuer=ca, slot=slot, serial=slot, subject=f"C=US,O=Harbour Works,CN=b{slot}", **urls)
+            for slot in (3, 4, 5)
+        )
+        answers = {
+            3: ocsp_response(one, responder=delegate, embed=[], signed_by=key("p256", 7), status="revoked"),
+            4: ocsp_response(two, responder=delegate, embed=[]),
+            5: ocsp_response(three, responder=delegate),
+        }
+        web.ocsp("/ocsp", lambda query: answers[requested(query)[1]])
+        web.put("/ca.crl", crl(ca))
+        made = Scene()
+        made.sign_with(one)
+        made.signatures = [Signature("jws", item) for item in (one, two, three)]
+        made.stores = {"ca:harbour": [ca]}
+        written = made.write(tmp_path)
+        request = FetchRequest(targets=[str(written.layout)], at=AT, directory=written.trust)
+        with ThreadPoolExecutor(1) as turn:
+            outcome = fetch(request, trust=TrustDirectory.open(written.trust), evidence=asking(), executor=turn)
+    assert [item.status for item in outcome.certificates if item.role == "chain" and item.serial == "3"] == [Status.GAP]
