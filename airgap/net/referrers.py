@@ -42,8 +42,8 @@ class ReferrersFinder:
 
     def __init__(self, client: RegistryClient, access: Access, manifests: ManifestApi) -> None:
         self._client, self._access, self._manifests = client, access, manifests
-        self._missing_status: int | None = None
-        """The status by which the API said that there is none."""
+        self._statuses: dict[bool, int] = {}
+        """How the API answered: with a list, or that there is none."""
 
     def find(
         self, subject: Digest, *, artifact_types: Collection[str] = (), mechanism: Mechanism | None = None
@@ -53,19 +53,36 @@ class ReferrersFinder:
         An empty answer means that there are none. A failed look-up raises RegistryError, AuthenticationError,
         TransportError, NotFoundError (no such repository) or LimitError. `mechanism` forces one way.
         """
-        status = self._missing_status
-        if mechanism is not Mechanism.TAG and (status is None or mechanism is Mechanism.API):
-            answer = self._by_api(subject, artifact_types)
-            if isinstance(answer, FoundReferrers):
-                return answer
-            self._missing_status = status = answer
-            if mechanism is Mechanism.API:
-                raise self._client.error(
-                    f"{self._client.host}/{self._access.repository} has no referrers API (status {status})",
-                    remedy="Leave the choice to airgap, or use --distribution-spec v1.1-referrers-tag.",
-                    status=status,
-                )
-        return self._by_tag(subject, artifact_types, None if mechanism is Mechanism.TAG else status)
+        if mechanism is Mechanism.TAG:
+            return self._by_tag(subject, artifact_types, None)
+        answer = self._by_api(subject, artifact_types)
+        if isinstance(answer, FoundReferrers):
+            self._check_agreement(subject, 200, has_api=True)
+            return answer
+        if mechanism is Mechanism.API:
+            raise self._client.error(
+                f"{self._client.host}/{self._access.repository} has no referrers API (status {answer})",
+                remedy="Leave the choice to airgap, or use --distribution-spec v1.1-referrers-tag.",
+                status=answer,
+            )
+        self._check_agreement(subject, answer, has_api=False)
+        return self._by_tag(subject, artifact_types, answer)
+
+    def _check_agreement(self, subject: Digest, status: int, *, has_api: bool) -> None:
+        """Raises RegistryError where the API is there for one subject and not for another.
+
+        DIST-5: it has a list for every subject. Without one it could not look, and what is under the tag is not all.
+        """
+        self._statuses[has_api] = status  # before the look at the other, for threads
+        if (not has_api) in self._statuses:
+            raise self._client.error(
+                f"{self._client.host}/{self._access.repository} lists referrers by its referrers API, and answers "
+                f"elsewhere that it has none (status {self._statuses[False]}): whether {subject} and others have "
+                "referrers is not known",
+                remedy="Run it again. If the answer stays, the registry, or a proxy before it, is at fault; "
+                "--distribution-spec v1.1-referrers-tag asks for referrers tags alone.",
+                status=self._statuses[False],
+            )
 
     def cosign_tags(self, subject: Digest, listed: Collection[str] | None) -> tuple[ListedReferrer, ...]:
         """The manifests of cosign's tags for the subject. Raises what reading a manifest raises.

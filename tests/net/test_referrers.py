@@ -224,12 +224,30 @@ def test_another_content_type_means_no_api(registry: LoopbackRegistry, subject: 
     assert (answered.lookup.mechanism, answered.lookup.api_status) == (Mechanism.TAG, 200)
 
 
-def test_a_registry_without_api_is_asked_once(registry: LoopbackRegistry, subject: Digest) -> None:
-    registry.referrers_api = False
+@pytest.mark.parametrize("status", [302, 404, 405, 406, 501])
+@pytest.mark.parametrize("list_first", [True, False])
+def test_refuses_an_api_that_is_there_for_some_subjects_only(
+    registry: LoopbackRegistry, subject: Digest, status: int, list_first: bool
+) -> None:
+    """RULE-6, DIST-5: after a list for one subject, 404 for another is no answer; nor is it in the other order."""
+    signature = Digest.parse(_sign(registry, subject))
+    registry.on("GET", f"/referrers/{signature}", answer(status, Location="http://web.example/"), times=9)
+    first, second = (subject, signature) if list_first else (signature, subject)
     with store(registry.host) as repository:
-        for _ in range(3):
-            assert repository.finder.find(subject).lookup.api_status == 404
-    assert len(registry.requests("GET", "/referrers/")) == 1
+        repository.finder.find(first)
+        with pytest.raises(RegistryError, match=f"elsewhere that it has none .status {status}."):
+            repository.finder.find(second)
+
+
+def test_every_subject_is_asked_for_in_both_ways(registry: LoopbackRegistry, subject: Digest) -> None:
+    """One answer without a list says nothing of other subjects."""
+    registry.referrers_api = False
+    signature = Digest.parse(_sign(registry, subject))
+    with store(registry.host) as repository:
+        for digest in (subject, signature):
+            assert _how(repository.finder.find(digest)) == (Mechanism.TAG, 404, 404)
+            assert len(registry.requests("GET", f"/referrers/{digest}")) == 1
+            assert len(registry.requests("GET", f"/manifests/{referrers_tag(digest)}")) == 1
 
 
 def test_refuses_an_image_under_the_referrers_tag(registry: LoopbackRegistry, subject: Digest) -> None:
