@@ -84,9 +84,10 @@ class ReferrersTagWriter:
             started = time.monotonic()
             current = self._manifests.find(tag)
             index = self._read(current, tag)
-            if index.digests.issuperset(str(referrer.digest) for referrer in referrers):
+            listing = index.listing(referrers)
+            if listing == index:
                 return False
-            descriptor, raw = index.listing(referrers).encode()
+            descriptor, raw = listing.encode()
             fetched = Fetched(descriptor=descriptor, raw=raw)
             if self._is_unchanged(tag, current) and self._write(tag, fetched, current):
                 now = time.monotonic()

@@ -12,6 +12,7 @@ from airgap.errors import AirgapError
 from airgap.oci.descriptor import REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.open import Layout, open_layout
+from airgap.oci.referrers_index import corrected
 from airgap.oci.store import hash_bytes
 from airgap.transfer.mover import Survey, survey
 from airgap.transfer.plan import CopyPlan
@@ -29,10 +30,14 @@ class FinishedTar:
 
     def survey(self, plan: CopyPlan, executor: Executor) -> Survey | None:
         """What it holds of a plan, if that is all of it, with its names."""
-        names = {(item.digest, item.annotations.get(REF_NAME)) for item in self.layout.index().manifests}
-        planned = (entry for artifact in plan.artifacts if artifact.error is None for entry in artifact.entries())
+        listed = self.layout.index().manifests
+        names = {(item.digest, item.annotations.get(REF_NAME)) for item in listed}
+        planned = [entry for artifact in plan.artifacts if artifact.error is None for entry in artifact.entries()]
         if any((entry.descriptor.digest, entry.tag) not in names for entry in planned):
             return None
+        documents = [item.to_json() for item in listed]
+        if corrected(documents, (entry.descriptor for entry in planned)) != documents:
+            return None  # an entry says something else of the content
         found = survey(plan, self, executor)
         return None if found.missing else found
 

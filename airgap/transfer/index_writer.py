@@ -1,4 +1,4 @@
-"""Writes and merges `index.json`: entries and members of others stay unchanged."""
+"""Writes and merges `index.json`: entries and members of others stay, but for what they say of the same content."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from airgap.errors import FormatError, LimitError
 from airgap.oci.descriptor import CONTAINERD_NAME, IMAGE_INDEX, REF_NAME
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX, malformed
+from airgap.oci.referrers_index import corrected
 from airgap.oci.tags import is_referrers_tag, tag_part
 from airgap.parse.json import Reading, dump, load_object, take_list
 from airgap.transfer.endpoint import Entry, NamingResult
@@ -34,8 +35,9 @@ def merged(
     """`current` with `entries` listed; the same bytes if they are listed already.
 
     A tag names one artifact: it moves, and the former artifact stays listed without it. `drop` removes entries without
-    a tag and those with a tag of `entries`; entries with another name stay. Raises ContentError for an unreadable
-    `index.json`, LimitError for one that would become too large.
+    a tag and those with a tag of `entries`; entries with another name stay. Where one states another type or size for
+    content of `entries`, it gets theirs: that was proven. Raises ContentError for an unreadable `index.json`,
+    LimitError for one that would become too large.
     """
     try:
         document = load_object(current, Reading.WHOLE, limit=limits.LAYOUT_INDEX_BYTES, what=f"layout's {LAYOUT_INDEX}")
@@ -49,8 +51,9 @@ def merged(
         for item in listed
         if not (isinstance(item, dict) and item.get("digest") in dropped and _is_free(_tag(item), taken))
     ]
-    table = _Table(kept)
-    for entry in sorted(set(entries), key=_order):
+    wanted = sorted(set(entries), key=_order)
+    table = _Table(corrected(kept, (entry.descriptor for entry in wanted)))
+    for entry in wanted:
         table.take(entry)
     if table.items == listed:
         return current, NamingResult()

@@ -44,6 +44,13 @@ def test_a_tar_without_all_of_it_is_refused(tmp_path: Path, tar: Path) -> None:
     assert tar.read_bytes() == before
 
 
+def test_a_tar_that_says_something_else_of_the_same_content_is_not_finished(tmp_path: Path, tar: Path) -> None:
+    made = family()
+    made.builder.entries[:] = [{**entry, "size": entry["size"] + 1} for entry in made.builder.entries]
+    made.builder.write_tar(tmp_path / "lies.tar")
+    assert _copy(write(tmp_path / "again", family()), tmp_path / "lies.tar", "--no-record").code == 2
+
+
 def test_a_damaged_tar_is_not_finished(source: Path, tar: Path) -> None:
     data = tar.read_bytes()
     layer = max(path.read_bytes() for path in (source / "blobs" / "sha256").iterdir() if path.stat().st_size > 1000)

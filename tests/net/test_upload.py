@@ -428,6 +428,26 @@ def test_lists_a_subject_without_api_under_the_tag(registry: LoopbackRegistry) -
     assert [entry.descriptor.digest for entry in found.all()] == [descriptor.digest]
 
 
+@pytest.mark.parametrize(
+    "lie",
+    [{"size": 1}, {"mediaType": "application/x"}, {"mediaType": INDEX}, {"artifactType": "text/x"}, {"data": "AAAA"}],
+)
+def test_puts_right_what_the_tag_says_of_the_same_referrer(registry: LoopbackRegistry, lie: dict[str, Any]) -> None:
+    """Else it is refused whenever it is read: a copy into the registry said "with 1 signature"."""
+    registry.referrers_api = False
+    descriptor, raw = _manifest(registry, SUBJECT)
+    theirs = {"mediaType": IMAGE_MANIFEST, "digest": digest_of(b"x"), "size": 1}
+    entries = [theirs, {**descriptor.to_json(), **lie, "x-unknown": 1}]
+    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
+    registry.put_manifest("app", index, tag=referrers_tag(SUBJECT))
+    with store(registry.host, writable=True) as repository:
+        assert repository.put_manifest(descriptor, raw).tag_updated
+        assert not repository.put_manifest(descriptor, raw).tag_updated
+    first, second = _listed(registry, SUBJECT)
+    assert first == theirs
+    assert second == {**descriptor.to_json(), "artifactType": "application/vnd.example", "x-unknown": 1}
+
+
 def test_keeps_entries_of_others_under_the_tag(registry: LoopbackRegistry) -> None:
     registry.referrers_api = False
     theirs = {

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from airgap.errors import ContentError, LimitError
-from airgap.oci.descriptor import IMAGE_MANIFEST, REF_NAME, Descriptor
+from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.transfer.endpoint import Entry, NamingResult
 from airgap.transfer.index_writer import EMPTY_INDEX, index_document, merged
@@ -42,6 +44,46 @@ def test_unknown_members_and_unreadable_entries_of_others_stay() -> None:
     document = json.loads(raw)
     assert document["x"] == {"y": 1}
     assert document["manifests"] == [{"digest": 7}, ONE.to_json(), TWO.to_json()]
+
+
+LIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "size": lambda entry: {**entry, "size": 99},
+    "type": lambda entry: {**entry, "mediaType": "application/x"},
+    "index": lambda entry: {**entry, "mediaType": IMAGE_INDEX},
+    "data": lambda entry: {**entry, "data": "AAAA"},
+    "kind": lambda entry: {**entry, "artifactType": "text/x"},
+    "nothing else": lambda entry: {"digest": entry["digest"], "annotations": {**entry.get("annotations", {}), "x": 7}},
+}
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES.keys())
+@pytest.mark.parametrize(
+    ("listed", "tag"), [(None, None), (None, "v1"), ("v1", "v1"), ("other", "v1"), ("other", None)]
+)
+def test_puts_right_what_others_say_of_the_same_content(
+    lie: Callable[[dict[str, Any]], dict[str, Any]], listed: str | None, tag: str | None
+) -> None:
+    """A copy said "with 1 signature", and verify refused that for ever: copying again changed nothing."""
+    mine = replace(ONE, artifact_type="a/b")
+    names = {"annotations": {REF_NAME: listed}} if listed else {}
+    current = json.dumps({"schemaVersion": 2, "manifests": [lie({**mine.to_json(), **names}), TWO.to_json()]}).encode()
+    entries, _ = merge(current, Entry(descriptor=mine, tag=tag))
+    assert TWO.to_json() in entries
+    found = [Descriptor.from_json(entry) for entry in entries if entry["digest"] == str(ONE.digest)]
+    assert {(item.media_type, item.size, item.data, item.artifact_type) for item in found} == {
+        (mine.media_type, mine.size, None, "a/b")
+    }
+    assert {item.annotations.get(REF_NAME) for item in found} >= {name for name in (listed, tag) if name}
+
+
+def test_content_of_two_types_keeps_both() -> None:
+    other = replace(ONE, media_type="application/x")
+    current = index_document([Entry(descriptor=other, tag="x")])
+    entries, _ = merge(current, Entry(descriptor=ONE, tag="v1"), Entry(descriptor=other, tag="x"))
+    assert {entry["annotations"][REF_NAME]: entry["mediaType"] for entry in entries} == {
+        "v1": IMAGE_MANIFEST,
+        "x": "application/x",
+    }
 
 
 def test_moves_a_tag_and_keeps_the_former_entry() -> None:
