@@ -96,6 +96,7 @@ class CopyReport(Report):
                 yield from _artifact_lines(artifact, PLAIN)
             elif artifact.judged is not None:
                 yield from (f"note {artifact.source}: {note}" for note in _judged_notes(artifact.judged))
+        yield from _warning_lines(self.result, PLAIN)
         yield from _evidence_left_lines(self.result, PLAIN)
         yield _headline(self.result)
         yield from self._stop_lines(PLAIN)
@@ -145,13 +146,17 @@ def _lines(result: CopyResult, style: Style, seconds: float | None) -> Iterator[
         yield from _artifact_lines(artifact, style)
     for tag in result.moved_tags:
         yield f"  {style.paint('unsure', 'note')} the tag {tag} named something else before"
+    yield from _warning_lines(result, style)
+    yield from _evidence_left_lines(result, style)
+    yield _headline(result, seconds)
+    yield from _room_lines(result, style)
+
+
+def _warning_lines(result: CopyResult, style: Style) -> Iterator[str]:
     if result.warnings:
         from airgap.report.verify_text import warning_lines
 
         yield from warning_lines(result.warnings, style)
-    yield from _evidence_left_lines(result, style)
-    yield _headline(result, seconds)
-    yield from _room_lines(result, style)
 
 
 def _room_lines(result: CopyResult, style: Style) -> Iterator[str]:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from airgap import __version__
+from airgap import __version__, limits
 from airgap.errors import AirgapError, TransferError, UntrustedError, UsageError
 from airgap.files import behind_link
 from airgap.net.registries import Registries
@@ -26,6 +26,7 @@ from airgap.oci.open import Layout
 from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, registries_in
+from airgap.problem import Problem
 from airgap.revocation.artifact import is_called_evidence, may_be_evidence, possible_evidence
 from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.stages.copy_request import STREAM, CopyRequest, check_place, completed, place_of_stream
@@ -41,7 +42,7 @@ from airgap.transfer.destinations import (
     places,
     with_registry_tags,
 )
-from airgap.transfer.endpoint import Sink
+from airgap.transfer.endpoint import Sink, Source
 from airgap.transfer.events import Event, Progress, Started, silent
 from airgap.transfer.finished_tar import finished_tar
 from airgap.transfer.layout_referrers_tags import with_referrers_tags
@@ -154,6 +155,7 @@ class _Copy:
         self._in_registries: dict[str, TargetEvidence] = {}
         """With a judgement: evidence of sources that are registries, chosen or not."""
         self._left: tuple[EvidenceLeft, ...] = ()
+        self._lost: tuple[Problem, ...] = ()
 
     def run(self) -> CopyResult:
         request = self._request
@@ -175,6 +177,7 @@ class _Copy:
                     raise
                 self._account(plan, nothing_done(plan, error))
         self._left = tuple(self._evidence_left(destination))
+        self._lost = tuple(self._without_subject())
         return self._result(destination)
 
     def done_before(self) -> CopyResult | None:
@@ -194,7 +197,7 @@ class _Copy:
             room=self._room,
             evidence_left=self._left,
             into_registry=isinstance(destination, RegistryReference | RegistryPrefix),
-            warnings=self._judgement.warnings if self._judgement else (),
+            warnings=(*(self._judgement.warnings if self._judgement else ()), *self._lost),
         )
 
     def _evidence_left(self, destination: Destination | None) -> Iterator[EvidenceLeft]:
@@ -220,6 +223,21 @@ class _Copy:
         """The layout that came on standard input."""
         if self._received is not None:
             yield self._received, Graph(self._received)
+
+    def _without_subject(self) -> Iterator[Problem]:
+        """What a whole layout lists and nothing copied reaches: signatures, records without their subject (RULE-6)."""
+        selection = self._request.selection
+        if not selection.referrers or selection.artifact_types:
+            return
+        for graph in (*(graph for _, graph in self._streamed()), *self._sources.whole()):
+            lost = [
+                note for note in graph.notes if note.descriptor and note.descriptor.digest not in self._tally.planned
+            ]
+            for note in lost[: limits.NOTES_SHOWN]:
+                yield replace(note, message=f"{note.message}; it is not copied").as_problem(graph.name)
+            if len(lost) > limits.NOTES_SHOWN:
+                more = len(lost) - limits.NOTES_SHOWN
+                yield Problem(message=f"{more} more entries of this kind are not copied", target=graph.name)
 
     def _receive(self) -> list[CopyRoot]:
         """Receives a layout from standard input: its blobs are in the destination afterwards."""
@@ -254,7 +272,7 @@ class _Copy:
     def _find(self) -> list[CopyRoot]:
         request = self._request
         choice = Choice.of(all_tags=request.all_tags, pattern=request.tags)
-        found: dict[tuple[str, Digest, tuple[str, ...]], CopyRoot] = {}
+        found: dict[tuple[Source, Digest, tuple[str, ...]], CopyRoot] = {}
         tasks = self._sources.find(request.sources, choice, pinned=request.pinned)
         for text, task in zip(request.sources, tasks, strict=True):
             try:
@@ -267,7 +285,7 @@ class _Copy:
             for missing in findings.missing:
                 self._refuse(missing.reference, missing.error)
             for item in findings.found:
-                found.setdefault((item.source.name, item.descriptor.digest, item.names), item)
+                found.setdefault((item.source, item.descriptor.digest, item.names), item)
         return list(found.values())
 
     def _refuse(self, reference: str, error: AirgapError) -> None:

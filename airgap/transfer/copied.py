@@ -86,7 +86,7 @@ class CopyResult:
     """Sources with evidence about revocation that no copied artifact has: a verifier of the copy does not see it."""
     into_registry: bool = False
     warnings: tuple[Problem, ...] = ()
-    """With a judgement: those about the whole."""
+    """About the whole: of the judgement, and of what a whole layout lists and no artifact of it reaches."""
 
     @property
     def unsigned(self) -> tuple[str, ...]:

@@ -123,6 +123,10 @@ class Sources:
             self._layouts[path] = _OpenLayout(layout)
         return self._layouts[path].findings(reference, choice)
 
+    def whole(self) -> Iterator[Graph]:
+        """The layouts of which everything was asked for."""
+        return (layout.graph for layout in self._layouts.values() if layout.is_whole)
+
     def opened(self) -> Iterator[tuple[Store, Graph]]:
         """The layouts that were opened."""
         for layout in self._layouts.values():
@@ -146,6 +150,8 @@ class _OpenLayout:
     def __init__(self, store: Store) -> None:
         self.store: Final = store
         self.graph: Final = Graph(store)
+        self.is_whole = False
+        """Whether all of it was asked for."""
 
     @cache  # noqa: B019 - as long as the layout is open
     def _records(self, artifact: Descriptor) -> tuple[FoundRecord, ...]:
@@ -160,6 +166,7 @@ class _OpenLayout:
         found = list(self._find(reference, choice))
         if reference.tag is not None or reference.digest is not None:
             return Findings(found, [])
+        self.is_whole |= choice.pattern is None
         # a copy of a whole layout includes unreadable entries and every name: a loss must be reported
         errors = (*(problem.error() for problem in self.graph.problems), *self._lost_names(choice))
         return Findings(found, [MissingSource(safe(reference), error) for error in errors])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
+from airgap.oci.descriptor import ACQUISITION, DOCKER_MANIFEST, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.open import open_layout
 from airgap.oci.record import listed_records
@@ -34,6 +37,39 @@ def windows(folder: Path, registry: LoopbackRegistry | None = None) -> Path:
             registry.put_blob("app", data)
         registry.put_manifest("app", builder.blobs[image.digest], tag="v1")
     return builder.write_directory(folder / "source")
+
+
+@pytest.mark.parametrize("kind", [NOTARY_SIGNATURE, ACQUISITION])
+@pytest.mark.parametrize("other", [{"digest": Digest.of(b"elsewhere")}, {"size": 7}, {"media_type": DOCKER_MANIFEST}])
+@pytest.mark.parametrize("piped", [False, True])
+def test_names_what_refers_to_nothing_in_the_layout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, other: dict[str, Any], *, piped: bool
+) -> None:
+    """It was not copied, and the copy said nothing (RULE-6)."""
+    builder = LayoutBuilder()
+    image = builder.tag(builder.add_image(b"image"), "v1")
+    stray = builder.add_referrer(replace(image.bare, **other), b"{}", artifact_type=kind)
+    source = builder.write_tar(tmp_path / "source.tar")
+    for number, options in enumerate(([], ["--quiet"], ["--format", "json"])):
+        with source.open("rb") as stream:
+            monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=stream))
+            ran = run_here(["copy", "-" if piped else str(source), str(tmp_path / f"to{number}"), *options])
+        assert (ran.code, f"{stray.digest} refers to" in ran.out, "is not copied" in ran.out) == (0, True, True), ran
+    one = run_here(["copy", f"{source}:v1", str(tmp_path / "one")])
+    assert (one.code, str(stray.digest) in one.out) == (0, False), one
+
+
+def test_copies_from_both_of_two_sources_that_look_the_same(tmp_path: Path) -> None:
+    """The second artifact was dropped with its signature: sources were compared by the text that is shown."""
+    builder = LayoutBuilder()
+    image = builder.tag(builder.add_image(b"image"), "v1")
+    bare = builder.write_directory(tmp_path / "x\x01y")
+    signature = builder.add_referrer(image, b"signature")
+    signed = builder.write_directory(tmp_path / "x\\x01y")
+    for number, sources in enumerate(((bare, signed), (signed, bare))):
+        to = tmp_path / f"to{number}"
+        assert run_here(["copy", *map(str, sources), str(to)]).code == 0
+        assert str(signature.digest) in (to / "index.json").read_text()
 
 
 @pytest.mark.parametrize("options", [[], ["--dry-run"]])
