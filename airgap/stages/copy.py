@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from airgap import __version__, limits
-from airgap.errors import AirgapError, TransferError, UntrustedError, UsageError
+from airgap.errors import AirgapError, ContentError, TransferError, UntrustedError, UsageError
 from airgap.files import behind_link
 from airgap.net.registries import Registries
 from airgap.oci.descriptor import ACQUISITION, REF_NAME
@@ -49,7 +49,7 @@ from airgap.transfer.layout_referrers_tags import with_referrers_tags
 from airgap.transfer.mover import Survey, TransferResult, nothing_done, survey, transfer
 from airgap.transfer.naming import Naming, read_name_map
 from airgap.transfer.origins import Choice, Sources, find_all
-from airgap.transfer.plan import CopyPlan, CopyRoot, Key
+from airgap.transfer.plan import CopyPlan, CopyRoot, Key, Node
 from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
 from airgap.transfer.room import Room, room_in
@@ -399,8 +399,8 @@ class _Copy:
         """A dry run reads no blob, and sees which a layout does not have in their size. Raises ContentError."""
         failures: dict[Key, AirgapError] = {}
         for key in found.missing:
-            node = plan.nodes[key]
-            if isinstance(node.source, LayoutSource) and (error := node.source.lacks(node.descriptor)):
+            error = _lacking(plan.nodes[key])
+            if error is not None:
                 if not self._request.keep_going:
                     raise error
                 failures[key] = error
@@ -445,6 +445,15 @@ class _Copy:
         self._in_registries = evidence_in_registries(everything_listed(plans, request.selection, self._pool))
         self._judgement = gate.judge(plans, layouts, self._in_registries)
         return self._judgement.accepted(plans, keep_going=request.keep_going)
+
+
+def _lacking(node: Node) -> ContentError | None:
+    """Why no source has the content, as far as that is seen without reading it."""
+    errors = [
+        place.source.lacks(place.descriptor) if isinstance(place.source, LayoutSource) else None
+        for place in node.places()
+    ]
+    return errors[0] if all(errors) else None
 
 
 def _existing(destination: Destination | None) -> Iterator[tuple[Store, Graph]]:

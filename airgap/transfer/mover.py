@@ -258,8 +258,14 @@ class _Transfer:
             self.moved[key] = how
 
     def _put_blob(self, node: Node) -> TransferMethod:
-        self._workers.check()
-        return put_blob(self._sink, node.descriptor, node.source, self._progress, check=self._workers.check)
+        first: ContentError | None = None
+        for place in node.places():
+            self._workers.check()
+            try:
+                return put_blob(self._sink, place.descriptor, place.source, self._progress, check=self._workers.check)
+            except ContentError as error:
+                first = first or error
+        raise first or ContentError("content.missing", f"{node.descriptor.digest} is in no source")
 
     def _put_manifest(self, node: Node) -> TransferMethod:
         if node.manifest is None:

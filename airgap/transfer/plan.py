@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Final, Self
 
 from airgap.errors import AirgapError, UnsignedError
 from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
@@ -22,6 +22,10 @@ from airgap.transfer.platforms import PlatformFilter
 
 Key = tuple[Digest, str, int]
 """Digest, media type (of manifests; else empty) and size: equal for the same content in a destination."""
+
+
+_PLACES: Final = 8
+"""In which one content is tried: thousands of artifacts may share a layer."""
 
 
 def key_of(descriptor: Descriptor) -> Key:
@@ -105,6 +109,20 @@ class Node:
     """None for blobs."""
     below: tuple[Key, ...] = ()
     subject: Key | None = None
+    others: tuple[Node, ...] = ()
+    """The same content in other sources, or embedded elsewhere: one may be damaged where another one is not."""
+
+    def places(self) -> tuple[Node, ...]:
+        """Where the content can be read, the first source first."""
+        return self, *self.others
+
+    def and_in(self, other: Node) -> Node:
+        """This content, with one more place where it can be read, if that is another one."""
+        places = self.places()
+        is_known = any(
+            place.source is other.source and place.descriptor.data == other.descriptor.data for place in places
+        )
+        return self if is_known or len(places) >= _PLACES else replace(self, others=(*self.others, other))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -134,7 +134,9 @@ class _Gathering:
                 self._parents.setdefault(below, visited)
                 yield below
             else:
-                nodes.setdefault(key_of(descriptor), Node(descriptor=descriptor, source=step.source))
+                blob = Node(descriptor=descriptor, source=step.source)
+                key = key_of(descriptor)
+                nodes[key] = nodes[key].and_in(blob) if key in nodes else blob
         yield from self._referrers(step, visited)
 
     def _check_platforms(self, start: Step) -> None:

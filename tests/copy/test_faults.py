@@ -11,12 +11,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from airgap.oci.descriptor import Descriptor
 from tests.support.command import run_here
 from tests.support.copying import check_complete, check_sound, family, load, write
+from tests.support.layouts import LayoutBuilder
 from tests.support.registry import LoopbackRegistry, cut
 
 SLOW = os.environ.get("AIRGAP_SLOW") == "1"
@@ -245,3 +248,41 @@ def test_one_of_two_copies_to_one_new_tar_fails(tmp_path: Path) -> None:
     check_complete(tar, made[winner].index)
     assert "trip.tar exists" in ended[1 - winner][0]
     assert list(tmp_path.glob(".*.tmp")) == []
+
+
+@pytest.mark.parametrize("options", [[], ["--keep-going"], ["--dry-run"]])
+@pytest.mark.parametrize("order", [("bad", "good"), ("good", "bad")])
+@pytest.mark.parametrize("damage", [b"x" * 12, b"x", None])
+def test_what_one_source_lacks_comes_from_another(
+    tmp_path: Path, options: list[str], order: tuple[str, str], damage: bytes | None
+) -> None:
+    """A layer that is damaged in the first source failed the artifacts of the second one, too."""
+    images = []
+    for name in ("bad", "good"):
+        builder = LayoutBuilder()
+        images.append(builder.tag(builder.add_image(b"shared layer", config=name.encode()), name))
+        layer = Descriptor.of("", b"shared layer")
+        if name == "bad" and damage is None:
+            builder.drop(layer)
+        elif name == "bad" and damage is not None:
+            builder.damage(layer, damage)
+        builder.write_directory(tmp_path / name)
+    sources = [f"{tmp_path / name}:{name}" for name in order]
+    ran = run_here(["copy", *sources, str(tmp_path / "stick"), *options])
+    assert ran.code == 0, ran
+    if "--dry-run" not in options:
+        check_complete(tmp_path / "stick", *images)
+
+
+@pytest.mark.parametrize("first", ["embedded", "plain"])
+def test_embedded_content_is_found_for_every_artifact(tmp_path: Path, first: str) -> None:
+    """One of two descriptors embeds what the layout does not hold: the order of the artifacts decided."""
+    builder = LayoutBuilder()
+    layer = builder.add_blob(b"small", "a/b")
+    layers = {"embedded": replace(layer, data=b"small"), "plain": layer}
+    for number, name in enumerate(sorted(layers, key=lambda name: name != first)):
+        builder.tag(builder.add_image(layers[name], config=name.encode()), f"v{number}")
+    builder.drop(layer)
+    source = builder.write_directory(tmp_path / "source")
+    ran = run_here(["copy", str(source), str(tmp_path / "stick"), "--keep-going"])
+    assert ran.code == 0, ran
