@@ -98,9 +98,9 @@ class FetchedStore:
         if descriptor.digest not in self._contents:
             self._failed.setdefault(descriptor.digest, error)
 
-    def knows(self, digest: Digest) -> bool:
-        """Whether content is held, or it is known why it is not."""
-        return digest in self._contents or digest in self._failed
+    def holds(self, digest: Digest) -> bool:
+        """Whether content is held; else another descriptor of it may be the right one."""
+        return digest in self._contents
 
     def know(self, manifest: Manifest) -> None:
         """Remember the blobs of a manifest, so that they can be opened."""
@@ -122,7 +122,7 @@ def fetch_artifact(registry: RegistrySource, digest: Digest, parts: FetchedParts
     fetched = registry.manifests.get(digest)
     store.list(fetched.descriptor, _ROOT)
     queue = deque([(fetched.descriptor, 0)])
-    seen = {fetched.descriptor.digest}
+    seen = {fetched.descriptor.claims}  # not by digest: a wrong descriptor does not hide a right one
     while queue:
         descriptor, depth = queue.popleft()
         manifest = _read(registry, store, descriptor, parts)
@@ -138,9 +138,9 @@ def fetch_artifact(registry: RegistrySource, digest: Digest, parts: FetchedParts
         if parts.nested or not depth:
             below += _referrers(registry, store, descriptor, parts)
         for child in below:
-            if child.digest in seen:
+            if child.claims in seen:
                 continue
-            seen.add(child.digest)
+            seen.add(child.claims)
             if len(seen) > limits.REFERRERS_BELOW:
                 message = f"{registry.name} has more than {limits.REFERRERS_BELOW} manifests below {digest}"
                 raise ContentError("content.limit", message, digest=str(digest))
@@ -200,6 +200,6 @@ def _blobs(store: FetchedStore, manifest: Manifest, parts: FetchedParts) -> Iter
     if parts.evidence:
         possible = (item for item in possible_evidence_layers(manifest) if item.size <= limits.CRL_FILE_BYTES)
         for layer in (*evidence_layers(manifest), *possible):
-            if not store.knows(layer.digest) and store.evidence_bytes + layer.size <= limits.TARGET_EVIDENCE_BYTES:
+            if not store.holds(layer.digest) and store.evidence_bytes + layer.size <= limits.TARGET_EVIDENCE_BYTES:
                 store.evidence_bytes += layer.size
                 yield layer

@@ -192,7 +192,9 @@ class _Fetch:
         if isinstance(reference, LayoutReference):
             target = targets.open(name)
             return target, [root.descriptor for root in target.all_roots()]
-        found = open_artifact(self._registries, reference, FetchedParts(envelopes=True, evidence=True))
+        found = open_artifact(
+            self._registries, reference, FetchedParts(envelopes=True, evidence=True, digest_tags=True)
+        )
         self._offer_evidence(found.store, found.graph, safe(name))
         return found, [found.root.descriptor]
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from airgap import limits
 from airgap.collection.coverage import Status
-from airgap.oci.descriptor import TITLE, Descriptor
+from airgap.oci.descriptor import DOCKER_MANIFEST, NOTARY_SIGNATURE, TITLE, Descriptor
 from airgap.report.fetching import FetchReport
 from airgap.report.style import PLAIN
 from tests.support.command import run_here
@@ -137,3 +140,50 @@ def test_evidence_about_another_target_that_is_kept_nowhere_is_a_gap(tmp_path: P
     assert outcome.complete is kept
     lines = list(FetchReport(outcome).lines(PLAIN))
     assert any("Name a trust directory to keep it in (--trust)" in line for line in lines) is not kept
+
+
+def fetch_from_registry(folder: Path, scene: Scene, tag: str | None = None, tagged: Descriptor | None = None) -> str:
+    """The first word of a fetch for the image in a registry, where another tag names something else."""
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": crl(LEAF.root, number=1)}
+    trust = scene.write(folder).trust
+    with LoopbackRegistry() as registry:
+        for data in scene.builder.blobs.values():
+            registry.put_blob("app", data)
+            if data.startswith(b"{") and "schemaVersion" in json.loads(data):
+                registry.put_manifest("app", data)
+        registry.repositories["app"].tags["v1"] = str(scene.target.digest)
+        if tag and tagged:
+            registry.repositories["app"].tags[tag] = str(tagged.digest)
+        name = f"{registry.host}/app:v1"
+        ran = run_here(["trust", "fetch", name, "--plain-http", "--trust", str(trust), "--no-download"])
+    return ran.out.partition(":")[0]
+
+
+def test_reads_the_cosign_tags_of_a_registry(tmp_path: Path) -> None:
+    """A copy with --trust refused what a fetch for it called complete."""
+    scene = Scene()
+    attached = scene.builder.add_image(scene.builder.add_blob(REVOKING, "application/pkix-crl"), config=b"{}")
+    tag = f"sha256-{scene.target.digest.encoded}.att"
+    assert fetch_from_registry(tmp_path, scene, tag, attached) == "REVOKED"
+
+
+LIES: list[dict[str, Any]] = [{"size": 7}, {"data": b"x"}, {"media_type": DOCKER_MANIFEST}, {"media_type": "a/b"}]
+
+
+@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize("number", range(3))
+def test_a_wrong_descriptor_in_a_registry_hides_no_right_one(tmp_path: Path, lie: dict[str, Any], number: int) -> None:
+    """The first of two descriptors was read, and which one that is depended on the digest of another referrer."""
+
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        signed = next(item for item in builder.entries if item.get("artifactType") == NOTARY_SIGNATURE)
+        evidence = builder.add_manifest(evidence_artifact(builder, Descriptor.from_json(signed), REVOKING))
+        listing: dict[str, Any] = {
+            "subject": target.bare.to_json(),
+            "artifactType": "a/b",
+            "annotations": {"number": str(number)},
+        }
+        builder.list(builder.add_index(replace(evidence, **lie), **listing))
+
+    assert fetch_from_registry(tmp_path, Scene(packing=[pack])) == "REVOKED"
