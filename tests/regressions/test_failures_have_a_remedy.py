@@ -186,6 +186,25 @@ def test_content_with_the_right_digest_is_not_copied_again(
     assert "what arrived here is not what was sent" not in ran.out
 
 
+def test_the_remedy_for_a_damaged_blob_replaces_it(tmp_path: Path) -> None:
+    """A copy into the same layout compares names and sizes: it said "current", and verify refused it as before."""
+    written = Scene().write(tmp_path / "source")
+    copied = tmp_path / "copied"
+    into = ["copy", f"{written.layout}:v1", str(copied)]
+    assert run_here(into).code == 0
+    blob = next(
+        path for path in (copied / "blobs/sha256").iterdir() if not path.read_bytes().startswith((b"{", b"\xd2"))
+    )
+    blob.chmod(0o644)
+    blob.write_bytes(bytes(blob.stat().st_size))
+    words = [word for word in written.arguments() if word not in {"--format", "json"}]
+    arguments = [str(copied) if word == written.target else word for word in words]
+    ran = run_here(arguments)
+    assert (ran.code, "--verify-existing" in ran.out) == (16, True), ran
+    assert run_here([*into, "--verify-existing"]).code == 0
+    assert run_here(arguments).code == 0
+
+
 def test_an_index_json_may_have_been_damaged(tmp_path: Path) -> None:
     """No digest proves what was sent."""
     scene = Scene()
