@@ -85,8 +85,8 @@ SLIPS: Final = (
     Slip(
         "a response of the same time that went with a layout counts",
         "airgap/revocation/lost_answers.py",
-        "newest.evidence.this_update >= since",
-        "newest.evidence.this_update > since",
+        "item.evidence.this_update >= since",
+        "item.evidence.this_update > since",
         "tests/unit/revocation/test_lost_answers.py::test_a_response_that_would_decide_now_leaves_the_answer_open",
     ),
     Slip(

@@ -236,6 +236,7 @@ def _for_recheck(facts: SignatureFacts | None) -> Json | None:
                 "open": said.is_open,
                 "all_reasons": said.is_complete,
                 "and_older": said.includes_older,
+                "unproven": _unproven(said.unproven),
             }
             for said in rest.in_targets.answers
         ],

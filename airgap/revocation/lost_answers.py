@@ -62,11 +62,13 @@ class LostAnswers:
         for file in self._evidence.crls(certificate.issuer):
             if not file.trusted:
                 needs_delta = not file.facts.is_delta and (file.facts.names_delta or bool(certificate.freshest_crl))
-                found.append(_of_crl(certificate, chain, file, [file.facts], is_open=needs_delta, is_complete=True))
+                said = _of_crl(certificate, chain, file, [file.facts], is_open=needs_delta, is_complete=True)
+                found.append(replace(said, unproven=self._makers.untried(file)))
         for ocsp in self._evidence.ocsp(certificate.serial):
             if not ocsp.trusted:
                 singles = [single for single in ocsp.response.responses if single.may_state(certificate.serial)]
-                found += _of_response(certificate, chain, ocsp, singles)
+                maker = self._makers.untried(ocsp)
+                found += (replace(said, unproven=maker) for said in _of_response(certificate, chain, ocsp, singles))
         return _folded(found)
 
     def _of_base(self, query: RevocationQuery, file: CrlFile) -> TargetAnswer:
@@ -91,12 +93,13 @@ class LostAnswers:
         """Checks that nothing that is gone would have decided instead, and left the answer open. Raises Undecided."""
         if not query.lost.answers or answer.since is None:
             return
-        here = {file.fingerprint for file in self._evidence.crls(query.issuer.subject)}
-        here |= {file.fingerprint for file in self._evidence.ocsp(query.certificate.serial)}
+        crls, responses = self._evidence.crls(query.issuer.subject), self._evidence.ocsp(query.certificate.serial)
+        files: tuple[CrlFile | OcspFile, ...] = (*crls, *responses)
+        here = {file.fingerprint: file for file in files}
         lost = [
             item
             for item in query.lost.answers
-            if item.evidence.fingerprint not in here and self._was_known(query, item)
+            if not self._is_judged(query, item, here.get(item.evidence.fingerprint)) and self._was_known(query, item)
         ]
         deciding = _of_crls(lost, answer.crls) if answer.crls else _of_responses(lost, answer.since)
         for item in deciding:
@@ -108,6 +111,13 @@ class LostAnswers:
             if unproven is None or self._makers.may_prove(unproven, query, made.kind):
                 name = f"{made.name}, which was in the layout,"
                 self._ages.check_clock(query, DatedEvidence(made.kind, name, made.this_update, None))
+
+    def _is_judged(self, query: RevocationQuery, item: TargetAnswer, here: CrlFile | OcspFile | None) -> bool:
+        """Whether it is here with its proof, or with all that might have been that, so that it took part."""
+        if here is None:
+            return False
+        may_lack_proof = item.unproven is None or self._makers.lacks(item.unproven)
+        return not may_lack_proof or self._makers.is_genuine(query, here)
 
     def _was_known(self, query: RevocationQuery, item: TargetAnswer) -> bool:
         """Whether it had been made at the judged time, or older ones that it includes may have been."""
@@ -133,9 +143,8 @@ class LostAnswers:
 
 def _of_responses(lost: Iterable[TargetAnswer], since: datetime) -> Iterator[TargetAnswer]:
     """The newest response, if it is newer than the one that answers; of two of one time an open one counts."""
-    newest = max((item for item in lost if item.evidence.kind == "ocsp"), key=_order, default=None)
-    if newest and newest.evidence.this_update >= since:
-        yield newest
+    newest = _newest(item for item in lost if item.evidence.kind == "ocsp")
+    return (item for item in newest if item.evidence.this_update >= since)
 
 
 def _of_crls(lost: Iterable[TargetAnswer], answering: Iterable[CrlFacts]) -> Iterator[TargetAnswer]:
@@ -146,20 +155,31 @@ def _of_crls(lost: Iterable[TargetAnswer], answering: Iterable[CrlFacts]) -> Ite
     since = min(base.issued for base in bases)
     if len(bases) == 1:
         complete = (item for item in crls if item.is_complete and item.base_number is None)
-        newest = max(complete, key=_order, default=None)
-        yield from [newest] if newest and newest.issued >= since else []
+        yield from (item for item in _newest(complete) if item.issued >= since)
     else:  # several that cover all reasons together: one that covers all of them comes first, of whatever date
         yield from (i for i in crls if i.base_number is None and (i.is_complete or i.issued >= since))
     for base in (base for base in bases if base.names_delta):
         least = min((crl.issued for crl in used if not crl.why_unfit_for(base)), default=base.issued)
         fitting = (item for item in crls if _may_fit(item, base))
-        newest = max(fitting, key=_order, default=None)
-        yield from [newest] if newest and newest.issued >= least else []
+        yield from (item for item in _newest(fitting) if item.issued >= least)
+
+
+def _newest(items: Iterable[TargetAnswer]) -> Iterator[TargetAnswer]:
+    """The newest one that was proven, and all that were not: one of these may be forged, and hides no other one."""
+    proven: list[TargetAnswer] = []
+    for item in items:
+        if item.unproven is None:
+            proven.append(item)
+        else:
+            yield item
+    yield from sorted(proven, key=_order)[-1:]
 
 
 def _may_fit(item: TargetAnswer, base: CrlFacts) -> bool:
     if item.base_number is None:
         return False
+    if item.includes_older:  # it may be any of several
+        return True
     return base.number is None or item.number is None or item.base_number <= base.number < item.number
 
 
@@ -216,10 +236,10 @@ def _folded(found: Iterable[TargetAnswer]) -> tuple[TargetAnswer, ...]:
     once = {(item.evidence.fingerprint, item.evidence.this_update, item.is_open): item for item in found}
     for item in sorted(once.values(), key=_order, reverse=True):
         kinds[item.evidence.kind, item.base_number is None, item.is_complete].append(item)
-    return tuple(item for items in kinds.values() for item in _newest(items))
+    return tuple(item for items in kinds.values() for item in _bounded(items))
 
 
-def _newest(items: list[TargetAnswer]) -> Iterator[TargetAnswer]:
+def _bounded(items: list[TargetAnswer]) -> Iterator[TargetAnswer]:
     yield from items[: limits.ANSWERS_NOTED]
     for item in items[limits.ANSWERS_NOTED :][:1]:
         yield replace(item, is_open=True, includes_older=True)

@@ -127,12 +127,12 @@ class EvidenceMakers:
         tried = self.possible(query, file.maker, file.kind)
         return UnprovenMaker(file.maker, tried if len(tried) <= _MAKERS else frozenset())
 
-    def untried(self, file: CrlFile | OcspFile) -> UnprovenMaker | None:
-        """The same where no issuer is known, so that nothing can be proven; None if too many may have made it."""
+    def untried(self, file: CrlFile | OcspFile) -> UnprovenMaker:
+        """The same where no issuer is known, so that nothing can be proven; for too many one that is nowhere."""
         known = set(self._available().get(file.maker.key, ()))
         if file.kind == "ocsp":
             known.update(item.fingerprint for item in self._evidence.responders())
-        return UnprovenMaker(file.maker, untried=frozenset(known)) if len(known) <= _MAKERS else None
+        return UnprovenMaker(file.maker, untried=frozenset(known if len(known) <= _MAKERS else [""]))
 
     def lacks(self, maker: UnprovenMaker) -> bool:
         """Whether a certificate that was available then, was not tried, and might prove it, is gone."""

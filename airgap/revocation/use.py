@@ -104,6 +104,8 @@ class TargetAnswer:
     """Whether it covers all reasons for a revocation."""
     includes_older: bool
     """Whether there were more of its kind, made before it, which a report does not list one by one."""
+    unproven: UnprovenMaker | None = None
+    """Who may have made it, if that was not proven; else None."""
 
     @property
     def issued(self) -> tuple[datetime, int]:

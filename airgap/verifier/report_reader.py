@@ -223,6 +223,7 @@ def _target_answer(value: Any) -> TargetAnswer:
         is_open=json.take(source, "open", bool),
         is_complete=json.take(source, "all_reasons", bool),
         includes_older=json.take(source, "and_older", bool),
+        unproven=_unproven(source),
     )
 
 

@@ -439,3 +439,61 @@ def test_a_certificate_that_names_no_way_to_ask_is_not_asked_about() -> None:
     """REV-1: whatever a layout said of it."""
     silent = Pki().code_chain(depth=2)
     assert answer(silent, gone(silent, AT), {}) == "good"
+
+
+# --- what nobody could prove, and what has lost its proof ---
+
+UNTRIED = UnprovenMaker(MakerName(LEAF.chain[1].subject))
+
+
+@pytest.mark.parametrize("unproven", [None, UNTRIED])
+@pytest.mark.parametrize("kind", ["crl", "ocsp", "delta"])
+def test_what_nobody_proved_hides_nothing_that_is_older(kind: str, unproven: UnprovenMaker | None) -> None:
+    """Of what was proven, the newest decides."""
+    leaf = ONLY_OCSP if kind == "ocsp" else LEAF
+    members: dict[str, Any] = {"kind": "ocsp" if kind == "ocsp" else "crl", "unproven": unproven}
+    here = {"a": clean()}
+    if kind == "delta":
+        members |= {"base_number": 5, "number": 8}
+        here = {"a": clean(freshest=[DELTA]), "b": clean(this_update=HERE + SECOND, number=7, delta_base=5)}
+    genuine = gone(leaf, HERE + DAY, **members)
+    forged = gone(leaf, HERE + 2 * DAY, is_open=False, fingerprint="11" * 32, **members)
+    responses = {"o": ocsp_response(ONLY_OCSP, this_update=HERE)} if kind == "ocsp" else {}
+    said = ask(leaf, FoundInTargets(answers=(forged, genuine)), {} if kind == "ocsp" else here, responses)
+    assert said == (OPEN if unproven else "good")
+
+
+@pytest.mark.parametrize("kind", ["crl", "ocsp"])
+def test_notes_who_may_have_made_what_nobody_proved(kind: str) -> None:
+    leaf = ONLY_OCSP if kind == "ocsp" else LEAF
+    pieces = {"a": clean()} if kind == "crl" else {"o": BY_DELEGATE["o"]}
+    evidence = MemoryEvidence(pieces if kind == "crl" else {}, pieces if kind == "ocsp" else None)
+    judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
+    chain = [Certificate.parse(issued.der) for issued in leaf.chain]
+    (proven,) = judge.in_targets(chain, kind="signing").answers
+    (unproven,) = judge.unproven_in_targets(chain[:1], kind="signing").answers
+    assert proven.unproven is None
+    assert unproven.unproven
+    assert unproven.unproven.untried == (frozenset() if kind == "crl" else _keys(DELEGATE))
+    assert not unproven.unproven.tried
+
+
+def test_an_answer_that_has_lost_its_proof_counts_as_lost() -> None:
+    """The certificate of its responder may be gone, and the response not."""
+    unknown = ocsp_response(ONLY_OCSP, responder=DELEGATE, embed=(), status="unknown", this_update=HERE + DAY)
+    answers = {"o": ocsp_response(ONLY_OCSP, this_update=HERE), "u": unknown}
+    named: dict[str, Any] = {"kind": "ocsp", "fingerprint": fingerprint(unknown)}
+    for maker, said in (
+        (None, OPEN),
+        (UnprovenMaker(MakerName(DELEGATE.subject), untried=_keys(DELEGATE)), OPEN),
+        (UnprovenMaker(MakerName(DELEGATE.subject)), "good"),
+    ):
+        lost = FoundInTargets(answers=(gone(ONLY_OCSP, HERE + DAY, unproven=maker, **named),))
+        assert ask(ONLY_OCSP, lost, {}, answers) == said
+
+
+def test_a_delta_that_stands_for_several_may_fit_any_base() -> None:
+    lists = {"a": clean(freshest=[DELTA]), "b": clean(this_update=HERE + DAY, number=7, delta_base=5)}
+    several = gone(LEAF, HERE + 2 * DAY, number=9, base_number=8)
+    assert answer(LEAF, several, lists) == "good"
+    assert answer(LEAF, replace(several, includes_older=True), lists) == OPEN

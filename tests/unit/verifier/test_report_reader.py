@@ -212,7 +212,7 @@ def with_evidence() -> dict[str, Any]:
         "metadata": {"build": "7"},
         "plugin": {"name": "p", "min_version": None},
         "said_against": [{**dated, "hold": True, "responder": None, "unproven": None, "other_than": None}],
-        "answers": [{**dated, **rest, "and_older": False}],
+        "answers": [{**dated, **rest, "and_older": False, "unproven": None}],
         "newest_evidence": [{**dated, "unproven": None}],
     }
     return document
@@ -239,6 +239,7 @@ MISSING = object()
     [
         ("answers.0.number", None),
         ("answers.0.number", "f" * 128),
+        ("answers.0.unproven", {"maker": "30", "key": "", "tried": [], "untried": ["22" * 32]}),
         ("answers.0.base_number", "0"),
         ("answers.0.next_update", "2027-01-01T00:00:00Z"),
         ("said_against.0.responder", "22" * 32),
@@ -282,6 +283,7 @@ def test_what_another_version_keeps_is_not_used(version: object) -> None:
         ("answers.0.base_number", MISSING, "base_number: is missing"),
         ("answers.0.next_update", MISSING, "next_update: is missing"),
         ("answers.0.open", MISSING, "open"),
+        ("answers.0.unproven", MISSING, "unproven: is missing"),
         ("answers.0.kind", "delta", "kind: is 'delta', which is not known"),
         ("said_against.0.chain", "root", "chain: is 'root', which is not known"),
         ("said_against.0.hold", MISSING, "hold"),
