@@ -23,14 +23,14 @@ from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile, where
 from airgap.revocation.freshness import DatedEvidence, Freshness
 from airgap.revocation.lost_answers import LostAnswers
 from airgap.revocation.query import HOLD, RevocationQuery, about_file, no_ocsp, revoked
-from airgap.revocation.use import ClearingAnswer, EvidenceInTarget, EvidenceUse, NewestInTargets
+from airgap.revocation.use import ClearingAnswer, EvidenceInTarget, EvidenceUse, NewestInTargets, UnprovenMaker
 from airgap.text import safe
 
 if TYPE_CHECKING:
     from airgap.pki.single_response import SingleResponse
 
 _NEWEST: Final = 64
-"""How much evidence that is not proven is noted with its date."""
+"""How many makers of evidence that is not proven are noted, each with the newest date."""
 
 
 class CountingResponse(NamedTuple):
@@ -254,17 +254,22 @@ class ClearingEvidence:
     def newest_in_targets(self, query: RevocationQuery) -> Iterator[NewestInTargets]:
         """The newest evidence outside of the trust directory that is compared with the clock.
 
-        And before it what would be newer and is not proven.
+        And before it, of each maker, what would be newer and is not proven. If there are too many of them, the next
+        always counts.
         """
         if not query.certificate.names_a_source:
             return
         found = ((file, dated) for file, dated in self._dated(query) if not file.trusted)
-        for file, dated in sorted(found, key=lambda item: item[1].this_update, reverse=True)[:_NEWEST]:
+        noted: set[UnprovenMaker] = set()
+        for file, dated in sorted(found, key=lambda item: item[1].this_update, reverse=True):
             evidence = EvidenceInTarget.of(file, query.chain, query.certificate, dated.this_update)
             if self._makers.is_genuine(query, file):
                 yield NewestInTargets(evidence, None)
                 return
-            yield NewestInTargets(evidence, self._makers.unproven(query, file))
+            maker = self._makers.unproven(query, file)
+            if maker not in noted and len(noted) <= _NEWEST:
+                yield NewestInTargets(evidence, maker if len(noted) < _NEWEST else UnprovenMaker(maker.named))
+                noted.add(maker)
 
     def _dated(self, query: RevocationQuery) -> Iterator[tuple[CrlFile | OcspFile, DatedEvidence]]:
         for file in self._evidence.crls(query.issuer.subject):

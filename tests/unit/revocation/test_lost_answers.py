@@ -328,6 +328,31 @@ def test_notes_unproven_evidence_that_would_be_the_newest() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("forged", [1, 64, 99])
+def test_many_forged_crls_do_not_hide_the_newest_genuine_one(forged: int) -> None:
+    """Of one maker only the newest matters."""
+    strays = {f"{n}": clean(this_update=AT + (n + 1) * DAY, signed_by=key("p256", 7)) for n in range(forged)}
+    evidence = MemoryEvidence({"a": clean(this_update=AT - SECOND), **strays})
+    judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
+    newest = judge.in_targets([Certificate.parse(issued.der) for issued in LEAF.chain], kind="signing").newest
+    assert [(made.name, unproven and unproven.tried) for made, unproven in newest] == [
+        (f"{forged - 1}", _keys(LEAF.chain[1])), ("a", None),
+    ]  # fmt: skip
+
+
+def test_of_more_makers_than_are_noted_the_next_one_counts_always() -> None:
+    """It is one for all the others, and what is proven is noted all the same."""
+    responses = {"a": ocsp_response(ONLY_OCSP, this_update=AT - SECOND)}
+    for n in range(67):
+        stray = issue("ocsp", issuer=issue("root", slot=6), slot=7, subject=f"CN={n}")
+        responses[f"{n}"] = ocsp_response(ONLY_OCSP, responder=stray, this_update=AT + n * DAY)
+    judge = RevocationJudge(MemoryEvidence({}, responses), Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
+    newest = judge.in_targets([Certificate.parse(issued.der) for issued in ONLY_OCSP.chain], kind="signing").newest
+    assert [made.name for made, _ in newest] == [*(f"{n}" for n in range(66, 1, -1)), "a"]
+    assert [bool(unproven.tried) for _, unproven in newest if unproven] == [*([True] * 64), False]
+    assert newest[-1].unproven is None
+
+
 def test_evidence_in_the_trust_directory_is_compared_with_the_clock_also_where_it_is_unproven() -> None:
     """The certificate that proves it may be in a layout: without it, the same clock must not be right."""
     stray = clean(number=7, this_update=AT + 199 * DAY, signed_by=key("p256", 7))
@@ -441,14 +466,14 @@ def test_a_certificate_that_names_no_way_to_ask_is_not_asked_about() -> None:
     assert answer(silent, gone(silent, AT), {}) == "good"
 
 
-# --- what nobody could prove, and what has lost its proof ---
+# --- unproven answers, and answers without their proof ---
 
 UNTRIED = UnprovenMaker(MakerName(LEAF.chain[1].subject))
 
 
 @pytest.mark.parametrize("unproven", [None, UNTRIED])
 @pytest.mark.parametrize("kind", ["crl", "ocsp", "delta"])
-def test_what_nobody_proved_hides_nothing_that_is_older(kind: str, unproven: UnprovenMaker | None) -> None:
+def test_unproven_answers_hide_none_that_is_older(kind: str, unproven: UnprovenMaker | None) -> None:
     """Of what was proven, the newest decides."""
     leaf = ONLY_OCSP if kind == "ocsp" else LEAF
     members: dict[str, Any] = {"kind": "ocsp" if kind == "ocsp" else "crl", "unproven": unproven}
@@ -464,7 +489,7 @@ def test_what_nobody_proved_hides_nothing_that_is_older(kind: str, unproven: Unp
 
 
 @pytest.mark.parametrize("kind", ["crl", "ocsp"])
-def test_notes_who_may_have_made_what_nobody_proved(kind: str) -> None:
+def test_notes_who_may_have_made_an_unproven_answer(kind: str) -> None:
     leaf = ONLY_OCSP if kind == "ocsp" else LEAF
     pieces = {"a": clean()} if kind == "crl" else {"o": BY_DELEGATE["o"]}
     evidence = MemoryEvidence(pieces if kind == "crl" else {}, pieces if kind == "ocsp" else None)
@@ -478,7 +503,7 @@ def test_notes_who_may_have_made_what_nobody_proved(kind: str) -> None:
     assert not unproven.unproven.tried
 
 
-def test_an_answer_that_has_lost_its_proof_counts_as_lost() -> None:
+def test_an_answer_without_its_proof_counts_as_lost() -> None:
     """The certificate of its responder may be gone, and the response not."""
     unknown = ocsp_response(ONLY_OCSP, responder=DELEGATE, embed=(), status="unknown", this_update=HERE + DAY)
     answers = {"o": ocsp_response(ONLY_OCSP, this_update=HERE), "u": unknown}
@@ -492,7 +517,7 @@ def test_an_answer_that_has_lost_its_proof_counts_as_lost() -> None:
         assert ask(ONLY_OCSP, lost, {}, answers) == said
 
 
-def test_a_delta_that_stands_for_several_may_fit_any_base() -> None:
+def test_a_delta_for_several_fits_any_base() -> None:
     lists = {"a": clean(freshest=[DELTA]), "b": clean(this_update=HERE + DAY, number=7, delta_base=5)}
     several = gone(LEAF, HERE + 2 * DAY, number=9, base_number=8)
     assert answer(LEAF, several, lists) == "good"
