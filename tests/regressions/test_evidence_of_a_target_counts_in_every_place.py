@@ -182,6 +182,25 @@ def test_uses_evidence_anywhere_in_a_target(tmp_path: Path, name: str) -> None:
     assert ran.code == 14, ran
 
 
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("r.crl", 15), ("r.ors", 15), ("some/R.ORS", 15), ("ocsp/r", 15), ("r.der", 0), ("pki/r.pem", 0)],
+)
+def test_a_loose_file_that_cannot_be_read_counts_where_its_name_says_evidence(
+    tmp_path: Path, name: str, code: int
+) -> None:
+    """Of `*.der` and `*.pem` most are keys and certificates, which others may not read."""
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": crl(LEAF.root, number=1)}
+    written = scene.write(tmp_path)
+    link = written.layout / name
+    link.parent.mkdir(exist_ok=True)
+    (tmp_path / "outside").write_bytes(REVOKING)
+    link.symlink_to(tmp_path / "outside")
+    assert run_here(written.arguments()).code == code
+
+
 @pytest.mark.parametrize("archive", [False, True])
 @pytest.mark.parametrize(
     "name", ["r.crl", "crls/r.crl", "Sperrliste/ca.pem", "revoked", "new.DER", "ocsp/a", "site/trust/crls/r.crl"]
