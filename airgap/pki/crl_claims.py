@@ -76,12 +76,37 @@ def claimed_key(data: bytes) -> bytes:
     return rest[:_KEY_BYTES]
 
 
-def whole_key(claimed: bytes) -> bytes | None:
-    """The key identifier in the result of `claimed_key`, if the whole extension can be read."""
+def whole_key(data: bytes) -> bytes | None:
+    """The key identifier of a CRL that may be damaged after it; None unless everything up to it can be read.
+
+    Behind a part that is lost, what follows may be from another file.
+    """
     try:
-        element = der.element_at(claimed, 0, len(claimed))
-        if element.tag == der.BOOLEAN:
-            element = der.element_at(claimed, element.end, len(claimed))
-        return read_authority_key(element.expect(der.OCTET_STRING, "authorityKeyIdentifier").value)
+        data = crl_der(data, damaged=True)
+        # the outer lengths are useless in a cut CRL
+        element = der.element_at(data, der.content_at(data, der.content_at(data, 0)), len(data))
+        while element.tag != _EXTENSIONS:
+            following = der.element_at(data, element.end, len(data))
+            if following.tag not in _FOLLOWING.get(element.tag, ()):
+                return None
+            element = following
+        at = data.find(der.oid(AUTHORITY_KEY_IDENTIFIER), element.end - len(element.value), element.end)
+        if at < 0:
+            return None
+        value = der.element_at(data, at + len(der.oid(AUTHORITY_KEY_IDENTIFIER)), element.end)
+        if value.tag == der.BOOLEAN:
+            value = der.element_at(data, value.end, element.end)
+        return read_authority_key(value.expect(der.OCTET_STRING, "authorityKeyIdentifier").value)
     except FormatError:
         return None
+
+
+_EXTENSIONS: Final = 0xA0
+"""The tag of crlExtensions (RFC 5280, 5.1)."""
+_TIMES: Final = (der.UTC_TIME, der.GENERALIZED_TIME)
+_FOLLOWING: Final = {
+    der.INTEGER: (der.SEQUENCE,),
+    der.SEQUENCE: (der.SEQUENCE, *_TIMES, _EXTENSIONS),
+    **dict.fromkeys(_TIMES, (*_TIMES, der.SEQUENCE, _EXTENSIONS)),
+}
+"""What may follow each member of a TBSCertList."""

@@ -167,7 +167,7 @@ def _identify(
         return unusable(name, said.problem, remedy=said.remedy, folder=piece.folder)
     if said.remedy and not (piece.expected or piece.ambiguous or piece.misplaced):
         said = FormatError(said.problem, remedy=f"{said.remedy} {_ABOUT_ANOTHER}")
-    unread = replace(_unread(piece, said), issuer=issuer, key=key, whole_key=whole_key(key))
+    unread = replace(_unread(piece, said), issuer=issuer, key=key, whole_key=whole_key(data))
     return _beyond_bounds(piece, unread) if isinstance(begun, LimitError) else unread
 
 

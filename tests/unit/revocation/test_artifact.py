@@ -263,7 +263,7 @@ def test_evidence_about_what_is_not_here_needs_no_signature(tmp_path: Path, case
     ("media_type", "title", "artifact_type", "called", "possible"),
     [
         ("text/plain", "a.crl", None, True, True),
-        ("text/plain", "A.ORS", None, True, False),
+        ("text/plain", "A.ORS", None, True, True),
         (CRL_MEDIA_TYPE, "", None, True, True),
         (f"{OCSP_MEDIA_TYPE}; charset=x", "", None, True, True),
         ("text/plain", "notes", EVIDENCE_TYPE, True, True),

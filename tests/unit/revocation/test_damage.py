@@ -273,6 +273,13 @@ class TestOneDamagedCrlAmongManyCasOfOneCompany:
     def test_a_damaged_crl_that_names_another_key_is_not_about_it(self) -> None:
         assert self.verdict(self.WHOLE[:-20]) == "good"
 
+    def test_a_key_behind_a_lost_part_is_not_that_of_the_file(self) -> None:
+        """The head of the issuer's CRL and the end of another one were one file, with a name that was near."""
+        listed = crl(CA, number=2, revoked=REVOKED)
+        common_name = listed.index(CA.subject) + len(CA.subject) - 3
+        other = self.WHOLE[self.WHOLE.index(RENAMED) + len(RENAMED) + 5 :]
+        assert self.verdict(listed[:common_name] + b"112" + other) == "evidence.unread"
+
     def test_a_damaged_crl_of_a_ca_with_another_crl_is_not_about_it(self) -> None:
         cut = self.WHOLE[: len(self.WHOLE) // 2]
         assert self.verdict(cut, older=crl(other_ca(RENAMED), number=3)) == "good"
