@@ -277,8 +277,9 @@ class TestOneDamagedCrlAmongManyCasOfOneCompany:
         """The head of the issuer's CRL and the end of another one were one file, with a name that was near."""
         listed = crl(CA, number=2, revoked=REVOKED)
         common_name = listed.index(CA.subject) + len(CA.subject) - 3
-        other = self.WHOLE[self.WHOLE.index(RENAMED) + len(RENAMED) + 5 :]
-        assert self.verdict(listed[:common_name] + b"112" + other) == "evidence.unread"
+        other = crl(other_ca(RENAMED), number=4)
+        rest = other[other.index(RENAMED) + len(RENAMED) + 5 :]
+        assert self.verdict(listed[:common_name] + b"112" + rest) == "evidence.unread"
 
     def test_a_damaged_crl_of_a_ca_with_another_crl_is_not_about_it(self) -> None:
         cut = self.WHOLE[: len(self.WHOLE) // 2]
