@@ -37,7 +37,7 @@ def json_value(data: bytes) -> None:
     for reading in json.Reading:
         with refusable():
             value = json.load(data, reading)
-            if reading is not json.Reading.OPEN:
+            if reading not in {json.Reading.OPEN, json.Reading.WHOLE}:
                 same(repr(value), repr(reference.loads(data)), "the value")
             else:  # null members are left out, and numbers stay as they were written
                 same(json.load(json.dump(value), reading), value, "the value, written again")
