@@ -25,7 +25,8 @@ class DaskExecutor(Executor):
 
     def share(self, value: bytes) -> object:
         """See `airgap.verifier.slices.SharingExecutor`."""
-        kept: object = self._client.scatter(value, broadcast=True, hash=False)
+        # a task, which Dask can do again: what is scattered is lost with the worker that has it, and awaited for ever
+        kept: object = self._client.submit(bytes, value, pure=False)
         return kept
 
     def submit(self, fn: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
