@@ -190,7 +190,8 @@ def _ask(executor: Executor, units: Sequence[Slice], shared: Any) -> list[Answer
     except Exception as error:
         raise _failed(error) from error
     finally:
-        for future in futures:
+        # a pool of processes whose workers have just died writes a traceback where its futures are cancelled from here
+        for future in () if isinstance(executor, ProcessPoolExecutor) else futures:
             future.cancel()
 
 
