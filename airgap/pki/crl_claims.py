@@ -29,8 +29,7 @@ def claimed_issuer(data: bytes) -> bytes | None:
         text, data = data, crl_der(data, damaged=True)
         if _end(data) < len(data) or (text is not data and _may_hold_another(text, data)):
             return None
-        # the outer lengths are useless in a cut CRL
-        element = der.element_at(data, der.content_at(data, der.content_at(data, 0)), len(data))
+        element = _first_member(data)
         if element.tag == der.INTEGER:
             element = der.element_at(data, element.end, len(data))
         name = der.element_at(data, element.end, len(data)).expect(der.SEQUENCE, "crl.issuer")
@@ -40,6 +39,11 @@ def claimed_issuer(data: bytes) -> bytes | None:
     except FormatError:
         return None
     return name.raw if said.isprintable() else None  # zeros in it are damage
+
+
+def _first_member(data: bytes) -> der.Element:
+    """The first member of the TBSCertList; the outer lengths are useless in a cut CRL. Raises FormatError."""
+    return der.element_at(data, der.content_at(data, der.content_at(data, 0)), len(data))
 
 
 def _may_hold_another(text: bytes, data: bytes) -> bool:
@@ -83,8 +87,7 @@ def whole_key(data: bytes) -> bytes | None:
     """
     try:
         data = crl_der(data, damaged=True)
-        # the outer lengths are useless in a cut CRL
-        element = der.element_at(data, der.content_at(data, der.content_at(data, 0)), len(data))
+        element = _first_member(data)
         while element.tag != _EXTENSIONS:
             following = der.element_at(data, element.end, len(data))
             if following.tag not in _FOLLOWING.get(element.tag, ()):
