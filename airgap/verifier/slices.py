@@ -167,7 +167,7 @@ def judge(
             name, pool = fingerprint(packed), executor
             shared = executor.share(packed) if isinstance(executor, SharingExecutor) else packed
         units = list(_slices(name, artifacts))
-        answers = _ask(pool, [unit for unit, _ in units], shared)
+        answers = _ask(pool, [unit for unit, _ in units], shared, is_ours=executor is None)
     return _together(opened, kit, units, answers)
 
 
@@ -179,7 +179,7 @@ def _slices(kit: str, artifacts: Sequence[Asked]) -> Iterator[tuple[Slice, tuple
         number += 1
 
 
-def _ask(executor: Executor, units: Sequence[Slice], shared: Any) -> list[Answer]:
+def _ask(executor: Executor, units: Sequence[Slice], shared: Any, *, is_ours: bool) -> list[Answer]:
     """The answers in the order of the slices. Raises WorkerError."""
     futures: list[Future[Answer]] = []
     try:
@@ -190,8 +190,8 @@ def _ask(executor: Executor, units: Sequence[Slice], shared: Any) -> list[Answer
     except Exception as error:
         raise _failed(error) from error
     finally:
-        # a pool of processes whose workers have just died writes a traceback where its futures are cancelled from here
-        for future in () if isinstance(executor, ProcessPoolExecutor) else futures:
+        # our pool cancels what is left when it ends; from here that would race with its thread where workers have died
+        for future in () if is_ours else futures:
             future.cancel()
 
 
