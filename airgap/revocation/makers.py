@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -43,7 +44,7 @@ class EvidenceMakers:
         self._unusable: Final[dict[tuple[Certificate, ...], tuple[HeldCertificate, ...]]] = {}
         self._available: Final = Once(self._by_name)
         self._all: Final = Once(lambda: frozenset[str]().union(*self._available().values()))
-        self._makers: Final[dict[tuple[str, tuple[Certificate, ...]], _Held | None]] = {}
+        self._makers: Final[dict[tuple[str, tuple[Certificate, ...]], _Held | Undecided]] = {}
 
     def verify(self, response: OcspResponse, issuers: tuple[Certificate, ...]) -> ResponseMaker | None:
         """Checks that the CA with these certificates, or a delegate that was valid then, made it.
@@ -52,31 +53,45 @@ class EvidenceMakers:
         """
         try:
             response.verify_made_for(*issuers)
-        except Undecided:
+        except Undecided as error:
             key = response.fingerprint, issuers
             if key not in self._makers:
-                found = (self._delegates(issuer).find(response) for issuer in issuers)
-                self._makers[key] = next(filter(None, found), None)
-            if (maker := self._makers[key]) is None:
-                if known := self._stated(response, issuers):
-                    refusals = (response.why_not_by(held.delegate) for held in known)
-                    if unchecked := next((item for item in refusals if isinstance(item, Unchecked)), None):
-                        raise unchecked from None
-                    text = (
-                        f"the OCSP response is damaged, or made with another key: it is from "
-                        f"{quoted(response.responder)}, whose certificate is in another file here and did not sign it"
-                    )
-                    raise Undecided("revocation.ocsp.signature", text, ocsp=response.fingerprint) from None
-                for issuer in issuers:
-                    if held := self._unchecked(issuer).find(response):
-                        text = (
-                            f"the OCSP response is from {quoted(held.delegate.subject_text)}, whose certificate is in "
-                            "another file here, and is signed with an algorithm or a key of a kind that is not known"
-                        )
-                        raise Unchecked("revocation.ocsp.responder", text, ocsp=response.fingerprint) from None
-                raise
+                try:
+                    self._makers[key] = self._found_beside(response, issuers, error)
+                except Unchecked as more:
+                    self._makers[key] = more
+            maker = self._makers[key]
+            if isinstance(maker, Undecided):
+                raise copy(maker) from None  # a caller may give it a remedy of its own
             return self._choose(maker.delegate, maker.holders, issuers)
         return None
+
+    def _found_beside(
+        self, response: OcspResponse, issuers: tuple[Certificate, ...], refusal: Undecided
+    ) -> _Held | Undecided:
+        """The delegate that made it, from another file; else why that is not proven. Raises Unchecked.
+
+        `refusal`: why it is not proven by what it holds itself.
+        """
+        found = (self._delegates(issuer).find(response) for issuer in issuers)
+        if maker := next(filter(None, found), None):
+            return maker
+        if known := self._stated(response, issuers):
+            refusals = (response.why_not_by(held.delegate) for held in known)
+            if unchecked := next((item for item in refusals if isinstance(item, Unchecked)), None):
+                return unchecked
+            text = (
+                f"the OCSP response is damaged, or made with another key: it is from "
+                f"{quoted(response.responder)}, whose certificate is in another file here and did not sign it"
+            )
+            return Undecided("revocation.ocsp.signature", text, ocsp=response.fingerprint)
+        if held := next(filter(None, (self._unchecked(issuer).find(response) for issuer in issuers)), None):
+            text = (
+                f"the OCSP response is from {quoted(held.delegate.subject_text)}, whose certificate is in "
+                "another file here, and is signed with an algorithm or a key of a kind that is not known"
+            )
+            return Unchecked("revocation.ocsp.responder", text, ocsp=response.fingerprint)
+        return refusal
 
     def know_responder(self, response: OcspResponse, issuers: tuple[Certificate, ...]) -> bool:
         """Whether it states a responder whose certificate it lacks, and that is a delegate here and was valid then."""
