@@ -148,8 +148,10 @@ class _Copy:
         )
         self._tally = Tally(request.layout or STREAM, dry_run=request.dry_run)
         self._room: Room | None = None
-        self._received: Store | None = None
+        self._streamed: tuple[tuple[Store, Graph], ...] = ()
         """The layout that came on standard input."""
+        self._evidence: dict[Graph, TargetEvidence] = {}
+        """Of layouts that are read, found once."""
         self._judgement: Judgement | None = None
         """That of all repositories."""
         self._in_registries: dict[str, TargetEvidence] = {}
@@ -203,10 +205,10 @@ class _Copy:
     def _evidence_left(self, destination: Destination | None) -> Iterator[EvidenceLeft]:
         """What a verifier of a source would use and a verifier of the copy does not get."""
         written = Path(destination.path) if isinstance(destination, LayoutReference) else None
-        for store, graph in (*self._streamed(), *self._sources.opened()):
+        for store, graph in (*self._streamed, *self._sources.opened()):
             is_itself = isinstance(store, LayoutOnDisk) and written and same_place(written, Path(store.path))
             if not is_itself:
-                evidence = evidence_of_target(store, graph, store.name)
+                evidence = self._evidence_in(store, graph)
                 if names := evidence.not_among(self._tally.planned):
                     yield EvidenceLeft(source=store.name, names=tuple(safe(name, limit=128) for name in names))
         for source, evidence in self._in_registries.items():
@@ -219,17 +221,17 @@ class _Copy:
             if names := tuple(str(digest) for digest in left if digest not in self._tally.planned):
                 yield EvidenceLeft(source=item.source, names=names)
 
-    def _streamed(self) -> Iterator[tuple[Store, Graph]]:
-        """The layout that came on standard input."""
-        if self._received is not None:
-            yield self._received, Graph(self._received)
+    def _evidence_in(self, store: Store, graph: Graph) -> TargetEvidence:
+        if graph not in self._evidence:
+            self._evidence[graph] = evidence_of_target(store, graph, store.name)
+        return self._evidence[graph]
 
     def _without_subject(self) -> Iterator[Problem]:
         """What a whole layout lists and nothing copied reaches: signatures, records without their subject (RULE-6)."""
         selection = self._request.selection
         if not selection.referrers or selection.artifact_types:
             return
-        for graph in (*(graph for _, graph in self._streamed()), *self._sources.whole()):
+        for graph in (*(graph for _, graph in self._streamed), *self._sources.whole()):
             lost = [
                 note for note in graph.notes if note.descriptor and note.descriptor.digest not in self._tally.planned
             ]
@@ -255,7 +257,7 @@ class _Copy:
                 received = receive(stream, writer, self._progress, keep=False, wanted=may_be_evidence)
             received.destination = open_directory(destination.path)
         self._tally.streamed = frozenset(received.moved)
-        self._received = received
+        self._streamed = ((received, Graph(received)),)
         if request.trust is not None and (possible := possible_evidence(received.others)):
             names = ", ".join(safe(name, limit=128) for name in possible[:3])
             raise UntrustedError(
@@ -441,9 +443,10 @@ class _Copy:
         from airgap.stages.gate import Gate, everything_listed, evidence_in_registries
 
         gate = Gate(trust=request.trust, clock=request.clock, scope=request.scope, selection=request.selection)
-        layouts = [*self._sources.opened(), *self._streamed(), *_existing(destination)]
+        layouts = (*self._sources.opened(), *self._streamed, *_existing(destination))
+        held = [self._evidence_in(store, graph) for store, graph in layouts]
         self._in_registries = evidence_in_registries(everything_listed(plans, request.selection, self._pool))
-        self._judgement = gate.judge(plans, layouts, self._in_registries)
+        self._judgement = gate.judge(plans, (*held, *self._in_registries.values()))
         return self._judgement.accepted(plans, keep_going=request.keep_going)
 
 

@@ -16,7 +16,6 @@ from airgap.errors import ContentError, NotFoundError, UntrustedError
 from airgap.oci.content_mode import Content
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
-from airgap.oci.store import Store
 from airgap.oci.tags import cosign_target
 from airgap.oci.target import Target
 from airgap.problem import Problem
@@ -48,18 +47,13 @@ class Gate:
     """The repository for the policy; None: the name that was typed, or what the names and records say, as verify."""
     selection: Selection
 
-    def judge(
-        self, plans: Sequence[CopyPlan], layouts: Iterable[tuple[Store, Graph]], others: dict[str, TargetEvidence]
-    ) -> Judgement:
-        """The judgement of everything that is planned, with the evidence of the source `layouts` as well.
-
-        `others`: further evidence (`evidence_in_registries`).
+    def judge(self, plans: Sequence[CopyPlan], evidence: Iterable[TargetEvidence]) -> Judgement:
+        """The judgement of everything that is planned. `evidence`: that of all layouts and registries, copied or not.
 
         Raises UntrustedError for a problem of the whole copy, TrustMaterialError, and AirgapError where a signature or
         evidence cannot be read.
         """
         target = self._target(plans)
-        held = [evidence_of_target(store, graph, store.name) for store, graph in layouts]
         exempt = _Exempt.of(target.graph)
         wanted: defaultdict[RequestedArtifact, list[PlannedArtifact]] = defaultdict(list)
         for plan in plans:
@@ -71,10 +65,7 @@ class Gate:
             self.trust,
             target,
             wanted,
-            LayoutEvidence(
-                # by number, as two places may have one name
-                {str(number): evidence for number, evidence in enumerate((*held, *others.values()))}
-            ),
+            LayoutEvidence({str(number): item for number, item in enumerate(evidence)}),  # two places may have one name
         )
         for problem in outcome.problems:
             raise untrusted(problem, "nothing is copied: ", problem.exit_code)
