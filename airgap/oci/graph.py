@@ -23,7 +23,7 @@ from airgap.oci.nodes import LayoutMechanism, Referrer, Referrers, Root
 from airgap.oci.problems import ContentProblem
 from airgap.oci.reference import LayoutReference
 from airgap.oci.scan import NO_MECHANISMS, Scan, scan, unreadable_entries
-from airgap.oci.store import Store
+from airgap.oci.store import Store, stored_size
 from airgap.text import safe
 
 if TYPE_CHECKING:  # few layouts are saved by docker
@@ -249,10 +249,7 @@ class Graph:
                         remedy=f"Name the artifact that it belongs to: @{holder.digest}.",
                         digest=str(digest),
                     )
-        try:
-            there = self._store.size(digest) is not None
-        except ContentError:
-            there = False
+        there = stored_size(self._store, digest) is not None
         # NEG-150: a blob that no entry leads to is not found, and the message says why
         orphan = "; a blob of this digest is there, but no entry of index.json leads to it" if there else ""
         return NotFoundError(f"{nothing}{orphan}", remedy="See what there is with airgap discover.", digest=str(digest))

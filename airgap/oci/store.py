@@ -98,11 +98,16 @@ def embedded(descriptor: Descriptor) -> bytes | None:
 
 def as_stored(store: Store, descriptor: Descriptor) -> Descriptor:
     """The descriptor without its embedded data, and with the size of the blob in the store, if that is there."""
-    try:
-        size = store.size(descriptor.digest)
-    except ContentError:
-        size = None
+    size = stored_size(store, descriptor.digest)
     return replace(descriptor, data=None, size=descriptor.size if size is None else size)
+
+
+def stored_size(store: Store, digest: Digest) -> int | None:
+    """The size of the blob in the store; None if it is missing, or cannot be examined."""
+    try:
+        return store.size(digest)
+    except ContentError:
+        return None
 
 
 def hash_bytes(store: Store, digest: Digest) -> int:

@@ -27,7 +27,7 @@ from airgap.oci.documents import LooseFileHolder
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import Root, reported_elsewhere
-from airgap.oci.store import Store, embedded, read_by_digest
+from airgap.oci.store import Store, embedded, read_by_digest, stored_size
 from airgap.problem import Problem
 from airgap.revocation.evidence_files import EvidenceFile, UnreadableEvidence
 from airgap.revocation.index import INDEX
@@ -53,7 +53,7 @@ _TRUST_TYPES: Final = "application/vnd.airgap.trust."
 """The prefix of artifact types of trust snapshots."""
 
 Named = tuple[Digest, int]
-"""A piece of evidence by the stated digest and size of its layer; these may be wrong."""
+"""A piece of evidence by its digest, and the size of what has this here; the stated size if nothing has."""
 
 
 def evidence_artifacts(graph: Graph, subject: Descriptor) -> tuple[tuple[Digest, Manifest], ...]:
@@ -62,7 +62,11 @@ def evidence_artifacts(graph: Graph, subject: Descriptor) -> tuple[tuple[Digest,
     An unreadable one is a problem of the closure of the subject, which verify and fetch report.
     """
     referrers = graph.referrers(subject).readable(reported_elsewhere)
-    return tuple(_evidence_among((item.descriptor.digest, item.manifest) for item in referrers))
+    return tuple(
+        (item.descriptor.digest, item.manifest)
+        for item in referrers
+        if isinstance(item.manifest, Manifest) and item.manifest.artifact_type == EVIDENCE_TYPE
+    )
 
 
 def find_evidence_beside(store: Store, graph: Graph, subject: Descriptor, origin: str) -> TargetEvidence:
@@ -100,18 +104,6 @@ def find_target_evidence(
         entries=listed.entries,
         more=not listed.is_complete,
     )
-
-
-def _evidence_among(manifests: Iterable[tuple[Digest, Manifest | Index]]) -> Iterator[tuple[Digest, Manifest]]:
-    for digest, manifest in _manifests_among(manifests):
-        if manifest.artifact_type == EVIDENCE_TYPE:
-            yield digest, manifest
-
-
-def _manifests_among(manifests: Iterable[tuple[Digest, Manifest | Index]]) -> Iterator[tuple[Digest, Manifest]]:
-    for digest, manifest in manifests:
-        if isinstance(manifest, Manifest):
-            yield digest, manifest
 
 
 def evidence_layers(manifest: Manifest) -> tuple[Descriptor, ...]:
@@ -258,7 +250,7 @@ class TargetEvidence(EvidencePool):
             gathered.leave_out("a manifest", "the target lists more than is looked at", _FEWER)
         self.pieces: Final = tuple(gathered.pieces.values())
         self.named: Final = frozenset(gathered.pieces)
-        """The same by what layers state, whether or not they are there."""
+        """The names of all pieces, whether or not they are there."""
         self.beyond_bounds: Final = tuple(gathered.unread)
         """What it holds that is more than is read."""
         self._by_name: Final = gathered.pieces
@@ -397,10 +389,7 @@ class _Gathered:
     def _size(self, item: Descriptor) -> int:
         """The size of the blob; of one that is not here, that of the embedded data, else what the descriptor states."""
         if item.digest not in self._sizes:
-            try:
-                self._sizes[item.digest] = self._store.size(item.digest)
-            except ContentError:
-                self._sizes[item.digest] = None
+            self._sizes[item.digest] = stored_size(self._store, item.digest)
         found = self._sizes[item.digest]
         if found is None and (data := embedded(item)) is not None:
             return len(data)
