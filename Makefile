@@ -9,7 +9,7 @@ SEED ?= 1
 # of `make mutants`: how many of each folder
 SAMPLE ?= 150
 
-.PHONY: demo test check lint types contracts format layouts tars pkits bench fuzz campaign sweep mutants slips requirements frozen clean
+.PHONY: demo test check lint types contracts format layouts tars pkits cluster bench fuzz campaign sweep mutants slips requirements frozen clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/python layouts/demo.py
@@ -42,6 +42,9 @@ tars: $(VENV)/.installed-dev
 
 pkits: $(VENV)/.installed-pkits
 	AIRGAP_PKITS=1 $(BIN)/python -m pytest -q tests/differential/test_pkits.py
+
+cluster: $(VENV)/.installed-dev
+	AIRGAP_SLOW=1 $(BIN)/python -m pytest -q tests/e2e/test_dask.py
 
 layouts: $(VENV)/.installed-dev
 	$(BIN)/python -m layouts.make
