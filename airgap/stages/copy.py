@@ -18,11 +18,12 @@ from airgap.files import behind_link
 from airgap.net.registries import Registries
 from airgap.oci.descriptor import ACQUISITION, REF_NAME
 from airgap.oci.digest import Digest
-from airgap.oci.documents import LayoutOnDisk
+from airgap.oci.documents import LAYOUT_INDEX, LayoutOnDisk
 from airgap.oci.graph import Graph
 from airgap.oci.layout import open_directory
 from airgap.oci.lookup import ReferrersTag
 from airgap.oci.open import Layout
+from airgap.oci.problems import ContentProblem
 from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, registries_in
@@ -179,7 +180,7 @@ class _Copy:
                     raise
                 self._account(plan, nothing_done(plan, error))
         self._left = tuple(self._evidence_left(destination))
-        self._lost = tuple(self._without_subject())
+        self._lost = tuple(self._not_copied())
         return self._result(destination)
 
     def done_before(self) -> CopyResult | None:
@@ -226,12 +227,17 @@ class _Copy:
             self._evidence[graph] = evidence_of_target(store, graph, store.name)
         return self._evidence[graph]
 
-    def _without_subject(self) -> Iterator[Problem]:
-        """What a whole layout lists and nothing copied reaches: signatures, records without their subject (RULE-6)."""
+    def _not_copied(self) -> Iterator[Problem]:
+        """What whole layouts have and nothing copied reaches (RULE-6).
+
+        That is what `docker load` would load instead, and signatures and records without their subject.
+        """
         selection = self._request.selection
-        if not selection.referrers or selection.artifact_types:
-            return
         for graph in (*(graph for _, graph in self._streamed), *self._sources.whole()):
+            for problem in _of_docker(graph):
+                yield replace(problem, message=f"{problem.message}; it is not copied").as_problem(graph.name, counts=False)
+            if not selection.referrers or selection.artifact_types:
+                continue
             lost = [
                 note for note in graph.notes if note.descriptor and note.descriptor.digest not in self._tally.planned
             ]
@@ -457,6 +463,15 @@ def _lacking(node: Node) -> ContentError | None:
         for place in node.places()
     ]
     return errors[0] if all(errors) else None
+
+
+def _of_docker(graph: Graph) -> Iterator[ContentProblem]:
+    """What verify refuses a whole layout for, and a copy leaves behind: other names for `docker load`."""
+    yield from graph.names_unread
+    try:
+        yield from graph.disagreements
+    except ContentError as error:
+        yield ContentProblem.of(error, None, f"beside {LAYOUT_INDEX}")
 
 
 def _existing(destination: Destination | None) -> Iterator[tuple[Store, Graph]]:

@@ -16,16 +16,16 @@ from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
 from tests.support.command import Ran, run_here
 from tests.support.layouts import LayoutBuilder, tar_of
-from tests.support.scenario import Scene
+from tests.support.scenario import Scene, Written
 
 NAME = "docker.io/library/app:v1"
 Edit = Callable[[dict[str, Any]], object]
 
 
-def _saved(
+def _written(
     tmp_path: Path, edit: Edit, *, archive: bool = True, more: dict[str, bytes] | None = None, name: str | None = NAME
-) -> tuple[Ran, Ran]:
-    """What verify says of the whole and of its one image, saved as docker does, with one change in manifest.json."""
+) -> Written:
+    """An image, saved as docker does, with one change in manifest.json."""
     scene = Scene(archive=archive)
 
     def pack(builder: LayoutBuilder, target: Descriptor) -> None:
@@ -41,7 +41,14 @@ def _saved(
         builder.extra_files |= more or {}
 
     scene.packing.append(pack)
-    written = scene.write(tmp_path)
+    return scene.write(tmp_path)
+
+
+def _saved(
+    tmp_path: Path, edit: Edit, *, archive: bool = True, more: dict[str, bytes] | None = None, name: str | None = NAME
+) -> tuple[Ran, Ran]:
+    """What verify says of the whole and of its one image."""
+    written = _written(tmp_path, edit, archive=archive, more=more, name=name)
     arguments = written.arguments()
     whole = written.target.partition("@")[0]
     one, all_ = (run_here([arguments[0], target, *arguments[2:]]) for target in (f"{whole}:v1", whole))
@@ -493,3 +500,18 @@ def test_data_that_one_of_several_entries_embeds_are_checked(tmp_path: Path, num
         ran = run_here([arguments[0], target, *arguments[2:]])
         assert ran.code == code
         assert not code or "content.data" in json.dumps(ran.document)
+
+
+@pytest.mark.parametrize("unread", [False, True])
+@pytest.mark.parametrize("archive", [False, True], ids=["directory", "tar"])
+def test_copy_says_what_docker_would_load_and_is_not_copied(tmp_path: Path, archive: bool, unread: bool) -> None:
+    """The copy is what was judged: it has no manifest.json. But who asks for the whole source hears of it."""
+    edit, more = UNREAD["cut"] if unread else (lambda item: item.update(RepoTags=["evil/app:v1"]), {})
+    written = _written(tmp_path, edit, archive=archive, more=more)
+    whole = written.target.partition("@")[0]
+    for number, trust in enumerate(([], ["--trust", str(written.trust)])):
+        ran = run_here(["copy", *trust, "--format", "json", whole, f"oci:{tmp_path}/copy{number}"])
+        assert ran.code == 0, ran
+        (warning,) = ran.document["warnings"]
+        assert warning["reason"] == "layout.disagrees"
+        assert warning["message"].endswith("; it is not copied"), warning
