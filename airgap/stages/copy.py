@@ -6,7 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -47,7 +47,16 @@ from airgap.transfer.endpoint import Sink, Source
 from airgap.transfer.events import Event, Progress, Started, silent
 from airgap.transfer.finished_tar import finished_tar
 from airgap.transfer.layout_referrers_tags import with_referrers_tags
-from airgap.transfer.mover import Survey, TransferResult, nothing_done, survey, transfer
+from airgap.transfer.mover import (
+    Arrived,
+    Survey,
+    TransferResult,
+    move,
+    nothing_done,
+    put_names,
+    survey,
+    transfer,
+)
 from airgap.transfer.naming import Naming, read_name_map
 from airgap.transfer.origins import Choice, Sources, find_all
 from airgap.transfer.plan import CopyPlan, CopyRoot, Key, Node
@@ -66,6 +75,7 @@ if TYPE_CHECKING:
     from airgap.oci.store import Store
     from airgap.revocation.artifact import TargetEvidence
     from airgap.stages.gate import Judgement
+    from airgap.verifier.outcome import Outcome
 
 
 def copy(
@@ -81,6 +91,7 @@ def copy(
     source: BinaryIO | None = None,
     output: BinaryIO | None = None,
     stopped: Callable[[CopyResult], None] | None = None,
+    judged: Callable[[Outcome], None] | None = None,
 ) -> CopyResult:
     """Copy artifacts and everything attached to them from their sources to the destination.
 
@@ -92,7 +103,8 @@ def copy(
 
     Raises AirgapError for the first thing that cannot be copied; with `keep_going` that is part of the result. Where
     several repositories of a registry are written, and an error or Ctrl-C ends that, `stopped` is called with what was
-    done before: repositories with all of their names. Evidence that is left behind is not looked for then.
+    done before: repositories with all of their names. Evidence that is left behind is not looked for then. `judged` is
+    called with all verdicts, before the first of them stops the copy.
     """
     request = completed(request)
     job: _Copy | None = None
@@ -111,7 +123,7 @@ def copy(
                 to = meant if shared else to_credentials and to_credentials.only_for(written)
                 destinations = stack.enter_context(Registries(to, to_transport or transport))
             sources = Sources(partial(registries.source, mechanism=mechanism), stack, pool)
-            job = _Copy(request, sources, destinations, pool, progress, (source, output))
+            job = _Copy(request, sources, destinations, pool, progress, (source, output), judged)
             return job.run()
     except (AirgapError, KeyboardInterrupt):
         if stopped is not None and job is not None and (done := job.done_before()):
@@ -137,10 +149,12 @@ class _Copy:
         pool: Executor,
         progress: Progress,
         streams: tuple[BinaryIO | None, BinaryIO | None],
+        judged: Callable[[Outcome], None] | None,
     ) -> None:
         self._request, self._sources, self._registries, self._pool = request, sources, registries, pool
         self._progress = progress
         self._input, self._output = streams
+        self._judged = judged
         self._naming = Naming(
             full_names=request.full_names,
             keep_host=request.keep_host,
@@ -148,6 +162,8 @@ class _Copy:
             to_repository=request.to_repository,
         )
         self._tally = Tally(request.layout or STREAM, dry_run=request.dry_run)
+        self._arrived: list[tuple[RegistryReference, Arrived]] = []
+        """With `all_or_nothing`: what has no name in its repository yet."""
         self._room: Room | None = None
         self._streamed: tuple[tuple[Store, Graph], ...] = ()
         """The layout that came on standard input."""
@@ -172,16 +188,25 @@ class _Copy:
         # all are planned before anything is written: what is refused is refused for all repositories of a registry
         plans = self._trusted([self._plan(roots) for roots in groups.values()], destination)
         for repository, plan in zip(groups, plans, strict=True):
-            try:
+            with self._one_repository(repository, plan):
                 self._bring(plan, destination, repository)
-            except AirgapError as error:
-                # one repository may refuse what others take; a registry that cannot be reached takes nothing more
-                if not request.keep_going or repository is None or isinstance(error, TransferError):
-                    raise
-                self._account(plan, nothing_done(plan, error))
+        for repository, arrived in self._arrived:
+            with self._one_repository(repository, arrived.plan):
+                done = put_names(arrived, progress=self._progress, keep_going=request.keep_going)
+                self._account(arrived.plan, done)
         self._left = tuple(self._evidence_left(destination))
         self._lost = tuple(self._not_copied())
         return self._result(destination)
+
+    @contextmanager
+    def _one_repository(self, repository: RegistryReference | None, plan: CopyPlan) -> Iterator[None]:
+        """One may refuse what others take; a registry that cannot be reached takes nothing more."""
+        try:
+            yield
+        except AirgapError as error:
+            if not self._request.keep_going or repository is None or isinstance(error, TransferError):
+                raise
+            self._account(plan, nothing_done(plan, error))
 
     def done_before(self) -> CopyResult | None:
         """What was done by now, in whole repositories; None where nothing was."""
@@ -200,7 +225,7 @@ class _Copy:
             room=self._room,
             evidence_left=self._left,
             into_registry=isinstance(destination, RegistryReference | RegistryPrefix),
-            warnings=(*(self._judgement.warnings if self._judgement else ()), *self._lost),
+            warnings=(*(self._judgement.outcome.warnings if self._judgement else ()), *self._lost),
         )
 
     def _evidence_left(self, destination: Destination | None) -> Iterator[EvidenceLeft]:
@@ -235,7 +260,9 @@ class _Copy:
         selection = self._request.selection
         for graph in (*(graph for _, graph in self._streamed), *self._sources.whole()):
             for problem in _of_docker(graph):
-                yield replace(problem, message=f"{problem.message}; it is not copied").as_problem(graph.name, counts=False)
+                yield replace(problem, message=f"{problem.message}; it is not copied").as_problem(
+                    graph.name, counts=False
+                )
             if not selection.referrers or selection.artifact_types:
                 continue
             lost = [
@@ -319,6 +346,9 @@ class _Copy:
         sink = self._registries.sink(repository, writable=not request.dry_run, referrers_tag=request.referrers_tag)
         if request.dry_run:
             self._expect(plan, survey(plan, sink, self._pool, exact=True))
+        elif request.all_or_nothing:
+            arrived = move(plan, sink, self._pool, progress=self._progress, keep_going=request.keep_going)
+            self._arrived.append((repository, arrived))
         else:
             self._move(plan, sink)
 
@@ -446,13 +476,27 @@ class _Copy:
         request = self._request
         if request.trust is None or request.clock is None:
             return plans
+        from airgap.oci.content_mode import Content
         from airgap.stages.gate import Gate, everything_listed, evidence_in_registries
+        from airgap.verifier.request import VerifyRequest
 
-        gate = Gate(trust=request.trust, clock=request.clock, scope=request.scope, selection=request.selection)
+        verify = VerifyRequest(
+            targets=(),
+            at=request.clock,
+            clock=request.clock,
+            scope=request.scope,
+            metadata=request.metadata,
+            max_age=request.max_age,
+            plugins=request.plugins,
+            content=Content.MANIFESTS,
+        )
+        gate = Gate(trust=request.trust, request=verify, selection=request.selection)
         layouts = (*self._sources.opened(), *self._streamed, *_existing(destination))
         held = [self._evidence_in(store, graph) for store, graph in layouts]
         self._in_registries = evidence_in_registries(everything_listed(plans, request.selection, self._pool))
         self._judgement = gate.judge(plans, (*held, *self._in_registries.values()))
+        if self._judged is not None:
+            self._judged(self._judgement.outcome)
         return self._judgement.accepted(plans, keep_going=request.keep_going)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +23,7 @@ from airgap.trust.separation import check_apart, check_apart_from, check_output,
 if TYPE_CHECKING:
     from airgap.trust.directory import TrustDirectory
     from airgap.trust.location import Location
+    from airgap.verifier.verification_plugins import AllowedPlugins
 
 STREAM: Final = "-"
 """Standard output as a destination, standard input as a source."""
@@ -72,6 +73,14 @@ class CopyRequest:
     """Copy only what verifies by this trust directory: signatures are judged before anything is written."""
     scope: str | None = None
     """With `trust`: the repository for the policy, as for `VerifyRequest`."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """With `trust`: user metadata that must be signed."""
+    max_age: Mapping[str, timedelta] = field(default_factory=dict)
+    """With `trust`: how stale evidence may be, as for `VerifyRequest`."""
+    plugins: AllowedPlugins | None = None
+    """With `trust`: verification plugins that may be run."""
+    all_or_nothing: bool = False
+    """Into a registry: put no tag in any repository before the content of all of them is there."""
     clock: datetime | None = None
     """With `trust`: what the clock says. `at` may be another time, so that two people can build the same tar."""
     record: bool = True

@@ -6,19 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from airgap import __version__
 from airgap.errors import ContentError, NotFoundError, UntrustedError
-from airgap.oci.content_mode import Content
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.tags import cosign_target
 from airgap.oci.target import Target
-from airgap.problem import Problem
 from airgap.revocation.artifact import TargetEvidence, is_evidence_alone
 from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.stages.verify import RequestedArtifact, verify_opened
@@ -41,17 +38,14 @@ class Gate:
     """By what a copy is judged."""
 
     trust: TrustDirectory | Location | Path
-    clock: datetime
-    """The moment judged for."""
-    scope: str | None
-    """The repository for the policy; None: the name that was typed, or what the names and records say, as verify."""
+    request: VerifyRequest
+    """The moment and the demands. Without a scope, the name that was typed counts, or what names and records say."""
     selection: Selection
 
     def judge(self, plans: Sequence[CopyPlan], evidence: Iterable[TargetEvidence]) -> Judgement:
         """The judgement of everything that is planned. `evidence`: that of all layouts and registries, copied or not.
 
-        Raises UntrustedError for a problem of the whole copy, TrustMaterialError, and AirgapError where a signature or
-        evidence cannot be read.
+        Raises TrustMaterialError, and AirgapError where a signature or evidence cannot be read.
         """
         target = self._target(plans)
         exempt = _Exempt.of(target.graph)
@@ -61,19 +55,17 @@ class Gate:
                 if item.error is None and not exempt.comes_with_its_subject(item) and not exempt.is_evidence(item):
                     wanted[_asked(item)].append(item)
         outcome = verify_opened(
-            VerifyRequest(targets=(), at=self.clock, clock=self.clock, scope=self.scope, content=Content.MANIFESTS),
+            self.request,
             self.trust,
             target,
             wanted,
             LayoutEvidence({str(number): item for number, item in enumerate(evidence)}),  # two places may have one name
         )
-        for problem in outcome.problems:
-            raise untrusted(problem, "nothing is copied: ", problem.exit_code)
         return Judgement.of_outcome(wanted, outcome, exempt)
 
     def _target(self, plans: Sequence[CopyPlan]) -> Target:
         """All plans as one layout, with the records of a copy, so that verifying the copy gives the same verdicts."""
-        records = Records(tool=__version__, at=self.clock, selection=self.selection)
+        records = Records(tool=__version__, at=self.request.clock, selection=self.selection)
         whole = [records.add_to(plan) for plan in plans]
         named = [
             (item, item.wanted.names if item.wanted.from_layout or _subjects(item) else ())
@@ -182,19 +174,23 @@ class _Exempt(NamedTuple):
 class Judgement:
     """The verdicts on everything that is planned."""
 
+    outcome: Outcome
+    """All that was judged, each artifact by the name that it is copied by."""
     _outcomes: Mapping[RequestedArtifact, ArtifactOutcome]
     _reached: frozenset[RequestedArtifact]
     """What passed, and all that it reaches: cosign's tags are about any of it."""
     _exempt: _Exempt
-    warnings: tuple[Problem, ...]
-    """About the whole copy: evidence that cannot be used, a wrong clock."""
 
     @classmethod
     def of_outcome(
         cls, asked: Mapping[RequestedArtifact, Sequence[PlannedArtifact]], outcome: Outcome, exempt: _Exempt
     ) -> Judgement:
         """The verdicts on what was asked for, in that order, and what needs none."""
-        outcomes = dict(zip(asked, outcome.artifacts, strict=True))
+        artifacts = [
+            replace(artifact, reference=items[0].wanted.reference)
+            for items, artifact in zip(asked.values(), outcome.artifacts, strict=True)
+        ]
+        outcomes = dict(zip(asked, artifacts, strict=True))
         passed = {name: items for name, items in asked.items() if not outcomes[name].exit_code}
         reached = frozenset(
             name._replace(digest=digest)
@@ -202,14 +198,19 @@ class Judgement:
             for item in items
             for digest, _, _ in item.keys
         )
-        return cls(outcomes, reached, exempt, outcome.warnings)
+        return cls(replace(outcome, artifacts=tuple(artifacts)), outcomes, reached, exempt)
 
     def verdict(self, item: PlannedArtifact) -> ArtifactOutcome | None:
         """That on one artifact; None for what comes with another one (cosign's tags), and for evidence."""
         return self._outcomes.get(_asked(item))
 
     def accepted(self, plans: Iterable[CopyPlan], *, keep_going: bool) -> list[CopyPlan]:
-        """The plans without what does not verify. Raises UntrustedError for that, unless the copy keeps going."""
+        """The plans without what does not verify.
+
+        Raises UntrustedError for that, unless the copy keeps going, and for a problem of the whole copy.
+        """
+        for problem in self.outcome.problems:
+            raise untrusted(problem, "nothing is copied: ", problem.exit_code)
         return [
             CopyPlan.of([self._accepted(item, keep_going=keep_going) for item in plan.artifacts], plan.nodes)
             for plan in plans

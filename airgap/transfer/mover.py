@@ -181,6 +181,17 @@ def _below(plan: CopyPlan, node: Node) -> set[Key]:
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """The content of a plan that is in its destination, before anything there has a name."""
+
+    plan: CopyPlan
+    sink: Sink
+    survey: Survey
+    moved: Mapping[Key, TransferMethod]
+    failures: Mapping[Key, AirgapError]
+
+
 def transfer(
     plan: CopyPlan, sink: Sink, executor: Executor, *, progress: Progress = silent, keep_going: bool = False
 ) -> TransferResult:
@@ -188,6 +199,12 @@ def transfer(
 
     Raises the first error (AirgapError), unless `keep_going`.
     """
+    arrived = move(plan, sink, executor, progress=progress, keep_going=keep_going)
+    return put_names(arrived, progress=progress, keep_going=keep_going)
+
+
+def move(plan: CopyPlan, sink: Sink, executor: Executor, *, progress: Progress, keep_going: bool) -> Arrived:
+    """Copy the content of `plan` into `sink`. Raises the first error (AirgapError), unless `keep_going`."""
     found = survey(plan, sink, executor)
     sink.reserve(found.to_write, found.largest_of(plan))
     progress(
@@ -205,10 +222,19 @@ def transfer(
     for level in plan.levels():
         run.manifests(node for node in level if key_of(node.descriptor) in found.missing)
     sink.flush()
-    complete = [landed(artifact, run.failures) for artifact in plan.artifacts if run.is_complete(artifact)]
+    return Arrived(plan=plan, sink=sink, survey=found, moved=run.moved, failures=run.failures)
+
+
+def put_names(arrived: Arrived, *, progress: Progress, keep_going: bool) -> TransferResult:
+    """Write the names of what arrived whole. Raises the first error (AirgapError), unless `keep_going`."""
+    complete = [
+        landed(artifact, arrived.failures)
+        for artifact in arrived.plan.artifacts
+        if artifact.error is None and not (arrived.failures and _error_of(artifact, arrived.failures))
+    ]
     entries = tuple(entry for artifact in complete for entry in artifact.entries())
-    named = sink.finish(entries, keep_going=keep_going)
-    done = TransferResult(survey=found, moved=run.moved, failures=run.failures, named=named)
+    named = arrived.sink.finish(entries, keep_going=keep_going)
+    done = TransferResult(survey=arrived.survey, moved=arrived.moved, failures=arrived.failures, named=named)
     for artifact in complete:
         if done.error_of(artifact) is None:
             progress(ArtifactDone(reference=artifact.wanted.reference, digest=artifact.wanted.descriptor.digest))
@@ -227,9 +253,6 @@ class _Transfer:
         self._attached = {
             key_of(item.descriptor): (item, artifact) for artifact in plan.artifacts for item in artifact.attached
         }
-
-    def is_complete(self, artifact: PlannedArtifact) -> bool:
-        return artifact.error is None and not (self.failures and _error_of(artifact, self.failures))
 
     def blobs(self, nodes: Iterable[Node]) -> None:
         self._workers.run(nodes, self._put_blob, self._collect)
