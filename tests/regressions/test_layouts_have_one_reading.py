@@ -505,7 +505,7 @@ def test_data_that_one_of_several_entries_embeds_are_checked(tmp_path: Path, num
 @pytest.mark.parametrize("unread", [False, True])
 @pytest.mark.parametrize("archive", [False, True], ids=["directory", "tar"])
 def test_copy_says_what_docker_would_load_and_is_not_copied(tmp_path: Path, archive: bool, unread: bool) -> None:
-    """The copy is what was judged: it has no manifest.json. But who asks for the whole source hears of it."""
+    """The copy is what was judged: it has no manifest.json. But a user who asks for the whole source must know."""
     edit, more = UNREAD["cut"] if unread else (lambda item: item.update(RepoTags=["evil/app:v1"]), {})
     written = _written(tmp_path, edit, archive=archive, more=more)
     whole = written.target.partition("@")[0]
