@@ -15,6 +15,7 @@ import typer
 
 from airgap import __version__
 from airgap.cli.lazy import PARSE_ERRORS, Lazy, LazyGroup, typer_app
+from airgap.cli.malloc_arenas import share_arenas
 
 
 class Commands(LazyGroup):
@@ -121,6 +122,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         # a console that cannot show a character gets an escape, not a crash
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    share_arenas()
     # The objects of a command live until it ends. To collect garbage before that, and once more at the end, costs a
     # tenth of a small verify; the operating system frees all memory at once.
     gc.set_threshold(_NEW_OBJECTS)

@@ -20,7 +20,6 @@ from airgap.cli.connection_options import Connection, Endpoint, Sides
 from airgap.cli.console import InterruptedRunError, QuietOutput, clock, layout_reference, note
 from airgap.cli.judging_options import location, trust_folder
 from airgap.cli.lazy import typer_app
-from airgap.cli.malloc_arenas import share_arenas
 from airgap.cli.trust_fetch import FetchOptions
 from airgap.errors import AirgapError, UsageError
 from airgap.reasons import ExitCode
@@ -246,7 +245,6 @@ def copy(
     20 partly (with --keep-going); with --trust those of verify; with --with-evidence also 10 unsigned, 14 revoked, 15
     evidence is missing.
     """
-    share_arenas()
     from airgap.cli.progress import shown
 
     request = writing.request(references, chosen, selected)

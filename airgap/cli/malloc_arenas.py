@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import sys
 from contextlib import suppress
 from typing import Final
@@ -13,11 +12,18 @@ _ARENAS: Final = 2
 
 
 def share_arenas() -> None:
-    """Let all threads of this process share two arenas of glibc's malloc; elsewhere nothing changes.
+    """Where address space is limited (`ulimit -v`), let all threads of this process share two arenas of glibc's malloc.
 
     glibc reserves up to 128 MiB of address space for the arena of each new thread, and a copy has twenty threads: under
-    a limit of address space (`ulimit -v`) they could not start, though they use little memory. Call it before any does.
+    such a limit they could not start, though they use little memory. Call it before any does.
     """
-    if sys.platform == "linux":
-        with suppress(AttributeError, OSError):  # another C library
-            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
+    if sys.platform != "linux":
+        return
+    import resource
+
+    if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+        return
+    import ctypes  # takes a while, and few need it
+
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)

@@ -176,7 +176,7 @@ def _unopened(targets: Iterable[str]) -> Iterator[Problem]:
 def _threads() -> Executor:
     from concurrent.futures import ThreadPoolExecutor  # imported only if there is enough to hash
 
-    return ThreadPoolExecutor(os.cpu_count() or 1)
+    return ThreadPoolExecutor(min(limits.HASHING_THREADS, os.cpu_count() or 1))
 
 
 class _OneProcess(Exception):  # noqa: N818 - no fault: it ends the first of two attempts

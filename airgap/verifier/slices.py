@@ -18,7 +18,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from itertools import islice
@@ -54,7 +54,7 @@ Asked = tuple[LayoutReference, Root]
 
 @runtime_checkable
 class SharingExecutor(Protocol):
-    """An executor that brings a value to each of its workers once."""
+    """An executor that brings a value to each of its workers once, and ends with the run that it is for."""
 
     def share(self, value: bytes) -> object:
         """An argument for `submit`, in whose place the function gets `value`."""
@@ -167,7 +167,8 @@ def judge(
             name, pool = fingerprint(packed), executor
             shared = executor.share(packed) if isinstance(executor, SharingExecutor) else packed
         units = list(_slices(name, artifacts))
-        answers = _ask(pool, [unit for unit, _ in units], shared, is_ours=executor is None)
+        lasts = executor is not None and not isinstance(executor, SharingExecutor)
+        answers = _ask(pool, [unit for unit, _ in units], shared, cancels=lasts)
     return _together(opened, kit, units, answers)
 
 
@@ -179,19 +180,25 @@ def _slices(kit: str, artifacts: Sequence[Asked]) -> Iterator[tuple[Slice, tuple
         number += 1
 
 
-def _ask(executor: Executor, units: Sequence[Slice], shared: Any, *, is_ours: bool) -> list[Answer]:
-    """The answers in the order of the slices. Raises WorkerError."""
+def _ask(executor: Executor, units: Sequence[Slice], shared: Any, *, cancels: bool) -> list[Answer]:
+    """The answers in the order of the slices. Raises WorkerError.
+
+    `cancels`: whether slices that are left at an error have to be cancelled. Where the executor ends with this run that
+    would race with its thread: it hands out the errors of dead workers, and writes a traceback where it cannot.
+    """
     futures: list[Future[Answer]] = []
     try:
         futures += [executor.submit(judge_slice, unit, shared) for unit in units]
         return [future.result() for future in futures]
+    except BrokenExecutor as error:
+        futures.clear()  # it is ending them
+        raise _failed(error) from error
     except (MemoryError, AirgapError):
         raise
     except Exception as error:
         raise _failed(error) from error
     finally:
-        # our pool cancels what is left when it ends; from here that would race with its thread where workers have died
-        for future in () if is_ours else futures:
+        for future in futures if cancels else ():
             future.cancel()
 
 
@@ -325,7 +332,7 @@ _kept: Final = _Kept()
 def _open(kit: Kit, stack: ExitStack) -> OpenedLayout:
     @cache
     def threads() -> Executor:
-        return stack.enter_context(ThreadPoolExecutor(os.cpu_count() or 1))
+        return stack.enter_context(ThreadPoolExecutor(min(limits.HASHING_THREADS, os.cpu_count() or 1)))
 
     try:
         store = open_layout(kit.reference.path)

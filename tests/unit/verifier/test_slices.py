@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -158,6 +158,43 @@ def test_refuses_workers_that_fail(many: Written, tmp_path: Path) -> None:
 
     with pytest.raises(WorkerError, match=r"did not answer.*ConnectionResetError: gone"):
         report_of(many, tmp_path / "report.json", executor=Broken())
+
+
+class _Failing(Executor):
+    """Its first answer is an error, and the others never come."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.futures: list[Future[Any]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *arguments: Any, **_: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        if not self.futures:
+            future.set_exception(self.error)
+        self.futures.append(future)
+        return future
+
+
+class _FailingSharing(_Failing):
+    def share(self, value: bytes) -> bytes:
+        return value
+
+
+@pytest.mark.parametrize(
+    ("executor", "cancelled"),
+    [
+        (_Failing(ConnectionResetError("gone")), True),
+        (_Failing(BrokenExecutor("a process died")), False),
+        (_FailingSharing(ConnectionResetError("gone")), False),
+    ],
+)
+def test_cancels_only_what_no_executor_is_ending(
+    many: Written, tmp_path: Path, executor: _Failing, cancelled: bool
+) -> None:
+    """Dask wrote a traceback where the error of a dead worker met a future that was cancelled here."""
+    with pytest.raises(WorkerError, match="did not answer"):
+        report_of(many, tmp_path / "report.json", executor=executor)
+    assert {future.cancelled() for future in executor.futures[1:]} == {cancelled}
 
 
 @pytest.mark.parametrize("change", ["rewritten", "gone", "other"])
