@@ -169,6 +169,8 @@ class Descriptor:
         """The descriptor that a parsed JSON value holds. Raises FormatError naming the member."""
         if not isinstance(source, dict):
             raise FormatError("is not a descriptor object")
+        if source.keys() == _REQUIRED and type(source) is dict:
+            return cls(media_type=_media_type(source), digest=_digest(source), size=_size(source))
         return cls(media_type=_media_type(source), digest=_digest(source), size=_size(source), **_hints(source))
 
     def to_json(self) -> dict[str, Any]:
@@ -210,6 +212,9 @@ class Descriptor:
         """Whether the content may be missing here: a foreign layer, or a layer with URLs."""
         return self.media_type in EXTERNAL_LAYERS
 
+
+_REQUIRED: Final = frozenset({"mediaType", "digest", "size"})
+"""Most descriptors in manifests have nothing else."""
 
 NO_CONFIG: Final = b"{}"
 """What a manifest that needs no config has in its place."""

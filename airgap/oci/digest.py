@@ -24,6 +24,7 @@ _HEX: Final = re.compile(r"[0-9a-f]+", re.ASCII)
 
 _HEX_CHARACTERS: Final = MappingProxyType({"sha256": 64, "sha384": 96, "sha512": 128, "blake3": 64})
 """Algorithms with a registered encoding: so many lower-case hexadecimal digits."""
+_SHA256_CHARACTERS: Final = len("sha256:") + 64
 
 SUPPORTED: Final = SHA2
 """Algorithms that can be computed here; MAN-14: the reference takes the same three."""
@@ -42,6 +43,8 @@ class Digest:
 
         An unknown algorithm passes if it fits the grammar (LAYOUT-4: it SHOULD), but is not `supported`.
         """
+        if len(text) == _SHA256_CHARACTERS and text.startswith("sha256:") and _HEX.fullmatch(text, 7):
+            return cls("sha256", sys.intern(text[7:]))  # as nearly all are
         match = _GRAMMAR.fullmatch(text) if len(text) <= limits.DIGEST_CHARACTERS else None
         if match is None:
             raise FormatError(f"{safe(text, limit=160)!r} is not a digest (algorithm:encoded)")

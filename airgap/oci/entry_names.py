@@ -52,9 +52,13 @@ class IndexEntry(NamedTuple):
     @property
     def names(self) -> tuple[str, ...]:
         """Every name by which some tool runs it."""
-        if self.aside:
+        annotations = self.descriptor.annotations
+        if self.aside or not annotations:
             return ()
-        return tuple(dict.fromkeys(name for name in (self.ref, self.image) if name is not None))
+        ref, image = annotations.get(REF_NAME), annotations.get(CONTAINERD_NAME)
+        if ref and image and ref != image:
+            return ref, image
+        return (name,) if (name := ref or image) else ()
 
     @property
     def base(self) -> str | None:

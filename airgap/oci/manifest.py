@@ -51,10 +51,10 @@ class Manifest:
 
     def successors(self) -> tuple[tuple[str, Descriptor], ...]:
         """The descriptors in it, each with its place (`config`, `layers[2]`), without the subject."""
-        config = (("config", self.config),) if self.config else ()
-        layers = ((f"layers[{number}]", layer) for number, layer in enumerate(self.layers))
-        blobs = ((f"blobs[{number}]", blob) for number, blob in enumerate(self.blobs))
-        return (*config, *layers, *blobs)
+        found = [("config", self.config)] if self.config else []
+        found += [(f"layers[{number}]", layer) for number, layer in enumerate(self.layers)]
+        found += [(f"blobs[{number}]", blob) for number, blob in enumerate(self.blobs)]
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache, partial
 from itertools import accumulate, pairwise
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError
@@ -108,16 +108,10 @@ def load(data: bytes, reading: Reading, *, limit: int = limits.MANIFEST_BYTES, w
 
 def _parsed(text: str, reading: Reading, depth: int, what: str) -> Any:
     """The value of a text that is nested so deep. Raises FormatError, and what the parser raises."""
-    is_open = reading in {Reading.OPEN, Reading.WHOLE}
+    decoder = _DECODERS.get(reading) or _decoder(_members, partial(_no_float, text), _integer)
     value: Any = None
     for part in _parts(text) if depth > limits.JSON_PART_DEPTH else (text,):
-        value = json.loads(
-            part,
-            object_pairs_hook=_open_members if reading is Reading.OPEN else _present_members if is_open else _members,
-            parse_float=Number if is_open else _fraction if reading is Reading.SIGNED else partial(_no_float, text),
-            parse_constant=_no_constant,
-            parse_int=_open_integer if is_open else _integer,
-        )
+        value = decoder.decode(part)
     _refuse_doubles(value)
     if reading is not Reading.OPEN:
         _refuse_surrogates(text, value, what)
@@ -159,6 +153,11 @@ def _marked(value: object) -> str:
 
 def take(source: JsonObject, key: str, kind: type[T]) -> T:
     """The required member `key` of type `kind`. Raises FormatError with the member's name."""
+    if type(source) is dict:
+        found: Any = source.get(key)
+        # nothing below would refuse it
+        if (type(found) is kind and kind is not str) or (type(found) is str and kind is str and found.isascii()):
+            return cast("T", found)
     _refuse_case_double_of(key, source)
     if key not in source:
         raise FormatError("is missing", where=key)
@@ -181,7 +180,7 @@ def _refuse_case_double_of(key: str, source: JsonObject) -> None:
         return
     # in Go, a null member in another case overwrites the value of `key`
     nulls = source.nulls if isinstance(source, _MarkedObject) and key in source else ()
-    names = (*source, *nulls)
+    names = (*source, *nulls) if nulls else tuple(source)
     other = _case_double_of(key, names) if len(names) <= _FEW else _find_case_double(key, names)
     if other is not None:
         if key in source:
@@ -308,11 +307,15 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         raise _double(_first_double(pairs))
-    if len({name.casefold() for name in members}) != len(members):
-        marked = _MarkedObject(members)
-        marked.has_case_doubles = True
-        return marked
-    return members
+    return _with_case_doubles(members)
+
+
+def _with_case_doubles(members: dict[str, Any]) -> dict[str, Any]:
+    if len(set(map(str.casefold, members))) == len(members):
+        return members
+    marked = _MarkedObject(members)
+    marked.has_case_doubles = True
+    return marked
 
 
 def _first_double(pairs: Iterable[tuple[str, Any]]) -> str:
@@ -324,17 +327,20 @@ def _open_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The members of what may be inside an unknown member; the last of two of one name."""
     members = dict(pairs)
     if len(members) == len(pairs):
-        return _present_members(pairs)
+        return _present(_with_case_doubles(members))
     marked = _MarkedObject(members)
     marked.double = _first_double(pairs)
     return marked
 
 
 def _present_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = _members(pairs)  # a name with a value and again with null is a duplicate
-    nulls = frozenset(name for name, value in members.items() if value is None)
-    if not nulls:
+    return _present(_members(pairs))  # a name with a value and again with null is a duplicate
+
+
+def _present(members: dict[str, Any]) -> dict[str, Any]:
+    if None not in members.values():
         return members
+    nulls = frozenset(name for name, value in members.items() if value is None)
     marked = _MarkedObject({name: value for name, value in members.items() if name not in nulls})
     marked.has_case_doubles, marked.nulls = isinstance(members, _MarkedObject), nulls
     return marked
@@ -438,3 +444,21 @@ _NAMES = {
 
 def _name(kind: type) -> str:
     return _NAMES.get(kind, kind.__name__)
+
+
+def _decoder(
+    members: Callable[[list[tuple[str, Any]]], dict[str, Any]],
+    fraction: Callable[[str], Any],
+    integer: Callable[[str], Any],
+) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=members, parse_float=fraction, parse_constant=_no_constant, parse_int=integer
+    )
+
+
+_DECODERS = {
+    Reading.SIGNED: _decoder(_members, _fraction, _integer),
+    Reading.OPEN: _decoder(_open_members, Number, _open_integer),
+    Reading.WHOLE: _decoder(_present_members, Number, _open_integer),
+}
+"""Made once, as small documents are parsed faster than one is made. That of OWN names the fraction in the text."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Final, NamedTuple
 
 from airgap import limits
@@ -120,7 +120,12 @@ def evidence_layers(manifest: Manifest) -> tuple[Descriptor, ...]:
 
 
 def _is_called_evidence(item: Descriptor) -> bool:
-    return essence(item.media_type) in {CRL_MEDIA_TYPE, OCSP_MEDIA_TYPE} or _title(item).endswith(_ENDINGS)
+    return _title(item).endswith(_ENDINGS) or _is_called_type(item.media_type)
+
+
+@lru_cache(maxsize=256)
+def _is_called_type(media_type: str) -> bool:
+    return essence(media_type) in {CRL_MEDIA_TYPE, OCSP_MEDIA_TYPE}
 
 
 def evidence_kinds(manifest: Manifest) -> tuple[str, ...]:
@@ -157,21 +162,33 @@ def is_evidence_alone(graph: Graph, root: Root) -> bool:
 
 def possible_evidence_layers(manifest: Manifest) -> Iterator[Descriptor]:
     """What may be evidence by the names that others give it (`oras attach IMAGE crl.pem`); its content tells."""
+    in_evidence = says_evidence(manifest.artifact_type or "")
     for _, item in manifest.successors():
-        if _is_likely(item, manifest.artifact_type or ""):
+        if _is_likely(item, in_evidence=in_evidence):
             yield item
 
 
-def _is_likely(item: Descriptor, artifact_type: str) -> bool:
-    named = (_title(item), essence(item.media_type), artifact_type)
-    is_likely = (
-        any(map(says_evidence, named)) or _title(item).endswith((*POSSIBLE, *_ENCODED)) or named[1] in _CERTIFICATES
+def _is_likely(item: Descriptor, *, in_evidence: bool) -> bool:
+    """`in_evidence`: whether the type of its artifact is one of evidence."""
+    if item.media_type == EMPTY:
+        return False
+    title = _title(item)
+    return (
+        in_evidence
+        or _is_likely_type(item.media_type)
+        or says_evidence(title)
+        or title.endswith((*POSSIBLE, *_ENCODED))
     )
-    return is_likely and item.media_type != EMPTY
+
+
+@lru_cache(maxsize=256)  # a layout has few types
+def _is_likely_type(media_type: str) -> bool:
+    named = essence(media_type)
+    return says_evidence(named) or named in _CERTIFICATES
 
 
 def _title(item: Descriptor) -> str:
-    return item.annotations.get(TITLE, "").lower()
+    return item.annotations.get(TITLE, "").lower() if item.annotations else ""
 
 
 def is_called_evidence(artifact_type: str | None) -> bool:
@@ -243,7 +260,7 @@ class TargetEvidence(EvidencePool):
             gathered.take_stamped(found)
         for manifest in known:  # last, so that it takes the room of nothing that is called evidence
             gathered.try_to_take(manifest)
-        gathered.take_entries((item for item in entries if _is_likely(item, "")), leftover=True)
+        gathered.take_entries((item for item in entries if _is_likely(item, in_evidence=False)), leftover=True)
         if layout is not None:
             gathered.take_loose(layout)
         if more:

@@ -276,4 +276,6 @@ def is_placeholder(name: str) -> bool:
 
 def says_evidence(name: str) -> bool:
     """Whether it is a usual name of files, folders and archives of evidence, or has an ending of this."""
-    return name.lower().endswith(ENDINGS) or _LIKELY.search(re.sub(r"[^A-Za-z0-9]", "", name)) is not None
+    return bool(name) and (
+        name.lower().endswith(ENDINGS) or _LIKELY.search(re.sub(r"[^A-Za-z0-9]", "", name)) is not None
+    )

@@ -185,6 +185,30 @@ def test_uses_evidence_in_the_token_of_another_image(tmp_path: Path, apart: bool
     assert again.code == 14, again
 
 
+class EscapedSignature(Signature):
+    """The name of the token in its JWS is written with an escape: the same name to every reader of JSON."""
+
+    def envelope(self, target: Descriptor) -> bytes:
+        made = super().envelope(target)
+        assert made.count(b'"io.cncf.notary.timestampSignature"') == 1
+        return made.replace(b'"io.cncf.notary.timestampSignature"', b'"io.cncf.notary.timestamp\\u0053ignature"')
+
+
+@pytest.mark.parametrize("kind", [Signature, EscapedSignature])
+def test_uses_evidence_in_the_token_of_another_jws(tmp_path: Path, kind: type[Signature]) -> None:
+    """Envelopes without a token are not parsed for it, which the bytes alone tell."""
+    made, leaf = Scene(), Pki().code_chain()
+    made.sign_with(leaf)
+    made.timestamp(verify="afterCertExpiry")
+    made.signature.token = None
+    revoking = crl(leaf.chain[1], revoked=[entry(leaf.serial, reason="keyCompromise")])
+    other = made.builder.tag(made.builder.add_image(b"another layer"), "other")
+    stamped = kind("jws", leaf, token=lambda value: token(Pki().tsa_chain(), value, crls=[revoking]))
+    stamped.attach(made.builder, other)
+    ran = run_here(made.write(tmp_path).arguments())
+    assert ran.code == 14, ran
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 def test_a_recheck_uses_evidence_in_the_tokens_of_another_report(tmp_path: Path, reverse: bool) -> None:
     """The layouts are gone, and each report is of one image."""
