@@ -30,6 +30,8 @@ _REFUSED_WHOLE: Final = frozenset({400, 411, 413, 416})
 """Answers to a monolithic upload after which chunks are tried."""
 _TOO_LARGE: Final = 413
 _CREATED: Final = 201
+_SILENCES: Final = 2
+"""Time-outs without one more byte taken after which a host that answers other requests is not sent the blob again."""
 _STREAM: Final = {"Content-Type": "application/octet-stream"}
 
 
@@ -96,6 +98,8 @@ class BlobUpload:
         self._offset = 0
         """How many bytes the registry has of an upload in chunks."""
         self._failures = 0
+        self._furthest = self._silences = 0
+        """How many bytes the registry had at most, and the time-outs since then."""
 
     def run(self, *, mount_from: str | None = None) -> TransferMethod:
         """Copy the blob, if it is not there yet (DIST-21 to 23); `mount_from`: a repository there that may hold it.
@@ -111,7 +115,7 @@ class BlobUpload:
             try:
                 self._send(in_chunks=in_chunks)
             except (TransportError, RegistryError) as error:
-                if attempt >= self._client.options.retries or not _worth_repeating(error):
+                if attempt >= self._client.options.retries or not self._may_repeat(error):
                     raise
                 asked = error.retry_after if isinstance(error, RegistryError) else None
                 self._client.http.pause(attempt, str(error), asked)
@@ -196,6 +200,8 @@ class BlobUpload:
                     self._location = self._next(reply)
                 if not _lost_some(reply, self._offset + len(piece)):
                     self._offset += len(piece)
+                    if self._offset > self._furthest:
+                        self._furthest, self._silences = self._offset, 0
                     continue
             self._count_failure(self._not_taken(reply))
             self._synchronise(start, end)
@@ -208,10 +214,14 @@ class BlobUpload:
 
     def _count_failure(self, error: TransportError | RegistryError) -> None:
         out_of_order = isinstance(error, RegistryError) and error.status == 416  # noqa: PLR2004
-        if self._failures >= self._client.options.retries or not (out_of_order or _worth_repeating(error)):
+        if self._failures >= self._client.options.retries or not (out_of_order or self._may_repeat(error)):
             raise error
         self._client.http.pause(self._failures, str(error))
         self._failures += 1
+
+    def _may_repeat(self, error: TransportError | RegistryError) -> bool:
+        self._silences += isinstance(error, TransportError) and error.cause is Cause.TIMEOUT
+        return self._silences < _SILENCES and _worth_repeating(error)
 
     def _synchronise(self, start: int, end: int) -> None:
         """Ask how many bytes the registry has (DIST-23). Only bytes that are still in memory can be sent again."""

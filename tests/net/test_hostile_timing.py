@@ -26,7 +26,7 @@ from airgap.transfer.endpoint import TransferMethod
 from tests.support.command import run_here
 from tests.support.loopback import raw_server
 from tests.support.net import Diary, client, described, push, source, store
-from tests.support.registry import EMPTY, MANIFEST, LoopbackRegistry, digest_of, silent_port
+from tests.support.registry import EMPTY, MANIFEST, LoopbackRegistry, digest_of, reset, silent_port
 
 BLOB = bytes(200_000)
 LONG = 30.0
@@ -159,6 +159,40 @@ def test_an_upload_over_a_slow_line_is_not_cut(registry: LoopbackRegistry) -> No
     registry.on("PUT", "/uploads/", take)
     with store(registry.host, writable=True, connect_timeout=0.3, retries=0) as repository:
         assert push(repository, described(blob), source(blob)) is TransferMethod.COPIED
+
+
+@pytest.mark.parametrize(("chunked", "method"), [(True, "PATCH"), (False, "PUT")])
+def test_an_upload_to_a_silent_host_ends(registry: LoopbackRegistry, chunked: bool, method: str) -> None:
+    """A chunk was sent 6 times in each of 6 uploads, each with a minute of silence: 36 minutes for each blob."""
+    registry.on(method, "/uploads/", slow(LONG))
+    diary = Diary()
+    with (
+        soon(),
+        store(registry.host, writable=True, chunked=chunked, read_timeout=0.3, diary=diary) as repository,
+        pytest.raises(TransportError, match=rf"{method} .* sent nothing for {WHILE}"),
+    ):
+        push(repository, described(BLOB), source(BLOB))
+    assert (len(registry.requests(method)), len(diary.waits)) == (2, 1)
+
+
+def test_an_upload_goes_on_with_a_host_that_is_silent_now_and_then(registry: LoopbackRegistry) -> None:
+    """Each chunk that is taken shows that it is worth the time."""
+    blob = bytes(range(256)) * 3 * 32768  # three chunks
+    turns: list[None] = []
+
+    def pause(handler: Any) -> bool:
+        turns.append(None)
+        if len(turns) % 2:
+            handler.drain()
+            handler.server.owner.stopped.wait(1)
+            return reset(handler)
+        return False
+
+    registry.on("PATCH", "/uploads/", pause)
+    with store(registry.host, writable=True, chunked=True, read_timeout=0.3) as repository:
+        assert push(repository, described(blob), source(blob)) is TransferMethod.COPIED
+    assert registry.repositories["app"].blobs[digest_of(blob)] == blob
+    assert len(registry.requests("PATCH")) == 6
 
 
 def _sipping(sip: int) -> AbstractContextManager[str]:
