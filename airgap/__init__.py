@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from airgap.stages.copy_request import CopyRequest
     from airgap.stages.discover import discover
     from airgap.stages.fetch import FetchRequest, fetch
+    from airgap.stages.import_artifacts import ImportRequest, import_artifacts
     from airgap.stages.inspect import inspect
     from airgap.stages.ls import ls
     from airgap.stages.recheck import RecheckRequest, recheck
@@ -68,6 +69,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.stages.copy_request": ("CopyRequest",),
         "airgap.stages.discover": ("discover",),
         "airgap.stages.fetch": ("FetchRequest", "fetch"),
+        "airgap.stages.import_artifacts": ("ImportRequest", "import_artifacts"),
         "airgap.stages.inspect": ("inspect",),
         "airgap.stages.ls": ("ls",),
         "airgap.stages.recheck": ("RecheckRequest", "recheck"),
@@ -86,9 +88,9 @@ __getattr__, __dir__ = on_demand(
 
 __all__ = [
     "AirgapError", "AllowedPlugins", "AttachRequest", "BlobSignRequest", "BlobVerifyRequest", "Content", "CopyRequest",
-    "Credential", "Credentials", "Deadline", "Digest", "EvidenceOptions", "FetchRequest", "HttpTsa", "Mechanism",
-    "PlatformFilter", "PluginDirectory", "RecheckRequest", "ReferrersTag", "Selection", "SignRequest",
+    "Credential", "Credentials", "Deadline", "Digest", "EvidenceOptions", "FetchRequest", "HttpTsa", "ImportRequest",
+    "Mechanism", "PlatformFilter", "PluginDirectory", "RecheckRequest", "ReferrersTag", "Selection", "SignRequest",
     "TimestampRequest", "TransportOptions", "TrustDirectory", "Verdict", "VerifyRequest", "__version__",
-    "add_timestamps", "attach", "copy", "discover", "events", "fetch", "from_oras", "inspect", "inspect_blob", "login",
-    "logout", "ls", "no_network", "recheck", "sign", "sign_blob", "verify", "verify_blob",
+    "add_timestamps", "attach", "copy", "discover", "events", "fetch", "from_oras", "import_artifacts", "inspect",
+    "inspect_blob", "login", "logout", "ls", "no_network", "recheck", "sign", "sign_blob", "verify", "verify_blob",
 ]  # fmt: skip

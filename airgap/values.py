@@ -25,6 +25,7 @@ from airgap.stages.keys import GeneratedKey
 from airgap.stages.snapshot import Created
 from airgap.transfer.attached_files import AttachedFiles
 from airgap.transfer.copied import CopyResult
+from airgap.transfer.imported import ImportResult
 from airgap.trust.blob_policy import BlobPolicy
 from airgap.trust.edit import BrokenStore, StoredFile
 from airgap.trust.export import Exported
@@ -44,8 +45,8 @@ from airgap.verifier.snapshot_signer import JudgedSnapshot
 __all__ = [
     "Algorithm", "Anchors", "AttachedFiles", "BlobOutcome", "BlobPolicy", "BrokenStore", "Certificate", "CheckedPolicy",
     "CopyResult", "Created", "Descriptor", "Difference", "Discovered", "Exported", "FetchOutcome", "GeneratedKey",
-    "Host", "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "JudgedSnapshot", "Listing",
-    "LocalKey", "LoginResult", "NamedKey", "NetworkGuard", "OciPolicy", "OpenSnapshot", "Outcome", "Plugin", "Problem",
-    "RecheckOutcome", "SignedArtifact", "SignedBlob", "Snapshot", "SnapshotOutcome", "StampedSignature", "StoreRef",
-    "StoredFile", "TokenKey", "TrustStatus",
+    "Host", "ImportResult", "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "JudgedSnapshot",
+    "Listing", "LocalKey", "LoginResult", "NamedKey", "NetworkGuard", "OciPolicy", "OpenSnapshot", "Outcome", "Plugin",
+    "Problem", "RecheckOutcome", "SignedArtifact", "SignedBlob", "Snapshot", "SnapshotOutcome", "StampedSignature",
+    "StoreRef", "StoredFile", "TokenKey", "TrustStatus",
 ]  # fmt: skip

@@ -48,6 +48,15 @@ ReportOption = Annotated[
     Path | None, typer.Option("--report", metavar="FILE", help="Write the JSON report to this file, too.")
 ]
 
+MaxAgeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--max-age",
+        metavar="[KIND=]AGE",
+        help="Accept evidence that is stale by up to AGE (7d, 36h); KIND: crl, ocsp, tsa-crl, tsa-ocsp.",
+    ),
+]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judging:
@@ -55,14 +64,7 @@ class Judging:
 
     trust: TrustOption = None
     at: AtOption = None
-    max_age: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--max-age",
-            metavar="[KIND=]AGE",
-            help="Accept evidence that is stale by up to AGE (7d, 36h); KIND: crl, ocsp, tsa-crl, tsa-ocsp.",
-        ),
-    ] = None
+    max_age: MaxAgeOption = None
 
     def moment(self, now: datetime) -> datetime:
         """The time to judge for. Raises UsageError."""

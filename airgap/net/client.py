@@ -20,7 +20,7 @@ from airgap.net.deadline import span
 from airgap.net.http import Body, Http, Reply, Request
 from airgap.net.options import TransportOptions
 from airgap.net.transport_errors import RegistryError, TransportError
-from airgap.net.url import Origin, follow, is_loopback, origin_of, without_query
+from airgap.net.url import Origin, follow, origin_of, without_query
 from airgap.net.wire import ERROR_BYTES, WRONG_THERE, error_text, failure, next_page
 from airgap.oci.digest import Digest
 from airgap.oci.reference import DOCKER_HUB, DOCKER_HUB_API, is_host
@@ -254,15 +254,8 @@ def _resource(url: str) -> list[str]:
 
 
 def _home(host: str, options: TransportOptions) -> Origin:
-    scheme = "http" if _speaks_plain(host, options) else "https"
+    scheme = "http" if options.speaks_plain(host) else "https"
     try:
         return origin_of(f"{scheme}://{DOCKER_HUB_API if host in DOCKER_HUB else host}")
     except FormatError:
         raise UsageError(f"{safe(host, limit=160)!r} is not a registry (host or host:port)") from None
-
-
-def _speaks_plain(host: str, options: TransportOptions) -> bool:
-    if options.plain_http is not None:
-        return options.plain_http
-    name, colon, _ = host.rpartition(":")
-    return bool(colon) and not host.endswith("]") and is_loopback(name) and not options.has_tls_option

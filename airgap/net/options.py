@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from airgap import limits
+from airgap.net.url import is_loopback
 
 if TYPE_CHECKING:
     from airgap.net.deadline import Deadline
@@ -88,6 +89,13 @@ class TransportOptions:
     def has_tls_option(self) -> bool:
         """Whether an option was given that only makes sense over TLS."""
         return self.insecure or any((self.ca_file, self.cert_file, self.key_file))
+
+    def speaks_plain(self, host: str) -> bool:
+        """Whether this registry (`host` or `host:port`) is asked without TLS."""
+        if self.plain_http is not None:
+            return self.plain_http
+        name, colon, _ = host.rpartition(":")
+        return bool(colon) and not host.endswith("]") and is_loopback(name) and not self.has_tls_option
 
     def within(self, seconds: float) -> TransportOptions:
         """These options for a server that has at most `seconds` until a connection is made, and between two pieces."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airgap.report.evidence_status import StatusReport
     from airgap.report.exporting import ExportReport
     from airgap.report.fetching import FetchReport
+    from airgap.report.importing import ImportReport
     from airgap.report.inspection import InspectReport
     from airgap.report.listed import LsReport
     from airgap.report.plugins import PluginsReport
@@ -38,6 +39,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.report.discovery": ("DiscoverReport",),
         "airgap.report.exporting": ("ExportReport",),
         "airgap.report.fetching": ("FetchReport",),
+        "airgap.report.importing": ("ImportReport",),
         "airgap.report.inspection": ("InspectReport",),
         "airgap.report.listed": ("LsReport",),
         "airgap.report.plugins": ("PluginsReport",),
@@ -55,8 +57,8 @@ __getattr__, __dir__ = on_demand(
 
 __all__ = [
     "AttachReport", "BlobReport", "CertificatesReport", "CopyReport", "DiscoverReport", "ErrorReport", "ExportReport",
-    "FetchReport", "InspectReport", "InspectedBlobReport", "KeysReport", "LsReport", "PinsReport", "PluginsReport",
-    "PolicyReport", "RecheckReport", "RefusedPolicyReport", "Report", "SignReport", "SignedBlobReport",
+    "FetchReport", "ImportReport", "InspectReport", "InspectedBlobReport", "KeysReport", "LsReport", "PinsReport",
+    "PluginsReport", "PolicyReport", "RecheckReport", "RefusedPolicyReport", "Report", "SignReport", "SignedBlobReport",
     "SnapshotReport", "StatusReport", "Style", "TimestampReport", "VerifyReport", "ceremony_text", "check_report",
     "count", "size", "to_json", "write_report",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from airgap.errors import AirgapError, ContentError, UntrustedError
@@ -88,6 +88,13 @@ class CopyReport(Report):
         yield from self._unsigned_lines(style)
         if evidence := self._evidence():
             yield from evidence.lines(style)
+
+    def accepted_lines(self, style: Style) -> Iterator[str]:
+        """The result for what was not refused by its verdict."""
+        refused = [item for item in self.result.artifacts if item.judged is not None and item.judged.exit_code]
+        accepted = tuple(item for item in self.result.artifacts if item not in refused)
+        yield from _lines(replace(self.result, artifacts=accepted), style, self.seconds)
+        yield from self._stop_lines(style)
 
     def brief_lines(self) -> Iterator[str]:
         """What went over, in one line, and another one for the evidence; then what did not, and what is not signed."""
@@ -285,7 +292,7 @@ def _document(result: CopyResult, error: AirgapError | None) -> Json:
         **({"room": _room(result.room)} if result.room else {}),
         "evidence_left": [{"source": left.source, "names": list(left.names)} for left in result.evidence_left],
         "warnings": list(_warnings(result)),
-        "error": _error(error) if error else None,
+        "error": error_document(error) if error else None,
     }
 
 
@@ -336,7 +343,7 @@ def _artifact(artifact: CopiedArtifact) -> Json:
         "left_behind": [str(problem) for problem in (planned.problems if planned else ())],
         "notes": list(planned.notes if planned else ()),
         "judged": _judged(artifact.judged) if artifact.judged else None,
-        "error": _error(artifact.error) if artifact.error else None,
+        "error": error_document(artifact.error) if artifact.error else None,
     }
 
 
@@ -351,7 +358,8 @@ def _judged(outcome: ArtifactOutcome) -> Json:
     }
 
 
-def _error(error: AirgapError) -> Json:
+def error_document(error: AirgapError) -> Json:
+    """An error as JSON."""
     return {
         "message": str(error),
         "remedy": error.remedy,

@@ -66,7 +66,7 @@ class VerifyReport(VerdictReport[Outcome]):
 
         Never quiet: what could not be judged at all, and what was odd about signatures that something passed by.
         """
-        yield _headline(self.outcome)
+        yield headline(self.outcome)
         for artifact in self.outcome.artifacts:
             if artifact.verdict is Verdict.PASS and artifact.accepted:
                 yield from (f"  note {artifact.reference}: {warning}" for warning in artifact.accepted.warnings)
@@ -74,13 +74,18 @@ class VerifyReport(VerdictReport[Outcome]):
 
 
 def _lines(outcome: Outcome, style: Style, verbose: bool) -> Iterator[str]:
-    yield style.paint(_KIND[outcome.verdict], _headline(outcome))
+    yield style.paint(_KIND[outcome.verdict], headline(outcome))
     for artifact in outcome.artifacts:
-        yield _artifact_line(artifact, style)
-        notes = () if verbose else (_note("", style), _note("", style, "quiet"))
-        yield from _each_once(_artifact_details(artifact, style, verbose), (_ARROW, *notes))
+        yield from artifact_lines(artifact, style, verbose)
     yield from problem_and_warning_lines(outcome, style)
-    yield from _footer(outcome, style)
+    yield footer(outcome, style)
+
+
+def artifact_lines(artifact: ArtifactOutcome, style: Style, verbose: bool) -> Iterator[str]:
+    """One artifact: its verdict in a line, then the reasons, and what to do."""
+    yield _artifact_line(artifact, style)
+    notes = () if verbose else (_note("", style), _note("", style, "quiet"))
+    yield from _each_once(_artifact_details(artifact, style, verbose), (_ARROW, *notes))
 
 
 def _each_once(lines: Iterator[str], shared: tuple[str, ...]) -> Iterator[str]:
@@ -94,7 +99,7 @@ def _each_once(lines: Iterator[str], shared: tuple[str, ...]) -> Iterator[str]:
         yield line
 
 
-def _headline(outcome: Outcome) -> str:
+def headline(outcome: Outcome) -> str:
     """The verdict in one sentence, and one more for all else that is no pass: that must not be taken for good."""
     tally = Counter(artifact.verdict for artifact in outcome.artifacts)
     about, sentence = _verdict_sentence(outcome, tally)
@@ -361,7 +366,8 @@ def reason_lines(
         yield f"{_ARROW}{shown}"
 
 
-def _footer(outcome: Outcome, style: Style) -> Iterator[str]:
+def footer(outcome: Outcome, style: Style) -> str:
+    """For when and by what it was judged, and how long it holds."""
     moment = outcome.moment
     judged = f"judged for {iso(moment.judged)}"
     if not moment.is_now:
@@ -374,4 +380,4 @@ def _footer(outcome: Outcome, style: Style) -> Iterator[str]:
         parts.append(f"{word} {iso(expiry[0])} ({expiry[1]})")
     if (first := outcome.expires_first) and first != (expiry and (expiry[0], f"evidence {expiry[1]}")):
         parts.append(f"first to run out on {iso(first[0])}: {first[1]}")
-    yield style.paint("quiet", "; ".join(parts))
+    return style.paint("quiet", "; ".join(parts))

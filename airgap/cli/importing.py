@@ -1,0 +1,168 @@
+"""`airgap import`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import airgap.report
+import airgap.trust
+from airgap.cli.command import command
+from airgap.cli.connection_options import Connection
+from airgap.cli.console import InterruptedRunError, QuietOutput, VerboseOption, clock, demands
+from airgap.cli.judging_options import DemandsOption, MaxAgeOption, ReportOption, TrustOption, location
+from airgap.cli.lazy import typer_app
+from airgap.cli.malloc_arenas import share_arenas
+from airgap.cli.plugin_options import PluginOptions
+from airgap.errors import AirgapError
+from airgap.text import safe
+
+app = typer_app()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamingOptions:
+    """What repositories are called in the registry."""
+
+    keep_host: Annotated[
+        bool, typer.Option("--keep-host", help="Keep the source's host as the first part of the path.")
+    ] = False
+    name_map: Annotated[
+        Path | None,
+        typer.Option("--map", metavar="FILE", help="Prefixes of source names, and their paths in the registry."),
+    ] = None
+    to_repo: Annotated[
+        bool, typer.Option("--to-repo", help="Put the artifacts of all repositories into the one that REGISTRY names.")
+    ] = False
+
+
+def _failed(error: AirgapError, given: Mapping[str, Any]) -> airgap.report.Report:
+    return airgap.report.ImportReport.of_failure(error, safe(given["references"][-1]))
+
+
+@command(app, "import", failure=_failed)
+def import_(
+    *,
+    references: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TARGET... REGISTRY",
+            help="Layout directories or tars, with :TAG or @DIGEST for one artifact; then the registry of this site: "
+            "registry.site.example, or a path or repository in it.",
+        ),
+    ],
+    trust: TrustOption = None,
+    scope: Annotated[
+        str | None, typer.Option(metavar="REPOSITORY", help="Repository that the trust policy is asked about.")
+    ] = None,
+    metadata: DemandsOption = None,
+    max_age: MaxAgeOption = None,
+    plugins: PluginOptions,
+    naming: NamingOptions,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Import what passes; exit 20 if something does not.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be imported, and write nothing.")] = (
+        False
+    ),
+    referrers_tag: Annotated[
+        airgap.ReferrersTag, typer.Option(help="When to write referrers tags: as the registry needs it, always, never.")
+    ] = airgap.ReferrersTag.AUTO,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="Blobs sent at a time.")] = 4,
+    mirror_config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write files for containerd, podman, CRI-O, OpenShift and k3s, which then pull from the registry.",
+        ),
+    ] = None,
+    report: ReportOption = None,
+    connection: Connection,
+    verbose: VerboseOption = False,
+    output: QuietOutput,
+) -> None:
+    """Verify what came on a medium, and put what passes into the registry of this site.
+
+    The medium is read once: signatures, evidence and manifests are judged first, every blob is compared with its digest
+    while it is sent, and tags are put last. Where anything fails, no tag is put at all; --keep-going imports the rest.
+    Importing again completes what was interrupted.
+
+    Exit codes: 0 imported, 1 could not, 2 usage, 20 partly (with --keep-going); else those of verify, and nothing has a
+    tag.
+    """
+    share_arenas()
+    from airgap.cli.progress import shown
+
+    *targets, registry = references
+    if scope is not None:
+        airgap.trust.check_scope(scope)
+    request = airgap.ImportRequest(
+        targets=targets,
+        registry=registry,
+        clock=clock(),
+        scope=scope,
+        metadata=demands(metadata or [], "--user-metadata"),
+        max_age=airgap.trust.parse_ages(max_age or []),
+        plugins=plugins.allowed(),
+        keep_going=keep_going,
+        dry_run=dry_run,
+        keep_host=naming.keep_host,
+        name_map=naming.name_map,
+        to_repository=naming.to_repo,
+        referrers_tag=referrers_tag,
+        concurrency=concurrency,
+    )
+    place = location(trust)
+    inputs = [place.path, *request.inputs, *([naming.name_map] if naming.name_map else [])]
+    if report is not None:
+        airgap.trust.check_output(report, inputs)
+        airgap.report.check_report(report)
+    if mirror_config is not None:
+        airgap.trust.check_output(mirror_config, inputs, what="folder of --mirror-config")
+    connection = replace(connection, connections=concurrency)
+    started = time.monotonic()
+    interrupted: list[airgap.values.ImportResult] = []
+    try:
+        with shown(quiet=output.quiet, no_tty=output.no_tty or bool(os.environ.get("NO_COLOR"))) as progress:
+            transport = connection.transport(lambda text: progress(airgap.events.Notice(message=text)))
+            result = airgap.import_artifacts(
+                request,
+                place,
+                transport=transport,
+                credentials=connection.credentials(output.note),
+                progress=progress,
+                stopped=interrupted.append,
+            )
+    except KeyboardInterrupt:
+        for stopped in interrupted:
+            error = InterruptedRunError("interrupted")
+            output.show(airgap.report.ImportReport(replace(stopped, error=error), verbose))
+        raise
+    seconds = time.monotonic() - started
+    finished = airgap.report.ImportReport(result, verbose, seconds)
+    if mirror_config is not None and not dry_run:
+        try:
+            _configure(result, transport, mirror_config, output)
+        except (AirgapError, OSError):
+            output.show(finished)  # the result is shown first
+            raise
+    output.finish(finished, file=report, apart_from=inputs)
+
+
+def _configure(
+    result: airgap.values.ImportResult, transport: airgap.TransportOptions, folder: Path, output: QuietOutput
+) -> None:
+    """Writes the files for runtimes. Raises UsageError, OSError."""
+    plain = any(transport.speaks_plain(place.registry) for _, place in result.repositories)
+    config = result.mirror_config(plain_http=plain)
+    config.write(folder)
+    for note in config.notes:
+        output.note(f"note {note}")
+    if config.files:
+        output.note(f"configuration of runtimes is in {safe(folder)}: {', '.join(sorted(config.files))}")

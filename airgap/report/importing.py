@@ -1,0 +1,115 @@
+"""The report on an import: what was judged, and what is in the registry now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Self
+
+from airgap.errors import AirgapError
+from airgap.reasons import ExitCode
+from airgap.report.copying import CopyReport, error_document
+from airgap.report.report import TOOL, Json, OutcomeReport
+from airgap.report.style import PLAIN, Style
+from airgap.report.verify_text import VerifyReport, artifact_lines, footer, headline, problem_and_warning_lines
+from airgap.report.wording import count
+from airgap.transfer.imported import ImportResult
+from airgap.verifier.outcome import Outcome
+
+IMPORT_SCHEMA: Final = "airgap.import/1"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport(OutcomeReport[ImportResult]):
+    """What `airgap.import_artifacts` did: `airgap.import/1` (docs/reference/import.schema.json)."""
+
+    verbose: bool = False
+    """Whether the text says every check."""
+    seconds: float | None = None
+    """How long it took."""
+
+    @classmethod
+    def of_failure(cls, error: AirgapError, registry: str) -> Self:
+        """The report of an import that ended with `error` before anything was read."""
+        return cls(ImportResult(registry=registry, dry_run=False, outcome=None, copied=None, error=error))
+
+    def _members(self) -> Json:
+        result = self.outcome
+        return {
+            "schema": IMPORT_SCHEMA,
+            "tool": TOOL,
+            "exit_code": self.exit_code,
+            "registry": result.registry,
+            "dry_run": result.dry_run,
+            "imported": self.exit_code == ExitCode.OK and not result.dry_run,
+            "judgement": VerifyReport(result.outcome).document() if result.outcome else None,
+            "copy": self._copied.document() if self._copied else None,
+            "error": error_document(result.error) if result.error else None,
+        }
+
+    def lines(self, style: Style) -> Iterator[str]:
+        """What is in the registry, why something is not, and then each artifact."""
+        yield self._headline(style)
+        yield from self._error_lines(style)
+        outcome = self.outcome.outcome
+        if outcome is not None:
+            yield headline(outcome)
+            for artifact in outcome.artifacts:
+                if artifact.exit_code or self.verbose:
+                    yield from artifact_lines(artifact, style, self.verbose)
+        if self._copied is not None:
+            yield from self._copied.accepted_lines(style)
+        elif outcome is not None:
+            yield from problem_and_warning_lines(outcome, style)
+        if outcome is not None:
+            yield footer(outcome, style)
+
+    def brief_lines(self) -> Iterator[str]:
+        """What is in the registry, in a line; and what odd there is about what was accepted."""
+        yield self._headline(PLAIN)
+        yield from self._error_lines(PLAIN)
+        if self._copied is not None:
+            yield from self._copied.brief_lines()
+        elif self.outcome.outcome is not None:
+            yield from VerifyReport(self.outcome.outcome).brief_lines()
+
+    @property
+    def _copied(self) -> CopyReport | None:
+        copied = self.outcome.copied
+        return CopyReport(result=copied, error=self.outcome.error, seconds=self.seconds) if copied else None
+
+    def _headline(self, style: Style) -> str:
+        result, code = self.outcome, self.exit_code
+        there = len([item for item in result.copied.artifacts if item.status != "failed"]) if result.copied else 0
+        total = count(len(result.copied.artifacts) if result.copied else 0, "artifact")
+        if code == ExitCode.OK and result.dry_run:
+            return style.paint("strong", f"WOULD BE IMPORTED: {total} into {result.registry}; nothing was written.")
+        if code == ExitCode.OK:
+            return style.paint("good", f"IMPORTED: {total} in {result.registry}.")
+        if there:
+            word = "WOULD BE IMPORTED IN PART" if result.dry_run else "IMPORTED IN PART"
+            return style.paint("unsure", f"{word}: {there} of {total} in {result.registry}.")
+        return style.paint("bad", f"NOT IMPORTED: no tag was put into {result.registry}.")
+
+    def _error_lines(self, style: Style) -> Iterator[str]:
+        """The error, where no verdict says it."""
+        error, outcome = self.outcome.error, self.outcome.outcome
+        if error is None or (outcome is not None and error.reason in _reasons(outcome)):
+            return
+        yield f"  {style.paint('bad', 'problem')} {error}"
+        if error.remedy:
+            yield f"          → {error.remedy}"
+
+
+def _reasons(outcome: Outcome) -> frozenset[str | None]:
+    """The reason codes that the text about what did not verify names."""
+    return frozenset(
+        reason
+        for artifact in outcome.artifacts
+        if artifact.exit_code
+        for reason in (
+            *(problem.reason for problem in (artifact.unjudged, artifact.unsigned) if problem),
+            *(finding.reason for signature in artifact.signatures for finding in signature.findings if finding.blocks),
+            *(problem.reason for problem in (artifact.content.problems if artifact.content else ())),
+        )
+    ) | {problem.reason for problem in outcome.problems}

@@ -1,0 +1,51 @@
+"""The result of an import, for reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airgap.errors import AirgapError, UntrustedError
+from airgap.oci.reference import RegistryReference
+from airgap.reasons import ExitCode, most_severe
+from airgap.transfer.copied import CopyResult
+from airgap.transfer.mirror_config import MirrorConfig
+
+if TYPE_CHECKING:
+    from airgap.verifier.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportResult:
+    """What was judged, and what is in the registry now."""
+
+    registry: str
+    """As it was named; safe to show."""
+    dry_run: bool
+    outcome: Outcome | None
+    """The verdict on everything; None where an error came before."""
+    copied: CopyResult | None
+    """What has its names in the registry; None where nothing has. Of an interrupted import: what had them before."""
+    error: AirgapError | None = None
+    """What ended the import: the first artifact that did not verify, or an error of the medium or the registry."""
+
+    @property
+    def repositories(self) -> tuple[tuple[RegistryReference, RegistryReference], ...]:
+        """Each repository of a source of which something is in the registry now, and its place there."""
+        artifacts = self.copied.artifacts if self.copied else ()
+        roots = [item.planned.wanted for item in artifacts if item.planned and item.status != "failed"]
+        pairs = {(root.repository, root.destination) for root in roots if root.repository and root.destination}
+        return tuple(sorted(pairs, key=lambda pair: (pair[0].name, pair[1].name)))
+
+    def mirror_config(self, *, plain_http: bool) -> MirrorConfig:
+        """Configuration by which runtimes pull what was imported by its own names. `plain_http`: without TLS."""
+        return MirrorConfig.of(self.repositories, plain_http=plain_http)
+
+    @property
+    def exit_code(self) -> int:
+        """That of all verdicts where one of them ended it, else that of the error; 20 for an import in part."""
+        if isinstance(self.error, UntrustedError) and self.outcome is not None:
+            return most_severe({self.outcome.exit_code, self.error.exit_code} - {ExitCode.OK})
+        if self.error is not None:
+            return self.error.exit_code
+        return self.copied.exit_code if self.copied else ExitCode.ERROR

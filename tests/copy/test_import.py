@@ -1,0 +1,266 @@
+"""`airgap import`: what passes is put into the registry under its own name, and nothing else gets a tag."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.oci.descriptor import REF_NAME, Descriptor
+from tests.regressions.test_evidence_of_a_target_counts_in_every_place import GOOD, LEAF, REVOKING
+from tests.support.clock import set_clock
+from tests.support.command import Ran, run_here
+from tests.support.crls import crl, entry
+from tests.support.layouts import LayoutBuilder
+from tests.support.pki import AT, Pki
+from tests.support.registry import LoopbackRegistry, error, then
+from tests.support.scenario import Scene, Signature, Written, add_image
+from tests.support.trust import oci_policy, statement
+
+OTHER = Pki().code_chain()
+
+
+@pytest.fixture(autouse=True)
+def _then(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_clock(monkeypatch, AT)
+
+
+def stick(
+    tmp_path: Path, second: Callable[[LayoutBuilder, Descriptor], object] | None = None, *, archive: bool = True
+) -> Written:
+    """Two signed images of two repositories; `second` is called in place of signing the second one."""
+    tmp_path.mkdir(parents=True, exist_ok=True)
+    scene = Scene(archive=archive, scope=None)
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": GOOD}
+
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.entries.clear()
+        scene.signature.attach(builder, target)
+        builder.list(target, **{REF_NAME: "registry.example/team/web:v1"})
+        other = add_image(builder, "s390x")
+        builder.list(other, **{REF_NAME: "registry.example/lab/db:15"})
+        (second or scene.signature.attach)(builder, other)
+
+    scene.packing.append(pack)
+    return scene.write(tmp_path)
+
+
+def signed_by_another(builder: LayoutBuilder, image: Descriptor) -> None:
+    Signature("jws", OTHER).attach(builder, image)
+
+
+def unsigned(_builder: LayoutBuilder, _image: Descriptor) -> None:
+    """No signature."""
+
+
+def import_(written: Written, *arguments: object) -> Ran:
+    return run_here(["import", "--trust", str(written.trust), *map(str, arguments)])
+
+
+def held(registry: LoopbackRegistry) -> dict[str, set[str]]:
+    """The tags of each repository; referrers tags are no names."""
+    tags = {
+        name: {tag for tag in repository.tags if not tag.startswith("sha256-")}
+        for name, repository in registry.repositories.items()
+    }
+    return {name: names for name, names in tags.items() if names}
+
+
+BOTH = {"team/web": {"v1"}, "lab/db": {"15"}}
+
+
+@pytest.mark.parametrize("archive", [False, True], ids=["directory", "tar"])
+def test_what_passes_gets_its_own_name(tmp_path: Path, registry: LoopbackRegistry, archive: bool) -> None:
+    written = stick(tmp_path, archive=archive)
+    ran = import_(written, written.layout, registry.host)
+    assert (ran.code, held(registry)) == (0, BOTH), ran
+    first, second, *_ = ran.out.splitlines()
+    assert first == f"IMPORTED: 2 artifacts in {registry.host}."
+    assert second == "PASS: signatures are good (2 artifacts)."
+    # the signatures came along
+    digest = registry.repositories["lab/db"].tags["15"]
+    shown = run_here(["discover", f"{registry.host}/lab/db@{digest}"])
+    assert "application/vnd.cncf.notary.signature" in shown.out, shown
+
+
+def test_importing_again_sends_nothing(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    written = stick(tmp_path)
+    assert import_(written, written.layout, registry.host).code == 0
+    registry.seen.clear()
+    document = import_(written, written.layout, registry.host, "--format", "json").held_to("import")
+    assert {item["status"] for item in document["copy"]["artifacts"]} == {"current"}
+    assert not [
+        seen
+        for seen in registry.seen
+        if seen.method in {"POST", "PATCH"} or ("/blobs/" in seen.path and seen.method == "PUT")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("second", "code", "reason"),
+    [(signed_by_another, 13, "authenticity.no_anchor"), (unsigned, 10, "signature.none")],
+    ids=["signed by another", "unsigned"],
+)
+def test_nothing_is_put_where_one_does_not_verify(
+    tmp_path: Path, registry: LoopbackRegistry, second: Any, code: int, reason: str
+) -> None:
+    written = stick(tmp_path, second)
+    ran = import_(written, written.layout, registry.host)
+    assert (ran.code, held(registry)) == (code, {}), ran
+    assert not registry.seen
+    first, verdict, failed, *_ = ran.out.splitlines()
+    assert first == f"NOT IMPORTED: no tag was put into {registry.host}."
+    assert verdict.startswith("FAIL: 1 of 2 artifacts did not verify.")
+    assert failed.startswith(f"  FAIL    {written.layout}:registry.example/lab/db:15"), ran
+    assert ran.out.count(f"[{reason}]") == 1, ran
+    document = import_(written, written.layout, registry.host, "--format", "json").held_to("import")
+    assert (document["exit_code"], document["imported"], document["copy"]) == (code, False, None)
+    assert [item["verdict"] for item in document["judgement"]["artifacts"]] == ["pass", "fail"]
+    assert document["error"]["reason"] == reason
+
+
+def test_what_passes_is_imported_on_request(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    written = stick(tmp_path, signed_by_another)
+    ran = import_(written, "--keep-going", written.layout, registry.host)
+    assert (ran.code, held(registry)) == (20, {"team/web": {"v1"}}), ran
+    assert ran.out.startswith(f"IMPORTED IN PART: 1 of 2 artifacts in {registry.host}.\n")
+    assert f"  FAIL    {written.layout}:registry.example/lab/db:15" in ran.out
+    assert "authenticity.no_anchor" in ran.out
+    brief = import_(written, "--keep-going", "-q", written.layout, registry.host)
+    assert brief.out.startswith("IMPORTED IN PART: 1 of 2 artifacts"), brief
+    assert "lab/db:15" in brief.out
+
+
+def test_revoked_by_evidence_on_the_medium(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    written = stick(tmp_path, archive=False)
+    (written.layout / "crls").mkdir()
+    (written.layout / "crls" / "r.crl").write_bytes(REVOKING)
+    ran = import_(written, written.layout, registry.host)
+    assert (ran.code, held(registry), "[revocation.revoked]" in ran.out) == (14, {}, True), ran
+
+
+def test_no_tag_is_put_anywhere_where_content_of_one_is_wrong(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    """A copy puts the names of one repository before it moves the content of the next."""
+    written = stick(tmp_path, archive=False)
+    for repository in ("team/web", "lab/db"):
+        fresh = stick(tmp_path / repository, archive=False)
+        index = json.loads((fresh.layout / "index.json").read_bytes())
+        (entry_,) = [item for item in index["manifests"] if repository in item.get("annotations", {}).get(REF_NAME, "")]
+        manifest = json.loads((fresh.layout / "blobs" / entry_["digest"].replace(":", "/")).read_bytes())
+        layer = fresh.layout / "blobs" / manifest["layers"][0]["digest"].replace(":", "/")
+        layer.write_bytes(layer.read_bytes()[::-1])
+        ran = import_(fresh, fresh.layout, registry.host)
+        assert (ran.code, held(registry)) == (16, {}), ran
+        assert "NOT IMPORTED" in ran.out
+        assert "[content.digest]" in ran.out or "sha256" in ran.out
+        document = import_(fresh, "--format", "json", fresh.layout, registry.host).document
+        assert (document["error"]["reason"], document["imported"]) == ("content.digest", False)
+        other = {"team/web": {"15"}, "lab/db": {"v1"}}[repository]
+        ran = import_(fresh, "--keep-going", fresh.layout, registry.host)
+        assert ran.code == 20
+        assert [*held(registry).values()] == [other]
+        registry.repositories.clear()
+    assert import_(written, written.layout, registry.host).code == 0
+
+
+def test_a_medium_that_gives_other_bytes_later_changes_nothing(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    """Between judging and sending, the medium is changed: the index, a manifest, and every layer."""
+    written = stick(tmp_path, archive=False)
+
+    def change() -> None:
+        (written.layout / "index.json").write_bytes(b'{"schemaVersion":2,"manifests":[]}')
+        for path in (written.layout / "blobs" / "sha256").iterdir():
+            if b'"mediaType"' in path.read_bytes():
+                path.write_bytes(b"{}")
+
+    registry.on("HEAD", "/manifests/", then(change), times=1)
+    ran = import_(written, written.layout, registry.host)
+    assert (ran.code, held(registry)) == (0, BOTH), ran
+    for name, repository in registry.repositories.items():
+        assert all(json.loads(raw)["mediaType"] == form for form, raw in repository.manifests.values()), name
+
+
+def test_a_registry_that_refuses_leaves_no_tag(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    written = stick(tmp_path)
+    registry.on("POST", "/lab/db/blobs/uploads/", error(403, "DENIED", "quota exceeded"))
+    ran = import_(written, written.layout, registry.host)
+    assert (ran.code, held(registry)) == (1, {}), ran
+    assert "quota exceeded" in ran.out
+    ran = import_(written, "--keep-going", written.layout, registry.host)
+    assert (ran.code, held(registry)) == (20, {"team/web": {"v1"}}), ran
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    written = stick(tmp_path)
+    ran = import_(written, "--dry-run", written.layout, registry.host)
+    assert ran.code == 0, ran
+    assert ran.out.startswith(f"WOULD BE IMPORTED: 2 artifacts into {registry.host}; nothing was written.")
+    assert not [seen for seen in registry.seen if seen.method not in {"GET", "HEAD"}]
+    bad = stick(tmp_path / "bad", unsigned)
+    assert import_(bad, "--dry-run", bad.layout, registry.host).code == 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-", "{host}"], "is no layout directory or tar"),
+        (["{host}/team/web:v1", "{host}/mirror/"], "is no layout directory or tar"),
+        (["{layout}", "{layout}.copy.tar"], "is no registry"),
+        (["{layout}", "-"], "is no registry"),
+        (["{layout}"], "is no registry"),
+    ],
+)
+def test_refuses_what_is_no_import(
+    tmp_path: Path, registry: LoopbackRegistry, arguments: list[str], words: str
+) -> None:
+    written = stick(tmp_path)
+    named = [text.format(host=registry.host, layout=written.layout) for text in arguments]
+    ran = import_(written, *named)
+    assert (ran.code, words in ran.err, registry.seen) == (2, True, []), ran
+    document = import_(written, *named, "--format", "json").held_to("import")
+    assert (document["schema"], document["exit_code"]) == ("airgap.import/1", 2)
+
+
+def test_demands_are_those_of_verify(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    """Signed metadata, and evidence that may be stale."""
+    written = stick(tmp_path)
+    ran = import_(written, "-m", "team=red", written.layout, registry.host)
+    assert (ran.code, held(registry), "metadata" in ran.out) == (13, {}, True), ran
+    (written.trust / "crls" / "good.crl").write_bytes(
+        crl(
+            LEAF.root,
+            number=1,
+            this_update=AT.replace(year=AT.year - 1),
+            next_update=AT.replace(day=1, year=AT.year - 1, month=12),
+        )
+    )
+    assert import_(written, written.layout, registry.host).code == 15
+    ran = import_(written, "--max-age", "400d", written.layout, registry.host)
+    assert (ran.code, "stale evidence accepted" in ran.out) == (0, True), ran
+
+
+def test_a_report_may_not_change_what_is_read(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    written = stick(tmp_path, archive=False)
+    assert import_(written, "--report", written.layout / "x.json", written.layout, registry.host).code == 2
+    report = tmp_path / "report.json"
+    assert import_(written, "--report", report, written.layout, registry.host).code == 0
+    assert json.loads(report.read_bytes())["imported"] is True
+
+
+def test_revoked_beside_what_is_good_for_another_signer(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    """Only what the revoked signer signed stays out, with --keep-going."""
+
+    def sign(builder: LayoutBuilder, image: Descriptor) -> None:
+        Signature("jws", OTHER).attach(builder, image)
+
+    written = stick(tmp_path, sign)
+    trust = Scene(policy=oci_policy(statement(registryScopes=["*"])))
+    trust.stores = {"ca:harbour": [LEAF.root, OTHER.root]}
+    trust.crls = {"revoked.crl": crl(LEAF.root, number=2, revoked=[entry(LEAF.serial, reason="keyCompromise")])}
+    place = trust.write_trust(tmp_path / "other")
+    ran = run_here(["import", "--trust", str(place), "--keep-going", str(written.layout), registry.host])
+    assert (ran.code, held(registry)) == (20, {"lab/db": {"15"}}), ran
