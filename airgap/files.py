@@ -46,10 +46,10 @@ def complete_or_absent(path: Path, *, mode: int = 0o644, replace: bool = True) -
             yield file
             file.flush()
             os.fsync(file.fileno())
-        if replace:
-            temporary.replace(path)
-        else:
-            _name_new(temporary, path)
+            if sys.platform != "win32":  # while it is locked: another writer would sweep it away
+                _give_name(temporary, path, replace=replace)
+        if sys.platform == "win32":  # where no open file gets another name
+            _give_name(temporary, path, replace=replace)
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
@@ -64,8 +64,11 @@ def behind_link(path: Path) -> Path:
     return Path(os.path.realpath(path)) if path.is_symlink() and path.parent != Path("/dev") else path
 
 
-def _name_new(temporary: Path, path: Path) -> None:
-    """Gives a file its name if nothing has that name: of two writers one fails. Raises OSError."""
+def _give_name(temporary: Path, path: Path, *, replace: bool) -> None:
+    """Gives a file its name; without `replace` only if nothing has it: of two writers one fails. Raises OSError."""
+    if replace:
+        temporary.replace(path)
+        return
     try:
         os.link(temporary, path)
     except FileExistsError:
@@ -75,7 +78,7 @@ def _name_new(temporary: Path, path: Path) -> None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(path)) from None
         temporary.replace(path)
     else:
-        temporary.unlink(missing_ok=True)  # another writer may have swept it
+        temporary.unlink(missing_ok=True)
 
 
 def check_writable(path: Path, what: str) -> None:

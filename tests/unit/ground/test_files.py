@@ -110,6 +110,23 @@ class TestLeftovers:
         sweep_leftovers(tmp_path / "trip.tar")
         assert (tmp_path / name).read_bytes() == b"mine"
 
+    @pytest.mark.parametrize("replace", [True, False])
+    def test_keeps_a_file_that_is_being_named(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, replace: bool
+    ) -> None:
+        """Its lock had ended before, so that another writer could sweep it away: "No such file or directory"."""
+        name, link = Path.replace, os.link
+
+        def swept(temporary: Path, target: Path) -> None:
+            sweep_leftovers(target)
+            (name if replace else link)(temporary, target)
+
+        monkeypatch.setattr("pathlib.Path.replace", swept)
+        monkeypatch.setattr("os.link", swept)
+        with complete_or_absent(tmp_path / "trip.tar", replace=replace) as file:
+            file.write(b"whole")
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"trip.tar": b"whole"}
+
     def test_removes_the_other_name_of_a_finished_file(self, tmp_path: Path) -> None:
         """Its writer was killed between giving the name and removing the temporary one."""
         (tmp_path / "trip.tar").write_bytes(b"whole")
