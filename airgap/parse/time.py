@@ -30,6 +30,11 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def iso_or_null(moment: datetime | None) -> str | None:
+    """`iso` for a document; null where there is none."""
+    return iso(moment) if moment else None
+
+
 _SPAN: Final = re.compile(r"(?:(\d{1,5})w)?(?:(\d{1,5})d)?(?:(\d{1,7})h)?(?:(\d{1,9})s)?", re.ASCII)
 _MINUTES: Final = re.compile(r"(?:\d+[wdh])*\d+m(?:\d+s)?", re.ASCII)
 _LONGEST: Final = timedelta(days=36525)

@@ -16,19 +16,18 @@ from airgap.report.inspection import inspected_document, inspected_exit_code, in
 from airgap.report.report import Json, Report, VerdictReport
 from airgap.report.signing import signature_json, signed_lines
 from airgap.report.style import Style
-from airgap.report.verify_document import (
-    certificates_document,
-    heading,
-    network_document,
-    policy_document,
-    problem_document,
-    signature_document,
-)
+from airgap.report.verify_document import heading, network_document
 from airgap.report.verify_text import problem_and_warning_lines, problem_line, reason_lines, signature_lines, signed_by
 from airgap.report.wording import described
 from airgap.signature.results import InspectedSignature, SignedBlob
 from airgap.text import safe
 from airgap.verdict import Verdict
+from airgap.verifier.artifact_document import (
+    certificates_document,
+    policy_document,
+    problem_document,
+    signature_document,
+)
 from airgap.verifier.blob_outcome import BlobOutcome
 
 SIGN_SCHEMA = "airgap.blob.sign/1"

@@ -298,7 +298,7 @@ def _document(result: CopyResult, error: AirgapError | None) -> Json:
 
 def _warnings(result: CopyResult) -> Iterator[Json]:
     if result.warnings:
-        from airgap.report.verify_document import problem_document
+        from airgap.verifier.artifact_document import problem_document
 
         yield from map(problem_document, result.warnings)
 

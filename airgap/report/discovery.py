@@ -12,9 +12,9 @@ from airgap.parse.time import iso
 from airgap.reasons import ExitCode
 from airgap.report.report import Json, Report
 from airgap.report.style import Style
-from airgap.report.verify_document import content_problem_document, record_document
 from airgap.report.wording import TreeNode, lookup_document, not_read
 from airgap.text import safe
+from airgap.verifier.artifact_document import content_problem_document, record_document
 
 DISCOVER_SCHEMA = "airgap.discover/1"
 

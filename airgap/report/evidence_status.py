@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from airgap.parse.time import iso
+from airgap.parse.time import iso, iso_or_null
 from airgap.reasons import REASONS, ExitCode
 from airgap.report.report import TOOL, Json, Report
 from airgap.report.style import Style
-from airgap.report.wording import count, moment
+from airgap.report.wording import count
 from airgap.trust.piece_status import PieceState, PieceStatus
 from airgap.trust.status import TrustStatus
 from airgap.verifier.run import clock_text
@@ -66,10 +66,10 @@ class StatusReport(Report):
                     "state": piece.state.value,
                     "about": piece.about,
                     "number": piece.number,
-                    "this_update": moment(piece.this_update),
-                    "next_update": moment(piece.next_update),
+                    "this_update": iso_or_null(piece.this_update),
+                    "next_update": iso_or_null(piece.next_update),
                     "age_seconds": int((status.at - piece.this_update).total_seconds()) if piece.this_update else None,
-                    "use_by": moment(piece.use_by),
+                    "use_by": iso_or_null(piece.use_by),
                     "urls": list(piece.urls),
                     "checked": piece.checked,
                     "problem": piece.problem,

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from airgap.parse.time import iso
+from airgap.parse.time import iso, iso_or_null
 from airgap.reasons import ExitCode
 from airgap.report.report import Json, Report
 from airgap.report.style import Style
-from airgap.report.wording import count, moment
+from airgap.report.wording import count
 from airgap.trust.export import Exported
 
 EXPORT_SCHEMA: Final = "airgap.export/1"
@@ -43,7 +43,7 @@ class ExportReport(Report):
                 {"file": item.file, "url": item.url or None, "problem": item.problem} for item in done.omissions
             ],
             "unchecked": list(done.unchecked),
-            "use_by": moment(done.use_by),
+            "use_by": iso_or_null(done.use_by),
         }
 
     def lines(self, style: Style) -> Iterable[str]:  # noqa: ARG002 - plain lines

@@ -10,17 +10,17 @@ from typing import Final, Self
 from airgap.collection.attempts import Attempt, AttemptResult
 from airgap.collection.coverage import CertificateCoverage, FetchOutcome, Status
 from airgap.errors import AirgapError
-from airgap.parse.time import iso
+from airgap.parse.time import iso, iso_or_null
 from airgap.problem import Problem
 from airgap.reasons import REASONS, remedy_of
 from airgap.report.report import TOOL, Json, OutcomeReport
 from airgap.report.style import Style
-from airgap.report.verify_document import problem_document
 from airgap.report.verify_text import problem_and_warning_lines
-from airgap.report.wording import count, moment
+from airgap.report.wording import count
 from airgap.revocation.freshness import by_age
 from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
+from airgap.verifier.artifact_document import problem_document
 
 FETCH_SCHEMA = "airgap.fetch/1"
 
@@ -214,8 +214,8 @@ def _certificate_json(item: CertificateCoverage, outcome: FetchOutcome) -> Json:
                 "file": use.name,
                 "source": outcome.sources.get(use.name),
                 "number": use.number,
-                "this_update": moment(use.this_update),
-                "next_update": moment(use.next_update),
+                "this_update": iso_or_null(use.this_update),
+                "next_update": iso_or_null(use.next_update),
             }
             for use in item.evidence
         ],
@@ -232,6 +232,6 @@ def _attempt_json(attempt: Attempt) -> Json:
         "message": attempt.message,
         "file": attempt.file,
         "number": attempt.number,
-        "this_update": moment(attempt.this_update),
-        "next_update": moment(attempt.next_update),
+        "this_update": iso_or_null(attempt.this_update),
+        "next_update": iso_or_null(attempt.next_update),
     }

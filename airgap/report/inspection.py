@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from airgap.parse.time import iso
+from airgap.parse.time import iso, iso_or_null
 from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp_token import TimestampToken
 from airgap.reasons import ExitCode
 from airgap.report.report import Json, Report
 from airgap.report.style import PLAIN, Style
-from airgap.report.verify_document import content_problem_document
-from airgap.report.wording import TreeNode, described, moment, not_read
+from airgap.report.wording import TreeNode, described, not_read
 from airgap.signature.model import Envelope, Payload
 from airgap.signature.results import InspectedArtifact, InspectedSignature
 from airgap.text import safe
+from airgap.verifier.artifact_document import content_problem_document
 
 INSPECT_SCHEMA = "airgap.inspect/1"
 _WARNING = "Nothing here was judged: all of it is what the signatures claim. {} gives the verdict."
@@ -151,8 +151,8 @@ def _attributes(envelope: Envelope) -> Json:
     return {
         "content_type": safe(envelope.content_type),
         "signing_scheme": envelope.scheme.value,
-        "signing_time": moment(envelope.stated_time),
-        "expiry": moment(envelope.expiry),
+        "signing_time": iso_or_null(envelope.stated_time),
+        "expiry": iso_or_null(envelope.expiry),
         "verification_plugin": safe(envelope.plugin.name) if envelope.plugin else None,
         "extended": {
             safe(name): {"value": safe(attribute.value), "critical": attribute.critical}

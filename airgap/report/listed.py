@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from airgap.oci.listing import ListedArtifact, Listing
+from airgap.parse.time import iso_or_null
 from airgap.reasons import ExitCode
 from airgap.report.report import Json, Report
 from airgap.report.style import Style
-from airgap.report.verify_document import content_problem_document
-from airgap.report.wording import count, moment, not_read, size
+from airgap.report.wording import count, not_read, size
 from airgap.text import safe, some
+from airgap.verifier.artifact_document import content_problem_document
 
 LS_SCHEMA = "airgap.ls/1"
 
@@ -124,7 +125,7 @@ def _artifact(artifact: ListedArtifact) -> Json:
         "platforms": list(artifact.platforms),
         "left_out": list(artifact.left_out),
         "size": artifact.size,
-        "created": moment(artifact.created),
+        "created": iso_or_null(artifact.created),
         "licenses": safe(artifact.licenses) if artifact.licenses else None,
         "attached": dict(artifact.attached),
         "attached_size": artifact.attached_size,

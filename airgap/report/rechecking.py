@@ -14,9 +14,10 @@ from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.report.report import Json, OutcomeReport, Rows
 from airgap.report.style import PLAIN, Style
-from airgap.report.verify_document import heading, problem_document, signature_document
+from airgap.report.verify_document import heading
 from airgap.report.verify_text import has_reservations, note_lines, problem_and_warning_lines, problem_line, soft_lines
 from airgap.verdict import Verdict
+from airgap.verifier.artifact_document import problem_document, signature_document
 from airgap.verifier.rechecked import Basis, Change, Rechecked, RecheckOutcome
 
 SCHEMA: Final = "airgap.recheck/1"

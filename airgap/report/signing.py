@@ -8,13 +8,13 @@ from typing import Final, Generic, TypeVar
 
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import COSE_ENVELOPE, TITLE
-from airgap.parse.time import iso
+from airgap.parse.time import iso, iso_or_null
 from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp_token import VerifiedTimestamp
 from airgap.reasons import ExitCode
 from airgap.report.report import Json, Report
 from airgap.report.style import Style
-from airgap.report.wording import described, error_document, moment, size
+from airgap.report.wording import described, error_document, size
 from airgap.signature.key_config import LocalKey, RemoteKey, TokenKey
 from airgap.signature.key_location import NamedKey
 from airgap.signature.results import Signed, SignedArtifact, StampedSignature
@@ -230,8 +230,8 @@ def signature_json(item: Signed) -> Json:
     return {
         "envelope": described(item.envelope),
         "signer": _certificate_json(item.signer),
-        "signing_time": moment(item.signed_at),
-        "expiry": moment(item.expiry),
+        "signing_time": iso_or_null(item.signed_at),
+        "expiry": iso_or_null(item.expiry),
         "timestamp": _timestamp_json(item.timestamp),
     }
 

@@ -13,13 +13,13 @@ from airgap.problem import Problem
 from airgap.reasons import remedy_of
 from airgap.report.report import TOOL, Json, Report
 from airgap.report.style import Style
-from airgap.report.verify_document import content_document, problem_document, signature_document
 from airgap.text import safe
 from airgap.trust.ceremony import Challenge
 from airgap.trust.fingerprint_words import groups
 from airgap.trust.snapshots.pins import Pin
 from airgap.trust.snapshots.snapshot_document import Covered, Snapshot
 from airgap.verdict import Ruling, Verdict, all_of
+from airgap.verifier.artifact_document import content_document, problem_document, signature_document
 
 if TYPE_CHECKING:
     from airgap.trust.snapshots.material import Difference

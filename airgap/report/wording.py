@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airgap.parse.time import iso
 from airgap.text import safe
 
 if TYPE_CHECKING:
@@ -57,11 +55,6 @@ def lookup_document(lookup: ReferrersLookup) -> dict[str, Any]:
         "tag_status": lookup.tag_status,
         "listed": lookup.listed,
     }
-
-
-def moment(at: datetime | None) -> str | None:
-    """RFC 3339 for a document; null where there is none."""
-    return iso(at) if at else None
 
 
 @dataclass(slots=True)

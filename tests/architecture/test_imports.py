@@ -51,6 +51,7 @@ LAZY = {
     "airgap.plugin.plugin_directory": "verification plugins",
     "airgap.plugin.protocol": "verification plugins",
     "airgap.report.verify_document": "JSON",
+    "airgap.verifier.artifact_document": "JSON",
     "airgap.signature.blob_payload": "signatures of plain files",
     "airgap.signature.cose": "COSE envelopes",
     "airgap.trust.blob_policy": "signatures of plain files",

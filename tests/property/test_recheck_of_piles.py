@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
-from airgap.report.verify_document import _for_recheck
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_files import Evidence
 from airgap.revocation.freshness import Freshness
@@ -25,6 +24,7 @@ from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.use import FoundInTargets
 from airgap.signature.model import Scheme
 from airgap.trust.levels import Check
+from airgap.verifier.artifact_document import _for_recheck
 from airgap.verifier.facts import LaterFacts, SignatureFacts
 from airgap.verifier.recorded import LostEvidence
 from airgap.verifier.report_reader import _later_facts
