@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from airgap.errors import AirgapError
     from airgap.guard import no_network
+    from airgap.ledger.ledger_file import Ledger
     from airgap.net.credentials import Credential, Credentials
     from airgap.net.deadline import Deadline
     from airgap.net.evidence import EvidenceOptions
@@ -52,6 +53,7 @@ __getattr__, __dir__ = on_demand(
     {
         "airgap.errors": ("AirgapError",),
         "airgap.guard": ("no_network",),
+        "airgap.ledger.ledger_file": ("Ledger",),
         "airgap.net.credentials": ("Credential", "Credentials"),
         "airgap.net.evidence": ("EvidenceOptions",),
         "airgap.net.from_oras": ("from_oras",),
@@ -89,8 +91,8 @@ __getattr__, __dir__ = on_demand(
 __all__ = [
     "AirgapError", "AllowedPlugins", "AttachRequest", "BlobSignRequest", "BlobVerifyRequest", "Content", "CopyRequest",
     "Credential", "Credentials", "Deadline", "Digest", "EvidenceOptions", "FetchRequest", "HttpTsa", "ImportRequest",
-    "Mechanism", "PlatformFilter", "PluginDirectory", "RecheckRequest", "ReferrersTag", "Selection", "SignRequest",
-    "TimestampRequest", "TransportOptions", "TrustDirectory", "Verdict", "VerifyRequest", "__version__",
+    "Ledger", "Mechanism", "PlatformFilter", "PluginDirectory", "RecheckRequest", "ReferrersTag", "Selection",
+    "SignRequest", "TimestampRequest", "TransportOptions", "TrustDirectory", "Verdict", "VerifyRequest", "__version__",
     "add_timestamps", "attach", "copy", "discover", "events", "fetch", "from_oras", "import_artifacts", "inspect",
     "inspect_blob", "login", "logout", "ls", "no_network", "recheck", "sign", "sign_blob", "verify", "verify_blob",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Any, Final
 PUBLIC: Final = (
     "airgap",
     "airgap.errors",
+    "airgap.ledger",
     "airgap.parse",
     "airgap.plugin",
     "airgap.reasons",

@@ -330,3 +330,30 @@ HASHING_THREADS: Final = 32
 
 LIST_BYTES: Final = 16 * MIB
 """A list of references to copy: 100,000 of them with digests."""
+
+LEDGER_ROW_BYTES: Final = 1 * MIB
+"""One row of a ledger without its verdict document: some hundred bytes, and the names of an artifact."""
+
+LEDGER_ATTACHED_BYTES: Final = REPORT_BYTES
+"""What is kept beside one row: a verdict document, or 100 bytes for each blob that an import put."""
+
+LEDGER_ROWS: Final = 100_000_000
+"""Rows of one ledger: a thousand judgements a day for 270 years."""
+
+LEDGER_WAIT_SECONDS: Final = 30
+"""How long a writer waits for another: an import of 1000 images writes its rows in one second."""
+
+LEDGER_BATCH: Final = 1000
+"""Rows that are read at a time, so that a reader holds up no writer."""
+
+NOTE_CHARACTERS: Final = 16 * KIB
+"""A custody note: people write a few lines."""
+
+RECEIPT_BYTES: Final = 256 * MIB
+"""A receipt has 100 bytes for each digest that a site holds."""
+
+RECEIPT_DIGESTS: Final = 2_000_000
+"""Manifests and blobs that one receipt lists: as many as a layout reaches (GRAPH_REACHED)."""
+
+RECEIPT_STREAMS: Final = 10_000
+"""Streams of bundles whose marks one receipt lists."""

@@ -286,6 +286,20 @@ class ArtifactOutcome(Ruled):
         return min(passing, key=lambda signature: len(signature.reservations), default=None)
 
     @property
+    def because(self) -> tuple[tuple[str | None, str, str], ...]:
+        """Reason, sentence and remedy of everything that keeps it from being accepted."""
+        problems = [self.unjudged, *(self.content.problems if self.content else ()), self.unsigned]
+        found = [(item.reason, item.message, remedy_of(item.reason, item.remedy)) for item in problems if item]
+        if self.signature_verdict is not Verdict.PASS:
+            found += [
+                (finding.reason, finding.message, finding.shown_remedy)
+                for signature in self.signatures
+                for finding in signature.findings
+                if finding.blocks and finding.reason
+            ]
+        return tuple(dict.fromkeys(found))
+
+    @property
     def content_failed(self) -> bool:
         """Whether some byte that the artifact reaches is missing or wrong."""
         return self.content is not None and bool(self.content.problems)

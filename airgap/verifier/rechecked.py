@@ -8,7 +8,7 @@ from enum import StrEnum
 from airgap.problem import Problem
 from airgap.reasons import remedy_of
 from airgap.text import safe
-from airgap.verdict import Ruled, Ruling, Verdict, all_of
+from airgap.verdict import Ruled, Ruling, all_of
 from airgap.verifier.outcome import ArtifactOutcome
 from airgap.verifier.recorded import RecordedArtifact, RecordedReport
 from airgap.verifier.run import RunOutcome
@@ -66,21 +66,8 @@ class Rechecked(Ruled):
     @property
     def because(self) -> tuple[tuple[str | None, str, str], ...]:
         """Reason, sentence and remedy of everything that keeps it from being accepted now."""
-        now, content = self.now, self.now.content
-        problems = [*self.besides, now.unjudged, *(content.problems if content else ()), now.unsigned]
-        found = [
-            (problem.reason, problem.message, remedy_of(problem.reason, problem.remedy))
-            for problem in problems
-            if problem
-        ]
-        if now.signature_verdict is not Verdict.PASS:
-            found += [
-                (finding.reason, finding.message, finding.shown_remedy)
-                for signature in self.now.signatures
-                for finding in signature.findings
-                if finding.blocks and finding.reason
-            ]
-        return tuple(dict.fromkeys(found))
+        besides = [(item.reason, item.message, remedy_of(item.reason, item.remedy)) for item in self.besides]
+        return tuple(dict.fromkeys((*besides, *self.now.because)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, Self, TypeVar
 
 from airgap import limits
@@ -39,13 +40,17 @@ SCHEMA: Final = "airgap.verify/1"
 ORIGINS: Final[tuple[ScopeOrigin, ...]] = ("option", "name", "record")
 _ARTIFACTS: Final = 1_000_000
 _SIGNATURES: Final = 10_000
+_NO_OTHERS: Final[Mapping[str, Certificate]] = MappingProxyType({})
 
 E = TypeVar("E", Verdict, Scheme, Check)
 K = TypeVar("K", ChainKind, EvidenceKind)
 
 
-def parse_report(data: bytes, source: str) -> RecordedReport:
-    """A report of `airgap verify`. Raises FormatError, with the place."""
+def parse_report(data: bytes, source: str, known: Mapping[str, Certificate] = _NO_OTHERS) -> RecordedReport:
+    """A report of `airgap verify`. Raises FormatError, with the place.
+
+    `known`: certificates that are kept elsewhere, by fingerprint.
+    """
     document = json.load_object(data, json.Reading.OWN, limit=limits.REPORT_BYTES, what="report")
     if (schema := json.take(document, "schema", str)) != SCHEMA:
         raise FormatError(f"is {safe(schema, limit=64)!r}, not {SCHEMA!r}", where="schema")
@@ -56,7 +61,7 @@ def parse_report(data: bytes, source: str) -> RecordedReport:
         judged=rfc3339(json.take(json.take(document, "time", dict), "judged", str), where="time.judged"),
         metadata=demanded,
         max_signatures=limits.SIGNATURES if request is None else max(1, json.take(request, "max_signatures", int)),
-        artifacts=json.take_list(document, "artifacts", _Reader.of(document).artifact, limit=_ARTIFACTS),
+        artifacts=json.take_list(document, "artifacts", _Reader.of(document, known).artifact, limit=_ARTIFACTS),
         problems=json.take_list(document, "problems", _problem, limit=_ARTIFACTS),
     )
 
@@ -64,9 +69,10 @@ def parse_report(data: bytes, source: str) -> RecordedReport:
 @dataclass(frozen=True, slots=True)
 class _Reader:
     certificates: Mapping[str, Certificate]
+    known: Mapping[str, Certificate]
 
     @classmethod
-    def of(cls, document: json.JsonObject) -> Self:
+    def of(cls, document: json.JsonObject, known: Mapping[str, Certificate]) -> Self:
         certificates: dict[str, Certificate] = {}
         # reports of older versions have none; what depends on them then stays undecided
         for fingerprint, text in (_object(document, "certificates") or {}).items():
@@ -77,7 +83,7 @@ class _Reader:
             if certificate.fingerprint != fingerprint:
                 raise FormatError("is the fingerprint of another certificate", where=where)
             certificates[fingerprint] = certificate
-        return cls(certificates)
+        return cls(certificates, known)
 
     def artifact(self, value: Any) -> RecordedArtifact:
         source = json.as_object(value)
@@ -131,10 +137,13 @@ class _Reader:
 
     def _chain(self, source: json.JsonObject) -> tuple[Certificate, ...]:
         names = json.take_list(source, "chain", json.text, limit=limits.CHAIN_CERTIFICATES, required=False)
-        for name in names:
-            if name not in self.certificates:
-                raise FormatError(f"{safe(name, limit=64)} is not among the report's certificates", where="chain")
-        return tuple(self.certificates[name] for name in names)
+        return tuple(map(self._certificate, names))
+
+    def _certificate(self, name: str) -> Certificate:
+        found = self.certificates.get(name) or self.known.get(name)
+        if found is None:
+            raise FormatError(f"{safe(name, limit=64)} is not among the report's certificates", where="chain")
+        return found
 
 
 def _names(source: json.JsonObject, member: str) -> tuple[str, ...]:

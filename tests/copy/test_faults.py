@@ -9,8 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from airgap.oci.descriptor import Descriptor
 from tests.support.command import run_here
 from tests.support.copying import check_complete, check_sound, family, load, write
 from tests.support.layouts import LayoutBuilder
+from tests.support.media import small_medium
 from tests.support.registry import LoopbackRegistry, cut
 
 SLOW = os.environ.get("AIRGAP_SLOW") == "1"
@@ -144,23 +143,6 @@ def test_copies_into_one_layout_at_once_do_not_disturb_each_other(tmp_path: Path
         assert process.returncode == 0, err
     check_complete(destination, *(made.index for made in families))
     assert not list(destination.glob(".airgap-*"))
-
-
-@contextmanager
-def small_medium(folder: Path, size: str) -> Iterator[Path]:
-    """A file system of this size, where we may mount one."""
-    folder.mkdir()
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        pytest.skip("to mount a small file system takes root")
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False, capture_output=True
-    )
-    if done.returncode:
-        pytest.skip(f"no small file system can be mounted here: {done.stderr.decode().strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.mark.parametrize("name", ["stick", "trip.tar"])

@@ -1,0 +1,491 @@
+"""What is recorded in a ledger: judgements, imports, notes, marks of streams, and what was pruned.
+
+The canonical bytes of an entry are its JSON with sorted members, in ASCII. The chain of rows is made over them, so an
+entry that was read gives the same bytes again.
+"""
+
+from __future__ import annotations
+
+import json as writer
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
+
+from airgap import limits
+from airgap.errors import FormatError, LimitError, UsageError
+from airgap.hashing import fingerprint
+from airgap.oci.digest import Digest
+from airgap.parse import json
+from airgap.parse.time import iso, rfc3339
+from airgap.reasons import ExitCode
+from airgap.text import safe
+from airgap.verdict import Verdict
+
+T = TypeVar("T")
+_KNOWN_VERDICTS: Final = frozenset(verdict.value for verdict in Verdict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowEntry:
+    """What every row says: when it was recorded by the clock, and who recorded it."""
+
+    kind: ClassVar[str] = ""
+
+    at: datetime
+    """The clock, in UTC and whole seconds."""
+    operator: str
+    """Who recorded it, as the machine or an option named them: a claim."""
+    attached: str | None = None
+    """SHA-256, in hex, of what is kept beside the row."""
+
+    def __post_init__(self) -> None:
+        if self.at.tzinfo is None:
+            raise UsageError("the moment of an entry must have a time zone")
+        object.__setattr__(self, "at", self.at.astimezone(UTC).replace(microsecond=0))
+
+    @property
+    def subject(self) -> str | None:
+        """The digest of what it is about."""
+        return None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names by which people look for it."""
+        return ()
+
+    @property
+    def scope(self) -> str | None:
+        """The repository that a judgement asked the policy about."""
+        return None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict of a judgement."""
+        return None
+
+    def members(self) -> dict[str, Any]:
+        """What it says beside the moment and the operator, ready for JSON."""
+        return {}
+
+    @classmethod
+    def read(cls, source: json.JsonObject, base: Mapping[str, Any]) -> Self:
+        """The entry from its JSON. `base` has the members of every entry. Raises FormatError."""
+        del source
+        return cls(**base)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedArtifact(RowEntry):
+    """One artifact that was judged here. Attached: its verdict document (`airgap.verify/1` with one artifact)."""
+
+    kind: ClassVar[str] = "judgement"
+
+    digest: Digest
+    reference: str
+    """As the report shows it."""
+    tags: tuple[str, ...] = ()
+    repository: str | None = None
+    """The repository that the policy was asked about."""
+    came_to: Verdict
+    exit_code: int
+    reasons: tuple[str, ...] = ()
+    """The reason codes of what kept it from being accepted."""
+    signers: tuple[str, ...] = ()
+    """Subjects of the certificates whose signatures were accepted."""
+    target: str = ""
+    """The layout, tar or bundle that it came in, as it was named."""
+    bundle: Digest | None = None
+    judged: datetime
+    """The moment that was judged for."""
+    policy: str | None = None
+    """The digest of the trust policy."""
+    snapshot: str | None = None
+    """The trust snapshot in force: `stream 7`."""
+    exceptions: tuple[str, ...] = ()
+    """The operator's exceptions that were used."""
+
+    @property
+    def subject(self) -> str:
+        """The digest of the artifact."""
+        return str(self.digest)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its reference, its tags and its repository."""
+        own = (self.reference, *self.tags, *((self.repository,) if self.repository else ()))
+        return tuple(dict.fromkeys(own))
+
+    @property
+    def scope(self) -> str | None:
+        """The repository."""
+        return self.repository
+
+    @property
+    def verdict(self) -> Verdict:
+        """Its verdict."""
+        return self.came_to
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether an import would have brought it in: exit code 0."""
+        return self.exit_code == ExitCode.OK
+
+    def members(self) -> dict[str, Any]:
+        """The judgement."""
+        return {
+            "digest": str(self.digest),
+            "reference": self.reference,
+            "tags": list(self.tags),
+            "scope": self.repository,
+            "verdict": self.came_to.value,
+            "exit_code": self.exit_code,
+            "reasons": list(self.reasons),
+            "signers": list(self.signers),
+            "target": self.target,
+            "bundle": _or_null(self.bundle),
+            "judged": iso(self.judged),
+            "policy": self.policy,
+            "snapshot": self.snapshot,
+            "exceptions": list(self.exceptions),
+        }
+
+    @classmethod
+    def read(cls, source: json.JsonObject, base: Mapping[str, Any]) -> Self:
+        """See `RowEntry`."""
+        verdict = json.take(source, "verdict", str)
+        if verdict not in _KNOWN_VERDICTS:
+            raise FormatError(f"is {safe(verdict, limit=64)!r}, which is not known", where="verdict")
+        return cls(
+            **base,
+            digest=Digest.parse(json.take(source, "digest", str)),
+            reference=json.take(source, "reference", str),
+            tags=_texts(source, "tags"),
+            repository=_text(source, "scope"),
+            came_to=Verdict(verdict),
+            exit_code=json.take(source, "exit_code", int),
+            reasons=_texts(source, "reasons"),
+            signers=_texts(source, "signers"),
+            target=json.take(source, "target", str),
+            bundle=_digest(source, "bundle"),
+            judged=rfc3339(json.take(source, "judged", str), where="judged"),
+            policy=_text(source, "policy"),
+            snapshot=_text(source, "snapshot"),
+            exceptions=_texts(source, "exceptions"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import(RowEntry):
+    """What was put into one repository of a registry. Attached: the digests and sizes that it holds since then."""
+
+    kind: ClassVar[str] = "import"
+
+    registry: str
+    repository: str
+    tags: tuple[str, ...] = ()
+    """The tags that were put, or that lead to it now."""
+    root: Digest
+    """The manifest or index that the tags lead to."""
+    bundle: Digest | None = None
+    blobs: int
+    """How many manifests and blobs are attached."""
+    size: int
+    """Their bytes."""
+
+    @property
+    def subject(self) -> str:
+        """The digest of what was put."""
+        return str(self.root)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The repository and its tags, in full."""
+        place = f"{self.registry}/{self.repository}"
+        return (*(f"{place}:{tag}" for tag in self.tags), place)
+
+    def members(self) -> dict[str, Any]:
+        """The import."""
+        return {
+            "registry": self.registry,
+            "repository": self.repository,
+            "tags": list(self.tags),
+            "root": str(self.root),
+            "bundle": _or_null(self.bundle),
+            "blobs": self.blobs,
+            "size": self.size,
+        }
+
+    @classmethod
+    def read(cls, source: json.JsonObject, base: Mapping[str, Any]) -> Self:
+        """See `RowEntry`."""
+        return cls(
+            **base,
+            registry=json.take(source, "registry", str),
+            repository=json.take(source, "repository", str),
+            tags=_texts(source, "tags"),
+            root=Digest.parse(json.take(source, "root", str)),
+            bundle=_digest(source, "bundle"),
+            blobs=json.take(source, "blobs", int),
+            size=json.take(source, "size", int),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note(RowEntry):
+    """What a handler wrote: who carried what, when. A claim. Attached: the envelope, where it was signed."""
+
+    kind: ClassVar[str] = "note"
+
+    about: str
+    """A digest, or what names a bundle."""
+    text: str
+    by: str
+
+    @property
+    def subject(self) -> str:
+        """What it is about."""
+        return self.about
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it is about."""
+        return (self.about,)
+
+    def members(self) -> dict[str, Any]:
+        """The note."""
+        return {"about": self.about, "text": self.text, "by": self.by}
+
+    @classmethod
+    def read(cls, source: json.JsonObject, base: Mapping[str, Any]) -> Self:
+        """See `RowEntry`."""
+        return cls(
+            **base,
+            about=json.take(source, "about", str),
+            text=json.take(source, "text", str),
+            by=json.take(source, "by", str),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark(RowEntry):
+    """The high-water mark of a numbered stream: its bundle with this number was brought in."""
+
+    kind: ClassVar[str] = "mark"
+
+    stream: str
+    number: int
+    bundle: Digest
+    reason: str = ""
+    """Why the operator let it pass over missing numbers."""
+
+    @property
+    def subject(self) -> str:
+        """The bundle."""
+        return str(self.bundle)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The stream."""
+        return (self.stream,)
+
+    def members(self) -> dict[str, Any]:
+        """The mark."""
+        return {"stream": self.stream, "number": self.number, "bundle": str(self.bundle), "reason": self.reason}
+
+    @classmethod
+    def read(cls, source: json.JsonObject, base: Mapping[str, Any]) -> Self:
+        """See `RowEntry`."""
+        return cls(
+            **base,
+            stream=json.take(source, "stream", str),
+            number=json.take(source, "number", int),
+            bundle=Digest.parse(json.take(source, "bundle", str)),
+            reason=json.take(source, "reason", str),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned(RowEntry):
+    """What was removed from rows of the past. A removed row leaves its digest, so that the chain stays whole."""
+
+    kind: ClassVar[str] = "pruned"
+
+    before: datetime
+    rows: tuple[tuple[int, int], ...] = ()
+    """The first and the last row of each run of rows that were removed."""
+    documents: tuple[tuple[int, int], ...] = ()
+    """The same of rows whose verdict documents were removed."""
+
+    def members(self) -> dict[str, Any]:
+        """What was removed."""
+        return {
+            "before": iso(self.before),
+            "rows": [list(run) for run in self.rows],
+            "documents": [list(run) for run in self.documents],
+        }
+
+    @classmethod
+    def read(cls, source: json.JsonObject, base: Mapping[str, Any]) -> Self:
+        """See `RowEntry`."""
+        return cls(
+            **base,
+            before=rfc3339(json.take(source, "before", str), where="before"),
+            rows=_list(source, "rows", _run),
+            documents=_list(source, "documents", _run),
+        )
+
+
+_KINDS: Final[Mapping[str, type[RowEntry]]] = {kind.kind: kind for kind in (JudgedArtifact, Import, Note, Mark, Pruned)}
+KINDS: Final = tuple(_KINDS)
+
+
+class Held(NamedTuple):
+    """A manifest or a blob that a registry holds."""
+
+    digest: Digest
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """An entry as it is handed in: with what is kept beside its row."""
+
+    entry: RowEntry
+    attached: bytes | None = field(default=None, repr=False)
+    certificates: tuple[bytes, ...] = field(default=(), repr=False)
+    """DER: the certificates that a verdict document names by fingerprint. Many documents share them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the ledger. Its entry is None where it was pruned."""
+
+    number: int
+    hash: str
+    """Of the chain up to this row, in hex."""
+    entry: RowEntry | None
+
+
+def imported(
+    *,
+    at: datetime,
+    operator: str,
+    registry: str,
+    repository: str,
+    root: Digest,
+    held: Iterable[Held],
+    tags: Iterable[str] = (),
+    bundle: Digest | None = None,
+) -> NewRow:
+    """The record of an import; `held` are all manifests and blobs that `root` reaches there, each once."""
+    items = sorted(set(held))
+    data = write_held(items)
+    entry = Import(
+        at=at,
+        operator=operator,
+        attached=fingerprint(data),
+        registry=registry,
+        repository=repository,
+        tags=tuple(tags),
+        root=root,
+        bundle=bundle,
+        blobs=len(items),
+        size=sum(item.size for item in items),
+    )
+    return NewRow(entry, data)
+
+
+def write_held(items: Iterable[Held]) -> bytes:
+    """Digests and sizes, one in a line."""
+    return "".join(f"{item.digest} {item.size}\n" for item in items).encode()
+
+
+def read_held(data: bytes) -> tuple[Held, ...]:
+    """What `write_held` wrote. Raises FormatError."""
+    return tuple(_held(line) for line in data.decode("ascii", "replace").splitlines())
+
+
+def _held(line: str) -> Held:
+    digest, _, size = line.partition(" ")
+    if not (size.isascii() and size.isdigit() and len(size) <= len(str(limits.TAR_BYTES))):
+        raise FormatError(f"{safe(line, limit=160)!r} is no digest with a size")
+    return Held(Digest.parse(digest), int(size))
+
+
+def canonical(entry: RowEntry, number: int) -> bytes:
+    """The bytes of a row that the chain is over. Raises UsageError for a row beyond its bound."""
+    members = {
+        "row": number,
+        "kind": entry.kind,
+        "at": iso(entry.at),
+        "operator": entry.operator,
+        "attached": entry.attached,
+        **entry.members(),
+    }
+    # null members are left out: documents of ours have none
+    kept = {name: value for name, value in members.items() if value is not None}
+    body = writer.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+    if len(body) > limits.LEDGER_ROW_BYTES:
+        raise UsageError(f"a row of {len(body)} bytes is too large for a ledger, which takes {limits.LEDGER_ROW_BYTES}")
+    return body
+
+
+def parse_entry(body: bytes, number: int) -> RowEntry:
+    """The entry of a row. Raises FormatError, also for the body of another row, or one that is not canonical."""
+    source = json.load_object(body, json.Reading.OWN, limit=limits.LEDGER_ROW_BYTES, what="row")
+    if (stated := json.take(source, "row", int)) != number:
+        raise FormatError(f"is {stated}, in the place of row {number}", where="row")
+    kind = json.take(source, "kind", str)
+    if kind not in _KINDS:
+        raise FormatError(f"is {safe(kind, limit=64)!r}, which is not known", where="kind")
+    base = {
+        "at": rfc3339(json.take(source, "at", str), where="at"),
+        "operator": json.take(source, "operator", str),
+        "attached": _text(source, "attached"),
+    }
+    entry = _KINDS[kind].read(source, base)
+    if canonical(entry, number) != body:
+        raise FormatError("the row has members that are not known, or is not written as rows are")
+    return entry
+
+
+def runs(numbers: Iterable[int]) -> tuple[tuple[int, int], ...]:
+    """Ascending numbers as runs without gaps: the first and the last of each."""
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        if found and found[-1][1] == number - 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return tuple(found)
+
+
+def _or_null(digest: Digest | None) -> str | None:
+    return None if digest is None else str(digest)
+
+
+def _digest(source: json.JsonObject, member: str) -> Digest | None:
+    text = _text(source, member)
+    return None if text is None else Digest.parse(text)
+
+
+def _text(source: json.JsonObject, member: str) -> str | None:
+    return json.take_optional(source, member, str)
+
+
+def _texts(source: json.JsonObject, member: str) -> tuple[str, ...]:
+    return _list(source, member, json.text)
+
+
+def _list(source: json.JsonObject, member: str, parse: Callable[[Any], T]) -> tuple[T, ...]:
+    return json.take_list(source, member, parse, limit=limits.LEDGER_ROW_BYTES)
+
+
+def _run(value: Any) -> tuple[int, int]:
+    if not (isinstance(value, list) and len(value) == 2 and all(type(item) is int for item in value)):  # noqa: PLR2004
+        raise FormatError("is no run of rows")
+    first, last = value
+    if not 0 < first <= last:
+        raise LimitError("is no run of rows")
+    return first, last

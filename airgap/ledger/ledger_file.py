@@ -1,0 +1,471 @@
+"""The ledger of a site: every artifact that was judged for it, what was brought in, and who carried it."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+from airgap import limits
+from airgap.errors import FormatError, NotFoundError, UntrustedError, UsageError
+from airgap.hashing import digest
+from airgap.ledger.database import LedgerError, open_to_read, open_to_write, origin, translated
+from airgap.ledger.entries import (
+    KINDS,
+    Held,
+    Import,
+    JudgedArtifact,
+    Mark,
+    NewRow,
+    Note,
+    Pruned,
+    Row,
+    RowEntry,
+    canonical,
+    parse_entry,
+    read_held,
+    runs,
+)
+from airgap.ledger.hash_chain import Chain, Checked, Head, RawRow, linked
+from airgap.oci.digest import Digest
+from airgap.parse.time import iso
+from airgap.text import safe
+from airgap.verdict import Verdict
+
+_COLUMNS: Final = "number, digest, hash, body"
+_DERIVED: Final = "kind, at, subject, scope, verdict, accepted, names, attached"
+_INSERT: Final = f"INSERT INTO rows ({_COLUMNS}, {_DERIVED}) VALUES ({', '.join('?' * 12)})"
+_PRUNABLE: Final = (JudgedArtifact.kind, Note.kind)
+"""Not imports and marks: receipts, and the refusal of old bundles, rest on them."""
+
+_RUNS: Final = 10_000
+"""Runs of rows that one row says were pruned."""
+
+
+class Prunable(NamedTuple):
+    """What a prune would remove, or has removed."""
+
+    rows: int
+    documents: int
+    size: int
+    """Bytes of documents in the file."""
+
+
+class Ledger:
+    """An open ledger: one SQLite file. It is used by one thread; several processes may have it open.
+
+    with airgap.Ledger.open(Path("site.ledger"), write=True) as ledger:
+        ledger.record(records)
+    """
+
+    def __init__(self, path: Path, opened: sqlite3.Connection) -> None:
+        self.path: Final = path
+        self._opened = opened
+        with translated(path):
+            self.identity: Final = str(self._head_row()[0])
+
+    @classmethod
+    def open(cls, path: Path, *, write: bool = False) -> Self:
+        """Open it. To write, it is made where nothing is, and proven to be writable; to read, nothing is changed.
+
+        Raises LedgerError (18) for anything but a whole ledger of this version, NotFoundError, AirgapError.
+        """
+        return cls(path, open_to_write(path) if write else open_to_read(path))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it. What was recorded is in the one file then, if no other process has it open."""
+        with translated(self.path):
+            self._opened.close()
+
+    # --- writing ---
+
+    def record(self, records: Iterable[NewRow]) -> Head:
+        """Write rows, all of them or none; the new head. They are on the medium when this returns.
+
+        Raises UntrustedError (17) for a mark that is not above that of its stream, AirgapError where it cannot be
+        written.
+        """
+        with self._writing():
+            _, count, before = self._head_row()
+            for record in records:
+                count += 1
+                if isinstance(record.entry, Mark):
+                    self._check_mark(record.entry)
+                before = self._insert(record, count, before)
+            self._opened.execute("UPDATE head SET count = ?, hash = ?", (count, before))
+        return Head(count, before.hex())
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction, which waits for other writers."""
+        with translated(self.path):
+            self._opened.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._opened.execute("COMMIT")
+            except BaseException:
+                if self._opened.in_transaction:  # SQLite may have ended it: no space left
+                    self._opened.execute("ROLLBACK")
+                raise
+
+    def _insert(self, record: NewRow, number: int, before: bytes) -> bytes:
+        if number > limits.LEDGER_ROWS:
+            raise UsageError(f"a ledger has {limits.LEDGER_ROWS} rows at most", remedy="Begin another file.")
+        entry = record.entry
+        attached = self._keep(record.attached)
+        if (entry.attached or None) != (attached.hex() if attached else None):
+            raise UsageError("the entry names other attached bytes than it came with")
+        for certificate in record.certificates:
+            self._keep(certificate)
+        body = canonical(entry, number)
+        row_digest = digest("sha256", body)
+        row_hash = linked(before, row_digest)
+        self._opened.execute(_INSERT, (number, row_digest, row_hash, body, *_derived(entry)))
+        return row_hash
+
+    def _keep(self, data: bytes | None) -> bytes | None:
+        if data is None:
+            return None
+        if len(data) > limits.LEDGER_ATTACHED_BYTES:
+            raise UsageError(f"{len(data)} bytes are more than a ledger keeps beside a row")
+        name = digest("sha256", data)
+        known = self._opened.execute("SELECT 1 FROM content WHERE digest = ?", (name,)).fetchone()
+        if known is None:
+            self._opened.execute("INSERT INTO content VALUES (?, ?, ?)", (name, len(data), zlib.compress(data)))
+        return name
+
+    def _check_mark(self, mark: Mark) -> None:
+        known = self.marks().get(mark.stream)
+        if known is None or mark.number > known.number or (mark.number, mark.bundle) == (known.number, known.bundle):
+            return
+        raise UntrustedError(
+            f"bundle {mark.number} of the stream {safe(mark.stream)!r} is not newer than bundle {known.number} "
+            f"({known.bundle}), which was brought in on {iso(known.at)}",
+            reason="stream.replayed",
+            stream=safe(mark.stream),
+            number=mark.number,
+            known=known.number,
+        )
+
+    # --- reading ---
+
+    @property
+    def head(self) -> Head:
+        """The number of rows and the hash of the last one, as the file says."""
+        with translated(self.path):
+            _, count, value = self._head_row()
+        return Head(count, value.hex())
+
+    def _head_row(self) -> tuple[str, int, bytes]:
+        found = self._opened.execute("SELECT id, count, hash FROM head LIMIT 2").fetchall()
+        if len(found) != 1 or [type(value) for value in found[0]] != [str, int, bytes]:
+            raise LedgerError("ledger.damaged", f"{safe(self.path)} does not say what its last row is")
+        return found[0][0], found[0][1], found[0][2]
+
+    def rows(
+        self,
+        *,
+        kinds: Iterable[str] = KINDS,
+        since: datetime | None = None,
+        verdict: Verdict | None = None,
+        name: str | None = None,
+        about: str | None = None,
+    ) -> Iterator[Row]:
+        """Rows in their order, pruned ones left out; a thousand are read at a time.
+
+        `since`: recorded then or later. `name`: a part of one of the names. `about`: the digest of an artifact, or what
+        a note is about. Raises LedgerError for a row that cannot be read.
+        """
+        wanted = list(kinds)
+        conditions, values = [f"kind IN ({', '.join('?' * len(wanted))})"], [*wanted]
+        for condition, value in (
+            ("at >= ?", None if since is None else iso(since.replace(microsecond=0))),
+            ("verdict = ?", None if verdict is None else verdict.value),
+            ("instr(names, ?)", name),
+            ("subject = ?", about),
+        ):
+            if value is not None:
+                conditions.append(condition)
+                values.append(value)
+        return self._rows(f"SELECT {_COLUMNS} FROM rows WHERE {' AND '.join(conditions)}", values)
+
+    def _rows(self, select: str, values: list[Any]) -> Iterator[Row]:
+        last = 0
+        while True:
+            with translated(self.path):
+                batch = self._opened.execute(
+                    f"{select} AND number > ? ORDER BY number LIMIT {limits.LEDGER_BATCH}", (*values, last)
+                ).fetchall()
+            for raw in map(self._raw, batch):
+                yield self._parsed(raw)
+            if len(batch) < limits.LEDGER_BATCH:
+                return
+            last = batch[-1][0]
+
+    def row(self, number: int) -> Row:
+        """One row. Raises NotFoundError, LedgerError."""
+        with translated(self.path):
+            found = self._opened.execute(f"SELECT {_COLUMNS} FROM rows WHERE number = ?", (number,)).fetchone()
+        if found is None:
+            raise NotFoundError(f"the ledger {safe(self.path)} has no row {number}")
+        return self._parsed(self._raw(found))
+
+    def _raw(self, found: tuple[Any, ...]) -> RawRow:
+        """A row as it should be. SQLite keeps any type in any column."""
+        number, row_digest, row_hash, body = found
+        if not (isinstance(row_digest, bytes) and isinstance(row_hash, bytes) and isinstance(body, bytes | None)):
+            raise LedgerError("ledger.damaged", f"row {number} of {safe(self.path)} cannot be read")
+        return RawRow(number, row_digest, row_hash, body)
+
+    def _parsed(self, raw: RawRow) -> Row:
+        try:
+            entry = None if raw.body is None else parse_entry(raw.body, raw.number)
+        except FormatError as error:
+            raise LedgerError(
+                "ledger.damaged", f"row {raw.number} of {safe(self.path)} cannot be read: {error}"
+            ) from None
+        return Row(raw.number, raw.hash.hex(), entry)
+
+    def attached(self, row: Row) -> bytes | None:
+        """What is kept beside a row; None where nothing is, or where it was pruned. Raises LedgerError."""
+        name = row.entry.attached if row.entry else None
+        return None if name is None else self._content(bytes.fromhex(name))
+
+    def certificate(self, fingerprint: str) -> bytes | None:
+        """The DER of a certificate that a verdict document names. Raises LedgerError."""
+        try:
+            return self._content(bytes.fromhex(fingerprint))
+        except ValueError:
+            return None
+
+    def _content(self, name: bytes) -> bytes | None:
+        with translated(self.path):
+            found = self._opened.execute("SELECT size, data FROM content WHERE digest = ?", (name,)).fetchone()
+        if found is None:
+            return None
+        if (data := _unpacked(*found)) is None or digest("sha256", data) != name:
+            raise LedgerError("ledger.damaged", f"{safe(self.path)} holds other bytes than its rows name")
+        return data
+
+    def marks(self) -> Mapping[str, Mark]:
+        """The high-water mark of each stream."""
+        marks: dict[str, Mark] = {}
+        for row in self.rows(kinds=(Mark.kind,)):
+            if isinstance(row.entry, Mark) and (
+                row.entry.stream not in marks or marks[row.entry.stream].number < row.entry.number
+            ):
+                marks[row.entry.stream] = row.entry
+        return marks
+
+    def held(self) -> Mapping[str, Mapping[Digest, int]]:
+        """What each registry holds by the imports here: manifests and blobs, with sizes. Raises LedgerError."""
+        registries: dict[str, dict[Digest, int]] = {}
+        for row in self.rows(kinds=(Import.kind,)):
+            if isinstance(row.entry, Import):
+                registries.setdefault(row.entry.registry, {}).update(self._held_by(row))
+        return registries
+
+    def _held_by(self, row: Row) -> Iterable[Held]:
+        data = self.attached(row)
+        if data is None:
+            raise LedgerError("ledger.damaged", f"{safe(self.path)} lacks what import {row.number} put")
+        try:
+            return read_held(data)
+        except FormatError as error:
+            raise LedgerError("ledger.damaged", f"row {row.number} of {safe(self.path)}: {error}") from None
+
+    def to_judge_again(self, *, since: datetime | None = None, name: str | None = None) -> Iterator[Row]:
+        """The judgements that a recheck judges again.
+
+        Of every artifact that was ever accepted, for each repository: its newest acceptance, and its newest judgement
+        if that refused it, because it may know of a revocation that the other does not.
+        """
+        with translated(self.path):
+            found = self._opened.execute(
+                "SELECT max(CASE WHEN accepted THEN number END), max(number) FROM rows WHERE kind = ?"
+                " GROUP BY subject, scope HAVING max(accepted)",
+                (JudgedArtifact.kind,),
+            )
+            numbers = sorted({number for pair in found for number in pair})
+        for number in numbers:
+            row = self.row(number)
+            if (
+                isinstance(row.entry, JudgedArtifact)
+                and (since is None or row.entry.at >= since)
+                and (name is None or any(name in known for known in row.entry.names))
+            ):
+                yield row
+
+    # --- its chain ---
+
+    def check(self, heads: Iterable[Head] = ()) -> Checked:
+        """Read all of it, and find what is not as it was written. `heads`: those that left this machine.
+
+        Raises LedgerError for a file that SQLite itself cannot read.
+        """
+        with self.one_state():
+            return self._checked(list(heads))
+
+    def _checked(self, heads: list[Head]) -> Checked:
+        sound = self._opened.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if sound != "ok":
+            raise LedgerError("ledger.damaged", f"{safe(self.path)} is damaged: {safe(sound)}")
+        identity, count, value = self._head_row()
+        chain = Chain(origin(identity))
+        chain.expect(heads)
+        bad = self._bad_content()
+        without: list[int] = []
+        found = self._opened.execute(
+            f"SELECT number, rows.digest, hash, body, {_DERIVED}, size"
+            " FROM rows LEFT JOIN content ON content.digest = rows.attached ORDER BY number"
+        )
+        for *stored, size in found:
+            number, derived = stored[0], tuple(stored[4:])
+            entry = chain.follow(self._raw(tuple(stored[:4])))
+            if entry is None:
+                continue
+            if derived != _derived(entry):
+                chain.fault("changed", number, f"the list of rows says something else of row {number} than the row")
+            elif entry.attached is not None and size is None:
+                without.append(number)
+            elif entry.attached in bad:
+                chain.fault("changed", number, f"what is kept beside row {number} was changed")
+        return chain.result(identity, Head(count, value.hex()), without, len(heads))
+
+    def _bad_content(self) -> frozenset[str]:
+        """The names of content that is not what it is named by."""
+        return frozenset(
+            name.hex()
+            for name, size, data in self._opened.execute("SELECT digest, size, data FROM content")
+            if (unpacked := _unpacked(size, data)) is None or digest("sha256", unpacked) != name
+        )
+
+    def to_prune(self, before: datetime, *, rows: bool) -> Prunable:
+        """What `prune` would remove."""
+        with translated(self.path):
+            return self._prunable(before, rows=rows)[0]
+
+    def prune(self, before: datetime, *, rows: bool, at: datetime, operator: str) -> Prunable:
+        """Remove verdict documents of judgements that were recorded before a moment.
+
+        With `rows`, remove the judgements, too, and notes. What was removed leaves its digest in the chain, and a row
+        says what it was. Imports and marks stay. Raises AirgapError.
+        """
+        with self._writing():
+            found, numbers = self._prunable(before, rows=rows)
+            if not numbers:
+                return found
+            _, count, last = self._head_row()
+            gone = runs(numbers)
+            said = [gone[first : first + _RUNS] for first in range(0, len(gone), _RUNS)]
+            self._opened.execute("CREATE TEMP TABLE going (number INTEGER PRIMARY KEY)")
+            self._opened.executemany("INSERT INTO going VALUES (?)", ((number,) for number in numbers))
+            self._opened.execute(_DROP_CONTENT)
+            if rows:
+                self._opened.execute(_DROP_ROWS)
+            self._opened.execute("DROP TABLE going")
+            for part in said:
+                base = Pruned(at=at, operator=operator, before=before)
+                entry = replace(base, rows=part) if rows else replace(base, documents=part)
+                count += 1
+                last = self._insert(NewRow(entry), count, last)
+            self._opened.execute("UPDATE head SET count = ?, hash = ?", (count, last))
+        with translated(self.path):
+            self._opened.executescript("PRAGMA incremental_vacuum")
+            self._opened.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return found
+
+    def _prunable(self, before: datetime, *, rows: bool) -> tuple[Prunable, list[int]]:
+        kinds = _PRUNABLE if rows else (JudgedArtifact.kind,)
+        found = self._opened.execute(
+            "SELECT number, length(data) FROM rows LEFT JOIN content ON content.digest = rows.attached"
+            f" WHERE kind IN ({', '.join('?' * len(kinds))}) AND at < ?"
+            f" {'' if rows else 'AND data IS NOT NULL'} ORDER BY number",
+            (*kinds, iso(before)),
+        ).fetchall()
+        sizes = [size for _, size in found if size is not None]
+        return Prunable(len(found) if rows else 0, len(sizes), sum(sizes)), [number for number, _ in found]
+
+    # --- as it is stored ---
+
+    @contextmanager
+    def one_state(self) -> Iterator[None]:
+        """What is read meanwhile is of one state, also while others write."""
+        with translated(self.path):
+            self._opened.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._opened.execute("COMMIT")
+
+    def stored(self) -> Iterator[tuple[RawRow, bytes | None]]:
+        """Every row as it is stored, with what is kept beside it. Raises LedgerError."""
+        for found in self._opened.execute(
+            "SELECT number, rows.digest, hash, body, size, data FROM rows"
+            " LEFT JOIN content ON content.digest = rows.attached ORDER BY number"
+        ):
+            yield self._raw(found[:4]), None if found[5] is None else self._sound(*found[4:])
+
+    def shared(self) -> Iterator[bytes]:
+        """What no row names: the certificates of verdict documents. Raises LedgerError."""
+        for found in self._opened.execute(
+            "SELECT size, data FROM content WHERE digest NOT IN"
+            " (SELECT attached FROM rows WHERE attached IS NOT NULL) ORDER BY rowid"
+        ):
+            yield self._sound(*found)
+
+    def _sound(self, size: Any, data: Any) -> bytes:
+        if (unpacked := _unpacked(size, data)) is None:
+            raise LedgerError("ledger.damaged", f"{safe(self.path)} holds bytes that cannot be unpacked")
+        return unpacked
+
+
+_DROP_CONTENT: Final = (
+    "DELETE FROM content WHERE digest IN (SELECT attached FROM rows JOIN going USING (number))"
+    " AND digest NOT IN (SELECT attached FROM rows WHERE attached IS NOT NULL AND number NOT IN going)"
+)
+_DROP_ROWS: Final = (
+    "UPDATE rows SET body = NULL, kind = NULL, at = NULL, subject = NULL, scope = NULL, verdict = NULL,"
+    " accepted = NULL, names = NULL, attached = NULL WHERE number IN going"
+)
+
+
+def _derived(entry: RowEntry) -> tuple[Any, ...]:
+    """The columns by which rows are found; a check compares them with the row."""
+    verdict = entry.verdict
+    return (
+        entry.kind,
+        iso(entry.at),
+        entry.subject,
+        entry.scope,
+        None if verdict is None else verdict.value,
+        int(isinstance(entry, JudgedArtifact) and entry.is_accepted),
+        "\n".join(entry.names),
+        None if entry.attached is None else bytes.fromhex(entry.attached),
+    )
+
+
+def _unpacked(size: Any, data: Any) -> bytes | None:
+    """Kept bytes; None where they are not what they were packed from, or would have more than their size."""
+    if not (isinstance(size, int) and 0 <= size <= limits.LEDGER_ATTACHED_BYTES and isinstance(data, bytes)):
+        return None
+    packed = zlib.decompressobj()
+    try:
+        found = packed.decompress(data, size + 1)
+    except zlib.error:
+        return None
+    return found if len(found) == size else None

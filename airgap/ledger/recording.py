@@ -1,0 +1,141 @@
+"""The outcome of a verify, as rows of a ledger: one for each artifact, refused ones too.
+
+The document beside a row is a report (`airgap.verify/1`) about the one artifact, without its certificates, which many
+rows share. So a recheck reads it as it reads a report.
+"""
+
+from __future__ import annotations
+
+import json as writer
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airgap.errors import FormatError, TrustMaterialError
+from airgap.hashing import fingerprint
+from airgap.ledger.database import LedgerError
+from airgap.ledger.entries import JudgedArtifact, NewRow, Row
+from airgap.oci.digest import Digest
+from airgap.parse.time import iso
+from airgap.pki.certificate import Certificate
+from airgap.text import safe
+from airgap.trust.snapshots.state import State
+from airgap.verdict import Verdict
+from airgap.verifier.artifact_document import artifact_document, exact_strings
+from airgap.verifier.outcome import ArtifactOutcome, Outcome
+from airgap.verifier.recorded import RecordedReport
+from airgap.verifier.report_reader import SCHEMA, parse_report
+
+if TYPE_CHECKING:
+    from airgap.ledger.ledger_file import Ledger
+
+
+def judgements(
+    outcome: Outcome,
+    *,
+    operator: str,
+    at: datetime | None = None,
+    bundle: Digest | None = None,
+    snapshot: str | None = None,
+    exceptions: Mapping[Digest, tuple[str, ...]] | None = None,
+) -> Iterator[NewRow]:
+    """A record for each artifact of an outcome.
+
+    `at`: when it is recorded; by default what the clock said when the run began. `snapshot`: `snapshot_in_force`.
+    `exceptions`: those of the operator that were used, by artifact.
+    """
+    policy = outcome.trust.get("policy_digest")
+    for artifact in outcome.artifacts:
+        document = writer.dumps(_document(outcome, artifact), ensure_ascii=True, separators=(",", ":")).encode()
+        digest = artifact.descriptor.digest
+        entry = JudgedArtifact(
+            at=at or outcome.moment.clock,
+            operator=safe(operator),
+            attached=fingerprint(document),
+            digest=digest,
+            reference=artifact.reference,
+            tags=tuple(safe(tag) for tag in artifact.tags),
+            repository=artifact.scope,
+            came_to=artifact.verdict,
+            exit_code=artifact.exit_code,
+            reasons=tuple(dict.fromkeys(reason for reason, _, _ in artifact.because if reason)),
+            signers=tuple(dict.fromkeys(_signers(artifact))),
+            target=safe(artifact.path or ""),
+            bundle=bundle,
+            judged=outcome.moment.judged,
+            policy=None if policy is None else str(policy),
+            snapshot=snapshot,
+            exceptions=(exceptions or {}).get(digest, ()),
+        )
+        yield NewRow(entry, document, tuple(dict.fromkeys(_certificates(artifact))))
+
+
+def snapshot_in_force(trust: Path) -> str | None:
+    """The trust snapshot that was applied last, `stream/number digest`.
+
+    None where none was, or where the record of it cannot be read.
+    """
+    try:
+        state = State.read(trust)
+    except TrustMaterialError:
+        return None
+    return state.in_force if state else None
+
+
+def recorded_report(ledger: Ledger, row: Row) -> RecordedReport | None:
+    """What a row says of its artifact, as a report says it; None where its document was pruned. Raises LedgerError."""
+    data = ledger.attached(row)
+    if data is None:
+        return None
+    name = f"row {row.number}"
+    try:
+        return parse_report(data, name, _Known(ledger))
+    except FormatError as error:
+        raise LedgerError("ledger.damaged", f"{safe(ledger.path)}, {name}: {error}") from None
+
+
+class _Known(Mapping[str, Certificate]):
+    """The certificates that a ledger keeps, by fingerprint."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __getitem__(self, name: str) -> Certificate:
+        der = self._ledger.certificate(name)
+        if der is None:
+            raise KeyError(name)
+        return _parsed(der)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+_parsed = lru_cache(maxsize=4096)(Certificate.parse)
+"""The signers of a site are few."""
+
+
+def _document(outcome: Outcome, artifact: ArtifactOutcome) -> dict[str, object]:
+    return {
+        "schema": SCHEMA,
+        "time": {"judged": iso(outcome.moment.judged), "clock": iso(outcome.moment.clock)},
+        "request": {"metadata": exact_strings(outcome.metadata), "max_signatures": outcome.max_signatures},
+        "artifacts": [artifact_document(artifact)],
+        "problems": [],
+    }
+
+
+def _signers(artifact: ArtifactOutcome) -> Iterator[str]:
+    for signature in artifact.signatures:
+        if signature.verdict is Verdict.PASS and signature.signer:
+            yield signature.signer.subject
+
+
+def _certificates(artifact: ArtifactOutcome) -> Iterator[bytes]:
+    for signature in artifact.signatures:
+        if signature.signer:
+            yield from (item.der for item in (*signature.signer.chain, *signature.signer.timestamp_chain))

@@ -1,0 +1,89 @@
+"""Outcomes of verify as rows: a row says of its artifact what a report says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import airgap
+import airgap.report
+from airgap.ledger import JudgedArtifact, LedgerError, judgements, snapshot_in_force
+from airgap.ledger.recording import recorded_report
+from airgap.oci.digest import Digest
+from airgap.trust.snapshots.state import State
+from airgap.verifier.recorded import RecordedReport
+from airgap.verifier.report_reader import parse_report
+from tests.support.ledgers import BUNDLE, change, verified
+from tests.support.many import many_images
+from tests.support.scenario import with_everything
+
+
+@pytest.mark.parametrize("metadata", [{}, {"a": "\u00e9"}])
+def test_each_artifact_is_a_row_that_says_what_a_report_says(tmp_path: Path, metadata: dict[str, str]) -> None:
+    written = many_images(tmp_path / "scene", 12)
+    request = airgap.VerifyRequest(
+        targets=[f"oci:{written.layout}"],
+        at=written.at,
+        clock=written.at,
+        scope=written.scope,
+        metadata=metadata,
+    )
+    outcome = airgap.verify(request, written.trust)
+    file = tmp_path / "report.json"
+    airgap.report.write_report(file, airgap.report.VerifyReport(outcome, 0))
+    report = parse_report(file.read_bytes(), "row")
+    with airgap.Ledger.open(tmp_path / "l", write=True) as ledger:
+        ledger.record(judgements(outcome, operator="ada", bundle=BUNDLE, snapshot="default/7 sha256:ab"))
+        rows = list(ledger.rows())
+        assert len(rows) == len(report.artifacts) == 13
+        for row, artifact, judged in zip(rows, report.artifacts, outcome.artifacts, strict=True):
+            found = recorded_report(ledger, row)
+            assert isinstance(found, RecordedReport)
+            assert found == replace(report, name=f"row {row.number}", artifacts=(artifact,), problems=())
+            entry = row.entry
+            assert isinstance(entry, JudgedArtifact)
+            assert (entry.verdict, entry.exit_code) == (judged.verdict, judged.exit_code)
+            assert (entry.digest, entry.bundle) == (judged.descriptor.digest, BUNDLE)
+            assert bool(entry.signers) == (judged.accepted is not None)
+            assert bool(entry.reasons) == (judged.exit_code != 0)
+            assert entry.policy == outcome.trust["policy_digest"]
+        verdicts = {row.entry.verdict for row in rows if row.entry}
+        assert verdicts == ({airgap.Verdict.FAIL} if metadata else {airgap.Verdict.PASS, airgap.Verdict.FAIL})
+        assert ledger.check().is_whole
+
+
+def test_certificates_are_kept_once(tmp_path: Path) -> None:
+    written = many_images(tmp_path / "scene", 6)
+    outcome = verified(written)
+    with airgap.Ledger.open(tmp_path / "l", write=True) as ledger:
+        for _ in range(3):
+            ledger.record(judgements(outcome, operator="ada"))
+        with ledger.one_state():
+            assert len(list(ledger.shared())) == len(set(ledger.shared())) == 6, "two chains of three"
+
+
+def test_a_row_without_its_certificates_is_damaged(tmp_path: Path) -> None:
+    written = with_everything().write(tmp_path / "scene")
+    with airgap.Ledger.open(tmp_path / "l", write=True) as ledger:
+        ledger.record(judgements(verified(written), operator="ada"))
+    change(tmp_path / "l", "DELETE FROM content WHERE digest NOT IN (SELECT attached FROM rows)")
+    with airgap.Ledger.open(tmp_path / "l") as ledger, pytest.raises(LedgerError, match="not among the report's"):
+        recorded_report(ledger, ledger.row(1))
+
+
+def test_exceptions_are_recorded_with_the_artifact_that_they_are_about(tmp_path: Path) -> None:
+    written = with_everything().write(tmp_path / "scene")
+    used = {Digest.parse(written.digest): ("CVE fix of Monday",), BUNDLE: ("another",)}
+    (made,) = judgements(verified(written), operator="ada", exceptions=used)
+    assert isinstance(made.entry, JudgedArtifact)
+    assert made.entry.exceptions == ("CVE fix of Monday",)
+
+
+def test_the_snapshot_in_force_is_that_of_the_trust_directory(tmp_path: Path) -> None:
+    assert snapshot_in_force(tmp_path) is None
+    State(in_force="default/7 sha256:ab").write(tmp_path)
+    assert snapshot_in_force(tmp_path) == "default/7 sha256:ab"
+    (tmp_path / ".airgap" / "state.json").write_bytes(b"{")
+    assert snapshot_in_force(tmp_path) is None
