@@ -1,166 +1,266 @@
-"""Copying: one large image and many small signed ones, beside skopeo, cp and a bare pass of read, hash and write.
+"""Copying beside oras, regctl, skopeo and the floor (cp, tar, curl): large and small images, near and far.
 
-Ratios within one run; the reference is what the bytes cost by themselves. Sizes: BENCH_MIB (default 1024, in 8 layers)
-and BENCH_IMAGES (default 500) in the environment. Registries are Debian's docker-registry where it is installed.
+Every row is measured in one run, all tools in turn. The figures are medians, of real time and of processor time without
+that of registries; the ratio is that to the best peer. Sizes are in the environment: BENCH_MIB (default 1024, in 8
+layers), BENCH_IMAGES (500), BENCH_ROUNDS (5). Tools that are not on PATH are left out: oras, regctl, skopeo,
+docker-registry, olareg. airgap flushes what it writes and the others do not; `+ sync` is a peer with a `sync -f` of
+what it has written.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from itertools import count
 from pathlib import Path
 
-from benchmarks.measure import best, row
+from benchmarks.measure import medians
 from tests.support.layouts import LayoutBuilder
 from tests.support.registry import free_port, wait_for_port
 
 MIB = int(os.environ.get("BENCH_MIB", "1024"))
 IMAGES = int(os.environ.get("BENCH_IMAGES", "500"))
-ROUNDS = 3
-CHUNK = 1 << 20
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+LATENCY = 0.040
 ROOT = Path(__file__).parent.parent
+NUMBERS = count()
+Works = dict[str, tuple[Callable[[], object], Callable[[], object]]]
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as name, registry(Path(name)) as host:
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as name, ExitStack() as stack:
         folder = Path(name)
-        measure(f"one image of {MIB} MiB in 8 layers", folder, large(folder / "large"), host)
-        measure(f"{IMAGES} small images with signatures", folder, small(folder / "small"), host)
+        hosts = {kind: stack.enter_context(start(folder)) for kind, start in REGISTRIES.items() if shutil.which(kind)}
+        one(f"one image of {MIB} MiB in 8 layers", folder, large(folder / "large"), hosts)
+        many(f"{IMAGES} small images with signatures", folder, small(folder / "small", IMAGES), hosts)
+        if hosts:
+            distant(folder, small(folder / "single", 1), stack.enter_context(delayed(next(iter(hosts.values())))))
+        print(f"peak memory of airgap, layout to tar: {peak(folder, folder / 'large')} MiB")
 
 
-def measure(title: str, folder: Path, source: Path, host: str | None) -> None:
+def one(title: str, folder: Path, source: Path, hosts: Mapping[str, str]) -> None:
     print(f"-- {title}")
-    files = [path for path in source.rglob("*") if path.is_file()]
-    warm(files)
-    there, tar = folder / "to", folder / "to.tar"
-    reference = best(fresh(there, lambda: bare(files, there)), ROUNDS)
-    durable = best(fresh(there, lambda: bare(files, there, sync=True)), ROUNDS)
-    row("read, hash and write every byte", reference, reference)
-    row("  ... and flush to the medium", durable, reference)
-    row("cp -r", best(fresh(there, lambda: run("cp", "-r", source, there)), ROUNDS), reference)
-    row("airgap: layout to layout", best(fresh(there, lambda: airgap(source, there)), ROUNDS), reference)
-    row("airgap: layout to layout, nothing new", best(lambda: airgap(source, there), ROUNDS), reference)
-    row(
-        "airgap: layout to layout, --link",
-        best(fresh(there, lambda: airgap("--link", source, there)), ROUNDS),
-        reference,
+    to = folder / "to"
+    tar = folder / "to.tar"
+    works: Works = {
+        "airgap": into(to, lambda: airgap(f"{source}:v1", to)),
+        "airgap --link": into(to, lambda: airgap("--link", f"{source}:v1", to)),
+        "cp": into(to, lambda: run("cp", "-r", source, to)),
+        "cp + sync": into(to, lambda: (run("cp", "-r", source, to), flush(to))),
+        "oras": into(to, lambda: oras_layouts(source, to)),
+        "oras + sync": into(to, lambda: (oras_layouts(source, to), flush(to))),
+        "regctl": into(to, lambda: regctl_copy(f"ocidir://{source}:v1", f"ocidir://{to}:v1")),
+        "skopeo": into(to, lambda: skopeo(f"oci:{source}:v1", f"oci:{to}:v1")),
+    }
+    table("layout to layout", works)
+    airgap(f"{source}:v1", to)
+    table(
+        "layout to layout, again",
+        {
+            "airgap": plain(lambda: airgap(f"{source}:v1", to)),
+            "oras": plain(lambda: oras_layouts(source, to)),
+            "regctl": plain(lambda: regctl_copy(f"ocidir://{source}:v1", f"ocidir://{to}:v1")),
+        },
     )
-    row("airgap: layout to tar", best(fresh(tar, lambda: airgap(source, tar)), ROUNDS), reference)
-    with_skopeo(source, there, tar, reference)
-    if host is not None:
-        with_registry(source, there, tar, host, reference)
-    if Path("/proc/self/status").exists():
-        print(f"peak memory of airgap, layout to tar: {peak(folder, source)} MiB")
-    for path in (there, tar):
-        remove(path)
-
-
-def with_skopeo(source: Path, there: Path, tar: Path, reference: float) -> None:
-    if shutil.which("skopeo") is None:
-        print("skopeo is not installed")
-        return
-    tags = tags_of(source)
-
-    def copy(form: str, place: Path) -> None:
-        # skopeo copies one image a call, and no signatures; into a tar only one
-        for tag in tags if form == "oci" else tags[:1]:
-            run("skopeo", "--insecure-policy", "copy", "-q", f"oci:{source}:{tag}", f"{form}:{place}:{tag}")
-
-    rounds = 1 if len(tags) > 1 else ROUNDS
-    row("skopeo: layout to layout", best(fresh(there, lambda: copy("oci", there)), rounds), reference)
-    if len(tags) == 1:
-        row("skopeo: layout to tar", best(fresh(tar, lambda: copy("oci-archive", tar)), rounds), reference)
-
-
-def with_registry(source: Path, there: Path, tar: Path, host: str, reference: float) -> None:
-    number = iter(range(100))
+    works = {
+        "airgap": into(tar, lambda: airgap(f"{source}:v1", tar)),
+        "tar": into(tar, lambda: run("tar", "-C", source, "-cf", tar, ".")),
+        "tar + sync": into(tar, lambda: (run("tar", "-C", source, "-cf", tar, "."), flush(tar))),
+        "regctl": into(tar, lambda: run("regctl", "image", "export", f"ocidir://{source}:v1", tar)),
+        "skopeo": into(tar, lambda: skopeo(f"oci:{source}:v1", f"oci-archive:{tar}:v1")),
+    }
+    table("layout to tar", works)
     remove(tar)
-    airgap(source, tar)
-    name = source.name
-    row("airgap: tar to registry", best(lambda: airgap(tar, f"{host}/{name}{next(number)}"), 1), reference)
-    row("airgap: tar to registry, nothing new", best(lambda: airgap(tar, f"{host}/{name}0"), ROUNDS), reference)
+    for kind, host in hosts.items():
+        works = {
+            "airgap": plain(lambda host=host: airgap(f"{source}:v1", f"{host}/{fresh_name()}:v1")),
+            "oras": plain(lambda host=host: oras_up(source, f"{host}/{fresh_name()}:v1")),
+            "regctl": plain(lambda host=host: regctl_copy(f"ocidir://{source}:v1", f"{host}/{fresh_name()}:v1")),
+            "skopeo": plain(lambda host=host: skopeo(f"oci:{source}:v1", f"docker://{host}/{fresh_name()}:v1")),
+        }
+        table(f"layout to {kind}", works)
+        there = f"{host}/there:v1"
+        airgap(f"{source}:v1", there)
+        works = {
+            "airgap": plain(lambda there=there: airgap(f"{source}:v1", there)),
+            "oras": plain(lambda there=there: oras_up(source, there)),
+            "regctl": plain(lambda there=there: regctl_copy(f"ocidir://{source}:v1", there)),
+            "skopeo": plain(lambda there=there: skopeo(f"oci:{source}:v1", f"docker://{there}")),
+        }
+        table(f"layout to {kind}, again", works)
+        works = {
+            "airgap": into(to, lambda there=there: airgap(there, to)),
+            "curl": into(to, lambda there=there: download(there, source, to)),
+            "curl + sync": into(to, lambda there=there: (download(there, source, to), flush(to))),
+            "oras": into(to, lambda there=there: oras_down(there, f"{to}:v1")),
+            "oras + sync": into(to, lambda there=there: (oras_down(there, f"{to}:v1"), flush(to))),
+            "regctl": into(to, lambda there=there: regctl_copy(there, f"ocidir://{to}:v1")),
+            "skopeo": into(to, lambda there=there: skopeo(f"docker://{there}", f"oci:{to}:v1")),
+        }
+        table(f"{kind} to layout", works)
+        airgap(there, to)
+        works = {
+            "airgap": plain(lambda there=there: airgap(there, to)),
+            "oras": plain(lambda there=there: oras_down(there, f"{to}:v1")),
+            "regctl": plain(lambda there=there: regctl_copy(there, f"ocidir://{to}:v1")),
+        }
+        table(f"{kind} to layout, again", works)
+    remove(to)
+
+
+def many(title: str, folder: Path, source: Path, hosts: Mapping[str, str]) -> None:
+    print(f"-- {title}")
+    to = folder / "to"
+    works: Works = {
+        "airgap": into(to, lambda: airgap(source, to)),
+        "cp": into(to, lambda: run("cp", "-r", source, to)),
+        "cp + sync": into(to, lambda: (run("cp", "-r", source, to), flush(to))),
+    }
+    table("layout to layout", works)
+    airgap(source, to)
+    table("layout to layout, again", {"airgap": plain(lambda: airgap(source, to))})
+    for kind, host in hosts.items():
+        works = {
+            "airgap": plain(lambda host=host: airgap(source, f"{host}/{fresh_name()}")),
+            "oras": plain(lambda host=host: oras_restore(source, f"{host}/{fresh_name()}")),
+        }
+        table(f"layout to {kind}", works)
+        there = f"{host}/all"
+        airgap(source, there)
+        works = {
+            "airgap": plain(lambda there=there: airgap(source, there)),
+            "oras": plain(lambda there=there: oras_restore(source, there)),
+        }
+        table(f"layout to {kind}, again", works)
+        works = {
+            "airgap": into(to, lambda there=there: airgap("--all-tags", there, to)),
+            "oras": into(to, lambda there=there: oras_backup(there, to)),
+            "oras + sync": into(to, lambda there=there: (oras_backup(there, to), flush(to))),
+        }
+        table(f"{kind} to layout", works)
+        works = {
+            "airgap": plain(lambda there=there: airgap("--all-tags", there, to)),
+            "oras": plain(lambda there=there: oras_backup(there, to)),
+        }
+        airgap("--all-tags", there, to)
+        table(f"{kind} to layout, again", works)
+    remove(to)
+
+
+def distant(folder: Path, source: Path, host: str) -> None:
+    print(f"-- one small signed image, {LATENCY * 1000:.0f} ms away")
+    to = folder / "to"
+    works: Works = {
+        "airgap": plain(lambda: airgap(f"{source}:v0", f"{host}/{fresh_name()}:v1")),
+        "oras": plain(lambda: oras_up(source, f"{host}/{fresh_name()}:v1", "v0")),
+        "regctl": plain(lambda: regctl_copy(f"ocidir://{source}:v0", f"{host}/{fresh_name()}:v1")),
+    }
+    table("layout to registry", works)
+    there = f"{host}/single:v1"
+    airgap(f"{source}:v0", there)
+    works = {
+        "airgap": into(to, lambda: airgap(there, to)),
+        "oras": into(to, lambda: oras_down(there, f"{to}:v1")),
+        "regctl": into(to, lambda: regctl_copy(there, f"ocidir://{to}:v1")),
+        "skopeo": into(to, lambda: skopeo(f"docker://{there}", f"oci:{to}:v1")),
+    }
+    table("registry to layout", works)
+
+
+def table(title: str, works: Works) -> None:
+    """One line a tool, and the ratio of airgap to the best peer."""
+    usable = {name: work for name, work in works.items() if shutil.which(name.split()[0]) or name.startswith("airgap")}
+    costs = medians(usable, ROUNDS)
+    peers = {name: cost for name, cost in costs.items() if name in {"oras", "regctl", "skopeo"}}
+    best = min(peers.values(), default=None, key=lambda cost: cost.wall)
+    for name, cost in costs.items():
+        ratio = "" if best is None else f"  {cost.wall / best.wall:6.2f} of the best peer"
+        times = f"{cost.wall * 1000:9.0f} ms  processor {cost.cpu * 1000:9.0f} ms"
+        print(f"{title:<31} {name:<15} {times}{ratio}", flush=True)
+
+
+def plain(work: Callable[[], object]) -> tuple[Callable[[], object], Callable[[], object]]:
+    return (lambda: None), work
+
+
+def into(path: Path, work: Callable[[], object]) -> tuple[Callable[[], object], Callable[[], object]]:
+    """The work with nothing at `path`, whose removal is not measured."""
+    return partial(remove, path), work
+
+
+def airgap(*arguments: object) -> None:
+    run(sys.executable, "-m", "airgap", "copy", "-q", *arguments)
+
+
+def oras_layouts(source: Path, to: Path) -> None:
+    run("oras", "cp", "-r", "--no-tty", "--from-oci-layout", "--to-oci-layout", f"{source}:v1", f"{to}:v1")
+
+
+def oras_up(source: Path, there: str, tag: str = "v1") -> None:
+    run("oras", "cp", "-r", "--no-tty", "--from-oci-layout", "--to-plain-http", f"{source}:{tag}", there)
+
+
+def oras_down(there: str, to: str) -> None:
+    run("oras", "cp", "-r", "--no-tty", "--from-plain-http", "--to-oci-layout", there, to)
+
+
+def oras_backup(there: str, to: Path) -> None:
+    run("oras", "backup", "--no-tty", "--plain-http", "--include-referrers", "--output", to, there)
+
+
+def oras_restore(source: Path, there: str) -> None:
+    run("oras", "restore", "--no-tty", "--plain-http", "--input", source, there)
+
+
+def regctl_copy(source: str, to: str) -> None:
+    hosts = {part.split("/")[0] for part in (source, to) if not part.startswith("ocidir:")}
+    plain_http = [word for host in hosts for word in ("--host", f"reg={host},tls=disabled")]
+    run("regctl", "image", "copy", "--referrers", *plain_http, source, to)
+
+
+def skopeo(source: str, to: str) -> None:
+    """Without signatures, which skopeo leaves behind."""
+    run(
+        *("skopeo", "--insecure-policy", "copy", "-q", "--src-tls-verify=false", "--dest-tls-verify=false"),
+        *("--preserve-digests", source, to),
+    )
+
+
+def download(there: str, source: Path, to: Path) -> None:
+    to.mkdir()
     blobs = [path.name for path in (source / "blobs" / "sha256").iterdir()]
-    row("bare download of every blob", best(lambda: download(host, f"{name}0", blobs), ROUNDS), reference)
-    everything = ("--all-tags", f"{host}/{name}0")
-    row("airgap: registry to layout", best(fresh(there, lambda: airgap(*everything, there)), ROUNDS), reference)
-    row("airgap: registry to layout, nothing new", best(lambda: airgap(*everything, there), ROUNDS), reference)
-    tags = tags_of(source)
-    if shutil.which("skopeo") and len(tags) == 1:
-        again = f"docker://{host}/{name}0:{tags[0]}"
-        options = ("--insecure-policy", "copy", "-q", "--src-tls-verify=false")
-        done = best(fresh(there, lambda: run("skopeo", *options, again, f"oci:{there}:v1")), ROUNDS)
-        row("skopeo: registry to layout", done, reference)
+    name = there.rpartition(":")[0].replace("/", "/v2/", 1)
+    wanted = [word for blob in blobs for word in ("-o", to / blob, f"http://{name}/blobs/sha256:{blob}")]
+    run("curl", "-s", "--noproxy", "*", *wanted)
 
 
-def large(path: Path) -> Path:
-    builder = LayoutBuilder()
-    image = builder.tag(builder.add_image(*(os.urandom(MIB * CHUNK // 8) for _ in range(8))), "v1")
-    builder.add_referrer(image, b"signature")
-    return builder.write_directory(path)
+def flush(path: Path) -> None:
+    run("sync", "-f", path)
 
 
-def small(path: Path) -> Path:
-    builder = LayoutBuilder()
-    base = os.urandom(100_000)
-    for number in range(IMAGES):
-        image = builder.tag(
-            builder.add_image(base, os.urandom(20_000), config=json.dumps({"n": number}).encode()), f"v{number}"
-        )
-        builder.add_referrer(image, f"signature {number}".encode() * 100)
-    return builder.write_directory(path)
+def run(*command: object) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(
+        [str(part) for part in command],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+    )
 
 
-def bare(files: list[Path], there: Path, *, sync: bool = False) -> None:
-    """What no copy can do without."""
-    there.mkdir()
-    view = memoryview(bytearray(CHUNK))
-    for path in files:
-        hasher = hashlib.sha256()
-        with path.open("rb", buffering=0) as source, (there / path.name).open("wb", buffering=0) as target:
-            while count := source.readinto(view):
-                hasher.update(view[:count])
-                target.write(view[:count])
-            if sync:
-                os.fsync(target.fileno())
-
-
-def download(host: str, repository: str, blobs: list[str]) -> None:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    for blob in blobs:
-        try:
-            with opener.open(f"http://{host}/v2/{repository}/blobs/sha256:{blob}") as answer:
-                while answer.read(CHUNK):
-                    pass
-        except OSError:
-            continue  # manifests are no blobs
-
-
-def warm(files: list[Path]) -> None:
-    for path in files:
-        path.read_bytes()
-
-
-def tags_of(source: Path) -> list[str]:
-    entries = json.loads((source / "index.json").read_bytes())["manifests"]
-    return [entry["annotations"]["org.opencontainers.image.ref.name"] for entry in entries if "annotations" in entry]
-
-
-def fresh(path: Path, work: Callable[[], object]) -> Callable[[], object]:
-    """The work with nothing at `path`; what was there is removed outside of what is measured as far as it can be."""
-
-    def again() -> None:
-        remove(path)
-        work()
-
-    return again
+def fresh_name() -> str:
+    return f"fresh{next(NUMBERS)}"
 
 
 def remove(path: Path) -> None:
@@ -170,13 +270,21 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def airgap(*arguments: object) -> None:
-    run(sys.executable, "-m", "airgap", "copy", "-q", *arguments)
+def large(path: Path) -> Path:
+    builder = LayoutBuilder()
+    image = builder.tag(builder.add_image(*(os.urandom((MIB << 20) // 8) for _ in range(8))), "v1")
+    builder.add_referrer(image, b"signature")
+    return builder.write_directory(path)
 
 
-def run(*command: object) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL, env=environment)
+def small(path: Path, images: int) -> Path:
+    builder = LayoutBuilder()
+    base = os.urandom(100_000)
+    for number in range(images):
+        layers = (base, os.urandom(20_000))
+        image = builder.tag(builder.add_image(*layers, config=json.dumps({"n": number}).encode()), f"v{number}")
+        builder.add_referrer(image, f"signature {number}".encode() * 100)
+    return builder.write_directory(path)
 
 
 def peak(folder: Path, source: Path) -> int:
@@ -191,22 +299,71 @@ def peak(folder: Path, source: Path) -> int:
 
 
 @contextmanager
-def registry(folder: Path) -> Iterator[str | None]:
-    if shutil.which("docker-registry") is None:
-        yield None
-        return
+def docker_registry(folder: Path) -> Iterator[str]:
     port = free_port()
     (folder / "config.yml").write_text(
         "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
         f"storage: {{filesystem: {{rootdirectory: {folder}/registry}}}}\n"
         f'http: {{addr: "127.0.0.1:{port}"}}\n'
     )
-    process = subprocess.Popen(
-        ["docker-registry", "serve", str(folder / "config.yml")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    with serving(port, "docker-registry", "serve", folder / "config.yml") as host:
+        yield host
+
+
+@contextmanager
+def olareg(folder: Path) -> Iterator[str]:
+    port = free_port()
+    options = ("--addr", "127.0.0.1", "--port", port, "--dir", folder / "olareg")
+    with serving(port, "olareg", "serve", *options) as host:
+        yield host
+
+
+REGISTRIES: dict[str, Callable[[Path], object]] = {"docker-registry": docker_registry, "olareg": olareg}
+
+
+@contextmanager
+def serving(port: int, *command: object) -> Iterator[str]:
+    words = [str(part) for part in command]
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for_port(port, seconds=20)
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(10)
+
+
+@contextmanager
+def delayed(host: str) -> Iterator[str]:
+    """The registry behind a line on which every answer takes LATENCY."""
+    name, _, port = host.rpartition(":")
+    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+
+    def accept() -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            time.sleep(LATENCY / 2)
+            server = socket.create_connection((name, int(port)))
+            for end in (client, server):
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=pump, args=(client, server), daemon=True).start()
+            threading.Thread(target=pump, args=(server, client), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.close()
+
+
+def pump(source: socket.socket, target: socket.socket) -> None:
+    try:
+        while data := source.recv(1 << 18):
+            time.sleep(LATENCY / 2)
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Callable, Mapping
+from statistics import median
 from typing import NamedTuple
 
 
@@ -22,6 +23,16 @@ def alternate(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[st
         for name, work in works.items():
             costs[name].append(cost(work))
     return {name: Cost(*map(min, zip(*runs, strict=True))) for name, runs in costs.items()}
+
+
+def medians(works: Mapping[str, tuple[Callable[[], object], Callable[[], object]]], rounds: int) -> dict[str, Cost]:
+    """The median cost of each of `rounds` runs, taken in turn; the first of each pair prepares and is not measured."""
+    costs: dict[str, list[Cost]] = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, (prepare, work) in works.items():
+            prepare()
+            costs[name].append(cost(work))
+    return {name: Cost(*map(median, zip(*runs, strict=True))) for name, runs in costs.items()}
 
 
 def cost(work: Callable[[], object]) -> Cost:

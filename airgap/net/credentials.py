@@ -291,7 +291,11 @@ def run_helper(helper: str, action: str, sent: str, environment: Mapping[str, st
             check=False,
         )
     except FileNotFoundError:
-        raise AirgapError(f"the credential helper {program} is not installed") from None
+        raise AirgapError(
+            f"the credential helper {program} is not installed",
+            remedy="Install it, remove it from the registry configuration (credsStore, credHelpers), or name another "
+            "file with --registry-config.",
+        ) from None
     except subprocess.TimeoutExpired:
         raise AirgapError(f"the credential helper {program} gave no answer in {_HELPER_SECONDS} s") from None
     except OSError as error:

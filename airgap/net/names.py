@@ -10,7 +10,7 @@ from airgap.errors import FormatError, LimitError
 from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
 from airgap.net.http import Reply
-from airgap.net.wire import failure
+from airgap.net.wire import failure, wrong_there
 from airgap.parse.json import Reading, load_object, take_list, text_or_null
 
 A_PAGE: Final = 1000
@@ -60,7 +60,7 @@ class NameList(NamedTuple):
             names = take_list(document, self.member, text_or_null, limit=self.limit, required=required)
         except FormatError as error:
             problem = f"what {self.owner} gives as its {self.member} cannot be read: {error}"
-            raise self.client.error(problem) from None
+            raise self.client.error(problem, remedy=wrong_there(page, "")) from None
         return tuple(name for name in names if name)
 
 

@@ -17,7 +17,7 @@ from airgap.net.auth import Access
 from airgap.net.client import REDIRECTS, RegistryClient
 from airgap.net.manifests import ManifestApi
 from airgap.net.transport_errors import RegistryError
-from airgap.net.wire import failure, has_code
+from airgap.net.wire import failure, has_code, wrong_there
 from airgap.oci.descriptor import IMAGE_INDEX, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import Mechanism, ReferrersLookup
@@ -126,10 +126,11 @@ class ReferrersFinder:
                 if reply.status == 400 and not has_code(reply, "UNSUPPORTED"):  # noqa: PLR2004
                     raise failure(reply, what, remedy=_OTHER_WAY)
                 return reply.status
-            index = self._index(subject, reply.body, listed)
+            remedy = wrong_there(reply, "")
+            index = self._index(subject, reply.body, listed, remedy=remedy)
             listed += len(index.manifests)
             if index.unreadable:  # an unreadable entry may be the signature
-                raise self._unreadable(str(index.unreadable[0]))
+                raise self._unreadable(str(index.unreadable[0]), remedy)
             for entry in index.manifests:
                 entries.setdefault(entry.digest, entry)
         # DIST-6, MAN-20: the registry may have filtered, or not
@@ -137,20 +138,21 @@ class ReferrersFinder:
         lookup = ReferrersLookup(subject=subject, mechanism=Mechanism.API, api_status=200, listed=listed)
         return FoundReferrers(lookup=lookup, _found=tuple(_listed(entry, lookup) for entry in chosen))
 
-    def _index(self, subject: Digest, raw: bytes, before: int = 0) -> Index:
+    def _index(self, subject: Digest, raw: bytes, before: int = 0, *, remedy: str = "") -> Index:
         """A list of referrers, or a page of it; `before`: how many entries the pages before it had."""
         try:
             index = parse_layout_index(raw, "list")
         except FormatError as error:
-            raise self._unreadable(str(error)) from None
+            raise self._unreadable(str(error), remedy) from None
         if before + len(index.manifests) > limits.REFERRERS:
             message = f"{subject} has more than {limits.REFERRERS} referrers in {self._access.repository}"
             raise ContentError("content.limit", message, digest=str(subject))
         return index
 
-    def _unreadable(self, problem: str) -> RegistryError:
+    def _unreadable(self, problem: str, remedy: str = "") -> RegistryError:
         where = f"{self._client.host}/{self._access.repository}"
-        return self._client.error(f"the referrers that {where} lists cannot be read: {problem}")
+        problem = f"the referrers that {where} lists cannot be read: {problem}"
+        return self._client.error(problem, remedy=remedy)
 
     def _by_tag(self, subject: Digest, artifact_types: Collection[str], api_status: int | None) -> FoundReferrers:
         tag = referrers_tag(subject)

@@ -138,9 +138,10 @@ class BlobUpload:
             )
         except (AuthenticationError, RegistryError):
             return False  # no right to read there, or the registry does not mount: it is uploaded
-        if reply.status != _CREATED:
-            self._location = self._next(reply)
-        return reply.status == _CREATED
+        if reply.status == _CREATED:  # some proxies answer so to every POST
+            return holds(self._client, self._reading, self._descriptor)
+        self._location = self._next(reply)
+        return False
 
     def _send(self, *, in_chunks: bool) -> None:
         location = self._location or self._start()

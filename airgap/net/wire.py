@@ -100,11 +100,11 @@ def error_text(reply: Reply) -> str:
     return ""
 
 
-def wrong_there(reply: Reply) -> str:
-    """The remedy for an answer whose body is not what it has to be."""
+def wrong_there(reply: Reply, otherwise: str = WRONG_THERE) -> str:
+    """The remedy for an answer whose body is not what it has to be; `otherwise`: where nothing tells why."""
     if reply.encoding and not reply.is_packed:
         return _ENCODED.format(safe(reply.encoding, limit=40))
-    return _WEB_PAGE if reply.media_type in {"text/html", "application/xhtml+xml"} else WRONG_THERE
+    return _WEB_PAGE if reply.media_type in {"text/html", "application/xhtml+xml"} else otherwise
 
 
 def _hint(reply: Reply) -> str:

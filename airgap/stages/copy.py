@@ -45,7 +45,7 @@ from airgap.transfer.destinations import (
 )
 from airgap.transfer.endpoint import Sink, Source
 from airgap.transfer.events import Event, Progress, Started, silent
-from airgap.transfer.finished_tar import finished_tar
+from airgap.transfer.finished_tar import FinishedTar, finished_tar
 from airgap.transfer.layout_referrers_tags import with_referrers_tags
 from airgap.transfer.mover import (
     Arrived,
@@ -173,14 +173,23 @@ class _Copy:
         """That of all repositories."""
         self._in_registries: dict[str, TargetEvidence] = {}
         """With a judgement: evidence of sources that are registries, chosen or not."""
+        self._finished: FinishedTar | None = None
+        """The tar that is there already."""
         self._left: tuple[EvidenceLeft, ...] = ()
         self._lost: tuple[Problem, ...] = ()
 
     def run(self) -> CopyResult:
+        destination = self._request.place()
+        with ExitStack() as stack:
+            if isinstance(destination, LayoutReference):
+                if is_tar(destination) and not self._request.overwrite:
+                    path = behind_link(Path(destination.path))
+                    self._finished = stack.enter_context(finished_tar(path, verify_existing=self._verify_existing))
+                check_place(self._request, destination, self._finished)
+            return self._run(destination)
+
+    def _run(self, destination: Destination | None) -> CopyResult:
         request = self._request
-        destination = request.place()
-        if isinstance(destination, LayoutReference):
-            check_place(request, destination)
         found = self._receive() if STREAM in request.sources else self._find()
         groups: defaultdict[RegistryReference | None, list[CopyRoot]] = defaultdict(list)
         for root in places(found, destination or LayoutReference(path=STREAM), self._naming):
@@ -393,7 +402,7 @@ class _Copy:
 
     def _into_tar(self, plan: CopyPlan, path: Path | None) -> None:
         request = self._request
-        if path is not None and not request.overwrite and (finished := self._finished(path, plan)):
+        if self._finished is not None and (finished := self._held_by(self._finished, plan)):
             self._account(*finished)
             return
         plan = self._prepared(plan, LayoutReference(path=STREAM), None).plan
@@ -411,17 +420,14 @@ class _Copy:
             done = write_tar_file(path, plan, self._pool, progress=self._progress, overwrite=request.overwrite)
             self._account(plan, done)
 
-    def _finished(self, path: Path, plan: CopyPlan) -> tuple[CopyPlan, TransferResult] | None:
+    def _held_by(self, tar: FinishedTar, plan: CopyPlan) -> tuple[CopyPlan, TransferResult] | None:
         """The plan and the result of a copy to a tar that has everything already; None where it has not."""
-        with finished_tar(path, verify_existing=self._verify_existing) as tar:
-            if tar is None:
-                return None
-            try:
-                plan = self._prepared(plan, LayoutReference(path=STREAM), tar.layout).plan
-            except UsageError:
-                return None  # it has another artifact of the same name
-            found = tar.survey(plan, self._pool)
-            return (plan, TransferResult(survey=found, moved={})) if found else None
+        try:
+            plan = self._prepared(plan, LayoutReference(path=STREAM), tar.layout).plan
+        except UsageError:
+            return None  # it has another artifact of the same name
+        found = tar.survey(plan, self._pool)
+        return (plan, TransferResult(survey=found, moved={})) if found else None
 
     def _move(self, plan: CopyPlan, sink: Sink) -> None:
         keep_going = self._request.keep_going

@@ -14,7 +14,7 @@ from airgap.oci.descriptor import NOTARY_SIGNATURE
 from airgap.oci.lookup import ReferrersTag
 from airgap.oci.reference import LayoutReference, RegistryReference
 from airgap.transfer.destinations import Destination, RegistryPrefix, is_tar, parse_destination
-from airgap.transfer.finished_tar import finished_tar
+from airgap.transfer.finished_tar import FinishedTar
 from airgap.transfer.lists import read_list
 from airgap.transfer.plan import Selection
 from airgap.transfer.tar_writer import check_absent
@@ -156,19 +156,17 @@ def _check_trust(request: CopyRequest, sources: Sequence[str]) -> None:
         check_apart_from(path, Path(place.path), request.destination)
 
 
-def check_place(request: CopyRequest, place: LayoutReference) -> None:
+def check_place(request: CopyRequest, place: LayoutReference, finished: FinishedTar | None) -> None:
     """Refuses a destination that would change a source. Only a folder may be both, to add names to it.
 
-    Raises UsageError, also where something else than a layout tar has the name of the new tar.
+    Raises UsageError, also where something else than a layout tar (`finished`) has the name of the new tar.
     """
     path = Path(place.path)
     for source in layout_paths(text for text in request.sources if text != STREAM):
         if is_tar(place) or not same_place(path, source):
             check_output(path, [source], what="destination")
-    if is_tar(place) and not request.overwrite:
-        with finished_tar(path) as tar:  # it may have all that is copied
-            if tar is None or STREAM in request.sources:
-                check_absent(path)
+    if is_tar(place) and not request.overwrite and (finished is None or STREAM in request.sources):
+        check_absent(path)
 
 
 def place_of_stream(request: CopyRequest) -> LayoutReference | RegistryReference:

@@ -53,9 +53,11 @@ def room_in(folder: Path, needed: int, largest: int) -> Room:
     """The room in `folder`, which may not exist yet."""
     there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.is_dir())
     try:
-        free: int | None = shutil.disk_usage(there).free
+        usage = shutil.disk_usage(there)
     except OSError:
         free = None
+    else:
+        free = usage.free if usage.total else None  # some file systems of users (FUSE) say 0 of everything
     return Room(place=safe(there), needed=needed, largest=largest, free=free, file_limit=_file_limit(there))
 
 

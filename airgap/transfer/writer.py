@@ -47,6 +47,8 @@ _BATCH_BYTES: Final = 64 * limits.MIB
 _SYNCERS: Final = 16
 _SMALL_BYTES: Final = 4 * limits.MIB
 """Smaller files are flushed together: waiting for the medium after each would take most of the time."""
+_OF_SYSTEMS: Final = frozenset({"lost+found", "system volume information", "$recycle.bin", "recycler", "found.000"})
+"""Folders that Linux and Windows make in the root of a medium; those of macOS are hidden."""
 
 
 class LayoutWriter:
@@ -314,7 +316,7 @@ class LayoutProbe:
     def __init__(self, path: str) -> None:
         """Raises ContentError if something else is at `path`."""
         folder = Path(path)
-        self.layout: Final = open_directory(path) if folder.is_dir() and any(folder.iterdir()) else None
+        self.layout: Final = open_directory(path) if folder.is_dir() and _names_in(folder) else None
         self._parts: Final = kept_parts(folder)
 
     def has(self, descriptor: Descriptor) -> bool:
@@ -330,6 +332,15 @@ class LayoutProbe:
         return self._parts.get(part_name(descriptor), 0)
 
 
+def _names_in(folder: Path) -> set[str]:
+    """What is in a folder, without hidden files and what systems make in the root of every medium."""
+    return {
+        entry.name
+        for entry in folder.iterdir()
+        if not entry.name.startswith(".") and entry.name.casefold() not in _OF_SYSTEMS
+    }
+
+
 def _prepare(path: Path) -> None:
     """Make an empty layout at `path`, or complete an interrupted one. Raises UsageError, WriteError."""
     with writing(path):
@@ -339,7 +350,7 @@ def _prepare(path: Path) -> None:
                 remedy="Choose a folder or the name of a new .tar; - is a tar on standard output.",
             )
         path.mkdir(parents=True, exist_ok=True)
-        names = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
+        names = _names_in(path)
         parts = {LAYOUT_FILE, LAYOUT_INDEX, BLOBS}
         if parts <= names:
             return

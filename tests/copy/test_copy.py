@@ -578,6 +578,14 @@ def test_refuses_to_write_into_other_folders(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "documents").iterdir()] == ["letter.txt"]
 
 
+@pytest.mark.parametrize("name", ["lost+found", "System Volume Information", "$RECYCLE.BIN", ".Trashes"])
+@pytest.mark.parametrize("options", [(), ("--dry-run",)], ids=["copy", "dry-run"])
+def test_the_root_of_a_medium_is_an_empty_folder(tmp_path: Path, name: str, options: tuple[str, ...]) -> None:
+    source = write(tmp_path / "source", family())
+    (tmp_path / "stick" / name).mkdir(parents=True)
+    copy(*options, source, tmp_path / "stick")
+
+
 def test_blobs_behind_a_symbolic_link_are_neither_read_nor_written(tmp_path: Path) -> None:
     made = family()
     source = write(tmp_path / "source", made)

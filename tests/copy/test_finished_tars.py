@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from airgap.oci.open import Layout, open_layout
+from airgap.transfer import finished_tar
 from tests.support.command import Ran, run_here
 from tests.support.copying import family, write
 
@@ -33,6 +35,19 @@ def test_the_same_copy_again_writes_nothing(source: Path, tar: Path, options: li
     totals = ran.document["totals"]
     assert (ran.code, totals["blobs"], totals["present_bytes"] > 0) == (0, 0, True), ran
     assert (tar.read_bytes(), tar.stat().st_mtime_ns) == before
+
+
+def test_is_opened_once(source: Path, tar: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was looked at first is what counts: another program may put another tar there."""
+    opened: list[Path] = []
+
+    def noted(path: Path) -> Layout:
+        opened.append(path)
+        return open_layout(path)
+
+    monkeypatch.setattr(finished_tar, "open_layout", noted)
+    assert _copy(source, tar).code == 0
+    assert opened == [tar]
 
 
 def test_a_tar_without_all_of_it_is_refused(tmp_path: Path, tar: Path) -> None:

@@ -15,7 +15,7 @@ from airgap.errors import ContentError
 from airgap.oci.descriptor import Descriptor
 from tests.support.command import run_here
 from tests.support.net import store
-from tests.support.registry import MANIFEST, LoopbackRegistry, answer
+from tests.support.registry import INDEX, MANIFEST, LoopbackRegistry, answer
 
 LAYER = b"a layer " * 20_000
 PACKED = gzip.compress(LAYER)
@@ -124,6 +124,23 @@ def test_names_a_compression_that_was_not_asked_for(tmp_path: Path, registry: Lo
     registry.on("GET", place, answer(200, b"\x8b\x00\x80", Content_Type=MANIFEST, Content_Encoding="br"))
     code, err = copied(registry, tmp_path)
     assert (code, "compressed in a way that was not asked for (br)" in err) == (16, True), err
+
+
+@pytest.mark.parametrize(
+    ("place", "headers", "said"),
+    [
+        ("/tags/list", {"Content_Encoding": "br"}, "compressed in a way that was not asked for (br)"),
+        ("/referrers/", {"Content_Encoding": "br", "Content_Type": INDEX}, "not asked for (br)"),
+        ("/tags/list", {"Content_Type": "text/html"}, "A proxy or a login page answers in place of the registry"),
+    ],
+)
+def test_says_of_a_list_that_cannot_be_read_what_may_have_changed_it(
+    registry: LoopbackRegistry, place: str, headers: dict[str, str], said: str
+) -> None:
+    registry.on("GET", place, answer(200, b"\x8b\x00\x80", **headers))
+    command = ["ls", f"{registry.host}/app"] if place == "/tags/list" else ["discover", f"{registry.host}/app:v1"]
+    ran = run_here(command)
+    assert (ran.code, said in ran.err) == (1, True), ran.err
 
 
 @pytest.mark.parametrize("name", ["gzip", "deflate", "br"])

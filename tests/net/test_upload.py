@@ -86,6 +86,14 @@ def test_a_blob_is_mounted_from_another_repository(registry: LoopbackRegistry) -
     assert registry.requests("PUT") == []
 
 
+def test_looks_whether_a_blob_that_was_mounted_is_there(registry: LoopbackRegistry) -> None:
+    """Some proxies answer 201 to every POST."""
+    registry.on("POST", "mount=", answer(201, Location="/v2/app/blobs/sha256:0"))
+    with store(registry.host, writable=True) as repository:
+        assert push(repository, described(BLOB), source(BLOB), mount_from="base/image") is TransferMethod.COPIED
+    assert _held(registry, BLOB)
+
+
 def test_continues_a_mount_that_becomes_an_upload(registry: LoopbackRegistry) -> None:
     """DIST-21: 202 is a normal session."""
     registry.mounts = False

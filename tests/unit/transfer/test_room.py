@@ -17,6 +17,7 @@ from tests.support.copying import family, write
 
 class Usage(NamedTuple):
     free: int
+    total: int = 2**41
 
 
 def test_reports_too_little_room_before_anything_is_written(tmp_path: Path) -> None:
@@ -24,6 +25,14 @@ def test_reports_too_little_room_before_anything_is_written(tmp_path: Path) -> N
     with pytest.raises(WriteError, match="bytes free") as caught:
         check_room(tmp_path, 2**62, 1)
     assert caught.value.facts["cause"] == "full"
+
+
+def test_believes_no_file_system_that_says_0_of_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """fusefat and other file systems of users say so; a full one still has a size."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free=0, total=0))
+    assert room_in(tmp_path, 2**33, 1).problem is None
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free=0))
+    assert room_in(tmp_path, 2**33, 1).problem is not None
 
 
 @pytest.mark.parametrize(("system", "fits"), [("vfat", False), ("msdos", False), ("exfat", True), (None, True)])
