@@ -29,6 +29,8 @@ _ZSTD_SKIPPABLE: Final = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 """A frame that zstd skips (RFC 8878, 3.1.2); the compressed frame follows it."""
 _AS_ON_CD: Final = re.compile(r"(INDEX\.JSO?N?|OCI[-_]LAYO(UT)?\.?)(;1)?", re.IGNORECASE)
 """The names of a layout's files on media that keep only capitals, eight characters, or three after the dot."""
+_OF_IMGPKG: Final = re.compile(r"sha256-[0-9a-f]{64}\.tar\.gz")
+"""How imgpkg names layers."""
 _OCTAL: Final = re.compile(rb"[ \0]*([0-7]*)")
 _PIECE: Final = re.compile(r".+\.(part-?)?([0-9]{1,3}|a[a-z]|a[a-z][a-z])")
 _JOIN: Final = "Join the pieces in their order, from the first to the last (cat PIECES > NEW.tar), and name that."
@@ -187,10 +189,15 @@ def explain_tar(path: str, names: Collection[str]) -> ContentError:
     nested = sorted(name for name in names if name.endswith(f"/{LAYOUT_FILE}"))
     if not names:
         return malformed(f"{shown} is an empty tar", remedy=_COPY_AGAIN)
+    if any(map(_OF_IMGPKG.fullmatch, names)):
+        return malformed(
+            f"{shown} is a tar of imgpkg, not an OCI image layout",
+            remedy=f"Bring it into a registry first: imgpkg copy --tar {_file(path)} --to-repo REGISTRY/REPOSITORY",
+        )
     if DOCKER_SAVE_FILES & set(names):
         return malformed(
-            f"{shown} is a docker save archive, not an OCI image layout; it holds no signatures, and its digests "
-            "are not those that were signed",
+            f"{shown} is a docker save archive (crane, kaniko and Bazel write these, too), not an OCI image layout; it "
+            "holds no signatures, and its digests are not those that were signed",
             remedy="Copy the image again from its registry, so that its signatures come along (airgap copy). Without "
             f"signatures it can be converted: skopeo copy docker-archive:{_file(path)} oci-archive:NEW.tar",
         )

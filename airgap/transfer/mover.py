@@ -258,11 +258,12 @@ class _Transfer:
         self._workers.run(nodes, self._put_blob, self._collect)
 
     def manifests(self, nodes: Iterable[Node]) -> None:
-        self._workers.run(self._with_everything_below(nodes), self._put_manifest, self._collect)
+        self._workers.run(self._with_what_they_need(nodes), self._put_manifest, self._collect)
 
-    def _with_everything_below(self, nodes: Iterable[Node]) -> Iterator[Node]:
+    def _with_what_they_need(self, nodes: Iterable[Node]) -> Iterator[Node]:
+        """Those of which everything below arrived, and the subject: a failed image leaves no referrers behind."""
         for node in nodes:
-            failed = next((key for key in node.below if key in self.failures), None)
+            failed = next((key for key in (*node.below, node.subject) if key in self.failures), None)
             if failed is None:
                 yield node
             else:

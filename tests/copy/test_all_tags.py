@@ -64,6 +64,18 @@ def test_does_not_copy_the_tag_of_a_broken_manifest(tmp_path: Path, host: str, t
     assert [item["status"] for item in ran.document["artifacts"]] == ["copied", "failed"]
 
 
+@pytest.mark.parametrize("of", ["the index", "a child"])
+def test_leaves_no_referrers_of_a_failed_image_in_the_destination(target: LoopbackRegistry, of: str) -> None:
+    made = family()
+    load(target, "app", made)
+    (layer, *_) = json.loads(made.builder.blobs[made.children[0].digest])["layers"]
+    del target.repositories["app"].blobs[layer["digest"]]
+    ran = run_here(["copy", f"{target.host}/app:v1", f"{target.host}/new", "--keep-going", "--retries", "0"])
+    assert ran.code == 16, ran
+    lost = [made.child_signature] if of == "a child" else [made.signature, made.sbom, made.sbom_signature]
+    assert not {str(item.digest) for item in lost} & set(target.repositories["new"].manifests)
+
+
 def test_requests_tags_in_parallel(tmp_path: Path, host: str, target: LoopbackRegistry) -> None:
     """Each waits for the other: one after the other they would wait for ever."""
     both = Barrier(2)

@@ -23,6 +23,7 @@ SIZE = 6_000_000
 
 class Usage(NamedTuple):
     free: int
+    total: int = 2**41
 
 
 @pytest.fixture

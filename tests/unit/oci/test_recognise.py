@@ -64,6 +64,12 @@ def zipped() -> bytes:
             id="docker-save",
         ),
         pytest.param(
+            tar_of({f"sha256-{'1' * 64}.tar.gz": b"", "manifest.json": b"[]"}),
+            "is a tar of imgpkg",
+            "imgpkg copy --tar",
+            id="imgpkg",
+        ),
+        pytest.param(
             tar_of({"a.txt": b""}),
             "is a tar, but not of an OCI image layout; it holds 'a.txt'",
             "airgap copy",

@@ -27,7 +27,9 @@ def test_reports_too_little_room_before_anything_is_written(tmp_path: Path) -> N
     assert caught.value.facts["cause"] == "full"
 
 
-def test_believes_no_file_system_that_says_0_of_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_free_space_is_unknown_where_a_file_system_says_0_of_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """fusefat and other file systems of users say so; a full one still has a size."""
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free=0, total=0))
     assert room_in(tmp_path, 2**33, 1).problem is None
