@@ -357,3 +357,6 @@ RECEIPT_DIGESTS: Final = 2_000_000
 
 RECEIPT_STREAMS: Final = 10_000
 """Streams of bundles whose marks one receipt lists."""
+
+RECEIPT_REGISTRIES: Final = 1000
+"""Registries of one site."""

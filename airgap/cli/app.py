@@ -29,6 +29,8 @@ class Commands(LazyGroup):
         "verify": Lazy("airgap.cli.verify", "Verify signatures and content, with no network. The verdict."),
         "import": Lazy("airgap.cli.importing", "Verify what came on a medium, and put what passes into a registry."),
         "trust": Lazy("airgap.cli.trust", "Trust material: stores, policy, evidence, snapshots, pins."),
+        "ledger": Lazy("airgap.cli.ledger", "List, show, check, export and prune what a site judged and brought in."),
+        "receipt": Lazy("airgap.cli.receipt", "Write down what a site holds, so that the next bundle brings the rest."),
         "recheck": Lazy("airgap.cli.recheck", "Judge again what was accepted earlier, under newer evidence."),
         "sign": Lazy("airgap.cli.sign", "Sign artifacts in a registry, a layout directory or a layout tar."),
         "attach": Lazy("airgap.cli.attach", "Attach files (SBOMs, attestations) to an artifact."),

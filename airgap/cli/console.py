@@ -148,13 +148,20 @@ class Output:
         write_all(report.pieces() if self.is_json else (drawn(report.text(self.style)),))
 
     def finish(
-        self, report: airgap.report.Report, *, file: Path | None = None, apart_from: Iterable[Path] = ()
+        self,
+        report: airgap.report.Report,
+        *,
+        file: Path | None = None,
+        apart_from: Iterable[Path] = (),
+        store: Callable[[], object] = lambda: None,
     ) -> NoReturn:
         """Write the document to `file`, where there is one, show the result, and end with its exit code.
 
-        Raises UsageError for a file that would change one of `apart_from`, AirgapError for one that cannot be written.
+        `store` keeps the result elsewhere, too. Raises UsageError for a file that would change one of `apart_from`,
+        AirgapError for one that cannot be written, and what `store` raises.
         """
         try:
+            store()
             if file is not None:
                 airgap.trust.check_output(file, apart_from)
                 airgap.report.write_report(file, report)

@@ -12,6 +12,7 @@ from airgap.cli.command import command
 from airgap.cli.console import LayoutOption, QuietOutput, VerboseOption, clock, clock_reading, demands, layout_reference
 from airgap.cli.judging_options import DemandsOption, Judging, ReportOption
 from airgap.cli.lazy import typer_app
+from airgap.cli.ledger_options import Recording
 from airgap.cli.plugin_options import PluginOptions
 from airgap.cli.workers import WorkerOptions
 
@@ -39,6 +40,7 @@ def verify(
         int, typer.Option(min=1, metavar="N", help="Judge at most so many signatures of an artifact.")
     ] = 100,
     report: ReportOption = None,
+    recording: Recording,
     workers: WorkerOptions,
     oci_layout: LayoutOption = False,
     verbose: VerboseOption = False,
@@ -47,7 +49,7 @@ def verify(
     """Verify signatures, certificate chains, timestamps, revocation and every byte of content, with no network.
 
     Anchors and policy come from the trust directory alone; nothing that is in a TARGET is trusted. Without :TAG or
-    @DIGEST every artifact of the layout is verified. Nothing is written beside the report.
+    @DIGEST every artifact of the layout is verified. Nothing is written beside the report and the ledger.
 
     Exit codes: 0 good, 10 unsigned, 11 not found, 12 signature invalid, 13 not trusted, 14 revoked, 15 evidence
     missing or stale, 16 content corrupt, 18 trust material malformed.
@@ -67,6 +69,11 @@ def verify(
         plugins=plugins.allowed(),
     )
     place = judging.location(report, request.inputs)
+    recording.prove(report, [place.path, *request.inputs])
     with workers.working() as (work, guard):
         outcome = airgap.verify(request, place, **work)
-    output.finish(airgap.report.VerifyReport(outcome, guard.attempts, verbose), file=report)
+    output.finish(
+        airgap.report.VerifyReport(outcome, guard.attempts, verbose),
+        file=report,
+        store=lambda: recording.record_outcome(outcome, place.path, output),
+    )

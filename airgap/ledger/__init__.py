@@ -10,38 +10,43 @@ from typing import TYPE_CHECKING
 from airgap.exports import on_demand
 
 if TYPE_CHECKING:
+    from airgap.ledger.custody import NOTE_TYPE, custody_note, note_document, sealed_note
     from airgap.ledger.database import LedgerError
     from airgap.ledger.entries import Held, Import, JudgedArtifact, Mark, NewRow, Note, Pruned, Row, RowEntry, imported
-    from airgap.ledger.exported import check_export, export_lines, is_export
+    from airgap.ledger.exported import check_export, export_lines, is_export, write_export
     from airgap.ledger.hash_chain import ChainFault, Checked, Head
     from airgap.ledger.ledger_file import Prunable
+    from airgap.ledger.receipt import Receipt, StreamMark, read_receipt, write_receipt
     from airgap.ledger.recording import judgements, snapshot_in_force
 
 __getattr__, __dir__ = on_demand(
     __name__,
     {
+        "airgap.ledger.custody": ("NOTE_TYPE", "custody_note", "note_document", "sealed_note"),
         "airgap.ledger.database": ("LedgerError",),
         "airgap.ledger.entries": (
-            "RowEntry",
             "Held",
             "Import",
             "JudgedArtifact",
             "Mark",
+            "NewRow",
             "Note",
             "Pruned",
-            "NewRow",
             "Row",
+            "RowEntry",
             "imported",
         ),
-        "airgap.ledger.exported": ("check_export", "export_lines", "is_export"),
-        "airgap.ledger.hash_chain": ("Checked", "ChainFault", "Head"),
-        "airgap.ledger.recording": ("judgements", "snapshot_in_force"),
+        "airgap.ledger.exported": ("check_export", "export_lines", "is_export", "write_export"),
+        "airgap.ledger.hash_chain": ("ChainFault", "Checked", "Head"),
         "airgap.ledger.ledger_file": ("Prunable",),
+        "airgap.ledger.receipt": ("Receipt", "StreamMark", "read_receipt", "write_receipt"),
+        "airgap.ledger.recording": ("judgements", "snapshot_in_force"),
     },
 )
 
 __all__ = [
-    "ChainFault", "Checked", "Head", "Held", "Import", "JudgedArtifact", "LedgerError", "Mark", "NewRow", "Note",
-    "Prunable", "Pruned", "Row", "RowEntry", "check_export", "export_lines", "imported", "is_export", "judgements",
-    "snapshot_in_force",
+    "NOTE_TYPE", "ChainFault", "Checked", "Head", "Held", "Import", "JudgedArtifact", "LedgerError", "Mark", "NewRow",
+    "Note", "Prunable", "Pruned", "Receipt", "Row", "RowEntry", "StreamMark", "check_export", "custody_note",
+    "export_lines", "imported", "is_export", "judgements", "note_document", "read_receipt", "sealed_note",
+    "snapshot_in_force", "write_export", "write_receipt",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Final
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError
-from airgap.files import open_plain
+from airgap.files import complete_or_absent, open_plain, unwritable
 from airgap.hashing import fingerprint
 from airgap.ledger.database import LedgerError, origin
 from airgap.ledger.hash_chain import Chain, Checked, Head, RawRow, is_hash
@@ -35,6 +35,15 @@ def export_lines(ledger: Ledger) -> Iterator[str]:
             yield _line(_row(raw, attached))
         for data in ledger.shared():
             yield _line({"certificate": encode_standard(data)})
+
+
+def write_export(ledger: Ledger, path: Path) -> None:
+    """The lines as a file, complete or not at all. Raises LedgerError, AirgapError."""
+    try:
+        with complete_or_absent(path) as file:
+            file.writelines(line.encode("ascii") for line in export_lines(ledger))
+    except OSError as error:
+        raise unwritable(path, "export", error) from None
 
 
 def _line(members: dict[str, Any]) -> str:

@@ -216,6 +216,18 @@ class Ledger:
                 return
             last = batch[-1][0]
 
+    def subjects(self, beginning: str) -> tuple[str, ...]:
+        """What rows are about, where it begins so; at most ten of it. The digest of an artifact needs no algorithm."""
+        starts = (beginning, f"sha256:{beginning}")
+        with translated(self.path):
+            found = self._opened.execute(
+                "SELECT DISTINCT subject FROM rows"
+                " WHERE substr(subject, 1, ?) = ? OR substr(subject, 1, ?) = ? LIMIT 10",
+                [part for start in starts for part in (len(start), start)],
+            ).fetchall()
+        subjects = tuple(str(subject) for (subject,) in found)
+        return (beginning,) if beginning in subjects else subjects
+
     def row(self, number: int) -> Row:
         """One row. Raises NotFoundError, LedgerError."""
         with translated(self.path):

@@ -18,9 +18,20 @@ if TYPE_CHECKING:
     from airgap.report.fetching import FetchReport
     from airgap.report.importing import ImportReport
     from airgap.report.inspection import InspectReport
+    from airgap.report.ledgers import (
+        LedgerCheckReport,
+        LedgerListReport,
+        LedgerNoteReport,
+        LedgerPruneReport,
+        LedgerShowReport,
+        ShownRow,
+        ledger_lines,
+        prunable_words,
+    )
     from airgap.report.listed import LsReport
     from airgap.report.plugins import PluginsReport
     from airgap.report.policies import PolicyReport, RefusedPolicyReport
+    from airgap.report.receipts import ReceiptReport
     from airgap.report.rechecking import RecheckReport
     from airgap.report.report import ErrorReport, Report, check_report, to_json, write_report
     from airgap.report.signing import AttachReport, KeysReport, SignReport, TimestampReport
@@ -41,9 +52,20 @@ __getattr__, __dir__ = on_demand(
         "airgap.report.fetching": ("FetchReport",),
         "airgap.report.importing": ("ImportReport",),
         "airgap.report.inspection": ("InspectReport",),
+        "airgap.report.ledgers": (
+            "LedgerCheckReport",
+            "LedgerListReport",
+            "LedgerNoteReport",
+            "LedgerPruneReport",
+            "LedgerShowReport",
+            "ShownRow",
+            "ledger_lines",
+            "prunable_words",
+        ),
         "airgap.report.listed": ("LsReport",),
         "airgap.report.plugins": ("PluginsReport",),
         "airgap.report.policies": ("PolicyReport", "RefusedPolicyReport"),
+        "airgap.report.receipts": ("ReceiptReport",),
         "airgap.report.rechecking": ("RecheckReport",),
         "airgap.report.report": ("ErrorReport", "Report", "check_report", "to_json", "write_report"),
         "airgap.report.signing": ("AttachReport", "KeysReport", "SignReport", "TimestampReport"),
@@ -57,8 +79,9 @@ __getattr__, __dir__ = on_demand(
 
 __all__ = [
     "AttachReport", "BlobReport", "CertificatesReport", "CopyReport", "DiscoverReport", "ErrorReport", "ExportReport",
-    "FetchReport", "ImportReport", "InspectReport", "InspectedBlobReport", "KeysReport", "LsReport", "PinsReport",
-    "PluginsReport", "PolicyReport", "RecheckReport", "RefusedPolicyReport", "Report", "SignReport", "SignedBlobReport",
-    "SnapshotReport", "StatusReport", "Style", "TimestampReport", "VerifyReport", "ceremony_text", "check_report",
-    "count", "size", "to_json", "write_report",
+    "FetchReport", "ImportReport", "InspectReport", "InspectedBlobReport", "KeysReport", "LedgerCheckReport",
+    "LedgerListReport", "LedgerNoteReport", "LedgerPruneReport", "LedgerShowReport", "LsReport", "PinsReport",
+    "PluginsReport", "PolicyReport", "ReceiptReport", "RecheckReport", "RefusedPolicyReport", "Report", "ShownRow",
+    "SignReport", "SignedBlobReport", "SnapshotReport", "StatusReport", "Style", "TimestampReport", "VerifyReport",
+    "ceremony_text", "check_report", "count", "ledger_lines", "prunable_words", "size", "to_json", "write_report",
 ]  # fmt: skip

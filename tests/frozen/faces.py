@@ -22,6 +22,7 @@ from tests.support.command import Ran, run_here
 from tests.support.crls import crl
 from tests.support.fetching import site
 from tests.support.layouts import LayoutBuilder
+from tests.support.ledgers import change, make
 from tests.support.scenario import SIGNING_CRL, Scene, with_everything
 from tests.support.signing import key_options
 from tests.support.snapshots import Ground
@@ -90,6 +91,26 @@ def _recheck(place: Path) -> Ran:
     report = place / "report.json"
     run_here(written.arguments("--report", str(report)))
     return run_here(["recheck", str(report), "--trust", str(written.trust), *_DAY, "--format", "json"])
+
+
+def _ledger(place: Path, *arguments: str) -> Ran:
+    written = with_everything().write(place)
+    ledger = ["--ledger", str(place / "site.ledger")]
+    run_here(written.arguments(*ledger))
+    return run_here([*arguments, *ledger, "--format", "json"])
+
+
+def _ledger_check(place: Path) -> Ran:
+    written = with_everything().write(place)
+    run_here(written.arguments("--ledger", str(place / "site.ledger")))
+    change(place / "site.ledger", "UPDATE rows SET verdict = 'fail'")
+    return run_here(["ledger", "check", str(place / "site.ledger"), "--format", "json"])
+
+
+def _receipt(place: Path) -> Ran:
+    ledger = place / "site.ledger"
+    make(ledger)
+    return run_here(["receipt", "create", "-o", str(place / "r.json"), "--ledger", str(ledger), "--format", "json"])
 
 
 def _status(place: Path) -> Ran:
@@ -170,6 +191,12 @@ SCENES: Final[Mapping[str, Callable[[Path], Ran]]] = {
     "verify revoked": _verify_revoked,
     "verify unsigned and damaged": _verify_unsigned_and_damaged,
     "recheck": _recheck,
+    "ledger list": lambda place: _ledger(place, "ledger", "list"),
+    "ledger show": lambda place: _ledger(place, "ledger", "show", "1"),
+    "ledger check": _ledger_check,
+    "ledger prune": lambda place: _ledger(place, "ledger", "prune", "--before", "2090-01-01", "--yes"),
+    "ledger note": lambda place: _ledger(place, "ledger", "note", "seen", "--about", "stick-7", "--by", "Ada"),
+    "receipt create": _receipt,
     "trust status": _status,
     "copy": _copy,
     "copy dry run": _copy_dry,

@@ -1,0 +1,70 @@
+"""`airgap receipt create|show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import airgap.ledger
+import airgap.report
+import airgap.trust
+from airgap.cli.command import command
+from airgap.cli.console import Output, QuietOutput, clock
+from airgap.cli.judging_options import TrustOption, location
+from airgap.cli.key_options import KeyChoice
+from airgap.cli.lazy import typer_app
+from airgap.cli.ledger_options import LedgerOption, needed_ledger
+from airgap.cli.optional_signing import SignOption, signing
+from airgap.cli.signing_options import TimestampOptions
+
+app = typer_app("Make and show receipts: what a site holds, for the next bundle.", no_args_is_help=True)
+
+RECEIPT_TYPE = "application/vnd.airgap.receipt.v1+json"
+
+
+@command(app)
+def create(
+    *,
+    to: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The receipt.")],
+    ledger: LedgerOption = None,
+    site: Annotated[str | None, typer.Option(metavar="NAME", help="What the site is called.")] = None,
+    trust: TrustOption = None,
+    sign: SignOption = False,
+    key: KeyChoice,
+    timestamp: TimestampOptions,
+    output: QuietOutput,
+) -> None:
+    """Write down what was brought in here, to carry it back: the next bundle brings only what is not listed.
+
+    It has the digests of all that imports put, the numbers of streams, the trust snapshot in force and the head of the
+    ledger. Signed, it has a signature beside it (FILE.jws.sig), which airgap blob verify judges.
+
+    Exit codes: 0 written, 1 could not, 2 usage, 11 no such ledger, 18 no ledger, or a damaged one.
+    """
+    path, now = needed_ledger(ledger), clock()
+    airgap.trust.check_output(to, [path], what="receipt")
+    seal = signing(key, timestamp, sign=sign, output=output)
+    place = location(trust)
+    with airgap.Ledger.open(path) as opened:
+        snapshot = airgap.ledger.snapshot_in_force(place.path)
+        receipt = airgap.ledger.Receipt.of(opened, at=now, site=site, snapshot=snapshot)
+    airgap.ledger.write_receipt(to, receipt)
+    signature = None if seal is None else seal(to, now, RECEIPT_TYPE).signature
+    output.finish(airgap.report.ReceiptReport(to, receipt, signature, made=True))
+
+
+@command(app)
+def show(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The receipt.")],
+    output: Output,
+) -> None:
+    """Show what a receipt says. It is a claim: a signature beside it is named, and judged by airgap blob verify.
+
+    Exit codes: 0 shown, 11 no such file, 18 no receipt.
+    """
+    receipt = airgap.ledger.read_receipt(file)
+    signature = file.with_name(f"{file.name}.jws.sig")
+    output.finish(airgap.report.ReceiptReport(file, receipt, signature if signature.is_file() else None))
