@@ -40,7 +40,7 @@ from airgap.verifier.layout_evidence import LayoutEvidence, TrustBeside, evidenc
 from airgap.verifier.layout_judge import Earlier
 from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome
 from airgap.verifier.rechecked import Basis, Rechecked, RecheckOutcome
-from airgap.verifier.recorded import RecordedArtifact, RecordedReport, RecordedSignatures
+from airgap.verifier.recorded import RecordedArtifact, RecordedReport, RecordedSignature, RecordedSignatures
 from airgap.verifier.report_reader import parse_report
 from airgap.verifier.request import JudgeRequest, VerifyRequest
 
@@ -157,14 +157,20 @@ class _Recheck:
         for artifact in report.artifacts:
             if (place := places[id(artifact)]) is not None:
                 together.setdefault((place, self._typed_name(artifact)), []).append(artifact)
-        outcomes = {key: self._again(report, artifacts, *key) for key, artifacts in together.items()}
+        recorded = _recorded_signatures((places[id(artifact)], artifact) for artifact in report.artifacts)
+        outcomes = {key: self._again(report, artifacts, recorded[key[0]], *key) for key, artifacts in together.items()}
         for artifact in report.artifacts:
             place = places[id(artifact)]
             again = None if place is None else (place, outcomes[place, self._typed_name(artifact)])
             yield self._recorded(report, artifact, again)
 
     def _again(
-        self, report: RecordedReport, artifacts: Sequence[RecordedArtifact], place: str, said: _TypedName
+        self,
+        report: RecordedReport,
+        artifacts: Sequence[RecordedArtifact],
+        recorded: Mapping[Digest, RecordedSignatures],
+        place: str,
+        said: _TypedName,
     ) -> Outcome:
         """The outcome of verifying artifacts of one layout together, so that the layout is read once.
 
@@ -178,7 +184,7 @@ class _Recheck:
         )
         earlier = Earlier(
             typed=said.typed,
-            recorded={item.descriptor.digest: RecordedSignatures.of(item.signatures) for item in artifacts},
+            recorded=recorded,
             layout_evidence=self._layout_evidence,
         )
         try:
@@ -381,6 +387,22 @@ def _place(artifact: RecordedArtifact) -> str | None:
             return None
         place, path = reference.whole, reference.path
     return place if is_there(path) and not _is_empty(path) else None
+
+
+def _recorded_signatures(
+    artifacts: Iterable[tuple[str | None, RecordedArtifact]],
+) -> dict[str | None, dict[Digest, RecordedSignatures]]:
+    """What a report says of the signatures of each artifact, by the place of its layout.
+
+    Several descriptors may have one digest, and each was judged with other signatures: all of these count.
+    """
+    found: dict[str | None, dict[Digest, list[RecordedSignature]]] = {}
+    for place, artifact in artifacts:
+        found.setdefault(place, {}).setdefault(artifact.descriptor.digest, []).extend(artifact.signatures)
+    return {
+        place: {digest: RecordedSignatures.of(items) for digest, items in by_digest.items()}
+        for place, by_digest in found.items()
+    }
 
 
 def _target(artifact: RecordedArtifact, place: str) -> str:

@@ -16,8 +16,9 @@ from airgap.revocation.use import FoundInTargets
 from airgap.signature.signature_manifest import envelope_descriptor
 
 if TYPE_CHECKING:
+    from airgap.trust.levels import Check
     from airgap.verifier.facts import PluginUse
-    from airgap.verifier.recorded import LostEvidence, RecordedSignatures
+    from airgap.verifier.recorded import LostEvidence, RecordedSignatures, RevokedBefore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,16 @@ class Candidate:
     """The plugin result of an earlier judgement: undecided instead of refused if it may not be run now."""
     lost_with_layout: tuple[LostEvidence, ...] = ()
     """Evidence that a report says was in the layout then."""
+    revoked: tuple[RevokedBefore, ...] = ()
+    """What a report says was revoked, and does not say by what."""
+
+    def refuse_if_revoked(self, check: Check, leaf: str) -> None:
+        """What was revoked for good is revoked, also where its evidence is not there now. Raises Rejected, Undecided.
+
+        `leaf`: the fingerprint of the signer's certificate.
+        """
+        for before in self.revoked:
+            before.refuse(self.digest, leaf, check)
 
     @property
     def lost(self) -> FoundInTargets:
@@ -65,4 +76,5 @@ def candidate_of(
         manifest=referrer.manifest if isinstance(referrer.manifest, Manifest) else None,
         earlier=recorded.plugin_uses.get(digest) if recorded else None,
         lost_with_layout=recorded.lost if recorded else (),
+        revoked=recorded.revoked if recorded else (),
     )

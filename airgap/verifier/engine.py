@@ -256,6 +256,7 @@ class SignatureVerifier:
         if plugin and plugin.decides(Check.REVOCATION):  # VERIFY-15: it clears, but cannot override condemning evidence
             _tell_unproven(state, facts.chain, "signing")
             state.revocation.refuse_condemned(facts.chain, signed_at=signed_at)
+            state.signature.refuse_if_revoked(Check.REVOCATION, facts.chain[0].fingerprint)
             _refuse_lost(state, Check.REVOCATION, facts.chain, kind="signing", signed_at=signed_at)
             return plugin.check(Check.REVOCATION)
         uses = self._ask_revocation(state, Check.REVOCATION, facts.chain, kind="signing", signed_at=signed_at)
@@ -273,8 +274,7 @@ class SignatureVerifier:
     ) -> tuple[EvidenceUse, ...]:
         """What the available evidence says; a recorded revocation for good stays (decision 0009)."""
         try:
-            if not isinstance(state.signature, Candidate):
-                state.signature.refuse_if_revoked(check)
+            state.signature.refuse_if_revoked(check, _proven(state.facts).chain[0].fingerprint)
             uses = state.revocation.check_chain(chain, kind=kind, signed_at=signed_at, lost=state.signature.lost)
             _refuse_lost(state, check, chain, kind=kind, signed_at=signed_at)
             state.add_evidence(uses)

@@ -8,9 +8,10 @@ accepted. What it says is used only where the layout itself is gone.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Final, NamedTuple, Self
 
 from airgap.errors import FormatError, Rejected, Undecided
@@ -92,7 +93,7 @@ class RecordedSignature:
         """Whether the report left the answer of a check open."""
         return check in self.findings and self.findings[check].verdict is Verdict.INDETERMINATE
 
-    def refuse_if_revoked(self, check: Check) -> None:
+    def refuse_if_revoked(self, check: Check, leaf: str) -> None:  # noqa: ARG002 - as `Candidate`
         """What was revoked for good is revoked; the evidence for it may have been in the layout. Raises Rejected."""
         if self.findings.get(check) == (Verdict.FAIL, "revocation.revoked"):
             raise Rejected("revocation.revoked", "a certificate had been revoked already, says the report")
@@ -134,6 +135,36 @@ class LostEvidence(NamedTuple):
         raise Undecided("recheck.unproven", text).advising(BRING_LAYOUT)
 
 
+class RevokedBefore(NamedTuple):
+    """A revocation that a report states of one signature without the evidence for it, as older versions do."""
+
+    signature: Digest
+    check: Check
+    reason: str
+    leaf: str | None
+    """The fingerprint of the signer's certificate, where the report holds it."""
+
+    @classmethod
+    def of(cls, signature: RecordedSignature) -> Iterator[Self]:
+        """Those of a signature whose evidence is not held."""
+        leaf = signature.facts.chain[0].fingerprint if signature.facts else None
+        for check, found in signature.findings.items():
+            if found.reason in _COUNTED and not signature.holds_evidence:
+                yield cls(signature.digest, check, found.reason, leaf)
+
+    def refuse(self, digest: Digest, leaf: str, check: Check) -> None:
+        """Refuses this signature, or one by the same signer. Raises Rejected; Undecided for a hold.
+
+        Where the report does not hold the signer, it may be that of any signature that the report does not have.
+        """
+        if check != self.check or (digest != self.signature and self.leaf not in {None, leaf}):
+            return
+        text = f"a certificate had been {_COUNTED[self.reason]}, says the report, which does not say by which evidence"
+        if self.reason == "revocation.revoked" and digest == self.signature:
+            raise Rejected(self.reason, text)
+        raise Undecided("recheck.unproven", text)
+
+
 @dataclass(frozen=True, slots=True)
 class RecordedSignatures:
     """What a report says of the signatures of one artifact, for another judgement of its layout."""
@@ -145,6 +176,8 @@ class RecordedSignatures:
 
     Each once: a hundred signatures of one signer were compared with the evidence of each of the hundred.
     """
+    revoked: tuple[RevokedBefore, ...] = ()
+    """What was revoked by evidence that the report does not hold."""
 
     @classmethod
     def of(cls, signatures: Iterable[RecordedSignature]) -> Self:
@@ -153,6 +186,7 @@ class RecordedSignatures:
         return cls(
             plugin_uses={item.digest: item.earlier for item in items if item.earlier},
             lost=tuple(dict.fromkeys(LostEvidence.of(item) for item in items if item.holds_evidence)),
+            revoked=tuple(dict.fromkeys(chain.from_iterable(map(RevokedBefore.of, items)))),
         )
 
 

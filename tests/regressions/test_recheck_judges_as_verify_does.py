@@ -15,10 +15,11 @@ from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
 from airgap.oci.scan import Scan, scan
 from airgap.oci.store import Store
 from airgap.parse.time import iso
+from airgap.revocation.artifact import EVIDENCE_TYPE
 from tests.support import envelopes
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry
-from tests.support.evidence import evidence_artifact, take_evidence_out
+from tests.support.evidence import evidence_artifact, rewrite_signature_manifests, take_evidence_out
 from tests.support.layouts import LayoutBuilder, write_tree
 from tests.support.pki import AT, Pki
 from tests.support.plugins import IDENTITY, REVOCATION, Behaviour, write_plugin
@@ -645,3 +646,82 @@ def test_reads_the_layout_once_for_all_artifacts_of_a_report(tmp_path: Path, mon
     names = [f"oci:{kept.written.layout}:w{number}" for number in range(5)]
     verified = run_here([*kept.written.arguments(), *names])
     assert (verified.code, len(verified.document["artifacts"]), len(scans)) == (0, 11, 1), verified
+
+
+def revoked_by_the_layout() -> Scene:
+    """A newer CRL in an evidence artifact of the layout revokes; the one of the trust directory is clean."""
+    scene = Scene()
+    leaf = Pki().code_chain(leaf={"crl_urls": [SIGNING_CRL.format(0)]})
+    scene.sign_with(leaf)
+    scene.put_crls({SIGNING_CRL.format(0): crl(leaf.chain[1])})
+    revoking = crl(leaf.chain[1], revoked=[entry(leaf.serial, reason="keyCompromise")], number=2)
+
+    def attach(builder: LayoutBuilder, target: Descriptor) -> None:
+        artifact = builder.add_manifest(evidence_artifact(builder, target, revoking), artifact_type=EVIDENCE_TYPE)
+        builder.list(artifact)
+
+    scene.packing.append(attach)
+    return scene
+
+
+@pytest.mark.parametrize("change", [{"size": 1}, {"mediaType": "application/vnd.docker.distribution.manifest.v2+json"}])
+@pytest.mark.parametrize("first", [False, True])
+def test_another_descriptor_of_the_same_digest_hides_no_revocation(
+    tmp_path: Path, change: dict[str, Any], first: bool
+) -> None:
+    """Its signatures (none) took the place of those of the artifact: the report said 14, the recheck "good"."""
+    scene = revoked_by_the_layout()
+
+    def list_twin(builder: LayoutBuilder, target: Descriptor) -> None:
+        twin = {**target.to_json(), **change, "annotations": {REF_NAME: "twin"}}
+        builder.entries.insert(0 if first else len(builder.entries), twin)
+
+    scene.packing.append(list_twin)
+    scene.refer = lambda written: str(written.layout)
+    kept = Kept(tmp_path, scene, code=16)
+    take_evidence_out(kept.written.layout)
+    index = kept.written.layout / "index.json"
+    document = json.loads(index.read_text())
+    document["manifests"] = [
+        item for item in document["manifests"] if item.get("annotations", {}).get(REF_NAME) != "twin"
+    ]
+    index.write_text(json.dumps(document))
+    ran = kept.again()
+    assert ran.code == 14, ran
+    assert "revocation.revoked" in said(ran)
+
+
+OLDER: dict[str, Callable[[dict[str, Any]], object]] = {
+    "older version": lambda signature: signature["for_recheck"].update(version=1),
+    "no evidence": lambda signature: signature.pop("for_recheck"),
+    "no chain": lambda signature: signature["signer"].update(chain=[]),
+}
+
+
+@pytest.mark.parametrize("rewrapped", [False, True])
+@pytest.mark.parametrize("older", OLDER)
+def test_a_revocation_in_an_older_report_stays_where_the_layout_is_there(
+    tmp_path: Path, older: str, rewrapped: bool
+) -> None:
+    """With the layout gone it was 14 or 15; with the layout there, and its CRL taken out, it was "good"."""
+    scene = revoked_by_the_layout()
+    kept = Kept(tmp_path, scene, code=14)
+    kept.edit(lambda document: [OLDER[older](item) for found in document["artifacts"] for item in found["signatures"]])
+    take_evidence_out(kept.written.layout)
+    if rewrapped:
+        rewrite_signature_manifests(kept.written.layout)
+    ran = kept.again()
+    assert (ran.code, said(ran)) == ((15, {"recheck.unproven"}) if rewrapped else (14, {"revocation.revoked"})), ran
+
+
+def test_a_revocation_in_an_older_report_is_about_its_signer_alone(tmp_path: Path) -> None:
+    """Another signature of the artifact, by another signer, was good then, and is."""
+    scene = revoked_by_the_layout()
+    other = Pki().code_chain()
+    scene.signatures.append(Signature("cose", other))
+    scene.stores = {"ca:harbour": [*scene.stores["ca:harbour"], other.root]}
+    kept = Kept(tmp_path, scene)
+    kept.edit(lambda document: [item.pop("for_recheck") for item in document["artifacts"][0]["signatures"]])
+    take_evidence_out(kept.written.layout)
+    ran = kept.again()
+    assert ran.code == 0, ran

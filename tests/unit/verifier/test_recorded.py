@@ -85,10 +85,10 @@ def test_only_a_proven_integrity_is_one(result: EarlierResult, error: type[Excep
 def test_what_was_revoked_for_good_stays_revoked() -> None:
     revoked = EarlierResult(Verdict.FAIL, "revocation.revoked")
     with pytest.raises(Rejected, match="revoked already"):
-        signature(revocation=revoked).refuse_if_revoked(Check.REVOCATION)
-    signature(revocation=revoked).refuse_if_revoked(Check.AUTHENTIC_TIMESTAMP)
-    signature(revocation=EarlierResult(Verdict.FAIL, "revocation.on_hold")).refuse_if_revoked(Check.REVOCATION)
-    signature().refuse_if_revoked(Check.REVOCATION)
+        signature(revocation=revoked).refuse_if_revoked(Check.REVOCATION, "")
+    signature(revocation=revoked).refuse_if_revoked(Check.AUTHENTIC_TIMESTAMP, "")
+    signature(revocation=EarlierResult(Verdict.FAIL, "revocation.on_hold")).refuse_if_revoked(Check.REVOCATION, "")
+    signature().refuse_if_revoked(Check.REVOCATION, "")
 
 
 def lost(*said: TargetStatement) -> LostEvidence:
