@@ -12,7 +12,7 @@ from airgap import limits
 from airgap.errors import FormatError
 from airgap.oci.digest import Digest
 from airgap.parse.base64 import decode_standard, encode_standard
-from airgap.parse.json import JsonObject, take, take_list, take_optional, take_strings, text_or_null
+from airgap.parse.json import NO_STRINGS, JsonObject, take, take_list, take_optional, take_strings, text_or_null
 from airgap.text import safe
 
 IMAGE_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
@@ -140,7 +140,7 @@ class Descriptor:
     digest: Digest
     size: int
     artifact_type: str | None = None
-    annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
+    annotations: Mapping[str, str] = field(default_factory=lambda: NO_STRINGS, hash=False)
     platform: Platform | None = None
     urls: tuple[str, ...] = ()
     data: bytes | None = None

@@ -212,7 +212,7 @@ def take_list(
     return tuple(_item(parse, item, f"{key}[{number}]") for number, item in enumerate(items))
 
 
-_NO_STRINGS: Mapping[str, str] = {}
+NO_STRINGS: Mapping[str, str] = {}
 """One for all: most descriptors have no annotations. A read-only view of it could not go to another process."""
 
 
@@ -220,7 +220,7 @@ def take_strings(source: JsonObject, key: str) -> Mapping[str, str]:
     """The optional member `key`, an object of strings (OCI annotations); absent is empty."""
     members = take_optional(source, key, dict)
     if not members:
-        return _NO_STRINGS
+        return NO_STRINGS
     for name, value in members.items():
         _refuse_surrogate(name, key)
         _checked(value, f"{key}[{safe(name, limit=64)!r}]", str)

@@ -258,6 +258,8 @@ def _processes(jobs: int, opened: OpenedLayout, kit: Kit) -> Iterator[tuple[str,
     context = multiprocessing.get_context("fork" if forks else "spawn")
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=prepare)
     try:
+        with _signals_wait():  # all that are forked begin here
+            pool.submit(_nothing)
         yield name, pool
     except BaseException:
         for child in set(multiprocessing.active_children()) - before:
@@ -266,6 +268,29 @@ def _processes(jobs: int, opened: OpenedLayout, kit: Kit) -> Iterator[tuple[str,
     finally:
         _kept.forget(name)
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """A process that begins here answers no signal before `_begin`: until then it has the handlers of this one.
+
+    Python writes a traceback where one of these is called while it forks.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _signals() -> set[int]:
+    return {signal.SIGTERM, *(getattr(signal, name) for name in _LEFT_TO_PARENT if hasattr(signal, name))}
+
+
+_LEFT_TO_PARENT: Final = ("SIGINT", "SIGHUP")
 
 
 # --- in a worker ---
@@ -355,11 +380,17 @@ def _check_same(target: Target, layout: SeenLayout) -> None:
 def _begin(packed: bytes = b"") -> None:
     """Prepares a process of ours: it ends with the one that began it, which alone answers signals."""
     _kept.receive(packed)
-    for name in ("SIGINT", "SIGHUP"):
+    for name in _LEFT_TO_PARENT:
         if number := getattr(signal, name, None):
             signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _signals())
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _nothing() -> None:
+    """The first task, for which processes are made."""
 
 
 def _end_with_parent() -> None:
