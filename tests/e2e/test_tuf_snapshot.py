@@ -14,12 +14,16 @@ pytest.importorskip("tuf", reason="the extra tuf is not installed: pip install '
 
 from airgap.errors import TrustMaterialError, UsageError
 from airgap.guard import no_network
+from airgap.oci.descriptor import EMPTY_CONFIG, NO_CONFIG, TITLE, Descriptor
+from airgap.oci.manifest_writer import write_manifest
+from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.stages.pin import add_pin, propose_tuf_pin
 from airgap.stages.snapshot import create_snapshot
 from airgap.stages.snapshot_apply import apply_snapshot, verify_snapshot
 from airgap.stages.snapshot_tuf import add_tuf_metadata, prepare_tuf_keys
+from airgap.transfer.attach import Attachment
 from airgap.trust.snapshots.opened import open_snapshot
-from airgap.trust.snapshots.tuf_check import check_root, load
+from airgap.trust.snapshots.tuf_check import METADATA_TYPE, TUF_TYPE, check_root, load
 from airgap.verifier.snapshot_judgement import ApplyRequest, SnapshotOutcome
 from tests.support.command import run_here
 from tests.support.places import open_layout_place
@@ -153,6 +157,55 @@ def test_remembers_a_new_root_where_the_rest_is_refused(ground: TufGround) -> No
     assert ground.policy_name() == "site"
 
 
+@pytest.mark.parametrize("days", [-100, 100], ids=["an earlier end", "a later end"])
+def test_metadata_of_others_hide_no_new_root(ground: TufGround, days: int) -> None:
+    """TUF 5.3.8: only the progress of the first refused set was kept, also where that was a stranger's."""
+    stolen = _rotated(ground)
+    refused = ground.stick("expired", at=NOW - timedelta(days=60))
+    stranger = _stranger(ground, "stranger")
+    shutil.copy(stranger / "1.root.json", stranger / "2.root.json")
+    add_tuf_metadata(refused, stranger, at=NOW + timedelta(days=days))
+    assert reasons(ground.tuf(refused)) == ["snapshot.tuf.expired"]
+    assert reasons(ground.tuf(ground.stick("thief", stolen, number=9))) == ["snapshot.tuf.signature"]
+
+
+def test_a_new_root_counts_wherever_it_is(ground: TufGround) -> None:
+    """In an attachment of its own, in any order, beside metadata that the new keys signed."""
+    _rotated(ground)
+    without = shutil.copytree(ground.keys, ground.folder / "without")
+    (without / "2.root.json").unlink()
+    target = ground.stick("stick", without)
+    assert reasons(ground.tuf(target, dry=True)) == ["snapshot.tuf.signature"]
+    _attach(target, {"2.root.json": (ground.keys / "2.root.json").read_bytes()})
+    assert ground.tuf(target).applied
+
+
+def test_metadata_of_others_spoil_none(ground: TufGround) -> None:
+    """However many, and whatever names their files have."""
+    target = ground.stick("stick")
+    for name in ("2.root.json", "1.root.json", "timestamp.json", "1.snapshot.json"):
+        _attach(target, {name: b"{}"})
+    for number in range(17):
+        add_tuf_metadata(target, _stranger(ground, f"stranger{number}"), at=NOW + timedelta(days=1))
+    assert ground.tuf(target).applied
+
+
+def _stranger(ground: TufGround, name: str) -> Path:
+    keys = ground.folder / name
+    prepare_tuf_keys(keys, init=True, at=NOW)
+    return keys
+
+
+def _attach(target: str, metadata: dict[str, bytes]) -> None:
+    reference = parse_reference(target)
+    assert isinstance(reference, LayoutReference)
+    layers = {Descriptor.of(METADATA_TYPE, data, annotations={TITLE: name}): data for name, data in metadata.items()}
+    with open_layout_place(reference) as place:
+        manifest, raw = write_manifest(TUF_TYPE, layers, subject=place.subject)
+        blobs = ((EMPTY_CONFIG, NO_CONFIG), *layers.items())
+        place.holder.attach([Attachment(subject=place.subject, manifest=manifest, raw=raw, blobs=blobs)])
+
+
 def test_evidence_alone_moves_no_version_of_tuf(ground: TufGround) -> None:
     """Else a full snapshot that was withheld meanwhile would be a rollback for ever."""
     assert ground.tuf(ground.stick("one")).applied
@@ -186,11 +239,8 @@ def test_refuses_another_snapshot_than_the_signed_one(ground: TufGround) -> None
 
 
 def _move_metadata(stick: Path, genuine: str, other: str, *, without: str = "") -> None:
-    from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
+    from airgap.oci.descriptor import IMAGE_MANIFEST
     from airgap.oci.digest import Digest
-    from airgap.oci.reference import LayoutReference, parse_reference
-    from airgap.transfer.attach import Attachment
-    from airgap.trust.snapshots.tuf_check import TUF_TYPE
 
     with open_snapshot(genuine) as opened:
         (referrer,) = opened.graph.referrers(opened.snapshot.descriptor).all()

@@ -12,14 +12,14 @@ failed, too (TUF 5.3.8, 5.4.5, 5.5.7): a new root or timestamp is remembered alt
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from airgap import limits
 from airgap.errors import ContentError, Rejected, TrustMaterialError, UsageError
-from airgap.oci.descriptor import TITLE
+from airgap.oci.descriptor import TITLE, Descriptor
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
 from airgap.oci.store import Store, read_verified
@@ -29,6 +29,7 @@ from airgap.trust.snapshots.pins import Pin, PinKind, Pins
 from airgap.trust.snapshots.snapshot_document import Snapshot
 
 if TYPE_CHECKING:
+    from tuf.api.metadata import Root
     from tuf.ngclient import FetcherInterface
 
 TUF_TYPE: Final = "application/vnd.airgap.trust.tuf.v1"
@@ -38,8 +39,8 @@ MANIFEST_TARGET: Final = "manifest.json"
 
 _NAME = re.compile(r"timestamp\.json|[1-9][0-9]{0,15}\.(?:root|snapshot|targets)\.json", re.ASCII)
 _FILES: Final = 300
-_ATTACHMENTS: Final = 16
-"""How many sets of metadata are tried, each in some milliseconds."""
+_Layers: TypeAlias = dict[str, Descriptor]
+"""The files of one attachment."""
 _BASE: Final = "layout:///metadata/"
 _HISTORY: Final = "root_history"
 _KEPT: Final = ("timestamp.json", "snapshot.json", "targets.json")
@@ -93,30 +94,59 @@ def check_tuf(
     """Checks the manifest and every file of the snapshot with TUF metadata under the pinned root.
 
     `memory` is the TUF state. `keep` is called with the next state after metadata were read, also if this raises then.
-    Raises Rejected (snapshot.rollback, snapshot.tuf.*), ContentError, UsageError.
+    Raises Rejected (snapshot.rollback, snapshot.tuf.*), TrustMaterialError, UsageError.
     """
-    load()
+    check_root(pin.tuf_root)
     wanted: dict[str, tuple[str | None, int]] = {file.path: (file.digest.encoded, file.size) for file in snapshot.files}
     wanted[MANIFEST_TARGET] = (snapshot.descriptor.digest.encoded, snapshot.descriptor.size)
-    first: tuple[Rejected, Mapping[str, bytes]] | None = None
-    for metadata in _attached(store, graph, snapshot):
-        with scratch_folder() as folder:
-            _restore(folder, memory)
-            try:
-                _check(folder, metadata, pin, wanted)
-            except Rejected as error:
-                first = first or (error, _kept(folder))
-                continue
-            keep(_kept(folder))
-            return
-    if first is None:
+    attached = _attached(graph, snapshot)
+    if not attached:
         raise Rejected("snapshot.tuf.malformed", "a TUF root is pinned, and no TUF metadata refer to this snapshot")
-    keep(first[1])
-    raise first[0]
+    refused: list[Rejected] = []
+    with scratch_folder() as folder:
+        _restore(folder, memory)
+        root = _follow_roots(folder, store, attached, pin)
+        known = _kept(folder)
+        for layers in [each for each in attached if _is_signed(root, store, each)] or attached[:1]:
+            fetcher = _fetcher(store, layers)
+            with scratch_folder() as own:
+                _restore(own, known)
+                try:
+                    _check(own, fetcher, pin, wanted)
+                except Rejected as error:
+                    refused.append(error)
+                else:
+                    keep(_kept(own))
+                    return
+            with suppress(Rejected):
+                _ask(folder, fetcher, pin, [])
+        keep(_kept(folder))
+    raise refused[0]
 
 
-def _check(folder: Path, metadata: Mapping[str, bytes], pin: Pin, wanted: Mapping[str, tuple[str | None, int]]) -> None:
-    for path, found in _ask(folder, metadata, pin, list(wanted)).items():
+def _follow_roots(folder: Path, store: Store, attached: Sequence[_Layers], pin: Pin) -> Root:
+    """The last root (TUF 5.3), from every attachment: a root proves itself, whatever the files beside it are."""
+    root = _next_root(folder, store, {}, pin)
+    while True:
+        name = f"{root.version + 1}.root.json"
+        for found in (_next_root(folder, store, {name: layers[name]}, pin) for layers in attached if name in layers):
+            if found.version > root.version:
+                root = found
+                break
+        else:
+            return root
+
+
+def _next_root(folder: Path, store: Store, layers: _Layers, pin: Pin) -> Root:
+    from tuf.api.metadata import Metadata, Root
+
+    with suppress(Rejected):  # at the latest, there is no timestamp
+        _ask(folder, _fetcher(store, layers), pin, [])
+    return Metadata[Root].from_bytes((folder / "root.json").read_bytes()).signed
+
+
+def _check(folder: Path, fetcher: FetcherInterface, pin: Pin, wanted: Mapping[str, tuple[str | None, int]]) -> None:
+    for path, found in _ask(folder, fetcher, pin, list(wanted)).items():
         if found != wanted[path]:
             raise Rejected(
                 "snapshot.tuf.content", f"the TUF metadata do not list {safe(path)!r} as it is here", file=safe(path)
@@ -124,7 +154,7 @@ def _check(folder: Path, metadata: Mapping[str, bytes], pin: Pin, wanted: Mappin
 
 
 def _ask(
-    folder: Path, metadata: Mapping[str, bytes], pin: Pin, paths: list[str]
+    folder: Path, fetcher: FetcherInterface, pin: Pin, paths: list[str]
 ) -> dict[str, tuple[str | None, int] | None]:
     """Digest and size of each target, from verified metadata."""
     from securesystemslib.exceptions import Error as SecureSystemsError
@@ -136,7 +166,7 @@ def _ask(
         updater = Updater(
             metadata_dir=str(folder),
             metadata_base_url=_BASE,
-            fetcher=_fetcher(metadata),
+            fetcher=fetcher,
             config=config,
             bootstrap=pin.tuf_root,
         )
@@ -159,7 +189,7 @@ def _ask(
     return {path: (info.hashes.get("sha256"), info.length) if info else None for path, info in infos.items()}
 
 
-def _fetcher(metadata: Mapping[str, bytes]) -> FetcherInterface:
+def _fetcher(store: Store, layers: _Layers) -> FetcherInterface:
     from tuf.api.exceptions import DownloadHTTPError
     from tuf.ngclient import FetcherInterface
 
@@ -168,49 +198,36 @@ def _fetcher(metadata: Mapping[str, bytes]) -> FetcherInterface:
 
         def _fetch(self, url: str) -> Iterator[bytes]:
             name = url.removeprefix(_BASE)
-            if name not in metadata:
+            if name not in layers:
                 raise DownloadHTTPError("not in the layout", _NOT_FOUND)
-            return iter((metadata[name],))
+            return iter((read_verified(store, layers[name], limits.TUF_BYTES),))
 
     return LayoutFetcher()
 
 
-def _attached(store: Store, graph: Graph, snapshot: Snapshot) -> list[dict[str, bytes]]:
-    """The metadata in each attachment, with what only others hold; those that state the latest end first.
-
-    Metadata may be signed again when they have expired, and any person may attach others. Raises ContentError where
-    none can be read.
-    """
-    found: list[dict[str, bytes]] = []
-    unread: ContentError | None = None
+def _attached(graph: Graph, snapshot: Snapshot) -> list[_Layers]:
+    """The metadata in each attachment: they may be signed again when they have expired, and anyone may attach some."""
+    found = []
     for referrer in graph.referrers(snapshot.descriptor).all():
-        if referrer.artifact_type != TUF_TYPE or not isinstance(referrer.manifest, Manifest):
-            continue
-        named = ((layer.annotations.get(TITLE, ""), layer) for layer in referrer.manifest.layers[:_FILES])
-        try:
-            files = {
-                name: read_verified(store, layer, limits.TUF_BYTES) for name, layer in named if _NAME.fullmatch(name)
-            }
-        except ContentError as error:
-            unread = unread or error
-            continue
-        if files:
-            found.append(files)
-    if unread and not found:
-        raise unread
-    every = {name: data for files in found for name, data in files.items()}
-    return [{**every, **files} for files in sorted(found, key=_stated_end, reverse=True)[:_ATTACHMENTS]]
+        if referrer.artifact_type == TUF_TYPE and isinstance(referrer.manifest, Manifest):
+            named = ((layer.annotations.get(TITLE, ""), layer) for layer in referrer.manifest.layers[:_FILES])
+            found.append({name: layer for name, layer in named if _NAME.fullmatch(name)})
+    return found
 
 
-def _stated_end(metadata: Mapping[str, bytes]) -> datetime:
+def _is_signed(root: Root, store: Store, layers: _Layers) -> bool:
+    """Whether the keys of the root signed the timestamp: metadata of others must not hide the sender's."""
     from tuf.api.exceptions import RepositoryError
     from tuf.api.metadata import Metadata, Timestamp
     from tuf.api.serialization import DeserializationError
 
     try:
-        return Metadata[Timestamp].from_bytes(metadata.get("timestamp.json", b"")).signed.expires
-    except (RepositoryError, DeserializationError, ValueError, AttributeError, TypeError, KeyError):
-        return datetime.min.replace(tzinfo=UTC)
+        data = read_verified(store, layers["timestamp.json"], limits.TUF_BYTES)
+        timestamp = Metadata[Timestamp].from_bytes(data)
+        root.verify_delegate(Timestamp.type, timestamp.signed_bytes, timestamp.signatures)
+    except (ContentError, RepositoryError, DeserializationError, ValueError, AttributeError, TypeError, KeyError):
+        return False
+    return True
 
 
 def _restore(folder: Path, memory: Mapping[str, bytes]) -> None:
