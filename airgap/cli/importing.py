@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+import airgap.ledger
 import airgap.report
 import airgap.trust
 from airgap.cli.command import command
@@ -18,6 +19,7 @@ from airgap.cli.connection_options import Connection
 from airgap.cli.console import InterruptedRunError, QuietOutput, VerboseOption, clock, demands
 from airgap.cli.judging_options import DemandsOption, MaxAgeOption, ReportOption, TrustOption, location
 from airgap.cli.lazy import typer_app
+from airgap.cli.ledger_options import Recording
 from airgap.cli.malloc_arenas import share_arenas
 from airgap.cli.plugin_options import PluginOptions
 from airgap.errors import AirgapError
@@ -83,6 +85,7 @@ def import_(
         ),
     ] = None,
     report: ReportOption = None,
+    recording: Recording,
     connection: Connection,
     verbose: VerboseOption = False,
     output: QuietOutput,
@@ -120,13 +123,16 @@ def import_(
     )
     place = location(trust)
     inputs = [place.path, *request.inputs, *([naming.name_map] if naming.name_map else [])]
-    if report is not None:
-        airgap.trust.check_output(report, inputs)
-        airgap.report.check_report(report)
-    if mirror_config is not None:
-        airgap.trust.check_output(mirror_config, inputs, what="folder of --mirror-config")
+    _check_outputs(report, mirror_config, inputs)
+    if not dry_run:
+        recording.prove(report, inputs)
     connection = replace(connection, connections=concurrency)
     started = time.monotonic()
+
+    def record(result: airgap.values.ImportResult) -> None:
+        if not dry_run:
+            recording.record(_rows(result, recording, place.path), output)
+
     interrupted: list[airgap.values.ImportResult] = []
     try:
         with shown(quiet=output.quiet, no_tty=output.no_tty or bool(os.environ.get("NO_COLOR"))) as progress:
@@ -143,16 +149,35 @@ def import_(
         for stopped in interrupted:
             error = InterruptedRunError("interrupted")
             output.show(airgap.report.ImportReport(replace(stopped, error=error), verbose))
+            record(stopped)
         raise
-    seconds = time.monotonic() - started
-    finished = airgap.report.ImportReport(result, verbose, seconds)
-    if mirror_config is not None and not dry_run:
-        try:
+
+    def store() -> None:
+        record(result)
+        if mirror_config is not None and not dry_run:
             _configure(result, transport, mirror_config, output)
-        except (AirgapError, OSError):
-            output.show(finished)  # the result is shown first
-            raise
-    output.finish(finished, file=report, apart_from=inputs)
+
+    seconds = time.monotonic() - started
+    output.finish(airgap.report.ImportReport(result, verbose, seconds), file=report, apart_from=inputs, store=store)
+
+
+def _check_outputs(report: Path | None, mirror_config: Path | None, inputs: Iterable[Path]) -> None:
+    """Nothing may be written over what is read. Raises UsageError, AirgapError."""
+    if report is not None:
+        airgap.trust.check_output(report, inputs)
+        airgap.report.check_report(report)
+    if mirror_config is not None:
+        airgap.trust.check_output(mirror_config, inputs, what="folder of --mirror-config")
+
+
+def _rows(result: airgap.values.ImportResult, recording: Recording, trust: Path) -> Iterator[airgap.ledger.NewRow]:
+    """What was judged, and then what is in the registry."""
+    if result.outcome is not None:
+        snapshot = airgap.ledger.snapshot_in_force(trust)
+        yield from airgap.ledger.judgements(result.outcome, operator=recording.who, snapshot=snapshot)
+        if result.copied is not None:
+            at = result.outcome.moment.clock
+            yield from airgap.ledger.arrivals(result.copied, operator=recording.who, at=at)
 
 
 def _configure(

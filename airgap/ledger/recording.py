@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from airgap.errors import FormatError, TrustMaterialError
 from airgap.hashing import fingerprint
 from airgap.ledger.database import LedgerError
-from airgap.ledger.entries import JudgedArtifact, NewRow, Row
+from airgap.ledger.entries import Held, JudgedArtifact, NewRow, Row, imported
 from airgap.oci.digest import Digest
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
@@ -30,6 +30,7 @@ from airgap.verifier.report_reader import SCHEMA, parse_report
 
 if TYPE_CHECKING:
     from airgap.ledger.ledger_file import Ledger
+    from airgap.transfer.copied import CopyResult
 
 
 def judgements(
@@ -70,6 +71,29 @@ def judgements(
             exceptions=(exceptions or {}).get(digest, ()),
         )
         yield NewRow(entry, document, tuple(dict.fromkeys(_certificates(artifact))))
+
+
+def arrivals(copied: CopyResult, *, operator: str, at: datetime, bundle: Digest | None = None) -> Iterator[NewRow]:
+    """A record for each artifact that has its names in a registry now: all that a receipt says is held there.
+
+    Of an artifact that lost some of its referrers, only its own content is recorded: a later delta then brings more
+    than it must, and never less.
+    """
+    for item in copied.artifacts:
+        place = item.planned.wanted.destination if item.planned else None
+        if item.planned is None or place is None or item.descriptor is None or item.status in {"failed", "planned"}:
+            continue
+        keys = item.planned.own if item.status == "partial" else item.planned.keys
+        yield imported(
+            at=at,
+            operator=safe(operator),
+            registry=place.registry,
+            repository=place.repository,
+            root=item.descriptor.digest,
+            held=(Held(digest, size) for digest, _, size in keys),
+            tags=item.tags,
+            bundle=bundle,
+        )
 
 
 def snapshot_in_force(trust: Path) -> str | None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from airgap import Ledger
+from airgap.ledger import Import, JudgedArtifact
 from airgap.oci.descriptor import REF_NAME, Descriptor
 from tests.regressions.test_evidence_of_a_target_counts_in_every_place import GOOD, LEAF, REVOKING
 from tests.support.clock import set_clock
@@ -264,3 +266,38 @@ def test_revoked_beside_what_is_good_for_another_signer(tmp_path: Path, registry
     place = trust.write_trust(tmp_path / "other")
     ran = run_here(["import", "--trust", str(place), "--keep-going", str(written.layout), registry.host])
     assert (ran.code, held(registry)) == (20, {"lab/db": {"15"}}), ran
+
+
+def test_the_ledger_has_what_was_judged_and_what_is_held(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    written = stick(tmp_path, signed_by_another)
+    path = tmp_path / "ledger"
+    options = ["--ledger", path, "--operator", "ada"]
+    assert import_(written, *options, "--dry-run", written.layout, registry.host).code == 13
+    assert not path.exists()
+    assert import_(written, *options, written.layout, registry.host).code == 13
+    assert import_(written, *options, "--keep-going", written.layout, registry.host).code == 20
+    with Ledger.open(path) as ledger:
+        entries = [row.entry for row in ledger.rows()]
+        held = ledger.held()
+    judged = [entry for entry in entries if isinstance(entry, JudgedArtifact)]
+    assert [(entry.exit_code, entry.operator) for entry in judged] == [(0, "ada"), (13, "ada")] * 2
+    (put,) = [entry for entry in entries if isinstance(entry, Import)]
+    assert (put.registry, put.repository, put.tags) == (registry.host, "team/web", ("v1",))
+    stored = registry.repositories["team/web"]
+    everything = {digest: len(data) for digest, data in stored.blobs.items()}
+    everything |= {digest: len(raw) for digest, (_, raw) in stored.manifests.items() if b"team" not in raw}
+    (found,) = held.values()
+    listed = {digest for tag, digest in stored.tags.items() if tag.startswith("sha256-")}
+    assert {str(digest): size for digest, size in found.items()} == {
+        digest: size for digest, size in everything.items() if digest not in listed
+    }
+
+
+def test_a_ledger_that_cannot_be_written_is_said_before_anything_is_read(
+    tmp_path: Path, registry: LoopbackRegistry
+) -> None:
+    written = stick(tmp_path)
+    (tmp_path / "ledger").write_bytes(b"something else")
+    ran = import_(written, "--ledger", tmp_path / "ledger", written.layout, registry.host)
+    assert (ran.code, registry.seen) == (18, []), ran
+    assert (tmp_path / "ledger").read_bytes() == b"something else"
