@@ -90,6 +90,19 @@ class Crl(CrlFacts):
         if self.is_delta:
             self._refuse("revocation.crl.malformed", "is a delta CRL where a base is needed")
 
+    @property
+    def may_list_others(self) -> bool:
+        """Whether it may list certificates of others than its issuer: by its scope, or by its entries alone.
+
+        RFC 5280, 5.2.5 and 5.3.3: indirectCRL, certificateIssuer. Whether it keeps both together is its maker's fault.
+        """
+        if self.scope.indirect if self.scope else self.flaw:  # its scope may be in what cannot be read
+            return True
+        try:
+            return self._revoked.names_issuers
+        except FormatError:
+            return True
+
     def may_be_from(self, issuer: Certificate) -> bool:
         """False if the CRL has another issuer name, or claims another key of the same name."""
         if not same_name(self.issuer, issuer.subject):

@@ -172,7 +172,7 @@ class CondemningEvidence:
         return RevocationStatements.joined((*crls, *responses, *self._of_unproven(query), _doubt(*others), *misplaced))
 
     def _from_others(self, query: RevocationQuery) -> Iterator[Undecided]:
-        """What indirect CRLs of other CAs say against it: whether they may, the certificate would have to say."""
+        """What CRLs of other CAs say against it: whether they may, the certificate would have to say."""
         for file in self._evidence.indirect():
             if self.lists_as_another(query, file):
                 text = (
@@ -225,12 +225,11 @@ class CondemningEvidence:
         except FormatError:
             return file.trusted
         try:
-            entries = [entry for entry in crl.entries(query.certificate) if entry.reason != REMOVED]
+            entries = crl.entries(query.certificate)
         except Undecided:
             return True
-        return any(
-            not why_harmless(query, crl.this_update, entry.revocation_date, entry.invalidity_date) for entry in entries
-        )
+        said = _of_entries(query, file, entries)
+        return bool(said.revoked or said.doubts)
 
     @staticmethod
     def _may_be_by(crl: Crl, makers: Iterable[Certificate]) -> bool:

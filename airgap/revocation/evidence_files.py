@@ -8,7 +8,6 @@ from datetime import datetime
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from airgap.errors import FormatError
 from airgap.oci.digest import Digest
 from airgap.once import Once
 from airgap.pki.certificate import Certificate
@@ -74,6 +73,8 @@ class CrlFile:
     trusted: bool
     facts: CrlFacts
     """Its unverified facts."""
+    may_list_others: bool
+    """Whether it may list certificates of others than its issuer."""
     _body: Once[Crl] = field(repr=False)
 
     @property
@@ -95,18 +96,6 @@ class CrlFile:
     def dated(self) -> DatedEvidence:
         """Its dates."""
         return DatedEvidence(self.kind, self.name, self.facts.this_update, self.facts.next_update)
-
-    @property
-    def may_be_indirect(self) -> bool:
-        """Whether it may list certificates of others than its issuer."""
-        from airgap.pki.crl_scope import Scope
-
-        if not self.facts.raw_scope:
-            return bool(self.facts.flaw)  # its scope may be among extensions that are ambiguous
-        try:
-            return Scope.parse(self.facts.raw_scope).indirect
-        except FormatError:  # not known
-            return True
 
     def load(self) -> Crl:
         """The whole CRL. Raises FormatError."""
@@ -224,7 +213,7 @@ class MisplacedEvidence(NamedTuple):
     def is_about(self, certificate: Certificate) -> bool:
         """Whether it would be used for `certificate` in the right folder."""
         if isinstance(self.file, CrlFile):
-            return self.file.may_be_indirect or same_name(self.file.facts.issuer, certificate.issuer)
+            return self.file.may_list_others or same_name(self.file.facts.issuer, certificate.issuer)
         return any(single.may_state(certificate.serial) for single in self.file.response.responses)
 
 
@@ -271,7 +260,7 @@ class Evidence(Protocol):
         ...
 
     def indirect(self) -> tuple[CrlFile, ...]:
-        """Every CRL that may list certificates of others than its issuer (RFC 5280, 5.2.5: indirectCRL)."""
+        """Every CRL that may list certificates of others than its issuer, by its scope or by its entries."""
         ...
 
     def ocsp(self, serial: int) -> tuple[OcspFile, ...]:

@@ -142,7 +142,8 @@ def _identify(
     except FormatError as error:
         as_crl = error
     else:
-        return CrlFile(name, piece.origin, piece.trusted, crl.facts, Once(partial(_load_crl, piece, number, crl.facts)))
+        body = Once(partial(_load_crl, piece, number, crl.facts))
+        return CrlFile(name, piece.origin, piece.trusted, crl.facts, crl.may_list_others, body)
     try:
         return OcspFile(name, piece.origin, piece.trusted, OcspResponse.parse(data))
     except FormatError as error:

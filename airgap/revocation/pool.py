@@ -245,7 +245,7 @@ class _Sorted(NamedTuple):
                 replace(item, is_known=name_key(item.issuer) in known) if item.issuer else item for item in left
             ),
             notices=tuple(told),
-            indirect=tuple(crl for crl in crls if crl.may_be_indirect),
+            indirect=tuple(crl for crl in crls if crl.may_list_others),
             by_issuer={key: tuple(files) for key, files in by_issuer.items()},
             by_serial=_by_serial(responses),
             misplaced=tuple(misplaced),

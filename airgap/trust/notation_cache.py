@@ -256,7 +256,7 @@ class _Cache:
             if file.name in told:
                 continue
             is_exported = any(same_name(issuer, file.facts.issuer) for issuer in exported)
-            if is_exported and not file.may_be_indirect:
+            if is_exported and not file.may_list_others:
                 continue
             listing = self._listing(file.load())
             if said := listing - _about(listing, exported, or_unknown=False):
@@ -322,7 +322,7 @@ class _Cache:
                 raise MilderError(f"cannot be used ({item.problem})", item.path)
         for misplaced in self.evidence.all_misplaced():
             file = misplaced.file
-            if isinstance(file, OcspFile) or file.may_be_indirect or same_name(file.facts.issuer, crl.issuer):
+            if isinstance(file, OcspFile) or file.may_list_others or same_name(file.facts.issuer, crl.issuer):
                 raise MilderError(misplaced.problem, misplaced.path)
         for damaged in self._damaged(crl):
             raise MilderError("is damaged, or from another CA of the same name", damaged.name)

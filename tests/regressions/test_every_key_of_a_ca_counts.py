@@ -176,6 +176,7 @@ def test_a_key_that_only_a_trust_store_knows_does_not_clear(tmp_path: Path) -> N
     assert run_here(scene.write(tmp_path).arguments()).code == 15
 
 
+@pytest.mark.parametrize("flagged", [True, False])
 @pytest.mark.parametrize(
     ("place", "known", "reason", "code"),
     [
@@ -189,13 +190,16 @@ def test_a_key_that_only_a_trust_store_knows_does_not_clear(tmp_path: Path) -> N
     ],
 )
 def test_an_indirect_crl_of_another_ca_is_used(
-    tmp_path: Path, place: str, known: bool, reason: str | None, code: int
+    tmp_path: Path, place: str, known: bool, reason: str | None, code: int, flagged: bool
 ) -> None:
-    """It was looked for under the certificate's issuer alone. `reason` None: it lists another certificate."""
+    """It was looked for under the certificate's issuer alone. `reason` None: it lists another certificate.
+
+    Not `flagged`: only its entry says that it is indirect. It was passed over without a message.
+    """
     other = issue("root", slot=4, subject=names.harbour("Authority for CRLs"))
     leaf = Pki().code_chain(depth=2, leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
     listed = entry(leaf.serial if reason else 7, reason=reason, certificate_issuer=leaf.root.subject)
-    data = crl(other, revoked=[listed], scope=scope(indirect=True))
+    data = crl(other, revoked=[listed], scope=scope(indirect=True) if flagged else None)
     scene = Scene()
     scene.sign_with(leaf)
     scene.stores = {**scene.stores, **({"tsa:other": [other]} if known else {})}

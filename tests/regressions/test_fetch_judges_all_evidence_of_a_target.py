@@ -27,11 +27,8 @@ from tests.support.scenario import Scene
 
 LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
 OTHER = issue("root", key="p384", subject=harbour("Another CA"))
-INDIRECT = crl(
-    OTHER,
-    scope=scope(indirect=True),
-    revoked=[entry(LEAF.serial, reason="keyCompromise", certificate_issuer=LEAF.root.subject)],
-)
+_OF_ANOTHER = [entry(LEAF.serial, reason="keyCompromise", certificate_issuer=LEAF.root.subject)]
+INDIRECT = crl(OTHER, scope=scope(indirect=True), revoked=_OF_ANOTHER)
 REVOKING = crl(LEAF.root, number=2, revoked=[entry(LEAF.serial, reason="keyCompromise")])
 
 
@@ -59,8 +56,9 @@ def check(folder: Path, scene: Scene, reason: str | None) -> None:
     assert (found.status, found.reason) == ((Status.GAP, reason) if reason else (Status.COVERED, None))
 
 
-def test_uses_an_indirect_crl_of_a_ca_in_a_store(tmp_path: Path) -> None:
-    check(tmp_path, beside(INDIRECT, OTHER), "revocation.crl.issuer")
+@pytest.mark.parametrize("piece", [INDIRECT, crl(OTHER, revoked=_OF_ANOTHER)], ids=["indirect", "by its entry alone"])
+def test_uses_an_indirect_crl_of_a_ca_in_a_store(tmp_path: Path, piece: bytes) -> None:
+    check(tmp_path, beside(piece, OTHER), "revocation.crl.issuer")
 
 
 def test_ignores_an_indirect_crl_of_an_unknown_ca(tmp_path: Path) -> None:

@@ -482,13 +482,15 @@ _INDIRECT = Extension(crls.ISSUING_POINT, asn1.sequence(asn1.implicit(4, b"\xff"
         {"scope": _INDIRECT._replace(value=b"\x30\x01")},
         {"scope": _INDIRECT._replace(value=b"")},
         {"scope": _INDIRECT, "extra": [_INDIRECT]},
+        {"revoked": [crls.entry(7), crls.entry(8, certificate_issuer=b"\x30\0")]},
+        {"revoked": [crls.entry(7, extra=[Extension("2.5.29.29", b"\x30\x01", critical=True)])]},
     ],
-    ids=["indirect", "cut", "empty", "twice"],
+    ids=["indirect", "cut", "empty", "twice", "entry", "entry that cannot be read"],
 )
-def test_a_crl_whose_scope_is_indirect_or_cannot_be_read_may_list_certificates_of_others(
+def test_a_crl_whose_scope_or_entry_is_indirect_or_cannot_be_read_may_list_certificates_of_others(
     members: dict[str, Any],
 ) -> None:
-    """RFC 5280, 5.2.5: indirectCRL."""
+    """RFC 5280, 5.2.5 and 5.3.3: indirectCRL, certificateIssuer."""
     plain = crls.crl(ROOT, scope=crls.scope(only_ca=True))
     evidence = MemoryEvidence({"a": crls.crl(ROOT, **members), "b": plain, "c": NEW})
     assert [file.name for file in evidence.indirect()] == ["a"]
