@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from airgap import __version__
 from airgap.errors import ContentError, NotFoundError, UntrustedError
 from airgap.oci.digest import Digest
+from airgap.oci.documents import LayoutOnDisk
 from airgap.oci.graph import Graph
 from airgap.oci.tags import cosign_target
 from airgap.oci.target import Target
@@ -22,6 +23,7 @@ from airgap.stages.verify import RequestedArtifact, verify_opened
 from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact, Selection
 from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
+from airgap.transfer.sources import LayoutSource
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.location import Location
 from airgap.verdict import Verdict
@@ -141,6 +143,12 @@ def _asked(item: PlannedArtifact) -> RequestedArtifact:
     return RequestedArtifact(wanted.descriptor.digest, typed)
 
 
+def _path(source: object) -> str | None:
+    """The layout that it comes from; None for a registry."""
+    store: object = source.store if isinstance(source, LayoutSource) else None
+    return str(Path(store.path).absolute()) if isinstance(store, LayoutOnDisk) else None
+
+
 def _subjects(item: PlannedArtifact) -> frozenset[Digest]:
     """What an artifact under cosign's tags is about; empty for what has another name."""
     found = [cosign_target(tag) for tag in item.wanted.tags]
@@ -187,7 +195,7 @@ class Judgement:
     ) -> Judgement:
         """The verdicts on what was asked for, in that order, and what needs none."""
         artifacts = [
-            replace(artifact, reference=items[0].wanted.reference)
+            replace(artifact, reference=items[0].wanted.reference, path=_path(items[0].wanted.source))
             for items, artifact in zip(asked.values(), outcome.artifacts, strict=True)
         ]
         outcomes = dict(zip(asked, artifacts, strict=True))

@@ -152,7 +152,7 @@ def _below(found: CopyRoot, destination: RegistryPrefix, naming: Naming) -> Copy
     if found.repository is None:
         raise UsageError(
             f"{found.reference} has no repository's name to put after {destination}",
-            remedy=f"Copy it alone, to a destination with its whole name: {destination}/team/app.",
+            remedy=f"Name it alone, and the repository that it goes to: {destination}/team/app.",
         )
     repository = destination.below(naming.path_of(found.repository))
     if not is_repository(repository.repository):

@@ -121,7 +121,10 @@ def test_nothing_is_put_where_one_does_not_verify(
     assert ran.out.count(f"[{reason}]") == 1, ran
     document = import_(written, written.layout, registry.host, "--format", "json").held_to("import")
     assert (document["exit_code"], document["imported"], document["copy"]) == (code, False, None)
-    assert [item["verdict"] for item in document["judgement"]["artifacts"]] == ["pass", "fail"]
+    judged = document["judgement"]["artifacts"]
+    assert [(item["verdict"], item["path"]) for item in judged] == [
+        (it, str(written.layout)) for it in ("pass", "fail")
+    ]
     assert document["error"]["reason"] == reason
 
 
