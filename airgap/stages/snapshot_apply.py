@@ -14,7 +14,6 @@ from typing import Final
 
 from airgap.errors import TrustMaterialError, UsageError
 from airgap.locking import exclusive
-from airgap.moment import Moment
 from airgap.problem import Problem
 from airgap.text import safe
 from airgap.trust.location import Location
@@ -34,7 +33,7 @@ def verify_snapshot(opened: OpenSnapshot, trust: Path, request: ApplyRequest) ->
 
     Raises TrustMaterialError if pins or state are malformed.
     """
-    return SnapshotJudgement(opened, trust, request, Moment(judged=request.at, clock=request.clock)).outcome()
+    return SnapshotJudgement(opened, trust, request).outcome()
 
 
 def apply_snapshot(opened: OpenSnapshot, location: Location, request: ApplyRequest) -> SnapshotOutcome:
@@ -44,8 +43,7 @@ def apply_snapshot(opened: OpenSnapshot, location: Location, request: ApplyReque
     """
     swap = swap_of(location)
     with changing(swap):
-        # it is in force from now on: what is known against its signer counts, and is never "only later"
-        judgement = SnapshotJudgement(opened, swap.trust, request, Moment(judged=request.at, clock=request.at))
+        judgement = SnapshotJudgement(opened, swap.trust, request)
         outcome = judgement.outcome()
         if request.dry_run:
             return outcome

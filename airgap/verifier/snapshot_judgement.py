@@ -84,10 +84,9 @@ Memory = Mapping[str, bytes]
 class SnapshotJudgement:
     """The checks of one snapshot against one trust directory."""
 
-    def __init__(self, opened: OpenSnapshot, trust: Path, request: ApplyRequest, moment: Moment) -> None:
-        """`moment`: for which its signer is judged."""
+    def __init__(self, opened: OpenSnapshot, trust: Path, request: ApplyRequest) -> None:
         self._store, self._graph, self._snapshot = opened.store, opened.graph, opened.snapshot
-        self._trust, self._request, self._moment = trust, request, moment
+        self._trust, self._request = trust, request
         self.pins: Final = Pins.read(trust)
         self._state = State.read(trust)
         self._accepted: Pin | None = None
@@ -210,7 +209,8 @@ class SnapshotJudgement:
             evidence,
             directory.freshness,
             stored=directory.stored,
-            moment=self._moment,
+            # it would be in force from now on: what is known against its signer counts, and is never "only later"
+            moment=Moment(judged=self._request.at, clock=self._request.at),
         )
         tuf_problem: Problem | None = None
         if accepted is None and not self._snapshot.evidence_only:
