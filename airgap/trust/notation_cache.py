@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -36,7 +37,7 @@ from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.evidence_files import CrlFile, OcspFile
 from airgap.revocation.index import EvidenceIndex
 from airgap.revocation.query import REMOVED
-from airgap.text import safe
+from airgap.text import quoted, safe
 from airgap.trust.notation_view import Learned, ListedSerial, MilderError, entries_of
 
 _VERSION = 2
@@ -191,6 +192,14 @@ class _Cache:
             raise MilderError("lists a negative serial number, which notation takes for that of no certificate")
         if problem := _scope_problem(crl, url):  # CRL-8: scopes count
             raise MilderError(f"{problem}, which notation does not look at")
+        for ca in self.known:  # D34: it clears nothing of a CA with the same key and another name
+            if not same_name(ca.subject, crl.issuer):
+                with suppress(Undecided):
+                    crl.verify_intact(ca)
+                    raise MilderError(
+                        f"is signed with the key of {quoted(ca.subject_text)}, but is from {quoted(crl.issuer_text)}, "
+                        "and notation does not compare the names"
+                    )
 
     def _check_decides(self, chosen: CrlFile, url: str) -> None:
         """Checks that no newer CRL of another scope would be asked here for a certificate, and leave it undecided."""

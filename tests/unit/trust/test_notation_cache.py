@@ -128,6 +128,7 @@ MILDER: dict[str, dict[str, bytes]] = {
     "for attribute certificates": {"a.crl": made(scope=scope(only_attribute=True))},
     "of some reasons": {"a.crl": made(scope=scope(reasons=("keyCompromise",)))},
     "indirect": {"a.crl": made(scope=scope(indirect=True))},
+    "of another name, with the key of a CA": {"a.crl": made(issuer_name=NEAR)},
     "of another point": {"a.crl": made(scope=scope(uris=["http://crl.example/other.crl"]))},
     "signed with SHA-1": {"a.crl": made(hash_name="sha1")},
     "its number cannot be read": {"a.crl": made(number=-5)},
