@@ -26,6 +26,12 @@ def bound_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEGABYTES << 20, MEGABYTES << 20))
 
 
+def bound_processor_time(process: int, seconds: int) -> None:
+    """A process that needs more is ended (where the system knows this limit)."""
+    if sys.platform == "linux":
+        resource.prlimit(process, resource.RLIMIT_CPU, (seconds, seconds))
+
+
 @contextmanager
 def bounded_time() -> Iterator[None]:
     """Raises TooSlowError after the time. In the main thread only."""

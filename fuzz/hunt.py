@@ -12,11 +12,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from fuzz.bounds import MEGABYTES, SECONDS
+from fuzz.bounds import MEGABYTES, SECONDS, bound_processor_time
 
 _LONGEST: Final = 1 << 16
 _SLACK: Final = 120
-"""Seconds beyond its time after which a hunter that does not end is ended."""
+"""Seconds of a processor beyond its time after which a hunter is ended. On a busy machine they are much longer."""
+_HOUR: Final = 3600
+"""Nor is one waited for that needs no processor."""
 _EXECUTED: Final = re.compile(r"stat::number_of_executed_units:\s*(\d+)|^(\d+) inputs", re.MULTILINE)
 
 
@@ -69,14 +71,18 @@ def _plain(door: str, corpus: Path, crashes: Path, seconds: int, seed: int) -> l
 
 
 def _run(door: str, command: Sequence[str], seconds: int) -> Catch:
-    try:
-        done = subprocess.run(  # noqa: S603 - our own modules
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds + _SLACK, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        said = (error.stdout or b"").decode(errors="replace")
-        return Catch(door, None, crashed=True, said=f"{said}\nit did not end {_SLACK} s after its time")
-    said = done.stdout.decode(errors="replace")
+    with subprocess.Popen(  # noqa: S603 - our own modules
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        bound_processor_time(process.pid, seconds + _SLACK)
+        try:
+            output, _ = process.communicate(timeout=seconds + _HOUR)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output, _ = process.communicate()
+    said = output.decode(errors="replace")
+    if process.returncode < 0:
+        said += f"\nit was ended by signal {-process.returncode}: is it {_SLACK} s of a processor beyond its time?"
     found = _EXECUTED.search(said)
     inputs = int(found[1] or found[2]) if found else None
-    return Catch(door, inputs, crashed=done.returncode != 0 or inputs is None, said=said)
+    return Catch(door, inputs, crashed=process.returncode != 0 or not inputs, said=said)

@@ -35,8 +35,8 @@ def main(name: str, corpus: str, crashes: str, seconds: str, seed: str) -> int:
     door = DOORS[name]
     random = Random(f"{seed} {name}")  # noqa: S311 - to be repeated, not to be secret
     samples = [path.read_bytes() for path in sorted(Path(corpus).iterdir())]
-    count, end = 0, time.monotonic() + float(seconds)
-    while count < len(samples) or time.monotonic() < end:
+    count, end = 0, time.process_time() + float(seconds)
+    while count < len(samples) or time.process_time() < end:
         first = count < len(samples)
         data = samples[count] if first else changed(random, random.choice(samples), samples, changes_for(name))
         count += 1
