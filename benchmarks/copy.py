@@ -249,7 +249,7 @@ def flush(path: Path) -> None:
 
 
 def run(*command: object) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""}
     subprocess.run(
         [str(part) for part in command],
         check=True,

@@ -20,7 +20,6 @@ from airgap.cli.connection_options import Connection, Endpoint, Sides
 from airgap.cli.console import InterruptedRunError, QuietOutput, clock, layout_reference, note
 from airgap.cli.judging_options import location, trust_folder
 from airgap.cli.lazy import typer_app
-from airgap.cli.trust_fetch import FetchOptions
 from airgap.errors import AirgapError, UsageError
 from airgap.reasons import ExitCode
 
@@ -273,10 +272,15 @@ def copy(
         )
     seconds = time.monotonic() - started
     fetched = into is not None and not writing.dry_run and result.exit_code in {ExitCode.OK, ExitCode.PARTIAL}
+    evidence = None
+    if fetched:
+        from airgap.cli.trust_fetch import FetchOptions
+
+        evidence = FetchOptions(into=into).run([], connection, output.note)
     report = airgap.report.CopyReport(
         result=result,
         seconds=seconds,
-        evidence=FetchOptions(into=into).run([], connection, output.note) if fetched else None,
+        evidence=evidence,
         complete=not writing.allow_incomplete,
         signed=fetched and not writing.allow_unsigned,
     )

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from airgap import limits
-from airgap.net.url import is_loopback
 
 if TYPE_CHECKING:
     from airgap.net.deadline import Deadline
@@ -95,6 +94,8 @@ class TransportOptions:
         if self.plain_http is not None:
             return self.plain_http
         name, colon, _ = host.rpartition(":")
+        from airgap.net.url import is_loopback  # a copy between layouts needs none
+
         return bool(colon) and not host.endswith("]") and is_loopback(name) and not self.has_tls_option
 
     def within(self, seconds: float) -> TransportOptions:

@@ -13,23 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from airgap import __version__, limits
-from airgap.errors import AirgapError, ContentError, TransferError, UntrustedError, UsageError
+from airgap.errors import AirgapError, ContentError, LimitError, TransferError, UntrustedError, UsageError
 from airgap.files import behind_link
 from airgap.net.registries import Registries
-from airgap.oci.descriptor import ACQUISITION, REF_NAME
+from airgap.oci.all_manifests import AllManifests
+from airgap.oci.descriptor import ACQUISITION, EMPTY, REF_NAME
 from airgap.oci.digest import Digest
-from airgap.oci.documents import LAYOUT_INDEX, LayoutOnDisk
+from airgap.oci.documents import LAYOUT_INDEX, LayoutOnDisk, LooseFileHolder
 from airgap.oci.graph import Graph
 from airgap.oci.layout import open_directory
 from airgap.oci.lookup import ReferrersTag
 from airgap.oci.open import Layout
 from airgap.oci.problems import ContentProblem
-from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, registries_in
 from airgap.problem import Problem
-from airgap.revocation.artifact import is_called_evidence, may_be_evidence, possible_evidence
-from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.stages.copy_request import STREAM, CopyRequest, check_place, completed, place_of_stream
 from airgap.text import safe
 from airgap.transfer.copied import CopyResult, EvidenceLeft, Tally
@@ -45,8 +43,6 @@ from airgap.transfer.destinations import (
 )
 from airgap.transfer.endpoint import Sink, Source
 from airgap.transfer.events import Event, Progress, Started, silent
-from airgap.transfer.finished_tar import FinishedTar, finished_tar
-from airgap.transfer.layout_referrers_tags import with_referrers_tags
 from airgap.transfer.mover import (
     Arrived,
     Survey,
@@ -64,7 +60,6 @@ from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
 from airgap.transfer.room import Room, room_in
 from airgap.transfer.sources import LayoutSource
-from airgap.transfer.tar_writer import check_absent, lay_out, write_tar_file, write_tar_stream
 from airgap.transfer.writer import LayoutProbe, LayoutWriter
 from airgap.trust.separation import same_place
 
@@ -75,6 +70,7 @@ if TYPE_CHECKING:
     from airgap.oci.store import Store
     from airgap.revocation.artifact import TargetEvidence
     from airgap.stages.gate import Judgement
+    from airgap.transfer.finished_tar import FinishedTar
     from airgap.verifier.outcome import Outcome
 
 
@@ -183,6 +179,8 @@ class _Copy:
         with ExitStack() as stack:
             if isinstance(destination, LayoutReference):
                 if is_tar(destination) and not self._request.overwrite:
+                    from airgap.transfer.finished_tar import finished_tar
+
                     path = behind_link(Path(destination.path))
                     self._finished = stack.enter_context(finished_tar(path, verify_existing=self._verify_existing))
                 check_place(self._request, destination, self._finished)
@@ -242,7 +240,7 @@ class _Copy:
         written = Path(destination.path) if isinstance(destination, LayoutReference) else None
         for store, graph in (*self._streamed, *self._sources.opened()):
             is_itself = isinstance(store, LayoutOnDisk) and written and same_place(written, Path(store.path))
-            if not is_itself:
+            if not (is_itself or self._takes_all_of(store, graph)):
                 evidence = self._evidence_in(store, graph)
                 if names := evidence.not_among(self._tally.planned):
                     yield EvidenceLeft(source=store.name, names=tuple(safe(name, limit=128) for name in names))
@@ -252,11 +250,34 @@ class _Copy:
         for item in self._tally.copied if not self._in_registries else ():
             # of a layout all evidence is known
             unchosen = item.planned.unchosen if item.planned and not item.planned.wanted.from_layout else ()
-            left = [referrer.descriptor.digest for referrer in unchosen if is_called_evidence(referrer.artifact_type)]
-            if names := tuple(str(digest) for digest in left if digest not in self._tally.planned):
-                yield EvidenceLeft(source=item.source, names=names)
+            if unchosen:
+                from airgap.revocation.artifact import is_called_evidence
+
+                named = [item.descriptor.digest for item in unchosen if is_called_evidence(item.artifact_type)]
+                if names := tuple(str(digest) for digest in named if digest not in self._tally.planned):
+                    yield EvidenceLeft(source=item.source, names=names)
+
+    def _takes_all_of(self, store: Store, graph: Graph) -> bool:
+        """Whether nothing that a layout holds is left behind, but records: then no evidence is, and none is read."""
+        if isinstance(store, LooseFileHolder):
+            try:
+                loose = store.loose_files()
+            except (LimitError, OSError):
+                return False
+            if loose.names or loose.closed:
+                return False
+        listed = AllManifests(store, graph.manifest)
+        held = (
+            item
+            for manifest in listed.manifests
+            for _, item in manifest.successors()
+            if not (manifest.artifact_type == ACQUISITION and item.media_type in {EMPTY, ACQUISITION})
+        )
+        return listed.is_complete and all(item.digest in self._tally.planned for item in (*held, *listed.entries))
 
     def _evidence_in(self, store: Store, graph: Graph) -> TargetEvidence:
+        from airgap.signature.stamped_evidence import evidence_of_target
+
         if graph not in self._evidence:
             self._evidence[graph] = evidence_of_target(store, graph, store.name)
         return self._evidence[graph]
@@ -285,6 +306,8 @@ class _Copy:
 
     def _receive(self) -> list[CopyRoot]:
         """Receives a layout from standard input: its blobs are in the destination afterwards."""
+        from airgap.oci.recognise import STANDARD_INPUT
+        from airgap.revocation.artifact import may_be_evidence, possible_evidence
         from airgap.transfer.stream import receive
 
         request = self._request
@@ -394,6 +417,8 @@ class _Copy:
             check_whole_names(roots, layout.index().manifests)
         replaced: frozenset[Digest] = frozenset()
         if self._request.referrers_tag == ReferrersTag.ALWAYS:
+            from airgap.transfer.layout_referrers_tags import with_referrers_tags
+
             plan, replaced = with_referrers_tags(plan, layout)
         if not self._request.record:
             return _Prepared(plan, replaced)
@@ -401,6 +426,8 @@ class _Copy:
         return _Prepared(records.add_to(plan), replaced | records.replaced)
 
     def _into_tar(self, plan: CopyPlan, path: Path | None) -> None:
+        from airgap.transfer.tar_writer import check_absent, lay_out, write_tar_file, write_tar_stream
+
         request = self._request
         if self._finished is not None and (finished := self._held_by(self._finished, plan)):
             self._account(*finished)

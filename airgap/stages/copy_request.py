@@ -14,13 +14,12 @@ from airgap.oci.descriptor import NOTARY_SIGNATURE
 from airgap.oci.lookup import ReferrersTag
 from airgap.oci.reference import LayoutReference, RegistryReference
 from airgap.transfer.destinations import Destination, RegistryPrefix, is_tar, parse_destination
-from airgap.transfer.finished_tar import FinishedTar
 from airgap.transfer.lists import read_list
 from airgap.transfer.plan import Selection
-from airgap.transfer.tar_writer import check_absent
 from airgap.trust.separation import check_apart, check_apart_from, check_output, layout_paths, same_place
 
 if TYPE_CHECKING:
+    from airgap.transfer.finished_tar import FinishedTar
     from airgap.trust.directory import TrustDirectory
     from airgap.trust.location import Location
     from airgap.verifier.verification_plugins import AllowedPlugins
@@ -166,6 +165,8 @@ def check_place(request: CopyRequest, place: LayoutReference, finished: Finished
         if is_tar(place) or not same_place(path, source):
             check_output(path, [source], what="destination")
     if is_tar(place) and not request.overwrite and (finished is None or STREAM in request.sources):
+        from airgap.transfer.tar_writer import check_absent  # seldom needed
+
         check_absent(path)
 
 

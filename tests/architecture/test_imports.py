@@ -89,3 +89,11 @@ def test_verify_loads_no_network_code(output: str) -> None:
     assert "airgap.verifier.engine" in loaded
     assert "airgap.signature.jws" in loaded
     assert not loaded & (NETWORK | {"rich", "jwcrypto", "jsonschema"})
+
+
+def test_plain_copy_loads_only_what_it_needs(tmp_path: Path) -> None:
+    """Most of the time of a copy with nothing new is start-up."""
+    loaded = loaded_by("copy", str(ROOT / "layouts" / "good"), str(tmp_path / "to"))
+    assert "airgap.transfer.writer" in loaded
+    unneeded = {"airgap.verifier", "airgap.pki", "airgap.signature", "airgap.oci.recognise", "airgap.oci.tar_header"}
+    assert not loaded & (NETWORK - {"airgap.net"} | unneeded | {"cryptography", "jsonschema", "airgap.net.client"})
