@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import Final
 
 from airgap.errors import FormatError
@@ -20,6 +21,7 @@ from airgap.oci.descriptor import IMAGE_INDEX, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.referrers_index import ReferrersIndex
 from airgap.oci.tags import referrers_tag
+from airgap.transfer.workers import at_once
 
 _ATTEMPTS: Final = 8
 _QUIET_SECONDS: Final = 0.5
@@ -59,11 +61,12 @@ class ReferrersTagWriter:
         Waits until some time after the last write, and again after each repair. Raises RegistryError where others
         overwrite it again and again.
         """
-        mended = 0
-        for subject, referrers in sorted(self._written.items()):
-            with self._writing[subject]:
-                mended += self._settle(subject, tuple(referrers.values()))
-                del self._written[subject]
+        return sum(at_once([partial(self._settle_one, subject) for subject in sorted(self._written)]))
+
+    def _settle_one(self, subject: Digest) -> bool:
+        with self._writing[subject]:
+            mended = self._settle(subject, tuple(self._written[subject].values()))
+            del self._written[subject]
         return mended
 
     def _settle(self, subject: Digest, referrers: tuple[Descriptor, ...]) -> bool:

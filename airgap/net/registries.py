@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, Self
 
 from airgap.oci.lookup import ReferrersTag
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from airgap.net.source import RegistrySource
     from airgap.oci.lookup import Mechanism
     from airgap.oci.reference import RegistryReference
-
-_SETTLING: Final = 4
-"""Repositories whose lists are checked at a time."""
 
 
 class Registries:
@@ -54,12 +50,10 @@ class Registries:
                 self._clients.clear()
 
     def _settle(self) -> None:
-        if len(self._sinks) == 1:  # in this thread, so that Ctrl-C ends the wait
-            self._sinks[0].settle()
-        elif self._sinks:
-            with ThreadPoolExecutor(min(len(self._sinks), _SETTLING)) as pool:
-                for _ in pool.map(lambda sink: sink.settle(), self._sinks):
-                    pass
+        if self._sinks:
+            from airgap.transfer.workers import at_once
+
+            at_once([sink.settle for sink in self._sinks])
 
     def source(self, reference: RegistryReference, *, mechanism: Mechanism | None = None) -> RegistrySource:
         """The repository that `reference` names, to be read; nothing is sent yet. Raises UsageError, AirgapError."""

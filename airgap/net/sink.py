@@ -6,7 +6,7 @@ Exactly the given bytes are written: blobs by `upload.py`, manifests by `manifes
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
@@ -26,6 +26,7 @@ from airgap.oci.manifest import parse_manifest
 from airgap.text import safe, some
 from airgap.transfer.checked_bytes import Advance, check_bytes
 from airgap.transfer.endpoint import Blobs, Entry, NamingResult, TransferMethod
+from airgap.transfer.workers import at_once
 
 _SHOWN_TAGS: Final = 10
 _LOOKS: Final = 7
@@ -165,31 +166,30 @@ class RegistrySink(RegistrySource):
 
     def finish(self, entries: Sequence[Entry], *, keep_going: bool = False) -> NamingResult:
         """See `Sink`: put the tags, and check what the registry lists. Referrers tags are checked last (`settle`)."""
-        added, moved, done = 0, [], list[str]()
+        wanted = {entry.tag: entry.descriptor for entry in entries if entry.tag is not None}
+        before: dict[str, Digest | None] = {}
         refused: dict[str, AirgapError] = {}
+
+        def put(tag: str) -> None:
+            try:
+                before[tag] = self._put_tag(wanted[tag], tag)
+            except AirgapError as error:
+                if not keep_going or isinstance(error, TransportError):
+                    raise  # a registry that cannot be reached takes no other tag
+                refused[tag] = _of_tag(tag, error)
+
+        tasks: list[Callable[[], object]] = [*(partial(put, tag) for tag in wanted), *self._settling()]
         try:
-            for entry in entries:
-                if entry.tag is None:
-                    continue
-                try:
-                    before = self._put_tag(entry.descriptor, entry.tag)
-                except AirgapError as error:
-                    if not keep_going or isinstance(error, TransportError):
-                        raise  # a registry that cannot be reached takes no other tag
-                    refused[entry.tag] = _of_tag(entry.tag, error)
-                    continue
-                added += before is None
-                moved += [entry.tag] if before not in {None, entry.descriptor.digest} else []
-                done.append(entry.tag)
-            self._settle_listed()
+            at_once(tasks)
         except AirgapError as error:
-            if done:
+            if done := [tag for tag in wanted if tag in before]:
                 error.facts = {**error.facts, "tagged": done}
                 there = f"What these tags of {self.name} name is there: {some(done, _SHOWN_TAGS)}."
                 error.remedy = f"{error.remedy} {there}".lstrip()
             raise
         self.manifests.forget()  # a run may have thousands of repositories
-        return NamingResult(added=added, moved=tuple(moved), refused=refused)
+        moved = (tag for tag in wanted if before.get(tag) not in {None, wanted[tag].digest})
+        return NamingResult(added=list(before.values()).count(None), moved=tuple(moved), refused=refused)
 
     def _put_tag(self, descriptor: Descriptor, tag: str) -> Digest | None:
         """Gives the tag to a manifest that is there; returns what had it before."""
@@ -213,16 +213,13 @@ class RegistrySink(RegistrySource):
         with olareg), although they answered OCI-Subject to each; others list them a while later. Raises RegistryError
         if a referrer stays lost: a lost signature is always an error (RULE-6).
         """
-        return self._settle_listed() + self._tags.settle()
+        return sum(at_once(self._settling())) + self._tags.settle()
 
-    def _settle_listed(self) -> int:
-        mended = 0
-        for subject in sorted(self._handled):
-            mended += self._settle(subject, self._handled[subject])
-            del self._handled[subject]
-        return mended
+    def _settling(self) -> list[Callable[[], int]]:
+        return [partial(self._settle, subject) for subject in sorted(self._handled)]
 
-    def _settle(self, subject: Digest, put: Mapping[Digest, Fetched]) -> int:
+    def _settle(self, subject: Digest) -> int:
+        put = self._handled.pop(subject)
         mended: set[Digest] = set()
         for look in range(_LOOKS):
             listed = self._now_listed(subject)

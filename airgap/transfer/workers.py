@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from itertools import islice
 from typing import Final, TypeVar
@@ -12,6 +12,8 @@ from typing import Final, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_AT_ONCE: Final = 4
+"""Tasks that wait for a registry at a time; `--concurrency` is about blobs."""
 _WINDOW: Final = 64
 """Tasks in the executor at a time: it may be shared, and queued tasks cannot always be cancelled."""
 
@@ -59,3 +61,16 @@ class WorkerPool:
                 with suppress(BaseException):
                     future.result()
             raise
+
+
+def at_once(tasks: Sequence[Callable[[], Result]]) -> list[Result]:
+    """Runs tasks that wait for a registry, some at a time; the results in the order in which they came.
+
+    Raises the first error; no task is running any more then.
+    """
+    if len(tasks) < 2:  # noqa: PLR2004 - in this thread, so that Ctrl-C ends a wait
+        return [task() for task in tasks]
+    results: list[Result] = []
+    with ThreadPoolExecutor(_AT_ONCE) as executor:
+        WorkerPool(executor).run(tasks, lambda task: task(), lambda _, future: results.append(future.result()))
+    return results

@@ -89,6 +89,23 @@ def test_requests_tags_in_parallel(tmp_path: Path, host: str, target: LoopbackRe
     assert not both.broken
 
 
+@pytest.mark.parametrize("what", [("PUT", r"/new/manifests/v[12]$"), ("GET", "/new/referrers/")], ids=["tags", "lists"])
+def test_puts_tags_and_looks_at_lists_in_parallel(
+    tmp_path: Path, host: str, target: LoopbackRegistry, what: tuple[str, str]
+) -> None:
+    """Each waits for another one: one after the other they would wait for ever."""
+    assert copy(host, tmp_path, "--tags", "v[0-9]+").code == 0
+    both = Barrier(2)
+
+    def wait(_: object) -> bool:
+        both.wait(timeout=60)
+        return False
+
+    target.on(*what, wait, times=2)
+    assert run_here(["copy", str(tmp_path / "to"), f"{target.host}/new", "--concurrency", "1"]).code == 0
+    assert not both.broken
+
+
 @pytest.mark.parametrize("api", [True, False])
 def test_copies_images_under_tags_that_look_like_referrers_tags(
     tmp_path: Path, target: LoopbackRegistry, *, api: bool
