@@ -71,7 +71,7 @@ def recheck(
         content=content,
     )
     place = judging.location(report, request.inputs)
-    with workers.working() as (work, _):
+    with workers.working(output.note) as (work, _):
         outcome = airgap.recheck(request, place, **work)
     # only now it is known which layouts the reports name
     named = [Path(item.now.path) for item in outcome.artifacts if item.now.path]

@@ -70,7 +70,7 @@ def verify(
     )
     place = judging.location(report, request.inputs)
     recording.prove(report, [place.path, *request.inputs])
-    with workers.working() as (work, guard):
+    with workers.working(output.note) as (work, guard):
         outcome = airgap.verify(request, place, **work)
     output.finish(
         airgap.report.VerifyReport(outcome, guard.attempts, verbose),

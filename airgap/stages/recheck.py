@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, Rejected, TrustMaterialError, UsageError
@@ -23,7 +24,7 @@ from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.revocation.evidence_files import Evidence, EvidenceFile
 from airgap.revocation.pool import EvidencePool
-from airgap.stages.verify import Workers, verify_again
+from airgap.stages.verify import Progress, Workers, silent, verify_again
 from airgap.text import safe
 from airgap.trust.choice import (
     Named,
@@ -74,15 +75,16 @@ def recheck(
     *,
     executor: Executor | None = None,
     jobs: int = 1,
+    progress: Progress = silent,
 ) -> RecheckOutcome:
-    """Judge again. Content of sources never makes it raise. `executor` and `jobs` are those of `verify`.
+    """Judge again. Content of sources never makes it raise. `executor`, `jobs` and `progress` are those of `verify`.
 
     Raises UsageError if there are no sources, or if the trust directory is not separate from them; TrustMaterialError
     if its policy is malformed, before anything is judged.
     """
     if not request.sources:
         raise UsageError("there is nothing to judge again")
-    workers = Workers(executor, jobs)
+    workers = Workers(executor, jobs, progress)
     workers.check(request)
     directory = TrustDirectory.open(trust)
     check_apart(directory.path, request.sources)
@@ -171,7 +173,7 @@ class _Recheck:
         recorded: Mapping[Digest, RecordedSignatures],
         place: str,
         said: _TypedName,
-    ) -> Outcome:
+    ) -> _Again:
         """The outcome of verifying artifacts of one layout together, so that the layout is read once.
 
         The demands are those of the report; what it says of the signatures counts, too.
@@ -193,24 +195,24 @@ class _Recheck:
             problems = tuple(Problem.of(error, target) for target in request.targets)
             outcome = Outcome(moment=request.moment, trust={}, problems=problems)
         self._warn(*outcome.warnings, *_ran(outcome))
-        return outcome
+        return _Again.of(outcome)
 
     def _recorded(
-        self, report: RecordedReport, artifact: RecordedArtifact, again: tuple[str, Outcome] | None
+        self, report: RecordedReport, artifact: RecordedArtifact, again: tuple[str, _Again] | None
     ) -> Rechecked:
         """`again`: the place of its layout, and the outcome there."""
         besides = _not_recorded(report, artifact)
         if again is not None:
             place, outcome = again
             moved = tuple(self._moved(artifact, place))
-            found = [item for item in outcome.artifacts if item.descriptor.digest == artifact.descriptor.digest]
-            is_gone = not found and artifact.descriptor.digest not in self._look(place).digests
-            own = (item for item in outcome.problems if item.target in {None, safe(_target(artifact, place))})
+            found = outcome.artifacts.get(artifact.descriptor.digest)
+            is_gone = found is None and artifact.descriptor.digest not in self._look(place).digests
+            own = outcome.problems_of(safe(_target(artifact, place)))
             stuck = tuple(item for item in own if item.exit_code != ExitCode.NOT_FOUND or not is_gone)
             self._fail(*stuck)
-            if found:
+            if found is not None:
                 self._warn(*moved)
-                return Rechecked(basis=Basis.LAYOUT, now=found[0], was=artifact, report=report, besides=besides + stuck)
+                return Rechecked(basis=Basis.LAYOUT, now=found, was=artifact, report=report, besides=besides + stuck)
             # the layout is there but cannot be judged: the report does not make it good
             besides += stuck or moved
         self._warn(*_taken_as_it_is(report, artifact))
@@ -407,6 +409,26 @@ def _recorded_signatures(
 
 def _target(artifact: RecordedArtifact, place: str) -> str:
     return f"{place}@{artifact.descriptor.digest}"
+
+
+class _Again(NamedTuple):
+    """The outcome for the artifacts of one layout, in a form in which each finds its own."""
+
+    artifacts: Mapping[Digest, ArtifactOutcome]
+    problems: Mapping[str | None, Sequence[tuple[int, Problem]]]
+    """By their target; None for those of all. With their numbers."""
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Self:
+        problems: dict[str | None, list[tuple[int, Problem]]] = {}
+        for numbered in enumerate(outcome.problems):
+            problems.setdefault(numbered[1].target, []).append(numbered)
+        return cls({item.descriptor.digest: item for item in reversed(outcome.artifacts)}, problems)
+
+    def problems_of(self, target: str) -> Iterator[Problem]:
+        """In the order of the outcome."""
+        found = sorted((*self.problems.get(None, ()), *self.problems.get(target, ())), key=itemgetter(0))
+        return (problem for _, problem in found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,8 +52,21 @@ class RequestedArtifact(NamedTuple):
     """The full name by which the operator named it, if so."""
 
 
+Progress = Callable[[int, int], object]
+"""Is called with the number of artifacts that are judged, and of those that are known so far."""
+
+
+def silent(_judged: int, _known: int) -> None:
+    """Reports nothing."""
+
+
 def verify(
-    request: VerifyRequest, trust: TrustDirectory | Location | Path, *, executor: Executor | None = None, jobs: int = 1
+    request: VerifyRequest,
+    trust: TrustDirectory | Location | Path,
+    *,
+    executor: Executor | None = None,
+    jobs: int = 1,
+    progress: Progress = silent,
 ) -> Outcome:
     """Judge every artifact of every target.
 
@@ -62,17 +75,19 @@ def verify(
 
     `jobs` processes judge; with one, a thread for every core hashes meanwhile. `executor`: a pool of threads hashes in
     place of these; any other executor judges slices of the artifacts, wherever its workers are
-    (`airgap.verifier.slices`). The outcome is the same. Raises UsageError if the trust directory is not separate from
-    the targets, or for plugins with several processes; WorkerError if one does not do its part.
+    (`airgap.verifier.slices`). The outcome is the same. `progress` is called in this thread. Raises UsageError if the
+    trust directory is not separate from the targets, or for plugins with several processes; WorkerError if one does
+    not do its part.
     """
-    return verify_again(request, trust, Earlier(), Workers(executor, jobs))
+    return verify_again(request, trust, Earlier(), Workers(executor, jobs, progress))
 
 
 class Workers(NamedTuple):
-    """Who judges beside this thread."""
+    """Who judges beside this thread, and who hears how far they are."""
 
     executor: Executor | None = None
     jobs: int = 1
+    progress: Progress = silent
 
     @property
     def threads(self) -> Executor | None:
@@ -206,6 +221,8 @@ class _Verification:
         self._shared_verifier = self._verifier(layout_evidence.bodies)
         self._pool = pool
         self._targets = TargetOpener(self._enter, self._leave)
+        self._judged = self._known = 0
+        """Artifacts, for the progress."""
         self._artifacts: list[ArtifactOutcome] = []
         self._problems: list[Problem] = list(layout_evidence.problems)
         self._warnings: list[Problem] = []
@@ -237,6 +254,7 @@ class _Verification:
             alone.clear()
         here = [root for root in roots if root.descriptor in alone] if self._workers.takes_slices else roots
         content = self._judge.contents(target, here)
+        self._known += len(roots) - len(alone)
         for root in roots:
             if root.descriptor in alone:
                 self._report_evidence(content(root.descriptor), text)
@@ -244,6 +262,7 @@ class _Verification:
                 self._slices.append((target.reference, root))
             else:
                 self._artifacts.append(self._judge.artifact(target, root, content, self._earlier))
+                self._tell(1)
         self._report_entries(target, text)
 
     def close(self) -> None:
@@ -285,10 +304,16 @@ class _Verification:
         earlier = self._earlier._replace(layout_evidence=None)
         opened = slices.OpenedLayout(target, self._judge, self._directory, earlier)
         kit = slices.Kit(self._seen, target.reference, self._request, self._directory, self._bodies, earlier)
-        judged = slices.judge(opened, kit, artifacts, executor=self._workers.executor, jobs=self._workers.jobs)
+        judged = slices.judge(
+            opened, kit, artifacts, executor=self._workers.executor, jobs=self._workers.jobs, tell=self._tell
+        )
         if judged is None:
             raise _OneProcess
         self._artifacts += judged
+
+    def _tell(self, judged: int) -> None:
+        self._judged += judged
+        self._workers.progress(self._judged, self._known)
 
     def _verifier(self, bodies: Sequence[Evidence]) -> SignatureVerifier:
         return self._request.verifier(TrustBeside.of(self._directory, bodies) if bodies else self._directory)

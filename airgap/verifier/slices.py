@@ -17,7 +17,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
@@ -147,17 +147,26 @@ class OpenedLayout(NamedTuple):
 
 
 def judge(
-    opened: OpenedLayout, kit: Kit, artifacts: Sequence[Asked], *, executor: Executor | None, jobs: int
+    opened: OpenedLayout,
+    kit: Kit,
+    artifacts: Sequence[Asked],
+    *,
+    executor: Executor | None,
+    jobs: int,
+    tell: Callable[[int], None],
 ) -> tuple[ArtifactOutcome, ...] | None:
     """The outcome of each artifact, in order, from workers: those of `executor`, or `jobs` processes of our own.
 
-    None if one process must judge them all. Raises WorkerError.
+    `tell` is called with the number of artifacts of each slice that is judged. None if one process must judge them all.
+    Raises WorkerError.
     """
     if executor is None and len(artifacts) <= _SLICE:  # to begin a process takes longer
         try:
-            return opened.judged(artifacts).outcomes
+            outcomes = opened.judged(artifacts).outcomes
         except AirgapError:
             return None
+        tell(len(outcomes))
+        return outcomes
     with ExitStack() as stack:
         if executor is None:
             name, pool = stack.enter_context(_processes(jobs, opened, kit))
@@ -168,7 +177,12 @@ def judge(
             shared = executor.share(packed) if isinstance(executor, SharingExecutor) else packed
         units = list(_slices(name, artifacts))
         lasts = executor is not None and not isinstance(executor, SharingExecutor)
-        answers = _ask(pool, [unit for unit, _ in units], shared, cancels=lasts)
+        answers: list[Answer] = []
+        for answer, (_, part) in zip(
+            _ask(pool, [unit for unit, _ in units], shared, cancels=lasts), units, strict=True
+        ):
+            answers.append(answer)
+            tell(len(part))
     return _together(opened, kit, units, answers)
 
 
@@ -180,7 +194,7 @@ def _slices(kit: str, artifacts: Sequence[Asked]) -> Iterator[tuple[Slice, tuple
         number += 1
 
 
-def _ask(executor: Executor, units: Sequence[Slice], shared: Any, *, cancels: bool) -> list[Answer]:
+def _ask(executor: Executor, units: Sequence[Slice], shared: Any, *, cancels: bool) -> Iterator[Answer]:
     """The answers in the order of the slices. Raises WorkerError.
 
     `cancels`: whether slices that are left at an error have to be cancelled. Where the executor ends with this run that
@@ -189,7 +203,8 @@ def _ask(executor: Executor, units: Sequence[Slice], shared: Any, *, cancels: bo
     futures: list[Future[Answer]] = []
     try:
         futures += [executor.submit(judge_slice, unit, shared) for unit in units]
-        return [future.result() for future in futures]
+        for future in futures:
+            yield future.result()
     except BrokenExecutor as error:
         futures.clear()  # it is ending them
         raise _failed(error) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from airgap.errors import UsageError, WorkerError
 from airgap.verifier import slices
 from airgap.verifier.crossing import pack, unpack
 from airgap.verifier.slices import Answer, Slice, judge_slice
+from tests.support.command import run_here
 from tests.support.many import many_images, report_of
 from tests.support.scenario import Written
 
@@ -79,6 +81,31 @@ def test_says_the_same_in_two_processes(many: Written, alone: bytes, tmp_path: P
     assert b"signature.none" in alone
     assert b"content.missing" in alone
     assert report_of(many, tmp_path / "report.json", jobs=2) == alone
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_says_how_many_are_judged(many: Written, several: bool) -> None:
+    request = airgap.VerifyRequest(
+        targets=[f"oci:{many.layout}", f"oci:{many.layout}:v1"], at=many.at, clock=many.at, scope=many.scope
+    )
+    told: list[tuple[int, int]] = []
+    executor = HereExecutor() if several else None
+    outcome = airgap.verify(
+        request, many.trust, executor=executor, progress=lambda judged, known: told.append((judged, known))
+    )
+    total = len(outcome.artifacts)
+    assert told[-1] == (total, total)
+    assert [judged for judged, _ in told] == sorted({judged for judged, _ in told})
+    assert all(judged <= known <= total for judged, known in told)
+
+
+@pytest.mark.parametrize("more", [[], ["-q"], ["--jobs", "2"]])
+def test_command_says_it_every_few_seconds(
+    many: Written, monkeypatch: pytest.MonkeyPatch, more: list[str]
+) -> None:
+    monkeypatch.setattr("airgap.cli.workers._LINE_SECONDS", 0.0)
+    ran = run_here(["verify", f"oci:{many.layout}", *many.arguments()[2:], *more])
+    assert bool(re.search(r"judged \d+ of \d+ artifacts\n", ran.err)) is (more != ["-q"])
 
 
 def test_says_the_same_through_an_executor_of_processes(many: Written, alone: bytes, tmp_path: Path) -> None:
