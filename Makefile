@@ -43,8 +43,11 @@ tars: $(VENV)/.installed-dev
 pkits: $(VENV)/.installed-pkits
 	AIRGAP_PKITS=1 $(BIN)/python -m pytest -q tests/differential/test_pkits.py
 
+# How many images the cluster judges.
+IMAGES ?= 120
+
 cluster: $(VENV)/.installed-dev
-	AIRGAP_SLOW=1 $(BIN)/python -m pytest -q tests/e2e/test_dask.py
+	AIRGAP_SLOW=1 AIRGAP_IMAGES=$(IMAGES) $(BIN)/python -m pytest -q tests/e2e/test_dask.py
 
 layouts: $(VENV)/.installed-dev
 	$(BIN)/python -m layouts.make

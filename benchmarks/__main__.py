@@ -15,4 +15,5 @@ def main() -> None:
         import_module(f"benchmarks.{name}").main()
 
 
-main()
+if __name__ == "__main__":  # workers of a cluster import it
+    main()

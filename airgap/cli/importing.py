@@ -20,7 +20,6 @@ from airgap.cli.console import InterruptedRunError, QuietOutput, VerboseOption, 
 from airgap.cli.judging_options import DemandsOption, MaxAgeOption, ReportOption, TrustOption, location
 from airgap.cli.lazy import typer_app
 from airgap.cli.ledger_options import Recording
-from airgap.cli.malloc_arenas import share_arenas
 from airgap.cli.plugin_options import PluginOptions
 from airgap.errors import AirgapError
 from airgap.text import safe
@@ -99,7 +98,6 @@ def import_(
     Exit codes: 0 imported, 1 could not, 2 usage, 20 partly (with --keep-going); else those of verify, and nothing has a
     tag.
     """
-    share_arenas()
     from airgap.cli.progress import shown
 
     *targets, registry = references

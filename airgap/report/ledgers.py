@@ -76,7 +76,7 @@ class LedgerListReport(Report):
             "ledger": safe(self.ledger),
             "count": self.head.rows,
             "head": self.head.hash,
-            "rows": Rows(lambda: map(row_document, self.rows())),
+            "rows": Rows(lambda: map(row_document, self.rows()), count=self.head.rows),
         }
 
     def document(self) -> Json:

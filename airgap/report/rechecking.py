@@ -40,7 +40,7 @@ class RecheckReport(OutcomeReport[RecheckOutcome]):
             **heading(SCHEMA, outcome),
             "trust": dict(outcome.trust),
             "worse": sum(artifact.change is Change.WORSE for artifact in outcome.artifacts),
-            "artifacts": Rows(lambda: map(_artifact, outcome.artifacts)),
+            "artifacts": Rows(lambda: map(_artifact, outcome.artifacts), count=len(outcome.artifacts)),
             "problems": [problem_document(problem) for problem in outcome.problems],
             "warnings": [problem_document(warning) for warning in outcome.warnings],
         }

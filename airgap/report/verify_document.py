@@ -46,7 +46,7 @@ def verify_members(outcome: Outcome, attempts: int | None) -> Json:
         "trust": dict(outcome.trust),
         "evidence_expires": {"at": iso(expiry[0]), "evidence": expiry[1]} if expiry else None,
         "expires_first": {"at": iso(first[0]), "what": first[1]} if first else None,
-        "artifacts": Rows(lambda: map(artifact_document, outcome.artifacts)),
+        "artifacts": Rows(lambda: map(artifact_document, outcome.artifacts), count=len(outcome.artifacts)),
         "certificates": certificates_document(
             signature
             for artifact in outcome.artifacts

@@ -26,6 +26,8 @@ pytestmark = pytest.mark.skipif(
     reason="a cluster that loses workers takes half a minute: `make cluster` runs this",
 )
 ROOT = Path(__file__).resolve().parents[2]
+IMAGES = int(os.environ.get("AIRGAP_IMAGES", "120"))
+"""`make cluster IMAGES=50000`: the size of a large mirror."""
 SLOW = """
 import os, time
 from airgap.verifier import slices
@@ -102,7 +104,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Written:
-    return many_images(tmp_path_factory.mktemp("many"), 120)
+    return many_images(tmp_path_factory.mktemp("many"), IMAGES)
 
 
 def verify(
@@ -117,13 +119,13 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Exit code, report without the time of the clock, and what was said."""
     with contextlib.ExitStack() as stack:
         stack.callback(process.kill)
-        out, err = process.communicate(timeout=180)
+        out, err = process.communicate(timeout=180 + IMAGES / 20)
     assert "Traceback" not in err
     return process.returncode, re.sub(r'"clock": "[^"]*"', "", out), err
 
 
 def wait(find: Callable[[], Any]) -> Any:
-    for _ in range(1200):
+    for _ in range(1200 + IMAGES // 10):
         if found := find():
             return found
         time.sleep(0.05)

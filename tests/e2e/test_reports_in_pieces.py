@@ -31,9 +31,18 @@ OBJECTS = st.dictionaries(st.text(max_size=4), VALUES, max_size=3)
 
 @given(st.dictionaries(st.text(max_size=4), VALUES, min_size=1, max_size=4), st.lists(OBJECTS, max_size=3))
 def test_pieces_are_the_document(members: dict[str, Any], items: list[Json]) -> None:
-    listed = {**members, "rows": Rows(lambda: iter(items)), "after": None}
+    listed = {**members, "rows": Rows(lambda: iter(items), count=len(items)), "after": None}
     assert whole(listed) == {**members, "rows": items, "after": None}
     assert "".join(streamed(listed)) == to_json(whole(listed))
+
+
+@pytest.mark.parametrize(("count", "lines"), [(100, 302), (101, 103)])
+def test_a_long_list_has_an_item_in_a_line(count: int, lines: int) -> None:
+    """Indented, a report of 50,000 images was larger than what is read of one: it was refused after all the work."""
+    listed = {"rows": Rows(lambda: ({"number": number} for number in range(count)), count=count)}
+    written = "".join(streamed(listed))
+    assert json.loads(written) == whole(listed)
+    assert len(written.strip("{}\n").splitlines()) == lines
 
 
 def test_reports_are_their_documents(tmp_path: Path) -> None:
@@ -54,7 +63,9 @@ class Long(Report):
     """A report of many megabytes."""
 
     def _members(self) -> Json:
-        return {"rows": Rows(lambda: ({"text": "x" * 10_000, "number": number} for number in range(2_000)))}
+        return {
+            "rows": Rows(lambda: ({"text": "x" * 10_000, "number": number} for number in range(2_000)), count=2_000)
+        }
 
     def document(self) -> Json:
         return whole(self._members())

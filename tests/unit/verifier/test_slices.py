@@ -100,9 +100,7 @@ def test_says_how_many_are_judged(many: Written, several: bool) -> None:
 
 
 @pytest.mark.parametrize("more", [[], ["-q"], ["--jobs", "2"]])
-def test_command_says_it_every_few_seconds(
-    many: Written, monkeypatch: pytest.MonkeyPatch, more: list[str]
-) -> None:
+def test_command_says_it_every_few_seconds(many: Written, monkeypatch: pytest.MonkeyPatch, more: list[str]) -> None:
     monkeypatch.setattr("airgap.cli.workers._LINE_SECONDS", 0.0)
     ran = run_here(["verify", f"oci:{many.layout}", *many.arguments()[2:], *more])
     assert bool(re.search(r"judged \d+ of \d+ artifacts\n", ran.err)) is (more != ["-q"])
