@@ -132,10 +132,13 @@ class ManifestApi:
             "HEAD",
             self._url(reference),
             access=self._access,
-            accept=frozenset({200, 404}),
+            accept=frozenset({200, 404, 405}),
             what=f"whether {self._access.repository} holds {reference} cannot be asked",
             headers={"Accept": ACCEPT},
         )
+        if reply.status == 405:  # noqa: PLR2004 - some proxies take no HEAD
+            fetched = self.find(reference)
+            return fetched.descriptor.digest if fetched else False
         return reply.status == 200 and (stated_digest(reply.headers) or True)  # noqa: PLR2004
 
     def put(self, fetched: Fetched, reference: str | Digest, *, if_match: str | None = None) -> Reply:

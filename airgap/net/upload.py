@@ -46,12 +46,15 @@ class UploadSizes:
 
 
 def holds(client: RegistryClient, access: Access, descriptor: Descriptor) -> bool:
-    """Whether the repository of `access` holds the blob. Raises ContentError where it has another size."""
+    """Whether the repository of `access` holds the blob; not if it cannot be asked, as some proxies take no HEAD.
+
+    Raises ContentError where it has another size.
+    """
     reply = client.send(
         "HEAD",
         client.url(f"{access.repository}/blobs/{descriptor.digest}"),
         access=access,
-        accept=frozenset({200, 404}),
+        accept=frozenset({200, 404, 405}),
         what=f"whether {access.repository} holds {descriptor.digest} cannot be asked",
     )
     if reply.status != 200:  # noqa: PLR2004

@@ -72,6 +72,16 @@ def test_a_layout_to_a_registry_and_back_is_the_same(tmp_path: Path, registry: L
     check_complete(tmp_path / "back", made.index)
 
 
+def test_copies_to_a_registry_whose_proxy_takes_no_head(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    source = write(tmp_path / "source", family())
+    registry.on("HEAD", "", answer(405))
+    copy(source, f"{registry.host}/new:v1")
+    held = len(registry.repositories["new"].blobs)
+    copy(source, f"{registry.host}/new:v1")
+    assert len(registry.repositories["new"].blobs) == held > 0
+    assert registry.repositories["new"].tags.keys() >= {"v1"}
+
+
 def test_between_repositories_of_a_registry_blobs_are_mounted(registry: LoopbackRegistry) -> None:
     made = family()
     load(registry, "a", made)

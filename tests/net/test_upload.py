@@ -335,11 +335,8 @@ def test_a_manifest_is_put_byte_for_byte(registry: LoopbackRegistry) -> None:
     held = registry.repositories["app"]
     assert held.manifests[str(descriptor.digest)] == (IMAGE_MANIFEST, raw)
     assert held.tags == {"v1": str(descriptor.digest), "latest": str(descriptor.digest)}
-    assert [seen.path.rpartition("/")[2] for seen in registry.requests("PUT")] == [
-        str(descriptor.digest),
-        "v1",
-        "latest",
-    ]
+    first, *others = (seen.path.rpartition("/")[2] for seen in registry.requests("PUT"))
+    assert (first, sorted(others)) == (str(descriptor.digest), ["latest", "v1"])
 
 
 def test_does_not_send_bytes_of_another_digest(registry: LoopbackRegistry) -> None:
