@@ -11,10 +11,12 @@ import airgap.report
 import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.console import QuietOutput, clock, clock_reading, demands
-from airgap.cli.judging_options import Judging
+from airgap.cli.judging_options import Judging, parse_moment
 from airgap.cli.lazy import typer_app
+from airgap.cli.ledger_options import needed_ledger
 from airgap.cli.plugin_options import PluginOptions
 from airgap.cli.workers import WorkerOptions
+from airgap.errors import UsageError
 
 app = typer_app()
 
@@ -23,8 +25,22 @@ app = typer_app()
 def recheck(
     *,
     sources: Annotated[
-        list[str], typer.Argument(metavar="LAYOUT|REPORT...", help="Reports of airgap verify, layouts, layout tars.")
-    ],
+        list[str] | None,
+        typer.Argument(metavar="[LAYOUT|REPORT]...", help="Reports of airgap verify, layouts, layout tars."),
+    ] = None,
+    ledger: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Judge again all that was accepted by this ledger. Without LAYOUT and REPORT: $AIRGAP_LEDGER.",
+        ),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Of the ledger only what was recorded at this time or later.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Of the ledger only what has this text in a name.")
+    ] = None,
     judging: Judging,
     scope: Annotated[
         str | None,
@@ -52,7 +68,8 @@ def recheck(
     """Judge again what was accepted earlier, under the evidence of today, and name what changed.
 
     A REPORT (airgap verify --report) is judged from its layout where that is still there, else from what it says and
-    the certificates that it holds. So new CRLs alone show which images to pull out.
+    the certificates that it holds. So new CRLs alone show which images to pull out. What a ledger accepted is judged
+    from what it holds.
 
     Exit codes: 0 all is still good, else the most severe: 14 revoked, 15 evidence missing or stale, 13 not trusted, ...
     """
@@ -60,8 +77,14 @@ def recheck(
     judged = judging.moment(now)
     if scope is not None:
         airgap.trust.check_scope(scope)
+    recorded = ledger if sources else needed_ledger(ledger)
+    if recorded is None and (since or name):
+        raise UsageError("--since and --name are for a ledger", remedy="Name it with --ledger.")
     request = airgap.RecheckRequest(
-        sources=sources,
+        sources=sources or (),
+        ledger=recorded,
+        since=None if since is None else parse_moment(since, whole_day=False),
+        name=name,
         at=judged,
         clock=now,
         scope=scope,

@@ -191,17 +191,9 @@ class Ledger:
         a note is about. Raises LedgerError for a row that cannot be read.
         """
         wanted = list(kinds)
-        conditions, values = [f"kind IN ({', '.join('?' * len(wanted))})"], [*wanted]
-        for condition, value in (
-            ("at >= ?", None if since is None else iso(since.replace(microsecond=0))),
-            ("verdict = ?", None if verdict is None else verdict.value),
-            ("instr(names, ?)", name),
-            ("subject = ?", about),
-        ):
-            if value is not None:
-                conditions.append(condition)
-                values.append(value)
-        return self._rows(f"SELECT {_COLUMNS} FROM rows WHERE {' AND '.join(conditions)}", values)
+        conditions, values = _conditions(since=since, name=name, verdict=verdict, about=about)
+        marks = ", ".join("?" * len(wanted))
+        return self._rows(f"SELECT {_COLUMNS} FROM rows WHERE kind IN ({marks}){conditions}", [*wanted, *values])
 
     def _rows(self, select: str, values: list[Any]) -> Iterator[Row]:
         last = 0
@@ -300,27 +292,27 @@ class Ledger:
         except FormatError as error:
             raise LedgerError("ledger.damaged", f"row {row.number} of {safe(self.path)}: {error}") from None
 
-    def to_judge_again(self, *, since: datetime | None = None, name: str | None = None) -> Iterator[Row]:
-        """The judgements that a recheck judges again.
+    def to_judge_again(
+        self, *, since: datetime | None = None, name: str | None = None
+    ) -> Iterator[tuple[int, bytes | None]]:
+        """The judgements that a recheck makes again: row and verdict document, None where it was pruned.
 
         Of every artifact that was ever accepted, for each repository: its newest acceptance, and its newest judgement
-        if that refused it, because it may know of a revocation that the other does not.
+        if that refused it, because it may know of a revocation that the other does not. `since` and `name` are those of
+        `rows`. Raises LedgerError.
         """
+        conditions, values = _conditions(since=since, name=name)
         with translated(self.path):
             found = self._opened.execute(
-                "SELECT max(CASE WHEN accepted THEN number END), max(number) FROM rows WHERE kind = ?"
-                " GROUP BY subject, scope HAVING max(accepted)",
-                (JudgedArtifact.kind,),
+                "SELECT max(CASE WHEN accepted THEN number END), max(number) FROM rows"
+                f" WHERE kind = ?{conditions} GROUP BY subject, scope HAVING max(accepted)",
+                (JudgedArtifact.kind, *values),
             )
             numbers = sorted({number for pair in found for number in pair})
         for number in numbers:
-            row = self.row(number)
-            if (
-                isinstance(row.entry, JudgedArtifact)
-                and (since is None or row.entry.at >= since)
-                and (name is None or any(name in known for known in row.entry.names))
-            ):
-                yield row
+            with translated(self.path):
+                kept = self._opened.execute("SELECT attached FROM rows WHERE number = ?", (number,)).fetchone()
+            yield number, None if kept is None or kept[0] is None else self._content(kept[0])
 
     # --- its chain ---
 
@@ -454,6 +446,24 @@ _DROP_ROWS: Final = (
     "UPDATE rows SET body = NULL, kind = NULL, at = NULL, subject = NULL, scope = NULL, verdict = NULL,"
     " accepted = NULL, names = NULL, attached = NULL WHERE number IN going"
 )
+
+
+def _conditions(
+    *,
+    since: datetime | None = None,
+    name: str | None = None,
+    verdict: Verdict | None = None,
+    about: str | None = None,
+) -> tuple[str, list[str]]:
+    """What rows must meet besides, and the values for it."""
+    asked = (
+        (" AND at >= ?", None if since is None else iso(since.replace(microsecond=0))),
+        (" AND instr(names, ?)", name),
+        (" AND verdict = ?", None if verdict is None else verdict.value),
+        (" AND subject = ?", about),
+    )
+    kept = [(condition, value) for condition, value in asked if value is not None]
+    return "".join(condition for condition, _ in kept), [value for _, value in kept]
 
 
 def _derived(entry: RowEntry) -> tuple[Any, ...]:

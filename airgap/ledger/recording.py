@@ -7,17 +7,19 @@ rows share. So a recheck reads it as it reads a report.
 from __future__ import annotations
 
 import json as writer
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airgap.errors import FormatError, TrustMaterialError
 from airgap.hashing import fingerprint
 from airgap.ledger.database import LedgerError
-from airgap.ledger.entries import Held, JudgedArtifact, NewRow, Row, imported
+from airgap.ledger.entries import Held, JudgedArtifact, NewRow, imported
 from airgap.oci.digest import Digest
+from airgap.parse.base64 import decode_standard
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.text import safe
@@ -108,39 +110,50 @@ def snapshot_in_force(trust: Path) -> str | None:
     return state.in_force if state else None
 
 
-def recorded_report(ledger: Ledger, row: Row) -> RecordedReport | None:
-    """What a row says of its artifact, as a report says it; None where its document was pruned. Raises LedgerError."""
-    data = ledger.attached(row)
-    if data is None:
-        return None
-    name = f"row {row.number}"
-    try:
-        return parse_report(data, name, _Known(ledger))
-    except FormatError as error:
-        raise LedgerError("ledger.damaged", f"{safe(ledger.path)}, {name}: {error}") from None
-
-
-class _Known(Mapping[str, Certificate]):
-    """The certificates that a ledger keeps, by fingerprint."""
+class RecordedJudgements:
+    """What rows of a ledger say of their artifacts, as reports say it."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._known = _Known(ledger)
+
+    def report(self, number: int, document: bytes) -> RecordedReport:
+        """What the verdict document of a row says. Raises LedgerError."""
+        name = f"row {number}"
+        try:
+            return parse_report(document, name, self._known)
+        except FormatError as error:
+            raise LedgerError("ledger.damaged", f"{safe(self._ledger.path)}, {name}: {error}") from None
+
+
+def timestamp_tokens(document: bytes) -> Iterator[bytes]:
+    """The timestamp tokens in a verdict document, found without reading the rest of it."""
+    for text in _TOKEN.findall(document):
+        yield decode_standard(text.decode("ascii"), where="timestamp_token")
+
+
+_TOKEN: Final = re.compile(rb'"timestamp_token":"([A-Za-z0-9+/=]+)"')
+"""In a JSON string the quotation marks would be escaped."""
+
+
+class _Known(Mapping[str, Certificate]):
+    """The certificates that a ledger keeps, by fingerprint. The signers of a site are few."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._read = lru_cache(maxsize=4096)(ledger.certificate)
+        self._parse = lru_cache(maxsize=4096)(Certificate.parse)
 
     def __getitem__(self, name: str) -> Certificate:
-        der = self._ledger.certificate(name)
+        der = self._read(name)
         if der is None:
             raise KeyError(name)
-        return _parsed(der)
+        return self._parse(der)
 
     def __iter__(self) -> Iterator[str]:
         return iter(())
 
     def __len__(self) -> int:
         return 0
-
-
-_parsed = lru_cache(maxsize=4096)(Certificate.parse)
-"""The signers of a site are few."""
 
 
 def _document(outcome: Outcome, artifact: ArtifactOutcome) -> dict[str, object]:

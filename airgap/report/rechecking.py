@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -16,6 +16,7 @@ from airgap.report.report import Json, OutcomeReport, Rows
 from airgap.report.style import PLAIN, Style
 from airgap.report.verify_document import heading
 from airgap.report.verify_text import has_reservations, note_lines, problem_and_warning_lines, problem_line, soft_lines
+from airgap.report.wording import count
 from airgap.verdict import Verdict
 from airgap.verifier.artifact_document import problem_document, signature_document
 from airgap.verifier.rechecked import Basis, Change, Rechecked, RecheckOutcome
@@ -40,6 +41,7 @@ class RecheckReport(OutcomeReport[RecheckOutcome]):
             **heading(SCHEMA, outcome),
             "trust": dict(outcome.trust),
             "worse": sum(artifact.change is Change.WORSE for artifact in outcome.artifacts),
+            "still_good": outcome.still_good,
             "artifacts": Rows(lambda: map(_artifact, outcome.artifacts), count=len(outcome.artifacts)),
             "problems": [problem_document(problem) for problem in outcome.problems],
             "warnings": [problem_document(warning) for warning in outcome.warnings],
@@ -86,6 +88,8 @@ def _lines(outcome: RecheckOutcome, style: Style) -> Iterator[str]:
         yield from soft_lines(artifact.now, style)
         if artifact.verdict is not Verdict.PASS:
             yield from chain.from_iterable(note_lines(signature, style) for signature in artifact.now.signatures)
+    if outcome.still_good:
+        yield f"  {count(outcome.still_good, 'artifact')} of the ledger: was pass, is pass"
     yield from problem_and_warning_lines(outcome, style)
 
 
@@ -99,7 +103,7 @@ def _line(artifact: Rechecked, style: Style) -> str:
 
 def _headline(outcome: RecheckOutcome) -> str:
     artifacts = outcome.artifacts
-    total = len(artifacts)
+    total = len(artifacts) + outcome.still_good
     all_are = "the artifact is" if total == 1 else f"all {total} artifacts are"
     verified = [artifact for artifact in artifacts if artifact.verdict is not Verdict.SKIPPED]
     worse = [artifact for artifact in verified if artifact.change is Change.WORSE]
@@ -114,18 +118,18 @@ def _headline(outcome: RecheckOutcome) -> str:
         return f"NOT GOOD: {count} of {total} are not accepted; none of them is known to have been."
     if outcome.verdict not in {Verdict.PASS, Verdict.SKIPPED}:
         return "UNSURE: nothing was judged again in some of what was named; see below."
-    if skipped := total - len(verified):
+    if skipped := len(artifacts) - len(verified):
         before = sum(artifact.change is Change.WORSE for artifact in artifacts)
         good = f" {before} of them had been accepted earlier." if before else ""
         return f"SKIPPED: the policy verifies no signature of {skipped} of {total}. NOTHING proves who made them.{good}"
     if soft := sum(has_reservations(artifact.now) for artifact in artifacts):
         softened = f"the policy does not enforce every check; see {soft} of {total}"
-        return f"GOOD, WITH RESERVATIONS: {softened}{_as_of_reports(artifacts)}."
+        return f"GOOD, WITH RESERVATIONS: {softened}{_as_of_reports(outcome)}."
     if any(artifact.change is not Change.UNCHANGED for artifact in artifacts):
-        return f"GOOD: {all_are} good now{_as_of_reports(artifacts)}."
-    return f"UNCHANGED: {all_are} still good{_as_of_reports(artifacts)}."
+        return f"GOOD: {all_are} good now{_as_of_reports(outcome)}."
+    return f"UNCHANGED: {all_are} still good{_as_of_reports(outcome)}."
 
 
-def _as_of_reports(artifacts: Sequence[Rechecked]) -> str:
-    alone = sum(artifact.basis is Basis.REPORT for artifact in artifacts)
+def _as_of_reports(outcome: RecheckOutcome) -> str:
+    alone = outcome.still_good + sum(artifact.basis is Basis.REPORT for artifact in outcome.artifacts)
     return f" ({alone} of them as their reports say of signature and content: they are not available)" if alone else ""

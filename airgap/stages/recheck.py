@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
@@ -16,6 +19,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, Rejected, TrustMaterialError, UsageError
 from airgap.files import is_there, read_regular
+from airgap.ledger.ledger_file import Ledger
+from airgap.ledger.recording import RecordedJudgements, timestamp_tokens
 from airgap.oci.content_mode import Content
 from airgap.oci.digest import Digest
 from airgap.oci.reference import LayoutReference, parse_reference
@@ -24,6 +29,7 @@ from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.revocation.evidence_files import Evidence, EvidenceFile
 from airgap.revocation.pool import EvidencePool
+from airgap.signature.stamped_evidence import of_token
 from airgap.stages.verify import Progress, Workers, silent, verify_again
 from airgap.text import safe
 from airgap.trust.choice import (
@@ -56,8 +62,14 @@ class RecheckRequest(JudgeRequest):
     `metadata` is demanded in addition to that of reports; for the same key, instead of it.
     """
 
-    sources: Sequence[str]
+    sources: Sequence[str] = ()
     """Reports (files of `airgap.verify/1`) and layouts."""
+    ledger: Path | None = None
+    """A ledger: everything that was accepted by it is judged again, by what it holds."""
+    since: datetime | None = None
+    """Of the ledger only what was recorded then or later."""
+    name: str | None = None
+    """Of the ledger only what has this text in a name."""
     scope: str | None = None
     """The repository for the policy, if no operator named one when a report was made."""
     content: Content = Content.ALL
@@ -66,7 +78,7 @@ class RecheckRequest(JudgeRequest):
     @property
     def inputs(self) -> tuple[Path, ...]:
         """The input paths beside the trust directory: nothing may be written there (`airgap.trust.check_output`)."""
-        return tuple(layout_paths(self.sources))
+        return (*layout_paths(self.sources), *(() if self.ledger is None else (self.ledger,)))
 
 
 def recheck(
@@ -80,9 +92,9 @@ def recheck(
     """Judge again. Content of sources never makes it raise. `executor`, `jobs` and `progress` are those of `verify`.
 
     Raises UsageError if there are no sources, or if the trust directory is not separate from them; TrustMaterialError
-    if its policy is malformed, before anything is judged.
+    if its policy is malformed, before anything is judged; LedgerError for a ledger that is none.
     """
-    if not request.sources:
+    if not request.sources and request.ledger is None:
         raise UsageError("there is nothing to judge again")
     workers = Workers(executor, jobs, progress)
     workers.check(request)
@@ -90,8 +102,35 @@ def recheck(
     check_apart(directory.path, request.sources)
     directory.policy()
     reports = [(source, _report_or_problem(source)) for source in request.sources]
-    with evidence_of_layouts(_layouts(reports), _evidence_in_tokens(reports)) as layout_evidence:
-        return _Recheck(request, directory, layout_evidence, workers).outcome(reports)
+    with ExitStack() as stack:
+        ledger = None if request.ledger is None else _LedgerSource(request, stack)
+        tokens = chain(_tokens(reports), ledger.tokens() if ledger else ())
+        layout_evidence = stack.enter_context(evidence_of_layouts(_layouts(reports), _evidence_in(tokens)))
+        return _Recheck(request, directory, layout_evidence, workers).outcome(reports, ledger)
+
+
+class _LedgerSource:
+    """The judgements of a ledger that are made again. They are read one after the other: a ledger may be large."""
+
+    def __init__(self, request: RecheckRequest, stack: ExitStack) -> None:
+        path = request.ledger or Path()
+        self.name = safe(path)
+        self._ledger = stack.enter_context(Ledger.open(path))
+        self._recorded = RecordedJudgements(self._ledger)
+        self._request = request
+
+    def _documents(self) -> Iterator[tuple[int, bytes | None]]:
+        return self._ledger.to_judge_again(since=self._request.since, name=self._request.name)
+
+    def tokens(self) -> Iterator[bytes]:
+        """The timestamp tokens of all of them."""
+        for _, document in self._documents():
+            yield from timestamp_tokens(document or b"")
+
+    def reports(self) -> Iterator[RecordedReport | None]:
+        """What each row says; None where its document was pruned."""
+        for number, document in self._documents():
+            yield None if document is None else self._recorded.report(number, document)
 
 
 class _Recheck:
@@ -111,10 +150,14 @@ class _Recheck:
         self._places: dict[str, _LayoutContent] = {}
         self._problems: dict[str, Problem] = {}
         self._warnings: dict[str, Problem] = {}
+        self._still_good = 0
 
-    def outcome(self, reports: Sequence[tuple[str, RecordedReport | Problem | None]]) -> RecheckOutcome:
+    def outcome(
+        self, reports: Sequence[tuple[str, RecordedReport | Problem | None]], ledger: _LedgerSource | None
+    ) -> RecheckOutcome:
         self._fail(*self._layout_evidence.problems)
-        artifacts = tuple(artifact for source, report in reports for artifact in self._source(source, report))
+        judged = (artifact for source, report in reports for artifact in self._source(source, report))
+        artifacts = (*judged, *(self._ledger(ledger) if ledger else ()))
         try:
             policy = self._directory.policy()
         except TrustMaterialError:
@@ -124,6 +167,7 @@ class _Recheck:
             moment=self._request.moment,
             trust=self._directory.overview(self._request.at, policy),
             artifacts=artifacts,
+            still_good=self._still_good,
             problems=tuple(self._problems.values()),
             warnings=tuple(self._warnings.values()),
         )
@@ -150,6 +194,35 @@ class _Recheck:
         self._warn(*outcome.warnings, *_ran(outcome))
         for artifact in outcome.artifacts:
             yield Rechecked(basis=Basis.LAYOUT, now=artifact)
+
+    # --- the artifacts of a ledger ---
+
+    def _ledger(self, ledger: _LedgerSource) -> Iterator[Rechecked]:
+        """What a ledger accepted; of what is still good without reservations, only the number."""
+        judged = pruned = partly = 0
+        for report in ledger.reports():
+            if report is None:
+                pruned += 1
+                continue
+            judged += 1
+            (artifact,) = report.artifacts
+            partly += artifact.content_mode != "all"
+            again = self._by_report_alone(report, artifact, _not_recorded(report, artifact))
+            if again.is_still_good:
+                self._still_good += 1
+            else:
+                yield again.slim()
+        if judged:
+            text = f"what the ledger {ledger.name} says of signatures and content is taken as it is"
+            self._warn(Problem(message=text, reason="recheck.report_alone"))
+        elif not pruned:
+            self._fail(_nothing(f"the ledger {ledger.name} holds nothing that was accepted", ledger.name))
+        if partly:
+            text = f"artifacts of which not all content was read when they were judged (--content): {partly}"
+            self._warn(Problem(message=text, reason="recheck.report_alone"))
+        if pruned:
+            text = f"judgements of the ledger {ledger.name} whose documents were pruned cannot be made again: {pruned}"
+            self._fail(Problem.of_reason("recheck.unproven", text, target=ledger.name, remedy=_PRUNED))
 
     # --- the artifacts of a report ---
 
@@ -216,6 +289,11 @@ class _Recheck:
             # the layout is there but cannot be judged: the report does not make it good
             besides += stuck or moved
         self._warn(*_taken_as_it_is(report, artifact))
+        return self._by_report_alone(report, artifact, besides)
+
+    def _by_report_alone(
+        self, report: RecordedReport, artifact: RecordedArtifact, besides: tuple[Problem, ...]
+    ) -> Rechecked:
         if artifact.content_failed:
             reason, message = "content.digest", "the report says that the content was bad"
             besides += (Problem.of_reason(reason, message),)
@@ -317,6 +395,7 @@ class _Recheck:
             self._warnings.setdefault(warning.message, warning)
 
 
+_PRUNED: Final = "Verify them again where they are needed. --since TIME leaves out what was recorded earlier."
 _NO_REPORT: Final = "Name reports that airgap verify --report wrote, as they were written, or layouts."
 
 
@@ -338,13 +417,24 @@ def _layouts(reports: Iterable[tuple[str, RecordedReport | Problem | None]]) -> 
             yield from dict.fromkeys(place for item in report.artifacts if (place := _place(item)) is not None)
 
 
-def _evidence_in_tokens(reports: Iterable[tuple[str, RecordedReport | Problem | None]]) -> Iterator[Evidence]:
-    """The evidence in the timestamp tokens of reports: it is used for all of them."""
-    pieces: dict[bytes, EvidenceFile] = {}
+def _tokens(reports: Iterable[tuple[str, RecordedReport | Problem | None]]) -> Iterator[bytes]:
+    """The timestamp tokens of reports."""
     for _, report in reports:
         if isinstance(report, RecordedReport):
             for signature in (signature for artifact in report.artifacts for signature in artifact.signatures):
-                pieces |= {piece.read(): piece for piece in signature.stamped_evidence()}
+                if (token := signature.timestamp_token) is not None:
+                    yield token
+
+
+def _evidence_in(tokens: Iterable[bytes]) -> Iterator[Evidence]:
+    """The evidence in timestamp tokens: it is used for everything that is judged.
+
+    A token that cannot be read has none, which judging it reports.
+    """
+    pieces: dict[bytes, EvidenceFile] = {}
+    for token in tokens:
+        with suppress(FormatError):
+            pieces |= {piece.read(): piece for piece in of_token(token)}
     if pieces:
         yield EvidencePool(tuple(pieces.values()), unread=())
 

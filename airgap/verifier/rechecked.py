@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Self
 
 from airgap.problem import Problem
 from airgap.reasons import remedy_of
 from airgap.text import safe
-from airgap.verdict import Ruled, Ruling, all_of
+from airgap.verdict import Ruled, Ruling, Verdict, all_of
 from airgap.verifier.outcome import ArtifactOutcome
 from airgap.verifier.recorded import RecordedArtifact, RecordedReport
 from airgap.verifier.run import RunOutcome
@@ -56,6 +57,24 @@ class Rechecked(Ruled):
         return all_of([self.now, *self.besides])
 
     @property
+    def is_still_good(self) -> bool:
+        """Whether it was good and is good, without reservations or warnings."""
+        accepted = self.now.accepted
+        return (
+            self.change is Change.UNCHANGED
+            and self.verdict is Verdict.PASS
+            and accepted is not None
+            and not (accepted.reservations or accepted.warnings or self.now.warnings)
+        )
+
+    def slim(self) -> Self:
+        """The same without what no report shows: a ledger may have many of it."""
+        signatures = tuple(replace(signature, facts=None) for signature in self.now.signatures)
+        was = None if self.was is None else replace(self.was, signatures=())
+        report = None if self.report is None else replace(self.report, artifacts=())
+        return replace(self, now=replace(self.now, signatures=signatures), was=was, report=report)
+
+    @property
     def change(self) -> Change:
         """From then to now."""
         if self.was is None:
@@ -75,8 +94,10 @@ class RecheckOutcome(RunOutcome):
     """The whole run."""
 
     artifacts: tuple[Rechecked, ...] = ()
+    still_good: int = 0
+    """Artifacts of a ledger that were good and are good, without reservations; they are not among `artifacts`."""
 
     @property
-    def parts(self) -> tuple[Rechecked, ...]:
-        """The artifacts."""
-        return self.artifacts
+    def parts(self) -> tuple[Rechecked | Ruling, ...]:
+        """The artifacts, and one verdict for those that are still good."""
+        return (*self.artifacts, *([Ruling(Verdict.PASS)] if self.still_good else []))

@@ -14,15 +14,13 @@ from datetime import datetime
 from itertools import chain
 from typing import Final, NamedTuple, Self
 
-from airgap.errors import FormatError, Rejected, Undecided
+from airgap.errors import Rejected, Undecided
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.problem import Problem
 from airgap.reasons import BRING_LAYOUT
-from airgap.revocation.evidence_files import EvidenceFile
 from airgap.revocation.freshness import ChainKind
 from airgap.revocation.use import NOTHING_FOUND, FoundInTargets, TargetStatement
-from airgap.signature.stamped_evidence import of_token
 from airgap.trust.choice import ScopeOrigin
 from airgap.trust.levels import Check
 from airgap.verdict import Verdict
@@ -52,13 +50,10 @@ class RecordedSignature:
         """The evidence that was in the layout. Raises as `proven`; Undecided for a report that does not hold it."""
         return (LostEvidence.of(self),)
 
-    def stamped_evidence(self) -> tuple[EvidenceFile, ...]:
-        """What its timestamp token holds; nothing where it cannot be read, which judging it reports."""
-        token = self.facts.later.timestamp_token if self.facts and self.facts.later else None
-        try:
-            return of_token(token) if token is not None else ()
-        except FormatError:
-            return ()
+    @property
+    def timestamp_token(self) -> bytes | None:
+        """Its timestamp token."""
+        return self.facts.later.timestamp_token if self.facts and self.facts.later else None
 
     @property
     def lost(self) -> FoundInTargets:

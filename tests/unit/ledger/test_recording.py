@@ -10,7 +10,7 @@ import pytest
 import airgap
 import airgap.report
 from airgap.ledger import JudgedArtifact, LedgerError, judgements, snapshot_in_force
-from airgap.ledger.recording import recorded_report
+from airgap.ledger.recording import RecordedJudgements
 from airgap.oci.digest import Digest
 from airgap.trust.snapshots.state import State
 from airgap.verifier.recorded import RecordedReport
@@ -39,7 +39,7 @@ def test_each_artifact_is_a_row_that_says_what_a_report_says(tmp_path: Path, met
         rows = list(ledger.rows())
         assert len(rows) == len(report.artifacts) == 13
         for row, artifact, judged in zip(rows, report.artifacts, outcome.artifacts, strict=True):
-            found = recorded_report(ledger, row)
+            found = RecordedJudgements(ledger).report(row.number, ledger.attached(row) or b"")
             assert isinstance(found, RecordedReport)
             assert found == replace(report, name=f"row {row.number}", artifacts=(artifact,), problems=())
             entry = row.entry
@@ -70,7 +70,7 @@ def test_a_row_without_its_certificates_is_damaged(tmp_path: Path) -> None:
         ledger.record(judgements(verified(written), operator="ada"))
     change(tmp_path / "l", "DELETE FROM content WHERE digest NOT IN (SELECT attached FROM rows)")
     with airgap.Ledger.open(tmp_path / "l") as ledger, pytest.raises(LedgerError, match="not among the report's"):
-        recorded_report(ledger, ledger.row(1))
+        RecordedJudgements(ledger).report(1, ledger.attached(ledger.row(1)) or b"")
 
 
 def test_exceptions_are_recorded_with_the_artifact_that_they_are_about(tmp_path: Path) -> None:
