@@ -87,14 +87,8 @@ def load(data: bytes, reading: Reading, *, limit: int = limits.MANIFEST_BYTES, w
         raise LimitError(f"the {what} is nested more than {_DEPTH[reading]} deep")
     try:
         return _parsed(text, reading, depth, what)
-    except _DoubleError as error:
-        from airgap.parse.lines import doubled
-
-        found = doubled(text) if len(text) <= limits.LOCATED_CHARACTERS else None
-        path, line = found or ("", None)
-        outer = path.rpartition(".")[0]
-        problem = f"{error.problem} (line {line})" if line and not outer else error.problem
-        raise FormatError(problem, where=outer, line=line) from None
+    except DoubleError as error:
+        raise next(doubles(text), error) from None
     except FormatError:
         raise
     except RecursionError:
@@ -269,12 +263,22 @@ def _refuse_surrogate(value: str, where: str) -> None:
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class _DoubleError(FormatError):
-    """A duplicate name in an object. The parser does not say in which."""
+class DoubleError(FormatError):
+    """A duplicate name in an object. The parser stops at the first, and does not say in which."""
 
 
-def _double(name: str, where: str = "") -> _DoubleError:
-    return _DoubleError(f"the member {safe(name, limit=64)!r} appears twice", where=where)
+def _double(name: str, where: str = "", line: int | None = None) -> DoubleError:
+    place = f" (line {line})" if line and not where else ""
+    return DoubleError(f"the member {safe(name, limit=64)!r} appears twice{place}", where=where, line=line)
+
+
+def doubles(text: str) -> Iterator[DoubleError]:
+    """Every duplicate name in an object, each with its place."""
+    from airgap.parse.lines import doubled
+
+    for path, line in doubled(text) if len(text) <= limits.LOCATED_CHARACTERS else ():
+        outer, _, name = path.rpartition(".")
+        yield _double(name, outer, line)
 
 
 class _MarkedObject(dict[str, Any]):

@@ -57,14 +57,17 @@ class Lines:
         return self._found.get(path)
 
 
-def doubled(text: str) -> tuple[str, int] | None:
-    """The path of the first duplicate name in an object, and the line of its second occurrence; None if none."""
+def doubled(text: str) -> Iterator[tuple[str, int]]:
+    """The path of every duplicate name in an object, and the line where it appears again."""
     seen: set[str] = set()
+    inside = "\0"
     for path, offset in _places(text, limits.JSON_PART_DEPTH):
+        if path.startswith((f"{inside}.", f"{inside}[")):  # the same members, in the other value
+            continue
         if path in seen:
-            return path, text.count("\n", 0, offset) + 1
+            inside = path
+            yield path, text.count("\n", 0, offset) + 1
         seen.add(path)
-    return None
 
 
 def _places(text: str, depth: int) -> Iterator[tuple[str, int]]:

@@ -217,6 +217,8 @@ def _refused(error: FormatError, source: str, data: bytes) -> PolicyError:
 
     lines = Lines(data)
     faults = faults_of(error)
+    if isinstance(error, json.DoubleError):
+        faults = tuple(map(Fault, json.doubles(data.decode()))) or faults
     # a member that is missing and one that is nearly called so are one mistake, reported at the latter
     misspelt = {_beside(fault.error.where, fault.meant) for fault in faults if fault.meant}
     found = [_refusal(fault, lines) for fault in faults if fault.error.where not in misspelt]

@@ -54,6 +54,24 @@ def test_a_blob_statement_in_the_policy_for_artifacts_is_reported_once() -> None
     assert "belongs into trustpolicy.blob.json" in sentence
 
 
+def test_every_member_that_appears_twice_is_reported() -> None:
+    """The parser stops at the first, and so did the list. What is in the other value of one is no mistake."""
+    text = json.dumps(oci_policy(statement(), statement(name="b", registryScopes=["localhost:5000/b"])), indent=1)
+    text = text.replace('"name": "b"', '"name": "b", "name": "c"').replace('"version"', '"version": "1.0", "version"')
+    text = text.replace('"level"', '"level": "audit", "level"')
+    text = text.replace('"registryScopes"', '"registryScopes": ["*"], "registryScopes"', 1)
+    with pytest.raises(PolicyError) as caught:
+        OciPolicy.parse(text.encode(), "policy")
+    assert [(refusal.member, refusal.problem.split("'")[1]) for refusal in caught.value.refusals] == [
+        ("", "version"),
+        ("trustPolicies[0]", "registryScopes"),
+        ("trustPolicies[0].signatureVerification", "level"),
+        ("trustPolicies[1]", "name"),
+        ("trustPolicies[1].signatureVerification", "level"),
+    ]
+    assert all(refusal.line for refusal in caught.value.refusals)
+
+
 def test_a_misspelt_member_does_not_hide_the_right_one() -> None:
     assert len(refusals(registryScope=["*"], registryScopes=[])) == 2
 
