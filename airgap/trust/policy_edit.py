@@ -26,6 +26,7 @@ from airgap.trust.policy import OciPolicy
 from airgap.trust.policy_document import Refusal
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES, policy_missing
 from airgap.trust.scopes import check_scope
+from airgap.trust.separation import notice_of_layout
 from airgap.trust.statement import Statement, statement_path
 from airgap.trust.store_types import StoreType
 from airgap.trust.stores import LoadedStore, StoreRef, load_store
@@ -154,6 +155,8 @@ def check_policy(root: Path, kind: PolicyKind, *, file: Path | None = None, abou
     path, data = (file, read_source(file)) if file else find_policy(root, kind)
     policy = parse_policy(data, str(path), kind)
     refusals, notices = _looked_at_stores(data, policy, root)
+    if notice := notice_of_layout(root):
+        notices = (notice, *notices)
     asked = None if about is None else answer(policy, about if kind == "blob" else scope_of(about), root)
     return CheckedPolicy(policy=policy, refusals=refusals, answer=asked, notices=notices)
 

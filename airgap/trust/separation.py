@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from airgap.errors import UsageError
+from airgap.oci.documents import LAYOUT_FILE
 from airgap.oci.reference import LayoutReference, parse_reference
+from airgap.problem import Problem
 from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
 from airgap.trust.store_types import FOLDER, StoreType
@@ -70,6 +72,21 @@ def check_apart_from(trust: Path, path: Path, name: str) -> None:
                 remedy="Name a trust directory of this machine. If you named none, a file may have been taken for the "
                 "option --trust: write ./*.tar, not *.tar.",
             )
+
+
+def notice_of_layout(trust: Path) -> Problem | None:
+    """A part of the trust directory that is in some layout: what judges that layout will refuse it."""
+    for place in (trust, *_followed(trust)):
+        whole = Path(os.path.realpath(place))
+        for folder in (whole, *whole.parents):
+            if (folder / LAYOUT_FILE).is_file():
+                how = "" if place == trust else " by a link"
+                return Problem(
+                    reason="policy.doubtful",
+                    message=f"{safe(place)} is{how} in the layout {safe(folder)}, which cannot be judged by it: what "
+                    "travels cannot prove itself",
+                )
+    return None
 
 
 def _followed(trust: Path) -> Iterator[Path]:

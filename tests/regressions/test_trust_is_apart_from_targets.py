@@ -131,6 +131,8 @@ def test_refuses_stores_and_pins_that_a_link_takes_from_a_target(
     linked.symlink_to(there)
     ran = run_here(written.arguments())
     assert (ran.code, "cannot prove itself" in ran.out + ran.err) == (code, code != 0), ran
+    checked = run_here(["trust", "policy", "check", "--trust", str(written.trust)])
+    assert (checked.code, "cannot prove itself" in checked.out) == (0, code != 0), checked
 
 
 def test_rechecks_the_others_beside_such_a_layout(tmp_path: Path) -> None:
