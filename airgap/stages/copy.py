@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from airgap import __version__, limits
 from airgap.errors import AirgapError, ContentError, LimitError, TransferError, UntrustedError, UsageError
@@ -22,7 +22,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX, LayoutOnDisk, LooseFileHolder
 from airgap.oci.graph import Graph
 from airgap.oci.layout import open_directory
-from airgap.oci.lookup import ReferrersTag
+from airgap.oci.lookup import Mechanism, ReferrersTag
 from airgap.oci.open import Layout
 from airgap.oci.problems import ContentProblem
 from airgap.oci.record import listed_records
@@ -66,7 +66,6 @@ from airgap.trust.separation import same_place
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
     from airgap.net.options import TransportOptions
-    from airgap.oci.lookup import Mechanism
     from airgap.oci.store import Store
     from airgap.revocation.artifact import TargetEvidence
     from airgap.stages.gate import Judgement
@@ -120,11 +119,19 @@ def copy(
                 destinations = stack.enter_context(Registries(to, to_transport or transport))
             sources = Sources(partial(registries.source, mechanism=mechanism), stack, pool)
             job = _Copy(request, sources, destinations, pool, progress, (source, output), judged)
-            return job.run()
+            result = job.run()
+            unasked = request.trust is not None and mechanism is Mechanism.TAG and asked
+            return replace(result, warnings=(*result.warnings, _UNASKED)) if unasked else result
     except (AirgapError, KeyboardInterrupt):
         if stopped is not None and job is not None and (done := job.done_before()):
             stopped(done)
         raise
+
+
+_UNASKED: Final = Problem(
+    message="only referrers tags were asked for (--distribution-spec v1.1-referrers-tag): evidence that the referrers "
+    "API of the source alone lists was not used"
+)
 
 
 class _Prepared(NamedTuple):

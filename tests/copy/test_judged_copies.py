@@ -189,6 +189,22 @@ def test_evidence_in_a_registry_counts_whether_or_not_it_is_chosen(
     assert (ran.code, (tmp_path / "to").exists()) == (14, False), ran
 
 
+@pytest.mark.parametrize(("mechanism", "warns"), [("tag", True), ("api", False)])
+def test_warns_of_evidence_that_a_look_at_referrers_tags_leaves_out(
+    tmp_path: Path, target: LoopbackRegistry, mechanism: str, *, warns: bool
+) -> None:
+    """The way that the operator forces is the way for evidence, too: the API may list a CRL that revokes."""
+    written = Scene().write(tmp_path)
+    image = f"{target.host}/app:v1"
+    assert run_here(["copy", f"{written.layout}:v1", image, "--referrers-tag", "always"]).code == 0
+    options = ("--distribution-spec", f"v1.1-referrers-{mechanism}", "--format", "json")
+    ran = copy(written, *options, image, tmp_path / "to")
+    assert ran.code == 0, ran
+    assert [True for item in ran.document["warnings"] if "was not used" in item["message"]] == [True] * warns
+    ran = copy(written, "--quiet", *options[:2], image, tmp_path / "quiet")
+    assert ("was not used" in ran.out) is warns, ran
+
+
 @pytest.mark.parametrize("by_api", [True, False])
 @pytest.mark.parametrize("about", ["nothing", "another image"])
 def test_evidence_that_is_listed_as_a_referrer_of_something_else_counts(
