@@ -266,7 +266,12 @@ def open_plain(path: Path) -> BinaryIO:
     Raises OSError, also where it is anything but a regular file.
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags)
+    try:
+        descriptor = os.open(path, flags)
+    except FileNotFoundError:
+        if not is_there(path):
+            raise
+        raise OSError(errno.EINVAL, "is a link that leads nowhere: is its medium there?", str(path)) from None
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)

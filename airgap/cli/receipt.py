@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -67,4 +68,4 @@ def show(
     """
     receipt = airgap.ledger.read_receipt(file)
     signature = file.with_name(f"{file.name}.jws.sig")
-    output.finish(airgap.report.ReceiptReport(file, receipt, signature if signature.is_file() else None))
+    output.finish(airgap.report.ReceiptReport(file, receipt, signature if os.path.lexists(signature) else None))

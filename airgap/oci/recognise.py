@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from airgap.errors import ContentError
+from airgap.files import is_there
 from airgap.near_names import CARRY_NAMES
 from airgap.oci.documents import BLOBS, DOCKER_SAVE_FILES, LAYOUT_FILE, LAYOUT_INDEX, malformed
 from airgap.oci.tar_header import DAMAGED
@@ -171,7 +172,7 @@ def _refuse_signatures(path: str, head: bytes) -> None:
             remedy="The signature of a file is judged beside it: airgap blob verify FILE. That of an artifact is "
             "judged in the layout that holds the artifact.",
         )
-    if any(Path(f"{path}.{form}.sig").is_file() for form in ("jws", "cose")):
+    if any(is_there(f"{path}.{form}.sig") for form in ("jws", "cose")):
         raise malformed(
             f"{safe(path)} is a file, not a layout, and its signature is beside it",
             remedy=f"A file with a signature of its own is judged by airgap blob verify {_file(path)}.",

@@ -14,7 +14,7 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import FormatError, Rejected, UsageError
-from airgap.files import read_regular
+from airgap.files import is_there, read_regular
 from airgap.near_names import near_files
 from airgap.pki.file_kinds import recognise
 from airgap.signature.blob_payload import media_type_of, signature_name
@@ -43,7 +43,7 @@ def find_signature(path: Path, form: EnvelopeFormat | None) -> Path:
 
     Raises Rejected signature.none, with what else is there; UsageError where there are several.
     """
-    found = [candidate for candidate in usual_places(path, form) if candidate.exists()]
+    found = [candidate for candidate in usual_places(path, form) if is_there(candidate)]
     if len(found) > 1:
         raise UsageError(
             f"{safe(path)} has several signatures: {', '.join(safe(item.name) for item in found)}",
@@ -73,7 +73,7 @@ def stated_form(path: Path, raw: bytes, form: EnvelopeFormat | None) -> str:
                 f"{error}; its bytes look like {looks.upper()}", remedy=f"Say it with --signature-format {looks}."
             ) from None
         own = [signature_name(path.name, name) for name in EnvelopeFormat]
-        if found := next((name for name in own if path.with_name(name).exists()), None):
+        if found := next((name for name in own if is_there(path.with_name(name))), None):
             remedy = f"If {safe(path)} is the file itself, name its signature: {safe(path.with_name(found))}."
             raise UsageError(str(error), remedy=remedy) from None
         if kind := recognise(raw):

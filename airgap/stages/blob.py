@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 
 from airgap import __version__, limits
 from airgap.errors import AirgapError, NotFoundError, Rejected, TrustMaterialError, UsageError
-from airgap.files import check_writable, open_plain, write_file
+from airgap.files import check_writable, is_there, open_plain, write_file
 from airgap.near_names import near_file
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
@@ -84,7 +84,7 @@ def sign_blob(request: BlobSignRequest) -> SignedBlob:
             remedy="Use a plugin that signs bytes (SIGNATURE_GENERATOR.RAW), or another key.",
         )
     target = (request.directory or request.path.parent) / signature_name(request.path.name, request.envelope)
-    if not request.force and (target.exists() or target.is_symlink()):
+    if not request.force and is_there(target):
         raise UsageError(f"{safe(target)} is there already", remedy="Replace it with --force.")
     check_writable(target, "signature")
     with open_plain(request.path) as file:
@@ -153,7 +153,7 @@ def verify_blob(request: BlobVerifyRequest, trust: TrustDirectory | Location | P
         directory = TrustDirectory.open(trust).accepting(request.max_age)
         policy = directory.blob_policy()
     except TrustMaterialError as error:
-        absent = () if request.path.exists() else (Problem.of(_no_file(request.path)),)
+        absent = () if is_there(request.path) else (Problem.of(_no_file(request.path)),)
         problems = (Problem.of(error), *absent)
         facts = {"directory": safe(place)}
         return BlobOutcome(moment=request.moment, trust=facts, path=safe(request.path), problems=problems)

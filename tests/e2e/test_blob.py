@@ -223,6 +223,19 @@ def test_reports_missing_files(tmp_path: Path) -> None:
     assert run_here(scene.verify()).code == 11
 
 
+@pytest.mark.parametrize("what", ["path", "signature"])
+def test_a_link_that_leads_nowhere_is_there_and_cannot_be_read(tmp_path: Path, what: str) -> None:
+    """The file, or its signature, may be on a medium that is not there: "there is no signature" sent to the signer."""
+    scene = BlobScene(tmp_path).write()
+    path: Path = getattr(scene, what)
+    path.unlink()
+    path.symlink_to(tmp_path / "medium" / path.name)
+    (problem,) = run_here(scene.verify()).document["problems"]
+    assert (problem["exit_code"], problem["message"]) == (
+        1, f"{path}: is a link that leads nowhere: is its medium there?"
+    )  # fmt: skip
+
+
 def test_one_of_two_signatures_must_be_named(tmp_path: Path) -> None:
     scene = BlobScene(tmp_path).write()
     BlobScene(tmp_path, form="cose", leaf=scene.leaf).write()

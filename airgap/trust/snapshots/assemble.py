@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
-from airgap.files import read_regular
+from airgap.files import is_there, read_regular
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.store import Store, read_verified
@@ -170,11 +170,11 @@ def write_local(swap: StagedSwap, pins: Pins, state: State | None) -> None:
 def check_tree(root: Path) -> None:
     """Checks that everything that a verification may read from the tree is readable. Raises TrustMaterialError."""
     directory = TrustDirectory.open(root)
-    if any((root / name).exists() for name in OCI_POLICY_FILES) or not (root / BLOB_POLICY_FILES[0]).exists():
+    if any(is_there(root / name) for name in OCI_POLICY_FILES) or not is_there(root / BLOB_POLICY_FILES[0]):
         statements = list(directory.policy().statements)
     else:
         statements = []
-    if (root / BLOB_POLICY_FILES[0]).exists():
+    if is_there(root / BLOB_POLICY_FILES[0]):
         statements += directory.blob_policy().statements
     for statement in statements:
         for kind in StoreType:
