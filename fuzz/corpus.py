@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from tests.support.crls import crl, entry, pem, scope
 from tests.support.layouts import LayoutBuilder, dump, tar_of
 from tests.support.ocsp import ocsp_error, ocsp_response
 from tests.support.pki import Pki, issue
-from tests.support.scenario import SIGNING_CRL, with_everything
+from tests.support.scenario import SIGNING_CRL, Scene, with_everything
 from tests.support.snapshots import Ground
 from tests.support.trust import oci_policy, statement
 from tests.support.tsa import token
@@ -174,18 +174,10 @@ def _policies() -> Iterator[bytes]:
     yield dump(oci_policy(blob))
 
 
-def _tuf_roots() -> Iterator[bytes]:
+def _tuf() -> Iterator[bytes]:
     yield b'{"signed":{"_type":"root"},"signatures":[]}'
-    try:
-        from airgap.stages.snapshot_tuf import prepare_tuf_keys
-        from airgap.trust.snapshots.tuf_check import load
-
-        load()
-    except ImportError:
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        prepare_tuf_keys(Path(folder) / "keys", init=True, at=datetime(2026, 6, 1, tzinfo=UTC))
-        yield (Path(folder) / "keys" / "1.root.json").read_bytes()
+    if find_spec("tuf") is not None:
+        yield from material.tuf_sender().metadata.values()
 
 
 def _sites() -> Iterator[tuple[bytes, bytes]]:
@@ -202,6 +194,32 @@ def _docker_configs() -> Iterator[bytes]:
     login = envelopes.b64(b"user:password")
     yield dump({"auths": {"registry.example": {"auth": login}, "https://index.docker.io/v1/": {"auth": login}}})
     yield dump({"credsStore": "desktop", "credHelpers": {"registry.example": "pass"}, "auths": {"localhost:5000": {}}})
+    yield dump({"auths": {"registry.example/team": {"identitytoken": "t"}, "localhost:5000": {"registrytoken": "t"}}})
+    yield dump({"auths": {"docker.io": {"username": "u", "password": "p"}, "registry.example": {"auth": "dTo="}}})
+    yield dump({"auths": None, "credHelpers": {"docker.io": ""}, "HttpHeaders": {"a": "b"}, "detachKeys": "ctrl-e,e"})
+
+
+def _evidence_indexes() -> Iterator[bytes]:
+    yield dump({SIGNING_CRL.format(0): "0.crl"})
+    yield dump({"http://a/": ["1.crl", "2.crl"], "ldap:///CN=a?certificateRevocationList": ["a b.crl"]})
+    yield dump({})
+    yield dump({"http://a/": [], "http://b/": "../b.crl", "http://c/": "c/d.crl"})
+
+
+def _snapshots() -> Iterator[bytes]:
+    yield material.snapshot().config
+    document = json.loads(material.snapshot().config)
+    yield dump({**document, "useBy": None, "coverage": []})
+    yield dump({**document, "stream": "site-7", "number": 2**63, "files": {"crls/index.json": "sha256:" + "5c" * 32}})
+
+
+def _signing_keys() -> Iterator[bytes]:
+    files = {"name": "a", "keyPath": "/k", "certPath": "/c"}
+    remote = {"name": "b", "id": "arn:a", "pluginName": "com.example", "pluginConfig": {"region": "a"}}
+    yield dump({"default": "a", "keys": [files]})
+    yield dump({"default": "b", "keys": [remote, files, {"name": "c", "unknown": [1]}]})
+    yield dump({"signingKeys": {"keys": [{"name": "b", "id": "1", "plugin": "p"}]}, "verificationCertificates": {}})
+    yield dump({"keys": [{**files, "keyPath": "pkcs11:token=t;object=o?module-name=m&pin-source=file:/p"}]})
 
 
 def _plugin_answers() -> Iterator[bytes]:
@@ -220,10 +238,19 @@ def _reports() -> Iterator[bytes]:
     from airgap.stages.verify import verify
     from airgap.verifier.request import VerifyRequest
 
-    with tempfile.TemporaryDirectory() as folder:
-        written = with_everything().write(Path(folder))
-        request = VerifyRequest(targets=[written.target], at=written.at, clock=written.at, scope=written.scope)
-        yield json.dumps(VerifyReport(verify(request, written.trust)).document()).encode()
+    revoked = with_everything()
+    revoked.crls["r.crl"] = crl(revoked.signature.leaf.chain[1], revoked=[revoked.signature.leaf])
+    unsigned = Scene()
+    unsigned.signatures.clear()
+    in_cose = with_everything("cose")
+    in_cose.builder.extra_files["crls/damaged.crl"] = crl(in_cose.signature.leaf.root)[:-10]
+    for scene in (with_everything(), revoked, unsigned, in_cose):
+        with tempfile.TemporaryDirectory() as folder:
+            written = scene.write(Path(folder))
+            request = VerifyRequest(targets=[written.target], at=written.at, clock=written.at, scope=written.scope)
+            yield json.dumps(VerifyReport(verify(request, written.trust)).document()).encode()
+    time = {"judged": "2026-06-01T12:00:00Z"}
+    yield dump({"schema": "airgap.verify/1", "time": time, "artifacts": [], "problems": []})
 
 
 _MAKERS: Final[Mapping[str, Callable[[], Iterator[bytes]]]] = {
@@ -246,13 +273,13 @@ _MAKERS: Final[Mapping[str, Callable[[], Iterator[bytes]]]] = {
     "record": _records,
     "policy": _policies,
     "freshness": lambda: iter((b'[freshness]\ncrl = "3d"\ntsa-ocsp = "1w2d12h"\n', b"")),
-    "evidence-index": lambda: iter((dump({SIGNING_CRL.format(0): "0.crl"}), dump({"http://a/": ["1.crl", "2.crl"]}))),
-    "snapshot": lambda: iter((material.snapshot().config,)),
+    "evidence-index": _evidence_indexes,
+    "snapshot": _snapshots,
     "state": lambda: (state for state, _ in _sites()),
     "pins": lambda: (pins for _, pins in _sites()),
-    "tuf": _tuf_roots,
+    "tuf": _tuf,
     "docker-config": _docker_configs,
-    "signing-keys": lambda: iter((dump({"default": "a", "keys": [{"name": "a", "keyPath": "/k", "certPath": "/c"}]}),)),
+    "signing-keys": _signing_keys,
     "plugin-answer": _plugin_answers,
     "report": _reports,
 }

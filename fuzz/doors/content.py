@@ -37,7 +37,7 @@ def layout_index(data: bytes) -> None:
     with refusable():
         found = parse_layout_index(data)
         _descriptors(found)
-        _walk(Graph(_Memory(found, {})))
+        _walk(Graph(Memory(found, {})))
 
 
 def _descriptors(found: Manifest | Index) -> None:
@@ -47,7 +47,7 @@ def _descriptors(found: Manifest | Index) -> None:
         same(Digest.parse(str(descriptor.digest)), descriptor.digest, "a digest, written again")
 
 
-class _Memory:
+class Memory:
     """A layout of an index and some blobs (`airgap.oci.store.Store`)."""
 
     name = "memory"
@@ -56,12 +56,15 @@ class _Memory:
         self._index, self._blobs = found, blobs
 
     def index(self) -> Index:
+        """See `Store`."""
         return self._index
 
     def size(self, digest: Digest) -> int | None:
+        """See `Store`."""
         return len(self._blobs[digest]) if digest in self._blobs else None
 
     def open(self, digest: Digest) -> io.RawIOBase:
+        """Never called."""
         raise NotImplementedError(f"nothing was said to be there: {digest}")
 
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json as reference
 import os
+import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from airgap.net.credentials import Credentials
-from airgap.oci.manifest import parse_manifest
+from airgap.oci.descriptor import TITLE, Descriptor
+from airgap.oci.graph import Graph
+from airgap.oci.manifest import parse_layout_index, parse_manifest
+from airgap.oci.manifest_writer import write_manifest
 from airgap.oci.record import Record
 from airgap.parse import json
 from airgap.plugin import protocol
@@ -21,11 +27,12 @@ from airgap.signature.key_config import parse_signing_keys
 from airgap.trust.blob_policy import BlobPolicy
 from airgap.trust.policy import OciPolicy
 from airgap.trust.snapshots.pins import Pins
-from airgap.trust.snapshots.snapshot_document import parse_snapshot
+from airgap.trust.snapshots.snapshot_document import Built, parse_snapshot
 from airgap.trust.snapshots.state import State
-from airgap.trust.snapshots.tuf_check import check_root
+from airgap.trust.snapshots.tuf_check import METADATA_TYPE, TUF_TYPE, check_root, check_tuf
 from airgap.verifier.report_reader import parse_report
 from fuzz import material
+from fuzz.doors.content import Memory
 from fuzz.doors.law import refusable, same
 
 _SCOPES: Final = (None, "registry.example/net-monitor", "localhost:5000/a/b")
@@ -103,9 +110,30 @@ def pins(data: bytes) -> None:
 
 
 def tuf(data: bytes) -> None:
-    """TUF root metadata that a person pins."""
+    """TUF metadata: a root that a person pins, or a file beside a snapshot, signed by its sender if it can be."""
+    if find_spec("tuf") is None:
+        return
     with refusable():
         check_root(data)
+    sender = material.tuf_sender()
+    role = _ROLE.search(data)
+    name = sender.name_of(role[1].decode() if role else "timestamp")
+    with refusable():
+        store = _layout(material.snapshot(), {**sender.metadata, name: sender.signed(data)})
+        check_tuf(store, Graph(store), material.snapshot().snapshot, sender.pin, {}, lambda _: None)
+
+
+_ROLE: Final = re.compile(rb'"_type"\s*:\s*"([a-z]{1,9})"')
+
+
+def _layout(built: Built, metadata: Mapping[str, bytes]) -> Memory:
+    """The snapshot and an attachment with these files, all embedded in the index."""
+    layers = [Descriptor.of(METADATA_TYPE, raw, annotations={TITLE: name}) for name, raw in metadata.items()]
+    embedded = [replace(layer, data=raw) for layer, raw in zip(layers, metadata.values(), strict=True)]
+    attached, manifest = write_manifest(TUF_TYPE, embedded, subject=built.snapshot.descriptor)
+    entries = [replace(built.snapshot.descriptor, data=built.manifest), replace(attached, data=manifest)]
+    document = {"schemaVersion": 2, "manifests": [entry.to_json() for entry in entries]}
+    return Memory(parse_layout_index(reference.dumps(document).encode()), {})
 
 
 @cache
