@@ -13,7 +13,7 @@ from airgap.text import safe
 from airgap.transfer.checked_bytes import WriteError
 
 _MOUNTS: Final = "/proc/self/mountinfo"
-_FAT: Final = frozenset({"vfat", "msdos"})
+_FAT: Final = frozenset({"vfat", "msdos", "fuse.fusefat"})
 _FAT_FILE_BYTES: Final = 2**32 - 1
 
 

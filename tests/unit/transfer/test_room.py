@@ -37,7 +37,9 @@ def test_free_space_is_unknown_where_a_file_system_says_0_of_everything(
     assert room_in(tmp_path, 2**33, 1).problem is not None
 
 
-@pytest.mark.parametrize(("system", "fits"), [("vfat", False), ("msdos", False), ("exfat", True), (None, True)])
+@pytest.mark.parametrize(
+    ("system", "fits"), [("vfat", False), ("msdos", False), ("fuse.fusefat", False), ("exfat", True), (None, True)]
+)
 def test_refuses_a_file_that_is_too_large_for_fat(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str | None, *, fits: bool
 ) -> None:
