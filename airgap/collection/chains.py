@@ -19,8 +19,8 @@ from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
 from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, read_verified
-from airgap.pki.certificate import Certificate, Offered, verify_issued
-from airgap.pki.chain import Anchors, other_keys
+from airgap.pki.certificate import Certificate, verify_issued
+from airgap.pki.chain import Anchors, offered_chains, other_keys
 from airgap.pki.crl import Crl
 from airgap.pki.timestamp_token import TimestampToken
 from airgap.revocation.evidence_files import Evidence
@@ -171,36 +171,24 @@ def _timestamp(envelope: Envelope, anchors: Anchors, known: Sequence[Certificate
     token = TimestampToken.parse(envelope.timestamp_token)
     if len(anchors):
         try:
-            yield from _pairs(token.verify(envelope.signature, anchors).chain, "tsa", known)
+            found = token.verify(envelope.signature, anchors)
         except Rejected:
             pass  # it is not trusted yet, or it is wrong; its evidence may still be needed
         else:
+            for stamp in found:  # a site may have the root of any
+                yield from _pairs(stamp.chain, "tsa", known)
             return
     leaves = token.stated_signers() or tuple(filter(_may_stamp, token.certificates))
     if not leaves:
         raise FormatError("it carries no certificate for timestamping")
     for leaf in leaves:
-        yield from _pairs(_offered_chain(leaf, token.certificates, anchors), "tsa", known)
+        for chain in offered_chains(leaf, token.certificates, anchors):
+            yield from _pairs(chain, "tsa", known)
 
 
 def _may_stamp(certificate: Certificate) -> bool:
     usage = certificate.extended_key_usage
     return usage is not None and usage.oids == (_TIME_STAMPING,)
-
-
-def _offered_chain(leaf: Certificate, offered: Offered, anchors: Anchors) -> Sequence[Certificate]:
-    """The chain from a timestamping certificate upwards, as far as issuers are available."""
-    chain = [leaf]
-    while not chain[-1].self_issued and len(chain) < limits.CHAIN_CERTIFICATES:
-        issuer = next(_issuers(chain[-1], (*anchors.named(chain[-1].issuer), *offered)), None)
-        if issuer is None or issuer in chain:
-            break
-        chain.append(issuer)
-    return chain
-
-
-def _issuers(child: Certificate, candidates: Iterable[Certificate]) -> Iterator[Certificate]:
-    return (item for item in candidates if item != child and _is_issued(child, item))
 
 
 def _pairs(chain: Sequence[Certificate], kind: ChainKind, known: Sequence[Certificate]) -> Iterator[CertificateToCheck]:

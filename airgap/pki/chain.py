@@ -277,40 +277,50 @@ def _authority_flaws(certificate: Certificate, *, below: int, critical: bool) ->
 # Building a timestamping chain
 
 
-def build_timestamping_chain(
+def timestamping_chains(
     leaf: Certificate, offered: Offered, anchors: Anchors, *, at: datetime
-) -> tuple[Certificate, ...]:
-    """A chain from `leaf` to one of the anchors that keeps every rule at the time `at` (TS-22, TSACH-1 to TSACH-6).
+) -> tuple[tuple[Certificate, ...], ...]:
+    """The chains from `leaf` to an anchor that keep every rule at the time `at` (TS-22, TSACH-1 to TSACH-6).
 
     Only anchors end a path. The token need not contain the root, and a root in it has no effect. If several
-    certificates have the name of an issuer, all are tried, within bounds. The first path that keeps all rules is used.
-    If there is none, the fault of the first complete path is reported.
+    certificates have the name of an issuer, all are tried, within bounds. The shortest chain is first: the order of the
+    certificates does not matter. If no path keeps all rules, the fault of the first complete path is reported.
 
     Raises Rejected: "timestamp.untrusted" (no path ends in an anchor), "timestamp.chain" (another rule is
     broken), "timestamp.validity" (a certificate was not valid at `at`), "chain.extension" (a constraint is not met).
     """
     if not len(anchors):
         raise Rejected("timestamp.untrusted", "no trust store for timestamping holds a certificate")
-    subjects: dict[bytes, tuple[Certificate, ...]] = {}
-    for certificate in dict.fromkeys(offered):
-        subjects[certificate.subject] = (*subjects.get(certificate.subject, ()), certificate)
-    search = _Search(subjects, anchors)
+    search = _Search(offered, anchors)
     flaw: Rejected | None = None
+    kept: list[tuple[Certificate, ...]] = []
     for path in search.paths((leaf,)):
         try:
             _check_path(path, at)
         except Rejected as error:
             flaw = flaw or error
         else:
-            return path
-    raise flaw or search.dead_end()
+            kept.append(path)
+    if not kept:
+        raise flaw or search.dead_end()
+    return tuple(sorted(kept, key=lambda path: (len(path), [item.fingerprint for item in path])))
+
+
+def offered_chains(leaf: Certificate, offered: Offered, anchors: Anchors) -> tuple[tuple[Certificate, ...], ...]:
+    """The chains from `leaf` upwards, as far as issuers are available, trusted or not.
+
+    Raises Rejected ("timestamp.chain") if there are too many.
+    """
+    return tuple(_Search(offered, anchors).climb((leaf,)))
 
 
 class _Search:
     """A depth-first search from the leaf to anchors, bounded in length and checked signatures, as in the reference."""
 
-    def __init__(self, offered: Mapping[bytes, tuple[Certificate, ...]], anchors: Anchors) -> None:
-        self._offered = offered
+    def __init__(self, offered: Offered, anchors: Anchors) -> None:
+        self._offered: dict[bytes, tuple[Certificate, ...]] = {}
+        for certificate in dict.fromkeys(offered):
+            self._offered[certificate.subject] = (*self._offered.get(certificate.subject, ()), certificate)
         self._anchors = anchors
         self._checks = 0
         self._longest: tuple[Certificate, ...] = ()
@@ -325,6 +335,18 @@ class _Search:
         if len(path) < limits.CHAIN_CERTIFICATES - 1:
             for issuer in self._issuers(path, self._offered.get(path[-1].issuer, ())):
                 yield from self.paths((*path, issuer))
+
+    def climb(self, path: tuple[Certificate, ...]) -> Iterator[tuple[Certificate, ...]]:
+        """Every path that begins with `path` and cannot be continued, whether or not it ends in an anchor."""
+        name = path[-1].issuer
+        further: tuple[Certificate, ...] = ()
+        if not path[-1].self_issued and len(path) < limits.CHAIN_CERTIFICATES:
+            named = dict.fromkeys((*self._anchors.named(name), *self._offered.get(name, ())))
+            further = tuple(self._issuers(path, tuple(named)))
+        if not further:
+            yield path
+        for issuer in further:
+            yield from self.climb((*path, issuer))
 
     def dead_end(self) -> Rejected:
         """The error if there is no path: the issuer that is missing at the furthest point."""

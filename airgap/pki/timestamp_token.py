@@ -12,7 +12,7 @@ accepted for the imprint, and is stated so that the verifier can warn (D30). BER
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, NoReturn, Self
@@ -25,7 +25,7 @@ from airgap.parse.der import Element
 from airgap.parse.time import iso
 from airgap.pki.algorithms import SignatureScheme, UnverifiedError, signature_scheme, verify_identified, verify_scheme
 from airgap.pki.certificate import Certificate, Offered
-from airgap.pki.chain import Anchors, build_timestamping_chain, check_validity
+from airgap.pki.chain import Anchors, check_validity, timestamping_chains
 from airgap.pki.cms import CONTENT_TYPE, MESSAGE_DIGEST, SIGNED_DATA, SIGNING_TIME, SignedData, SignerInfo
 from airgap.pki.digests import hash_identifier
 from airgap.pki.native import guarded
@@ -91,25 +91,28 @@ class TimestampToken:
             _content=signed.content,
         )
 
-    def verify(self, signature_value: bytes, anchors: Anchors) -> VerifiedTimestamp:
+    def verify(self, signature_value: bytes, anchors: Anchors) -> tuple[VerifiedTimestamp, ...]:
         """Checks that an authority below `anchors` made the token about `signature_value` (TS-11 to TS-25).
 
-        With several signers the first valid one counts. Raises Rejected (timestamp.*, chain.extension).
+        Returns it once for each valid signer and each chain of that, in an order that is not that of the token; one
+        is enough (decision 0012). Raises Rejected (timestamp.*, chain.extension) if there is none.
         """
         self.check_imprint(signature_value)
         if not self.signers:
             raise Rejected("timestamp.signer", "the timestamp token has no signer")
         refusals: list[Rejected] = []
+        chains: dict[tuple[Certificate, ...], None] = {}
         for signer in self.signers:
             try:
-                chain = self._verify_signer(signer, anchors)
+                chains |= dict.fromkeys(self._verify_signer(signer, anchors))
             except Rejected as error:
                 refusals.append(error)
             except FormatError as error:
                 refusals.append(Rejected("timestamp.malformed", f"the timestamp token is malformed: {error}"))
-            else:
-                return VerifiedTimestamp(info=self.info, chain=chain)
-        raise refusals[0]
+        if not chains:
+            raise refusals[0]
+        ordered = sorted(chains, key=lambda chain: (len(chain), [item.fingerprint for item in chain]))
+        return tuple(VerifiedTimestamp(info=self.info, chain=chain) for chain in ordered)
 
     def stated_signers(self) -> tuple[Certificate, ...]:
         """The certificates that its signers name as theirs, as `verify` finds them; not verified."""
@@ -131,13 +134,13 @@ class TimestampToken:
                 hash=name,
             )
 
-    def _verify_signer(self, signer: SignerInfo, anchors: Anchors) -> tuple[Certificate, ...]:
+    def _verify_signer(self, signer: SignerInfo, anchors: Anchors) -> Sequence[tuple[Certificate, ...]]:
+        """The chains of a valid signer. Raises Rejected, FormatError."""
         self._check_attributes(signer)
         certificate = self._signing_certificate(signer)
         _check_signature(signer, certificate)
-        chain = build_timestamping_chain(certificate, self.certificates, anchors, at=self.info.gen_time)
-        _check_signing_time(signer, chain)
-        return chain
+        chains = timestamping_chains(certificate, self.certificates, anchors, at=self.info.gen_time)
+        return _in_signing_time(signer, chains)
 
     def _check_attributes(self, signer: SignerInfo) -> None:
         """Checks that signed attributes bind the content with SHA-2 (TS-19)."""
@@ -249,20 +252,27 @@ def _check_signature(signer: SignerInfo, certificate: Certificate) -> None:
         ) from None
 
 
-def _check_signing_time(signer: SignerInfo, chain: tuple[Certificate, ...]) -> None:
-    """Checks that a stated signing time is in the validity of the chain (TS-23)."""
+def _in_signing_time(
+    signer: SignerInfo, chains: Iterable[tuple[Certificate, ...]]
+) -> Sequence[tuple[Certificate, ...]]:
+    """Those of the chains in whose validity a stated signing time is (TS-23). Raises Rejected where it is in none."""
     attribute = signer.attribute(SIGNING_TIME, "signingTime")
     if attribute is None:
-        return
+        return tuple(chains)
     moment = attribute.time("signedAttrs.signingTime")
-    try:
-        check_validity(chain, moment)
-    except Rejected as error:
-        raise Rejected(
-            "timestamp.validity",
-            f"the timestamp token was signed at {iso(moment)}, by its own account: {error}",
-            **error.facts,
-        ) from None
+    kept: list[tuple[Certificate, ...]] = []
+    refusals: list[Rejected] = []
+    for chain in chains:
+        try:
+            check_validity(chain, moment)
+        except Rejected as error:
+            text = f"the timestamp token was signed at {iso(moment)}, by its own account: {error}"
+            refusals.append(Rejected("timestamp.validity", text, **error.facts))
+        else:
+            kept.append(chain)
+    if not kept:
+        raise refusals[0]
+    return kept
 
 
 def _refuse_hash(what: str, name: str) -> NoReturn:

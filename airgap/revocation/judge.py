@@ -40,6 +40,9 @@ from airgap.revocation.use import (
     TargetStatement,
 )
 
+_OF_ONE_CERTIFICATE = frozenset({"affiliationChanged", "superseded", "cessationOfOperation", "privilegeWithdrawn"})
+"""Reasons of final revocations that say nothing against the key (RFC 5280, 5.3.1)."""
+
 _Answered = tuple[EvidenceUse, ...] | Rejected | Undecided
 _Ask = Callable[[RevocationQuery], _Answered]
 
@@ -92,6 +95,21 @@ class RevocationJudge:
         (REV-4); else Undecided if there is no answer for one of them.
         """
         return self._worst_of(self._queries(chain, kind, signed_at, lost), self._answer)
+
+    def stolen_keys(
+        self, chains: Iterable[Sequence[Certificate]], *, kind: ChainKind, lost: FoundInTargets
+    ) -> Mapping[bytes, Rejected]:
+        """The keys that a final revocation of some certificate of `chains` is about, and that revocation.
+
+        It is about that certificate alone if its reason says so; no CA must state a reason (decision 0012).
+        """
+        return {
+            query.certificate.public_key_bits: said.rejection(query)
+            for chain in chains
+            for query in self._queries(chain, kind, None, lost)
+            for said in self._against(query).final
+            if said.reason not in _OF_ONE_CERTIFICATE
+        }
 
     def check_certificate(
         self, certificate: Certificate, issuer: Certificate, renewed: tuple[Certificate, ...], *, kind: ChainKind

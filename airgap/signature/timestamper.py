@@ -118,7 +118,7 @@ def verify_token(
 ) -> VerifiedTimestamp:
     """The token, verified as a verifier would do it; see `token_about`. Raises SigningError."""
     try:
-        timestamp = TimestampToken.parse(token).verify(signature_value, anchors)
+        timestamp, *_ = TimestampToken.parse(token).verify(signature_value, anchors)
         check_within(timestamp, chain)
     except FormatError as error:
         raise SigningError(

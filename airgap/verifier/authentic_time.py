@@ -49,15 +49,18 @@ def needs_timestamp(statement: Statement, facts: SignatureFacts, at: datetime) -
     return any(certificate.ended_before(at) for certificate in facts.chain)
 
 
-def verified_timestamp(
+def verified_timestamps(
     state: SignatureState,
     facts: SignatureFacts,
     anchors: Callable[[], Anchors],
     others: Callable[[], Mapping[str, Anchors]],
     *,
     at: datetime,
-) -> VerifiedTimestamp:
-    """The timestamp of a signature that must have one; its revocation is still to be checked. Raises Rejected."""
+) -> tuple[VerifiedTimestamp, ...]:
+    """The timestamp of a signature that must have one, once for each chain of each signer (`TimestampToken.verify`).
+
+    The revocation of these is still to be checked. Raises Rejected.
+    """
     stamped = facts.require_later()
     try:
         token = state.token()
@@ -68,11 +71,11 @@ def verified_timestamp(
     from airgap.pki.timestamp_token import check_within  # few signatures need it
 
     try:
-        timestamp = token.verify(stamped.signature_value, anchors())
+        found = token.verify(stamped.signature_value, anchors())
     except Rejected as error:
         raise untrusted_timestamp(error, token, stamped.signature_value, state.statement, others()) from None
-    check_within(timestamp, facts.chain)  # TS-26: all of the time that it allows
-    return timestamp
+    check_within(found[0], facts.chain)  # TS-26: all of the time that it allows
+    return found
 
 
 def timestamp_warnings(facts: SignatureFacts, timestamp: VerifiedTimestamp, at: datetime) -> Iterator[str]:

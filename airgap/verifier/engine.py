@@ -41,7 +41,12 @@ from airgap.verifier.advice import (
     other_identities,
     unnamed_store,
 )
-from airgap.verifier.authentic_time import check_authentic_time, needs_timestamp, timestamp_warnings, verified_timestamp
+from airgap.verifier.authentic_time import (
+    check_authentic_time,
+    needs_timestamp,
+    timestamp_warnings,
+    verified_timestamps,
+)
 from airgap.verifier.candidate import Candidate
 from airgap.verifier.facts import SignatureFacts
 from airgap.verifier.outcome import SignatureOutcome
@@ -50,6 +55,7 @@ from airgap.verifier.signature_state import SignatureState, found_in_targets
 if TYPE_CHECKING:  # modules that few signatures need are imported for those: see docs/explanation/performance.md
     from datetime import datetime
 
+    from airgap.pki.timestamp_token import VerifiedTimestamp
     from airgap.revocation.freshness import ChainKind
     from airgap.signature.blob_payload import BlobTarget
     from airgap.verifier.recorded import RecordedSignature
@@ -237,12 +243,39 @@ class SignatureVerifier:
             check_validity_untimed(facts, self._at, state.statement, others)
             return "every certificate of the chain is valid at the moment judged for"
         anchors = partial(self._trust.anchors, state.statement, StoreType.TSA)
-        timestamp = verified_timestamp(state, facts, anchors, others, at=self._at)
-        # TS-27: always judged, whatever the action for revocation is; no time of signing softens it
-        self._ask_revocation(state, Check.AUTHENTIC_TIMESTAMP, timestamp.chain, kind="tsa", signed_at=None)
-        state.timestamp = timestamp
+        state.timestamps = verified_timestamps(state, facts, anchors, others, at=self._at)
+        # TS-27: always judged, whatever the action for revocation is
+        timestamp = state.timestamp = self._unrevoked(state)
         state.warnings += timestamp_warnings(facts, timestamp, self._at)
         return f"timestamped between {iso(timestamp.info.earliest)} and {iso(timestamp.info.latest)}"
+
+    def _unrevoked(self, state: SignatureState) -> VerifiedTimestamp:
+        """The first timestamp whose chain holds: all are asked, and one is enough (TS-24, decision 0012).
+
+        No time of signing softens a revocation. Raises Undecided if a chain is open and none holds, else Rejected.
+        """
+        check, chains = Check.AUTHENTIC_TIMESTAMP, [stamp.chain for stamp in state.timestamps]
+        stolen = state.revocation.stolen_keys(chains, kind="tsa", lost=state.signature.lost)
+        good: list[tuple[VerifiedTimestamp, tuple[EvidenceUse, ...]]] = []
+        refusals: list[Rejected | Undecided] = []
+        for stamp in state.timestamps:
+            theft = next(filter(None, (stolen.get(item.public_key_bits) for item in stamp.chain[:-1])), None)
+            try:
+                uses = self._ask_revocation(state, check, stamp.chain, kind="tsa", signed_at=None)
+            except (Rejected, Undecided) as error:
+                refusals.append(theft if theft and isinstance(error, Undecided) else error)
+            else:
+                refusals += [theft] if theft else []
+                good += [] if theft else [(stamp, uses)]
+        if not good:
+            raise next((error for error in refusals if isinstance(error, Undecided)), refusals[0])
+        for chain in chains:  # why it was revoked is not known: it may be for the key of another one
+            _refuse_lost(state, check, chain, kind="tsa", signed_at=None)
+        revoked = [str(error) for error in refusals if isinstance(error, Rejected)]
+        state.warnings += [f"its timestamp has another chain, which is not used: {text}" for text in revoked]
+        stamp, uses = good[0]
+        state.add_evidence(uses)
+        return stamp
 
     def _chain_revocation(self, state: SignatureState) -> str:
         facts = _proven(state.facts)
@@ -260,6 +293,7 @@ class SignatureVerifier:
             _refuse_lost(state, Check.REVOCATION, facts.chain, kind="signing", signed_at=signed_at)
             return plugin.check(Check.REVOCATION)
         uses = self._ask_revocation(state, Check.REVOCATION, facts.chain, kind="signing", signed_at=signed_at)
+        state.add_evidence(uses)
         named = [use for use in uses if use.kind != "none"]
         return "no certificate is revoked" if named else "no certificate names a way to ask about its revocation"
 
@@ -277,7 +311,6 @@ class SignatureVerifier:
             state.signature.refuse_if_revoked(check, _proven(state.facts).chain[0].fingerprint)
             uses = state.revocation.check_chain(chain, kind=kind, signed_at=signed_at, lost=state.signature.lost)
             _refuse_lost(state, check, chain, kind=kind, signed_at=signed_at)
-            state.add_evidence(uses)
         finally:
             _tell_unproven(state, chain, kind)
         return uses

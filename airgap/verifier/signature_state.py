@@ -60,6 +60,8 @@ class SignatureState:
     facts: SignatureFacts | None = None
     envelope: Envelope | None = None
     """The envelope, if its bytes are available; for plugins."""
+    timestamps: tuple[VerifiedTimestamp, ...] = ()
+    """Its verified timestamp, once for each chain of each signer; their revocation is not judged."""
     timestamp: VerifiedTimestamp | None = None
     anchor: str | None = None
     plugin: PluginAnswer | Rejected | None = None
@@ -202,10 +204,14 @@ def found_in_targets(
     if token is None:
         return found
     try:
-        proven = state.timestamp or token.verify(later.signature_value, anchors())
-    except (Rejected, TrustMaterialError):  # another policy may accept it
-        return FoundInTargets.joined([found, judge.unproven_in_targets(token.certificates, kind="tsa")])
-    return FoundInTargets.joined([found, _of_chain(judge, proven.chain, "tsa")])
+        proven = state.timestamps or token.verify(later.signature_value, anchors())
+    except (Rejected, TrustMaterialError):
+        proven = ()
+    chains = [stamp.chain for stamp in proven]
+    # another policy may accept a chain of these
+    rest = [item for item in token.certificates if not any(item in chain for chain in chains)]
+    of_chains = [_of_chain(judge, chain, "tsa") for chain in chains]
+    return FoundInTargets.joined([found, *of_chains, judge.unproven_in_targets(rest, kind="tsa")])
 
 
 def _of_chain(judge: RevocationJudge, chain: Sequence[Certificate], kind: ChainKind) -> FoundInTargets:

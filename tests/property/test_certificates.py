@@ -16,7 +16,7 @@ from airgap.errors import FormatError, Rejected
 from airgap.pki.algorithms import UnusableKey
 from airgap.pki.certificate import Certificate, Offered, verify_issued
 from airgap.pki.certificate_files import load_certificates
-from airgap.pki.chain import Anchors, build_timestamping_chain, check_code_signing_chain
+from airgap.pki.chain import Anchors, check_code_signing_chain, timestamping_chains
 from tests.support import extensions, names
 from tests.support.extensions import BasicConstraints, Point
 from tests.support.pki import AT, Pki, issue
@@ -151,7 +151,7 @@ def test_finds_the_paths_that_cryptography_finds(
     given_chain = tuple(item for position, item in enumerate(chain[:-1]) if position != missing)
     offered = Offered(tuple(map(Certificate.parse, given_chain)))
     try:
-        build_timestamping_chain(offered[0], offered, Anchors.of({"tsa:t": [Certificate.parse(anchor)]}), at=AT)
+        timestamping_chains(offered[0], offered, Anchors.of({"tsa:t": [Certificate.parse(anchor)]}), at=AT)
         accepted = True
     except Rejected:
         accepted = False
@@ -162,8 +162,8 @@ def test_finds_the_paths_that_cryptography_finds(
 def test_the_order_of_what_is_offered_does_not_matter(depth: int, order: list[int]) -> None:
     chain = [Certificate.parse(item.der) for item in Pki().tsa_chain(depth=depth).chain]
     offered = Offered(tuple(chain[position] for position in order if position < len(chain)))
-    built = build_timestamping_chain(chain[0], offered, Anchors.of({"tsa:t": chain[-1:]}), at=AT)
-    assert built == tuple(chain)
+    built = timestamping_chains(chain[0], offered, Anchors.of({"tsa:t": chain[-1:]}), at=AT)
+    assert built == (tuple(chain),)
 
 
 @given(st.sets(st.integers(0, 3)))
@@ -173,5 +173,5 @@ def test_more_offered_certificates_never_widen_trust(chosen: set[int]) -> None:
     other = Certificate.parse(issue("root", subject=chain[-1].subject, slot=3).der)
     offered = Offered(tuple(chain[position] for position in sorted(chosen)))
     with pytest.raises(Rejected) as caught:
-        build_timestamping_chain(chain[0], offered, Anchors.of({"tsa:t": [other]}), at=AT)
+        timestamping_chains(chain[0], offered, Anchors.of({"tsa:t": [other]}), at=AT)
     assert caught.value.reason == "timestamp.untrusted"

@@ -11,8 +11,8 @@ from airgap.errors import Rejected
 from airgap.pki.certificate import Certificate, Offered
 from airgap.pki.chain import (
     Anchors,
-    build_timestamping_chain,
     check_timestamping_chain,
+    timestamping_chains,
 )
 from tests.support import extensions
 from tests.support.extensions import BasicConstraints, ExtendedKeyUsage, KeyUsage
@@ -128,7 +128,8 @@ def test_a_timestamping_key_beside_the_table_is_refused(kind: str) -> None:
 
 def build(leaf: Issued, others: Iterable[Issued], trusted: Anchors, at: datetime = AT) -> tuple[str, ...]:
     parsed = Certificate.parse(leaf.der)
-    return tuple(item.fingerprint for item in build_timestamping_chain(parsed, offered(*others), trusted, at=at))
+    (chain,) = timestamping_chains(parsed, offered(*others), trusted, at=at)
+    return tuple(item.fingerprint for item in chain)
 
 
 def fingerprints(*issued: Issued) -> tuple[str, ...]:
@@ -232,6 +233,21 @@ def test_a_cross_signed_root_leads_to_the_root_that_is_trusted() -> None:
     leaf = issue("tsa", issuer=new)
     assert build(leaf, [crossed, new], anchors(old)) == fingerprints(leaf, crossed, old)
     assert build(leaf, [crossed, new], anchors(new)) == fingerprints(leaf, new)
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_finds_every_chain_of_a_cross_certified_authority(*, back: bool) -> None:
+    """TS-22: in an order that is not that of the token, the shortest one first; decision 0012."""
+    roots = [issue("root", subject=f"CN=R{number}", slot=number) for number in (2, 3)]
+    crossed = [issue("intermediate", issuer=root, subject="CN=I", slot=5) for root in roots]
+    way = issue("intermediate", issuer=roots[0], subject="CN=J")
+    far = issue("intermediate", issuer=way, subject="CN=I", slot=5)
+    leaf = issue("tsa", issuer=crossed[0])
+    others = [*crossed, far, way, *roots][:: -1 if back else 1]
+    found = timestamping_chains(Certificate.parse(leaf.der), offered(*others), anchors(*roots), at=AT)
+    expected = sorted(fingerprints(leaf, *pair) for pair in zip(crossed, roots, strict=True))
+    expected.append(fingerprints(leaf, far, way, roots[0]))
+    assert [tuple(item.fingerprint for item in chain) for chain in found] == expected
 
 
 def test_loops_of_cross_certificates_end() -> None:

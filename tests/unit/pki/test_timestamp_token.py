@@ -51,7 +51,7 @@ TRUSTED = anchors(ROOT)
 
 
 def verified(data: bytes, *, trusted: Anchors = TRUSTED, value: bytes = VALUE) -> VerifiedTimestamp:
-    return TimestampToken.parse(data).verify(value, trusted)
+    return TimestampToken.parse(data).verify(value, trusted)[0]
 
 
 def refused(data: bytes, reason: str, says: str = ".", *, trusted: Anchors = TRUSTED, value: bytes = VALUE) -> Rejected:

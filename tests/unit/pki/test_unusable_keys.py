@@ -97,7 +97,7 @@ def test_accepts_tokens_and_responses_with_such_a_certificate_beside(public: byt
     tsa, leaf = issue("tsa", issuer=root), issue("leaf", issuer=root)
     parsed = TimestampToken.parse(token(tsa, b"signature", embed=(tsa, stranger)))
     anchors = Anchors.of({"tsa:harbour": (Certificate.parse(root.der),)})
-    assert parsed.verify(b"signature", anchors).chain[0].der == tsa.der
+    assert parsed.verify(b"signature", anchors)[0].chain[0].der == tsa.der
     delegate = issue("ocsp", issuer=root)
     answer = OcspResponse.parse(ocsp_response(leaf, responder=delegate, embed=(stranger, delegate)))
     assert answer.verify_signed_for(Certificate.parse(root.der), at=AT).certificate.der == delegate.der
