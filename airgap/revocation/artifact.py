@@ -286,8 +286,8 @@ class TargetEvidence(EvidencePool):
                 yield from EvidencePool([piece], unread=()).notices()
 
     def responder_files(self) -> Iterator[EvidenceFile]:
-        """Those that hold the certificate of an OCSP responder that a response may lack; also beside evidence."""
-        return (piece for piece in self.pieces if EvidencePool([piece], unread=()).lone_responders())
+        """Those that may hold the certificate of an OCSP responder that a response may lack; also beside evidence."""
+        return (piece for piece in self.pieces if EvidencePool([piece], unread=()).may_hold_makers)
 
     def not_among(self, copied: Container[Digest]) -> tuple[str, ...]:
         """The file names of the evidence that is in nothing with these digests, and of what was not read.

@@ -96,6 +96,11 @@ class EvidencePool:
         """Those that are in none of the responses, but in files of certificates, or beside CRLs."""
         return tuple(item for item, holders in self.responders().items() if not holders)
 
+    @property
+    def may_hold_makers(self) -> bool:
+        """Whether it holds, or may hold, the certificate of a responder that a response may lack."""
+        return bool(self.lone_responders() or self.held_certificates())
+
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:
         """See `Evidence`."""
         names = self._index.find(urls) or ()

@@ -137,7 +137,7 @@ class _Fetch:
         self._took: list[tuple[Attempt, EvidenceFile]] = []
         self._unread: list[UnreadableEvidence] = []
         self._certificates: list[EvidenceFile] = []
-        """Files of targets, and offered ones, with certificates of responders: they prove responses, and no more."""
+        """Files of targets, and offered ones, that may hold certificates of responders, which prove responses."""
         self._unreadable: tuple[str, ...] = ()
         self._certificates_of_into: frozenset[Certificate] = frozenset()
         """Those of the chains of `into`: evidence about them goes beside its images."""
@@ -224,7 +224,7 @@ class _Fetch:
             for source, data in files:
                 file = _offered_file(source, data)
                 pool = EvidencePool([file], unread=())
-                if pool.lone_responders():
+                if pool.may_hold_makers:
                     self._certificates.append(file)
                 if holds_responders_alone(data):
                     self._warnings += pool.notices()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from airgap import limits
 from airgap.collection.coverage import Status
@@ -21,6 +25,7 @@ from tests.support.evidence import evidence_artifact
 from tests.support.fetching import site
 from tests.support.layouts import LayoutBuilder
 from tests.support.names import harbour
+from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Issued, Pki, issue
 from tests.support.registry import LoopbackRegistry
 from tests.support.scenario import Scene
@@ -82,6 +87,29 @@ def test_takes_an_indirect_crl_along_that_only_the_receiving_site_may_prove(tmp_
     before = (tmp_path / "copied/index.json").read_bytes()
     run_here(fetch)
     assert (tmp_path / "copied/index.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("reason", ["keyCompromise", "certificateHold"])
+@pytest.mark.parametrize(
+    ("name", "form", "open_by"),
+    [
+        ("d.p7b", lambda item: pkcs7.serialize_certificates([item], Encoding.DER), "evidence.unread"),
+        ("d.pem", lambda item: pkcs7.serialize_certificates([item], Encoding.PEM), "evidence.unread"),
+        ("d.b64", lambda item: base64.b64encode(item.public_bytes(Encoding.DER)), "evidence.unread"),
+        ("d.txt", lambda _: b"", None),
+    ],
+)
+def test_fetch_is_incomplete_where_the_certificate_of_a_responder_is_in_a_form_that_is_not_read(
+    tmp_path: Path, name: str, form: Callable[[x509.Certificate], bytes], open_by: str | None, reason: str
+) -> None:
+    """It kept files with certificates that prove something, and not those that may."""
+    delegate = issue("ocsp", issuer=LEAF.root)
+    scene = beside(crl(OTHER))
+    scene.builder.extra_files |= {
+        "x.ors": ocsp_response(LEAF, responder=delegate, embed=(), status="revoked", reason=reason),
+        name: form(x509.load_der_x509_certificate(delegate.der)),
+    }
+    check(tmp_path, scene, open_by)
 
 
 @pytest.mark.parametrize("bound", ["CRL_BYTES", "CRL_FILE_BYTES"])
