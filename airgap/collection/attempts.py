@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from airgap.errors import FormatError, Undecided
+from airgap.errors import FormatError, LimitError, Undecided
 from airgap.pki.certificate import Certificate
 from airgap.text import safe
 
@@ -41,13 +41,16 @@ class Attempt:
     number: int | None = None
     this_update: datetime | None = None
     next_update: datetime | None = None
+    is_no_evidence: bool = False
+    """Whether what came is certainly none, such as a web page: else it may be newer, if its date cannot be read."""
     certificate: Certificate | None = field(default=None, repr=False)
     """The one that it was refused for: one responder may give several refused answers of one date."""
 
 
 def failure(source: str, kind: str, outcome: AttemptResult, error: Undecided | FormatError) -> Attempt:
     """The attempt that failed by `error`."""
-    reason = error.reason if isinstance(error, Undecided) else "revocation.crl.malformed"
+    malformed = "fetch.limit" if isinstance(error, LimitError) else "revocation.crl.malformed"
+    reason = error.reason if isinstance(error, Undecided) else malformed
     return Attempt(source=safe(source), kind=kind, outcome=outcome, message=str(error), reason=reason)
 
 
@@ -66,7 +69,7 @@ def is_newest_refused(attempts: Sequence[Attempt]) -> bool:
     """Whether the available evidence may be older than what one of the places has, whose answer was refused."""
     newest = max((made for item in attempts if is_answer(item) and (made := item.this_update)), default=None)
     return any(
-        newest is None or (item.this_update is not None and item.this_update > newest)
+        newest is None or (not item.is_no_evidence if item.this_update is None else item.this_update > newest)
         for item in attempts
-        if item.outcome is AttemptResult.REFUSED
+        if item.outcome is AttemptResult.REFUSED or item.reason == "fetch.limit"  # more than is read
     )

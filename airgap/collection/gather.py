@@ -22,7 +22,7 @@ from airgap.pki.distinguished_names import same_name
 from airgap.pki.extensions import DistributionPoint
 from airgap.pki.ocsp import OcspResponse, says_error
 from airgap.pki.single_response import SingleResponse
-from airgap.pki.wrong_files import NeededFile, needed_in, problem_of_download, problem_of_evidence
+from airgap.pki.wrong_files import NeededFile, may_hide_evidence, needed_in, problem_of_download, problem_of_evidence
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.revocation.evidence_files import DOWNLOADED, Evidence, EvidenceFile
@@ -186,7 +186,7 @@ class Gatherer:
             crl = Crl.parse(data)
         except FormatError as error:
             refusal = Undecided("revocation.crl.malformed", problem_of_download(data, NeededFile.CRL, error))
-            return failure(source, "crl", AttemptResult.REFUSED, refusal), None
+            return _refused(data, source, "crl", refusal), None
         kind = "delta-crl" if crl.is_delta else "crl"
         maker: Certificate | None = None
         try:
@@ -194,12 +194,11 @@ class Gatherer:
                 maker = crl.verify_made_by(*issuers)
             elif not any(same_name(crl.issuer, item.certificate.issuer) for item in to_check):
                 text = f"it is from {safe(crl.issuer_text)!r}, not from the certificate's issuer"
-                return failure(source, kind, AttemptResult.REFUSED, Undecided("revocation.crl.issuer", text)), None
-        except Undecided as error:
+                raise Undecided("revocation.crl.issuer", text)  # noqa: TRY301 - refused as any other
+        except Undecided as error:  # it may be of a new key of the issuer, or its name may be damaged
             attempt = failure(source, kind, AttemptResult.REFUSED, error)
-            if any(same_name(crl.issuer, issuer.subject) for issuer in issuers):  # it may be of a new key of the issuer
-                attempt = replace(attempt, number=crl.number, this_update=crl.this_update, next_update=crl.next_update)
-            return attempt, None
+            made, due = crl.this_update, crl.next_update
+            return replace(attempt, number=crl.number, this_update=made, next_update=due), None
         kept = self._writer.keep_crl(crl, maker, urls)
         name = f"{CRLS}/{kept.name}"
         attempt = self._kept(source, kind, kept, name, crl.number, crl.this_update, crl.next_update)
@@ -254,9 +253,10 @@ class Gatherer:
         certificate = item.certificate
         try:
             response, statements = _statements(data, item)
-        except Undecided as error:  # an error is no newer answer than none at all
-            outcome = AttemptResult.FAILED if says_error(data) else AttemptResult.REFUSED
-            return failure(source, "ocsp", outcome, error)
+        except Undecided as error:
+            if says_error(data):  # that is no newer answer than none at all
+                return failure(source, "ocsp", AttemptResult.FAILED, error)
+            return _refused(data, source, "ocsp", error)
         single = statements[0]
         try:
             maker = self._makers.verify(response, item.issuers)
@@ -323,6 +323,12 @@ class Gatherer:
         for item in to_check:
             self.attempts[item].append(attempt)
         return attempt
+
+
+def _refused(data: bytes, source: str, kind: str, error: Undecided) -> Attempt:
+    """The attempt for what came and has no date that counts."""
+    attempt = failure(source, kind, AttemptResult.REFUSED, error)
+    return replace(attempt, is_no_evidence=not may_hide_evidence(data))
 
 
 def _statements(data: bytes, item: CertificateToCheck) -> tuple[OcspResponse, tuple[SingleResponse, ...]]:
