@@ -248,7 +248,7 @@ class ClearingEvidence:
             try:
                 self._ages.check_clock(query, dated)
             except Undecided:  # in the trust directory also unproven: what proves it may be in a layout that is gone
-                if file.trusted or self._makers.is_genuine(query, file):
+                if file.trusted or self._makers.may_be_genuine(query, file):
                     raise
 
     def newest_in_targets(self, query: RevocationQuery) -> Iterator[NewestInTargets]:
@@ -263,7 +263,7 @@ class ClearingEvidence:
         noted: set[UnprovenMaker] = set()
         for file, dated in sorted(found, key=lambda item: item[1].this_update, reverse=True):
             evidence = EvidenceInTarget.of(file, query.chain, query.certificate, dated.this_update)
-            if self._makers.is_genuine(query, file):
+            if self._makers.may_be_genuine(query, file):
                 yield NewestInTargets(evidence, None)
                 return
             maker = self._makers.unproven(query, file)

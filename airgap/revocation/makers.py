@@ -119,6 +119,16 @@ class EvidenceMakers:
             return False
         return True
 
+    def may_be_genuine(self, query: RevocationQuery, file: CrlFile | OcspFile) -> bool:
+        """The same, or it cannot be checked here, or what proves it may be lost: an answer must not rest on less."""
+        try:
+            self.prove(query, file)
+        except Unchecked:
+            return True
+        except (FormatError, Undecided):
+            return self.lost_proof(query, file.maker) is not None
+        return True
+
     def prove(self, query: RevocationQuery, file: CrlFile | OcspFile) -> None:
         """Checks that the issuer made it, or a delegate of the issuer. Raises Undecided, FormatError."""
         if isinstance(file, CrlFile):
