@@ -66,6 +66,7 @@ class EvidenceWriter:
         self._without_responder: tuple[OcspResponse, ...] | None = None
         """Of each responder a response that holds no certificate that proves it, once they were searched."""
         self._crls: Final = _KnownCrls(root / CRLS)
+        self._parsed: Final[dict[tuple[Path, object], OcspResponse]] = {}
 
     # --- CRLs ---
 
@@ -128,16 +129,19 @@ class EvidenceWriter:
         folder = self._folder(OCSP)
         with exclusive(folder):
             index = read_index(folder)
-            rivals = _answers(folder, index, certificate, issuer, *renewed)
-            for name, rival in rivals:
+            own = _stream(certificate, issuer)
+            dated = f"{own}-{statements[0].this_update:%Y%m%d%H%M%S}"
+            name = f"{dated}-{response.fingerprint[:8]}.ors"
+            names = file_names(folder, ".ors", index)
+            others = [item for item in names if not _OWN_NAME.fullmatch(item)]
+            for there, rival in self._responses(folder, (name, *others)):
                 if rival.fingerprint == response.fingerprint:
-                    return Kept(state=AttemptResult.UNCHANGED, name=name)
-            if _revokes_nothing(response):
-                for name, rival in rivals:
+                    return Kept(state=AttemptResult.UNCHANGED, name=there)
+            if _revokes_nothing(response):  # only what is as new can replace it: there may be thousands
+                newer = sorted((item for item in names if item.startswith(own) and item >= dated), reverse=True)
+                for there, rival in self._responses(folder, (*newer, *others)):
                     if _replaces(rival, response, certificate, issuer):
-                        return Kept(state=AttemptResult.OLDER, name=name)
-            made = statements[0].this_update
-            name = f"{_stream(certificate, issuer)}-{made:%Y%m%d%H%M%S}-{response.fingerprint[:8]}.ors"
+                        return Kept(state=AttemptResult.OLDER, name=there)
             _check_room(folder)
             write_file(folder / name, data)
             # a responder's URL is mapped only if it was before: responses are found by serial number
@@ -169,7 +173,10 @@ class EvidenceWriter:
         folder = self._folder(OCSP)
         with exclusive(folder):
             index = read_index(folder)
-            found = _answers(folder, index, certificate, issuer)
+            own = _stream(certificate, issuer)
+            # by its name it may be about another certificate
+            names = (n for n in file_names(folder, ".ors", index) if not _OWN_NAME.fullmatch(n) or n.startswith(own))
+            found = [item for item in self._responses(folder, names) if item[1].statements(certificate, issuer)]
             gone = frozenset(
                 name
                 for name, response in found
@@ -188,12 +195,22 @@ class EvidenceWriter:
         """Whether another response lacks the certificate of its responder, and this one holds it."""
         if self._without_responder is None:
             folder = self._folder(OCSP)
-            every = _responses(folder, file_names(folder, ".ors", read_index(folder)))
+            every = self._responses(folder, file_names(folder, ".ors", read_index(folder)))
             # it may hold the certificate of another key of its responder, too
             lacking = (other for _, other in every if not any(map(other.is_signed_by, other.delegates)))
             self._without_responder = tuple({(other.responder, other.delegates): other for other in lacking}.values())
         delegates = [item for item in response.delegates if response.may_sign(item)]
         return any(other.lacks(item) for other in self._without_responder for item in delegates)
+
+    def _responses(self, folder: Path, names: Iterable[str]) -> Iterator[tuple[str, OcspResponse]]:
+        """Those that can be read; each is parsed once while its file stays the same."""
+        for name in names:
+            state = folder / name, _state(folder / name)
+            if state not in self._parsed:
+                with suppress(FormatError):
+                    self._parsed[state] = OcspResponse.parse(read_regular(folder / name, limits.OCSP_BYTES))
+            if state in self._parsed:
+                yield name, self._parsed[state]
 
     def _folder(self, name: str) -> Path:
         folder = self.root / name
@@ -296,22 +313,6 @@ def _is_unneeded(folder: Path, name: str, rivals: Mapping[str, CrlFacts], issuer
     except Undecided:
         return False
     return _replaced_by(folder, crl, rivals, issuer) is not None
-
-
-def _answers(
-    folder: Path, index: EvidenceIndex, certificate: Certificate, issuer: Certificate, *renewed: Certificate
-) -> list[tuple[str, OcspResponse]]:
-    own = _stream(certificate, issuer)
-    names = file_names(folder, ".ors", index)
-    # by its name it may be about another certificate
-    found = _responses(folder, (name for name in names if not _OWN_NAME.fullmatch(name) or name.startswith(own)))
-    return [(name, response) for name, response in found if response.statements(certificate, issuer, *renewed)]
-
-
-def _responses(folder: Path, names: Iterable[str]) -> Iterator[tuple[str, OcspResponse]]:
-    for name in names:
-        with suppress(FormatError):
-            yield name, OcspResponse.parse(read_regular(folder / name, limits.OCSP_BYTES))
 
 
 def _stream(certificate: Certificate, issuer: Certificate) -> str:

@@ -304,6 +304,34 @@ class TestOcsp:
         data = ocsp_response(LEAF, **changes)  # type: ignore[arg-type]
         return EvidenceWriter(root).keep_ocsp(data, OcspResponse.parse(data), certificate(LEAF), ISSUER, ()).state
 
+    @pytest.mark.parametrize("status", ["revoked", "good"])
+    @pytest.mark.parametrize("name", ["", "from elsewhere {}.ors"])
+    def test_parses_each_kept_response_once(
+        self, tmp_path: Path, status: str, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each new one parsed all of them again: a night with ten thousand took hours."""
+        pieces = [ocsp_response(LEAF, status=status, this_update=ANSWERED + n * DAY) for n in range(20)]
+        responses = [OcspResponse.parse(piece) for piece in pieces]
+        if name:
+            (tmp_path / "ocsp").mkdir()
+            for n, piece in enumerate(pieces):
+                (tmp_path / "ocsp" / name.format(n)).write_bytes(piece)
+        parsed: list[bytes] = []
+        read = OcspResponse.parse
+
+        def counted(data: bytes) -> OcspResponse:
+            parsed.append(data)
+            return read(data)
+
+        monkeypatch.setattr(OcspResponse, "parse", counted)
+        for again in (False, True):
+            writer = EvidenceWriter(tmp_path)
+            for piece, response in zip(pieces, responses, strict=True):
+                kept = writer.keep_ocsp(piece, response, certificate(LEAF), ISSUER, ())
+                assert kept.state is (AttemptResult.UNCHANGED if again or name else AttemptResult.NEW)
+            assert len(parsed) <= len(pieces)
+            parsed.clear()
+
     def answers(self, root: Path) -> list[str]:
         found = EvidenceDirectory.open(root).ocsp(certificate(LEAF).serial)
         singles = (file.response.find(certificate(LEAF), ISSUER) for file in found)
