@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from airgap.ledger.entries import canonical
+from airgap.ledger.exported import export_lines
+from airgap.ledger.ledger_file import Ledger
+from airgap.ledger.receipt import Receipt
 from airgap.parse import cbor
 from fuzz import material
 from fuzz.doors import DOORS
 from tests.support import asn1, envelopes, extensions
 from tests.support.crls import crl, entry, pem, scope
 from tests.support.layouts import LayoutBuilder, dump, tar_of
+from tests.support.ledgers import DAY, every_kind, make
 from tests.support.ocsp import ocsp_error, ocsp_response
 from tests.support.pki import Pki, issue
 from tests.support.scenario import SIGNING_CRL, Scene, with_everything
@@ -253,6 +258,27 @@ def _reports() -> Iterator[bytes]:
     yield dump({"schema": "airgap.verify/1", "time": time, "artifacts": [], "problems": []})
 
 
+def _ledger(read: Callable[[Ledger], Iterable[bytes]]) -> Iterator[bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger"
+        make(path)
+        with Ledger.open(path) as ledger:
+            yield from read(ledger)
+
+
+def _ledger_rows() -> Iterator[bytes]:
+    return (canonical(record.entry, 1) for record in every_kind())
+
+
+def _export(ledger: Ledger) -> Iterator[bytes]:
+    yield "".join(export_lines(ledger)).encode()
+
+
+def _receipt(ledger: Ledger) -> Iterator[bytes]:
+    made = Receipt.of(ledger, at=DAY, site="north", snapshot="default/7 sha256:ab")
+    yield "".join(made.pieces()).encode()
+
+
 _MAKERS: Final[Mapping[str, Callable[[], Iterator[bytes]]]] = {
     "der": lambda: iter((*_certificates(), *_crls(), *_responses(), *_tokens())),
     "certificate": _certificates,
@@ -282,4 +308,8 @@ _MAKERS: Final[Mapping[str, Callable[[], Iterator[bytes]]]] = {
     "signing-keys": _signing_keys,
     "plugin-answer": _plugin_answers,
     "report": _reports,
+    "receipt": lambda: _ledger(_receipt),
+    "ledger-row": _ledger_rows,
+    "ledger-export": lambda: _ledger(_export),
+    "ledger": lambda: _ledger(lambda ledger: (ledger.path.read_bytes(),)),
 }

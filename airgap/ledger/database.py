@@ -143,6 +143,7 @@ def _open(path: Path, mode: str) -> sqlite3.Connection:
             raise LedgerError("ledger.foreign", f"{safe(path)} is no ledger: it is empty, or no file")
     opened = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=limits.LEDGER_WAIT_SECONDS)
     try:
+        opened.text_factory = _text  # what is no UTF-8 is found as any other damage
         opened.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, limits.LEDGER_ATTACHED_BYTES)
         opened.execute("PRAGMA trusted_schema = OFF")
         opened.execute("PRAGMA temp_store = MEMORY")
@@ -151,6 +152,10 @@ def _open(path: Path, mode: str) -> sqlite3.Connection:
         opened.close()
         raise
     return opened
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="replace")
 
 
 def _check_schema(opened: sqlite3.Connection, path: Path) -> None:
@@ -175,6 +180,8 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _translated(path, error) from None
+    except UnicodeDecodeError:  # what SQLite says of a damaged file may have bytes of it
+        raise LedgerError("ledger.damaged", f"{safe(path)} is damaged, or no ledger") from None
     except FileNotFoundError:
         raise NotFoundError(f"there is no ledger {safe(path)}", remedy="Check the path.") from None
     except OSError as error:
@@ -189,7 +196,7 @@ def _primary(error: sqlite3.Error) -> int:
 def _translated(path: Path, error: sqlite3.Error) -> AirgapError:
     code, name = _primary(error), getattr(error, "sqlite_errorname", "")
     if code in _DAMAGED or isinstance(error, sqlite3.DataError | sqlite3.InterfaceError):
-        return LedgerError("ledger.damaged", f"{safe(path)} is damaged, or no ledger: {error}")
+        return LedgerError("ledger.damaged", f"{safe(path)} is damaged, or no ledger: {safe(error)}")
     if code in _BUSY:
         holder = _holder(path)
         who = f"process {holder}" if holder else "another process"
@@ -204,8 +211,10 @@ def _translated(path: Path, error: sqlite3.Error) -> AirgapError:
             remedy="Make room there, then run this again: of this run no row was written, and no older one is lost.",
         )
     if code in _UNREACHABLE:
-        return AirgapError(f"the ledger {safe(path)} cannot be used: {error} ({name})", remedy=_UNREACHABLE_REMEDY)
-    return AirgapError(f"the ledger {safe(path)} could not be used: {error}")
+        return AirgapError(
+            f"the ledger {safe(path)} cannot be used: {safe(error)} ({name})", remedy=_UNREACHABLE_REMEDY
+        )
+    return AirgapError(f"the ledger {safe(path)} could not be used: {safe(error)}")
 
 
 def _is_full(path: Path) -> bool:

@@ -442,12 +442,27 @@ def parse_entry(body: bytes, number: int) -> RowEntry:
     base = {
         "at": rfc3339(json.take(source, "at", str), where="at"),
         "operator": json.take(source, "operator", str),
-        "attached": _text(source, "attached"),
+        "attached": _attached(source),
     }
     entry = _KINDS[kind].read(source, base)
     if canonical(entry, number) != body:
         raise FormatError("the row has members that are not known, or is not written as rows are")
     return entry
+
+
+def is_hash(text: str) -> bool:
+    """Whether it is a SHA-256 in hex."""
+    return len(text) == _HASH_CHARACTERS and set(text) <= set("0123456789abcdef")
+
+
+_HASH_CHARACTERS: Final = 64
+
+
+def _attached(source: json.JsonObject) -> str | None:
+    text = _text(source, "attached")
+    if text is not None and not is_hash(text):
+        raise FormatError("is no hash", where="attached")
+    return text
 
 
 def runs(numbers: Iterable[int]) -> tuple[tuple[int, int], ...]:

@@ -16,7 +16,8 @@ from airgap.errors import FormatError, LimitError
 from airgap.files import complete_or_absent, open_plain, unwritable
 from airgap.hashing import fingerprint
 from airgap.ledger.database import LedgerError, origin
-from airgap.ledger.hash_chain import Chain, Checked, Head, RawRow, is_hash
+from airgap.ledger.entries import is_hash
+from airgap.ledger.hash_chain import Chain, Checked, Head, RawRow
 from airgap.ledger.ledger_file import Ledger
 from airgap.parse import json
 from airgap.parse.base64 import decode_standard, encode_standard

@@ -16,12 +16,11 @@ from typing import Final, NamedTuple, Self
 
 from airgap.errors import FormatError, UsageError
 from airgap.hashing import digest
-from airgap.ledger.entries import Pruned, RowEntry, parse_entry
+from airgap.ledger.entries import Pruned, RowEntry, is_hash, parse_entry
 from airgap.text import safe
 
 _SHOWN: Final = 100
 """Faults that are listed; of more, the number says enough."""
-_HASH_BYTES: Final = 32
 
 
 class Head(NamedTuple):
@@ -43,11 +42,6 @@ class Head(NamedTuple):
                 remedy="Write COUNT:HASH, as the check of the ledger shows it.",
             )
         return cls(int(count), value)
-
-
-def is_hash(text: str) -> bool:
-    """Whether it is a hash of a row, in hex."""
-    return len(text) == 2 * _HASH_BYTES and set(text) <= set("0123456789abcdef")
 
 
 class RawRow(NamedTuple):

@@ -18,8 +18,8 @@ from airgap import limits
 from airgap.errors import AirgapError, FormatError, NotFoundError
 from airgap.files import complete_or_absent, is_there, read_regular, unwritable
 from airgap.ledger.database import LedgerError
-from airgap.ledger.entries import Held
-from airgap.ledger.hash_chain import Head, is_hash
+from airgap.ledger.entries import Held, is_hash
+from airgap.ledger.hash_chain import Head
 from airgap.ledger.ledger_file import Ledger
 from airgap.oci.digest import Digest
 from airgap.parse import json

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from fuzz.doors import content, documents, envelopes, evidence
+from fuzz.doors import content, documents, envelopes, evidence, ledgers
 from fuzz.doors.law import Door
 
 DOORS: Final[Mapping[str, Door]] = {
@@ -43,5 +43,9 @@ DOORS: Final[Mapping[str, Door]] = {
     "signing-keys": documents.signing_keys,
     "plugin-answer": documents.plugin_answer,
     "report": documents.report,
+    "receipt": ledgers.receipt,
+    "ledger-row": ledgers.row,
+    "ledger-export": ledgers.export,
+    "ledger": ledgers.database,
 }
 """By the name that `--only` takes and the corpus has a folder for."""

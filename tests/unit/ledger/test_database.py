@@ -287,6 +287,16 @@ def test_any_other_file_is_refused_and_left_as_it_is(
         assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("hostile", [b"\x1b\x7f\x1b", b"\xe4\xff\x1b"])
+def test_what_sqlite_says_of_a_hostile_file_is_escaped(tmp_path: Path, hostile: bytes) -> None:
+    make(tmp_path / "l")
+    data = (tmp_path / "l").read_bytes()
+    (tmp_path / "l").write_bytes(data.replace(b"CREATE TABLE head (id", b"CREATE TABLE head " + hostile))
+    with pytest.raises(LedgerError) as caught:
+        airgap.Ledger.open(tmp_path / "l")
+    assert str(caught.value).isprintable()
+
+
 def test_a_link_to_a_ledger_is_followed(tmp_path: Path) -> None:
     make(tmp_path / "site.ledger")
     (tmp_path / "link").symlink_to(tmp_path / "site.ledger")

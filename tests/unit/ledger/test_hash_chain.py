@@ -108,6 +108,14 @@ def test_a_ledger_that_grew_agrees_with_older_receipts(path: Path) -> None:
         assert ledger.check([old, ledger.head]).is_whole
 
 
+def test_a_row_that_names_no_hash_is_damage(tmp_path: Path) -> None:
+    make(tmp_path / "l", [judgement()])
+    name = judgement().entry.attached or ""
+    change(tmp_path / "l", f"UPDATE rows SET body = CAST(replace(body, '{name}', 'x') AS BLOB)")
+    with airgap.Ledger.open(tmp_path / "l") as ledger, pytest.raises(LedgerError, match="attached: is no hash"):
+        ledger.row(1)
+
+
 def test_many_faults_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "site.ledger"
     make(path, [note(str(number)) for number in range(300)])
