@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Self
 
-from airgap.errors import AirgapError
+from airgap.errors import AirgapError, ContentError
 from airgap.reasons import ExitCode
 from airgap.report.copying import CopyReport, error_document
 from airgap.report.report import TOOL, Json, OutcomeReport
 from airgap.report.style import PLAIN, Style
 from airgap.report.verify_text import VerifyReport, artifact_lines, footer, headline, problem_and_warning_lines
 from airgap.report.wording import count
+from airgap.transfer.copied import CopyResult
 from airgap.transfer.imported import ImportResult
 from airgap.verifier.outcome import Outcome
 
@@ -81,7 +82,8 @@ class ImportReport(OutcomeReport[ImportResult]):
     def _headline(self, style: Style) -> str:
         result, code = self.outcome, self.exit_code
         there = len([item for item in result.copied.artifacts if item.status != "failed"]) if result.copied else 0
-        total = count(len(result.copied.artifacts) if result.copied else 0, "artifact")
+        judged = len(result.outcome.artifacts) if result.outcome else 0
+        total = count(max(len(result.copied.artifacts) if result.copied else 0, judged), "artifact")
         if code == ExitCode.OK and result.dry_run:
             return style.paint("strong", f"WOULD BE IMPORTED: {total} into {result.registry}; nothing was written.")
         if code == ExitCode.OK:
@@ -89,6 +91,9 @@ class ImportReport(OutcomeReport[ImportResult]):
         if there:
             word = "WOULD BE IMPORTED IN PART" if result.dry_run else "IMPORTED IN PART"
             return style.paint("unsure", f"{word}: {there} of {total} in {result.registry}.")
+        if result.copied is not None and not result.dry_run and _may_be_named(result.copied):
+            why = "as it failed while tags were put. Import again."
+            return style.paint("bad", f"NOT IMPORTED: some tags may be in {result.registry}, {why}")
         return style.paint("bad", f"NOT IMPORTED: no tag was put into {result.registry}.")
 
     def _error_lines(self, style: Style) -> Iterator[str]:
@@ -99,6 +104,12 @@ class ImportReport(OutcomeReport[ImportResult]):
         yield f"  {style.paint('bad', 'problem')} {error}"
         if error.remedy:
             yield f"          → {error.remedy}"
+
+
+def _may_be_named(copied: CopyResult) -> bool:
+    """Whether something that was accepted failed after its content was there, or it is not known."""
+    accepted = (item for item in copied.artifacts if item.judged is None or not item.judged.exit_code)
+    return not copied.artifacts or any(not isinstance(item.error, ContentError) for item in accepted)
 
 
 def _reasons(outcome: Outcome) -> frozenset[str | None]:

@@ -166,7 +166,8 @@ class _Copy:
         )
         self._tally = Tally(request.layout or STREAM, dry_run=request.dry_run)
         self._arrived: list[tuple[RegistryReference, Arrived]] = []
-        """With `all_or_nothing`: what has no name in its repository yet."""
+        """With `all_or_nothing`: what has no name in its repository until all of it is there."""
+        self._is_naming = False
         self._room: Room | None = None
         self._streamed: tuple[tuple[Store, Graph], ...] = ()
         """The layout that came on standard input."""
@@ -204,6 +205,7 @@ class _Copy:
         for repository, plan in zip(groups, plans, strict=True):
             with self._one_repository(repository, plan):
                 self._bring(plan, destination, repository)
+        self._is_naming = bool(self._arrived)
         for repository, arrived in self._arrived:
             with self._one_repository(repository, arrived.plan):
                 done = put_names(arrived, progress=self._progress, keep_going=request.keep_going)
@@ -223,11 +225,11 @@ class _Copy:
             self._account(plan, nothing_done(plan, error))
 
     def done_before(self) -> CopyResult | None:
-        """What was done by now, in whole repositories; None where nothing was."""
+        """What was done by now, in whole repositories; None where nothing has a name."""
         destination = self._request.place()
         # a layout or tar is written as one
         is_registry = isinstance(destination, RegistryReference | RegistryPrefix)
-        return self._result(destination) if is_registry and self._tally.copied else None
+        return self._result(destination) if is_registry and (self._tally.copied or self._is_naming) else None
 
     def _result(self, destination: Destination | None) -> CopyResult:
         return CopyResult(
@@ -530,7 +532,8 @@ class _Copy:
             plugins=request.plugins,
             content=Content.MANIFESTS,
         )
-        gate = Gate(trust=request.trust, request=verify, selection=request.selection)
+        is_one = not isinstance(destination, RegistryReference | RegistryPrefix)
+        gate = Gate(trust=request.trust, request=verify, selection=request.selection, is_one_layout=is_one)
         layouts = (*self._sources.opened(), *self._streamed, *_existing(destination))
         held = [self._evidence_in(store, graph) for store, graph in layouts]
         self._in_registries = evidence_in_registries(everything_listed(plans, request.selection, self._pool))

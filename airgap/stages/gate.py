@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -43,27 +43,52 @@ class Gate:
     request: VerifyRequest
     """The moment and the demands. Without a scope, the name that was typed counts, or what names and records say."""
     selection: Selection
+    is_one_layout: bool
+    """Whether all goes into one layout, where artifacts of one digest share what is attached to them.
+
+    Else each medium is judged by itself, as verify does: in registries it has repositories of its own.
+    """
 
     def judge(self, plans: Sequence[CopyPlan], evidence: Iterable[TargetEvidence]) -> Judgement:
         """The judgement of everything that is planned. `evidence`: that of all layouts and registries, copied or not.
 
         Raises TrustMaterialError, and AirgapError where a signature or evidence cannot be read.
         """
-        target = self._target(plans)
-        exempt = _Exempt.of(target.graph)
-        wanted: defaultdict[RequestedArtifact, list[PlannedArtifact]] = defaultdict(list)
-        for plan in plans:
-            for item in plan.artifacts:
-                if item.error is None and not exempt.comes_with_its_subject(item) and not exempt.is_evidence(item):
-                    wanted[_asked(item)].append(item)
+        wanted: dict[_Asked, list[PlannedArtifact]] = {}
+        targets: list[tuple[Target, list[RequestedArtifact]]] = []
+        exempt: dict[object, _Exempt] = {}
+        for medium, part in self._media(plans).items():
+            target = self._target(part)
+            exempt[medium] = kept = _Exempt.of(target.graph)
+            found: defaultdict[_Asked, list[PlannedArtifact]] = defaultdict(list)
+            for plan in part:
+                for item in plan.artifacts:
+                    if item.error is None and not kept.comes_with_its_subject(item) and not kept.is_evidence(item):
+                        found[_Asked(medium, _requested(item))].append(item)
+            targets.append((target, [asked.artifact for asked in found]))
+            wanted |= found
         outcome = verify_opened(
             self.request,
             self.trust,
-            target,
-            wanted,
+            targets,
             LayoutEvidence({str(number): item for number, item in enumerate(evidence)}),  # two places may have one name
         )
-        return Judgement.of_outcome(wanted, outcome, exempt)
+        return Judgement.of_outcome(wanted, outcome, exempt, self._medium)
+
+    def _medium(self, item: PlannedArtifact) -> object:
+        """The layout that an artifact comes from; None for what is judged together."""
+        return item.wanted.source if item.wanted.from_layout and not self.is_one_layout else None
+
+    def _media(self, plans: Iterable[CopyPlan]) -> dict[object, list[CopyPlan]]:
+        """The plans of each medium."""
+        media: defaultdict[object, list[CopyPlan]] = defaultdict(list)
+        for plan in plans:
+            parts: defaultdict[object, list[PlannedArtifact]] = defaultdict(list)
+            for item in plan.artifacts:
+                parts[self._medium(item)].append(item)
+            for medium, items in parts.items():
+                media[medium].append(plan if len(parts) == 1 else CopyPlan.of(items, plan.nodes))
+        return media
 
     def _target(self, plans: Sequence[CopyPlan]) -> Target:
         """All plans as one layout, with the records of a copy, so that verifying the copy gives the same verdicts."""
@@ -137,7 +162,18 @@ def evidence_in_registries(whole: CopyPlan) -> dict[str, TargetEvidence]:
     return {_REGISTRIES: evidence_of_target(target.store, target.graph, _REGISTRIES)}
 
 
-def _asked(item: PlannedArtifact) -> RequestedArtifact:
+class _Asked(NamedTuple):
+    """An artifact of a medium that is to be judged."""
+
+    medium: object
+    artifact: RequestedArtifact
+
+    def reaching(self, digest: Digest) -> _Asked:
+        """The same for what it reaches."""
+        return self._replace(artifact=self.artifact._replace(digest=digest))
+
+
+def _requested(item: PlannedArtifact) -> RequestedArtifact:
     wanted = item.wanted
     typed = wanted.repository.name if wanted.repository and not wanted.from_layout else wanted.typed
     return RequestedArtifact(wanted.descriptor.digest, typed)
@@ -184,14 +220,20 @@ class Judgement:
 
     outcome: Outcome
     """All that was judged, each artifact by the name that it is copied by."""
-    _outcomes: Mapping[RequestedArtifact, ArtifactOutcome]
-    _reached: frozenset[RequestedArtifact]
+    _outcomes: Mapping[_Asked, ArtifactOutcome]
+    _reached: frozenset[_Asked]
     """What passed, and all that it reaches: cosign's tags are about any of it."""
-    _exempt: _Exempt
+    _exempt: Mapping[object, _Exempt]
+    """By medium."""
+    _medium: Callable[[PlannedArtifact], object]
 
     @classmethod
     def of_outcome(
-        cls, asked: Mapping[RequestedArtifact, Sequence[PlannedArtifact]], outcome: Outcome, exempt: _Exempt
+        cls,
+        asked: Mapping[_Asked, Sequence[PlannedArtifact]],
+        outcome: Outcome,
+        exempt: Mapping[object, _Exempt],
+        medium: Callable[[PlannedArtifact], object],
     ) -> Judgement:
         """The verdicts on what was asked for, in that order, and what needs none."""
         artifacts = [
@@ -201,16 +243,16 @@ class Judgement:
         outcomes = dict(zip(asked, artifacts, strict=True))
         passed = {name: items for name, items in asked.items() if not outcomes[name].exit_code}
         reached = frozenset(
-            name._replace(digest=digest)
-            for name, items in passed.items()
-            for item in items
-            for digest, _, _ in item.keys
+            name.reaching(digest) for name, items in passed.items() for item in items for digest, _, _ in item.keys
         )
-        return cls(replace(outcome, artifacts=tuple(artifacts)), outcomes, reached, exempt)
+        return cls(replace(outcome, artifacts=tuple(artifacts)), outcomes, reached, exempt, medium)
+
+    def _asked(self, item: PlannedArtifact) -> _Asked:
+        return _Asked(self._medium(item), _requested(item))
 
     def verdict(self, item: PlannedArtifact) -> ArtifactOutcome | None:
         """That on one artifact; None for what comes with another one (cosign's tags), and for evidence."""
-        return self._outcomes.get(_asked(item))
+        return self._outcomes.get(self._asked(item))
 
     def accepted(self, plans: Iterable[CopyPlan], *, keep_going: bool) -> list[CopyPlan]:
         """The plans without what does not verify.
@@ -240,13 +282,21 @@ class Judgement:
             if outcome.exit_code:
                 raise refusal(outcome, item.wanted.reference, item.problems)
             accepted = frozenset(found.digest for found in outcome.signatures if found.verdict is Verdict.PASS)
-            return replace(item, must_be_signed=bool(accepted), accepted=accepted or None)
-        if self._exempt.comes_with_its_subject(item):
-            typed = _asked(item).typed
-            if all(RequestedArtifact(subject, typed) in self._reached for subject in _subjects(item)):
+            judged = replace(item, must_be_signed=bool(accepted), accepted=accepted or None)
+            if missing := judged.signature_missing():  # another artifact of this digest has it
+                raise UntrustedError(
+                    f"{item.wanted.reference} is not copied: the signature that was accepted is attached to another "
+                    "artifact with the same digest, and does not come with this one",
+                    exit_code=missing.exit_code,
+                    reason="signature.none",
+                )
+            return judged
+        exempt, asked = self._exempt[self._medium(item)], self._asked(item)
+        if exempt.comes_with_its_subject(item):
+            if all(asked.reaching(subject) in self._reached for subject in _subjects(item)):
                 return item
             message = "is not copied: the artifact that it is about is not among those that verify"
             raise UntrustedError(f"{item.wanted.reference} {message}", reason="signature.none")
-        if self._exempt.is_evidence(item):
+        if exempt.is_evidence(item):
             return item
         raise TypeError("an artifact was not judged")

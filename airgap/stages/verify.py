@@ -157,11 +157,10 @@ def _verify(
 def verify_opened(
     request: VerifyRequest,
     trust: TrustDirectory | Location | Path,
-    target: Target,
-    asked: Iterable[RequestedArtifact],
+    targets: Iterable[tuple[Target, Iterable[RequestedArtifact]]],
     evidence: LayoutEvidence,
 ) -> Outcome:
-    """Judge artifacts of an open target, which need not be on a medium; the outcome has one for each of `asked`.
+    """Judge artifacts of open targets, which need not be on a medium; the outcome has each, in this order.
 
     `request.targets` is not used. `evidence`: that of layouts, used beside the target's own. What cannot be judged
     raises AirgapError here; the policy and the trust stores raise TrustMaterialError.
@@ -174,7 +173,8 @@ def verify_opened(
             return stack.enter_context(_threads())
 
         run = _Verification(request, directory, directory.policy(), Earlier(), evidence, pool)
-        run.opened(target, asked)
+        for target, asked in targets:
+            run.opened(target, asked)
         return run.outcome()
 
 
@@ -240,7 +240,8 @@ class _Verification:
         """Judge artifacts of an open target, which stays open. Raises AirgapError."""
         self._enter(target)
         # no layout of the evidence is a target, and has its own end
-        self._warnings += [notice for held in self._layout_evidence.layouts.values() for notice in held.notices()]
+        notices = (notice for held in self._layout_evidence.layouts.values() for notice in held.notices())
+        self._warnings += [notice for notice in notices if notice not in self._warnings]
         for digest, typed in asked:
             self._earlier = self._earlier._replace(typed=typed)
             one = target._replace(reference=target.reference._replace(digest=digest))

@@ -25,7 +25,8 @@ class ImportResult:
     outcome: Outcome | None
     """The verdict on everything; None where an error came before."""
     copied: CopyResult | None
-    """What has its names in the registry; None where nothing has. Of an interrupted import: what had them before."""
+    """What has its names in the registry; None where no name was put. Of an import that ended while names were put, the
+    artifacts of repositories that were finished before."""
     error: AirgapError | None = None
     """What ended the import: the first artifact that did not verify, or an error of the medium or the registry."""
 

@@ -230,7 +230,7 @@ def put_names(arrived: Arrived, *, progress: Progress, keep_going: bool) -> Tran
     complete = [
         landed(artifact, arrived.failures)
         for artifact in arrived.plan.artifacts
-        if artifact.error is None and not (arrived.failures and _error_of(artifact, arrived.failures))
+        if artifact.error is None and _error_of(artifact, arrived.failures) is None
     ]
     entries = tuple(entry for artifact in complete for entry in artifact.entries())
     named = arrived.sink.finish(entries, keep_going=keep_going)

@@ -17,7 +17,7 @@ from tests.support.clock import set_clock
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry
 from tests.support.layouts import LayoutBuilder
-from tests.support.pki import AT, Pki
+from tests.support.pki import AT, Issued, Pki
 from tests.support.registry import LoopbackRegistry, error, then
 from tests.support.scenario import Scene, Signature, Written, add_image
 from tests.support.trust import oci_policy, statement
@@ -304,3 +304,80 @@ def test_a_ledger_that_cannot_be_written_is_said_before_anything_is_read(
     ran = import_(written, "--ledger", tmp_path / "ledger", written.layout, registry.host)
     assert (ran.code, registry.seen) == (18, []), ran
     assert (tmp_path / "ledger").read_bytes() == b"something else"
+
+
+def one_image(folder: Path, name: str, leaf: Issued | None) -> Path:
+    """A layout with the same image as each other one, under this name."""
+    folder.mkdir()
+    scene = Scene(scope=None)
+
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.entries.clear()
+        builder.list(target, **{REF_NAME: name})
+        if leaf is not None:
+            Signature("jws", leaf).attach(builder, target)
+
+    scene.packing.append(pack)
+    return scene.write(folder).layout
+
+
+@pytest.mark.parametrize(("signer", "code"), [(LEAF, 14), (None, 10)], ids=["revoked", "unsigned"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_signature_on_another_medium_accepts_nothing_here(
+    tmp_path: Path, registry: LoopbackRegistry, signer: Issued | None, code: int, first: int
+) -> None:
+    """Two media had one digest, and one verdict: the tag of what was not accepted was put, with exit code 20."""
+    bad = one_image(tmp_path / "bad", "registry.example/a/app:v1", signer)
+    good = one_image(tmp_path / "good", "registry.example/b/app:v1", OTHER)
+    scene = Scene(policy=oci_policy(statement(registryScopes=["*"])))
+    scene.stores = {"ca:harbour": [LEAF.root, OTHER.root]}
+    scene.crls = {"r.crl": REVOKING}
+    trust = scene.write_trust(tmp_path / "trust")
+    media = [str(bad), str(good)][:: 1 if first == 0 else -1]
+    for command in (["import"], ["copy"]):
+        ran = run_here([*command, "--trust", str(trust), *media, f"{registry.host}/"])
+        assert (ran.code, held(registry), registry.requests("PUT")) == (code, {}, []), ran
+    ran = run_here(["import", "--trust", str(trust), "--keep-going", *media, registry.host])
+    assert (ran.code, held(registry)) == (20, {"b/app": {"v1"}}), ran
+    # a layout keeps what is attached to the one image for both names: verify judges that, and accepts it
+    copied = run_here(["copy", "--trust", str(trust), *media, str(tmp_path / "copy")])
+    listed = [] if copied.code else [f"{tmp_path / 'copy'}"]
+    assert all(run_here(["verify", "--trust", str(trust), place]).code == 0 for place in listed)
+
+
+def test_media_with_records_of_two_repositories_are_judged_apart(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    """One image that was promoted, with a statement for each repository: each verifies, and both were refused."""
+    media = [one_image(tmp_path / name, f"registry.example/{name}/app:v1", OTHER) for name in ("a", "b")]
+    statements = [
+        statement(name=name, registryScopes=[f"registry.example/{name}/app"], trustStores=["ca:harbour"])
+        for name in ("a", "b")
+    ]
+    scene = Scene(policy=oci_policy(*statements))
+    scene.stores = {"ca:harbour": [OTHER.root]}
+    trust = scene.write_trust(tmp_path / "trust")
+    for layout in media:
+        source = f"{layout}:registry.example/{layout.parent.name}/app:v1"
+        assert run_here(["verify", "--trust", str(trust), source]).code == 0
+    sources = [f"{layout}:registry.example/{layout.parent.name}/app:v1" for layout in media]
+    ran = run_here(["import", "--trust", str(trust), *sources, registry.host])
+    assert (ran.code, held(registry)) == (0, {"a/app": {"v1"}, "b/app": {"v1"}}), ran
+
+
+def test_says_that_tags_may_be_there_where_the_registry_refuses_one(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    """The first line said that no tag was put, beside the list of those that were."""
+    written = stick(tmp_path)
+    registry.on("PUT", "/lab/db/manifests/15", error(403, "DENIED"))
+    for more, code, words in (
+        ([], 1, f"IMPORTED IN PART: 1 of 2 artifacts in {registry.host}."),
+        (["--keep-going"], 20, f"IMPORTED IN PART: 1 of 2 artifacts in {registry.host}."),
+    ):
+        ran = import_(written, *more, written.layout, registry.host)
+        assert (ran.code, ran.out.splitlines()[0]) == (code, words), ran
+        assert held(registry) == {"team/web": {"v1"}}
+        registry.repositories.clear()
+    registry.on("PUT", "/team/web/manifests/v1", error(403, "DENIED"))
+    for more in ([], ["--keep-going"]):
+        ran = import_(written, *more, written.layout, registry.host)
+        first = f"NOT IMPORTED: some tags may be in {registry.host}, as it failed while tags were put. Import again."
+        assert (ran.code, ran.out.splitlines()[0], held(registry)) == (1, first, {}), ran
+        registry.repositories.clear()
