@@ -153,15 +153,15 @@ class Output:
         *,
         file: Path | None = None,
         apart_from: Iterable[Path] = (),
-        store: Callable[[], object] = lambda: None,
+        store: Callable[[], airgap.report.Report | None] = lambda: None,
     ) -> NoReturn:
         """Write the document to `file`, where there is one, show the result, and end with its exit code.
 
-        `store` keeps the result elsewhere, too. Raises UsageError for a file that would change one of `apart_from`,
-        AirgapError for one that cannot be written, and what `store` raises.
+        `store` keeps the result elsewhere, too; if it gives another report, that one counts. Raises UsageError for a
+        file that would change one of `apart_from`, AirgapError for one that cannot be written, and what `store` raises.
         """
         try:
-            store()
+            report = store() or report
             if file is not None:
                 airgap.trust.check_output(file, apart_from)
                 airgap.report.write_report(file, report)

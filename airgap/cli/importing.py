@@ -118,6 +118,7 @@ def import_(
         to_repository=naming.to_repo,
         referrers_tag=referrers_tag,
         concurrency=concurrency,
+        mirror_config=mirror_config,
     )
     place = location(trust)
     inputs = [place.path, *request.inputs, *([naming.name_map] if naming.name_map else [])]
@@ -150,10 +151,15 @@ def import_(
             record(stopped)
         raise
 
-    def store() -> None:
+    def store() -> airgap.report.Report | None:
         record(result)
-        if mirror_config is not None and not dry_run:
+        if mirror_config is None or dry_run:
+            return None
+        try:
             _configure(result, transport, mirror_config, output)
+        except AirgapError as error:
+            return airgap.report.ImportReport(replace(result, error=result.error or error), verbose, seconds)
+        return None
 
     seconds = time.monotonic() - started
     output.finish(airgap.report.ImportReport(result, verbose, seconds), file=report, apart_from=inputs, store=store)
@@ -181,7 +187,7 @@ def _rows(result: airgap.values.ImportResult, recording: Recording, trust: Path)
 def _configure(
     result: airgap.values.ImportResult, transport: airgap.TransportOptions, folder: Path, output: QuietOutput
 ) -> None:
-    """Writes the files for runtimes. Raises UsageError, OSError."""
+    """Writes the files for runtimes. Raises AirgapError."""
     plain = any(transport.speaks_plain(place.registry) for _, place in result.repositories)
     config = result.mirror_config(plain_http=plain)
     config.write(folder)

@@ -223,7 +223,7 @@ class Graph:
             types = " and ".join(safe(root.descriptor.media_type, limit=128) for root in found)
             raise NotFoundError(
                 f"{digest} is in {self._store.name} as {types}; tools disagree on which one it means",
-                remedy="Name it by a tag, or the whole layout.",
+                remedy="Name it by a tag, or the whole layout; several layouts one at a time.",
                 digest=str(digest),
             )
         if found:

@@ -18,6 +18,7 @@ from airgap.text import safe
 from airgap.transfer.copied import CopyResult
 from airgap.transfer.events import Progress, silent
 from airgap.transfer.imported import ImportResult
+from airgap.transfer.mirror_config import check_folder
 from airgap.trust.separation import layout_paths
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class ImportRequest:
     referrers_tag: ReferrersTag = ReferrersTag.AUTO
     concurrency: int = 4
     """The number of threads, if no executor is given."""
+    mirror_config: Path | None = None
+    """A folder for `ImportResult.mirror_config`: checked before anything is sent."""
 
     @property
     def inputs(self) -> tuple[Path, ...]:
@@ -66,7 +69,10 @@ class ImportRequest:
         return tuple(layout_paths(self.targets))
 
     def copying(self, trust: TrustDirectory | Location | Path) -> CopyRequest:
-        """The copy that an import is. Raises UsageError for what is no medium, and no registry."""
+        """The copy that an import is.
+
+        Raises UsageError for what is no medium, and no registry; and what `check_folder` raises.
+        """
         for target in self.targets:
             if target == STREAM or not isinstance(parse_reference(target), LayoutReference):
                 raise UsageError(
@@ -98,6 +104,8 @@ class ImportRequest:
                 remedy="Name the registry of this site: airgap import TARGET registry.site.example. "
                 "Into a layout or tar: airgap copy --trust DIR.",
             )
+        if self.mirror_config is not None:
+            check_folder(self.mirror_config)
         return request
 
 
@@ -118,8 +126,8 @@ def import_artifacts(
     nothing. Where something does not verify, or cannot be sent, no tag is put in any repository, unless `keep_going`.
     Importing again completes what was interrupted.
 
-    Whatever ends it is the `error` of the result. Raises UsageError and TrustMaterialError; after KeyboardInterrupt
-    `stopped` has the result until then.
+    Whatever ends it is the `error` of the result. Raises UsageError, TrustMaterialError, and AirgapError for a folder
+    of `mirror_config` that cannot be written; after KeyboardInterrupt `stopped` has the result until then.
     """
     copying = request.copying(trust)
     verdicts: list[Outcome] = []

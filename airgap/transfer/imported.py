@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from airgap.errors import AirgapError, UntrustedError
 from airgap.oci.reference import RegistryReference
+from airgap.oci.tags import tag_part
 from airgap.reasons import ExitCode, most_severe
 from airgap.transfer.copied import CopyResult
 from airgap.transfer.mirror_config import MirrorConfig
 
 if TYPE_CHECKING:
+    from airgap.transfer.plan import CopyRoot
     from airgap.verifier.outcome import Outcome
 
 
@@ -33,14 +35,22 @@ class ImportResult:
     @property
     def repositories(self) -> tuple[tuple[RegistryReference, RegistryReference], ...]:
         """Each repository of a source of which something is in the registry now, and its place there."""
-        artifacts = self.copied.artifacts if self.copied else ()
-        roots = [item.planned.wanted for item in artifacts if item.planned and item.status != "failed"]
-        pairs = {(root.repository, root.destination) for root in roots if root.repository and root.destination}
+        pairs = {(root.repository, root.destination) for root in self._there if root.repository and root.destination}
         return tuple(sorted(pairs, key=lambda pair: (pair[0].name, pair[1].name)))
 
     def mirror_config(self, *, plain_http: bool) -> MirrorConfig:
         """Configuration by which runtimes pull what was imported by its own names. `plain_http`: without TLS."""
-        return MirrorConfig.of(self.repositories, plain_http=plain_http)
+        retagged = {
+            root.repository
+            for root in self._there
+            if root.repository and not {*root.tags} <= {tag_part(name) for name in root.names}
+        }
+        return MirrorConfig.of(self.repositories, plain_http=plain_http, retagged=retagged)
+
+    @property
+    def _there(self) -> list[CopyRoot]:
+        artifacts = self.copied.artifacts if self.copied else ()
+        return [item.planned.wanted for item in artifacts if item.planned and item.status != "failed"]
 
     @property
     def exit_code(self) -> int:

@@ -49,9 +49,7 @@ _FINAL: Final = frozenset(
 """Causes that end everything: the medium or host accepts nothing more."""
 
 
-_WITHOUT_IT: Final = (
-    "Allow this type in that registry, leave referrers out (--exclude-referrers), or go on without it (--keep-going)."
-)
+_WITHOUT_IT: Final = "Allow this type in that registry, or go on without it (--keep-going)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

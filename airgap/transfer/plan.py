@@ -180,7 +180,8 @@ class PlannedArtifact:
         text = f"{self.wanted.reference} comes without a signature"
         if self.problems:
             return UnsignedError(f"{text}: {self.problems[0]}", remedy=self.problems[0].remedy)
-        return UnsignedError(text, remedy="Ask its publisher for a signature, or copy it without --require-signature.")
+        unjudged = ", or copy it without --require-signature" if self.accepted is None else ""
+        return UnsignedError(text, remedy=f"Ask its publisher for a signature{unjudged}.")
 
     @property
     def needed(self) -> frozenset[Key]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from airgap import Ledger
 from airgap.ledger import Import, JudgedArtifact
-from airgap.oci.descriptor import REF_NAME, Descriptor
+from airgap.oci.descriptor import NOTARY_SIGNATURE, REF_NAME, Descriptor
+from airgap.oci.digest import Digest
+from airgap.transfer.plan import CopyRoot, PlannedArtifact
 from tests.regressions.test_evidence_of_a_target_counts_in_every_place import GOOD, LEAF, REVOKING
 from tests.support.clock import set_clock
 from tests.support.command import Ran, run_here
@@ -381,3 +385,23 @@ def test_says_that_tags_may_be_there_where_the_registry_refuses_one(tmp_path: Pa
         first = f"NOT IMPORTED: some tags may be in {registry.host}, as it failed while tags were put. Import again."
         assert (ran.code, ran.out.splitlines()[0], held(registry)) == (1, first, {}), ran
         registry.repositories.clear()
+
+
+def test_remedies_name_no_option_that_import_lacks(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    written = stick(tmp_path, archive=False)
+    index = json.loads((written.layout / "index.json").read_text())
+    signatures = [item["digest"] for item in index["manifests"] if item.get("artifactType") == NOTARY_SIGNATURE]
+    for digest in signatures:
+        registry.on("PUT", f"/manifests/{digest}", error(400, "MANIFEST_INVALID", "no"), times=9)
+    ran = import_(written, written.layout, registry.host)
+    assert (ran.code, held(registry)) == (1, {}), ran
+    assert "→ Allow this type in that registry, or go on without it (--keep-going).\n" in ran.out
+    root = SimpleNamespace(reference="x:v1", descriptor=SimpleNamespace(digest=None), tags=())
+    demanded = PlannedArtifact(wanted=cast("CopyRoot", root), must_be_signed=True)
+    for accepted, remedy in [
+        (None, "Ask its publisher for a signature, or copy it without --require-signature."),
+        (frozenset[Digest](), "Ask its publisher for a signature."),
+    ]:
+        missing = replace(demanded, accepted=accepted).signature_missing()
+        assert missing is not None
+        assert missing.remedy == remedy

@@ -169,7 +169,7 @@ def test_names_a_refused_signature_with_the_registrys_detail(signed: Path, targe
     assert ran.code == 1
     assert f"what is attached to {signed}:v1 ({NOTARY_SIGNATURE}) is refused there" in ran.err
     assert DETAIL in ran.err
-    assert "--exclude-referrers" in ran.err
+    assert "--keep-going" in ran.err
     assert target.repositories["app"].tags == {}
 
 
