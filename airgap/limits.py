@@ -334,6 +334,9 @@ LIST_BYTES: Final = 16 * MIB
 LEDGER_ROW_BYTES: Final = 1 * MIB
 """One row of a ledger without its verdict document: some hundred bytes, and the names of an artifact."""
 
+LEDGER_ROW_TEXTS: Final = 128 * KIB
+"""Tags, or signers, that one row lists: a thousand tags; the verdict document has all."""
+
 LEDGER_ATTACHED_BYTES: Final = REPORT_BYTES
 """What is kept beside one row: a verdict document, or 100 bytes for each blob that an import put."""
 

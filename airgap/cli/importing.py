@@ -146,9 +146,9 @@ def import_(
             )
     except KeyboardInterrupt:
         for stopped in interrupted:
-            error = InterruptedRunError("interrupted")
-            output.show(airgap.report.ImportReport(replace(stopped, error=error), verbose))
-            record(stopped)
+            ended = replace(stopped, error=InterruptedRunError("interrupted"))
+            output.show(airgap.report.ImportReport(ended, verbose))
+            record(ended)
         raise
 
     def store() -> airgap.report.Report | None:
@@ -178,7 +178,9 @@ def _rows(result: airgap.values.ImportResult, recording: Recording, trust: Path)
     """What was judged, and then what is in the registry."""
     if result.outcome is not None:
         snapshot = airgap.ledger.snapshot_in_force(trust)
-        yield from airgap.ledger.judgements(result.outcome, operator=recording.who, snapshot=snapshot)
+        yield from airgap.ledger.judgements(
+            result.outcome, operator=recording.who, snapshot=snapshot, imported_as=result
+        )
         if result.copied is not None:
             at = result.outcome.moment.clock
             yield from airgap.ledger.arrivals(result.copied, operator=recording.who, at=at)

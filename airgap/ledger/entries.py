@@ -10,6 +10,7 @@ import json as writer
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
 from airgap import limits
@@ -85,9 +86,12 @@ class JudgedArtifact(RowEntry):
     reference: str
     """As the report shows it."""
     tags: tuple[str, ...] = ()
+    more_tags: int = 0
+    """Tags beyond those, which only the document has."""
     repository: str | None = None
     """The repository that the policy was asked about."""
     came_to: Verdict
+    """That of signatures and content, of problems of what it came in, and of an import that did not bring it in."""
     exit_code: int
     reasons: tuple[str, ...] = ()
     """The reason codes of what kept it from being accepted."""
@@ -128,8 +132,13 @@ class JudgedArtifact(RowEntry):
 
     @property
     def is_accepted(self) -> bool:
-        """Whether an import would have brought it in: exit code 0."""
+        """Whether an import brought it in, or would have: exit code 0."""
         return self.exit_code == ExitCode.OK
+
+    @property
+    def is_about_revocation(self) -> bool:
+        """Whether revocation, or what is not known of it, is among what was against it."""
+        return any(reason.startswith("revocation.") for reason in self.reasons)
 
     def members(self) -> dict[str, Any]:
         """The judgement."""
@@ -137,6 +146,7 @@ class JudgedArtifact(RowEntry):
             "digest": str(self.digest),
             "reference": self.reference,
             "tags": list(self.tags),
+            "more_tags": self.more_tags or None,
             "scope": self.repository,
             "verdict": self.came_to.value,
             "exit_code": self.exit_code,
@@ -161,6 +171,7 @@ class JudgedArtifact(RowEntry):
             digest=Digest.parse(json.take(source, "digest", str)),
             reference=json.take(source, "reference", str),
             tags=_texts(source, "tags"),
+            more_tags=json.take_optional(source, "more_tags", int) or 0,
             repository=_text(source, "scope"),
             came_to=Verdict(verdict),
             exit_code=json.take(source, "exit_code", int),
@@ -185,6 +196,8 @@ class Import(RowEntry):
     repository: str
     tags: tuple[str, ...] = ()
     """The tags that were put, or that lead to it now."""
+    more_tags: int = 0
+    """Tags beyond those."""
     root: Digest
     """The manifest or index that the tags lead to."""
     bundle: Digest | None = None
@@ -210,6 +223,7 @@ class Import(RowEntry):
             "registry": self.registry,
             "repository": self.repository,
             "tags": list(self.tags),
+            "more_tags": self.more_tags or None,
             "root": str(self.root),
             "bundle": _or_null(self.bundle),
             "blobs": self.blobs,
@@ -224,6 +238,7 @@ class Import(RowEntry):
             registry=json.take(source, "registry", str),
             repository=json.take(source, "repository", str),
             tags=_texts(source, "tags"),
+            more_tags=json.take_optional(source, "more_tags", int) or 0,
             root=Digest.parse(json.take(source, "root", str)),
             bundle=_digest(source, "bundle"),
             blobs=json.take(source, "blobs", int),
@@ -381,19 +396,29 @@ def imported(
     """The record of an import; `held` are all manifests and blobs that `root` reaches there, each once."""
     items = sorted(set(held))
     data = write_held(items)
+    tags, more = first_texts(tags)
     entry = Import(
         at=at,
         operator=operator,
         attached=fingerprint(data),
         registry=registry,
         repository=repository,
-        tags=tuple(tags),
+        tags=tags,
+        more_tags=more,
         root=root,
         bundle=bundle,
         blobs=len(items),
         size=sum(item.size for item in items),
     )
     return NewRow(entry, data)
+
+
+def first_texts(texts: Iterable[str]) -> tuple[tuple[str, ...], int]:
+    """As many of them as a row takes, and the number of the others: no medium makes a row that is too large."""
+    every = tuple(texts)
+    sizes = accumulate(len(writer.dumps(text)) for text in every)
+    count = sum(size <= limits.LEDGER_ROW_TEXTS for size in sizes)
+    return every[:count], len(every) - count
 
 
 def write_held(items: Iterable[Held]) -> bytes:

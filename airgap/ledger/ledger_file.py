@@ -297,22 +297,20 @@ class Ledger:
     ) -> Iterator[tuple[int, bytes | None]]:
         """The judgements that a recheck makes again: row and verdict document, None where it was pruned.
 
-        Of every artifact that was ever accepted, for each repository: its newest acceptance, and its newest judgement
-        if that refused it, because it may know of a revocation that the other does not. `since` and `name` are those of
-        `rows`. Raises LedgerError.
+        Of every artifact that was ever accepted: its newest acceptance under each repository and names, and whatever
+        refused it since the first one for its revocation, by any name: that may know what the others do not. `since`
+        and `name` are those of `rows`; a refusal needs no name. Raises LedgerError.
         """
-        conditions, values = _conditions(since=since, name=name)
+        chosen, values = _conditions(since=since, name=name)
+        recent, times = _conditions(since=since)
         with translated(self.path):
             found = self._opened.execute(
-                "SELECT max(CASE WHEN accepted THEN number END), max(number) FROM rows"
-                f" WHERE kind = ?{conditions} GROUP BY subject, scope HAVING max(accepted)",
-                (JudgedArtifact.kind, *values),
-            )
-            numbers = sorted({number for pair in found for number in pair})
-        for number in numbers:
-            with translated(self.path):
-                kept = self._opened.execute("SELECT attached FROM rows WHERE number = ?", (number,)).fetchone()
-            yield number, None if kept is None or kept[0] is None else self._content(kept[0])
+                _TO_JUDGE_AGAIN.format(chosen=chosen, recent=recent), (*values, *times)
+            ).fetchall()
+        for number, is_accepted in found:
+            row = self.row(number)
+            if is_accepted or (isinstance(row.entry, JudgedArtifact) and row.entry.is_about_revocation):
+                yield number, self.attached(row)
 
     # --- its chain ---
 
@@ -438,6 +436,16 @@ class Ledger:
         return unpacked
 
 
+_TO_JUDGE_AGAIN: Final = (
+    "WITH accepted AS (SELECT max(number) AS number, subject FROM rows"
+    f" WHERE kind = '{JudgedArtifact.kind}' AND accepted{{chosen}} GROUP BY subject, scope, names),"
+    " first AS (SELECT min(number) AS number, subject FROM rows"
+    f" WHERE kind = '{JudgedArtifact.kind}' AND accepted"
+    " AND subject IN (SELECT subject FROM accepted) GROUP BY subject)"
+    " SELECT number, 1 FROM accepted UNION ALL"
+    " SELECT rows.number, 0 FROM rows JOIN first USING (subject)"
+    f" WHERE kind = '{JudgedArtifact.kind}' AND NOT accepted AND rows.number > first.number{{recent}} ORDER BY 1"
+)
 _DROP_CONTENT: Final = (
     "DELETE FROM content WHERE digest IN (SELECT attached FROM rows JOIN going USING (number))"
     " AND digest NOT IN (SELECT attached FROM rows WHERE attached IS NOT NULL AND number NOT IN going)"

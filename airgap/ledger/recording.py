@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import json as writer
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from airgap.errors import FormatError, TrustMaterialError
+from airgap.errors import AirgapError, FormatError, TrustMaterialError, UntrustedError
 from airgap.hashing import fingerprint
 from airgap.ledger.database import LedgerError
-from airgap.ledger.entries import Held, JudgedArtifact, NewRow, imported
+from airgap.ledger.entries import Held, JudgedArtifact, NewRow, first_texts, imported
 from airgap.oci.digest import Digest
 from airgap.parse.base64 import decode_standard
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
+from airgap.problem import Problem
 from airgap.text import safe
+from airgap.trust.separation import layout_paths
 from airgap.trust.snapshots.state import State
-from airgap.verdict import Verdict
-from airgap.verifier.artifact_document import artifact_document, exact_strings
+from airgap.verdict import Verdict, all_of
+from airgap.verifier.artifact_document import artifact_document, exact_strings, problem_document
 from airgap.verifier.outcome import ArtifactOutcome, Outcome
 from airgap.verifier.recorded import RecordedReport
 from airgap.verifier.report_reader import SCHEMA, parse_report
@@ -33,6 +35,7 @@ from airgap.verifier.report_reader import SCHEMA, parse_report
 if TYPE_CHECKING:
     from airgap.ledger.ledger_file import Ledger
     from airgap.transfer.copied import CopyResult
+    from airgap.transfer.imported import ImportResult
 
 
 def judgements(
@@ -43,28 +46,40 @@ def judgements(
     bundle: Digest | None = None,
     snapshot: str | None = None,
     exceptions: Mapping[Digest, tuple[str, ...]] | None = None,
+    imported_as: ImportResult | None = None,
 ) -> Iterator[NewRow]:
     """A record for each artifact of an outcome.
 
     `at`: when it is recorded; by default what the clock said when the run began. `snapshot`: `snapshot_in_force`.
-    `exceptions`: those of the operator that were used, by artifact.
+    `exceptions`: those of the operator that were used, by artifact. `imported_as`: the import that the outcome is of;
+    what it did not bring in is recorded as refused.
     """
     policy = outcome.trust.get("policy_digest")
+    left_out = _LeftOut(imported_as) if imported_as else None
     for artifact in outcome.artifacts:
-        document = writer.dumps(_document(outcome, artifact), ensure_ascii=True, separators=(",", ":")).encode()
+        problems = tuple(problem for problem in outcome.problems if _may_be_about(problem, artifact))
+        if left_out is not None and not artifact.exit_code:
+            problems += tuple(left_out.problem(artifact))
+        ruling = all_of([artifact, *problems])
+        reasons = (*(reason for reason, _, _ in artifact.because), *(problem.reason for problem in problems))
+        document = writer.dumps(
+            _document(outcome, artifact, problems), ensure_ascii=True, separators=(",", ":")
+        ).encode()
         digest = artifact.descriptor.digest
+        tags, more = first_texts(map(safe, artifact.tags))
         entry = JudgedArtifact(
             at=at or outcome.moment.clock,
             operator=safe(operator),
             attached=fingerprint(document),
             digest=digest,
             reference=artifact.reference,
-            tags=tuple(safe(tag) for tag in artifact.tags),
+            tags=tags,
+            more_tags=more,
             repository=artifact.scope,
-            came_to=artifact.verdict,
-            exit_code=artifact.exit_code,
-            reasons=tuple(dict.fromkeys(reason for reason, _, _ in artifact.because if reason)),
-            signers=tuple(dict.fromkeys(_signers(artifact))),
+            came_to=ruling.verdict,
+            exit_code=ruling.exit_code,
+            reasons=tuple(dict.fromkeys(filter(None, reasons))),
+            signers=first_texts(dict.fromkeys(_signers(artifact)))[0],
             target=safe(artifact.path or ""),
             bundle=bundle,
             judged=outcome.moment.judged,
@@ -156,13 +171,38 @@ class _Known(Mapping[str, Certificate]):
         return 0
 
 
-def _document(outcome: Outcome, artifact: ArtifactOutcome) -> dict[str, object]:
+def _may_be_about(problem: Problem, artifact: ArtifactOutcome) -> bool:
+    """Whether a problem of a run is about this artifact, as it is unless its target is clearly another one."""
+    places = [] if problem.target is None else list(layout_paths([problem.target]))
+    return not places or artifact.path is None or safe(artifact.path) in {safe(place.absolute()) for place in places}
+
+
+class _LeftOut:
+    """What an import judged to be good and did not bring in."""
+
+    def __init__(self, result: ImportResult) -> None:
+        self._result = result
+        items = result.copied.artifacts if result.copied else ()
+        self._there = {id(item.judged) for item in items if item.status != "failed"}
+        self._errors = {id(item.judged): item.error for item in items if item.error}
+
+    def problem(self, artifact: ArtifactOutcome) -> Iterator[Problem]:
+        """Why the artifact is not in the registry; nothing where it is."""
+        if id(artifact) in self._there:
+            return
+        error = self._errors.get(id(artifact)) or self._result.error or AirgapError("it was not sent")
+        # what another artifact was refused for is not said of this one
+        reason = None if isinstance(error, UntrustedError) else error.reason
+        yield Problem(message=f"not brought in: {error}", exit_code=error.exit_code, reason=reason)
+
+
+def _document(outcome: Outcome, artifact: ArtifactOutcome, problems: Iterable[Problem]) -> dict[str, object]:
     return {
         "schema": SCHEMA,
         "time": {"judged": iso(outcome.moment.judged), "clock": iso(outcome.moment.clock)},
         "request": {"metadata": exact_strings(outcome.metadata), "max_signatures": outcome.max_signatures},
         "artifacts": [artifact_document(artifact)],
-        "problems": [],
+        "problems": [problem_document(problem) for problem in problems],
     }
 
 
@@ -173,6 +213,7 @@ def _signers(artifact: ArtifactOutcome) -> Iterator[str]:
 
 
 def _certificates(artifact: ArtifactOutcome) -> Iterator[bytes]:
-    for signature in artifact.signatures:
+    attached = (signature for referrer in artifact.referrers for signature in referrer.signatures)
+    for signature in (*artifact.signatures, *attached):
         if signature.signer:
             yield from (item.der for item in (*signature.signer.chain, *signature.signer.timestamp_chain))

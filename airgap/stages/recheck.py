@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, Rejected, TrustMaterialError, UsageError
 from airgap.files import is_there, read_regular
+from airgap.ledger.database import LedgerError
 from airgap.ledger.ledger_file import Ledger
 from airgap.ledger.recording import RecordedJudgements, timestamp_tokens
 from airgap.oci.content_mode import Content
@@ -43,6 +44,7 @@ from airgap.trust.choice import (
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.location import Location
 from airgap.trust.separation import check_apart, layout_paths
+from airgap.verdict import Verdict
 from airgap.verifier.layout_evidence import LayoutEvidence, TrustBeside, evidence_of_layouts
 from airgap.verifier.layout_judge import Earlier
 from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome
@@ -116,6 +118,9 @@ class _LedgerSource:
         path = request.ledger or Path()
         self.name = safe(path)
         self._ledger = stack.enter_context(Ledger.open(path))
+        if faults := self._ledger.check().faults:
+            message = f"the ledger {self.name} is not whole: {faults[0].message}"
+            raise LedgerError("ledger.rewritten", message)
         self._recorded = RecordedJudgements(self._ledger)
         self._request = request
 
@@ -207,7 +212,10 @@ class _Recheck:
             judged += 1
             (artifact,) = report.artifacts
             partly += artifact.content_mode != "all"
-            again = self._by_report_alone(report, artifact, _not_recorded(report, artifact))
+            besides = (*_not_recorded(report, artifact), *report.problems)
+            again = self._by_report_alone(report, artifact, besides)
+            if artifact.verdict not in _ACCEPTED and again.verdict in _ACCEPTED:
+                continue  # what was unknown, or on hold, is settled; the acceptance is judged for itself
             if again.is_still_good:
                 self._still_good += 1
             else:
@@ -395,6 +403,7 @@ class _Recheck:
             self._warnings.setdefault(warning.message, warning)
 
 
+_ACCEPTED: Final = frozenset({Verdict.PASS, Verdict.SKIPPED})
 _PRUNED: Final = "Verify them again where they are needed. --since TIME leaves out what was recorded earlier."
 _NO_REPORT: Final = "Name reports that airgap verify --report wrote, as they were written, or layouts."
 

@@ -147,7 +147,7 @@ class _Reader:
 
 
 def _names(source: json.JsonObject, member: str) -> tuple[str, ...]:
-    return json.take_list(source, member, json.text, limit=_SIGNATURES, required=False)
+    return json.take_list(source, member, json.text, limit=_ARTIFACTS, required=False)
 
 
 def _origin(source: json.JsonObject) -> ScopeOrigin | None:

@@ -287,7 +287,13 @@ def test_the_ledger_has_what_was_judged_and_what_is_held(tmp_path: Path, registr
         entries = [row.entry for row in ledger.rows()]
         held = ledger.held()
     judged = [entry for entry in entries if isinstance(entry, JudgedArtifact)]
-    assert [(entry.exit_code, entry.operator) for entry in judged] == [(0, "ada"), (13, "ada")] * 2
+    assert [(entry.exit_code, entry.operator) for entry in judged] == [
+        (13, "ada"),
+        (13, "ada"),
+        (0, "ada"),
+        (13, "ada"),
+    ]
+    assert judged[0].reasons == (), "what another one was refused for is not said of it"
     (put,) = [entry for entry in entries if isinstance(entry, Import)]
     assert (put.registry, put.repository, put.tags) == (registry.host, "team/web", ("v1",))
     stored = registry.repositories["team/web"]
@@ -298,6 +304,58 @@ def test_the_ledger_has_what_was_judged_and_what_is_held(tmp_path: Path, registr
     assert {str(digest): size for digest, size in found.items()} == {
         digest: size for digest, size in everything.items() if digest not in listed
     }
+
+
+@pytest.mark.parametrize("keep_going", [[], ["--keep-going"]], ids=["", "keep going"])
+@pytest.mark.parametrize("archive", [False, True], ids=["folder", "tar"])
+def test_what_the_import_found_wrong_is_not_accepted_by_the_ledger(
+    tmp_path: Path, registry: LoopbackRegistry, archive: bool, keep_going: list[str]
+) -> None:
+    """RULE-4: signatures are judged first, and content is compared while it is sent."""
+    written = stick(tmp_path, archive=archive)
+    if archive:
+        written.layout.write_bytes(written.layout.read_bytes().replace(b" layer 0", b" Layer 0"))
+    else:
+        for file in (written.layout / "blobs/sha256").iterdir():
+            file.write_bytes(file.read_bytes().replace(b" layer 0", b" Layer 0"))
+    path = tmp_path / "ledger"
+    assert import_(written, "--ledger", path, *keep_going, written.layout, registry.host).code == 16
+    with Ledger.open(path) as ledger:
+        judged = [row.entry for row in ledger.rows() if isinstance(row.entry, JudgedArtifact)]
+    assert [(item.is_accepted, item.exit_code, item.reasons) for item in judged] == [
+        (False, 16, ("content.digest",))
+    ] * 2
+    assert "fail (16)" in run_here(["ledger", "list", "--ledger", str(path)]).out
+    assert run_here(["recheck", "--ledger", str(path), "--trust", str(written.trust)]).code == 15
+
+
+def test_what_the_registry_refused_is_not_accepted_by_the_ledger(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    written, path = stick(tmp_path), tmp_path / "ledger"
+    registry.on("POST", "/lab/db/blobs/uploads/", error(403, "DENIED", "quota exceeded"), times=1)
+    options = ["--ledger", path, "--keep-going", written.layout, registry.host]
+    assert import_(written, *options).code == 20
+    assert import_(written, *options).code == 0
+    with Ledger.open(path) as ledger:
+        judged = [row.entry for row in ledger.rows() if isinstance(row.entry, JudgedArtifact)]
+    assert [item.is_accepted for item in judged] == [True, False, True, True]
+    assert run_here(["recheck", "--ledger", str(path), "--trust", str(written.trust)]).code == 0
+
+
+def test_names_without_number_do_not_keep_a_refusal_from_the_ledger(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    written, path = stick(tmp_path / "good"), tmp_path / "ledger"
+    builder = LayoutBuilder()
+    image = add_image(builder, "riscv64")
+    builder.entries.clear()
+    for number in range(9500):
+        builder.list(image, **{REF_NAME: f"registry.example/lab/many:{number:05d}{'y' * 118}"})
+    bad = builder.write_directory(tmp_path / "bad")
+    assert import_(written, "--keep-going", "--ledger", path, written.layout, bad, registry.host).code == 20
+    with Ledger.open(path) as ledger:
+        judged = [row.entry for row in ledger.rows() if isinstance(row.entry, JudgedArtifact)]
+    assert [(len(item.tags) + item.more_tags, item.is_accepted) for item in judged] == [
+        (1, True), (1, True), (9500, False),
+    ]  # fmt: skip
+    assert judged[2].more_tags
 
 
 def test_a_ledger_that_cannot_be_written_is_said_before_anything_is_read(

@@ -122,6 +122,47 @@ def test_a_later_refusal_is_judged_beside_the_acceptance(site: Site) -> None:
     assert document["still_good"] == 1
 
 
+@pytest.mark.parametrize("without", ["--scope", "nothing"])
+def test_a_refusal_counts_by_whatever_name_and_for_good(site: Site, without: str) -> None:
+    """More evidence is never milder: neither a judgement for no repository nor a later acceptance forgets it."""
+    arguments = site.written.arguments("--ledger", str(site.ledger))
+    if without in arguments:
+        at = arguments.index(without)
+        arguments = arguments[:at] + arguments[at + 2 :]
+    site.revoke()
+    assert run_here(arguments).code == 14
+    (site.written.trust / "crls/new.crl").unlink()
+    assert site.verify().code == 0
+    assert site.document()["exit_code"] == 14
+    assert site.document("--name", SCOPE)["exit_code"] == 14
+
+
+def test_a_refusal_that_is_settled_is_not_listed(site: Site) -> None:
+    assert site.verify("--at", "2027-06-01").code == 15
+    document = site.document()
+    assert (document["exit_code"], document["still_good"], document["artifacts"]) == (0, 1, [])
+
+
+def test_acceptances_by_other_names_are_judged_for_themselves(site: Site) -> None:
+    """Without a repository, what came by one name has other signatures than what came by another one."""
+    outcome = replace(verified(site.written))
+    (artifact,) = outcome.artifacts
+    with airgap.Ledger.open(site.ledger, write=True) as ledger:
+        for name in ("a/x:v1", "o/x:v1", "o/x:v1"):
+            named = replace(artifact, scope=None, reference=f"stick:{name}", tags=(name,))
+            ledger.record(judgements(replace(outcome, artifacts=(named,)), operator="ada"))
+    site.revoke()
+    assert [item["was"]["report"] for item in site.document()["artifacts"]] == ["row 1", "row 2", "row 4"]
+
+
+@pytest.mark.parametrize("column", ["accepted = 0", "subject = 'x'", "attached = NULL"])
+def test_what_rows_are_found_by_is_not_trusted(site: Site, column: str) -> None:
+    assert site.verify().code == 0
+    change(site.ledger, f"UPDATE rows SET {column} WHERE number = 2")
+    ran = site.recheck()
+    assert (ran.code, "is not whole" in ran.err) == (18, True), ran
+
+
 def test_the_newest_acceptance_of_each_repository_is_judged(site: Site) -> None:
     assert site.verify().code == 0
     outcome = verified(site.written)

@@ -12,6 +12,8 @@ import airgap.report
 from airgap.ledger import JudgedArtifact, LedgerError, judgements, snapshot_in_force
 from airgap.ledger.recording import RecordedJudgements
 from airgap.oci.digest import Digest
+from airgap.pki.certificate import Certificate
+from airgap.problem import Problem
 from airgap.trust.snapshots.state import State
 from airgap.verifier.recorded import RecordedReport
 from airgap.verifier.report_reader import parse_report
@@ -52,6 +54,32 @@ def test_each_artifact_is_a_row_that_says_what_a_report_says(tmp_path: Path, met
         verdicts = {row.entry.verdict for row in rows if row.entry}
         assert verdicts == ({airgap.Verdict.FAIL} if metadata else {airgap.Verdict.PASS, airgap.Verdict.FAIL})
         assert ledger.check().is_whole
+
+
+def test_a_problem_of_the_target_counts_against_what_came_in_it(tmp_path: Path) -> None:
+    written = with_everything().write(tmp_path / "scene")
+    outcome = verified(written)
+    said = {
+        written.target: Problem.of_reason("layout.disagrees", "manifest.json says more", target=written.target),
+        "all": Problem.of_reason("evidence.unread", "it is about all of the run"),
+        "another": Problem(message="nothing is there", exit_code=11, target="another.tar:v1"),
+    }
+    for name, problem in said.items():
+        (row,) = judgements(replace(outcome, problems=(problem,)), operator="ada")
+        assert isinstance(row.entry, JudgedArtifact)
+        expected = (True, 0, ()) if name == "another" else (False, problem.exit_code, (problem.reason,))
+        assert (row.entry.is_accepted, row.entry.exit_code, row.entry.reasons) == expected
+        assert len(parse_report(row.attached or b"", "row", _Any(outcome)).problems) == (name != "another")
+
+
+class _Any(dict[str, Certificate]):
+    """The certificates of an outcome."""
+
+    def __init__(self, outcome: airgap.values.Outcome) -> None:
+        signers = [item.signer for artifact in outcome.artifacts for item in artifact.signatures if item.signer]
+        super().__init__(
+            {item.fingerprint: item for signer in signers for item in signer.chain + signer.timestamp_chain}
+        )
 
 
 def test_certificates_are_kept_once(tmp_path: Path) -> None:
