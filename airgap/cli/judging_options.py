@@ -96,8 +96,8 @@ def moment(text: str | None, now: datetime, *, whole_day: bool = True) -> dateti
     return now if text is None else parse_moment(text, whole_day=whole_day)
 
 
-def parse_moment(text: str, *, whole_day: bool = True) -> datetime:
-    """The moment that `--at` names: a date is the end of that day, in UTC. Raises UsageError.
+def parse_moment(text: str, option: str = "--at", *, whole_day: bool = True) -> datetime:
+    """The moment that an option names: a date is the end of that day, in UTC. Raises UsageError.
 
     Evidence that was published on that day counts for it. `whole_day` is false where the time is not used for judging
     but is written into a document: a date then means the beginning of that day.
@@ -109,9 +109,9 @@ def parse_moment(text: str, *, whole_day: bool = True) -> datetime:
     except FormatError:
         if re.fullmatch(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?", text, re.ASCII):
             remedy = f"Write it with its time zone: {text[:10]}T{text[11:16]}{text[16:] or ':00'}Z (UTC), or +02:00."
-        raise UsageError(f"--at {safe(text)!r} is no time", remedy=remedy) from None
+        raise UsageError(f"{option} {safe(text)!r} is no time", remedy=remedy) from None
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        raise UsageError(f"--at {safe(text)!r} is not between {_FIRST_YEAR} and {_LAST_YEAR}", remedy=remedy)
+        raise UsageError(f"{option} {safe(text)!r} is not between {_FIRST_YEAR} and {_LAST_YEAR}", remedy=remedy)
     return moment
 
 

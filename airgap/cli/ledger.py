@@ -20,7 +20,7 @@ from airgap.cli.console import Output, QuietOutput, YesOption, clock, note, writ
 from airgap.cli.judging_options import parse_moment
 from airgap.cli.key_options import KeyChoice
 from airgap.cli.lazy import typer_app
-from airgap.cli.ledger_options import LedgerOption, OperatorOption, needed_ledger, operator_name
+from airgap.cli.ledger_options import LedgerOption, OperatorOption, ledger_files, needed_ledger, operator_name
 from airgap.cli.optional_signing import SignOption, signing
 from airgap.cli.signing_options import TimestampOptions
 from airgap.errors import NotFoundError, UsageError
@@ -83,7 +83,7 @@ def list_(
     Exit codes: 0 listed, 11 no such ledger, 18 no ledger, or a damaged one.
     """
     path = needed_ledger(ledger)
-    first = None if since is None else parse_moment(since, whole_day=False)
+    first = None if since is None else parse_moment(since, "--since", whole_day=False)
     with airgap.Ledger.open(path) as opened:
 
         def rows() -> Iterator[airgap.ledger.Row]:
@@ -173,12 +173,14 @@ def check(
     """
     path = file or needed_ledger(ledger)
     heads = [airgap.ledger.Head.parse(text) for text in head or []]
-    heads += [airgap.ledger.read_receipt(name).head for name in receipt or []]
+    receipts = [airgap.ledger.read_receipt(name) for name in receipt or []]
+    heads += [item.head for item in receipts]
+    identities = [item.identity for item in receipts]
     if path.is_file() and airgap.ledger.is_export(path):
-        checked = airgap.ledger.check_export(path, heads)
+        checked = airgap.ledger.check_export(path, heads, identities)
     else:
         with airgap.Ledger.open(path) as opened:
-            checked = opened.check(heads)
+            checked = opened.check(heads, identities)
     output.finish(airgap.report.LedgerCheckReport(path, checked))
 
 
@@ -198,7 +200,7 @@ def export(
         if to is None:
             write_all(airgap.ledger.export_lines(opened))
             return
-        airgap.trust.check_output(to, [path], what="export")
+        airgap.trust.check_output(to, ledger_files(path), what="export")
         airgap.ledger.write_export(opened, to)
         output.note(f"wrote {opened.head.rows} rows to {safe(to)}; head {opened.head}")
 
@@ -223,7 +225,7 @@ def prune(
     Exit codes: 0 pruned, or nothing to prune, 1 could not, 2 not confirmed, 18 no ledger, or a damaged one.
     """
     path, now = needed_ledger(ledger), clock()
-    moment = parse_moment(before, whole_day=False)
+    moment = parse_moment(before, "--before", whole_day=False)
     with airgap.Ledger.open(path) as opened:  # where nothing is, none is made
         going = opened.to_prune(moment, rows=rows)
         if any(going) and not yes:

@@ -40,12 +40,17 @@ def needed_ledger(explicit: Path | None) -> Path:
     return path
 
 
+def ledger_files(path: Path) -> tuple[Path, ...]:
+    """A ledger, and what SQLite keeps beside it: nothing else may be written there."""
+    return (path, *(path.with_name(f"{path.name}-{ending}") for ending in ("wal", "shm", "journal")))
+
+
 def operator_name(explicit: str | None) -> str:
     """Who does this, as far as this machine knows."""
     if explicit:
-        return explicit
+        return safe(explicit)
     try:
-        return getpass.getuser()
+        return safe(getpass.getuser())
     except (KeyError, OSError):  # a user without a name, as in some containers
         return "unknown"
 
@@ -79,7 +84,7 @@ class Recording:
             return
         airgap.trust.check_output(path, others, what="ledger")
         if report is not None:
-            airgap.trust.check_output(report, [path])
+            airgap.trust.check_output(report, ledger_files(path))
         airgap.Ledger.open(path, write=True).close()
 
     def record_outcome(self, outcome: airgap.values.Outcome, trust: Path, output: QuietOutput) -> None:

@@ -16,7 +16,7 @@ from airgap.cli.console import Output, QuietOutput, clock
 from airgap.cli.judging_options import TrustOption, location
 from airgap.cli.key_options import KeyChoice
 from airgap.cli.lazy import typer_app
-from airgap.cli.ledger_options import LedgerOption, needed_ledger
+from airgap.cli.ledger_options import LedgerOption, ledger_files, needed_ledger
 from airgap.cli.optional_signing import SignOption, signing
 from airgap.cli.signing_options import TimestampOptions
 
@@ -45,9 +45,9 @@ def create(
     Exit codes: 0 written, 1 could not, 2 usage, 11 no such ledger, 18 no ledger, or a damaged one.
     """
     path, now = needed_ledger(ledger), clock()
-    airgap.trust.check_output(to, [path], what="receipt")
-    seal = signing(key, timestamp, sign=sign, output=output)
     place = location(trust)
+    airgap.trust.check_output(to, [*ledger_files(path), place.path], what="receipt")
+    seal = signing(key, timestamp, sign=sign, output=output)
     with airgap.Ledger.open(path) as opened:
         snapshot = airgap.ledger.snapshot_in_force(place.path)
         receipt = airgap.ledger.Receipt.of(opened, at=now, site=site, snapshot=snapshot)

@@ -83,7 +83,7 @@ def recheck(
     request = airgap.RecheckRequest(
         sources=sources or (),
         ledger=recorded,
-        since=None if since is None else parse_moment(since, whole_day=False),
+        since=None if since is None else parse_moment(since, "--since", whole_day=False),
         name=name,
         at=judged,
         clock=now,

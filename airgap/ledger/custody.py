@@ -13,7 +13,7 @@ from typing import Final
 from airgap import limits
 from airgap.errors import UsageError
 from airgap.hashing import fingerprint
-from airgap.ledger.entries import Note
+from airgap.ledger.entries import Note, check_unicode
 from airgap.parse.time import iso
 
 NOTE_SCHEMA: Final = "airgap.note/1"
@@ -27,6 +27,8 @@ def custody_note(*, at: datetime, operator: str, about: str, text: str, by: str)
         raise UsageError("a note needs a text, who says it, and what it is about")
     if max(map(len, (text, by, about))) > limits.NOTE_CHARACTERS:
         raise UsageError(f"a note has at most {limits.NOTE_CHARACTERS} characters")
+    for name, said in (("text", text), ("--about", about), ("--by", by)):
+        check_unicode(said, f"the {name} of the note")
     return Note(at=at, operator=operator, about=about.strip(), text=text, by=by)
 
 

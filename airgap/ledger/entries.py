@@ -7,7 +7,8 @@ entry that was read gives the same bytes again.
 from __future__ import annotations
 
 import json as writer
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import accumulate
@@ -413,6 +414,17 @@ def imported(
     return NewRow(entry, data)
 
 
+def named_certificates(document: bytes) -> Iterator[str]:
+    """The fingerprints of the certificates that a verdict document names, found without reading the rest of it."""
+    for names in _CHAIN.findall(document):
+        yield from (name.decode("ascii") for name in _FINGERPRINT.findall(names))
+
+
+_CHAIN: Final = re.compile(rb'chain":\[((?:"[0-9a-f]{64}",?)+)\]')
+"""In a JSON string the quotation marks would be escaped."""
+_FINGERPRINT: Final = re.compile(rb"[0-9a-f]{64}")
+
+
 def first_texts(texts: Iterable[str]) -> tuple[tuple[str, ...], int]:
     """As many of them as a row takes, and the number of the others: no medium makes a row that is too large."""
     every = tuple(texts)
@@ -439,7 +451,7 @@ def _held(line: str) -> Held:
 
 
 def canonical(entry: RowEntry, number: int) -> bytes:
-    """The bytes of a row that the chain is over. Raises UsageError for a row beyond its bound."""
+    """The bytes of a row that the chain is over. Raises UsageError for a row that could not be read again."""
     members = {
         "row": number,
         "kind": entry.kind,
@@ -453,6 +465,19 @@ def canonical(entry: RowEntry, number: int) -> bytes:
     body = writer.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
     if len(body) > limits.LEDGER_ROW_BYTES:
         raise UsageError(f"a row of {len(body)} bytes is too large for a ledger, which takes {limits.LEDGER_ROW_BYTES}")
+    return body
+
+
+def written_entry(entry: RowEntry, number: int) -> bytes:
+    """The canonical bytes of a new row, which are known to give it back when they are read. Raises UsageError."""
+    body = canonical(entry, number)
+    try:
+        parse_entry(body, number)
+    except FormatError as error:
+        raise UsageError(
+            f"this cannot be recorded, because nothing could read it again: {error}",
+            remedy="Write texts in UTF-8. Nothing was recorded.",
+        ) from None
     return body
 
 
@@ -473,6 +498,14 @@ def parse_entry(body: bytes, number: int) -> RowEntry:
     if canonical(entry, number) != body:
         raise FormatError("the row has members that are not known, or is not written as rows are")
     return entry
+
+
+def check_unicode(text: str, what: str) -> None:
+    """Refuses text that was typed in another encoding, which nothing could read again. Raises UsageError."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{what} is no UTF-8: {safe(text, limit=160)}", remedy="Write it in UTF-8.") from None
 
 
 def is_hash(text: str) -> bool:

@@ -15,8 +15,8 @@ from airgap import limits
 from airgap.errors import FormatError, LimitError
 from airgap.files import complete_or_absent, open_plain, unwritable
 from airgap.hashing import fingerprint
-from airgap.ledger.database import LedgerError, origin
-from airgap.ledger.entries import is_hash
+from airgap.ledger.database import LedgerError
+from airgap.ledger.entries import JudgedArtifact, is_hash, named_certificates
 from airgap.ledger.hash_chain import Chain, Checked, Head, RawRow
 from airgap.ledger.ledger_file import Ledger
 from airgap.parse import json
@@ -64,11 +64,11 @@ def _row(raw: RawRow, attached: bytes | None) -> dict[str, Any]:
     return row
 
 
-def check_export(path: Path, heads: Iterable[Head] = ()) -> Checked:
+def check_export(path: Path, heads: Iterable[Head] = (), identities: Iterable[str] = ()) -> Checked:
     """What `Ledger.check` finds, of a file of such lines. Raises LedgerError, OSError."""
     with open_plain(path) as file:
         try:
-            return _checked(_lines(file), list(heads))
+            return _checked(_lines(file), list(heads), identities)
         except FormatError as error:
             raise LedgerError("ledger.damaged", f"{safe(path)} is no export of a ledger: {error}") from None
 
@@ -94,33 +94,65 @@ def _lines(file: BinaryIO) -> Iterator[json.JsonObject]:
             raise error.under(where) from None
 
 
-def _checked(lines: Iterator[json.JsonObject], heads: list[Head]) -> Checked:
+def _checked(lines: Iterator[json.JsonObject], heads: list[Head], identities: Iterable[str]) -> Checked:
     first = next(lines, {})
     if (schema := json.take(first, "schema", str)) != EXPORT_SCHEMA:
         raise FormatError(f"is {safe(schema, limit=64)!r}, not {EXPORT_SCHEMA!r}", where="schema")
+    _check_members(first, {"schema", "id", "count", "head"})
     identity, stated = json.take(first, "id", str), Head(json.take(first, "count", int), _hash(first, "head").hex())
-    chain = Chain(origin(identity))
-    chain.expect(heads)
+    chain = Chain(identity)
+    chain.expect(heads, identities)
     without: list[int] = []
+    certificates = _Certificates()
     for line in lines:
         if "certificate" in line:
-            decode_standard(json.take(line, "certificate", str), where="certificate")
+            certificates.keep(line)
             continue
         raw, attached = _raw(line)
         entry = chain.follow(raw)
-        if entry is None or entry.attached is None:
+        name = None if entry is None else entry.attached
+        if entry is None or (name is None and attached is None):
             continue
         if attached is None:
             without.append(raw.number)
-        elif fingerprint(attached) != entry.attached:
+        elif fingerprint(attached) != name:
             chain.fault("changed", raw.number, f"what is kept beside row {raw.number} was changed")
-    return chain.result(identity, stated, without, len(heads))
+        elif isinstance(entry, JudgedArtifact):
+            certificates.name(raw.number, attached)
+    for number in certificates.lacked_by():
+        chain.lacks_certificate(number)
+    return chain.result(stated, without, len(heads))
+
+
+class _Certificates:
+    """The certificates in an export, and those that its documents name. Many documents share them."""
+
+    def __init__(self) -> None:
+        self._kept: set[str] = set()
+        self._named: dict[str, int] = {}
+        """With the first row that names each."""
+
+    def keep(self, line: json.JsonObject) -> None:
+        """Raises FormatError."""
+        _check_members(line, {"certificate"})
+        self._kept.add(fingerprint(decode_standard(json.take(line, "certificate", str), where="certificate")))
+
+    def name(self, number: int, document: bytes) -> None:
+        for certificate in named_certificates(document):
+            self._named.setdefault(certificate, number)
+
+    def lacked_by(self) -> list[int]:
+        """Rows whose documents name one that is not there, as far as no earlier row names it."""
+        return sorted({number for name, number in self._named.items() if name not in self._kept})
 
 
 def _raw(line: json.JsonObject) -> tuple[RawRow, bytes | None]:
     row_hash = _hash(line, "hash")
     if "pruned" in line:
+        _check_members(line, {"hash", "row", "pruned"})
         return RawRow(json.take(line, "row", int), _hash(line, "pruned"), row_hash, None), None
+    # what is no ASCII is in base64, all else is text
+    _check_members(line, {"hash", "entry", "base64" if "base64" in line else "text"})
     row = json.take(line, "entry", dict)
     body = writer.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
     attached: bytes | None = None
@@ -130,6 +162,12 @@ def _raw(line: json.JsonObject) -> tuple[RawRow, bytes | None]:
         attached = json.take(line, "text", str).encode()
     # the digest is not exported: it follows from the row, and a changed row does not follow from the one before it
     return RawRow(json.take(row, "row", int), bytes.fromhex(fingerprint(body)), row_hash, body), attached
+
+
+def _check_members(line: json.JsonObject, known: set[str]) -> None:
+    """Refuses what no export has, and a person would read. Raises FormatError."""
+    if unknown := sorted(set(line) - known):
+        raise FormatError("is not known here", where=safe(unknown[0], limit=64))
 
 
 def _hash(source: json.JsonObject, member: str) -> bytes:

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, Self
 
 from airgap.errors import FormatError, UsageError
 from airgap.hashing import digest
+from airgap.ledger.database import origin
 from airgap.ledger.entries import Pruned, RowEntry, is_hash, parse_entry
 from airgap.text import safe
 
@@ -96,8 +97,9 @@ def linked(before: bytes, row_digest: bytes) -> bytes:
 class Chain:
     """Checks rows in their order, one after the other."""
 
-    def __init__(self, first: bytes) -> None:
-        self.hash = first
+    def __init__(self, identity: str) -> None:
+        self._identity = identity
+        self.hash = origin(identity)
         self.count = 0
         self.faults: list[ChainFault] = []
         self.more = 0
@@ -108,8 +110,12 @@ class Chain:
         self._documents_allowed: list[tuple[int, int]] = []
         self._heads: dict[int, str] = {}
 
-    def expect(self, heads: Iterable[Head]) -> None:
-        """Heads that the rows must come to on their way."""
+    def expect(self, heads: Iterable[Head], identities: Iterable[str] = ()) -> None:
+        """Heads that the rows must come to on their way, and the ids of the ledgers that receipts are of."""
+        for other in dict.fromkeys(identities):
+            if other != self._identity:
+                ours = safe(self._identity, limit=64)
+                self.fault("rewritten", 0, f"a receipt is of the ledger {safe(other, limit=64)}, and this is {ours}")
         for head in heads:
             if self._heads.setdefault(head.rows, head.hash) != head.hash:
                 self.fault("rewritten", head.rows, f"two of the given heads of {head.rows} rows differ")
@@ -176,7 +182,7 @@ class Chain:
                 text = f"there were {count} rows once, as a receipt or a head says; {self.count} are here"
                 self.fault("cut", self.count + 1, text)
 
-    def result(self, identity: str, stated: Head, without: Sequence[int], compared: int) -> Checked:
+    def result(self, stated: Head, without: Sequence[int], compared: int) -> Checked:
         """What was found in all rows.
 
         `stated`: the head that is kept apart from them. `without`: rows that lack what should be kept beside them.
@@ -186,7 +192,7 @@ class Chain:
         for number in (number for number in without if number not in excused):
             self.fault("removed", number, f"what was kept beside row {number} is not there, and no row says why")
         return Checked(
-            identity=safe(identity),
+            identity=safe(self._identity),
             head=Head(self.count, self.hash.hex()),
             faults=tuple(self.faults),
             more=self.more,
@@ -200,6 +206,10 @@ class Chain:
             f"up to row {count} this is not what a receipt, or the head that was named, says: rows were written anew"
         )
         self.fault("rewritten", count, message)
+
+    def lacks_certificate(self, number: int) -> None:
+        """A row whose document names a certificate that is not there."""
+        self.fault("removed", number, f"a certificate that the document of row {number} names is not there")
 
     def fault(self, kind: str, number: int, message: str) -> None:
         """One more."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -15,7 +16,7 @@ from typing import Any, Final, NamedTuple, Self
 from airgap import limits
 from airgap.errors import FormatError, NotFoundError, UntrustedError, UsageError
 from airgap.hashing import digest
-from airgap.ledger.database import LedgerError, open_to_read, open_to_write, origin, translated
+from airgap.ledger.database import LedgerError, open_to_read, open_to_write, translated
 from airgap.ledger.entries import (
     KINDS,
     Held,
@@ -27,10 +28,11 @@ from airgap.ledger.entries import (
     Pruned,
     Row,
     RowEntry,
-    canonical,
+    named_certificates,
     parse_entry,
     read_held,
     runs,
+    written_entry,
 )
 from airgap.ledger.hash_chain import Chain, Checked, Head, RawRow, linked
 from airgap.oci.digest import Digest
@@ -131,7 +133,7 @@ class Ledger:
             raise UsageError("the entry names other attached bytes than it came with")
         for certificate in record.certificates:
             self._keep(certificate)
-        body = canonical(entry, number)
+        body = written_entry(entry, number)
         row_digest = digest("sha256", body)
         row_hash = linked(before, row_digest)
         self._opened.execute(_INSERT, (number, row_digest, row_hash, body, *_derived(entry)))
@@ -314,22 +316,24 @@ class Ledger:
 
     # --- its chain ---
 
-    def check(self, heads: Iterable[Head] = ()) -> Checked:
+    def check(self, heads: Iterable[Head] = (), identities: Iterable[str] = ()) -> Checked:
         """Read all of it, and find what is not as it was written. `heads`: those that left this machine.
+
+        `identities`: of ledgers that receipts are of.
 
         Raises LedgerError for a file that SQLite itself cannot read.
         """
         with self.one_state():
-            return self._checked(list(heads))
+            return self._checked(list(heads), identities)
 
-    def _checked(self, heads: list[Head]) -> Checked:
+    def _checked(self, heads: list[Head], identities: Iterable[str]) -> Checked:
         sound = self._opened.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if sound != "ok":
             raise LedgerError("ledger.damaged", f"{safe(self.path)} is damaged: {safe(sound)}")
         identity, count, value = self._head_row()
-        chain = Chain(origin(identity))
-        chain.expect(heads)
-        bad = self._bad_content()
+        chain = Chain(identity)
+        chain.expect(heads, identities)
+        bad, lacking = self._bad_content()
         without: list[int] = []
         found = self._opened.execute(
             f"SELECT number, rows.digest, hash, body, {_DERIVED}, size"
@@ -346,15 +350,24 @@ class Ledger:
                 without.append(number)
             elif entry.attached in bad:
                 chain.fault("changed", number, f"what is kept beside row {number} was changed")
-        return chain.result(identity, Head(count, value.hex()), without, len(heads))
+            elif entry.attached in lacking and isinstance(entry, JudgedArtifact):
+                chain.lacks_certificate(number)
+        return chain.result(Head(count, value.hex()), without, len(heads))
 
-    def _bad_content(self) -> frozenset[str]:
-        """The names of content that is not what it is named by."""
-        return frozenset(
-            name.hex()
-            for name, size, data in self._opened.execute("SELECT digest, size, data FROM content")
-            if (unpacked := _unpacked(size, data)) is None or digest("sha256", unpacked) != name
-        )
+    def _bad_content(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The names of content that is not what it is named by, and of documents without their certificates."""
+        bad, lacking = set(), set()
+        is_kept = lru_cache(maxsize=4096)(self._is_kept)
+        for name, size, data in self._opened.execute("SELECT digest, size, data FROM content"):
+            if (unpacked := _unpacked(size, data)) is None or digest("sha256", unpacked) != name:
+                bad.add(name.hex())
+            elif not all(map(is_kept, named_certificates(unpacked))):
+                lacking.add(name.hex())
+        return frozenset(bad), frozenset(lacking)
+
+    def _is_kept(self, name: str) -> bool:
+        kept = self._opened.execute("SELECT 1 FROM content WHERE digest = ?", (bytes.fromhex(name),))
+        return kept.fetchone() is not None
 
     def to_prune(self, before: datetime, *, rows: bool) -> Prunable:
         """What `prune` would remove."""

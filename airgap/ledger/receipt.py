@@ -18,7 +18,7 @@ from airgap import limits
 from airgap.errors import AirgapError, FormatError, NotFoundError
 from airgap.files import complete_or_absent, is_there, read_regular, unwritable
 from airgap.ledger.database import LedgerError
-from airgap.ledger.entries import Held, is_hash
+from airgap.ledger.entries import Held, check_unicode, is_hash
 from airgap.ledger.hash_chain import Head
 from airgap.ledger.ledger_file import Ledger
 from airgap.oci.digest import Digest
@@ -57,7 +57,8 @@ class Receipt:
 
     @classmethod
     def of(cls, ledger: Ledger, *, at: datetime, site: str | None = None, snapshot: str | None = None) -> Self:
-        """The receipt of a ledger. Raises LedgerError."""
+        """The receipt of a ledger. Raises LedgerError, UsageError."""
+        check_unicode(site or "", "the name of the site")
         with ledger.one_state():
             return cls(
                 created=at,

@@ -256,6 +256,75 @@ def test_a_note_says_who_and_about_what(ledger: Path, given: list[str]) -> None:
     assert not ledger.exists()
 
 
+LATIN_1 = os.fsdecode(b"J\xfcrgen")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["note", LATIN_1, "--about", "x", "--by", "Ada"],
+        ["note", "text", "--about", LATIN_1, "--by", "Ada"],
+        ["note", "text", "--about", "x", "--by", LATIN_1],
+    ],
+)
+def test_a_note_that_is_no_utf_8_is_refused(ledger: Path, arguments: list[str]) -> None:
+    make(ledger)
+    ran = run_here(["ledger", *arguments])
+    assert (ran.code, "no UTF-8" in ran.err) == (2, True), ran
+    assert run_here(["ledger", "check"]).code == 0
+
+
+def test_an_operator_that_is_no_utf_8_is_escaped(ledger: Path, written: Written) -> None:
+    assert run_here(written.arguments("--operator", LATIN_1)).code == 0
+    assert run_here(["ledger", "note", "text", "--about", "x", "--by", "Ada", "--operator", LATIN_1]).code == 0
+    assert run_here(["ledger", "check"]).code == 0
+    assert "J\\udcfcrgen" in run_here(["ledger", "show", "2"]).out
+
+
+def test_a_receipt_names_its_site_in_utf_8(ledger: Path, tmp_path: Path) -> None:
+    make(ledger)
+    ran = run_here(["receipt", "create", "-o", str(tmp_path / "r"), "--site", LATIN_1])
+    assert (ran.code, (tmp_path / "r").exists()) == (2, False), ran
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list", "--since", "9999-12-31"], ["prune", "--before", "9999-12-31"], ["list", "--since", "x"]]
+)
+def test_a_bad_time_names_the_option_that_has_it(ledger: Path, arguments: list[str]) -> None:
+    make(ledger)
+    ran = run_here(["ledger", *arguments])
+    assert (ran.code, f"Error: {arguments[1]} " in ran.err) == (2, True), ran
+
+
+@pytest.mark.parametrize("ending", ["", "-wal", "-shm"])
+def test_nothing_is_written_over_the_files_of_a_ledger(ledger: Path, ending: str) -> None:
+    make(ledger)
+    file = f"{ledger}{ending}"
+    assert run_here(["receipt", "create", "-o", file]).code == 2
+    assert run_here(["ledger", "export", "-o", file]).code == 2
+
+
+def test_a_receipt_is_not_written_into_the_trust_directory(ledger: Path, written: Written) -> None:
+    make(ledger)
+    file = written.trust / "crls/receipt.json"
+    assert run_here(["receipt", "create", "-o", str(file), "--trust", str(written.trust)]).code == 2
+    assert not file.exists()
+
+
+def test_a_receipt_of_another_ledger_is_reported(ledger: Path, tmp_path: Path) -> None:
+    """Its head alone can be copied from this one."""
+    make(ledger)
+    file, export = tmp_path / "receipt.json", tmp_path / "export"
+    assert run_here(["receipt", "create", "-o", str(file)]).code == 0
+    assert run_here(["ledger", "export", "-o", str(export)]).code == 0
+    document = json.loads(file.read_text())
+    document["ledger"]["id"] = "0" * 32
+    file.write_text(json.dumps(document))
+    for what in (ledger, export):
+        ran = run_here(["ledger", "check", str(what), "--receipt", str(file)])
+        assert (ran.code, "a receipt is of the ledger 0000" in ran.out) == (18, True), ran
+
+
 def test_a_receipt_says_what_imports_put(ledger: Path, tmp_path: Path) -> None:
     head = make(ledger)
     file, leaf = tmp_path / "receipt.json", Scene().signature.leaf

@@ -40,7 +40,7 @@ def judgement(number: int = 0, *, verdict: Verdict = Verdict.PASS, document: byt
 
 
 def note(text: str = "carried to the site", **members: Any) -> NewRow:
-    return NewRow(Note(at=DAY, operator="ada", about=str(IMAGE), text=text, by="Ada", **members))
+    return NewRow(Note(**{"at": DAY, "operator": "ada", "about": str(IMAGE), "text": text, "by": "Ada", **members}))
 
 
 def mark(number: int, stream: str = "monthly", bundle: Digest = BUNDLE) -> NewRow:

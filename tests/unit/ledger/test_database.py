@@ -406,6 +406,23 @@ def test_all_texts_come_back_as_they_were(tmp_path: Path) -> None:
         assert ledger.check().is_whole
 
 
+def test_nothing_is_written_that_cannot_be_read_again(tmp_path: Path) -> None:
+    make(tmp_path / "l")
+    bad = [
+        note("J\udcfcrgen"),
+        note(about="\ud800"),
+        judgement(tags=("\udcff",)),
+        judgement(reference="\udcff"),
+        put(tags=["\udcff"]),
+        mark(2, stream="\udcff"),
+    ]
+    with airgap.Ledger.open(tmp_path / "l", write=True) as ledger:
+        for row in bad:
+            with pytest.raises(UsageError, match="could read it again"):
+                ledger.record([judgement(), row])
+        assert (ledger.head.rows, ledger.check().is_whole) == (10, True)
+
+
 def test_a_bomb_beside_a_row_is_not_unpacked(tmp_path: Path) -> None:
     import zlib
 

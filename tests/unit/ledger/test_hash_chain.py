@@ -168,6 +168,36 @@ def test_every_change_of_an_export_is_found(
 
 
 @pytest.mark.parametrize(
+    ("number", "members"),
+    [
+        (0, {"site": "elsewhere"}),
+        (4, {"verdict": "fail"}),
+        (4, {"base64": "e30=", "text": "lie"}),
+        (4, {"certificate": "AAAA"}),
+        (1, {"entry": {"row": 1, "verdict": "fail"}}),
+        (1, {"text": "lie"}),
+    ],
+)
+def test_nothing_that_no_check_proves_is_in_an_export(
+    path: Path, tmp_path: Path, number: int, members: dict[str, Any]
+) -> None:
+    """A person reads it."""
+    with airgap.Ledger.open(path, write=True) as ledger:
+        ledger.prune(DAY + timedelta(days=1), rows=True, at=DAY, operator="ada")
+    lines = export(path)
+    assert check_export(written(tmp_path, lines)).is_whole
+    lines[number].update(members)
+    with pytest.raises(LedgerError, match="is not known here"):
+        check_export(written(tmp_path, lines))
+
+
+def test_nothing_is_beside_a_row_that_names_nothing(path: Path, tmp_path: Path) -> None:
+    lines = export(path)
+    lines[10]["text"] = "lie"
+    assert found(check_export(written(tmp_path, lines))) == [("changed", 10)]
+
+
+@pytest.mark.parametrize(
     "data",
     [b"", b"{}\n", b'{"schema":"airgap.ledger/2"}\n', b"[]\n", b"\xff\n", b'{"schema":"airgap.ledger/1","id":"1"'],
 )

@@ -9,7 +9,14 @@ import pytest
 
 import airgap
 import airgap.report
-from airgap.ledger import JudgedArtifact, LedgerError, judgements, snapshot_in_force
+from airgap.ledger import (
+    JudgedArtifact,
+    LedgerError,
+    check_export,
+    judgements,
+    snapshot_in_force,
+    write_export,
+)
 from airgap.ledger.recording import RecordedJudgements
 from airgap.oci.digest import Digest
 from airgap.pki.certificate import Certificate
@@ -99,6 +106,24 @@ def test_a_row_without_its_certificates_is_damaged(tmp_path: Path) -> None:
     change(tmp_path / "l", "DELETE FROM content WHERE digest NOT IN (SELECT attached FROM rows)")
     with airgap.Ledger.open(tmp_path / "l") as ledger, pytest.raises(LedgerError, match="not among the report's"):
         RecordedJudgements(ledger).report(1, ledger.attached(ledger.row(1)) or b"")
+
+
+def test_a_check_misses_certificates(tmp_path: Path) -> None:
+    """Also one of many, and in an export."""
+    written = with_everything().write(tmp_path / "scene")
+    path, export = tmp_path / "l", tmp_path / "export"
+    with airgap.Ledger.open(path, write=True) as ledger:
+        ledger.record(judgements(verified(written), operator="ada"))
+        write_export(ledger, export)
+        assert ledger.check() == check_export(export)
+    change(path, "DELETE FROM content WHERE rowid = (SELECT max(rowid) FROM content)")
+    export.write_bytes(b"".join(export.read_bytes().splitlines(keepends=True)[:-1]))
+    with airgap.Ledger.open(path) as ledger:
+        found = ledger.check()
+    assert found == check_export(export)
+    assert [(fault.kind, fault.number, "certificate" in fault.message) for fault in found.faults] == [
+        ("removed", 1, True)
+    ]
 
 
 def test_exceptions_are_recorded_with_the_artifact_that_they_are_about(tmp_path: Path) -> None:
