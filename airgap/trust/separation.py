@@ -79,7 +79,7 @@ def notice_of_layout(trust: Path) -> Problem | None:
     for place in (trust, *_followed(trust)):
         whole = Path(os.path.realpath(place))
         for folder in (whole, *whole.parents):
-            if (folder / LAYOUT_FILE).is_file():
+            if os.path.isfile(folder / LAYOUT_FILE):  # noqa: PTH113 - false where it cannot be read
                 how = "" if place == trust else " by a link"
                 return Problem(
                     reason="policy.doubtful",

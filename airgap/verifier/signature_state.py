@@ -148,7 +148,7 @@ class SignatureState:
             evidence=tuple(self.evidence),
             metadata={safe(key): safe(value) for key, value in metadata.items()},
             plugin_use=self._plugin_use(),
-            warnings=tuple(self.warnings),
+            warnings=tuple(dict.fromkeys(self.warnings)),
         )
 
     def _signer(self, facts: SignatureFacts) -> SignerClaims:
