@@ -88,6 +88,11 @@ class ImportReport(OutcomeReport[ImportResult]):
             return style.paint("strong", f"WOULD BE IMPORTED: {total} into {result.registry}; nothing was written.")
         if code == ExitCode.OK:
             return style.paint("good", f"IMPORTED: {total} in {result.registry}.")
+        is_all = there == judged and (result.copied is None or there == len(result.copied.artifacts))
+        if there and is_all and result.error is not None:
+            return style.paint(
+                "unsure", f"IMPORTED: {total} in {result.registry}, but something else failed; see below."
+            )
         if there:
             word = "WOULD BE IMPORTED IN PART" if result.dry_run else "IMPORTED IN PART"
             return style.paint("unsure", f"{word}: {there} of {total} in {result.registry}.")
