@@ -137,6 +137,11 @@ class JudgedArtifact(RowEntry):
         return self.exit_code == ExitCode.OK
 
     @property
+    def is_unfinished(self) -> bool:
+        """Whether an import of it was ended by the registry, or by a person: some of its tags may have been put."""
+        return self.exit_code in {ExitCode.ERROR, ExitCode.INTERRUPTED}
+
+    @property
     def is_about_revocation(self) -> bool:
         """Whether revocation, or what is not known of it, is among what was against it."""
         return any(reason.startswith("revocation.") for reason in self.reasons)

@@ -300,18 +300,22 @@ class Ledger:
         """The judgements that a recheck makes again: row and verdict document, None where it was pruned.
 
         Of every artifact that was ever accepted: its newest acceptance under each repository and names, and whatever
-        refused it since the first one for its revocation, by any name: that may know what the others do not. `since`
-        and `name` are those of `rows`; a refusal needs no name. Raises LedgerError.
+        refused it since the first one for its revocation, by any name: that may know what the others do not. Of what
+        was never accepted: imports that did not end, which may have put some of its tags. `since` and `name` are those
+        of `rows`; a refusal needs no name. Raises LedgerError.
         """
         chosen, values = _conditions(since=since, name=name)
         recent, times = _conditions(since=since)
         with translated(self.path):
             found = self._opened.execute(
-                _TO_JUDGE_AGAIN.format(chosen=chosen, recent=recent), (*values, *times)
+                _TO_JUDGE_AGAIN.format(chosen=chosen, recent=recent), (*values, *times, *values)
             ).fetchall()
-        for number, is_accepted in found:
+        for number, why in found:
             row = self.row(number)
-            if is_accepted or (isinstance(row.entry, JudgedArtifact) and row.entry.is_about_revocation):
+            entry = row.entry
+            if isinstance(entry, JudgedArtifact) and (
+                why == "accepted" or (entry.is_about_revocation if why == "refused" else entry.is_unfinished)
+            ):
                 yield number, self.attached(row)
 
     # --- its chain ---
@@ -455,9 +459,11 @@ _TO_JUDGE_AGAIN: Final = (
     " first AS (SELECT min(number) AS number, subject FROM rows"
     f" WHERE kind = '{JudgedArtifact.kind}' AND accepted"
     " AND subject IN (SELECT subject FROM accepted) GROUP BY subject)"
-    " SELECT number, 1 FROM accepted UNION ALL"
-    " SELECT rows.number, 0 FROM rows JOIN first USING (subject)"
-    f" WHERE kind = '{JudgedArtifact.kind}' AND NOT accepted AND rows.number > first.number{{recent}} ORDER BY 1"
+    " SELECT number, 'accepted' FROM accepted UNION ALL"
+    " SELECT rows.number, 'refused' FROM rows JOIN first USING (subject)"
+    f" WHERE kind = '{JudgedArtifact.kind}' AND NOT accepted AND rows.number > first.number{{recent}} UNION ALL"
+    f" SELECT number, 'never accepted' FROM rows WHERE kind = '{JudgedArtifact.kind}' AND NOT accepted{{chosen}}"
+    " AND subject NOT IN (SELECT subject FROM rows WHERE accepted) ORDER BY 1"
 )
 _DROP_CONTENT: Final = (
     "DELETE FROM content WHERE digest IN (SELECT attached FROM rows JOIN going USING (number))"

@@ -341,6 +341,20 @@ def test_what_the_registry_refused_is_not_accepted_by_the_ledger(tmp_path: Path,
     assert run_here(["recheck", "--ledger", str(path), "--trust", str(written.trust)]).code == 0
 
 
+def test_an_import_that_did_not_end_is_judged_again(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    """Some of the tags of an artifact may be there."""
+    written, path = stick(tmp_path), tmp_path / "ledger"
+    recheck = ["recheck", "--ledger", str(path), "--trust", str(written.trust), "--format", "json"]
+    registry.on("PUT", "/team/web/manifests/v1", error(403, "DENIED", "immutable tag"), times=1)
+    assert import_(written, "--ledger", path, written.layout, registry.host).code == 1
+    document = run_here(recheck).document
+    assert document["exit_code"] == 1
+    assert {item["change"] for item in document["artifacts"]} == {"worse"}
+    assert "not brought in" in document["artifacts"][0]["because"][0]["message"]
+    assert import_(written, "--ledger", path, written.layout, registry.host).code == 0
+    assert run_here(recheck).document["exit_code"] == 0
+
+
 def test_names_without_number_do_not_keep_a_refusal_from_the_ledger(tmp_path: Path, registry: LoopbackRegistry) -> None:
     written, path = stick(tmp_path / "good"), tmp_path / "ledger"
     builder = LayoutBuilder()
