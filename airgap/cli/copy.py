@@ -20,6 +20,7 @@ from airgap.cli.connection_options import Connection, Endpoint, Sides
 from airgap.cli.console import InterruptedRunError, QuietOutput, clock, layout_reference, note
 from airgap.cli.judging_options import location, trust_folder
 from airgap.cli.lazy import typer_app
+from airgap.cli.naming_options import KeepHostOption, NameMapOption
 from airgap.errors import AirgapError, UsageError
 from airgap.reasons import ExitCode
 
@@ -121,13 +122,8 @@ class WritingOptions:
     full_names: Annotated[
         bool, typer.Option("--full-names", help="Tag with the whole source name (registry/repo:tag) in layouts.")
     ] = False
-    keep_host: Annotated[
-        bool, typer.Option("--keep-host", help="In a registry, keep the source's host as the first part of the path.")
-    ] = False
-    name_map: Annotated[
-        Path | None,
-        typer.Option("--map", metavar="FILE", help="Prefixes of source names, and their paths in the registry."),
-    ] = None
+    keep_host: KeepHostOption = False
+    name_map: NameMapOption = None
     to_repo: Annotated[
         bool, typer.Option("--to-repo", help="Put the artifacts of all repositories into the one that DST names.")
     ] = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,9 +17,17 @@ import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.connection_options import Connection
 from airgap.cli.console import InterruptedRunError, QuietOutput, VerboseOption, clock, demands
-from airgap.cli.judging_options import DemandsOption, MaxAgeOption, ReportOption, TrustOption, location
+from airgap.cli.judging_options import (
+    DemandsOption,
+    MaxAgeOption,
+    ReportOption,
+    TrustOption,
+    check_report_apart,
+    location,
+)
 from airgap.cli.lazy import typer_app
 from airgap.cli.ledger_options import Recording
+from airgap.cli.naming_options import KeepHostOption, NameMapOption
 from airgap.cli.plugin_options import PluginOptions
 from airgap.errors import AirgapError
 from airgap.text import safe
@@ -31,13 +39,8 @@ app = typer_app()
 class NamingOptions:
     """What repositories are called in the registry."""
 
-    keep_host: Annotated[
-        bool, typer.Option("--keep-host", help="Keep the source's host as the first part of the path.")
-    ] = False
-    name_map: Annotated[
-        Path | None,
-        typer.Option("--map", metavar="FILE", help="Prefixes of source names, and their paths in the registry."),
-    ] = None
+    keep_host: KeepHostOption = False
+    name_map: NameMapOption = None
     to_repo: Annotated[
         bool, typer.Option("--to-repo", help="Put the artifacts of all repositories into the one that REGISTRY names.")
     ] = False
@@ -121,8 +124,8 @@ def import_(
         mirror_config=mirror_config,
     )
     place = location(trust)
-    inputs = [place.path, *request.inputs, *([naming.name_map] if naming.name_map else [])]
-    _check_outputs(report, mirror_config, inputs)
+    inputs = [place.path, *request.inputs]
+    check_report_apart(report, inputs)
     if not dry_run:
         recording.prove(report, inputs)
     connection = replace(connection, connections=concurrency)
@@ -163,15 +166,6 @@ def import_(
 
     seconds = time.monotonic() - started
     output.finish(airgap.report.ImportReport(result, verbose, seconds), file=report, apart_from=inputs, store=store)
-
-
-def _check_outputs(report: Path | None, mirror_config: Path | None, inputs: Iterable[Path]) -> None:
-    """Nothing may be written over what is read. Raises UsageError, AirgapError."""
-    if report is not None:
-        airgap.trust.check_output(report, inputs)
-        airgap.report.check_report(report)
-    if mirror_config is not None:
-        airgap.trust.check_output(mirror_config, inputs, what="folder of --mirror-config")
 
 
 def _rows(result: airgap.values.ImportResult, recording: Recording, trust: Path) -> Iterator[airgap.ledger.NewRow]:

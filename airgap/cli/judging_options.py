@@ -80,10 +80,15 @@ class Judging:
         Raises UsageError for a `report` that would change it or `inputs`, AirgapError for one that cannot be written.
         """
         place = location(self.trust)
-        if report is not None:
-            airgap.trust.check_output(report, [place.path, *inputs])
-            airgap.report.check_report(report)
+        check_report_apart(report, [place.path, *inputs])
         return place
+
+
+def check_report_apart(report: Path | None, inputs: Iterable[Path]) -> None:
+    """Refuses a report that would change an input, or cannot be written. Raises UsageError, AirgapError."""
+    if report is not None:
+        airgap.trust.check_output(report, inputs)
+        airgap.report.check_report(report)
 
 
 def location(trust: Path | None) -> airgap.trust.Location:

@@ -19,7 +19,7 @@ from airgap.transfer.copied import CopyResult
 from airgap.transfer.events import Progress, silent
 from airgap.transfer.imported import ImportResult
 from airgap.transfer.mirror_config import check_folder
-from airgap.trust.separation import layout_paths
+from airgap.trust.separation import check_output, layout_paths
 
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
@@ -65,8 +65,8 @@ class ImportRequest:
 
     @property
     def inputs(self) -> tuple[Path, ...]:
-        """The paths of the media: nothing may be written there (`airgap.trust.check_output`)."""
-        return tuple(layout_paths(self.targets))
+        """The input paths beside the trust directory: nothing may be written there (`airgap.trust.check_output`)."""
+        return (*layout_paths(self.targets), *(() if self.name_map is None else (self.name_map,)))
 
     def copying(self, trust: TrustDirectory | Location | Path) -> CopyRequest:
         """The copy that an import is.
@@ -105,6 +105,8 @@ class ImportRequest:
                 "Into a layout or tar: airgap copy --trust DIR.",
             )
         if self.mirror_config is not None:
+            path = trust if isinstance(trust, Path) else trust.path
+            check_output(self.mirror_config, [path, *self.inputs], what="folder of --mirror-config")
             check_folder(self.mirror_config)
         return request
 

@@ -153,19 +153,20 @@ def test_looks_for_cosign_tags(registry: LoopbackRegistry) -> None:
     ]
 
 
-def test_ignores_names_that_a_list_claims(registry: LoopbackRegistry) -> None:
-    """Annotations in a list of referrers are claims: a name there would make two artifacts of one name."""
-    if not registry.referrers_api:
-        pytest.skip("only the list of the API has annotations of its own")
-    subject = registry.put_image("app", tag="v1")
-    sbom = registry.put_image("app", subject=subject, artifact_type="a/sbom", layers=(b"sbom",))
+def test_ignores_names_that_a_list_claims(target: LoopbackRegistry) -> None:
+    """Annotations in a list of referrers are claims: a name there would make two artifacts of one name.
+
+    Only the list of the API has annotations of its own.
+    """
+    subject = target.put_image("app", tag="v1")
+    sbom = target.put_image("app", subject=subject, artifact_type="a/sbom", layers=(b"sbom",))
     claimed = {
-        **registry.descriptor("app", sbom),
+        **target.descriptor("app", sbom),
         "annotations": {"org.opencontainers.image.ref.name": "artifact", "io.containerd.image.name": "a.example/b:c"},
     }
     body = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [claimed]}).encode()
-    registry.on("GET", rf"/referrers/{subject}", answer(200, body, Content_Type=INDEX))
-    (artifact,) = shown("discover", f"{registry.host}/app:v1").document["artifacts"]
+    target.on("GET", rf"/referrers/{subject}", answer(200, body, Content_Type=INDEX))
+    (artifact,) = shown("discover", f"{target.host}/app:v1").document["artifacts"]
     assert [item["digest"] for item in artifact["referrers"]] == [sbom]
 
 
