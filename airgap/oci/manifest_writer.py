@@ -12,7 +12,7 @@ def write_manifest(
     artifact_type: str | None,
     layers: Iterable[Descriptor],
     *,
-    subject: Descriptor,
+    subject: Descriptor | None,
     config: Descriptor = EMPTY_CONFIG,
     annotations: Mapping[str, str] | None = None,
 ) -> tuple[Descriptor, bytes]:
@@ -23,7 +23,7 @@ def write_manifest(
         **({"artifactType": artifact_type} if artifact_type else {}),
         "config": config.to_json(),
         "layers": [layer.to_json() for layer in layers],
-        "subject": subject.bare.to_json(),
+        **({"subject": subject.bare.to_json()} if subject else {}),
         **({"annotations": dict(annotations)} if annotations else {}),
     }
     raw = dump(document)

@@ -46,6 +46,8 @@ class Selection:
     """Look for cosign's tags in registries, too."""
     platforms: tuple[PlatformFilter, ...] = ()
     """Only these platforms of an index; empty: all."""
+    allow_missing_platforms: bool = False
+    """Take an index without platforms that the source does not have, or that are chosen and it does not list."""
     skip_types: frozenset[str] = frozenset()
     """Referrers of these types are not copied: the destination gets its own, or none."""
 
@@ -261,3 +263,19 @@ class CopyPlan:
         # digests cannot make a cycle: both were compared with checked bytes
         subject = (node.subject,) if node.subject is not None and node.subject in self.nodes else ()
         return [step for step in (*node.below, *subject) if step in self.nodes]
+
+
+def nodes_of(descriptor: Descriptor, manifest: Manifest | Index, source: Blobs) -> dict[Key, Node]:
+    """A manifest and what is below it, all of it in `source`."""
+    if not isinstance(manifest, Manifest):
+        raise TypeError("what is added to a copy is an image manifest")
+    below = [item for _, item in manifest.successors()]
+    nodes = {key_of(item): Node(descriptor=item, source=source) for item in below}
+    nodes[key_of(descriptor)] = Node(
+        descriptor=descriptor,
+        source=source,
+        manifest=manifest,
+        below=tuple(key_of(item) for item in below),
+        subject=key_of(manifest.subject) if manifest.subject else None,
+    )
+    return nodes

@@ -103,7 +103,7 @@ class _Gathering:
     def _visit(self, step: Step, nodes: dict[Key, Node]) -> Iterator[Step]:
         visited = self._visited[step]
         if visited.error is not None:
-            if self._is_declared_absent(visited):
+            if self._may_be_absent(visited):
                 self._left_out[visited.descriptor.digest] = visited.descriptor
                 return
             raise self._explained(step, visited.error, visited)
@@ -152,11 +152,11 @@ class _Gathering:
         shown = ", ".join(sorted(str(platform) for platform in there)[:_SHOWN])
         name = root.descriptor.digest
         if isinstance(root.manifest, Index):
-            for wanted in filters:
-                if not any(wanted.matches(platform) for platform in there):
-                    problem = f"{name} has nothing for {wanted}; it has {shown or 'no platforms'}"
-                    maybe = f"; and {unread[0]}" if unread else ""
-                    raise NotFoundError(f"{problem}{maybe}", platform=str(wanted))
+            lacking = [wanted for wanted in filters if not any(wanted.matches(platform) for platform in there)]
+            if lacking and (not self._selection.allow_missing_platforms or len(lacking) == len(filters)):
+                problem = f"{name} has nothing for {lacking[0]}; it has {shown or 'no platforms'}"
+                maybe = f"; and {unread[0]}" if unread else ""
+                raise NotFoundError(f"{problem}{maybe}", platform=str(lacking[0]))
         elif there and not any(is_any_of(filters, platform) for platform in there):
             wanted_here = ", ".join(str(wanted) for wanted in filters)
             raise NotFoundError(f"{name} is an image for {shown}, not for {wanted_here}", platform=wanted_here)
@@ -190,7 +190,7 @@ class _Gathering:
         images = Images(self._read)
         for visited in self._indexes:
             below = [self._visited[step] for _, step in visited.below if step is not None]
-            lost = [child for child in below if self._is_declared_absent(child)]
+            lost = [child for child in below if self._may_be_absent(child)]
             if lost and lost[0].error and isinstance(visited.manifest, Index) and not images.any_in(visited.manifest):
                 raise lost[0].error
 
@@ -200,13 +200,16 @@ class _Gathering:
             raise ContentError("content.missing", f"{descriptor.digest} was not read")
         return visited.manifest
 
-    def _is_declared_absent(self, visited: Visited) -> bool:
-        error = visited.error
-        return (
-            isinstance(error, ContentError)
-            and error.reason == "content.missing"
-            and visited.descriptor.digest in self._wanted.declared_absent
+    def _may_be_absent(self, visited: Visited) -> bool:
+        """Whether it is missing, and a record says so, or the caller takes an index without all of its platforms."""
+        error, descriptor = visited.error, visited.descriptor
+        is_missing = (
+            error.reason == "content.missing" if isinstance(error, ContentError) else isinstance(error, NotFoundError)
         )
+        if not is_missing or descriptor.digest in self._wanted.declared_absent:
+            return is_missing
+        is_child = descriptor.digest != self._wanted.descriptor.digest
+        return self._selection.allow_missing_platforms and is_child and descriptor.platform is not None
 
     def _referrers(self, step: Step, visited: Visited) -> Iterator[Step]:
         found = visited.found

@@ -12,15 +12,15 @@ from airgap import limits
 from airgap.errors import AirgapError, FormatError, LimitError
 from airgap.oci.descriptor import ACQUISITION, CREATED, EMPTY_CONFIG, NO_CONFIG, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.manifest import Manifest, parse_manifest
+from airgap.oci.manifest import parse_manifest
 from airgap.oci.manifest_writer import write_manifest
 from airgap.oci.record import CopiedReferrer, FoundRecord, LeftOut, Record, RecordedLookup
 from airgap.parse.json import dump
 from airgap.parse.time import iso
 from airgap.text import safe
-from airgap.transfer.endpoint import Blobs, Entry, FoundReferrers, Source
+from airgap.transfer.endpoint import Entry, FoundReferrers, Source
 from airgap.transfer.origins import is_cosign
-from airgap.transfer.plan import CopyPlan, Key, Node, PlannedArtifact, Selection, key_of
+from airgap.transfer.plan import CopyPlan, Key, Node, PlannedArtifact, Selection, nodes_of
 from airgap.transfer.sources import MemoryBlobs
 
 _PROBLEMS: Final = 10
@@ -166,25 +166,10 @@ def record_contents(record: Record) -> tuple[Descriptor, dict[Digest, bytes]]:
 def _written(record: Record) -> tuple[Descriptor, dict[Key, Node]]:
     descriptor, contents = record_contents(record)
     manifest = parse_manifest(contents[descriptor.digest], descriptor.media_type)
-    return descriptor, _nodes(descriptor, manifest, MemoryBlobs(contents))
+    return descriptor, nodes_of(descriptor, manifest, MemoryBlobs(contents))
 
 
 def _carried(found: FoundRecord, source: Source) -> tuple[Descriptor, dict[Key, Node]]:
     """A record of the source, copied unchanged."""
     entry = replace(found.descriptor.bare, artifact_type=found.manifest.artifact_type)
-    return entry, _nodes(entry, found.manifest, source)
-
-
-def _nodes(descriptor: Descriptor, manifest: Manifest | object, source: Blobs) -> dict[Key, Node]:
-    if not isinstance(manifest, Manifest):
-        raise TypeError("a record is an image manifest")
-    below = [item for _, item in manifest.successors()]
-    nodes = {key_of(item): Node(descriptor=item, source=source) for item in below}
-    nodes[key_of(descriptor)] = Node(
-        descriptor=descriptor,
-        source=source,
-        manifest=manifest,
-        below=tuple(key_of(item) for item in below),
-        subject=key_of(manifest.subject) if manifest.subject else None,
-    )
-    return nodes
+    return entry, nodes_of(entry, found.manifest, source)
