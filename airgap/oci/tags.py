@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Final
 
 from airgap.oci.digest import Digest
@@ -52,6 +53,12 @@ def cosign_target(ref_name: str) -> Digest | None:
     """The digest in a cosign tag (`sha256-<hex>.sig`, `.att`, `.sbom`), or None."""
     match = _COSIGN.fullmatch(tag_part(ref_name))
     return Digest.parse(f"sha256:{match[1]}") if match else None
+
+
+def cosign_subjects(tags: Collection[str]) -> frozenset[Digest]:
+    """What an artifact is about that has cosign tags alone; empty for what has another name, or none."""
+    found = [cosign_target(tag) for tag in tags]
+    return frozenset(target for target in found if target is not None) if all(found) else frozenset()
 
 
 def cosign_tag(digest: Digest, kind: str) -> str | None:

@@ -496,7 +496,9 @@ class _Copy:
         selection = replace(self._request.selection, skip_types=self._request.selection.skip_types | {ACQUISITION})
         plan = make_plan(roots, selection, self._pool, keep_going=self._request.keep_going)
         if self._request.require_signature:
-            plan = plan.demanding_signatures(keep_going=self._request.keep_going)
+            from airgap.stages.gate import comes_along_in
+
+            plan = plan.demanding_signatures(comes_along_in(plan), keep_going=self._request.keep_going)
         if roots[0].destination is not None:
             plan = with_registry_tags(plan, keep_going=self._request.keep_going)
         if self._request.all_tags and self._request.tags is None:  # this includes cosign's tags

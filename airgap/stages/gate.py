@@ -15,7 +15,7 @@ from airgap.errors import ContentError, NotFoundError, UntrustedError
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LayoutOnDisk
 from airgap.oci.graph import Graph
-from airgap.oci.tags import cosign_target
+from airgap.oci.tags import cosign_subjects
 from airgap.oci.target import Target
 from airgap.revocation.artifact import TargetEvidence, is_evidence_alone
 from airgap.signature.stamped_evidence import evidence_of_target
@@ -93,15 +93,7 @@ class Gate:
     def _target(self, plans: Sequence[CopyPlan]) -> Target:
         """All plans as one layout, with the records of a copy, so that verifying the copy gives the same verdicts."""
         records = Records(tool=__version__, at=self.request.clock, selection=self.selection)
-        whole = [records.add_to(plan) for plan in plans]
-        named = [
-            (item, item.wanted.names if item.wanted.from_layout or _subjects(item) else ())
-            for plan in whole
-            for item in plan.artifacts
-            if item.error is None
-        ]
-        nodes = {key: node for plan in whole for key, node in plan.nodes.items()}
-        return planned_target(CopyPlan.of([item for item, _ in named], nodes), [tags for _, tags in named])
+        return _as_layout(records.add_to(plan) for plan in plans)
 
 
 def everything_listed(plans: Sequence[CopyPlan], selection: Selection, executor: Executor) -> CopyPlan:
@@ -185,10 +177,28 @@ def _path(source: object) -> str | None:
     return str(Path(store.path).absolute()) if isinstance(store, LayoutOnDisk) else None
 
 
+def comes_along_in(plan: CopyPlan) -> Callable[[PlannedArtifact], bool]:
+    """Tells which artifacts of the plan come with what they are about, and need no signature. Raises AirgapError."""
+    if not any(item.comes_along for item in plan.artifacts):
+        return lambda _: False
+    return _Exempt.of(_as_layout([plan]).graph).comes_with_its_subject
+
+
+def _as_layout(plans: Iterable[CopyPlan]) -> Target:
+    """All plans as one layout."""
+    whole = list(plans)
+    named = [
+        (item, item.wanted.names if item.wanted.from_layout or _subjects(item) else ())
+        for plan in whole
+        for item in plan.artifacts
+        if item.error is None
+    ]
+    nodes = {key: node for plan in whole for key, node in plan.nodes.items()}
+    return planned_target(CopyPlan.of([item for item, _ in named], nodes), [tags for _, tags in named])
+
+
 def _subjects(item: PlannedArtifact) -> frozenset[Digest]:
-    """What an artifact under cosign's tags is about; empty for what has another name."""
-    found = [cosign_target(tag) for tag in item.wanted.tags]
-    return frozenset(target for target in found if target is not None) if all(found) else frozenset()
+    return cosign_subjects(item.wanted.tags)
 
 
 class _Exempt(NamedTuple):
@@ -282,7 +292,7 @@ class Judgement:
             if outcome.exit_code:
                 raise refusal(outcome, item.wanted.reference, item.problems)
             accepted = frozenset(found.digest for found in outcome.signatures if found.verdict is Verdict.PASS)
-            judged = replace(item, must_be_signed=bool(accepted), accepted=accepted or None)
+            judged = replace(item, must_be_signed=bool(accepted), accepted=accepted or None, comes_along=False)
             if missing := judged.signature_missing():  # another artifact of this digest has it
                 raise UntrustedError(
                     f"{item.wanted.reference} is not copied: the signature that was accepted is attached to another "

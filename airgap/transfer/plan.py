@@ -6,7 +6,7 @@ can be written in one pass. Referrers are followed recursively, also those of ch
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
@@ -16,7 +16,6 @@ from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.record import FoundRecord
 from airgap.oci.reference import RegistryReference
-from airgap.oci.tags import cosign_target
 from airgap.transfer.endpoint import Blobs, Entry, FoundReferrers, ListedReferrer, Source
 from airgap.transfer.platforms import PlatformFilter
 
@@ -158,6 +157,11 @@ class PlannedArtifact:
     """The error if it cannot be copied at all."""
     also: tuple[Entry, ...] = ()
     """Its acquisition record, which is named with it."""
+    comes_along: bool = False
+    """Whether it is about another artifact, by its tags (cosign's), and is no image: then it needs no signature.
+
+    By the types that it states; where signatures are demanded or judged, its bytes count, too.
+    """
     must_be_signed: bool = False
     """Whether it is only copied with a signature."""
     accepted: frozenset[Digest] | None = None
@@ -165,10 +169,9 @@ class PlannedArtifact:
 
     @property
     def is_signed(self) -> bool:
-        """Whether a signature of the Notary Project that counts comes along; cosign's tags are signatures."""
-        tags = self.wanted.tags
+        """Whether a signature of the Notary Project that counts comes along, or it needs none."""
         root = self.wanted.descriptor.digest
-        return bool(tags and all(cosign_target(tag) for tag in tags)) or any(
+        return self.comes_along or any(
             item.artifact_type == NOTARY_SIGNATURE
             and item.subject == root
             and (self.accepted is None or item.descriptor.digest in self.accepted)
@@ -216,11 +219,11 @@ class CopyPlan:
         used = frozenset[Key]().union(*(artifact.keys for artifact in artifacts))
         return cls(artifacts=tuple(artifacts), nodes={key: node for key, node in nodes.items() if key in used})
 
-    def demanding_signatures(self, *, keep_going: bool) -> Self:
+    def demanding_signatures(self, comes_along: Callable[[PlannedArtifact], bool], *, keep_going: bool) -> Self:
         """The plan without unsigned artifacts. Raises UnsignedError for the first, unless the copy keeps going."""
         artifacts: list[PlannedArtifact] = []
         for item in self.artifacts:
-            demanded = item if item.error else replace(item, must_be_signed=True)
+            demanded = item if item.error else replace(item, must_be_signed=True, comes_along=comes_along(item))
             error = demanded.signature_missing()
             if error and not keep_going:
                 raise error

@@ -10,11 +10,12 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, NotFoundError
-from airgap.oci.attached import IMAGE_CONFIGS, cosign_suffix
+from airgap.oci.attached import IMAGE_CONFIGS, cosign_suffix, is_stated_image
 from airgap.oci.descriptor import Descriptor, Platform
 from airgap.oci.digest import Digest
 from airgap.oci.images import Images, platform_missing, platform_names
 from airgap.oci.manifest import Index, Manifest
+from airgap.oci.tags import cosign_subjects
 from airgap.text import safe
 from airgap.transfer.endpoint import FoundReferrers, ListedReferrer
 from airgap.transfer.plan import CopyPlan, CopyRoot, Key, Node, PlannedArtifact, Selection, key_of
@@ -294,7 +295,12 @@ class _Gathering:
             misplaced=tuple(self._misplaced.values()),
             problems=tuple({str(problem): problem for problem in self._problems}.values()),
             notes=tuple(dict.fromkeys(self._notes)),
+            comes_along=bool(cosign_subjects(self._wanted.tags)) and not self._is_image(),
         )
+
+    def _is_image(self) -> bool:
+        manifest = self._visited[Step.of(self._wanted)].manifest
+        return isinstance(manifest, Index) or (manifest is not None and is_stated_image(manifest))
 
 
 def _cosign_kind(referrer: ListedReferrer, manifest: Manifest | Index) -> str | None:

@@ -102,6 +102,21 @@ def test_cosign_tags_of_the_images_of_an_index_come_with_it(tmp_path: Path, targ
     assert copy(written, tmp_path / "to", tmp_path / "again").code == 0
 
 
+@pytest.mark.parametrize("tag", ["v2", f"sha256-{'0' * 64}.sig"])
+def test_the_signature_has_to_come_along_under_any_tag(tmp_path: Path, target: LoopbackRegistry, tag: str) -> None:
+    """Under a cosign tag the image went over without the signature by which it passed (decision 0036)."""
+    written = Scene().write(tmp_path)
+    blobs = (written.layout / "blobs/sha256").iterdir()
+    with LoopbackRegistry() as source:
+        assert run_here(["copy", f"{written.layout}:v1", f"{source.host}/signed:v1"]).code == 0
+        for blob in blobs:
+            source.put_blob("other", blob.read_bytes())
+        source.put_manifest("other", source.repositories["signed"].manifests[str(written.digest)][1], tag=tag)
+        ran = copy(written, f"{source.host}/signed:v1", f"{source.host}/other:{tag}", f"{target.host}/")
+    assert (ran.code, "does not come with this one" in ran.err) == (10, True), ran
+    assert not target.repositories
+
+
 @pytest.mark.parametrize("is_there", [False, True])
 @pytest.mark.parametrize("part", ["layers", "config"])
 def test_keeps_going_where_a_part_of_one_artifact_is_wrong(tmp_path: Path, part: str, *, is_there: bool) -> None:

@@ -16,7 +16,7 @@ from airgap.oci.open import open_layout
 from airgap.oci.record import listed_records
 from tests.support.command import run_here
 from tests.support.copying import family, load, write
-from tests.support.layouts import LayoutBuilder
+from tests.support.layouts import LayoutBuilder, tar_member
 from tests.support.registry import LoopbackRegistry, error
 
 FOREIGN = Descriptor(
@@ -249,6 +249,35 @@ def test_an_artifact_whose_signature_cannot_be_copied_counts_as_unsigned(
         assert not target.repositories["app"].tags
     else:
         assert json.loads((tmp_path / "to" / "index.json").read_bytes())["manifests"] == []
+
+
+@pytest.mark.parametrize("suffix", ["sig", "att", "sbom"])
+@pytest.mark.parametrize("kind", ["image", "tar of another type", "index"])
+def test_an_image_under_a_cosign_tag_needs_a_signature(
+    tmp_path: Path, target: LoopbackRegistry, suffix: str, kind: str
+) -> None:
+    """The tag alone excused it: tools run an image by any tag (decision 0025)."""
+    builder = LayoutBuilder()
+    packed = tar_member("run.sh", b"evil")
+    image = builder.add_image(builder.add_blob(packed, "text/plain") if kind == "tar of another type" else packed)
+    tag = f"sha256-{image.digest.encoded}.{suffix}"
+    builder.tag(builder.add_index(image) if kind == "index" else image, tag)
+    source = builder.write_directory(tmp_path / "source")
+    assert run_here(["copy", str(source), f"{target.host}/app"]).code == 0
+    registry = f"{target.host}/app"
+    for number, arguments in enumerate([[str(source)], [f"{source}:{tag}"], ["--all-tags", registry]]):
+        ran = run_here(["copy", "--require-signature", *arguments, str(tmp_path / f"to{number}")])
+        assert (ran.code, f"{tag} comes without a signature" in ran.err) == (10, True), ran
+
+
+def test_a_cosign_signature_needs_no_signature(tmp_path: Path, target: LoopbackRegistry) -> None:
+    made = family()
+    made.builder.tag(made.builder.add_cosign(), f"sha256-{made.index.digest.encoded}.sig")
+    source = write(tmp_path / "source", made)
+    assert run_here(["copy", str(source), f"{target.host}/app"]).code == 0
+    for number, arguments in enumerate([[str(source)], ["--all-tags", f"{target.host}/app"]]):
+        ran = run_here(["copy", "--require-signature", *arguments, str(tmp_path / f"to{number}")])
+        assert ran.code == 0, ran
 
 
 @pytest.mark.parametrize("options", [["--exclude-referrers"], ["--depth", "0"], ["--artifact-type", "a/b"]], ids=str)
