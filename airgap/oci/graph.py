@@ -55,7 +55,8 @@ class Graph:
 
     @cached_property
     def _unread_digests(self) -> frozenset[Digest]:
-        return frozenset(problem.descriptor.digest for problem in self._scan.unread if problem.descriptor)
+        unread = (*self._scan.unread, *self._scan.unread_named)
+        return frozenset(problem.descriptor.digest for problem in unread if problem.descriptor)
 
     @property
     def problems(self) -> tuple[ContentProblem, ...]:
@@ -271,7 +272,8 @@ class Graph:
         """All manifests with this subject (media type, digest and size: MAN-31), and unreadable ones that may have it.
 
         All forms are read: entries of `index.json`, referrers-tag indexes (only entries that really have this subject),
-        and cosign's tags, which name only a digest. Referrers beyond limits.REFERRERS count as unreadable.
+        and cosign's tags, which name only a digest. Referrers beyond limits.REFERRERS count as unreadable. So does what
+        has a name, unless an artifact that reaches this has a signature (decision 0020).
         """
         found: dict[Digest, Referrer] = {}
         for referrer in self._scan.referrers.get(descriptor.digest, ()):
@@ -279,6 +281,8 @@ class Graph:
                 found.setdefault(referrer.descriptor.digest, referrer)
         claims = self._scan.unreadable.get(descriptor.digest, ())
         unread = self._scan.unread
+        if descriptor.digest not in self._scan.signed:
+            unread += self._scan.unread_named
         if descriptor.digest in self._unread_digests:  # a manifest cannot refer to itself
             unread = tuple(problem for problem in unread if not _is_of(problem, descriptor))
         if len(found) > limits.REFERRERS:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from airgap import limits
 from airgap.errors import ContentError
 from airgap.oci.attached import IMAGE_CONFIGS
-from airgap.oci.descriptor import ARTIFACT_MANIFESTS, NOTARY_ANNOTATIONS, Claims, Descriptor
+from airgap.oci.descriptor import ARTIFACT_MANIFESTS, NOTARY_ANNOTATIONS, NOTARY_SIGNATURE, Claims, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.entry_names import IndexEntry
 from airgap.oci.examined_manifests import ExaminedManifests
@@ -45,20 +45,27 @@ class _Reached(NamedTuple):
 
     @property
     def may_refer(self) -> bool:
-        """Whether it may be a referrer, judging by its descriptor.
+        """Whether it may be a referrer, judging by its descriptor: a platform makes it an image (decision 0020)."""
+        stated = self.named and self.descriptor.artifact_type
+        return self._states_referrer or not (self.descriptor.platform or stated)
 
-        A descriptor with a name or a platform is an image, which is not needed to judge another one. One that states an
-        artifact type is a referrer whatever its name, unless that is the type of an image's config: crane writes that
-        into the entries of an index. So is one of a manifest of artifacts, or with an annotation of signatures. All
-        others may be the signature.
+    @property
+    def is_likely_image(self) -> bool:
+        """Whether it has a name. That is no proof: people name signatures, too, with tools that state no type."""
+        return self.named and not self._states_referrer
+
+    @property
+    def _states_referrer(self) -> bool:
+        """Whether its descriptor says that it is no image: by its type, or an annotation of signatures.
+
+        An artifact type says so unless it is that of an image's config: crane writes that into the entries of an index.
         """
         descriptor = self.descriptor
-        states_another = (
+        return (
             descriptor.artifact_type not in {None, *IMAGE_CONFIGS}
             or descriptor.media_type in ARTIFACT_MANIFESTS
             or any(name.startswith(NOTARY_ANNOTATIONS) for name in descriptor.annotations)
         )
-        return states_another or not (self.named or descriptor.platform)
 
     def to(self, name: str, below: Descriptor, *, named: bool = False) -> _Reached:
         return _Reached(below, name, self.depth + 1, named, self)
@@ -83,6 +90,7 @@ class LayoutWalk:
         """Everything that was reached, by the first descriptor that pointed at it."""
         self.unread: Final[dict[tuple[Digest, str], ContentProblem]] = {}
         """Unreadable content that may refer to anything."""
+        self._unread_named: Final[dict[tuple[Digest, str], ContentProblem]] = {}
         self.problems: Final[list[ContentProblem]] = []
         self.notes: Final[list[ContentProblem]] = []
         self.waiting: Final[defaultdict[str | Digest, list[IndexEntry]]] = defaultdict(list)
@@ -90,7 +98,7 @@ class LayoutWalk:
         self.covered: Final[dict[Digest, Descriptor]] = {}
         """Everything that the artifacts found so far reach: it is judged and checked with them."""
         self._visited: Final[set[tuple[Digest, str]]] = set()
-        self._depths: Final[dict[tuple[Claims, bool], int]] = {}
+        self._depths: Final[dict[tuple[Claims, bool, bool], int]] = {}
         """The smallest depth at which each descriptor was reached."""
         self._claims: Final[list[tuple[str | Digest, ContentProblem]]] = []
         """Unreadable referrers, by their referrers tag or digest."""
@@ -127,12 +135,14 @@ class LayoutWalk:
                 manifest = self._bounded(found)
             except ContentError as error:
                 if found.may_refer:
-                    self.unread.setdefault(key, ContentProblem.of(error, descriptor, found.place))
+                    unread = self._unread_named if found.is_likely_image else self.unread
+                    unread.setdefault(key, ContentProblem.of(error, descriptor, found.place))
                 continue
             if manifest is None:
                 continue
             self._visited.add(key)
-            self.unread.pop(key, None)  # it may be readable at a smaller depth, or with its right size
+            for unread in (self.unread, self._unread_named):
+                unread.pop(key, None)  # it may be readable at a smaller depth, or with its right size
             following = (found.to(name, below) for name, below in manifest.successors() if below.is_manifest)
             queue.extend(step for step in following if self._is_new(step))
             if manifest.subject is not None:
@@ -149,7 +159,7 @@ class LayoutWalk:
 
     def _is_new(self, found: _Reached) -> bool:
         """Whether it was not reached before; a million entries may list the same manifest."""
-        key = (found.descriptor.claims, found.may_refer)
+        key = (found.descriptor.claims, found.may_refer, found.is_likely_image)
         if self._depths.get(key, found.depth + 1) <= found.depth:
             return False
         self._depths[key] = found.depth
@@ -267,6 +277,32 @@ class LayoutWalk:
             else:
                 self.problems.append(problem)
         return {subject: shortened(problems, problems[-1].path) for subject, problems in found.items()}
+
+    def unread_named(self) -> list[ContentProblem]:
+        """Unreadable content with a name, for which nothing proves that it is an artifact of its own.
+
+        What something here refers to is one.
+        """
+        named = self._unread_named.items()
+        return [problem for key, problem in named if key not in self.unread and key[0] not in self.referrers]
+
+    def signed(self) -> frozenset[Digest]:
+        """Everything that artifacts with a readable signature reach."""
+        found: set[Digest] = set()
+        queue = deque(
+            self.known.get(subject, referrer.descriptor)
+            for subject, referrers in self.referrers.items()
+            for referrer in referrers
+            if referrer.artifact_type == NOTARY_SIGNATURE
+        )
+        while queue:
+            descriptor = queue.popleft()
+            if descriptor.digest not in found:
+                found.add(descriptor.digest)
+                manifest = self._examined.manifest(descriptor)
+                queue.extend(below for _, below in (manifest.successors() if manifest else ()))
+                queue.extend(referrer.descriptor for referrer in self.referrers.get(descriptor.digest, ()))
+        return frozenset(found)
 
     def note_dangling(self, places: Mapping[Digest, str]) -> None:
         """Notes referrers whose subject is missing (MAN-31). That is no fault, but explains why they are not shown."""

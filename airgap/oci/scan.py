@@ -6,7 +6,7 @@ A layout has no list of either (LAYOUT-10): every manifest that `index.json` lea
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -40,6 +40,10 @@ class Scan(NamedTuple):
     """For each subject the unreadable content that a tag assigns to it."""
     unread: tuple[ContentProblem, ...]
     """Unreadable content that may refer to anything. Each artifact reports it, so several are one problem."""
+    unread_named: tuple[ContentProblem, ...]
+    """The same, of what has a name, likely an artifact of its own: only artifacts outside of `signed` report it."""
+    signed: frozenset[Digest]
+    """What artifacts with a readable signature reach; empty where nothing with a name is unread."""
     problems: tuple[ContentProblem, ...]
     """Unreadable entries; beyond limits.NOTES_SHOWN only their number."""
     notes: tuple[ContentProblem, ...]
@@ -101,13 +105,17 @@ class _Scanner:
         for entry, name in names.pinned_elsewhere({str(digest) for digest in self._walk.known}):
             message = f"its name {safe(name, limit=300)!r} ends in the digest of something else"
             self._walk.note(entry.descriptor, entry.place, message)
+        unread = [*unreadable_entries(index), *self._walk.unread.values()]
+        unread_named = self._walk.unread_named()
         return Scan(
             roots=_merged(roots, names),
             names=names,
             referrers=self._walk.referrers,
             known=self._walk.known,
             unreadable=self._walk.attributed(),
-            unread=self._unattributed(index),
+            unread=_unattributed(unread),
+            unread_named=_unattributed(unread_named),
+            signed=self._walk.signed() if unread_named else frozenset(),
             problems=shortened(self._walk.problems, LAYOUT_INDEX),
             notes=tuple(self._walk.notes),
         )
@@ -169,19 +177,6 @@ class _Scanner:
                     parts[image.claims] = self._examined.children([image])
                 target = stated if stated is not None and stated in parts[image.claims] else image.digest
                 self._walk.add(target, cosigned(entry.descriptor, manifest, cosign_tag(target, suffix)))
-
-    def _unattributed(self, index: Index) -> tuple[ContentProblem, ...]:
-        """Content that may refer to anything: entries that are no descriptors, and unreadable manifests."""
-        found = [*unreadable_entries(index), *self._walk.unread.values()]
-        if len(found) <= limits.UNREAD_REPEATED:
-            may = "it may be a signature or another referrer"
-            return tuple(replace(problem, message=f"{problem.message}; {may}") for problem in found)
-        first = found[0]
-        message = (
-            f"{len(found)} manifests or entries cannot be read; each may be a signature or another referrer (airgap ls "
-            f"lists unreadable entries); the first is {first.path}: {first.message}"
-        )
-        return (replace(first, message=message, path=LAYOUT_INDEX, descriptor=None),)
 
     def _roots(self, plain: list[IndexEntry], special: list[IndexEntry]) -> list[IndexEntry]:
         """The entries that are artifacts of their own (decision 0025), in the order of `index.json`.
@@ -314,6 +309,19 @@ def _is_sound(descriptor: Descriptor) -> bool:
     except ContentError:
         return False
     return True
+
+
+def _unattributed(found: Sequence[ContentProblem]) -> tuple[ContentProblem, ...]:
+    """Content that may refer to anything: entries that are no descriptors, and unreadable manifests."""
+    if len(found) <= limits.UNREAD_REPEATED:
+        may = "it may be a signature or another referrer"
+        return tuple(replace(problem, message=f"{problem.message}; {may}") for problem in found)
+    first = found[0]
+    message = (
+        f"{len(found)} manifests or entries cannot be read; each may be a signature or another referrer (airgap ls "
+        f"lists unreadable entries); the first is {first.path}: {first.message}"
+    )
+    return (replace(first, message=message, path=LAYOUT_INDEX, descriptor=None),)
 
 
 def _merged(entries: list[IndexEntry], names: Names) -> tuple[Root, ...]:

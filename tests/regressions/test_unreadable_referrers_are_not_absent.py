@@ -15,6 +15,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.layout import LayoutDirectory
 from tests.support.command import Ran, run_here
 from tests.support.layouts import LayoutBuilder
+from tests.support.pki import Pki
 from tests.support.scenario import Scene, Signature, Written, add_image
 from tests.support.signing import key_options
 
@@ -130,6 +131,18 @@ class Stick:
         return self.run(first, target, *options, *more)
 
 
+def _named(path: Path, _: pytest.MonkeyPatch) -> None:
+    """As `skopeo copy` writes the signature of an image by its digest: a name, and no artifact type."""
+    index = path.parents[2] / "index.json"
+    document = json.loads(index.read_bytes())
+    (entry,) = (item for item in document["manifests"] if item["digest"].endswith(path.name))
+    del entry["artifactType"]
+    entry["annotations"] = {REF_NAME: "signature"}
+    index.write_text(json.dumps(document))
+    path.unlink()
+
+
+HARMS["named"] = _named
 FORMS = ["entry", "tag-entry", "tag-index", "nested", "nested-index", "cosign"]
 
 
@@ -196,6 +209,38 @@ def test_judges_readable_images_beside_an_unreadable_one(tmp_path: Path, monkeyp
     assert stick.run("inspect", f"oci:{stick.layout}:v1").code == 0
     assert stick.verify(f"oci:{stick.layout}:v2").code == 16
     assert stick.verify(f"oci:{stick.layout}").code == 16
+
+
+@pytest.mark.parametrize(
+    ("signed", "other", "code"),
+    [
+        ("no", {}, 16),
+        ("no", {"artifactType": "application/vnd.oci.image.config.v1+json"}, 0),
+        ("no", {"platform": {"os": "linux", "architecture": "arm64"}}, 0),
+        ("other", {}, 0),
+        ("this", {}, 0),
+    ],
+    ids=["neither", "config type", "platform", "other is signed", "this is signed"],
+)
+def test_what_has_a_name_and_cannot_be_read_may_be_the_signature_of_an_unsigned_image(
+    tmp_path: Path, signed: str, other: dict[str, object], code: int
+) -> None:
+    """Decision 0020: unless it is certain that it is an image of its own."""
+    builder = LayoutBuilder()
+    image = builder.tag(builder.add_image(b"image"), "v1")
+    lost = builder.tag(builder.add_image(b"lost"), "v2")
+    if signed != "no":
+        Signature("jws", Pki().code_chain("p256")).attach(builder, lost if signed == "other" else image)
+    next(item for item in builder.entries if item["digest"] == str(lost.digest)).update(other)
+    builder.drop(lost)
+    layout = builder.write_directory(tmp_path / "layout")
+    for command in (["copy", f"{layout}:v1", f"{tmp_path / 'to'}"], *([name, f"{layout}:v1"] for name in LOOKING)):
+        ran = run_here(command)
+        assert (ran.code, str(lost.digest) in ran.out + ran.err) == (code, code != 0), (command, ran)
+    assert run_here(["inspect", f"{layout}@{image.digest}"]).code == code
+
+
+LOOKING = ["discover", "inspect", "ls"]
 
 
 def test_an_unreadable_entry_under_the_name_of_an_image_may_be_its_signature(tmp_path: Path) -> None:
@@ -385,7 +430,7 @@ def test_a_signature_of_another_media_type_is_no_artifact_of_its_own(tmp_path: P
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({}, 0),
+        ({}, 0),  # this one is signed
         ({"annotations": {"io.cncf.notary.x509chain.thumbprint#S256": "[]", REF_NAME: "other"}}, 16),
         ({"artifactType": "application/vnd.airgap.evidence.v1"}, 16),
         ({"mediaType": "application/vnd.oci.artifact.manifest.v1+json"}, 16),
