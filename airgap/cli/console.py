@@ -137,10 +137,14 @@ class Output:
         return self.is_json and not self._shown
 
     @property
+    def is_plain(self) -> bool:
+        """Whether no colours and bars may be shown, even on a terminal (https://no-color.org)."""
+        return self.no_tty or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+    @property
     def style(self) -> airgap.report.Style:
-        """Colour on a terminal that supports it (https://no-color.org)."""
-        plain = self.no_tty or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-        return airgap.report.Style(colour=sys.stdout.isatty() and not plain)
+        """Colour on a terminal that supports it."""
+        return airgap.report.Style(colour=sys.stdout.isatty() and not self.is_plain)
 
     def show(self, report: airgap.report.Report) -> None:
         """The result, on standard output."""

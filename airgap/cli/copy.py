@@ -253,7 +253,7 @@ def copy(
     started = time.monotonic()
     with (
         _shows_what_was_done(output, started) as stopped,
-        shown(quiet=output.quiet, no_tty=output.no_tty or bool(os.environ.get("NO_COLOR"))) as progress,
+        shown(output) as progress,
     ):
         transport, to_transport = sides.transports(lambda text: progress(airgap.events.Notice(message=text)))
         result = airgap.copy(

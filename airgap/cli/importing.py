@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -137,7 +136,7 @@ def import_(
 
     interrupted: list[airgap.values.ImportResult] = []
     try:
-        with shown(quiet=output.quiet, no_tty=output.no_tty or bool(os.environ.get("NO_COLOR"))) as progress:
+        with shown(output) as progress:
             transport = connection.transport(lambda text: progress(airgap.events.Notice(message=text)))
             result = airgap.import_artifacts(
                 request,

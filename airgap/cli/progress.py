@@ -15,6 +15,8 @@ from airgap.report import count, size
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from airgap.cli.console import QuietOutput
+
 _LINE_SECONDS: Final = 5.0
 _BARS: Final = 8
 """Blobs with a bar of their own at a time."""
@@ -23,11 +25,11 @@ _BAR_BYTES: Final = 4 * 1024 * 1024
 
 
 @contextmanager
-def shown(*, quiet: bool, no_tty: bool) -> Iterator[events.Progress]:
+def shown(output: QuietOutput) -> Iterator[events.Progress]:
     """What to hand to a copy as its progress callback."""
-    if quiet:
+    if output.quiet:
         yield events.silent
-    elif sys.stderr.isatty() and not no_tty:
+    elif sys.stderr.isatty() and not output.is_plain:
         with _bars() as report:
             yield report
     else:
