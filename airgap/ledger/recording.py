@@ -7,21 +7,16 @@ rows share. So a recheck reads it as it reads a report.
 from __future__ import annotations
 
 import json as writer
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from airgap.errors import AirgapError, FormatError, TrustMaterialError, UntrustedError
+from airgap.errors import AirgapError, TrustMaterialError, UntrustedError
 from airgap.hashing import fingerprint
-from airgap.ledger.database import LedgerError
 from airgap.ledger.entries import Held, JudgedArtifact, NewRow, first_texts, imported
 from airgap.oci.digest import Digest
-from airgap.parse.base64 import decode_standard
 from airgap.parse.time import iso
-from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
 from airgap.text import safe
 from airgap.trust.separation import layout_paths
@@ -29,11 +24,9 @@ from airgap.trust.snapshots.state import State
 from airgap.verdict import Verdict, all_of
 from airgap.verifier.artifact_document import artifact_document, exact_strings, problem_document
 from airgap.verifier.outcome import ArtifactOutcome, Outcome
-from airgap.verifier.recorded import RecordedReport
-from airgap.verifier.report_reader import SCHEMA, parse_report
+from airgap.verifier.report_reader import SCHEMA
 
 if TYPE_CHECKING:
-    from airgap.ledger.ledger_file import Ledger
     from airgap.transfer.copied import CopyResult
     from airgap.transfer.imported import ImportResult
 
@@ -125,52 +118,6 @@ def snapshot_in_force(trust: Path) -> str | None:
     return state.in_force if state else None
 
 
-class RecordedJudgements:
-    """What rows of a ledger say of their artifacts, as reports say it."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._known = _Known(ledger)
-
-    def report(self, number: int, document: bytes) -> RecordedReport:
-        """What the verdict document of a row says. Raises LedgerError."""
-        name = f"row {number}"
-        try:
-            return parse_report(document, name, self._known)
-        except FormatError as error:
-            raise LedgerError("ledger.damaged", f"{safe(self._ledger.path)}, {name}: {error}") from None
-
-
-def timestamp_tokens(document: bytes) -> Iterator[bytes]:
-    """The timestamp tokens in a verdict document, found without reading the rest of it."""
-    for text in _TOKEN.findall(document):
-        yield decode_standard(text.decode("ascii"), where="timestamp_token")
-
-
-_TOKEN: Final = re.compile(rb'"timestamp_token":"([A-Za-z0-9+/=]+)"')
-"""In a JSON string the quotation marks would be escaped."""
-
-
-class _Known(Mapping[str, Certificate]):
-    """The certificates that a ledger keeps, by fingerprint. The signers of a site are few."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._read = lru_cache(maxsize=4096)(ledger.certificate)
-        self._parse = lru_cache(maxsize=4096)(Certificate.parse)
-
-    def __getitem__(self, name: str) -> Certificate:
-        der = self._read(name)
-        if der is None:
-            raise KeyError(name)
-        return self._parse(der)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
-
-
 def _may_be_about(problem: Problem, artifact: ArtifactOutcome) -> bool:
     """Whether a problem of a run is about this artifact, as it is unless its target is clearly another one."""
     places = [] if problem.target is None else list(layout_paths([problem.target]))
@@ -183,17 +130,23 @@ class _LeftOut:
     def __init__(self, result: ImportResult) -> None:
         self._result = result
         items = result.copied.artifacts if result.copied else ()
-        self._there = {id(item.judged) for item in items if item.status != "failed"}
-        self._errors = {id(item.judged): item.error for item in items if item.error}
+        judged = [(_key(item.judged), item) for item in items if item.judged]
+        self._there = {key for key, item in judged if item.status != "failed"}
+        self._errors = {key: item.error for key, item in judged if item.error}
 
     def problem(self, artifact: ArtifactOutcome) -> Iterator[Problem]:
         """Why the artifact is not in the registry; nothing where it is."""
-        if id(artifact) in self._there:
+        if _key(artifact) in self._there:
             return
-        error = self._errors.get(id(artifact)) or self._result.error or AirgapError("it was not sent")
+        error = self._errors.get(_key(artifact)) or self._result.error or AirgapError("it was not sent")
         # what another artifact was refused for is not said of this one
         reason = None if isinstance(error, UntrustedError) else error.reason
         yield Problem(message=f"not brought in: {error}", exit_code=error.exit_code, reason=reason)
+
+
+def _key(artifact: ArtifactOutcome) -> tuple[str, Digest]:
+    """By what an artifact is found in the result of an import: the reference names the medium, too."""
+    return artifact.reference, artifact.descriptor.digest
 
 
 def _document(outcome: Outcome, artifact: ArtifactOutcome, problems: Iterable[Problem]) -> dict[str, object]:

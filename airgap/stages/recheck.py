@@ -17,11 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from airgap import limits
-from airgap.errors import AirgapError, FormatError, Rejected, TrustMaterialError, UsageError
+from airgap.errors import AirgapError, FormatError, TrustMaterialError, UsageError
 from airgap.files import is_there, read_regular
-from airgap.ledger.database import LedgerError
-from airgap.ledger.ledger_file import Ledger
-from airgap.ledger.recording import RecordedJudgements, timestamp_tokens
+from airgap.ledger.rejudging import RecordedJudgements
 from airgap.oci.content_mode import Content
 from airgap.oci.digest import Digest
 from airgap.oci.reference import LayoutReference, parse_reference
@@ -33,23 +31,15 @@ from airgap.revocation.pool import EvidencePool
 from airgap.signature.stamped_evidence import of_token
 from airgap.stages.verify import Progress, Workers, silent, verify_again
 from airgap.text import safe
-from airgap.trust.choice import (
-    Named,
-    ScopeOrigin,
-    choose_statement,
-    docker_repositories_of,
-    repositories_of,
-    typed_name,
-)
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.location import Location
 from airgap.trust.separation import check_apart, layout_paths
-from airgap.verdict import Verdict
 from airgap.verifier.layout_evidence import LayoutEvidence, TrustBeside, evidence_of_layouts
 from airgap.verifier.layout_judge import Earlier
-from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome
+from airgap.verifier.outcome import ArtifactOutcome, Outcome
 from airgap.verifier.rechecked import Basis, Rechecked, RecheckOutcome
 from airgap.verifier.recorded import RecordedArtifact, RecordedReport, RecordedSignature, RecordedSignatures
+from airgap.verifier.report_judge import ReportJudge, not_recorded
 from airgap.verifier.report_reader import parse_report
 from airgap.verifier.request import JudgeRequest, VerifyRequest
 
@@ -105,37 +95,13 @@ def recheck(
     directory.policy()
     reports = [(source, _report_or_problem(source)) for source in request.sources]
     with ExitStack() as stack:
-        ledger = None if request.ledger is None else _LedgerSource(request, stack)
+        ledger = None
+        if request.ledger is not None:
+            opened = RecordedJudgements.open(request.ledger, since=request.since, name=request.name)
+            ledger = stack.enter_context(opened)
         tokens = chain(_tokens(reports), ledger.tokens() if ledger else ())
         layout_evidence = stack.enter_context(evidence_of_layouts(_layouts(reports), _evidence_in(tokens)))
         return _Recheck(request, directory, layout_evidence, workers).outcome(reports, ledger)
-
-
-class _LedgerSource:
-    """The judgements of a ledger that are made again. They are read one after the other: a ledger may be large."""
-
-    def __init__(self, request: RecheckRequest, stack: ExitStack) -> None:
-        path = request.ledger or Path()
-        self.name = safe(path)
-        self._ledger = stack.enter_context(Ledger.open(path))
-        if faults := self._ledger.check().faults:
-            message = f"the ledger {self.name} is not whole: {faults[0].message}"
-            raise LedgerError("ledger.rewritten", message)
-        self._recorded = RecordedJudgements(self._ledger)
-        self._request = request
-
-    def _documents(self) -> Iterator[tuple[int, bytes | None]]:
-        return self._ledger.to_judge_again(since=self._request.since, name=self._request.name)
-
-    def tokens(self) -> Iterator[bytes]:
-        """The timestamp tokens of all of them."""
-        for _, document in self._documents():
-            yield from timestamp_tokens(document or b"")
-
-    def reports(self) -> Iterator[RecordedReport | None]:
-        """What each row says; None where its document was pruned."""
-        for number, document in self._documents():
-            yield None if document is None else self._recorded.report(number, document)
 
 
 class _Recheck:
@@ -150,19 +116,25 @@ class _Recheck:
         self._layout_evidence = layout_evidence
         self._request, self._opened = request, directory
         self._directory = directory.accepting(request.max_age)
-        self._judge = request.verifier(TrustBeside.of(self._directory, layout_evidence.bodies))
-        """The judge of verify."""
+        self._by_report = ReportJudge(
+            directory=self._directory,
+            verifier=request.verifier(TrustBeside.of(self._directory, layout_evidence.bodies)),
+            scope=request.scope,
+            metadata=request.metadata,
+        )
         self._places: dict[str, _LayoutContent] = {}
         self._problems: dict[str, Problem] = {}
         self._warnings: dict[str, Problem] = {}
-        self._still_good = 0
 
     def outcome(
-        self, reports: Sequence[tuple[str, RecordedReport | Problem | None]], ledger: _LedgerSource | None
+        self, reports: Sequence[tuple[str, RecordedReport | Problem | None]], ledger: RecordedJudgements | None
     ) -> RecheckOutcome:
         self._fail(*self._layout_evidence.problems)
-        judged = (artifact for source, report in reports for artifact in self._source(source, report))
-        artifacts = (*judged, *(self._ledger(ledger) if ledger else ()))
+        artifacts = [artifact for source, report in reports for artifact in self._source(source, report)]
+        if ledger is not None:
+            artifacts += ledger.judge_again(self._by_report)
+            self._fail(*ledger.problems)
+            self._warn(*ledger.warnings)
         try:
             policy = self._directory.policy()
         except TrustMaterialError:
@@ -171,8 +143,8 @@ class _Recheck:
         return RecheckOutcome(
             moment=self._request.moment,
             trust=self._directory.overview(self._request.at, policy),
-            artifacts=artifacts,
-            still_good=self._still_good,
+            artifacts=tuple(artifacts),
+            still_good=ledger.still_good if ledger else 0,
             problems=tuple(self._problems.values()),
             warnings=tuple(self._warnings.values()),
         )
@@ -200,50 +172,17 @@ class _Recheck:
         for artifact in outcome.artifacts:
             yield Rechecked(basis=Basis.LAYOUT, now=artifact)
 
-    # --- the artifacts of a ledger ---
-
-    def _ledger(self, ledger: _LedgerSource) -> Iterator[Rechecked]:
-        """What a ledger accepted; of what is still good without reservations, only the number."""
-        judged = pruned = partly = 0
-        for report in ledger.reports():
-            if report is None:
-                pruned += 1
-                continue
-            judged += 1
-            (artifact,) = report.artifacts
-            partly += artifact.content_mode != "all"
-            besides = (*_not_recorded(report, artifact), *report.problems)
-            again = self._by_report_alone(report, artifact, besides)
-            if artifact.verdict not in _ACCEPTED and again.verdict in _ACCEPTED:
-                continue  # what was unknown, or on hold, is settled; the acceptance is judged for itself
-            if again.is_still_good:
-                self._still_good += 1
-            else:
-                yield again.slim()
-        if judged:
-            text = f"what the ledger {ledger.name} says of signatures and content is taken as it is"
-            self._warn(Problem(message=text, reason="recheck.report_alone"))
-        elif not pruned:
-            self._fail(_nothing(f"the ledger {ledger.name} holds nothing that was accepted", ledger.name))
-        if partly:
-            text = f"artifacts of which not all content was read when they were judged (--content): {partly}"
-            self._warn(Problem(message=text, reason="recheck.report_alone"))
-        if pruned:
-            text = f"judgements of the ledger {ledger.name} whose documents were pruned cannot be made again: {pruned}"
-            self._fail(Problem.of_reason("recheck.unproven", text, target=ledger.name, remedy=_PRUNED))
-
     # --- the artifacts of a report ---
 
     def _report(self, report: RecordedReport) -> Iterator[Rechecked]:
-        places = {id(artifact): _place(artifact) for artifact in report.artifacts}
+        placed = [(_place(artifact), artifact) for artifact in report.artifacts]
         together: dict[tuple[str, _TypedName], list[RecordedArtifact]] = {}
-        for artifact in report.artifacts:
-            if (place := places[id(artifact)]) is not None:
+        for place, artifact in placed:
+            if place is not None:
                 together.setdefault((place, self._typed_name(artifact)), []).append(artifact)
-        recorded = _recorded_signatures((places[id(artifact)], artifact) for artifact in report.artifacts)
+        recorded = _recorded_signatures(placed)
         outcomes = {key: self._again(report, artifacts, recorded[key[0]], *key) for key, artifacts in together.items()}
-        for artifact in report.artifacts:
-            place = places[id(artifact)]
+        for place, artifact in placed:
             again = None if place is None else (place, outcomes[place, self._typed_name(artifact)])
             yield self._recorded(report, artifact, again)
 
@@ -262,7 +201,7 @@ class _Recheck:
         request = self._demands(
             list(dict.fromkeys(_target(artifact, place) for artifact in artifacts)),
             said.scope,
-            self._metadata(report),
+            self._by_report.demanded_by(report),
             max_signatures=report.max_signatures,
         )
         earlier = Earlier(
@@ -282,7 +221,7 @@ class _Recheck:
         self, report: RecordedReport, artifact: RecordedArtifact, again: tuple[str, _Again] | None
     ) -> Rechecked:
         """`again`: the place of its layout, and the outcome there."""
-        besides = _not_recorded(report, artifact)
+        besides: tuple[Problem, ...] = ()
         if again is not None:
             place, outcome = again
             moved = tuple(self._moved(artifact, place))
@@ -293,20 +232,12 @@ class _Recheck:
             self._fail(*stuck)
             if found is not None:
                 self._warn(*moved)
-                return Rechecked(basis=Basis.LAYOUT, now=found, was=artifact, report=report, besides=besides + stuck)
+                besides = (*not_recorded(report, artifact), *stuck)
+                return Rechecked(basis=Basis.LAYOUT, now=found, was=artifact, report=report, besides=besides)
             # the layout is there but cannot be judged: the report does not make it good
-            besides += stuck or moved
+            besides = stuck or moved
         self._warn(*_taken_as_it_is(report, artifact))
-        return self._by_report_alone(report, artifact, besides)
-
-    def _by_report_alone(
-        self, report: RecordedReport, artifact: RecordedArtifact, besides: tuple[Problem, ...]
-    ) -> Rechecked:
-        if artifact.content_failed:
-            reason, message = "content.digest", "the report says that the content was bad"
-            besides += (Problem.of_reason(reason, message),)
-        now = self._from_report(report, artifact)
-        return Rechecked(basis=Basis.REPORT, now=now, was=artifact, report=report, besides=besides)
+        return self._by_report.judge(report, artifact, besides)
 
     def _moved(self, artifact: RecordedArtifact, place: str) -> Iterator[Problem]:
         """The problem that a name of the artifact now leads to other content."""
@@ -324,15 +255,9 @@ class _Recheck:
             self._places[place] = _LayoutContent.of(place)
         return self._places[place]
 
-    def _scope(self, artifact: RecordedArtifact) -> tuple[str | None, ScopeOrigin | None]:
-        """The repository and its source: the operator then, the operator now, or a record."""
-        if artifact.scope_origin in {"option", "name"} or self._request.scope is None:
-            return artifact.scope, artifact.scope_origin
-        return self._request.scope, "option"
-
     def _typed_name(self, artifact: RecordedArtifact) -> _TypedName:
         """The repository, if an operator named one."""
-        scope, origin = self._scope(artifact)
+        scope, origin = self._by_report.scope_of(artifact)
         return _TypedName(scope if origin == "option" else None, scope if origin == "name" else None)
 
     def _demands(
@@ -356,44 +281,6 @@ class _Recheck:
             plugins=request.plugins,
         )
 
-    def _metadata(self, report: RecordedReport) -> Mapping[str, str]:
-        return {**(report.metadata or {}), **self._request.metadata}
-
-    def _from_report(self, report: RecordedReport, artifact: RecordedArtifact) -> ArtifactOutcome:
-        scope, origin = self._scope(artifact)
-        outcome = ArtifactOutcome(
-            reference=safe(artifact.reference),
-            descriptor=artifact.descriptor,
-            tags=(),
-            scope=scope,
-            policy=None,
-            unjudged=None,
-            content=None,
-            signatures=(),
-        )
-        if artifact.policy_reason == "policy.name_conflict":  # another policy cannot resolve this
-            conflict = "the report says that its names here and in its acquisition record disagree"
-            return replace(outcome, unjudged=Problem.of_reason(artifact.policy_reason, conflict))
-        try:
-            named = _named(artifact, scope, origin)
-            chosen = choose_statement(self._directory.policy(), named)
-        except (Rejected, TrustMaterialError) as error:
-            return replace(outcome, unjudged=Problem.of_reason(error.reason, str(error)))
-        statement = chosen.statement
-        outcome = replace(outcome, policy=AppliedPolicy.of(statement), warnings=(chosen.note,) if chosen.note else ())
-        if statement.skip:
-            skipped = f"the statement {safe(statement.name)!r} has level skip"
-            return replace(outcome, unjudged=Problem.of_reason("policy.skip", skipped))
-        if artifact.policy_reason is not None:
-            unproven = "no statement judged its signatures when the report was made, so that it says nothing of them"
-            return replace(outcome, unjudged=Problem.of_reason("recheck.unproven", unproven))
-        return replace(
-            outcome,
-            signatures=self._judge.judge_all(
-                artifact.signatures, target=artifact.descriptor, statement=statement, metadata=self._metadata(report)
-            ),
-        )
-
     def _fail(self, *problems: Problem) -> None:
         for problem in problems:
             self._problems.setdefault(f"{problem.target} {problem.message}", problem)
@@ -403,8 +290,6 @@ class _Recheck:
             self._warnings.setdefault(warning.message, warning)
 
 
-_ACCEPTED: Final = frozenset({Verdict.PASS, Verdict.SKIPPED})
-_PRUNED: Final = "Verify them again where they are needed. --since TIME leaves out what was recorded earlier."
 _NO_REPORT: Final = "Name reports that airgap verify --report wrote, as they were written, or layouts."
 
 
@@ -563,14 +448,6 @@ def _ran(outcome: Outcome) -> Iterator[Problem]:
         yield Problem(message=f"plugins were run, which may use the network: {', '.join(outcome.plugins)}")
 
 
-def _not_recorded(report: RecordedReport, artifact: RecordedArtifact) -> tuple[Problem, ...]:
-    """The warning about demands of then that are not recorded."""
-    if report.metadata is not None or not artifact.demanded_unknown_metadata:
-        return ()
-    message = f"{report.name} was made by an older version, and does not say which metadata was demanded (-m)"
-    return (Problem.of_reason("recheck.unproven", message),)
-
-
 def _taken_as_it_is(report: RecordedReport, artifact: RecordedArtifact) -> Iterator[Problem]:
     yield Problem(
         message=f"what {report.name} is about is not available; what it says is taken as it is",
@@ -582,14 +459,3 @@ def _taken_as_it_is(report: RecordedReport, artifact: RecordedArtifact) -> Itera
             f"(--content {safe(artifact.content_mode, limit=32)})",
             reason="recheck.report_alone",
         )
-
-
-def _named(artifact: RecordedArtifact, scope: str | None, origin: ScopeOrigin | None) -> Named:
-    """Further facts of the report about the name of the repository."""
-    if scope is None:
-        own, by_docker = repositories_of(artifact.names), docker_repositories_of(artifact.names)
-        return Named(scope=None, origin=None, own=own, by_docker=by_docker)
-    if origin == "name":
-        return typed_name(scope, artifact.beside)
-    by_docker = docker_repositories_of((*artifact.names, scope)) if origin == "record" else ()
-    return Named(scope=scope, origin=origin, by_docker=by_docker)

@@ -17,7 +17,7 @@ from airgap.ledger import (
     snapshot_in_force,
     write_export,
 )
-from airgap.ledger.recording import RecordedJudgements
+from airgap.ledger.rejudging import RecordedJudgements
 from airgap.oci.digest import Digest
 from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
