@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from airgap import limits
@@ -17,9 +17,8 @@ from airgap.net.source import RegistrySource
 from airgap.oci.attached import IMAGE_CONFIGS
 from airgap.oci.descriptor import ACQUISITION, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.lookup import Mechanism
+from airgap.oci.lookup import FoundBy
 from airgap.oci.manifest import Index, Manifest, parse_layout_index
-from airgap.oci.nodes import LayoutMechanism
 from airgap.revocation.artifact import evidence_layers, possible_evidence_layers
 from airgap.signature.signature_manifest import is_signature
 from airgap.transfer.endpoint import Entry, FoundReferrers
@@ -31,11 +30,6 @@ if TYPE_CHECKING:
 
 _ROOT: Final = "artifact"
 """The name of the artifact in the index of the store: its own tag may look like one of cosign's or a referrers tag."""
-_MECHANISMS: Final[Mapping[str, LayoutMechanism]] = {
-    Mechanism.API: LayoutMechanism.API,
-    Mechanism.TAG: LayoutMechanism.TAG,
-}
-"""Without cosign's tags, which their entries show."""
 
 
 class FetchedStore:
@@ -47,7 +41,7 @@ class FetchedStore:
         """What was listed as referrers of each manifest, the artifact's first."""
         self.unlisted: Final[list[AirgapError]] = []
         """What was listed as a referrer and cannot be read."""
-        self.mechanisms: Final[dict[Digest, LayoutMechanism]] = {}
+        self.mechanisms: Final[dict[Digest, FoundBy]] = {}
         """How each referrer was found."""
         self.evidence_bytes = 0
         self._registry: Final = registry
@@ -158,8 +152,8 @@ def _referrers(
     found = registry.referrers(descriptor, digest_tags=parts.digest_tags)
     store.found.append((descriptor, found))
     for referrer in found.readable(store.unlisted.append):
-        if mechanism := _MECHANISMS.get(referrer.mechanism):
-            store.mechanisms.setdefault(referrer.descriptor.digest, mechanism)
+        if referrer.mechanism is not FoundBy.COSIGN:  # the entry shows the tag
+            store.mechanisms.setdefault(referrer.descriptor.digest, referrer.mechanism)
         store.list(referrer.descriptor, referrer.tag)
         yield referrer.descriptor
 

@@ -20,14 +20,12 @@ from airgap.net.transport_errors import RegistryError
 from airgap.net.wire import failure, has_code, wrong_there
 from airgap.oci.descriptor import IMAGE_INDEX, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.lookup import Mechanism, ReferrersLookup
+from airgap.oci.lookup import FoundBy, Mechanism, ReferrersLookup
 from airgap.oci.manifest import Index, parse_layout_index, parse_manifest
 from airgap.oci.tags import referrers_tag
 from airgap.text import safe
 from airgap.transfer.endpoint import FoundReferrers, ListedReferrer
 
-COSIGN: Final = "cosign-tag"
-"""The mechanism of a referrer that cosign's tag names."""
 _NO_API: Final = REDIRECTS | {400, 404, 405, 406, 501}
 """How registries without the API answer (Artifactory 406, Quay 400 or 405, ghcr.io with a redirect to its web site)."""
 _OTHER_WAY: Final = (
@@ -96,11 +94,7 @@ class ReferrersFinder:
             is_missing = tag not in listed if listed is not None else self._manifests.head(tag) is False
             fetched = None if is_missing else self._manifests.find(tag)
             if fetched is not None:
-                found.append(
-                    ListedReferrer(
-                        descriptor=fetched.descriptor, subject=subject, artifact_type=None, mechanism=COSIGN, tag=tag
-                    )
-                )
+                found.append(replace(_listed(fetched.descriptor, subject, FoundBy.COSIGN), tag=tag))
         return tuple(found)
 
     def _by_api(self, subject: Digest, artifact_types: Collection[str]) -> FoundReferrers | int:
@@ -136,7 +130,7 @@ class ReferrersFinder:
         # DIST-6, MAN-20: the registry may have filtered, or not
         chosen = [entry for entry in entries.values() if _wanted(entry, artifact_types)]
         lookup = ReferrersLookup(subject=subject, mechanism=Mechanism.API, api_status=200, listed=listed)
-        return FoundReferrers(lookup=lookup, _found=tuple(_listed(entry, lookup) for entry in chosen))
+        return FoundReferrers(lookup=lookup, _found=tuple(_listed(entry, subject, FoundBy.API) for entry in chosen))
 
     def _index(self, subject: Digest, raw: bytes, before: int = 0, *, remedy: str = "") -> Index:
         """A list of referrers, or a page of it; `before`: how many entries the pages before it had."""
@@ -192,7 +186,7 @@ class ReferrersFinder:
             lookup=replace(lookup, listed=listed, notes=tuple(notes)),
             problems=tuple(problems),
             misplaced=tuple(misplaced),
-            _found=tuple(_listed(entry, lookup) for entry in entries.values()),
+            _found=tuple(_listed(entry, lookup.subject, FoundBy.TAG) for entry in entries.values()),
         )
 
     def _proven_referrer(self, entry: Descriptor, subject: Digest) -> Descriptor | None:
@@ -210,13 +204,8 @@ class ReferrersFinder:
         return replace(entry, artifact_type=manifest.artifact_type, annotations=manifest.annotations)
 
 
-def _listed(entry: Descriptor, lookup: ReferrersLookup) -> ListedReferrer:
-    return ListedReferrer(
-        descriptor=entry,
-        subject=lookup.subject,
-        artifact_type=entry.artifact_type,
-        mechanism=lookup.mechanism or "",
-    )
+def _listed(entry: Descriptor, subject: Digest, mechanism: FoundBy) -> ListedReferrer:
+    return ListedReferrer(descriptor=entry, subject=subject, artifact_type=entry.artifact_type, mechanism=mechanism)
 
 
 def _wanted(entry: Descriptor, artifact_types: Collection[str]) -> bool:

@@ -15,7 +15,7 @@ from airgap.errors import ContentError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
-from airgap.oci.lookup import ReferrersLookup
+from airgap.oci.lookup import FoundBy, ReferrersLookup
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import Referrer
 from airgap.oci.problems import ContentProblem
@@ -32,7 +32,7 @@ class ArtifactTree:
     artifact_type: str | None
     shown_type: str | None
     """Its type for people: cosign's attachments look like images."""
-    mechanism: str | None
+    mechanism: FoundBy | None
     """How a referrer was found; None for others."""
     annotations: dict[str, str]
     missing: str | None

@@ -18,8 +18,9 @@ from airgap.oci.descriptor import INDEX_TYPES, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX, LayoutOnDisk
 from airgap.oci.entry_names import listed
+from airgap.oci.lookup import FoundBy
 from airgap.oci.manifest_reader import ManifestReader
-from airgap.oci.nodes import LayoutMechanism, Referrer, Referrers, Root
+from airgap.oci.nodes import Referrer, Referrers, Root
 from airgap.oci.problems import ContentProblem
 from airgap.oci.reference import LayoutReference
 from airgap.oci.scan import NO_MECHANISMS, Scan, scan, unreadable_entries
@@ -36,7 +37,7 @@ class Graph:
     def __init__(
         self,
         store: Store,
-        mechanisms: Mapping[Digest, LayoutMechanism] = NO_MECHANISMS,
+        mechanisms: Mapping[Digest, FoundBy] = NO_MECHANISMS,
     ) -> None:
         """`mechanisms`: how referrers were found that are not recorded as a layout records them."""
         self._store: Final = store

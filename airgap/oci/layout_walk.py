@@ -17,8 +17,9 @@ from airgap.oci.descriptor import ARTIFACT_MANIFESTS, NOTARY_ANNOTATIONS, NOTARY
 from airgap.oci.digest import Digest
 from airgap.oci.entry_names import IndexEntry
 from airgap.oci.examined_manifests import ExaminedManifests
+from airgap.oci.lookup import FoundBy
 from airgap.oci.manifest import Index, Manifest
-from airgap.oci.nodes import LayoutMechanism, Referrer
+from airgap.oci.nodes import Referrer
 from airgap.oci.problems import ContentProblem, shortened
 from airgap.oci.store import Store
 from airgap.oci.tags import referrers_tags, tag_part
@@ -79,7 +80,7 @@ class LayoutWalk:
         store: Store,
         examined: ExaminedManifests,
         check_opaque: CheckOpaque,
-        mechanisms: Mapping[Digest, LayoutMechanism],
+        mechanisms: Mapping[Digest, FoundBy],
     ) -> None:
         self._store: Final = store
         self._examined: Final = examined
@@ -119,9 +120,9 @@ class LayoutWalk:
             _Reached(entry.descriptor, entry.place, named=bool(entry.names) and entry.number not in unsure)
             for entry in entries
         ]
-        self._walk(start, LayoutMechanism.ENTRY)
+        self._walk(start, FoundBy.ENTRY)
 
-    def _walk(self, start: Iterable[_Reached], mechanism: LayoutMechanism) -> None:
+    def _walk(self, start: Iterable[_Reached], mechanism: FoundBy) -> None:
         """Everything below, with subjects (MAN-30), breadth first, so that depths are the smallest."""
         queue = deque(found for found in start if self._is_new(found))
         while queue:
@@ -247,7 +248,7 @@ class LayoutWalk:
             except ContentError as error:
                 self._claims.append((tag, ContentProblem.of(error, child, place)))
                 continue
-            self._walk([_Reached(child, place)], LayoutMechanism.TAG)
+            self._walk([_Reached(child, place)], FoundBy.TAG)
             if not refers_by(manifest, tag):  # decision 0025: its own subject counts, and not the tag
                 self.misplaced.append(entry._replace(descriptor=replace(child, annotations={})))
                 message = f"{child.digest} is listed as a referrer under a tag of which it has not the subject"
@@ -261,7 +262,7 @@ class LayoutWalk:
             place = f"cosign tag {safe(entry.ref, limit=160)}"
             self._claims.append((target, ContentProblem.of(error, entry.descriptor, place)))
             return
-        self._walk([_Reached(entry.descriptor, entry.place, named=True)], LayoutMechanism.COSIGN)
+        self._walk([_Reached(entry.descriptor, entry.place, named=True)], FoundBy.COSIGN)
         self.add(target, cosigned(entry.descriptor, manifest, entry.ref))
 
     def attributed(self) -> dict[Digest, tuple[ContentProblem, ...]]:
@@ -335,7 +336,7 @@ def cosigned(descriptor: Descriptor, manifest: Manifest | Index, tag: str | None
     """A referrer by cosign's tag, which has no subject."""
     return Referrer(
         descriptor=descriptor,
-        mechanism=LayoutMechanism.COSIGN,
+        mechanism=FoundBy.COSIGN,
         artifact_type=manifest.artifact_type,
         manifest=manifest,
         subject=None,

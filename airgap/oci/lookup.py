@@ -15,6 +15,17 @@ class Mechanism(StrEnum):
     TAG = "v1.1-referrers-tag"
 
 
+class FoundBy(StrEnum):
+    """How one referrer was found, in a layout or a registry."""
+
+    ENTRY = "index entry"
+    """Only in layouts."""
+    TAG = "referrers tag"
+    COSIGN = "cosign tag"
+    API = "referrers API"
+    """Only in registries."""
+
+
 class ReferrersTag(StrEnum):
     """When the referrers tag is written."""
 

@@ -4,30 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import NamedTuple
 
 from airgap.oci.attached import IMAGE_CONFIGS
 from airgap.oci.descriptor import Descriptor
+from airgap.oci.lookup import FoundBy
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.problems import ContentProblem
-
-
-class LayoutMechanism(StrEnum):
-    """How a referrer is recorded in the layout, or was found in the registry."""
-
-    ENTRY = "index entry"
-    TAG = "referrers tag"
-    COSIGN = "cosign tag"
-    API = "referrers API"
-    """Only in registries."""
 
 
 class Referrer(NamedTuple):
     """A manifest that refers to another."""
 
     descriptor: Descriptor
-    mechanism: LayoutMechanism
+    mechanism: FoundBy
     artifact_type: str | None
     """The effective type (LAYOUT-13)."""
     manifest: Manifest | Index
@@ -39,7 +29,7 @@ class Referrer(NamedTuple):
     @property
     def shown_type(self) -> str | None:
         """Its type for people. Cosign's attachments have the config of an image: their layers or tags say more."""
-        if self.mechanism is not LayoutMechanism.COSIGN or self.artifact_type not in IMAGE_CONFIGS:
+        if self.mechanism is not FoundBy.COSIGN or self.artifact_type not in IMAGE_CONFIGS:
             return self.artifact_type
         layers = {layer.media_type for layer in self.manifest.layers} if isinstance(self.manifest, Manifest) else set()
         return layers.pop() if len(layers) == 1 else f"cosign {(self.tag or '').rpartition('.')[2]}"

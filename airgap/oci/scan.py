@@ -20,8 +20,9 @@ from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.entry_names import IndexEntry, Names, read_entries
 from airgap.oci.examined_manifests import ExaminedManifests, Read
 from airgap.oci.layout_walk import CheckOpaque, LayoutWalk, cosigned, refers_by
+from airgap.oci.lookup import FoundBy
 from airgap.oci.manifest import Index
-from airgap.oci.nodes import LayoutMechanism, Referrer, Root
+from airgap.oci.nodes import Referrer, Root
 from airgap.oci.problems import ContentProblem, shortened
 from airgap.oci.store import Store, check_embedded
 from airgap.oci.tags import cosign_tag, cosign_target, is_referrers_tag, tag_part
@@ -54,14 +55,14 @@ _DAMAGED_INDEX: Final = (
     "its maker to write it again."
 )
 """The remedy for entries that are no descriptors: no digest proves what was sent."""
-NO_MECHANISMS: Final[Mapping[Digest, LayoutMechanism]] = MappingProxyType({})
+NO_MECHANISMS: Final[Mapping[Digest, FoundBy]] = MappingProxyType({})
 
 
 def scan(
     store: Store,
     read: Read,
     check_opaque: CheckOpaque,
-    mechanisms: Mapping[Digest, LayoutMechanism] = NO_MECHANISMS,
+    mechanisms: Mapping[Digest, FoundBy] = NO_MECHANISMS,
 ) -> Scan:
     """Reads every manifest that `index.json` leads to. Content of the layout never makes it raise.
 

@@ -20,8 +20,9 @@ from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.images import is_attestation
 from airgap.oci.listing import ListedArtifact, Listing
+from airgap.oci.lookup import FoundBy
 from airgap.oci.manifest import Index, Manifest
-from airgap.oci.nodes import LayoutMechanism, Referrer, Root
+from airgap.oci.nodes import Referrer, Root
 from airgap.oci.problems import ContentProblem
 from airgap.oci.reference import (
     RegistryReference,
@@ -66,7 +67,7 @@ def _kind(referrer: Referrer) -> str:
     if referrer.artifact_type == ACQUISITION:
         return "record"
     suffix = (referrer.tag or "").rpartition(".")[2]
-    if referrer.mechanism is LayoutMechanism.COSIGN and suffix in _COSIGN:
+    if referrer.mechanism is FoundBy.COSIGN and suffix in _COSIGN:
         return _COSIGN[suffix]
     foreign = foreign_kind(referrer)
     if foreign is not None:

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.lookup import ReferrersLookup
+from airgap.oci.lookup import FoundBy, ReferrersLookup
 from airgap.oci.manifest import Index, Manifest
 from airgap.transfer.checked_bytes import Advance, Readable, copy_checked, no_advance
 
@@ -47,7 +47,7 @@ class ListedReferrer:
     """Artifact type and annotations as the API lists them (a claim), or (tag schema) from the manifest."""
     subject: Digest
     artifact_type: str | None
-    mechanism: str
+    mechanism: FoundBy
     tag: str | None = None
     """Its cosign tag, if it was found by that: then its manifest has no subject."""
     cosign: str | None = None

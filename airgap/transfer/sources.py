@@ -51,7 +51,7 @@ class LayoutSource:
                 descriptor=referrer.descriptor,
                 subject=descriptor.digest,
                 artifact_type=referrer.artifact_type,
-                mechanism=referrer.mechanism.value,
+                mechanism=referrer.mechanism,
                 tag=referrer.tag,
             )
             for referrer in self.graph.referrers(descriptor).readable(problems.append)

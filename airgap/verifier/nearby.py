@@ -13,8 +13,9 @@ from airgap.oci.descriptor import ENVELOPE_TYPES, INDEX_TYPES, NOTARY_SIGNATURE,
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.images import is_attestation
+from airgap.oci.lookup import FoundBy
 from airgap.oci.manifest import Manifest
-from airgap.oci.nodes import LayoutMechanism, Referrer, reported_elsewhere
+from airgap.oci.nodes import Referrer, reported_elsewhere
 from airgap.signature.signature_manifest import is_before_one, is_signature
 from airgap.text import safe, some
 from airgap.verifier.advice import Hint
@@ -239,7 +240,7 @@ def _foreign(graph: Graph, artifact: Descriptor) -> Iterator[str]:
         kind = foreign_kind(referrer) or _attestation(referrer)
         if kind is None:
             continue
-        tagged = referrer.mechanism is LayoutMechanism.COSIGN and referrer.tag
+        tagged = referrer.mechanism is FoundBy.COSIGN and referrer.tag
         text = f"{kind} (tag {safe(referrer.tag, limit=160)})" if tagged else kind
         if text not in seen:
             seen.add(text)
@@ -258,7 +259,7 @@ def _mistyped(graph: Graph, artifact: Descriptor) -> Iterator[str]:
 def _attestation(referrer: Referrer) -> str | None:
     if not _layer_types(referrer.manifest) & _ATTESTED:
         return None
-    return "cosign attestation" if referrer.mechanism is LayoutMechanism.COSIGN else "in-toto attestation"
+    return "cosign attestation" if referrer.mechanism is FoundBy.COSIGN else "in-toto attestation"
 
 
 def foreign_kind(referrer: Referrer) -> str | None:

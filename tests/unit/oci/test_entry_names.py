@@ -21,7 +21,7 @@ from airgap.oci.descriptor import (
 )
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
-from airgap.oci.nodes import LayoutMechanism
+from airgap.oci.lookup import FoundBy
 from tests.support.layouts import LayoutBuilder, graph_of, tar_member
 
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
@@ -77,7 +77,7 @@ class TestHauler:
         graph = graph_of(builder, place)
         assert named(graph) == {image.digest: (REF,)}
         (referrer,) = graph.referrers(image).all()
-        assert (referrer.mechanism, referrer.tag) == (LayoutMechanism.COSIGN, f"sha256-{image.digest.encoded}.{suffix}")
+        assert (referrer.mechanism, referrer.tag) == (FoundBy.COSIGN, f"sha256-{image.digest.encoded}.{suffix}")
         assert attached.digest in {reached.descriptor.digest for reached in graph.closure(image).reached}
 
     @pytest.mark.parametrize("told_by", ["kind", "annotation"])
@@ -98,7 +98,7 @@ class TestHauler:
         builder.list(signature, **annotations)
         graph, target = graph_of(builder, place), index if stranger else child
         (referrer,) = graph.referrers(target).all()
-        assert (referrer.mechanism, referrer.tag) == (LayoutMechanism.COSIGN, f"sha256-{target.digest.encoded}.sig")
+        assert (referrer.mechanism, referrer.tag) == (FoundBy.COSIGN, f"sha256-{target.digest.encoded}.sig")
         assert named(graph) == {index.digest: (REF,)}
         assert signature.digest in {reached.descriptor.digest for reached in graph.closure(index).reached}
 

@@ -22,7 +22,8 @@ from airgap.oci.descriptor import (
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.layout import LayoutDirectory
-from airgap.oci.nodes import LayoutMechanism, reported_elsewhere
+from airgap.oci.lookup import FoundBy
+from airgap.oci.nodes import reported_elsewhere
 from airgap.oci.problems import ContentProblem
 from tests.support.layouts import LayoutBuilder, dump, graph_of
 
@@ -34,7 +35,7 @@ def roots(graph: Graph) -> list[tuple[Digest, tuple[str, ...]]]:
     return [(root.descriptor.digest, root.tags) for root in graph.roots()]
 
 
-def found(graph: Graph, subject: Descriptor) -> set[tuple[Digest, LayoutMechanism]]:
+def found(graph: Graph, subject: Descriptor) -> set[tuple[Digest, FoundBy]]:
     return {
         (referrer.descriptor.digest, referrer.mechanism)
         for referrer in graph.referrers(subject).readable(reported_elsewhere)
@@ -211,7 +212,7 @@ class TestRoots:
         else:
             builder.damage(bad, data if len(data) == 1 else builder.blobs[bad.digest].swapcase())
         graph = graph_of(builder, place)
-        assert found(graph, image) == {(good.digest, LayoutMechanism.ENTRY)}
+        assert found(graph, image) == {(good.digest, FoundBy.ENTRY)}
         assert [(problem.reason, problem.descriptor) for problem in graph.problems] == [
             (reason, Descriptor.from_json(builder.entries[2]))
         ]
@@ -285,7 +286,7 @@ class TestResolve:
         graph = graph_of(builder, place)
         resolved = graph.resolve(child.digest).descriptor
         assert (resolved.media_type, resolved.size) == (DOCKER_MANIFEST, child.size)
-        assert found(graph, resolved) == {(signature.digest, LayoutMechanism.ENTRY)}
+        assert found(graph, resolved) == {(signature.digest, FoundBy.ENTRY)}
 
     def test_referrer_by_digest(self, builder: LayoutBuilder, place: Path) -> None:
         image = builder.tag(builder.add_image(), "v1")
@@ -344,7 +345,7 @@ class TestReferrers:
         assert referrer.descriptor.digest == signature.digest
         assert referrer.artifact_type == NOTARY_SIGNATURE
         assert referrer.manifest.raw == builder.blobs[signature.digest]
-        assert referrer.mechanism is LayoutMechanism.ENTRY
+        assert referrer.mechanism is FoundBy.ENTRY
 
     def test_index_as_referrer(self, builder: LayoutBuilder, place: Path) -> None:
         image = builder.tag(builder.add_image(), "v1")
@@ -371,7 +372,7 @@ class TestReferrers:
         builder.add_referrer(replace(image, **change), b"sig")  # type: ignore[arg-type]
         good = builder.add_referrer(image, b"good")
         graph = graph_of(builder, place)
-        assert found(graph, image) == {(good.digest, LayoutMechanism.ENTRY)}
+        assert found(graph, image) == {(good.digest, FoundBy.ENTRY)}
         assert graph.problems == ()
         assert any("refers to" in note.message for note in graph.notes)
 
@@ -387,7 +388,7 @@ class TestReferrers:
         image = builder.tag(builder.add_image(), "v1")
         signature = builder.add_referrer(image, b"sig", listed=False)
         builder.tag(builder.add_index(signature), "own")
-        assert found(graph_of(builder, place), image) == {(signature.digest, LayoutMechanism.ENTRY)}
+        assert found(graph_of(builder, place), image) == {(signature.digest, FoundBy.ENTRY)}
 
     def test_does_not_find_an_unreachable_referrer(self, builder: LayoutBuilder, place: Path) -> None:
         """MAN-30, NEG-150."""
@@ -403,15 +404,15 @@ class TestReferrers:
         nested = builder.add_referrer(signature, b"sig of sig", listed=False)
         builder.tag_referrers(signature, nested)
         graph = graph_of(builder, place)
-        assert found(graph, image) == {(signature.digest, LayoutMechanism.TAG)}
-        assert found(graph, signature) == {(nested.digest, LayoutMechanism.TAG)}
+        assert found(graph, image) == {(signature.digest, FoundBy.TAG)}
+        assert found(graph, signature) == {(nested.digest, FoundBy.TAG)}
 
     def test_counts_a_referrer_in_both_forms_once(self, builder: LayoutBuilder, place: Path) -> None:
         image = builder.tag(builder.add_image(), "v1")
         signature = builder.add_referrer(image, b"sig", listed=False)
         builder.tag_referrers(image, signature)
         builder.list(signature)
-        assert found(graph_of(builder, place), image) == {(signature.digest, LayoutMechanism.ENTRY)}
+        assert found(graph_of(builder, place), image) == {(signature.digest, FoundBy.ENTRY)}
 
     def test_entry_of_a_referrers_tag_index_with_another_subject_refers_to_that(
         self, builder: LayoutBuilder, place: Path
@@ -422,8 +423,8 @@ class TestReferrers:
         stray = builder.add_referrer(other, b"stray", listed=False)
         builder.tag_referrers(image, mine, stray)
         graph = graph_of(builder, place)
-        assert found(graph, image) == {(mine.digest, LayoutMechanism.TAG)}
-        assert found(graph, other) == {(stray.digest, LayoutMechanism.TAG)}
+        assert found(graph, image) == {(mine.digest, FoundBy.TAG)}
+        assert found(graph, other) == {(stray.digest, FoundBy.TAG)}
         assert roots(graph) == [(image.digest, ("v1",)), (other.digest, ("v2",))]
         assert [note.descriptor and note.descriptor.digest for note in graph.notes] == [stray.digest]
 
@@ -434,7 +435,7 @@ class TestReferrers:
         signature = builder.add_referrer(image, b"sig", listed=False)
         builder.tag(builder.add_index(signature), f"sha512-{image.digest.encoded[:characters]}")
         graph = graph_of(builder, place)
-        assert found(graph, image) == {(signature.digest, LayoutMechanism.TAG)}
+        assert found(graph, image) == {(signature.digest, FoundBy.TAG)}
         assert roots(graph) == [(image.digest, ("v1",))]
 
     def test_an_empty_referrers_tag_index_is_an_empty_list(self, builder: LayoutBuilder, place: Path) -> None:
@@ -473,7 +474,7 @@ class TestReferrers:
         builder.tag(attached, f"{prefix}sha256-{image.digest.encoded}.{kind}")
         graph = graph_of(builder, place)
         (referrer,) = graph.referrers(image).all()
-        assert (referrer.descriptor.digest, referrer.mechanism) == (attached.digest, LayoutMechanism.COSIGN)
+        assert (referrer.descriptor.digest, referrer.mechanism) == (attached.digest, FoundBy.COSIGN)
         assert (referrer.artifact_type, referrer.subject) == (IMAGE_CONFIG, None)
         assert roots(graph) == [(image.digest, ("v1",))]
 
@@ -491,7 +492,7 @@ class TestReferrers:
         builder.tag(one, f"sha256-{image.digest.encoded}.att")
         graph = graph_of(builder, place)
         assert roots(graph) == [(image.digest, ("v1",))]
-        assert found(graph, one) == {(two.digest, LayoutMechanism.COSIGN)}
+        assert found(graph, one) == {(two.digest, FoundBy.COSIGN)}
 
     def test_unreadable_behind_a_cosign_tag_is_a_problem_of_its_target(
         self, builder: LayoutBuilder, place: Path

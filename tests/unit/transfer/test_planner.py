@@ -15,7 +15,7 @@ from airgap import limits
 from airgap.errors import AirgapError, ContentError, NotFoundError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.lookup import ReferrersLookup
+from airgap.oci.lookup import FoundBy, ReferrersLookup
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.record import FoundRecord, LeftOut, Record
 from airgap.transfer.endpoint import BlobStream, FoundReferrers, ListedReferrer
@@ -77,7 +77,7 @@ def pool() -> Iterator[Executor]:
 def referrer(descriptor: Descriptor, *, kind: str | None = None, tag: str | None = None) -> ListedReferrer:
     """As a source lists it; `Claims` adds the subject."""
     entry = replace(descriptor, artifact_type=None)
-    return ListedReferrer(descriptor=entry, subject=entry.digest, artifact_type=kind, mechanism="api", tag=tag)
+    return ListedReferrer(descriptor=entry, subject=entry.digest, artifact_type=kind, mechanism=FoundBy.API, tag=tag)
 
 
 def listing(made: Family) -> dict[Digest, list[ListedReferrer]]:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from airgap.oci.descriptor import ACQUISITION, IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
+from airgap.oci.lookup import FoundBy
 from airgap.oci.manifest import parse_manifest
-from airgap.oci.nodes import LayoutMechanism, Referrer
+from airgap.oci.nodes import Referrer
 from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE, OCSP_MEDIA_TYPE
 from airgap.stages.ls import by_kind, kinds_of
 from tests.support.layouts import LayoutBuilder
@@ -24,11 +25,11 @@ def referrer(artifact_type: str, *layer_types: str, **members: Any) -> Referrer:
     subject = builder.add_image()
     descriptor = builder.add_referrer(subject, layers, artifact_type=artifact_type)
     manifest = parse_manifest(builder.blobs[descriptor.digest], IMAGE_MANIFEST)
-    found = Referrer(descriptor, LayoutMechanism.ENTRY, artifact_type, manifest, subject)
+    found = Referrer(descriptor, FoundBy.ENTRY, artifact_type, manifest, subject)
     return found._replace(**members)
 
 
-COSIGN: dict[str, Any] = {"mechanism": LayoutMechanism.COSIGN, "subject": None}
+COSIGN: dict[str, Any] = {"mechanism": FoundBy.COSIGN, "subject": None}
 
 
 @pytest.mark.parametrize(
@@ -70,4 +71,4 @@ def test_an_index_that_refers_to_an_artifact_has_no_layers() -> None:
     index = builder.add_index()
     manifest = parse_manifest(builder.blobs[index.digest], index.media_type)
     subject = Descriptor(media_type=IMAGE_MANIFEST, digest=index.digest, size=1)
-    assert kinds_of(Referrer(index, LayoutMechanism.ENTRY, None, manifest, subject)) == ("other",)
+    assert kinds_of(Referrer(index, FoundBy.ENTRY, None, manifest, subject)) == ("other",)
