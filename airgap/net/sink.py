@@ -19,7 +19,7 @@ from airgap.net.referrers_tags import ReferrersTagWriter
 from airgap.net.source import RegistrySource
 from airgap.net.transport_errors import TransportError
 from airgap.net.upload import BlobUpload, UploadSizes, holds
-from airgap.oci.descriptor import INDEX_TYPES, Descriptor
+from airgap.oci.descriptor import INDEX_TYPES, Descriptor, ManifestKey
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import ReferrersTag
 from airgap.oci.manifest import parse_manifest
@@ -77,13 +77,13 @@ class RegistrySink(RegistrySource):
         Some registries take an index without some of its platforms. A complete copy after a sparse one must still copy
         the rest. Raises ContentError for a blob of another size.
         """
-        met: set[tuple[Digest, str]] = set()
+        met: set[ManifestKey] = set()
         waiting = [(descriptor, 0)]
         while waiting:
             item, depth = waiting.pop()
-            if (item.digest, item.media_type) in met:  # thousands of indexes may list the same manifests
+            if item.manifest_key in met:  # thousands of indexes may list the same manifests
                 continue
-            met.add((item.digest, item.media_type))
+            met.add(item.manifest_key)
             if item.media_type not in INDEX_TYPES:
                 if not self._has_one(item):
                     return False

@@ -13,7 +13,14 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import ContentError, FormatError
-from airgap.oci.descriptor import ARTIFACT_MANIFEST, IMAGE_INDEX, IMAGE_MANIFEST, MANIFEST_TYPES, Descriptor
+from airgap.oci.descriptor import (
+    ARTIFACT_MANIFEST,
+    IMAGE_INDEX,
+    IMAGE_MANIFEST,
+    MANIFEST_TYPES,
+    Descriptor,
+    ManifestKey,
+)
 from airgap.oci.digest import Digest
 from airgap.oci.examined_manifests import Read
 from airgap.oci.manifest import Index, Manifest, parse_manifest
@@ -41,7 +48,7 @@ class AllManifests:
 
     def _walk(self, start: Index) -> None:
         waiting: deque[Index | Manifest] = deque([start])
-        done: set[tuple[Digest, str]] = set()
+        done: set[ManifestKey] = set()
         left = limits.GRAPH_REACHED
         while waiting:
             for descriptor in _below(waiting.popleft()):
@@ -49,7 +56,7 @@ class AllManifests:
                 if left < 0:
                     self.is_complete = False
                     return
-                if (descriptor.digest, descriptor.media_type) in done:
+                if descriptor.manifest_key in done:
                     continue
                 manifest = self._manifest(descriptor)
                 if manifest is None:

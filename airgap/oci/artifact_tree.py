@@ -12,8 +12,7 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import ContentError
-from airgap.oci.descriptor import Descriptor
-from airgap.oci.digest import Digest
+from airgap.oci.descriptor import ContentKey, Descriptor
 from airgap.oci.graph import Graph
 from airgap.oci.lookup import FoundBy, ReferrersLookup
 from airgap.oci.manifest import Index, Manifest
@@ -59,7 +58,6 @@ class Discovered:
     """How a registry was asked for referrers, the artifact's first; empty for layouts."""
 
 
-_Key = tuple[Digest, str, int]
 _LINE_BYTES: Final = 4096
 """Bytes of a repeated manifest that count as one line; one with megabytes of annotations counts as more."""
 
@@ -71,9 +69,9 @@ class TreeBuilder:
     graph: Graph
     unread: dict[ContentProblem, None] = field(default_factory=dict)
     """Unreadable content that may belong to the last tree, and nodes that are too deep to be shown."""
-    _followed: set[_Key] = field(default_factory=set)
+    _followed: set[ContentKey] = field(default_factory=set)
     """The manifests of this tree."""
-    _drawn: set[_Key] = field(default_factory=set)
+    _drawn: set[ContentKey] = field(default_factory=set)
     """The manifests of all trees."""
     _repeats: int = 0
 
@@ -96,12 +94,12 @@ class TreeBuilder:
             if role != "child" or error.reason != "content.missing":  # a platform that was left out is no problem
                 self.unread[ContentProblem.of(error, descriptor, role)] = None
         else:
-            repeated = _key(descriptor) in self._followed
+            repeated = descriptor.content_key in self._followed
             if manifest is not None:
                 artifact_type = artifact_type or manifest.artifact_type
                 annotations = {} if repeated else dict(manifest.annotations)
             if not repeated and self._may_follow(descriptor, depth):
-                self._followed.add(_key(descriptor))
+                self._followed.add(descriptor.content_key)
                 for way, child, link in self._below(descriptor, manifest):
                     if self._takes(child):
                         below.append(self._node(child, way, link, depth + 1))
@@ -129,8 +127,8 @@ class TreeBuilder:
 
     def _takes(self, descriptor: Descriptor) -> bool:
         """Whether its line may be shown. The first line of a manifest always is: the graph bounds their number."""
-        if _key(descriptor) not in self._drawn:
-            self._drawn.add(_key(descriptor))
+        if descriptor.content_key not in self._drawn:
+            self._drawn.add(descriptor.content_key)
             return True
         self._repeats += 1 + descriptor.size // _LINE_BYTES
         return self._repeats <= limits.REPEATS_SHOWN
@@ -146,7 +144,3 @@ class TreeBuilder:
     def report(self, problem: ContentProblem) -> None:
         """Notes unreadable content that may belong to the tree."""
         self.unread[problem] = None
-
-
-def _key(descriptor: Descriptor) -> _Key:
-    return descriptor.digest, descriptor.media_type, descriptor.size

@@ -128,8 +128,13 @@ class Platform(NamedTuple):
         return "/".join(safe(part, limit=32) for part in parts if part)
 
 
+# the keys by which content is counted, grouped and remembered: each leaves out what may differ for its purpose
 Claims = tuple[Digest, str, int, bytes | None]
-"""What a descriptor says of its content: digest, media type, size and embedded content."""
+"""Digest, media type, size and embedded content: all that decides how content is read."""
+ContentKey = tuple[Digest, str, int]
+"""Digest, media type and size: by these, two descriptors name the same content (MAN-31, PAY-6)."""
+ManifestKey = tuple[Digest, str]
+"""Digest and media type: by these, a registry names a manifest. A wrong size does not make it another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +195,7 @@ class Descriptor:
 
     def same_content(self, other: Descriptor) -> bool:
         """Whether both name the same content: media type, digest and size (MAN-31, PAY-6)."""
-        return self.digest == other.digest and self.size == other.size and self.media_type == other.media_type
+        return self.content_key == other.content_key
 
     @property
     def bare(self) -> Descriptor:
@@ -201,6 +206,16 @@ class Descriptor:
     def claims(self) -> Claims:
         """What decides how its content is read: descriptors with the same claims need to be followed once only."""
         return self.digest, self.media_type, self.size, self.data
+
+    @property
+    def content_key(self) -> ContentKey:
+        """See `same_content`."""
+        return self.digest, self.media_type, self.size
+
+    @property
+    def manifest_key(self) -> ManifestKey:
+        """What a manifest is known by, whatever its size is said to be."""
+        return self.digest, self.media_type
 
     @property
     def is_manifest(self) -> bool:

@@ -13,12 +13,20 @@ from typing import Final, NamedTuple
 from airgap import limits
 from airgap.errors import ContentError
 from airgap.oci.attached import IMAGE_CONFIGS
-from airgap.oci.descriptor import ARTIFACT_MANIFESTS, NOTARY_ANNOTATIONS, NOTARY_SIGNATURE, Claims, Descriptor
+from airgap.oci.descriptor import (
+    ARTIFACT_MANIFESTS,
+    NOTARY_ANNOTATIONS,
+    NOTARY_SIGNATURE,
+    Claims,
+    Descriptor,
+    ManifestKey,
+)
 from airgap.oci.digest import Digest
 from airgap.oci.entry_names import IndexEntry
 from airgap.oci.examined_manifests import ExaminedManifests
 from airgap.oci.lookup import FoundBy
 from airgap.oci.manifest import Index, Manifest
+from airgap.oci.manifest_reader import HiddenManifestError
 from airgap.oci.nodes import Referrer
 from airgap.oci.problems import ContentProblem, shortened
 from airgap.oci.store import Store
@@ -89,16 +97,18 @@ class LayoutWalk:
         self.referrers: Final[defaultdict[Digest, list[Referrer]]] = defaultdict(list)
         self.known: Final[dict[Digest, Descriptor]] = {}
         """Everything that was reached, by the first descriptor that pointed at it."""
-        self.unread: Final[dict[tuple[Digest, str], ContentProblem]] = {}
+        self.unread: Final[dict[ManifestKey, ContentProblem]] = {}
         """Unreadable content that may refer to anything."""
-        self._unread_named: Final[dict[tuple[Digest, str], ContentProblem]] = {}
+        self._referring: Final[set[ManifestKey]] = set()
+        """That of it which has a subject, and cannot be read because of its media type."""
+        self._unread_named: Final[dict[ManifestKey, ContentProblem]] = {}
         self.problems: Final[list[ContentProblem]] = []
         self.notes: Final[list[ContentProblem]] = []
         self.waiting: Final[defaultdict[str | Digest, list[IndexEntry]]] = defaultdict(list)
         """Referrers tags and cosign tags whose subject is not reached yet by an artifact that is judged."""
         self.covered: Final[dict[Digest, Descriptor]] = {}
         """Everything that the artifacts found so far reach: it is judged and checked with them."""
-        self._visited: Final[set[tuple[Digest, str]]] = set()
+        self._visited: Final[set[ManifestKey]] = set()
         self._depths: Final[dict[tuple[Claims, bool, bool], int]] = {}
         """The smallest depth at which each descriptor was reached."""
         self._claims: Final[list[tuple[str | Digest, ContentProblem]]] = []
@@ -129,7 +139,7 @@ class LayoutWalk:
             found = queue.popleft()
             descriptor = found.descriptor
             self.known.setdefault(descriptor.digest, descriptor)
-            key = (descriptor.digest, descriptor.media_type)
+            key = descriptor.manifest_key
             if key in self._visited:
                 continue
             try:
@@ -137,6 +147,8 @@ class LayoutWalk:
             except ContentError as error:
                 if found.may_refer:
                     unread = self._unread_named if found.is_likely_image else self.unread
+                    if unread is self.unread and key not in unread and _has_hidden_subject(error):
+                        self._referring.add(key)
                     unread.setdefault(key, ContentProblem.of(error, descriptor, found.place))
                 continue
             if manifest is None:
@@ -189,8 +201,7 @@ class LayoutWalk:
 
     def refers(self, descriptor: Descriptor) -> bool:
         """Whether it is a referrer by its content, and cannot be read as one because of its media type."""
-        problem = self.unread.get((descriptor.digest, descriptor.media_type))
-        return problem is not None and problem.facts.get("refers") is True
+        return descriptor.manifest_key in self._referring
 
     def _has(self, digest: Digest) -> bool:
         try:
@@ -326,6 +337,10 @@ class LayoutWalk:
 def refers_by(manifest: Manifest | Index, tag: str) -> bool:
     """Whether it has the subject that the tag names."""
     return manifest.subject is not None and tag_part(tag) in referrers_tags(manifest.subject.digest)
+
+
+def _has_hidden_subject(error: ContentError) -> bool:
+    return isinstance(error, HiddenManifestError) and error.refers
 
 
 def _is_about(referrer: Referrer, descriptor: Descriptor) -> bool:

@@ -27,6 +27,21 @@ class _Form(NamedTuple):
     """Whether it has a subject."""
 
 
+class HiddenManifestError(ContentError):
+    """The content is a manifest, and its descriptor states an unknown media type."""
+
+    def __init__(self, descriptor: Descriptor, form: _Form) -> None:
+        stated = safe(descriptor.media_type, limit=128)
+        super().__init__(
+            "content.malformed",
+            f"{descriptor.digest} {form.said}, but its descriptor says {stated!r}",
+            digest=str(descriptor.digest),
+            media_type=safe(descriptor.media_type),
+        )
+        self.refers: bool = form.refers
+        """Whether it has a subject."""
+
+
 class ManifestReader:
     """Reads manifests from one store. Not safe for threads."""
 
@@ -107,13 +122,7 @@ class ManifestReader:
         if isinstance(form, ContentError):
             raise form.with_traceback(None)
         if form.said:
-            raise ContentError(
-                "content.malformed",
-                f"{descriptor.digest} {form.said}, but its descriptor says {safe(descriptor.media_type, limit=128)!r}",
-                digest=str(descriptor.digest),
-                media_type=safe(descriptor.media_type),
-                refers=form.refers,
-            )
+            raise HiddenManifestError(descriptor, form)
 
     def _form(self, descriptor: Descriptor) -> _Form:
         """Whether the content is a manifest. Raises ContentError if it is not known."""

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from airgap import limits
 from airgap.errors import ContentError
 from airgap.oci.attached import cosign_suffix, is_image_kind, is_runnable, stated_subject
-from airgap.oci.descriptor import ACQUISITION, INDEX_TYPES, NOTARY_SIGNATURE, Claims, Descriptor
+from airgap.oci.descriptor import ACQUISITION, INDEX_TYPES, NOTARY_SIGNATURE, Claims, ContentKey, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.entry_names import IndexEntry, Names, read_entries
@@ -327,10 +327,9 @@ def _unattributed(found: Sequence[ContentProblem]) -> tuple[ContentProblem, ...]
 
 def _merged(entries: list[IndexEntry], names: Names) -> tuple[Root, ...]:
     """One root for all entries of the same content, in the order of the first."""
-    together: dict[tuple[Digest, str, int], list[IndexEntry]] = {}
+    together: dict[ContentKey, list[IndexEntry]] = {}
     for entry in entries:
-        key = (entry.descriptor.digest, entry.descriptor.media_type, entry.descriptor.size)
-        together.setdefault(key, []).append(entry)
+        together.setdefault(entry.descriptor.content_key, []).append(entry)
     return tuple(_root(same, names) for same in together.values())
 
 

@@ -52,7 +52,7 @@ _ENCODED: Final = (".p7b", ".p7c", ".b64", ".base64")
 _TRUST_TYPES: Final = "application/vnd.airgap.trust."
 """The prefix of artifact types of trust snapshots."""
 
-Named = tuple[Digest, int]
+PieceKey = tuple[Digest, int]
 """A piece of evidence by its digest, and the size of what has this here; the stated size if nothing has."""
 
 
@@ -254,7 +254,7 @@ class TargetEvidence(EvidencePool):
         for manifest in known:
             gathered.take(manifest)
         gathered.take_entries(filter(_is_called_evidence, entries), leftover=False)
-        envelopes: defaultdict[Named, set[Digest]] = defaultdict(set)
+        envelopes: defaultdict[PieceKey, set[Digest]] = defaultdict(set)
         for found in stamped:
             envelopes[found.digest, found.size].add(found.envelope)
             gathered.take_stamped(found)
@@ -271,7 +271,7 @@ class TargetEvidence(EvidencePool):
         self.beyond_bounds: Final = tuple(gathered.unread)
         """What it holds that is more than is read."""
         self._by_name: Final = gathered.pieces
-        self._envelopes: Final[Mapping[Named, set[Digest]]] = dict(envelopes)
+        self._envelopes: Final[Mapping[PieceKey, set[Digest]]] = dict(envelopes)
         """Where the pieces in timestamp tokens are."""
         super().__init__(self.pieces, unread=gathered.unread)
 
@@ -304,7 +304,7 @@ class TargetEvidence(EvidencePool):
         return tuple(piece.name for piece in missing) + tuple(item.name for item in self.beyond_bounds)
 
     @cached_property
-    def whole(self) -> frozenset[Named]:
+    def whole(self) -> frozenset[PieceKey]:
         """Those with complete and correct bytes. Reads all of them."""
         return frozenset(named for named, piece in self._by_name.items() if _is_whole(piece))
 
@@ -333,8 +333,8 @@ class _Sources:
 class _Gathered:
     def __init__(self, store: Store, origin: str) -> None:
         self._store, self._origin = store, origin
-        self.pieces: dict[Named, EvidenceFile] = {}
-        self._sources: defaultdict[Named, _Sources] = defaultdict(_Sources)
+        self.pieces: dict[PieceKey, EvidenceFile] = {}
+        self._sources: defaultdict[PieceKey, _Sources] = defaultdict(_Sources)
         self._sizes: dict[Digest, int | None] = {}
         self.unread: list[UnreadableEvidence] = []
         self._bytes = 0
@@ -412,7 +412,7 @@ class _Gathered:
             return len(data)
         return item.size if found is None else found
 
-    def _keep(self, named: Named, place: object, piece: EvidenceFile) -> None:
+    def _keep(self, named: PieceKey, place: object, piece: EvidenceFile) -> None:
         """Takes a piece, or one more place of it: the evidence artifacts of several images share most of their layers.
 
         What a descriptor says of a piece must not hide what another one says.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
 from airgap.errors import AirgapError, UnsignedError
-from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
+from airgap.oci.descriptor import NOTARY_SIGNATURE, ContentKey, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.record import FoundRecord
@@ -19,8 +19,8 @@ from airgap.oci.reference import RegistryReference
 from airgap.transfer.endpoint import Blobs, Entry, FoundReferrers, ListedReferrer, Source
 from airgap.transfer.platforms import PlatformFilter
 
-Key = tuple[Digest, str, int]
-"""Digest, media type (of manifests; else empty) and size: equal for the same content in a destination."""
+Key = ContentKey
+"""As a destination tells contents apart: blobs have no media type there, so theirs is empty."""
 
 
 _PLACES: Final = 8
@@ -29,7 +29,7 @@ _PLACES: Final = 8
 
 def key_of(descriptor: Descriptor) -> Key:
     """The key of a descriptor."""
-    return descriptor.digest, descriptor.media_type if descriptor.is_manifest else "", descriptor.size
+    return descriptor.content_key if descriptor.is_manifest else (descriptor.digest, "", descriptor.size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

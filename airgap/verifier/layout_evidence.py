@@ -18,7 +18,7 @@ from airgap.oci.target import Target, open_target
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.problem import Problem
-from airgap.revocation.artifact import Named, TargetEvidence
+from airgap.revocation.artifact import PieceKey, TargetEvidence
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_files import Evidence
 from airgap.revocation.freshness import Freshness
@@ -39,7 +39,7 @@ class LayoutEvidence:
     """Evidence that could not be used for all layouts: it may revoke a signer in another layout."""
 
     @property
-    def whole(self) -> frozenset[Named]:
+    def whole(self) -> frozenset[PieceKey]:
         """The complete pieces: another layout with the same ones adds nothing."""
         return frozenset().union(*(evidence.whole for evidence in self.layouts.values()))
 
@@ -60,7 +60,7 @@ def evidence_of_layouts(targets: Iterable[str], others: Iterable[Evidence] = ())
     Faults of the layouts do not raise here: judging reports them.
     """
     found: dict[str, TargetEvidence] = {}
-    seen: set[Named] = set()
+    seen: set[PieceKey] = set()
     problems: list[Problem] = []
     tried: set[str] = set()
     with ExitStack() as stack:
