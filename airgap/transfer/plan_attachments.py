@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.lookup import FoundBy
 from airgap.oci.manifest import parse_manifest
 from airgap.transfer.attach import Attachment
 from airgap.transfer.endpoint import ListedReferrer
 from airgap.transfer.plan import CopyPlan, CopyRoot, Key, Node, PlannedArtifact, key_of, nodes_of
-from airgap.transfer.sources import LAYOUT, MemoryBlobs
+from airgap.transfer.sources import MemoryBlobs
 
 
 class Addition:
@@ -42,7 +43,7 @@ class Addition:
                 descriptor=item.manifest,
                 subject=item.subject.digest,
                 artifact_type=item.manifest.artifact_type,
-                mechanism=LAYOUT,
+                mechanism=FoundBy.ENTRY,
             )
             known = any(other.descriptor.digest == item.manifest.digest for other in artifact.attached)
             attached = artifact.attached if known else (*artifact.attached, listed)
