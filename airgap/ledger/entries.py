@@ -9,7 +9,7 @@ from __future__ import annotations
 import json as writer
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
@@ -56,25 +56,14 @@ class RowEntry:
         """The names by which people look for it."""
         return ()
 
-    @property
-    def scope(self) -> str | None:
-        """The repository that a judgement asked the policy about."""
-        return None
-
-    @property
-    def verdict(self) -> Verdict | None:
-        """The verdict of a judgement."""
-        return None
-
     def members(self) -> dict[str, Any]:
-        """What it says beside the moment and the operator, ready for JSON."""
-        return {}
+        """Everything that it says, ready for JSON; None where there is nothing."""
+        return {item.name: _written(getattr(self, item.name)) for item in fields(self)}
 
     @classmethod
-    def read(cls, source: json.JsonObject, base: Mapping[str, Any]) -> Self:
-        """The entry from its JSON. `base` has the members of every entry. Raises FormatError."""
-        del source
-        return cls(**base)
+    def read(cls, source: json.JsonObject) -> Self:
+        """The entry from its JSON. Raises FormatError."""
+        return cls(**{item.name: _READERS[str(item.type)](source, item.name) for item in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +76,11 @@ class JudgedArtifact(RowEntry):
     reference: str
     """As the report shows it."""
     tags: tuple[str, ...] = ()
-    more_tags: int = 0
+    more_tags: int | None = None
     """Tags beyond those, which only the document has."""
-    repository: str | None = None
+    scope: str | None = None
     """The repository that the policy was asked about."""
-    came_to: Verdict
+    verdict: Verdict
     """That of signatures and content, of problems of what it came in, and of an import that did not bring it in."""
     exit_code: int
     reasons: tuple[str, ...] = ()
@@ -118,18 +107,7 @@ class JudgedArtifact(RowEntry):
     @property
     def names(self) -> tuple[str, ...]:
         """Its reference, its tags and its repository."""
-        own = (self.reference, *self.tags, *((self.repository,) if self.repository else ()))
-        return tuple(dict.fromkeys(own))
-
-    @property
-    def scope(self) -> str | None:
-        """The repository."""
-        return self.repository
-
-    @property
-    def verdict(self) -> Verdict:
-        """Its verdict."""
-        return self.came_to
+        return tuple(dict.fromkeys((self.reference, *self.tags, *((self.scope,) if self.scope else ()))))
 
     @property
     def is_accepted(self) -> bool:
@@ -146,51 +124,6 @@ class JudgedArtifact(RowEntry):
         """Whether revocation, or what is not known of it, is among what was against it."""
         return any(reason.startswith("revocation.") for reason in self.reasons)
 
-    def members(self) -> dict[str, Any]:
-        """The judgement."""
-        return {
-            "digest": str(self.digest),
-            "reference": self.reference,
-            "tags": list(self.tags),
-            "more_tags": self.more_tags or None,
-            "scope": self.repository,
-            "verdict": self.came_to.value,
-            "exit_code": self.exit_code,
-            "reasons": list(self.reasons),
-            "signers": list(self.signers),
-            "target": self.target,
-            "bundle": _or_null(self.bundle),
-            "judged": iso(self.judged),
-            "policy": self.policy,
-            "snapshot": self.snapshot,
-            "exceptions": list(self.exceptions),
-        }
-
-    @classmethod
-    def read(cls, source: json.JsonObject, base: Mapping[str, Any]) -> Self:
-        """See `RowEntry`."""
-        verdict = json.take(source, "verdict", str)
-        if verdict not in _KNOWN_VERDICTS:
-            raise FormatError(f"is {safe(verdict, limit=64)!r}, which is not known", where="verdict")
-        return cls(
-            **base,
-            digest=Digest.parse(json.take(source, "digest", str)),
-            reference=json.take(source, "reference", str),
-            tags=_texts(source, "tags"),
-            more_tags=json.take_optional(source, "more_tags", int) or 0,
-            repository=_text(source, "scope"),
-            came_to=Verdict(verdict),
-            exit_code=json.take(source, "exit_code", int),
-            reasons=_texts(source, "reasons"),
-            signers=_texts(source, "signers"),
-            target=json.take(source, "target", str),
-            bundle=_digest(source, "bundle"),
-            judged=rfc3339(json.take(source, "judged", str), where="judged"),
-            policy=_text(source, "policy"),
-            snapshot=_text(source, "snapshot"),
-            exceptions=_texts(source, "exceptions"),
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Import(RowEntry):
@@ -202,7 +135,7 @@ class Import(RowEntry):
     repository: str
     tags: tuple[str, ...] = ()
     """The tags that were put, or that lead to it now."""
-    more_tags: int = 0
+    more_tags: int | None = None
     """Tags beyond those."""
     root: Digest
     """The manifest or index that the tags lead to."""
@@ -222,34 +155,6 @@ class Import(RowEntry):
         """The repository and its tags, in full."""
         place = f"{self.registry}/{self.repository}"
         return (*(f"{place}:{tag}" for tag in self.tags), place)
-
-    def members(self) -> dict[str, Any]:
-        """The import."""
-        return {
-            "registry": self.registry,
-            "repository": self.repository,
-            "tags": list(self.tags),
-            "more_tags": self.more_tags or None,
-            "root": str(self.root),
-            "bundle": _or_null(self.bundle),
-            "blobs": self.blobs,
-            "size": self.size,
-        }
-
-    @classmethod
-    def read(cls, source: json.JsonObject, base: Mapping[str, Any]) -> Self:
-        """See `RowEntry`."""
-        return cls(
-            **base,
-            registry=json.take(source, "registry", str),
-            repository=json.take(source, "repository", str),
-            tags=_texts(source, "tags"),
-            more_tags=json.take_optional(source, "more_tags", int) or 0,
-            root=Digest.parse(json.take(source, "root", str)),
-            bundle=_digest(source, "bundle"),
-            blobs=json.take(source, "blobs", int),
-            size=json.take(source, "size", int),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,20 +177,6 @@ class Note(RowEntry):
     def names(self) -> tuple[str, ...]:
         """What it is about."""
         return (self.about,)
-
-    def members(self) -> dict[str, Any]:
-        """The note."""
-        return {"about": self.about, "text": self.text, "by": self.by}
-
-    @classmethod
-    def read(cls, source: json.JsonObject, base: Mapping[str, Any]) -> Self:
-        """See `RowEntry`."""
-        return cls(
-            **base,
-            about=json.take(source, "about", str),
-            text=json.take(source, "text", str),
-            by=json.take(source, "by", str),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,21 +201,6 @@ class Mark(RowEntry):
         """The stream."""
         return (self.stream,)
 
-    def members(self) -> dict[str, Any]:
-        """The mark."""
-        return {"stream": self.stream, "number": self.number, "bundle": str(self.bundle), "reason": self.reason}
-
-    @classmethod
-    def read(cls, source: json.JsonObject, base: Mapping[str, Any]) -> Self:
-        """See `RowEntry`."""
-        return cls(
-            **base,
-            stream=json.take(source, "stream", str),
-            number=json.take(source, "number", int),
-            bundle=Digest.parse(json.take(source, "bundle", str)),
-            reason=json.take(source, "reason", str),
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned(RowEntry):
@@ -337,24 +213,6 @@ class Pruned(RowEntry):
     """The first and the last row of each run of rows that were removed."""
     documents: tuple[tuple[int, int], ...] = ()
     """The same of rows whose verdict documents were removed."""
-
-    def members(self) -> dict[str, Any]:
-        """What was removed."""
-        return {
-            "before": iso(self.before),
-            "rows": [list(run) for run in self.rows],
-            "documents": [list(run) for run in self.documents],
-        }
-
-    @classmethod
-    def read(cls, source: json.JsonObject, base: Mapping[str, Any]) -> Self:
-        """See `RowEntry`."""
-        return cls(
-            **base,
-            before=rfc3339(json.take(source, "before", str), where="before"),
-            rows=_list(source, "rows", _run),
-            documents=_list(source, "documents", _run),
-        )
 
 
 _KINDS: Final[Mapping[str, type[RowEntry]]] = {kind.kind: kind for kind in (JudgedArtifact, Import, Note, Mark, Pruned)}
@@ -410,7 +268,7 @@ def imported(
         registry=registry,
         repository=repository,
         tags=tags,
-        more_tags=more,
+        more_tags=more or None,
         root=root,
         bundle=bundle,
         blobs=len(items),
@@ -460,9 +318,6 @@ def canonical(entry: RowEntry, number: int) -> bytes:
     members = {
         "row": number,
         "kind": entry.kind,
-        "at": iso(entry.at),
-        "operator": entry.operator,
-        "attached": entry.attached,
         **entry.members(),
     }
     # null members are left out: documents of ours have none
@@ -494,12 +349,9 @@ def parse_entry(body: bytes, number: int) -> RowEntry:
     kind = json.take(source, "kind", str)
     if kind not in _KINDS:
         raise FormatError(f"is {safe(kind, limit=64)!r}, which is not known", where="kind")
-    base = {
-        "at": rfc3339(json.take(source, "at", str), where="at"),
-        "operator": json.take(source, "operator", str),
-        "attached": _attached(source),
-    }
-    entry = _KINDS[kind].read(source, base)
+    entry = _KINDS[kind].read(source)
+    if entry.attached is not None and not is_hash(entry.attached):
+        raise FormatError("is no hash", where="attached")
     if canonical(entry, number) != body:
         raise FormatError("the row has members that are not known, or is not written as rows are")
     return entry
@@ -521,13 +373,6 @@ def is_hash(text: str) -> bool:
 _HASH_CHARACTERS: Final = 64
 
 
-def _attached(source: json.JsonObject) -> str | None:
-    text = _text(source, "attached")
-    if text is not None and not is_hash(text):
-        raise FormatError("is no hash", where="attached")
-    return text
-
-
 def runs(numbers: Iterable[int]) -> tuple[tuple[int, int], ...]:
     """Ascending numbers as runs without gaps: the first and the last of each."""
     found: list[tuple[int, int]] = []
@@ -539,25 +384,19 @@ def runs(numbers: Iterable[int]) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
-def _or_null(digest: Digest | None) -> str | None:
-    return None if digest is None else str(digest)
-
-
-def _digest(source: json.JsonObject, member: str) -> Digest | None:
-    text = _text(source, member)
-    return None if text is None else Digest.parse(text)
-
-
-def _text(source: json.JsonObject, member: str) -> str | None:
-    return json.take_optional(source, member, str)
-
-
-def _texts(source: json.JsonObject, member: str) -> tuple[str, ...]:
-    return _list(source, member, json.text)
-
-
-def _list(source: json.JsonObject, member: str, parse: Callable[[Any], T]) -> tuple[T, ...]:
-    return json.take_list(source, member, parse, limit=limits.LEDGER_ROW_BYTES)
+def _written(value: Any) -> Any:
+    """A value of an entry as JSON has it; `_READERS` read it back."""
+    match value:
+        case Digest():
+            return str(value)
+        case datetime():
+            return iso(value)
+        case Verdict():
+            return value.value
+        case tuple():
+            return [_written(item) for item in value]
+        case _:
+            return value
 
 
 def _run(value: Any) -> tuple[int, int]:
@@ -567,3 +406,39 @@ def _run(value: Any) -> tuple[int, int]:
     if not 0 < first <= last:
         raise LimitError("is no run of rows")
     return first, last
+
+
+def _text(source: json.JsonObject, member: str) -> str:
+    return json.take(source, member, str)
+
+
+def _texts(source: json.JsonObject, member: str) -> tuple[str, ...]:
+    return json.take_list(source, member, json.text, limit=limits.LEDGER_ROW_BYTES)
+
+
+def _digest(source: json.JsonObject, member: str) -> Digest:
+    return Digest.parse(_text(source, member))
+
+
+def _verdict(source: json.JsonObject, member: str) -> Verdict:
+    text = _text(source, member)
+    if text not in _KNOWN_VERDICTS:
+        raise FormatError(f"is {safe(text, limit=64)!r}, which is not known", where=member)
+    return Verdict(text)
+
+
+_READERS: Final[Mapping[str, Callable[[json.JsonObject, str], Any]]] = {
+    "str": _text,
+    "str | None": lambda source, member: json.take_optional(source, member, str),
+    "int": lambda source, member: json.take(source, member, int),
+    "int | None": lambda source, member: json.take_optional(source, member, int),
+    "datetime": lambda source, member: rfc3339(_text(source, member), where=member),
+    "Verdict": _verdict,
+    "Digest": _digest,
+    "Digest | None": lambda source, member: None if source.get(member) is None else _digest(source, member),
+    "tuple[str, ...]": _texts,
+    "tuple[tuple[int, int], ...]": lambda source, member: json.take_list(
+        source, member, _run, limit=limits.LEDGER_ROW_BYTES
+    ),
+}
+"""How a member is read, by the type of its field."""

@@ -495,14 +495,14 @@ def _conditions(
 
 def _derived(entry: RowEntry) -> tuple[Any, ...]:
     """The columns by which rows are found; a check compares them with the row."""
-    verdict = entry.verdict
+    judged = entry if isinstance(entry, JudgedArtifact) else None
     return (
         entry.kind,
         iso(entry.at),
         entry.subject,
-        entry.scope,
-        None if verdict is None else verdict.value,
-        int(isinstance(entry, JudgedArtifact) and entry.is_accepted),
+        judged and judged.scope,
+        judged and judged.verdict.value,
+        int(judged is not None and judged.is_accepted),
         "\n".join(entry.names),
         None if entry.attached is None else bytes.fromhex(entry.attached),
     )

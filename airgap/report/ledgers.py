@@ -44,9 +44,6 @@ def row_document(row: Row) -> Json:
         "row": row.number,
         "hash": row.hash,
         "kind": entry.kind,
-        "at": iso(entry.at),
-        "operator": safe(entry.operator),
-        "attached": entry.attached,
         **{name: _safe(value) for name, value in entry.members().items()},
     }
 
@@ -109,7 +106,11 @@ def _line(row: Row, style: Style) -> str:
     names = entry.names
     name = safe(entry.text, limit=80) if isinstance(entry, Note) else safe(names[0], limit=120) if names else ""
     line = _cells(str(row.number), iso(entry.at), _what(entry), _about(entry.subject), name)
-    return style.paint(_COLOUR.get(entry.verdict, "unsure"), line) if entry.verdict else line
+    return style.paint(_kind(entry), line) if isinstance(entry, JudgedArtifact) else line
+
+
+def _kind(entry: RowEntry) -> str:
+    return _COLOUR.get(entry.verdict, "unsure") if isinstance(entry, JudgedArtifact) else "strong"
 
 
 def _what(entry: RowEntry) -> str:
@@ -176,8 +177,7 @@ def _paragraph(item: ShownRow, style: Style) -> Iterator[str]:
         yield style.paint("strong", f"row {row.number}  pruned")
         yield f"  hash        {row.hash}"
         return
-    kind = _COLOUR.get(entry.verdict, "unsure") if entry.verdict else "strong"
-    yield style.paint(kind, f"row {row.number}  {iso(entry.at)}  {_what(entry)}")
+    yield style.paint(_kind(entry), f"row {row.number}  {iso(entry.at)}  {_what(entry)}")
     for name, value in (*_facts(entry, item.attached), ("operator", safe(entry.operator)), ("hash", row.hash)):
         if value:
             yield f"  {name.ljust(11)} {value}"
@@ -211,7 +211,7 @@ def _judged(entry: JudgedArtifact, attached: bytes | None) -> Iterator[tuple[str
     yield "name", safe(entry.reference)
     yield "digest", str(entry.digest)
     yield "tags", ", ".join(safe(tag, limit=300) for tag in entry.tags[:_NAMES])
-    yield "repository", safe(entry.repository or "")
+    yield "repository", safe(entry.scope or "")
     yield "reasons", ", ".join(map(safe, entry.reasons))
     yield "exceptions", "; ".join(map(safe, entry.exceptions))
     yield "signed by", "; ".join(map(safe, entry.signers))

@@ -366,7 +366,7 @@ def test_names_without_number_do_not_keep_a_refusal_from_the_ledger(tmp_path: Pa
     assert import_(written, "--keep-going", "--ledger", path, written.layout, bad, registry.host).code == 20
     with Ledger.open(path) as ledger:
         judged = [row.entry for row in ledger.rows() if isinstance(row.entry, JudgedArtifact)]
-    assert [(len(item.tags) + item.more_tags, item.is_accepted) for item in judged] == [
+    assert [(len(item.tags) + (item.more_tags or 0), item.is_accepted) for item in judged] == [
         (1, True), (1, True), (9500, False),
     ]  # fmt: skip
     assert judged[2].more_tags

@@ -31,8 +31,8 @@ def judgement(number: int = 0, *, verdict: Verdict = Verdict.PASS, document: byt
         attached=fingerprint(document),
         digest=members.pop("digest", Digest.of(b"image %d" % number)),
         reference=members.pop("reference", f"./stick:registry.example/app:v{number}"),
-        repository=members.pop("repository", "registry.example/app"),
-        came_to=verdict,
+        scope=members.pop("scope", "registry.example/app"),
+        verdict=verdict,
         exit_code=members.pop("exit_code", 0 if verdict is Verdict.PASS else 14),
         judged=at,
     )

@@ -58,7 +58,7 @@ def test_each_artifact_is_a_row_that_says_what_a_report_says(tmp_path: Path, met
             assert bool(entry.signers) == (judged.accepted is not None)
             assert bool(entry.reasons) == (judged.exit_code != 0)
             assert entry.policy == outcome.trust["policy_digest"]
-        verdicts = {row.entry.verdict for row in rows if row.entry}
+        verdicts = {row.entry.verdict for row in rows if isinstance(row.entry, JudgedArtifact)}
         assert verdicts == ({airgap.Verdict.FAIL} if metadata else {airgap.Verdict.PASS, airgap.Verdict.FAIL})
         assert ledger.check().is_whole
 
