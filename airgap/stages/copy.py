@@ -12,19 +12,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
-from airgap import __version__, limits
-from airgap.errors import AirgapError, ContentError, LimitError, TransferError, UntrustedError, UsageError
+from airgap import __version__
+from airgap.collection.evidence_left import SourceEvidence
+from airgap.errors import AirgapError, ContentError, TransferError, UntrustedError, UsageError
 from airgap.files import behind_link
 from airgap.net.registries import Registries
-from airgap.oci.all_manifests import AllManifests
-from airgap.oci.descriptor import ACQUISITION, EMPTY, REF_NAME
+from airgap.oci.descriptor import ACQUISITION, REF_NAME
 from airgap.oci.digest import Digest
-from airgap.oci.documents import LAYOUT_INDEX, LayoutOnDisk, LooseFileHolder
 from airgap.oci.graph import Graph
 from airgap.oci.layout import open_directory
 from airgap.oci.lookup import Mechanism, ReferrersTag
 from airgap.oci.open import Layout
-from airgap.oci.problems import ContentProblem
 from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, registries_in
 from airgap.problem import Problem
@@ -43,6 +41,7 @@ from airgap.transfer.destinations import (
 )
 from airgap.transfer.endpoint import Sink, Source
 from airgap.transfer.events import Event, Progress, Started, silent
+from airgap.transfer.left_behind import left_behind
 from airgap.transfer.mover import (
     Arrived,
     Survey,
@@ -61,13 +60,11 @@ from airgap.transfer.records import Records
 from airgap.transfer.room import Room, room_in
 from airgap.transfer.sources import LayoutSource
 from airgap.transfer.writer import LayoutProbe, LayoutWriter
-from airgap.trust.separation import same_place
 
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
     from airgap.net.options import TransportOptions
     from airgap.oci.store import Store
-    from airgap.revocation.artifact import TargetEvidence
     from airgap.stages.gate import Judgement
     from airgap.transfer.finished_tar import FinishedTar
     from airgap.verifier.outcome import Outcome
@@ -171,12 +168,9 @@ class _Copy:
         self._room: Room | None = None
         self._streamed: tuple[tuple[Store, Graph], ...] = ()
         """The layout that came on standard input."""
-        self._evidence: dict[Graph, TargetEvidence] = {}
-        """Of layouts that are read, found once."""
+        self._evidence = SourceEvidence()
         self._judgement: Judgement | None = None
         """That of all repositories."""
-        self._in_registries: dict[str, TargetEvidence] = {}
-        """With a judgement: evidence of sources that are registries, chosen or not."""
         self._finished: FinishedTar | None = None
         """The tar that is there already."""
         self._left: tuple[EvidenceLeft, ...] = ()
@@ -210,8 +204,10 @@ class _Copy:
             with self._one_repository(repository, arrived.plan):
                 done = put_names(arrived, progress=self._progress, keep_going=request.keep_going)
                 self._account(arrived.plan, done)
-        self._left = tuple(self._evidence_left(destination))
-        self._lost = tuple(self._not_copied())
+        written = Path(destination.path) if isinstance(destination, LayoutReference) else None
+        self._left = tuple(self._evidence.left((*self._streamed, *self._sources.opened()), self._tally, written))
+        whole = (*(graph for _, graph in self._streamed), *self._sources.whole())
+        self._lost = tuple(left_behind(whole, request.selection, self._tally.planned))
         return self._result(destination)
 
     @contextmanager
@@ -243,75 +239,6 @@ class _Copy:
             into_registry=isinstance(destination, RegistryReference | RegistryPrefix),
             warnings=(*(self._judgement.outcome.warnings if self._judgement else ()), *self._lost),
         )
-
-    def _evidence_left(self, destination: Destination | None) -> Iterator[EvidenceLeft]:
-        """What a verifier of a source would use and a verifier of the copy does not get."""
-        written = Path(destination.path) if isinstance(destination, LayoutReference) else None
-        for store, graph in (*self._streamed, *self._sources.opened()):
-            is_itself = isinstance(store, LayoutOnDisk) and written and same_place(written, Path(store.path))
-            if not (is_itself or self._takes_all_of(store, graph)):
-                evidence = self._evidence_in(store, graph)
-                if names := evidence.not_among(self._tally.planned):
-                    yield EvidenceLeft(source=store.name, names=tuple(safe(name, limit=128) for name in names))
-        for source, evidence in self._in_registries.items():
-            if names := evidence.not_among(self._tally.planned):
-                yield EvidenceLeft(source=source, names=tuple(safe(name, limit=128) for name in names))
-        for item in self._tally.copied if not self._in_registries else ():
-            # of a layout all evidence is known
-            unchosen = item.planned.unchosen if item.planned and not item.planned.wanted.from_layout else ()
-            if unchosen:
-                from airgap.revocation.artifact import is_called_evidence
-
-                named = [item.descriptor.digest for item in unchosen if is_called_evidence(item.artifact_type)]
-                if names := tuple(str(digest) for digest in named if digest not in self._tally.planned):
-                    yield EvidenceLeft(source=item.source, names=names)
-
-    def _takes_all_of(self, store: Store, graph: Graph) -> bool:
-        """Whether nothing that a layout holds is left behind, but records: then no evidence is, and none is read."""
-        if isinstance(store, LooseFileHolder):
-            try:
-                loose = store.loose_files()
-            except (LimitError, OSError):
-                return False
-            if loose.names or loose.closed:
-                return False
-        listed = AllManifests(store, graph.manifest)
-        held = (
-            item
-            for manifest in listed.manifests
-            for _, item in manifest.successors()
-            if not (manifest.artifact_type == ACQUISITION and item.media_type in {EMPTY, ACQUISITION})
-        )
-        return listed.is_complete and all(item.digest in self._tally.planned for item in (*held, *listed.entries))
-
-    def _evidence_in(self, store: Store, graph: Graph) -> TargetEvidence:
-        from airgap.signature.stamped_evidence import evidence_of_target
-
-        if graph not in self._evidence:
-            self._evidence[graph] = evidence_of_target(store, graph, store.name)
-        return self._evidence[graph]
-
-    def _not_copied(self) -> Iterator[Problem]:
-        """What whole layouts have and nothing copied reaches (RULE-6).
-
-        That is what `docker load` would load instead, and signatures and records without their subject.
-        """
-        selection = self._request.selection
-        for graph in (*(graph for _, graph in self._streamed), *self._sources.whole()):
-            for problem in _of_docker(graph):
-                yield replace(problem, message=f"{problem.message}; it is not copied").as_problem(
-                    graph.name, counts=False
-                )
-            if not selection.referrers or selection.artifact_types:
-                continue
-            lost = [
-                note for note in graph.notes if note.descriptor and note.descriptor.digest not in self._tally.planned
-            ]
-            for note in lost[: limits.NOTES_SHOWN]:
-                yield replace(note, message=f"{note.message}; it is not copied").as_problem(graph.name)
-            if len(lost) > limits.NOTES_SHOWN:
-                more = len(lost) - limits.NOTES_SHOWN
-                yield Problem(message=f"{more} more entries of this kind are not copied", target=graph.name)
 
     def _receive(self) -> list[CopyRoot]:
         """Receives a layout from standard input: its blobs are in the destination afterwards."""
@@ -537,9 +464,10 @@ class _Copy:
         is_one = not isinstance(destination, RegistryReference | RegistryPrefix)
         gate = Gate(trust=request.trust, request=verify, selection=request.selection, is_one_layout=is_one)
         layouts = (*self._sources.opened(), *self._streamed, *_existing(destination))
-        held = [self._evidence_in(store, graph) for store, graph in layouts]
-        self._in_registries = evidence_in_registries(everything_listed(plans, request.selection, self._pool))
-        self._judgement = gate.judge(plans, (*held, *self._in_registries.values()))
+        held = [self._evidence.of_layout(store, graph) for store, graph in layouts]
+        in_registries = evidence_in_registries(everything_listed(plans, request.selection, self._pool))
+        self._evidence.in_registries = in_registries
+        self._judgement = gate.judge(plans, (*held, *in_registries.values()))
         if self._judged is not None:
             self._judged(self._judgement.outcome)
         return self._judgement.accepted(plans, keep_going=request.keep_going)
@@ -552,15 +480,6 @@ def _lacking(node: Node) -> ContentError | None:
         for place in node.places()
     ]
     return errors[0] if all(errors) else None
-
-
-def _of_docker(graph: Graph) -> Iterator[ContentProblem]:
-    """What verify refuses a whole layout for, and a copy leaves behind: other names for `docker load`."""
-    yield from graph.names_unread
-    try:
-        yield from graph.disagreements
-    except ContentError as error:
-        yield ContentProblem.of(error, None, f"beside {LAYOUT_INDEX}")
 
 
 def _existing(destination: Destination | None) -> Iterator[tuple[Store, Graph]]:
