@@ -278,9 +278,11 @@ def _authority_flaws(certificate: Certificate, *, below: int, critical: bool) ->
 
 
 def timestamping_chains(
-    leaf: Certificate, offered: Offered, anchors: Anchors, *, at: datetime
+    leaf: Certificate, offered: Offered, anchors: Anchors, *, at: datetime | None
 ) -> tuple[tuple[Certificate, ...], ...]:
     """The chains from `leaf` to an anchor that keep every rule at the time `at` (TS-22, TSACH-1 to TSACH-6).
+
+    `at`: None for chains that are to be asked for revocation alone, whatever their validity.
 
     Only anchors end a path. The token need not contain the root, and a root in it has no effect. If several
     certificates have the name of an issuer, all are tried, within bounds. The shortest chain is first: the order of the
@@ -398,10 +400,11 @@ def _same_entity(one: Certificate, other: Certificate) -> bool:
     return one.subject == other.subject and one.public_key_bits == other.public_key_bits
 
 
-def _check_path(path: tuple[Certificate, ...], at: datetime) -> None:
+def _check_path(path: tuple[Certificate, ...], at: datetime | None) -> None:
     check_timestamping_chain(path)
     try:
-        check_validity(path, at)
+        if at is not None:
+            check_validity(path, at)
     except Rejected as error:
         raise Rejected("timestamp.validity", f"the timestamping chain: {error}", **error.facts) from None
     for position, certificate in enumerate(path):

@@ -52,12 +52,12 @@ def kept_certificates(
 
 
 def brought_certificates(data: bytes, hold: Hold) -> Iterator[HeldCertificate]:
-    """Those of a file of a target: they prove as responders alone. Raises LimitError behind the first ones."""
+    """Those of a file of a target that prove as responders, and of CAs. Raises LimitError behind the first ones."""
     from airgap.pki.file_kinds import recognise
     from airgap.pki.ocsp import OcspResponse
 
     for item in parse_readable(data):
-        if item and OcspResponse.may_sign(item):
+        if item and (item.is_ca or OcspResponse.may_sign(item)):
             yield hold(certificate=item)
     found = recognise(data)
     for item in filter(OcspResponse.may_sign, _packed(data)):

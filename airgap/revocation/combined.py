@@ -64,6 +64,10 @@ class CombinedEvidence:
         """See `Evidence`."""
         return tuple(item for body in self._bodies for item in body.held_certificates())
 
+    def authorities(self) -> tuple[Certificate, ...]:
+        """See `Evidence`."""
+        return tuple(item for body in self._bodies for item in body.authorities())
+
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:
         """See `Evidence`."""
         known = tuple(urls)

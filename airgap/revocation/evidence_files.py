@@ -286,6 +286,10 @@ class Evidence(Protocol):
         """All of a trust directory, in whatever file; of other evidence those in forms that are not read."""
         ...
 
+    def authorities(self) -> tuple[Certificate, ...]:
+        """The certificates of CAs in any file, not verified: they only show which keys are revoked."""
+        ...
+
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:
         """CRLs that an index names for these URLs: for messages only."""
         ...

@@ -93,7 +93,8 @@ def holds_responders_alone(data: bytes) -> bool:
     """Whether a file holds certificates and keys alone, and the certificate of an OCSP responder, or may hold it."""
     from airgap.pki.wrong_files import is_no_evidence
 
-    return is_no_evidence(data) and any(_certificates(EvidenceFile("", "", bytes), data))
+    found = _certificates(EvidenceFile("", "", bytes), data)
+    return is_no_evidence(data) and any(_is_of_responder(item) or _is_unread(item) for item in found)
 
 
 def _is_of_responder(found: HeldCertificate | UnreadableEvidence) -> bool:
@@ -101,6 +102,10 @@ def _is_of_responder(found: HeldCertificate | UnreadableEvidence) -> bool:
 
     held = found.certificate if isinstance(found, HeldCertificate) else None
     return held is not None and OcspResponse.may_sign(held)
+
+
+def _is_unread(found: HeldCertificate | UnreadableEvidence) -> bool:
+    return not isinstance(found, HeldCertificate) or found.certificate is None or bool(found.problem)
 
 
 def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem, data: bytes) -> bool:

@@ -63,6 +63,7 @@ class RevocationJudge:
     def _use(self, evidence: Evidence) -> None:
         self._evidence = evidence
         self._condemning = CondemningEvidence(evidence, self._damaged, self._named, self._all_stored)
+        self._authorities = Once(evidence.authorities)
         self._in_targets = StatementsInTargets(evidence, self._condemning)
         self._clearing = ClearingEvidence(evidence, self._condemning, self._freshness, self._moment)
         self._answers: dict[RevocationQuery, _Answered] = {}
@@ -95,6 +96,10 @@ class RevocationJudge:
         (REV-4); else Undecided if there is no answer for one of them.
         """
         return self._worst_of(self._queries(chain, kind, signed_at, lost), self._answer)
+
+    def authorities(self) -> tuple[Certificate, ...]:
+        """The certificates of CAs in any available file, trusted or not."""
+        return self._authorities()
 
     def stolen_keys(
         self, chains: Iterable[Sequence[Certificate]], *, kind: ChainKind, lost: FoundInTargets

@@ -84,9 +84,13 @@ class EvidencePool:
         return found
 
     def certificates(self) -> Iterator[Certificate]:
-        """Those of CAs and responders in all files of a trust directory, whatever their names and folders are."""
+        """Those of CAs and responders in all files, whatever their names and folders are."""
         yield from self._sorted().certificates
         yield from (held.certificate for held in self._stored if held.certificate)
+
+    def authorities(self) -> tuple[Certificate, ...]:
+        """See `Evidence`."""
+        return tuple(item for item in self.certificates() if item.is_ca)
 
     def held_certificates(self) -> tuple[HeldCertificate, ...]:
         """See `Evidence`."""
@@ -213,7 +217,7 @@ class _Sorted(NamedTuple):
     trusted: tuple[CrlFile | OcspFile, ...]
     misplaced: tuple[MisplacedEvidence, ...]
     certificates: tuple[Certificate, ...]
-    """Those of responders in any file, and of CAs in files of the trust directory."""
+    """Those of responders and CAs."""
     held_certificates: tuple[HeldCertificate, ...]
 
     @classmethod

@@ -42,6 +42,7 @@ from airgap.verifier.advice import (
     unnamed_store,
 )
 from airgap.verifier.authentic_time import (
+    authority_chains,
     check_authentic_time,
     needs_timestamp,
     timestamp_warnings,
@@ -126,7 +127,7 @@ class SignatureVerifier:
         states: list[SignatureState] = []
         stamped: list[EvidencePool] = []
         for signature in signatures:
-            states.append(state := SignatureState(statement, target, signature, metadata))
+            states.append(state := SignatureState(statement, target, signature, metadata, states))
             self._check(state, Check.INTEGRITY, self._integrity)
             state.release()
             if evidence := state.stamped_evidence():
@@ -245,17 +246,18 @@ class SignatureVerifier:
         anchors = partial(self._trust.anchors, state.statement, StoreType.TSA)
         state.timestamps = verified_timestamps(state, facts, anchors, others, at=self._at)
         # TS-27: always judged, whatever the action for revocation is
-        timestamp = state.timestamp = self._unrevoked(state)
+        timestamp = state.timestamp = self._unrevoked(state, anchors())
         state.warnings += timestamp_warnings(facts, timestamp, self._at)
         return f"timestamped between {iso(timestamp.info.earliest)} and {iso(timestamp.info.latest)}"
 
-    def _unrevoked(self, state: SignatureState) -> VerifiedTimestamp:
+    def _unrevoked(self, state: SignatureState, anchors: Anchors) -> VerifiedTimestamp:
         """The first timestamp whose chain holds: all are asked, and one is enough (TS-24, decision 0012).
 
         No time of signing softens a revocation. Raises Undecided if a chain is open and none holds, else Rejected.
         """
         check, chains = Check.AUTHENTIC_TIMESTAMP, [stamp.chain for stamp in state.timestamps]
-        stolen = state.revocation.stolen_keys(chains, kind="tsa", lost=state.signature.lost)
+        more = authority_chains(state, anchors)
+        stolen = state.revocation.stolen_keys(more, kind="tsa", lost=state.signature.lost)
         good: list[tuple[VerifiedTimestamp, tuple[EvidenceUse, ...]]] = []
         refusals: list[Rejected | Undecided] = []
         for stamp in state.timestamps:

@@ -54,6 +54,8 @@ class SignatureState:
     signature: Candidate | RecordedSignature
     demanded: Mapping[str, str]
     """The metadata that it must state."""
+    siblings: Sequence[SignatureState]
+    """All signatures of the artifact, with this one."""
     findings: list[Finding] = field(default_factory=list)
     evidence: list[EvidenceUse] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -78,6 +80,14 @@ class SignatureState:
 
             self._token = TimestampToken.parse(rest.timestamp_token)
         return self._token
+
+    def token_certificates(self) -> tuple[Certificate, ...]:
+        """Those in its timestamp token, used or not; none where it cannot be read."""
+        try:
+            token = self.token()
+        except FormatError:
+            return ()
+        return token.certificates if token else ()
 
     def unread_token(self) -> str:
         """The note that its timestamp token cannot be read, where no finding says so; empty if it can be."""

@@ -1,21 +1,24 @@
-"""The order of certificates and signers in a timestamp token, which is not signed, decided between revoked and good."""
+"""What certificates and signers are in a timestamp token, in which order, decided between revoked and good."""
 
 from __future__ import annotations
 
 import shutil
 from datetime import timedelta
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 
 import pytest
 
+from airgap.oci.descriptor import Descriptor
 from airgap.parse.time import iso
 from tests.support.command import run_here
 from tests.support.crls import crl, entry
 from tests.support.fetching import site
+from tests.support.layouts import LayoutBuilder
 from tests.support.names import harbour
 from tests.support.pki import AT, Issued, Pki, issue
-from tests.support.scenario import Scene
+from tests.support.scenario import Scene, Signature
 from tests.support.tsa import signer, token, tst_info
 
 MADE = AT - timedelta(days=10)
@@ -84,6 +87,50 @@ def test_of_cross_certificates_one_is_enough_unless_their_key_is_revoked(
     assert run_here(recheck).code == code
     shutil.rmtree(here.layout)
     assert run_here(recheck).code >= code
+
+
+@pytest.mark.parametrize("place", ["trust", "store", "target", "other token"])
+@pytest.mark.parametrize(
+    ("reason", "code"), [("none", 0), ("superseded", 0), ("certificateHold", 0), ("keyCompromise", 14), (None, 14)]
+)
+def test_a_token_hides_no_revoked_certificate_of_the_same_key(
+    tmp_path: Path, reason: str | None, code: int, place: str
+) -> None:
+    """Decision 0012: the certificates in a token are under no signature, and it was asked for the chain in it alone."""
+    scene = _scene([TSA, CROSSED[0]], {0: "none", 1: reason}, CROSSED)
+    twin = CROSSED[1]
+    if place == "store":
+        scene.stores = {**scene.stores, "tsa:other": [twin]}
+    elif place == "target":
+        scene.builder.extra_files["intermediate.pem"] = twin.pem
+    elif place == "other token":
+        other = Signature("jws", scene.signature.leaf)
+        other.token = lambda _: token(TSA, b"of another value", gen_time=MADE, embed=CROSSED)
+        scene.packing.append(partial(_attached, other))
+    here = scene.write(tmp_path)
+    if place == "trust":
+        (here.trust / "certificates").mkdir()
+        (here.trust / "certificates" / "intermediate.pem").write_bytes(twin.pem)
+    ran = run_here(here.arguments())
+    assert ran.code == code, ran
+
+
+def _attached(other: Signature, builder: LayoutBuilder, target: Descriptor) -> None:
+    other.attach(builder, target)
+
+
+@pytest.mark.parametrize("end", ["", "root"])
+def test_a_certificate_below_no_trusted_root_revokes_no_key(tmp_path: Path, end: str) -> None:
+    """A key is public: every CA can certify it, and revoke that certificate."""
+    other = issue("root", subject=harbour("Another Root"), slot=7)
+    twin = issue("intermediate", issuer=other, subject=harbour("TSA Intermediate"), slot=4)
+    scene = _scene([TSA, CROSSED[0]], {0: "none"}, CROSSED)
+    scene.crls["other.crl"] = crl(other, revoked=[entry(twin.serial, reason="keyCompromise")])
+    scene.builder.extra_files |= {"a.pem": twin.pem, "b.pem": other.pem}
+    if end:
+        scene.stores = {**scene.stores, "tsa:other": [other]}  # the policy does not name it
+    ran = run_here(scene.write(tmp_path).arguments())
+    assert ran.code == 0, ran
 
 
 @pytest.mark.parametrize("order", ORDERS)
