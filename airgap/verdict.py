@@ -3,7 +3,10 @@
 A verdict is always derived, never stored beside its causes. Wrong is not unknown (RULE-3).
 
 There are two rules: of alternatives the best counts (signatures of one artifact, pins that may accept one); of
-conditions that must all hold the worst counts.
+conditions that must all hold the worst counts. Where only what went wrong is known, nothing wrong is a pass (`unless`).
+
+What copies and shows judges nothing: `copy` ends with the code of what stopped it, or 20, and the verdicts of what it
+judged or fetched; `ls`, `discover` and `inspect` end with 16 (12) for what they could not read (decode).
 """
 
 from __future__ import annotations
@@ -110,3 +113,9 @@ def all_of(parts: Iterable[Judged]) -> Ruling:
         verdicts.discard(Verdict.SKIPPED)
     worst = max(verdicts, key=lambda verdict: verdict.rank, default=Verdict.FAIL)
     return Ruling(worst, codes)
+
+
+def unless(problems: Iterable[Judged]) -> Ruling:
+    """Pass if there are no problems; else the worst of them."""
+    found = list(problems)
+    return all_of(found) if found else Ruling(Verdict.PASS)

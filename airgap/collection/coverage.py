@@ -18,12 +18,13 @@ from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
-from airgap.reasons import ExitCode, most_severe
+from airgap.reasons import ExitCode
 from airgap.revocation.evidence_files import Evidence
 from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
+from airgap.verdict import Ruled, Ruling, unless
 
 
 class Status(StrEnum):
@@ -76,7 +77,7 @@ class EvidenceWritten:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FetchOutcome:
+class FetchOutcome(Ruled):
     """The result of a fetch."""
 
     at: datetime
@@ -137,11 +138,10 @@ class FetchOutcome:
         return min(dates, default=None)
 
     @property
-    def exit_code(self) -> int:
-        """The most severe code of a problem; 15 for a gap where completeness is required; else 0."""
+    def ruling(self) -> Ruling:
+        """That of the problems, and indeterminate for a gap where completeness is required."""
         is_gap = self.required and not self.complete
-        found = most_severe({problem.exit_code for problem in self.problems})
-        return found or (ExitCode.INDETERMINATE if is_gap else ExitCode.OK)
+        return unless([*self.problems, *([Ruling.of_code(ExitCode.INDETERMINATE)] if is_gap else [])])
 
 
 class Tried(Protocol):

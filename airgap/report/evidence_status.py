@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from airgap.parse.time import iso, iso_or_null
-from airgap.reasons import REASONS, ExitCode
+from airgap.reasons import REASONS
 from airgap.report.report import TOOL, Json, Report
 from airgap.report.style import Style
 from airgap.report.wording import count
@@ -39,10 +39,8 @@ class StatusReport(Report):
 
     @property
     def exit_code(self) -> int:
-        """18 where policy or stores cannot be read, 15 where some evidence is stale or missing."""
-        if self.status.problems:
-            return ExitCode.MALFORMED
-        return ExitCode.OK if self.status.is_good else ExitCode.INDETERMINATE
+        """That of the policy or store that cannot be read, else 15 where some evidence is stale or missing."""
+        return self.status.exit_code
 
     def document(self) -> Json:
         """Every piece (schema in docs/reference/status.schema.json)."""
@@ -95,7 +93,7 @@ def _status_headline(status: TrustStatus) -> str:
     if not counting:
         return "NO EVIDENCE: the trust directory holds no CRL and no OCSP response that counts."
     if bad:
-        return f"STALE: {len(bad)} of {count(len(counting), 'piece')} of evidence do not count at {iso(status.at)}."
+        return f"STALE: {len(bad)} of {count(len(counting), 'piece')} of evidence clear nothing at {iso(status.at)}."
     if lacking := [piece for piece in counting if piece.state is PieceState.INCOMPLETE]:
         return f"INCOMPLETE: {len(lacking)} of {count(len(counting), 'piece')} of evidence lack a base or delta CRL."
     if unusable := [piece for piece in status.pieces if piece.state is PieceState.UNUSABLE]:

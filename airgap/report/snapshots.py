@@ -18,7 +18,7 @@ from airgap.trust.ceremony import Challenge
 from airgap.trust.fingerprint_words import groups
 from airgap.trust.snapshots.pins import Pin
 from airgap.trust.snapshots.snapshot_document import Covered, Snapshot
-from airgap.verdict import Ruling, Verdict, all_of
+from airgap.verdict import Ruling, Verdict, unless
 from airgap.verifier.artifact_document import content_document, problem_document, signature_document
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class SnapshotReport(Report):
     @property
     def ruling(self) -> Ruling:
         """The verdict of the problems; pass if there are none."""
-        return all_of(self.problems) if self.problems else Ruling(Verdict.PASS)
+        return unless(self.problems)
 
     @property
     def exit_code(self) -> int:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from airgap.errors import AirgapError, UntrustedError
 from airgap.oci.reference import RegistryReference
 from airgap.oci.tags import tag_part
-from airgap.reasons import ExitCode, most_severe
+from airgap.reasons import ExitCode
 from airgap.transfer.copied import CopyResult
 from airgap.transfer.mirror_config import MirrorConfig
+from airgap.verdict import Ruling, all_of
 
 if TYPE_CHECKING:
     from airgap.transfer.plan import CopyRoot
@@ -56,7 +57,7 @@ class ImportResult:
     def exit_code(self) -> int:
         """That of all verdicts where one of them ended it, else that of the error; 20 for an import in part."""
         if isinstance(self.error, UntrustedError) and self.outcome is not None:
-            return most_severe({self.outcome.exit_code, self.error.exit_code} - {ExitCode.OK})
+            return all_of([self.outcome, Ruling.of_code(self.error.exit_code)]).exit_code
         if self.error is not None:
             return self.error.exit_code
         return self.copied.exit_code if self.copied else ExitCode.ERROR

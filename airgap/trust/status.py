@@ -18,6 +18,7 @@ from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_text, parse_maker
 from airgap.problem import Problem
+from airgap.reasons import ExitCode
 from airgap.revocation.damage import Contradictions, is_damaged
 from airgap.revocation.evidence_directory import CRLS, read_index
 from airgap.revocation.evidence_files import CrlFile, MisplacedEvidence, UnreadableEvidence
@@ -27,10 +28,11 @@ from airgap.trust.ocsp_status import response_states
 from airgap.trust.piece_status import DAMAGED, PieceState, PieceStatus, dated_state, renewal, urls_of
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
 from airgap.trust.stores import StoreRef, load_store
+from airgap.verdict import Ruled, Ruling, Verdict, unless
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrustStatus:
+class TrustStatus(Ruled):
     """All of it."""
 
     at: datetime
@@ -70,10 +72,21 @@ class TrustStatus:
 
         Never where the clock is behind it: nothing is judged good by such a clock, whatever moment is named.
         """
+        return self.ruling.verdict is Verdict.PASS
+
+    @property
+    def ruling(self) -> Ruling:
+        """That of the problems, and indeterminate where the evidence is not all good.
+
+        It is about no certificate, so nothing is revoked: whose certificates the evidence lists is in signatures.
+        """
+        return unless([*self.problems, *([] if self._is_sound else [Ruling.of_code(ExitCode.INDETERMINATE)])])
+
+    @property
+    def _is_sound(self) -> bool:
         good = {PieceState.FRESH, PieceState.ACCEPTED, PieceState.SUPERSEDED, PieceState.LATER}
         counts = any(piece.is_needed for piece in self.pieces)
-        sound = counts and not self.problems and not self.clock_is_behind
-        return sound and all(piece.state in good for piece in self.pieces)
+        return counts and not self.clock_is_behind and all(piece.state in good for piece in self.pieces)
 
 
 def trust_status(directory: TrustDirectory, *, at: datetime, clock: datetime) -> TrustStatus:

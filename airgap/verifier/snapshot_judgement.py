@@ -32,7 +32,7 @@ from airgap.trust.snapshots.snapshot_coverage import cover
 from airgap.trust.snapshots.snapshot_document import Snapshot
 from airgap.trust.snapshots.state import State
 from airgap.trust.snapshots.swap import StagedSwap
-from airgap.verdict import all_of
+from airgap.verdict import Ruled, Ruling, unless
 from airgap.verifier.outcome import SignatureOutcome
 from airgap.verifier.snapshot_signer import JudgedSnapshot, judge_signatures, snapshot_evidence
 
@@ -60,7 +60,7 @@ class ApplyRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotOutcome:
+class SnapshotOutcome(Ruled):
     """The result for a snapshot: judged, and applied or not."""
 
     snapshot: Snapshot | None
@@ -72,9 +72,9 @@ class SnapshotOutcome:
     warnings: tuple[Problem, ...] = ()
 
     @property
-    def exit_codes(self) -> frozenset[int]:
-        """The exit codes of all problems."""
-        return all_of(self.problems).exit_codes
+    def ruling(self) -> Ruling:
+        """That of the problems."""
+        return unless(self.problems)
 
 
 Memory = Mapping[str, bytes]
