@@ -103,7 +103,7 @@ class EvidenceCollector:
                 self._offered.append((f"{name}: {piece.name}", piece.read()))
             except FormatError as error:
                 self.warnings.append(Problem(message=f"{name}: {error}", reason="evidence.unusable"))
-        self.warnings.extend(beside.passed_over())
+        self.warnings.extend(beside.unread_notices())
         self._unread.extend(beside.beyond_bounds)
         self.warnings.extend(EvidencePool((), unread=beside.beyond_bounds).notices())
         self._certificates.extend(beside.responder_files())

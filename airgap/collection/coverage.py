@@ -19,10 +19,10 @@ from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
+from airgap.revocation.answer_evidence import EvidenceUse
 from airgap.revocation.evidence_files import Evidence
 from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.judge import RevocationJudge
-from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
 from airgap.verdict import Ruled, Ruling, unless
 

@@ -17,8 +17,8 @@ from airgap.report.report import TOOL, Json, OutcomeReport
 from airgap.report.style import Style
 from airgap.report.verify_text import problem_and_warning_lines
 from airgap.report.wording import count
+from airgap.revocation.answer_evidence import EvidenceUse
 from airgap.revocation.freshness import by_age
-from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
 from airgap.verifier.artifact_document import problem_document
 

@@ -279,7 +279,7 @@ class TargetEvidence(EvidencePool):
         """Those that are evidence or have its name; not those that might have been evidence and are not."""
         return filter(_is_evidence, self.pieces)
 
-    def passed_over(self) -> Iterator[Problem]:
+    def unread_notices(self) -> Iterator[Problem]:
         """A notice for each other one that may hide evidence in a form that is not read."""
         for piece in self.pieces:
             if not _is_evidence(piece):

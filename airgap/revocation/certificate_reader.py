@@ -15,7 +15,7 @@ from airgap.pki.certificate_files import load_certificates, parse_readable
 from airgap.revocation.evidence_files import HeldCertificate
 
 
-class Hold(Protocol):
+class MakeHeld(Protocol):
     """Makes what is held in one file."""
 
     def __call__(self, *, certificate: Certificate | None, problem: str = "") -> HeldCertificate:
@@ -23,8 +23,8 @@ class Hold(Protocol):
         ...
 
 
-def kept_certificates(
-    data: bytes, hold: Hold, *, expected: bool, is_evidence: bool = False
+def certificates_in_trust_directory(
+    data: bytes, make: MakeHeld, *, expected: bool, is_evidence: bool = False
 ) -> Iterator[HeldCertificate]:
     """Those of a file of the trust directory, whatever else it holds, and why there may be more in it.
 
@@ -34,7 +34,7 @@ def kept_certificates(
     problem = ""
     if not is_evidence:
         try:
-            yield from (hold(certificate=item) for item in load_certificates(data))
+            yield from (make(certificate=item) for item in load_certificates(data))
         except FormatError as error:
             from airgap.pki.wrong_files import may_hide_certificates
 
@@ -46,22 +46,22 @@ def kept_certificates(
         if item is None:
             problem = problem or "a certificate in it is damaged"
         else:
-            yield hold(certificate=item)
+            yield make(certificate=item)
     if problem:
-        yield hold(certificate=None, problem=problem)
+        yield make(certificate=None, problem=problem)
 
 
-def brought_certificates(data: bytes, hold: Hold) -> Iterator[HeldCertificate]:
+def certificates_in_target(data: bytes, make: MakeHeld) -> Iterator[HeldCertificate]:
     """Those of a file of a target that prove as responders, and of CAs. Raises LimitError behind the first ones."""
     from airgap.pki.file_kinds import recognise
     from airgap.pki.ocsp import OcspResponse
 
     for item in parse_readable(data):
         if item and (item.is_ca or OcspResponse.may_sign(item)):
-            yield hold(certificate=item)
+            yield make(certificate=item)
     found = recognise(data)
     for item in filter(OcspResponse.may_sign, _packed(data)):
-        yield hold(certificate=item, problem=f"it is {found.words if found else 'in a form'}, which is not read")
+        yield make(certificate=item, problem=f"it is {found.words if found else 'in a form'}, which is not read")
 
 
 def _packed(data: bytes) -> Iterator[Certificate]:

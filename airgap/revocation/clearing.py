@@ -17,13 +17,19 @@ from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
 from airgap.reasons import BRING_LAYOUT, MADE_SO
 from airgap.revocation.ages import EvidenceAges
+from airgap.revocation.answer_evidence import (
+    ClearingAnswer,
+    EvidenceInTarget,
+    EvidenceUse,
+    NewestInTargets,
+    UnprovenMaker,
+)
 from airgap.revocation.clearing_crls import ClearingCrls
 from airgap.revocation.condemning import CondemningEvidence, why_harmless
 from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile, where
 from airgap.revocation.freshness import DatedEvidence, Freshness
 from airgap.revocation.lost_answers import LostAnswers
 from airgap.revocation.query import HOLD, RevocationQuery, about_file, no_ocsp, revoked
-from airgap.revocation.use import ClearingAnswer, EvidenceInTarget, EvidenceUse, NewestInTargets, UnprovenMaker
 from airgap.text import safe
 
 if TYPE_CHECKING:

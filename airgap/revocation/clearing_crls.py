@@ -17,11 +17,11 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.extensions import REASON_FLAGS, DistributionPoint
 from airgap.reasons import MADE_SO
 from airgap.revocation.ages import EvidenceAges
+from airgap.revocation.answer_evidence import ClearingAnswer, EvidenceUse
 from airgap.revocation.condemning import hold_in_force, why_harmless
 from airgap.revocation.evidence_files import CrlFile, Evidence
 from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.query import RevocationQuery, about_file, crl_use, no_crl, revoked
-from airgap.revocation.use import ClearingAnswer, EvidenceUse
 from airgap.text import safe
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class ClearingCrls:
                 crl_use(query, kind, item, crl),
                 good_until=self._ages.end(query, item.dated),
                 accepted_stale=stale,
-                notes=_silence(query, item, crl),
+                notes=_note_of_expired(query, item, crl),
             )
             answering.append((item, use))
         _refuse_hold(query, lists)  # a stale hold may have been lifted since, so staleness comes first (D33)
@@ -264,7 +264,7 @@ def _refuse_hold(query: RevocationQuery, lists: list[tuple[CrlFile, Crl]]) -> No
             raise revoked(query, file.dated, hold.reason, hold.revocation_date)
 
 
-def _silence(query: RevocationQuery, file: CrlFile, crl: Crl) -> tuple[str, ...]:
+def _note_of_expired(query: RevocationQuery, file: CrlFile, crl: Crl) -> tuple[str, ...]:
     """RFC 5280, 3.3: an issuer may remove entries of expired certificates, so that a missing entry proves little."""
     if not query.certificate.ended_before(crl.this_update):
         return ()

@@ -19,6 +19,7 @@ from airgap.errors import FormatError, Rejected, Unchecked, Undecided
 from airgap.once import Once
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.extensions import authority_key
+from airgap.revocation.answer_evidence import TargetStatement
 from airgap.revocation.damage import DamagedEvidence, damage_of, has_near_key
 from airgap.revocation.evidence_files import (
     CrlFile,
@@ -30,7 +31,6 @@ from airgap.revocation.evidence_files import (
 )
 from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery, about_file, revoked
-from airgap.revocation.use import TargetStatement
 
 if TYPE_CHECKING:
     from airgap.pki.certificate import Certificate
@@ -122,7 +122,7 @@ class RevocationStatements(NamedTuple):
         """The newest final revocation; file names do not decide."""
         return max(self.final, key=lambda said: said.age, default=None)
 
-    def told(self) -> tuple[str, ...]:
+    def unproven_warnings(self) -> tuple[str, ...]:
         """What is not proven here, for people: of much of it the first ones and the number of others."""
         more = len(self.unproven) - limits.NEWER_SHOWN
         rest = (f"{more} more pieces of evidence say that it is revoked, and are not proven",) if more > 0 else ()
@@ -246,7 +246,7 @@ class CondemningEvidence:
                 return True
         return False
 
-    def told_of_lost(self, said: Iterable[TargetStatement], query: RevocationQuery) -> tuple[str, ...]:
+    def warnings_of_lost(self, said: Iterable[TargetStatement], query: RevocationQuery) -> tuple[str, ...]:
         """What went with a target, says that the certificate is revoked, and was and is not proven: for people."""
         names = dict.fromkeys(
             item.evidence.name
@@ -256,7 +256,7 @@ class CondemningEvidence:
         text = (
             f"which was in the layout, says that {query.who} is revoked, and it is not proven that its issuer says so"
         )
-        return RevocationStatements(unproven=tuple(f"{name}, {text}" for name in names)).told()
+        return RevocationStatements(unproven=tuple(f"{name}, {text}" for name in names)).unproven_warnings()
 
     def may_count(self, said: TargetStatement, query: RevocationQuery) -> bool:
         """Whether what was in a target may count, and is not judged now, as it or its proof is gone.

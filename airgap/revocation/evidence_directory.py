@@ -14,7 +14,7 @@ from airgap.revocation.evidence_files import TRUST_DIRECTORY, EvidenceFile, Unre
 from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.revocation.misplaced import ENDINGS, find_misplaced, has_ending, is_named_evidence, leads_to_evidence
 from airgap.revocation.pool import EvidencePool
-from airgap.revocation.unsigned import UnsignedEvidence
+from airgap.revocation.unsigned_evidence import UnsignedEvidence
 from airgap.text import safe
 
 if TYPE_CHECKING:

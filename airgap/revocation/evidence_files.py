@@ -13,8 +13,8 @@ from airgap.once import Once
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import same_name
 from airgap.problem import Problem
+from airgap.revocation.answer_evidence import MakerName
 from airgap.revocation.freshness import DatedEvidence, EvidenceKind
-from airgap.revocation.use import MakerName
 from airgap.text import safe
 
 if TYPE_CHECKING:

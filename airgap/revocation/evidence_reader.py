@@ -68,16 +68,16 @@ def _certificates(
 ) -> Iterator[HeldCertificate | UnreadableEvidence]:
     """The certificates in a file, whatever else it holds, and that there are more than are read."""
     from airgap.pki.file_kinds import holds_evidence
-    from airgap.revocation.certificate_reader import brought_certificates, kept_certificates
+    from airgap.revocation.certificate_reader import certificates_in_target, certificates_in_trust_directory
 
     hold = _holding(piece)
     try:
         if piece.trusted:
             expected = piece.name.lower().endswith(POSSIBLE)
             is_evidence = is_evidence or holds_evidence(data)
-            yield from kept_certificates(data, hold, expected=expected, is_evidence=is_evidence)
+            yield from certificates_in_trust_directory(data, hold, expected=expected, is_evidence=is_evidence)
         else:
-            yield from brought_certificates(data, hold)
+            yield from certificates_in_target(data, hold)
     except LimitError as error:
         yield hold(certificate=None, problem=f"it {error}")
         unread = _unread(piece, FormatError(f"it {error}", remedy="Put the responder's into a file of its own."))

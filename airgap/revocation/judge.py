@@ -21,6 +21,15 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.chain import other_keys
 from airgap.pki.distinguished_names import name_key
 from airgap.reasons import BRING_LAYOUT
+from airgap.revocation.answer_evidence import (
+    NOTHING_FOUND,
+    ClearingAnswer,
+    EvidenceInTarget,
+    EvidenceUse,
+    FoundInTargets,
+    NewestInTargets,
+    TargetStatement,
+)
 from airgap.revocation.clearing import ClearingEvidence
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.condemning import CondemningEvidence, RevocationStatement, RevocationStatements
@@ -30,15 +39,6 @@ from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.query import RevocationQuery
 from airgap.revocation.target_statements import StatementsInTargets
-from airgap.revocation.use import (
-    NOTHING_FOUND,
-    ClearingAnswer,
-    EvidenceInTarget,
-    EvidenceUse,
-    FoundInTargets,
-    NewestInTargets,
-    TargetStatement,
-)
 
 _OF_ONE_CERTIFICATE = frozenset({"affiliationChanged", "superseded", "cessationOfOperation", "privilegeWithdrawn"})
 """Reasons of final revocations that say nothing against the key (RFC 5280, 5.3.1)."""
@@ -101,7 +101,7 @@ class RevocationJudge:
         """The certificates of CAs in any available file, trusted or not."""
         return self._authorities()
 
-    def stolen_keys(
+    def revoked_keys(
         self, chains: Iterable[Sequence[Certificate]], *, kind: ChainKind, lost: FoundInTargets
     ) -> Mapping[bytes, Rejected]:
         """The keys that a final revocation of some certificate of `chains` is about, and that revocation.
@@ -183,7 +183,9 @@ class RevocationJudge:
             and not (item.is_hold and self._is_over(item, queries[item.evidence.certificate]))
         ]
 
-    def told(self, chain: Sequence[Certificate], *, kind: ChainKind, lost: FoundInTargets) -> tuple[str, ...]:
+    def unproven_warnings(
+        self, chain: Sequence[Certificate], *, kind: ChainKind, lost: FoundInTargets
+    ) -> tuple[str, ...]:
         """What says of a certificate of `chain` that it is revoked, came with a target, and is not proven: for people.
 
         Whatever the answer is. `lost`: what an earlier judgement found in a layout, proven or not.
@@ -192,8 +194,8 @@ class RevocationJudge:
         for query in self._queries(chain, kind, None, lost):
             asked = kind, query.certificate.fingerprint
             said = [item for item in lost.statements if (item.evidence.chain, item.evidence.certificate) == asked]
-            found += self._against(query).told()
-            found += self._condemning.told_of_lost((i for i in said if not i.is_about_responder), query)
+            found += self._against(query).unproven_warnings()
+            found += self._condemning.warnings_of_lost((i for i in said if not i.is_about_responder), query)
         return tuple(found)
 
     def refuse_unproven(self, chain: Sequence[Certificate], *, kind: ChainKind) -> None:
@@ -329,7 +331,7 @@ class RevocationJudge:
         lifting = (*lifting, *self._check_misplaced_holds(query, against, answer))
         status = against.softened
         first, *others = (replace(use, status=status) if status else use for use in (*answer.uses, *lifting))
-        return replace(first, notes=(*first.notes, *against.told())), *others
+        return replace(first, notes=(*first.notes, *against.unproven_warnings())), *others
 
     def _with_hints(self, query: RevocationQuery, error: Undecided, doubt: Undecided | None) -> Undecided:
         """The same error with unreadable evidence against the certificate, and misplaced evidence that may help."""

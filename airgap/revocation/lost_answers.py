@@ -18,12 +18,12 @@ from airgap import limits
 from airgap.errors import FormatError, Undecided
 from airgap.reasons import BRING_LAYOUT
 from airgap.revocation.ages import EvidenceAges
+from airgap.revocation.answer_evidence import ClearingAnswer, EvidenceInTarget, TargetAnswer
 from airgap.revocation.clearing_crls import ALL_REASONS, ClearingCrls
 from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
 from airgap.revocation.freshness import DatedEvidence
 from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.query import RevocationQuery
-from airgap.revocation.use import ClearingAnswer, EvidenceInTarget, TargetAnswer
 
 if TYPE_CHECKING:
     from airgap.pki.certificate import Certificate

@@ -19,9 +19,9 @@ from airgap.once import Once
 from airgap.pki.certificate import Certificate, verify_ever_issued
 from airgap.pki.distinguished_names import name_key, same_name
 from airgap.pki.extensions import authority_key
+from airgap.revocation.answer_evidence import MakerName, UnprovenMaker
 from airgap.revocation.evidence_files import CrlFile, Evidence, HeldCertificate, OcspFile, nearly_same, nearly_same_key
 from airgap.revocation.query import RevocationQuery
-from airgap.revocation.use import MakerName, UnprovenMaker
 from airgap.text import quoted
 
 if TYPE_CHECKING:  # imported only when there is a response to read

@@ -18,7 +18,7 @@ from airgap.errors import FormatError, LimitError
 from airgap.files import is_temporary, list_folder, open_plain, read_regular, reading_problem
 from airgap.problem import Problem
 from airgap.revocation.evidence_files import EvidenceFile, HeldCertificate, UnreadableEvidence
-from airgap.revocation.unsigned import LOCAL
+from airgap.revocation.unsigned_evidence import LOCAL
 from airgap.text import safe
 
 _LIKELY: Final = re.compile(r"crl|ocsp|revo[ck]|evidence|^ors$", re.IGNORECASE)
@@ -132,12 +132,12 @@ class _Search:
 
     def _stored_in(self, path: Path, shown: str) -> Iterator[HeldCertificate]:
         """What a file below `truststore` holds. Whatever its name is, it may be that of a CA that made evidence."""
-        from airgap.revocation.certificate_reader import kept_certificates
+        from airgap.revocation.certificate_reader import certificates_in_trust_directory
 
         hold = partial(HeldCertificate, path=shown, origin=self._origin)
         try:
             data = _read_through(path, limits.STORE_FILE_BYTES)
-            yield from kept_certificates(data, hold, expected=path.name.lower().endswith(POSSIBLE))
+            yield from certificates_in_trust_directory(data, hold, expected=path.name.lower().endswith(POSSIBLE))
         except FormatError as error:
             yield hold(certificate=None, problem=f"it {error}")
 

@@ -10,9 +10,9 @@ from airgap.errors import Fact, Rejected, Undecided
 from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
+from airgap.revocation.answer_evidence import EvidenceUse, FoundInTargets
 from airgap.revocation.evidence_files import CrlFile, OcspFile
 from airgap.revocation.freshness import ChainKind, DatedEvidence
-from airgap.revocation.use import EvidenceUse, FoundInTargets
 from airgap.text import safe
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 from airgap.errors import FormatError, Undecided
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.extensions import authority_key
+from airgap.revocation.answer_evidence import EvidenceInTarget, TargetStatement
 from airgap.revocation.condemning import CondemningEvidence, doubt_about
 from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile, UnreadableEvidence
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery
-from airgap.revocation.use import EvidenceInTarget, TargetStatement
 
 if TYPE_CHECKING:
     from airgap.pki.certificate import Certificate

@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, TrustMaterialError
 from airgap.files import read_regular
-from airgap.revocation.unsigned import LOCAL
+from airgap.revocation.unsigned_evidence import LOCAL
 from airgap.text import safe
 
 GENERATION: Final = "generation"

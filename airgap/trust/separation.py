@@ -14,7 +14,7 @@ from airgap.errors import UsageError
 from airgap.oci.documents import LAYOUT_FILE
 from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.problem import Problem
-from airgap.revocation.unsigned import LOCAL
+from airgap.revocation.unsigned_evidence import LOCAL
 from airgap.text import safe
 from airgap.trust.store_types import FOLDER, StoreType
 

@@ -13,7 +13,7 @@ from airgap.oci.problems import ContentProblem
 from airgap.parse.base64 import encode_standard
 from airgap.parse.time import iso, iso_or_null
 from airgap.problem import Problem
-from airgap.revocation.use import EvidenceInTarget, EvidenceUse, UnprovenMaker
+from airgap.revocation.answer_evidence import EvidenceInTarget, EvidenceUse, UnprovenMaker
 from airgap.text import exact, safe
 from airgap.verifier.facts import FOR_RECHECK
 from airgap.verifier.outcome import (

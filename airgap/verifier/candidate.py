@@ -12,7 +12,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.manifest import Manifest
 from airgap.oci.nodes import Referrer
 from airgap.oci.store import Store, read_verified
-from airgap.revocation.use import FoundInTargets
+from airgap.revocation.answer_evidence import FoundInTargets
 from airgap.signature.signature_manifest import envelope_descriptor
 
 if TYPE_CHECKING:

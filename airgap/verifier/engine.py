@@ -18,11 +18,11 @@ from airgap.oci.descriptor import Descriptor
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate, Offered
 from airgap.pki.chain import Anchors, check_code_signing_chain
+from airgap.revocation.answer_evidence import EvidenceUse
 from airgap.revocation.evidence_files import Evidence
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.pool import EvidencePool
-from airgap.revocation.use import EvidenceUse
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, verify_signature
 from airgap.signature.model import Envelope, Scheme
 from airgap.signature.payload import check_about, parse_payload
@@ -257,7 +257,7 @@ class SignatureVerifier:
         """
         check, chains = Check.AUTHENTIC_TIMESTAMP, [stamp.chain for stamp in state.timestamps]
         more = authority_chains(state, anchors)
-        stolen = state.revocation.stolen_keys(more, kind="tsa", lost=state.signature.lost)
+        stolen = state.revocation.revoked_keys(more, kind="tsa", lost=state.signature.lost)
         good: list[tuple[VerifiedTimestamp, tuple[EvidenceUse, ...]]] = []
         refusals: list[Rejected | Undecided] = []
         for stamp in state.timestamps:
@@ -416,7 +416,7 @@ class SignatureVerifier:
 
 def _tell_unproven(state: SignatureState, chain: Sequence[Certificate], kind: ChainKind) -> None:
     """Warns of what says "revoked" and is not proven, whatever the answer is."""
-    told = state.revocation.told(chain, kind=kind, lost=state.signature.lost)
+    told = state.revocation.unproven_warnings(chain, kind=kind, lost=state.signature.lost)
     state.warnings += [text for text in told if text not in state.warnings]
 
 

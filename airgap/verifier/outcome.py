@@ -20,8 +20,8 @@ from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
 from airgap.reasons import REASONS, ExitCode, remedy_of
+from airgap.revocation.answer_evidence import EvidenceUse
 from airgap.revocation.artifact import EVIDENCE_TYPE
-from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
 from airgap.trust.choice import ScopeOrigin
 from airgap.trust.levels import Action, Check

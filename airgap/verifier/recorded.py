@@ -19,8 +19,8 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.problem import Problem
 from airgap.reasons import BRING_LAYOUT
+from airgap.revocation.answer_evidence import NOTHING_FOUND, FoundInTargets, TargetStatement
 from airgap.revocation.freshness import ChainKind
-from airgap.revocation.use import NOTHING_FOUND, FoundInTargets, TargetStatement
 from airgap.trust.choice import ScopeOrigin
 from airgap.trust.levels import Check
 from airgap.verdict import Verdict

@@ -18,8 +18,7 @@ from airgap.parse.time import rfc3339
 from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
 from airgap.reasons import REASONS
-from airgap.revocation.freshness import CHAIN_KINDS, EVIDENCE_KINDS, ChainKind, EvidenceKind
-from airgap.revocation.use import (
+from airgap.revocation.answer_evidence import (
     EvidenceInTarget,
     FoundInTargets,
     MakerName,
@@ -28,6 +27,7 @@ from airgap.revocation.use import (
     TargetStatement,
     UnprovenMaker,
 )
+from airgap.revocation.freshness import CHAIN_KINDS, EVIDENCE_KINDS, ChainKind, EvidenceKind
 from airgap.signature.model import PluginDemand, Scheme
 from airgap.text import read_exact, safe
 from airgap.trust.choice import ScopeOrigin

@@ -12,9 +12,9 @@ from airgap.errors import Fact, FormatError, Rejected, TrustMaterialError
 from airgap.oci.descriptor import Descriptor
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
+from airgap.revocation.answer_evidence import EvidenceUse, FoundInTargets
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.pool import EvidencePool
-from airgap.revocation.use import EvidenceUse, FoundInTargets
 from airgap.signature.model import Envelope
 from airgap.signature.signature_manifest import thumbprint_warning
 from airgap.text import safe

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
+from airgap.revocation.answer_evidence import FoundInTargets
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_files import Evidence
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
-from airgap.revocation.use import FoundInTargets
 from airgap.signature.model import Scheme
 from airgap.trust.levels import Check
 from airgap.verifier.artifact_document import _for_recheck

@@ -21,7 +21,7 @@ from airgap.revocation import misplaced
 from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
-from airgap.revocation.unsigned import UnsignedEvidence
+from airgap.revocation.unsigned_evidence import UnsignedEvidence
 from airgap.trust.snapshots.material import list_material
 from airgap.trust.snapshots.pins import Pins
 from airgap.trust.snapshots.state import State

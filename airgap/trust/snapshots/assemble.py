@@ -25,8 +25,8 @@ from airgap.oci.digest import Digest
 from airgap.oci.store import Store, read_verified
 from airgap.revocation.evidence_directory import read_index
 from airgap.revocation.index import INDEX, EvidenceIndex
-from airgap.revocation.unsigned import FILE as UNSIGNED_FILE
-from airgap.revocation.unsigned import LOCAL, UnsignedEvidence
+from airgap.revocation.unsigned_evidence import FILE as UNSIGNED_FILE
+from airgap.revocation.unsigned_evidence import LOCAL, UnsignedEvidence
 from airgap.scratch import scratch_folder
 from airgap.text import safe
 from airgap.transfer.checked_bytes import copy_checked

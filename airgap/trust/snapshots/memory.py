@@ -15,7 +15,7 @@ from airgap import limits
 from airgap.errors import FormatError, Rejected, TrustMaterialError
 from airgap.files import list_folder, read_regular, reading_problem, write_file
 from airgap.parse import json
-from airgap.revocation.unsigned import LOCAL
+from airgap.revocation.unsigned_evidence import LOCAL
 from airgap.text import safe
 from airgap.trust.snapshots.pins import Pin
 from airgap.trust.snapshots.state import FILE, State, is_behind

@@ -25,7 +25,7 @@ from airgap.files import parse_if_there, write_file
 from airgap.oci.digest import Digest
 from airgap.parse import json
 from airgap.parse.time import iso, rfc3339
-from airgap.revocation.unsigned import LOCAL
+from airgap.revocation.unsigned_evidence import LOCAL
 from airgap.text import safe
 from airgap.trust.policy_members import refuse_unknown
 from airgap.trust.snapshots.snapshot_document import Snapshot, parse_number, parse_stream

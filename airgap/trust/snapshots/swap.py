@@ -34,7 +34,7 @@ from airgap.errors import AirgapError, FormatError, UsageError
 from airgap.files import read_regular, sync_file, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.parse import json
-from airgap.revocation.unsigned import LOCAL
+from airgap.revocation.unsigned_evidence import LOCAL
 from airgap.text import safe
 from airgap.trust.generation import GENERATION, JOURNAL, generation_of, is_between, side_of
 from airgap.trust.location import Location, check_ours

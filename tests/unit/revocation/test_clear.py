@@ -13,9 +13,9 @@ from airgap.errors import Undecided
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
 from airgap.pki.extensions import REASON_FLAGS
+from airgap.revocation.answer_evidence import EvidenceUse
 from airgap.revocation.freshness import Freshness, parse_ages
 from airgap.revocation.judge import RevocationJudge
-from airgap.revocation.use import EvidenceUse
 from tests.support import asn1, names
 from tests.support.crls import crl, entry, scope
 from tests.support.evidence import MemoryEvidence

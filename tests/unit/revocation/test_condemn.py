@@ -17,11 +17,11 @@ from airgap.moment import Moment
 from airgap.parse import der
 from airgap.pki.certificate import Certificate
 from airgap.pki.ocsp import OcspResponse
+from airgap.revocation.answer_evidence import EvidenceUse
 from airgap.revocation.evidence_files import EvidenceFile
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.pool import EvidencePool
-from airgap.revocation.use import EvidenceUse
 from tests.support import asn1, names
 from tests.support.crls import crl, entry, scope
 from tests.support.evidence import MemoryEvidence

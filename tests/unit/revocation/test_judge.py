@@ -14,11 +14,11 @@ from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
+from airgap.revocation.answer_evidence import EvidenceUse
 from airgap.revocation.evidence_files import EvidenceFile
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.pool import EvidencePool
-from airgap.revocation.use import EvidenceUse
 from tests.support.crls import crl, entry
 from tests.support.evidence import MemoryEvidence
 from tests.support.pki import Issued, Pki

@@ -15,11 +15,7 @@ from airgap.hashing import fingerprint
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
 from airgap.pki.extensions import REASON_FLAGS
-from airgap.revocation.combined import CombinedEvidence
-from airgap.revocation.evidence_files import Evidence
-from airgap.revocation.freshness import ChainKind, Freshness
-from airgap.revocation.judge import RevocationJudge
-from airgap.revocation.use import (
+from airgap.revocation.answer_evidence import (
     EvidenceInTarget,
     FoundInTargets,
     MakerName,
@@ -28,6 +24,10 @@ from airgap.revocation.use import (
     TargetStatement,
     UnprovenMaker,
 )
+from airgap.revocation.combined import CombinedEvidence
+from airgap.revocation.evidence_files import Evidence
+from airgap.revocation.freshness import ChainKind, Freshness
+from airgap.revocation.judge import RevocationJudge
 from tests.support.crls import crl, scope
 from tests.support.evidence import MemoryEvidence
 from tests.support.extensions import UNKNOWN_CRITICAL, Point

@@ -12,9 +12,9 @@ from airgap.errors import Rejected
 from airgap.hashing import fingerprint
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
+from airgap.revocation.answer_evidence import EvidenceInTarget, TargetStatement
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
-from airgap.revocation.use import EvidenceInTarget, TargetStatement
 from tests.support.crls import crl
 from tests.support.evidence import MemoryEvidence
 from tests.support.ocsp import ocsp_response

@@ -24,7 +24,7 @@ from airgap.revocation.evidence_files import EvidenceFile
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.pool import EvidencePool
-from airgap.revocation.unsigned import UnsignedEvidence
+from airgap.revocation.unsigned_evidence import UnsignedEvidence
 from tests.support import asn1, crls, names
 from tests.support.evidence import MemoryEvidence
 from tests.support.extensions import Extension

@@ -17,8 +17,8 @@ from airgap.oci.digest import Digest
 from airgap.oci.problems import ContentProblem
 from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
+from airgap.revocation.answer_evidence import EvidenceUse
 from airgap.revocation.artifact import EVIDENCE_TYPE
-from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
 from airgap.trust.levels import Action, Check
 from airgap.verdict import Verdict

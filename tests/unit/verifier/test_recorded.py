@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airgap.errors import Rejected, Undecided
-from airgap.revocation.use import EvidenceInTarget, FoundInTargets, TargetStatement
+from airgap.revocation.answer_evidence import EvidenceInTarget, FoundInTargets, TargetStatement
 from airgap.trust.levels import Check
 from airgap.verdict import Verdict
 from airgap.verifier.facts import EarlierResult, LaterFacts, PluginUse
