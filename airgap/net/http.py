@@ -30,10 +30,11 @@ from airgap.net.diagnosis import diagnosed
 from airgap.net.options import TransportOptions, backoff
 from airgap.net.transport_errors import TransportError
 from airgap.net.url import Origin, origin_of, without_query
-from airgap.oci.digest import Digest
+from airgap.oci.descriptor import Descriptor
 from airgap.oci.recognise import GZIP
-from airgap.oci.store import compare_digest
+from airgap.oci.store import size_error
 from airgap.text import safe
+from airgap.transfer.checked_bytes import CheckedContent
 from airgap.transfer.endpoint import BlobStream
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ class Body(NamedTuple):
     open: Callable[[], BlobStream]
     progress: Callable[[int], None] | None = None
     """Called after each chunk with the number of bytes sent."""
-    digest: Digest | None = None
-    """The digest that the bytes must have; otherwise the last of them are not sent."""
+    content: Descriptor | None = None
+    """What the bytes must be; otherwise the last of them are not sent."""
 
     @classmethod
     def of(cls, data: bytes) -> Body:
@@ -358,7 +359,7 @@ class ChunkReader(io.RawIOBase):
 
 
 class Outgoing(ChunkReader):
-    """The stream of a body: exactly `size` bytes, and the last of them only if all have the expected digest.
+    """The stream of a body: exactly `size` bytes, and the last of them only if all are the expected content.
 
     So a registry that does not check digests never stores wrong content: the request breaks off before its end. A
     failing source is not taken for a failing network.
@@ -368,26 +369,20 @@ class Outgoing(ChunkReader):
         """`what` names the sender in messages. Raises what opening the source raises."""
         super().__init__()
         self._body, self._what, self._left = body, what, body.size
-        self._hash = body.digest.new_hash() if body.digest is not None else None
+        self._checked = CheckedContent(body.content) if body.content is not None else None
         self._source = body.open()
         if not self._left:
-            self._compare()
+            self._check(b"")
 
     def read(self, size: int = -1) -> bytes:
         """At most `size` bytes. Raises ContentError where the source has others, AirgapError where it fails."""
         if self._left == 0:
             return b""
-        try:
-            chunk = self._source.read(min(size, self._left) if size >= 0 else self._left)
-        except OSError as error:  # would count as a broken connection
-            raise AirgapError(f"what {self._what} sends cannot be read: {safe(error)}") from error
+        chunk = self._next(min(size, self._left) if size >= 0 else self._left)
         if not chunk:
             raise self._too_short()
         self._left -= len(chunk)
-        if self._hash is not None:
-            self._hash.update(chunk)
-        if not self._left:
-            self._compare()
+        self._check(chunk)
         if self._body.progress is not None:
             self._body.progress(len(chunk))
         return chunk
@@ -398,14 +393,23 @@ class Outgoing(ChunkReader):
             self._source.close()
         super().close()
 
-    def _too_short(self) -> ContentError:
-        digest, size, found = self._body.digest, self._body.size, self._body.size - self._left
-        if digest is None:
-            text = f"what {self._what} sends ends {self._left} bytes before its {size}"
-            return ContentError("content.size", text, expected_size=size, found_size=found)
-        text = f"{digest} has {found} bytes, its descriptor says {size}"
-        return ContentError("content.size", text, digest=str(digest), expected_size=size, found_size=found)
+    def _next(self, size: int) -> bytes:
+        try:
+            return self._source.read(size)
+        except OSError as error:  # would count as a broken connection
+            raise AirgapError(f"what {self._what} sends cannot be read: {safe(error)}") from error
 
-    def _compare(self) -> None:
-        if self._hash is not None and self._body.digest is not None:
-            compare_digest(self._body.digest, self._hash.hexdigest())
+    def _too_short(self) -> ContentError:
+        found = self._body.size - self._left
+        if self._body.content is not None:
+            return size_error(self._body.content, found)
+        text = f"what {self._what} sends ends {self._left} bytes before its {self._body.size}"
+        return ContentError("content.size", text, expected_size=self._body.size, found_size=found)
+
+    def _check(self, chunk: bytes) -> None:
+        if self._checked is None:
+            return
+        self._checked.add(chunk)
+        if not self._left:
+            self._checked.add(self._next(1))  # a longer source is another content
+            self._checked.end()

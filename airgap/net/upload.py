@@ -94,7 +94,7 @@ class BlobUpload:
         self._client, self._repository, self._reading = client, access.repository, access
         self._writing = Access(access.repository, "pull,push")
         self._descriptor, self._sizes = descriptor, sizes
-        self._body = Body(descriptor.size, source, progress, descriptor.digest)
+        self._body = Body(descriptor.size, source, progress, descriptor)
         self._what = f"{descriptor.digest} cannot be uploaded to {access.repository}"
         self._location = ""
         """Where the next bytes go, if a session is open."""

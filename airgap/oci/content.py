@@ -5,7 +5,7 @@ A signature covers only the root manifest (RULE-4: a signature is not the conten
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
@@ -77,13 +77,13 @@ class ContentChecker:
         if sum(sizes.values()) > _INLINE_BYTES:
             self._submit(self._pool(), sizes)
 
-    def check(self, closure: Closure, *, mode: Content = Content.ALL) -> ContentReport:
-        """The report on one closure. Never raises for what the store holds."""
+    def check(self, closure: Closure, *, mode: Content = Content.ALL, also: Container[Digest] = ()) -> ContentReport:
+        """The report on one closure; `also`: what it checks in every mode. Never raises for what the store holds."""
         problems = list(closure.problems)
         external: list[Digest] = []
         good = {reached.descriptor.digest: reached.descriptor.size for reached in closure.reached if reached.parsed}
         to_hash: list[Reached] = []
-        for reached in _unparsed(closure, mode):
+        for reached in _unparsed(closure, mode, also):
             descriptor = reached.descriptor
             try:
                 if check_descriptor(self._store, descriptor) is None:
@@ -136,10 +136,14 @@ class ContentChecker:
                 self._running[digest] = (batch, future)
 
 
-def _unparsed(closure: Closure, mode: Content) -> Iterator[Reached]:
+def _unparsed(closure: Closure, mode: Content, also: Container[Digest] = ()) -> Iterator[Reached]:
     """The descriptors that the mode asks for and that the graph has not verified yet."""
     less = mode in (Content.MANIFESTS, Content.NONE)
-    return (reached for reached in closure.reached if not reached.parsed and (reached.small or not less))
+    return (
+        reached
+        for reached in closure.reached
+        if not reached.parsed and (reached.small or not less or reached.descriptor.digest in also)
+    )
 
 
 def _batches(sizes: dict[Digest, int]) -> Iterator[_Batch]:

@@ -11,6 +11,6 @@ class Content(StrEnum):
     ALL = "all"
     """Every byte."""
     MANIFESTS = "manifests"
-    """Manifests, configs and envelopes; layers are not even looked for."""
+    """Manifests, configs, envelopes and evidence: what a judgement reads; other layers are not even looked for."""
     NONE = "none"
     """Only the artifact's manifest and its referrers (`Graph.surface`), which are needed to find signatures."""

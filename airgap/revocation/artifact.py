@@ -168,6 +168,12 @@ def possible_evidence_layers(manifest: Manifest) -> Iterator[Descriptor]:
             yield item
 
 
+def read_as_evidence(manifest: Manifest) -> Iterator[Descriptor]:
+    """What a judgement reads of a manifest because it is evidence, or may be."""
+    yield from evidence_layers(manifest)
+    yield from possible_evidence_layers(manifest)
+
+
 def _is_likely(item: Descriptor, *, in_evidence: bool) -> bool:
     """`in_evidence`: whether the type of its artifact is one of evidence."""
     if item.media_type == EMPTY:

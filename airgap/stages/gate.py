@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from airgap import __version__
-from airgap.errors import ContentError, NotFoundError, UntrustedError
+from airgap.errors import AirgapError, ContentError, NotFoundError, UntrustedError, UsageError
+from airgap.oci.content import ContentChecker, ContentReport
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LayoutOnDisk
-from airgap.oci.graph import Graph
+from airgap.oci.problems import ContentProblem
 from airgap.oci.tags import cosign_subjects
 from airgap.oci.target import Target
+from airgap.reasons import ExitCode, most_severe
 from airgap.revocation.artifact import TargetEvidence, is_evidence_alone
 from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.stages.verify import RequestedArtifact, verify_opened
@@ -28,6 +30,7 @@ from airgap.trust.directory import TrustDirectory
 from airgap.trust.location import Location
 from airgap.verdict import Verdict
 from airgap.verifier.layout_evidence import LayoutEvidence
+from airgap.verifier.layout_judge import check_judged, evidence_reached
 from airgap.verifier.outcome import ArtifactOutcome, Outcome
 from airgap.verifier.planned import planned_target, refusal, untrusted
 from airgap.verifier.request import VerifyRequest
@@ -59,7 +62,7 @@ class Gate:
         exempt: dict[object, _Exempt] = {}
         for medium, part in self._media(plans).items():
             target = self._target(part)
-            exempt[medium] = kept = _Exempt.of(target.graph)
+            exempt[medium] = kept = _Exempt.of(target)
             found: defaultdict[_Asked, list[PlannedArtifact]] = defaultdict(list)
             for plan in part:
                 for item in plan.artifacts:
@@ -142,16 +145,23 @@ def evidence_in_registries(whole: CopyPlan) -> dict[str, TargetEvidence]:
     for item in whole.artifacts:
         for problem in (item.error, *item.problems):
             if problem is not None:
-                raise UntrustedError(
-                    f"nothing is copied: what refers to {item.wanted.reference} cannot be read, and may be evidence "
-                    f"about any signer: {problem} [evidence.unread]",
-                    reason="evidence.unread",
-                    remedy=problem.remedy,
-                )
+                raise _unread(item.wanted.reference, problem)
     if not whole.artifacts:
         return {}
     target = planned_target(whole, [() for _ in whole.artifacts])
-    return {_REGISTRIES: evidence_of_target(target.store, target.graph, _REGISTRIES)}
+    evidence = evidence_of_target(target.store, target.graph, _REGISTRIES)
+    for digest, _ in sorted(evidence.named - evidence.whole):
+        raise _unread(_REGISTRIES, f"{digest} is missing or damaged there")
+    return {_REGISTRIES: evidence}
+
+
+def _unread(name: str, problem: AirgapError | str) -> UntrustedError:
+    return UntrustedError(
+        f"nothing is copied: what refers to {name} cannot be read, and may be evidence about any signer: {problem} "
+        "[evidence.unread]",
+        reason="evidence.unread",
+        remedy=problem.remedy if isinstance(problem, AirgapError) else "",
+    )
 
 
 class _Asked(NamedTuple):
@@ -181,7 +191,7 @@ def comes_along_in(plan: CopyPlan) -> Callable[[PlannedArtifact], bool]:
     """Tells which artifacts of the plan come with what they are about, and need no signature. Raises AirgapError."""
     if not any(item.comes_along for item in plan.artifacts):
         return lambda _: False
-    return _Exempt.of(_as_layout([plan]).graph).comes_with_its_subject
+    return _Exempt.of(_as_layout([plan])).comes_with_its_subject
 
 
 def _as_layout(plans: Iterable[CopyPlan]) -> Target:
@@ -206,14 +216,16 @@ class _Exempt(NamedTuple):
 
     roots: frozenset[Digest]
     """What is judged, because tools run it by its name."""
-    evidence: frozenset[Digest]
-    """What proves itself."""
+    evidence: Mapping[Digest, ContentReport]
+    """What proves itself, and has to be whole as everything."""
 
     @classmethod
-    def of(cls, graph: Graph) -> _Exempt:
-        roots = graph.roots()
-        evidence = frozenset(root.descriptor.digest for root in roots if is_evidence_alone(graph, root))
-        return cls(frozenset(root.descriptor.digest for root in roots), evidence)
+    def of(cls, target: Target) -> _Exempt:
+        graph, checker = target.graph, ContentChecker(target.store)
+        roots = [root.descriptor for root in graph.roots()]
+        alone = [root.descriptor for root in graph.roots() if is_evidence_alone(graph, root)]
+        evidence = {item.digest: check_judged(checker, graph, graph.closure(item)) for item in alone}
+        return cls(frozenset(root.digest for root in roots), evidence)
 
     def comes_with_its_subject(self, item: PlannedArtifact) -> bool:
         """Whether it comes with what it is about. An image is judged by itself: tools run it by any tag."""
@@ -287,6 +299,22 @@ class Judgement:
             return PlannedArtifact(wanted=item.wanted, error=error)
 
     def _checked(self, item: PlannedArtifact) -> PlannedArtifact:
+        accepted = self._judged(item)
+        name = item.wanted.reference
+        for unread in item.problems:
+            if not isinstance(unread, UsageError):  # that is about names in the destination
+                raise UntrustedError(
+                    f"{name} is not copied: what refers to it cannot be read, and may be evidence about any signer: "
+                    f"{unread} [evidence.unread]",
+                    exit_code=most_severe({unread.exit_code, ExitCode.INDETERMINATE}),
+                    reason="evidence.unread",
+                    remedy=unread.remedy,
+                )
+        for wrong in _evidence_left_behind(item):
+            raise _wrong(wrong, name)
+        return accepted
+
+    def _judged(self, item: PlannedArtifact) -> PlannedArtifact:
         outcome = self.verdict(item)
         if outcome is not None:
             if outcome.exit_code:
@@ -308,5 +336,23 @@ class Judgement:
             message = "is not copied: the artifact that it is about is not among those that verify"
             raise UntrustedError(f"{item.wanted.reference} {message}", reason="signature.none")
         if exempt.is_evidence(item):
+            for wrong in exempt.evidence[item.wanted.descriptor.digest].problems:
+                raise _wrong(wrong, item.wanted.reference)
             return item
         raise TypeError("an artifact was not judged")
+
+
+def _evidence_left_behind(item: PlannedArtifact) -> Iterator[ContentProblem]:
+    """What is wrong with evidence that the artifact has in its layout, and that is not chosen."""
+    source = item.wanted.source
+    if isinstance(source, LayoutSource) and (item.unchosen or item.left_out or item.unasked):
+        closure = source.graph.closure(item.wanted.descriptor, declared_absent=item.wanted.declared_absent)
+        evidence = evidence_reached(source.graph, closure)
+        for wrong in check_judged(ContentChecker(source.store), source.graph, closure).problems:
+            if wrong.descriptor and wrong.descriptor.digest in evidence:
+                yield wrong
+
+
+def _wrong(problem: ContentProblem, name: str) -> UntrustedError:
+    found = problem.as_problem(name)
+    return untrusted(found, f"{name} is not copied: ", found.exit_code)

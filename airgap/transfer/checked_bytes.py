@@ -37,6 +37,28 @@ class Readable(Protocol):
         """Reads the bytes that are available; 0 at the end."""
 
 
+class CheckedContent:
+    """The bytes of one content, as they come: no more than its descriptor says, and at the end with its digest."""
+
+    def __init__(self, descriptor: Descriptor, before: tuple[Hasher, int] | None = None) -> None:
+        """`before`: hash and number of the bytes of an earlier part."""
+        self._descriptor: Final = descriptor
+        self._hasher, self.total = before or (descriptor.digest.new_hash(), 0)
+
+    def add(self, chunk: bytes | memoryview) -> None:
+        """Raises ContentError (`content.size`) where there are too many."""
+        self.total += len(chunk)
+        if self.total > self._descriptor.size:
+            raise size_error(self._descriptor, self.total)
+        self._hasher.update(chunk)
+
+    def end(self) -> None:
+        """These are all. Raises ContentError (`content.size`, `content.digest`)."""
+        if self.total != self._descriptor.size:
+            raise size_error(self._descriptor, self.total)
+        compare_digest(self._descriptor.digest, self._hasher.hexdigest())
+
+
 def copy_checked(
     source: Readable,
     descriptor: Descriptor,
@@ -51,34 +73,26 @@ def copy_checked(
     `content.unreadable`) if the content is wrong; the caller must then discard the written bytes. Errors of `write`
     pass through.
     """
-    digest = descriptor.digest
-    hasher, total = before or (digest.new_hash(), 0)
+    checked = CheckedContent(descriptor, before)
     view = buffer()
     while True:
-        with reading(digest):
+        with reading(descriptor.digest):
             count = source.readinto(view)
         if not count:
             break
-        total += count
-        if total > descriptor.size:
-            raise size_error(descriptor, total)
         chunk = view[:count]
-        hasher.update(chunk)
+        checked.add(chunk)
         if write is not None:
             write(chunk)
         advance(count)
-    if total != descriptor.size:
-        raise size_error(descriptor, total)
-    compare_digest(digest, hasher.hexdigest())
+    checked.end()
 
 
 def check_bytes(descriptor: Descriptor, raw: bytes) -> None:
     """Raises ContentError if bytes in memory do not have the size and digest of `descriptor`."""
-    if len(raw) != descriptor.size:
-        raise size_error(descriptor, len(raw))
-    hasher = descriptor.digest.new_hash()
-    hasher.update(raw)
-    compare_digest(descriptor.digest, hasher.hexdigest())
+    checked = CheckedContent(descriptor)
+    checked.add(raw)
+    checked.end()
 
 
 def write_all(descriptor: int) -> Callable[[memoryview], None]:

@@ -8,15 +8,20 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from airgap import limits
 from airgap.errors import Rejected
+from airgap.oci.closure import Closure
 from airgap.oci.content import ContentChecker, ContentReport
 from airgap.oci.content_mode import Content
 from airgap.oci.descriptor import ACQUISITION, Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.graph import Graph
+from airgap.oci.manifest import Manifest
 from airgap.oci.nodes import Referrer, Root, reported_elsewhere
 from airgap.oci.problems import ContentProblem
 from airgap.oci.target import Target
 from airgap.problem import Problem
+from airgap.revocation.artifact import read_as_evidence
 from airgap.signature.signature_manifest import is_signature
 from airgap.text import safe
 from airgap.trust.choice import Named, choose_statement, name_artifact
@@ -134,7 +139,7 @@ class LayoutJudge:
 
     def contents(self, target: Target, roots: Iterable[Root]) -> Contents:
         """Starts to check the content of `roots`, so that it is hashed while signatures are judged."""
-        mode, checker = self._request.content, self._checker
+        mode, checker, graph = self._request.content, self._checker, target.graph
         closures = {}
         for root in roots:
             if mode == Content.NONE:
@@ -144,6 +149,8 @@ class LayoutJudge:
             absent = records[0].declared_absent() if records else frozenset[Digest]()
             closures[root.descriptor] = target.graph.closure(root.descriptor, declared_absent=absent)
         checker.prepare(closures.values(), mode=mode)
+        if mode == Content.MANIFESTS:
+            return lambda descriptor: check_judged(checker, graph, closures[descriptor])
         return lambda descriptor: checker.check(closures[descriptor], mode=mode)
 
     def _signatures(
@@ -205,6 +212,23 @@ class LayoutJudge:
         )
         self._judged[attached] = (statement, outcome)
         return outcome
+
+
+def check_judged(checker: ContentChecker, graph: Graph, closure: Closure) -> ContentReport:
+    """The report on all that a judgement reads: manifests, configs, envelopes and evidence."""
+    return checker.check(closure, mode=Content.MANIFESTS, also=evidence_reached(graph, closure))
+
+
+def evidence_reached(graph: Graph, closure: Closure) -> frozenset[Digest]:
+    """What a closure reaches and a judgement reads as evidence; what is too large for that is reported there."""
+    manifests = (graph.manifest(reached.descriptor) for reached in closure.reached if reached.parsed)
+    return frozenset(
+        item.digest
+        for manifest in manifests
+        if isinstance(manifest, Manifest)
+        for item in read_as_evidence(manifest)
+        if item.size <= limits.CRL_FILE_BYTES
+    )
 
 
 def judged_roots(target: Target) -> tuple[Root, ...]:

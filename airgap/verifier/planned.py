@@ -22,7 +22,7 @@ from airgap.oci.reference import LayoutReference
 from airgap.oci.target import Target
 from airgap.problem import Problem
 from airgap.reasons import most_severe
-from airgap.revocation.artifact import evidence_layers, possible_evidence_layers
+from airgap.revocation.artifact import read_as_evidence
 from airgap.signature.signature_manifest import is_signature
 from airgap.transfer.endpoint import Entry, read_blob
 from airgap.transfer.index_writer import index_document
@@ -76,12 +76,15 @@ class PlannedStore:
                 remedy="Copy in several runs, some artifacts at a time.",
             )
         digest = node.descriptor.digest
-        try:
-            self._held[digest] = read_blob(node.source, node.descriptor)
-        except ContentError as error:
-            self._wrong[digest] = error
-        except NotFoundError as error:
-            self._wrong[digest] = ContentError("content.missing", str(error), digest=str(digest))
+        for place in node.places():
+            try:
+                self._held[digest] = read_blob(place.source, place.descriptor)
+            except ContentError as error:
+                self._wrong.setdefault(digest, error)
+            except NotFoundError as error:
+                self._wrong.setdefault(digest, ContentError("content.missing", str(error), digest=str(digest)))
+            else:
+                return
 
     def index(self) -> Index:
         """See `Store`."""
@@ -113,8 +116,7 @@ def _read_by_judgements(plan: CopyPlan) -> Iterator[Descriptor]:
             for name, item in manifest.successors():
                 if whole or name == "config" or item.media_type in ENVELOPE_TYPES:
                     yield item
-            yield from evidence_layers(manifest)
-            yield from possible_evidence_layers(manifest)
+            yield from read_as_evidence(manifest)
     yield from (artifact.wanted.descriptor for artifact in plan.artifacts)
 
 
