@@ -105,7 +105,7 @@ class BlobUpload:
         """How many bytes the registry had at most, and the time-outs since then."""
 
     def run(self, *, mount_from: str | None = None) -> TransferMethod:
-        """Copy the blob, if it is not there yet (DIST-21 to 23); `mount_from`: a repository there that may hold it.
+        """Copy the blob, if it is not there yet (DIST-21, 22, 23); `mount_from`: a repository there that may hold it.
 
         Raises ContentError if the bytes of the source are not those of the descriptor.
         """

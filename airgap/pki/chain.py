@@ -1,4 +1,4 @@
-"""Certificate chains: their rules (requirements/chains.md; decision 0003: D12 to D17).
+"""Certificate chains: their rules (requirements/chains.md; decision 0003).
 
 A code-signing chain is ordered and complete in its envelope and is checked as it is. A timestamping chain is built from
 the certificates of the token and the anchors. `Offered` certificates never end a path, and no function here takes
@@ -95,7 +95,7 @@ class Anchors:
 
 
 def check_code_signing_chain(chain: Offered) -> None:
-    """Checks the chain of an envelope, signing certificate first (CHAIN-1 to CHAIN-15).
+    """Checks the chain of an envelope, signing certificate first.
 
     It does not check validity periods and trust (CHAIN-17, CHAIN-18, CHAIN-21). Extensions other than basic
     constraints, key usage and extended key usage are ignored, also critical ones (CHAIN-16). Raises
@@ -110,9 +110,10 @@ def check_code_signing_chain(chain: Offered) -> None:
 
 
 def check_timestamping_chain(chain: Sequence[Certificate]) -> None:
-    """Checks a complete timestamping chain, the certificate of the authority first (TSACH-1 to TSACH-5).
+    """Checks a complete timestamping chain, the certificate of the authority first.
 
-    Raises Rejected("timestamp.chain"); its fact `rule` is the reason code of the same fault in a code-signing chain.
+    Order and authorities have the rules of a signing chain (TSACH-1). Raises
+    Rejected("timestamp.chain"); its fact `rule` is the reason code of the same fault in a code-signing chain.
     """
     try:
         _check_order(chain)
@@ -197,7 +198,7 @@ def _check_order(chain: Sequence[Certificate]) -> None:
 
 
 def _check_leaf_key(chain: Sequence[Certificate]) -> None:
-    if chain[0].algorithm is None:  # CHAIN-14, ALG-1, ALG-2: types and sizes that may sign
+    if chain[0].algorithm is None:  # CHAIN-14, TSACH-4, ALG-1, ALG-2: types and sizes that may sign
         allowed = ", ".join(row.key_spec for row in algorithms.ALGORITHMS)
         problem = f"has the key {chain[0].key_name}; only {allowed} may sign"
         _refuse("chain.leaf.key", chain, 0, problem, key=chain[0].key_name)
@@ -210,7 +211,7 @@ def _check_leaf_constraints(chain: Sequence[Certificate]) -> None:
 
 def _check_leaf_usage(chain: Sequence[Certificate], *, critical: bool) -> None:
     reason, usage = "chain.leaf.key_usage", chain[0].key_usage
-    if usage is None:
+    if usage is None:  # CHAIN-10: a critical key usage with digitalSignature
         _refuse(reason, chain, 0, "has no key usage")
     if critical and not usage.critical:
         _refuse(reason, chain, 0, "has a key usage that is not marked critical")
@@ -230,7 +231,7 @@ def _check_code_signing_purposes(chain: Sequence[Certificate]) -> None:
 
 def _check_timestamping_purpose(chain: Sequence[Certificate]) -> None:
     reason, purposes = "chain.leaf.extended_key_usage", chain[0].extended_key_usage
-    if purposes is None:
+    if purposes is None:  # TSACH-3: exactly timeStamping, and critical
         _refuse(reason, chain, 0, "has no extended key usage; it must be exactly timeStamping")
     if purposes.oids != (_TIME_STAMPING,):
         shown = _listed(_FORBIDDEN_PURPOSES.get(oid, oid) for oid in purposes.oids)
@@ -259,7 +260,7 @@ def _authority_flaws(certificate: Certificate, *, below: int, critical: bool) ->
         problem = f"allows {constraints.path_length} CA certificates below it, and the chain has {below}"
         yield "chain.ca.path_length", problem
     reason, usage = "chain.ca.key_usage", certificate.key_usage
-    if usage is None:
+    if usage is None:  # CHAIN-8: a critical key usage with keyCertSign
         yield reason, "issues certificates without a key usage"
     elif critical and not usage.critical:
         yield reason, "has a key usage that is not marked critical"
@@ -280,7 +281,7 @@ def _authority_flaws(certificate: Certificate, *, below: int, critical: bool) ->
 def timestamping_chains(
     leaf: Certificate, offered: Offered, anchors: Anchors, *, at: datetime | None
 ) -> tuple[tuple[Certificate, ...], ...]:
-    """The chains from `leaf` to an anchor that keep every rule at the time `at` (TS-22, TSACH-1 to TSACH-6).
+    """The chains from `leaf` to an anchor that keep every rule at the time `at` (TS-22).
 
     `at`: None for chains that are to be asked for revocation alone, whatever their validity.
 

@@ -92,7 +92,7 @@ class TimestampToken:
         )
 
     def verify(self, signature_value: bytes, anchors: Anchors) -> tuple[VerifiedTimestamp, ...]:
-        """Checks that an authority below `anchors` made the token about `signature_value` (TS-11 to TS-25).
+        """Checks that an authority below `anchors` made the token about `signature_value`.
 
         Returns it once for each valid signer and each chain of that, in an order that is not that of the token; one
         is enough (decision 0012). Raises Rejected (timestamp.*, chain.extension) if there is none.

@@ -1,4 +1,4 @@
-"""The messages of the plugin contract 1.0: writes requests, and reads answers strictly (PLUGIN-20 to PLUGIN-28).
+"""The messages of the plugin contract 1.0: writes requests, and reads answers strictly.
 
 `airgap.plugin.host` compares answers with requests. Answers may have unknown members: a later minor version may add
 them.

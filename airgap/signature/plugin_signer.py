@@ -1,4 +1,4 @@
-"""Signs with a plugin, which is not trusted (PLUGIN-22 to PLUGIN-25).
+"""Signs with a plugin, which is not trusted.
 
 Either the plugin signs bytes and we make the envelope (`PluginSigner`), or it makes the envelope itself
 (`PluginEnvelopeSigner`). All wrong answers are detected before the signature is returned: another key, payload,

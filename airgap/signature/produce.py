@@ -156,7 +156,7 @@ def _attributes(draft: Draft, write_time: Callable[[datetime], Any]) -> dict[Any
 
 
 def _critical(draft: Draft) -> list[str]:
-    # JWS-13 to JWS-16: what must be critical
+    # JWS-13, JWS-14, JWS-15, JWS-16: what must be critical
     listed = [model.SCHEME]
     if draft.scheme is Scheme.SIGNING_AUTHORITY:
         listed.append(model.AUTHENTIC_SIGNING_TIME)

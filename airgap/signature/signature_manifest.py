@@ -108,7 +108,7 @@ def signature_manifest(
     form: Form = "artifactType",
     annotations: Mapping[str, str] | None = None,
 ) -> bytes:
-    """A signature manifest, as bytes (MAN-1 to MAN-8).
+    """A signature manifest, as bytes (MAN-1).
 
     `annotations` are the signer's own; those of the Notary Project win over them (MAN-9). `subject` is the signed
     artifact, of which only media type, digest and size are taken; `signing_time` is the signed one, so that the same
@@ -118,7 +118,7 @@ def signature_manifest(
     stated = {
         **(annotations or {}),
         THUMBPRINTS: writer.dumps(fingerprints, separators=(",", ":")),
-        CREATED: iso(signing_time.replace(microsecond=0)),
+        CREATED: iso(signing_time.replace(microsecond=0)),  # MAN-8: the signing time
     }
     artifact_type = NOTARY_SIGNATURE if form == "artifactType" else None
     config = config_descriptor(form)

@@ -54,8 +54,8 @@ class Exported:
 def export_notation(directory: TrustDirectory, target: Path, *, at: datetime) -> Exported:
     """`target`/config (NOTATION_CONFIG) and `target`/cache (NOTATION_CACHE), so that notation verifies offline.
 
-    Policies go as they are, the stores that can be read, and for each URL that has one the CRL that counts at `at`
-    (CACHE-1 to CACHE-6), if notation judges no milder by it: see `Exported.omissions`. Raises UsageError where `target`
+    Policies go as they are, the stores that can be read, and (CACHE-1) for each URL that has one the CRL that counts at
+    `at`, if notation judges no milder by it: see `Exported.omissions`. Raises UsageError where `target`
     is not empty, TrustMaterialError, OSError.
     """
     _prepare(target, directory.path)

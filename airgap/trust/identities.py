@@ -1,4 +1,4 @@
-"""Trusted identities: who may have signed, compared with the signing certificate's subject (ID-1 to ID-15)."""
+"""Trusted identities: who may have signed, compared with the signing certificate's subject."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def parse_identity(text: str) -> Identity:
     kind, colon, value = text.partition(":")
     if text.strip() == ANY:
         raise FormatError(f"{safe(text, limit=128)!r} has blanks around the '*', which must be alone")
-    if not colon:
+    if not colon:  # ID-2: a prefix, a colon and a value
         how = _respelt(text) or f"; write {X509_SUBJECT}: C=US, ST=WA, O=Example"
         raise FormatError(f"{safe(text, limit=128)!r} has no ':' after a kind{how}")
     if not kind.strip() or not value.strip():

@@ -1,4 +1,4 @@
-r"""Distinguished names in identities (ID-4 to ID-7) and in certificates (ID-10 to ID-12).
+r"""Distinguished names in identities and in certificates.
 
 Both become a mapping from attribute type to value, and only mappings are compared. The reference renders the name of
 the certificate to text and parses it again; one escaping mistake could then turn a common name such as `x,O=Acme`
@@ -105,7 +105,7 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
     for character, escaped in [*_characters(text), (b",", False)]:
         if escaped or character not in (b",", b";", b"+", b"="):
             part.append((character, escaped))
-        elif character == b"+":
+        elif character == b"+":  # ID-4: RDNs with several values
             raise FormatError("has an unescaped '+' (a name with several values), which is not supported")
         elif character == b"=" and kind is not None:
             part.append((character, escaped))  # only the first "=" separates

@@ -1,7 +1,8 @@
 """The CRLs for the cache of notation: only those with which it accepts nothing that is refused here (10.3 and 10.4).
 
-notation looks a CRL up by the URL in a certificate, and uses nothing else: no other CRL of the same issuer, no OCSP
-response from a file. It does not look at scopes (CRL-8) or at when a CRL was made (CRL-6), takes SHA-1 (CRL-4), and
+notation looks a CRL up by the URL in a certificate, for signing and timestamp chains alike (CACHE-6), checks its
+signature and validity at every use (CACHE-4), and uses nothing else: no other CRL of the same issuer, no OCSP response
+from a file. It does not look at scopes (CRL-8) or at when a CRL was made (CRL-6), takes SHA-1 (CRL-4), and
 goes without a delta CRL that is not in its cache (CACHE-5). What it lacks it asks the network for, and without one it
 refuses.
 

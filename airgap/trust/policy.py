@@ -52,8 +52,9 @@ class OciPolicy(Policy):
     def select(self, scope: str | None) -> Statement:
         """The statement for a repository; an unknown one (None) can only match `*` (decision 0023).
 
-        A statement that names the repository, letter for letter, comes before `*` (SCOPE-4). A text that is no
-        repository name gets no statement at all, not even `*`: a caller's own is checked with `check_scope` first.
+        A statement that names the repository, letter for letter, comes before `*` (SCOPE-4). What is judged has a
+        digest by then (SCOPE-5). A text that is no repository name gets no statement at all, not even `*`: a caller's
+        own is checked with `check_scope` first.
         Raises Rejected("policy.no_statement").
         """
         if scope is not None:
@@ -89,7 +90,7 @@ def _scopes(source: JsonObject) -> tuple[str, ...]:
     scopes: tuple[str, ...] = ()
     with notes.keep():
         scopes = each(items, _scope, where=_SCOPES)
-    if EVERY in items and any(item != EVERY for item in items):
+    if EVERY in items and any(item != EVERY for item in items):  # SCOPE-1: the wildcard is alone
         place = f"{_SCOPES}[{items.index(EVERY)}]"
         notes.add(FormatError("has '*' beside repositories; it must be alone", where=place))
     notes.check()

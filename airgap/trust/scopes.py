@@ -1,4 +1,4 @@
-"""Registry scopes: fully qualified repositories, compared exactly (SCOPE-1 to SCOPE-5)."""
+"""Registry scopes: fully qualified repositories, compared exactly."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def verified_timestamps(
     stamped = facts.require_later()
     try:
         token = state.token()
-    except FormatError as error:  # TS-15 to TS-17
+    except FormatError as error:  # TS-15, TS-16, TS-17: the form of a token
         raise Rejected("timestamp.malformed", f"the timestamp token cannot be read: {error}") from None
     if token is None:  # TS-3: demanded and missing
         raise no_timestamp(facts, at, state.statement)

@@ -194,7 +194,7 @@ class SignatureVerifier:
         return f"signed with {envelope.algorithm.name}; the payload names this file"
 
     def _check_made_by(self, envelope: Envelope) -> None:
-        """Checks the signature value and its chain. Raises Rejected, with the probable cause."""
+        """Checks the signature value and its chain: integrity (D12). Raises Rejected, with the probable cause."""
         try:
             verify_signature(envelope)
             check_code_signing_chain(envelope.certificates)
@@ -217,7 +217,7 @@ class SignatureVerifier:
         else:
             try:
                 text = match(state.statement.identities, facts.chain[0], facts.chain[1:]).text
-            except Rejected as error:
+            except Rejected as error:  # ID-15: a failure of authenticity
                 demanded = facts.later.plugin if facts.later and plugin is None else None
                 raise other_identities(error, demanded.name if demanded else None) from None
             identity = f"as identity {safe(text)}"

@@ -104,9 +104,16 @@ def _ids(text: str, known: frozenset[str]) -> Iterator[str]:
             yield from (name for name in between if name in known)  # the list has gaps
 
 
+def ranges(text: str) -> list[str]:
+    """The ranges of ids in a text (CRL-1 to CRL-16)."""
+    return [match[0] for match in _CITED.finditer(text) if match["last"]]
+
+
 @cache
 def citations(folder: str, suffix: str, known: frozenset[str]) -> Mapping[str, tuple[str, ...]]:
     """Which files below a folder cite which id; a range (CRL-1 to CRL-16) or list (CRL-1, 2) cites all of it.
+
+    In code a range would claim a whole area in one docstring, so none is there.
 
     Not the tests of this folder: they hold that rules are cited, and no rule itself.
     """
