@@ -14,7 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from airgap.reasons import ExitCode, most_severe
 
@@ -47,6 +47,9 @@ class Judged(Protocol):
     @property
     def exit_codes(self) -> frozenset[int]:
         """The exit codes of all faults, without 0."""
+
+
+J = TypeVar("J", bound=Judged)
 
 
 class Ruling(NamedTuple):
@@ -119,3 +122,10 @@ def unless(problems: Iterable[Judged]) -> Ruling:
     """Pass if there are no problems; else the worst of them."""
     found = list(problems)
     return all_of(found) if found else Ruling(Verdict.PASS)
+
+
+def worst_first(problems: Iterable[J]) -> list[J]:
+    """Those by whose code a run ends come first, else in their order: a sentence about one is about the first."""
+    found = list(problems)
+    code = unless(found).exit_code
+    return sorted(found, key=lambda problem: code not in problem.exit_codes)

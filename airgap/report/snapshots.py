@@ -18,7 +18,7 @@ from airgap.trust.ceremony import Challenge
 from airgap.trust.fingerprint_words import groups
 from airgap.trust.snapshots.pins import Pin
 from airgap.trust.snapshots.snapshot_document import Covered, Snapshot
-from airgap.verdict import Ruling, Verdict, unless
+from airgap.verdict import Ruling, Verdict, unless, worst_first
 from airgap.verifier.artifact_document import content_document, problem_document, signature_document
 
 if TYPE_CHECKING:
@@ -169,7 +169,8 @@ def _lines(report: SnapshotReport, style: Style) -> Iterator[str]:
 def _headline(report: SnapshotReport) -> str:
     if not report.problems:
         return report.done
-    return f"REFUSED: {_CAME_OF_IT.get(report.command, 'nothing was changed')}. {report.problems[0].message}"
+    worst = worst_first(report.problems)[0]
+    return f"REFUSED: {_CAME_OF_IT.get(report.command, 'nothing was changed')}. {worst.message}"
 
 
 _CAME_OF_IT: Final = {

@@ -428,12 +428,14 @@ class _Gathered:
             return
         sources = self._sources[named]
         sources.add(place, piece.read)
-        if known is None:
-            self.pieces[named] = replace(piece, read=sources.read)
-        elif known.leftover > piece.leftover or known.called < piece.called:
-            self.pieces[named] = replace(
-                known, leftover=known.leftover and piece.leftover, called=known.called or piece.called
-            )
+        both = (known or piece, piece)
+        self.pieces[named] = replace(
+            piece,
+            name=min((item.name for item in both), key=_telling),
+            read=sources.read,
+            leftover=all(item.leftover for item in both),
+            called=any(item.called or says_evidence(item.name) for item in both),
+        )
 
     def _has_room(self, name: str, size: int) -> bool:
         """Whether one more is read, of this size; if not, it is reported."""
@@ -458,6 +460,11 @@ class _Gathered:
                     remedy=remedy,
                 )
             )
+
+
+def _telling(name: str) -> tuple[bool, bool, bool, str]:
+    """For the choice of one name of a piece: under others less is looked for."""
+    return name.startswith("."), not says_evidence(name), not name.lower().endswith(POSSIBLE), name
 
 
 _FEWER: Final = "Take superseded evidence out of the target."

@@ -28,7 +28,7 @@ from airgap.transfer.records import Records
 from airgap.transfer.sources import LayoutSource
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.location import Location
-from airgap.verdict import Verdict
+from airgap.verdict import Verdict, worst_first
 from airgap.verifier.layout_evidence import LayoutEvidence
 from airgap.verifier.layout_judge import check_judged, evidence_reached
 from airgap.verifier.outcome import ArtifactOutcome, Outcome
@@ -281,7 +281,7 @@ class Judgement:
 
         Raises UntrustedError for that, unless the copy keeps going, and for a problem of the whole copy.
         """
-        for problem in self.outcome.problems:
+        for problem in worst_first(self.outcome.problems):
             raise untrusted(problem, "nothing is copied: ", problem.exit_code)
         return [
             CopyPlan.of([self._accepted(item, keep_going=keep_going) for item in plan.artifacts], plan.nodes)

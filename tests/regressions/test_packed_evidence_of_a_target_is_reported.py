@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -150,6 +151,23 @@ def test_reports_a_config_that_hides_evidence(tmp_path: Path) -> None:
     made.packing.append(attach)
     (warning,) = _warnings(made.write(tmp_path).arguments())
     assert "is left out: it is a CRL, cut short" in warning
+
+
+@pytest.mark.parametrize("other", ["readme.pem", ".crl.txt", "data"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_no_other_name_of_a_file_hides_that_it_is_evidence(tmp_path: Path, other: str, *, is_first: bool) -> None:
+    """Two images list one blob by two names: the first name decided whether it was reported."""
+    made = _scene()
+
+    def attach(box: LayoutBuilder, target: Descriptor) -> None:
+        blob = box.add_blob(REVOKING.hex().encode(), "application/octet-stream")
+        for name in (other, "crl.txt") if is_first else ("crl.txt", other):
+            named = replace(blob, annotations={"org.opencontainers.image.title": name})
+            box.add_referrer(target, [named], artifact_type="example/files")
+
+    made.packing.append(attach)
+    (warning,) = _warnings(made.write(tmp_path).arguments())
+    assert "the evidence file 'crl.txt' is left out: it is " in warning
 
 
 @pytest.mark.parametrize("name", ["signing.crl.gz", "signing.crl.part"])

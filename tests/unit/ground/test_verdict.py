@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airgap.problem import Problem
 from airgap.reasons import ExitCode
-from airgap.verdict import Ruling, Verdict, all_of, best_of
+from airgap.report.snapshots import SnapshotReport
+from airgap.report.style import Style
+from airgap.verdict import Ruling, Verdict, all_of, best_of, unless, worst_first
 
 GOOD, BAD = Ruling(Verdict.PASS), Ruling(Verdict.FAIL, frozenset({13}))
 OPEN, SKIPPED = Ruling(Verdict.INDETERMINATE, frozenset({15})), Ruling(Verdict.SKIPPED)
@@ -57,3 +62,18 @@ def test_only_missing_evidence_leaves_a_question_open(code: int) -> None:
     assert Ruling.of_code(code).verdict is Verdict.FAIL
     assert Ruling.of_code(15) == OPEN
     assert Ruling.of_code(0) == Ruling(Verdict.FAIL)
+
+
+def test_nothing_wrong_is_a_pass() -> None:
+    assert unless([]) == Ruling(Verdict.PASS)
+    assert unless([Ruling.of_code(ExitCode.INDETERMINATE)]).exit_code == ExitCode.INDETERMINATE
+
+
+def test_the_first_problem_is_one_by_whose_code_the_run_ends() -> None:
+    codes = [ExitCode.INDETERMINATE, ExitCode.ROLLBACK, ExitCode.UNTRUSTED, ExitCode.ROLLBACK]
+    problems = [Problem(message=str(number), exit_code=code) for number, code in enumerate(codes)]
+    assert [problem.message for problem in worst_first(problems)] == ["1", "3", "0", "2"]
+    moment = datetime(2026, 6, 1, tzinfo=UTC)
+    report = SnapshotReport(command="verify", clock=moment, at=moment, problems=tuple(problems))
+    (first, *_) = report.lines(Style())
+    assert (first, report.exit_code) == ("REFUSED: do not apply it. 1", ExitCode.ROLLBACK)
