@@ -169,6 +169,10 @@ class Output:
             if file is not None:
                 airgap.trust.check_output(file, apart_from)
                 airgap.report.write_report(file, report)
+        except AirgapError as error:
+            if self.is_json:  # a person sees the error below the result
+                report = report.ended_by(error)
+            raise
         finally:  # the verdict is shown even if the report cannot be written
             self.show(report)
         raise typer.Exit(report.exit_code)

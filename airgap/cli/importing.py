@@ -160,7 +160,7 @@ def import_(
         try:
             _configure(result, transport, mirror_config, output)
         except AirgapError as error:
-            return airgap.report.ImportReport(replace(result, error=result.error or error), verbose, seconds)
+            return airgap.report.ImportReport(result.ended_by(error), verbose, seconds)
         return None
 
     seconds = time.monotonic() - started

@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, Self
 
 from airgap.collection.attempts import Attempt
 from airgap.collection.chains import CertificateToCheck, UnreadableSignature
-from airgap.errors import Rejected, Undecided
+from airgap.errors import AirgapError, Rejected, Undecided
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
@@ -136,6 +136,10 @@ class FetchOutcome(Ruled):
             if use.good_until is not None
         ]
         return min(dates, default=None)
+
+    def ended_by(self, error: AirgapError) -> Self:
+        """The same outcome of a run that ended with this error."""
+        return replace(self, problems=(*self.problems, Problem.of(error)))
 
     @property
     def ruling(self) -> Ruling:

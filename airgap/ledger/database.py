@@ -26,6 +26,7 @@ from airgap.hashing import digest
 from airgap.text import safe
 
 FORMAT: Final = 1
+_HEAD: Final = b"SQLite format 3\0"
 _APPLICATION: Final = 0x61674C31
 """SQLite's application id: `agL1`."""
 _TABLES: Final = (
@@ -138,9 +139,13 @@ def _open_read_only(path: Path) -> sqlite3.Connection:
 
 def _open(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"file:{quote(os.path.abspath(path))}?mode={mode}{_VFS}"  # noqa: PTH100 - a link stays as it is named
-    with path.open("rb") as file:  # SQLite takes an empty file for an empty database, and a pipe for a file
-        if not path.is_file() or not file.read(1):
-            raise LedgerError("ledger.foreign", f"{safe(path)} is no ledger: it is empty, or no file")
+    if not path.is_file():  # SQLite takes a pipe for a file
+        raise LedgerError("ledger.foreign", f"{safe(path)} is no ledger: it is no file")
+    with path.open("rb") as file:  # and an empty file, or one byte, for an empty database
+        head = file.read(len(_HEAD))
+    if head != _HEAD:
+        what = "it does not begin as one" if head else "it is empty"
+        raise LedgerError("ledger.damaged" if head else "ledger.foreign", f"{safe(path)} is no ledger: {what}")
     opened = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=limits.LEDGER_WAIT_SECONDS)
     try:
         opened.text_factory = _text  # what is no UTF-8 is found as any other damage

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Self
 
@@ -11,7 +11,6 @@ from airgap.collection.attempts import Attempt, AttemptResult
 from airgap.collection.coverage import CertificateCoverage, FetchOutcome, Status
 from airgap.errors import AirgapError
 from airgap.parse.time import iso, iso_or_null
-from airgap.problem import Problem
 from airgap.reasons import REASONS, remedy_of
 from airgap.report.report import TOOL, Json, OutcomeReport
 from airgap.report.style import Style
@@ -52,7 +51,7 @@ class FetchReport(OutcomeReport[FetchOutcome]):
         """Of a run that ended with `error`."""
         named = tuple(map(safe, targets))
         nothing = FetchOutcome(at=now, targets=named, directory=None, signatures=0, certificates=())
-        return cls(replace(nothing, problems=(Problem.of(error),)))
+        return cls(nothing.ended_by(error))
 
     def _members(self) -> Json:
         """The whole outcome (schema in docs/reference/fetch.schema.json)."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
 from airgap import __version__, limits
 from airgap.errors import AirgapError, LimitError, UsageError
@@ -45,6 +45,11 @@ class Report(ABC):
         """What `--quiet` leaves of it: the verdict in a line, or nothing."""
         return ()
 
+    def ended_by(self, error: AirgapError) -> Report:
+        """The same where the command ended with this error after the result: its document must not say 0."""
+        del error
+        return self
+
     def text(self, style: Style = PLAIN) -> str:
         """The lines, each ended."""
         return "".join(f"{line}\n" for line in self.lines(style))
@@ -57,6 +62,7 @@ class Report(ABC):
 class _Judged(Protocol):
     @property
     def exit_code(self) -> int: ...
+    def ended_by(self, error: AirgapError, /) -> Self: ...
 
 
 T = TypeVar("T", bound=_Judged)
@@ -72,6 +78,10 @@ class OutcomeReport(Report, Generic[T]):
     def exit_code(self) -> int:
         """That of the outcome."""
         return self.outcome.exit_code
+
+    def ended_by(self, error: AirgapError) -> Self:
+        """See `Report`."""
+        return replace(self, outcome=self.outcome.ended_by(error))
 
     def document(self) -> Json:
         """The whole outcome."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
 
 from airgap.errors import AirgapError, UntrustedError
 from airgap.oci.reference import RegistryReference
@@ -52,6 +52,10 @@ class ImportResult:
     def _there(self) -> list[CopyRoot]:
         artifacts = self.copied.artifacts if self.copied else ()
         return [item.planned.wanted for item in artifacts if item.planned and item.status != "failed"]
+
+    def ended_by(self, error: AirgapError) -> Self:
+        """The same, of an import that ended with this error, unless it had ended with another one."""
+        return replace(self, error=self.error or error)
 
     @property
     def exit_code(self) -> int:

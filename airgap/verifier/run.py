@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Self
 
 from airgap import limits
+from airgap.errors import AirgapError
 from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.problem import Problem
@@ -29,6 +31,10 @@ class RunOutcome(Ruled):
     @abstractmethod
     def parts(self) -> Sequence[Judged]:
         """What was judged, each with a verdict of its own; the run is good where all of it is."""
+
+    def ended_by(self, error: AirgapError) -> Self:
+        """The same outcome of a run that ended with this error after the judgement."""
+        return replace(self, problems=(*self.problems, Problem.of(error)))
 
     @property
     def ruling(self) -> Ruling:

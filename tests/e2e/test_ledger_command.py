@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from airgap.errors import AirgapError
 from airgap.ledger import read_receipt
+from airgap.ledger.ledger_file import Ledger
 from tests.support.blobs import blob_statement
 from tests.support.command import Ran, run_here, run_process
 from tests.support.ledgers import IMAGE, change, every_kind, judgement, make, note, put
@@ -102,6 +104,39 @@ def test_a_report_does_not_replace_the_ledger(ledger: Path, written: Written) ->
     assert run_here(["ledger", "check"]).code == 0
 
 
+def test_the_document_says_that_nothing_was_recorded(
+    ledger: Path, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It said exit code 0, and the command ended with 1."""
+
+    def record(*_: object) -> None:
+        raise AirgapError("the ledger could not be written")
+
+    monkeypatch.setattr(Ledger, "record", record)
+    ran = run_here(written.arguments())
+    assert (ran.code, ran.document["exit_code"], ran.document["problems"][0]["message"]) == (
+        1,
+        1,
+        "the ledger could not be written",
+    )
+    assert ran.document["artifacts"][0]["verdict"] == "pass"
+    assert "could not be written" in ran.err
+    ran = run_here([word for word in written.arguments() if word not in {"--format", "json"}])
+    assert (ran.code, ran.out[:5]) == (1, "PASS:")
+    assert ledger.is_file()
+
+
+def test_what_is_no_ledger_is_malformed(tmp_path: Path) -> None:
+    """A folder was exit code 1 without a remedy, and a file of one byte "a database"."""
+    for name, data in (("byte", b"\0"), ("empty", b""), ("text", b"x" * 64)):
+        (tmp_path / name).write_bytes(data)
+        ran = run_here(["ledger", "check", str(tmp_path / name)])
+        assert (ran.code, f"{name} is no ledger" in ran.err, "a database" in ran.err) == (18, True, False), ran
+    for command in (["check", str(tmp_path)], ["list", "--ledger", str(tmp_path)]):
+        ran = run_here(["ledger", *command])
+        assert (ran.code, "it is no file" in ran.err, "Name the right file" in ran.err) == (18, True, True), ran
+
+
 def test_a_failure_to_record_is_not_exit_code_0(written: Written, tmp_path: Path) -> None:
     with small_medium(tmp_path / "medium", "200k") as medium:
         path = medium / "site.ledger"
@@ -111,7 +146,8 @@ def test_a_failure_to_record_is_not_exit_code_0(written: Written, tmp_path: Path
         ran = run_here(written.arguments("--ledger", str(path)))
         assert ran.code == 1
         assert "no space left on its medium" in ran.err
-        assert ran.document["verdict"] == "pass", "the verdict is shown all the same"
+        assert ran.document["exit_code"] == 1
+        assert ran.document["artifacts"][0]["verdict"] == "pass", "the verdict is shown all the same"
 
 
 # --- list and show ---

@@ -47,7 +47,10 @@ def test_prints_the_verdict_where_the_report_cannot_be_written(
     monkeypatch.setattr("airgap.report.report.complete_or_absent", write)
     arguments = Scene().write(tmp_path).arguments("--report", str(tmp_path / "report.json"))
     ran = run_here([command, *arguments[1:]])
-    assert (ran.code, ran.document["verdict"]) == (1, "pass"), ran
+    assert (ran.code, ran.document["exit_code"], ran.document["verdict"]) == (1, 1, "fail"), ran
+    assert "cannot be written" in ran.document["problems"][0]["message"]
+    if command == "verify":
+        assert ran.document["artifacts"][0]["verdict"] == "pass"
     assert "cannot be written: No space left on device" in ran.err
 
 

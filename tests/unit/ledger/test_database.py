@@ -270,7 +270,7 @@ def _folder(path: Path) -> None:
         (_cut, "ledger.damaged"),
         (_scratched, "ledger.damaged"),
         (_header, "ledger.damaged"),
-        (_folder, None),
+        (_folder, "ledger.foreign"),
     ],
 )
 def test_any_other_file_is_refused_and_left_as_it_is(
