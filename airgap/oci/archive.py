@@ -126,7 +126,8 @@ class LayoutArchive(LayoutOnDisk):
 
     def __init__(self, path: str, shared: SharedFile, table: Mapping[str, Extent], loose: Mapping[str, Extent]) -> None:
         """Use `open_archive`."""
-        self._shared: Final = shared
+        self.file: Final = shared
+        """The tar itself."""
         self._table: Final = table
         self._loose: Final = loose
         super().__init__(path)
@@ -141,7 +142,7 @@ class LayoutArchive(LayoutOnDisk):
         extent = self._extent(digest)
         if extent is None:
             raise missing(self, digest)
-        return Section(self._shared, *extent)
+        return Section(self.file, *extent)
 
     def loose_files(self) -> LooseFiles:
         """See `LooseFileHolder`."""
@@ -154,11 +155,11 @@ class LayoutArchive(LayoutOnDisk):
         start, size = self._loose[name]
         if size > limit:
             raise too_large(self.name, name, size, limit)
-        return self._shared.read(start, size)
+        return self.file.read(start, size)
 
     def close(self) -> None:
         """Closes the file; its sections cannot be read any more."""
-        self._shared.close()
+        self.file.close()
 
     def __reduce__(self) -> tuple[object, ...]:
         # an executor of processes opens the file again on its side
@@ -174,7 +175,7 @@ class LayoutArchive(LayoutOnDisk):
         start, size = self._table[name]
         if size > limit:
             raise malformed(f"{self.name}: {name} has {size} bytes, more than {limit}")
-        return self._shared.read(start, size)
+        return self.file.read(start, size)
 
 
 def open_archive(path: str, *, file: io.FileIO | None = None) -> LayoutArchive:

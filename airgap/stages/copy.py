@@ -336,8 +336,13 @@ class _Copy:
             writer.check([entry for artifact in prepared.plan.artifacts for entry in artifact.entries()])
             self._move(prepared.plan, writer)
 
-    def _prepared(self, plan: CopyPlan, destination: LayoutReference, layout: Layout | None) -> _Prepared:
-        """The plan with its records, after the check that it takes no tag of another repository."""
+    def _prepared(
+        self, plan: CopyPlan, destination: LayoutReference, layout: Layout | None, there: Source | None = None
+    ) -> _Prepared:
+        """The plan with its records, after the check that it takes no tag of another repository.
+
+        `there`: the destination, if it is written as a whole.
+        """
         present = listed_records(layout) if layout else {}
         roots = [item.wanted for item in plan.artifacts]
         if layout and destination.tag is None:
@@ -358,15 +363,19 @@ class _Copy:
             plan, replaced = with_referrers_tags(plan, layout)
         if not self._request.record:
             return _Prepared(plan, replaced)
-        records = Records(tool=__version__, at=self._request.at, selection=self._request.selection, present=present)
+        records = Records(
+            tool=__version__, at=self._request.at, selection=self._request.selection, present=present, there=there
+        )
         return _Prepared(records.add_to(plan), replaced | records.replaced)
 
     def _into_tar(self, plan: CopyPlan, path: Path | None) -> None:
         from airgap.transfer.tar_writer import check_absent, lay_out, write_tar_file, write_tar_stream
 
         request = self._request
-        if self._finished is not None and (finished := self._held_by(self._finished, plan)):
-            self._account(*finished)
+        if self._finished is not None and (finished := self._finished_plan(self._finished, plan)):
+            present = sum(node.descriptor.size for node in finished.nodes.values())
+            survey = Survey(missing=frozenset(), bytes=0, present_bytes=present)
+            self._account(finished, TransferResult(survey=survey, moved={}))
             return
         plan = self._prepared(plan, LayoutReference(path=STREAM), None).plan
         if request.dry_run:
@@ -383,14 +392,13 @@ class _Copy:
             done = write_tar_file(path, plan, self._pool, progress=self._progress, overwrite=request.overwrite)
             self._account(plan, done)
 
-    def _held_by(self, tar: FinishedTar, plan: CopyPlan) -> tuple[CopyPlan, TransferResult] | None:
-        """The plan and the result of a copy to a tar that has everything already; None where it has not."""
+    def _finished_plan(self, tar: FinishedTar, plan: CopyPlan) -> CopyPlan | None:
+        """The plan that the tar is of, with the records in it; None where it is another one."""
         try:
-            plan = self._prepared(plan, LayoutReference(path=STREAM), tar.layout).plan
+            plan = self._prepared(plan, LayoutReference(path=STREAM), tar.layout, tar.source).plan
         except UsageError:
             return None  # it has another artifact of the same name
-        found = tar.survey(plan, self._pool)
-        return (plan, TransferResult(survey=found, moved={})) if found else None
+        return plan if tar.is_of(plan) else None
 
     def _move(self, plan: CopyPlan, sink: Sink) -> None:
         keep_going = self._request.keep_going

@@ -3,61 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Executor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from airgap.errors import AirgapError
-from airgap.oci.descriptor import REF_NAME, Descriptor
-from airgap.oci.digest import Digest
-from airgap.oci.open import Layout, open_layout
-from airgap.oci.referrers_index import corrected
+from airgap.oci.archive import LayoutArchive
+from airgap.oci.graph import Graph
+from airgap.oci.open import open_layout
 from airgap.oci.store import hash_bytes
-from airgap.transfer.mover import Survey, survey
-from airgap.transfer.plan import CopyPlan
+from airgap.transfer.plan import CopyPlan, Node
+from airgap.transfer.sources import LayoutSource
+from airgap.transfer.tar_writer import lay_out
 
 
+@dataclass(frozen=True, slots=True)
 class FinishedTar:
-    """A layout tar, for questions only (`airgap.transfer.endpoint.Destination`)."""
+    """A layout tar, for questions only."""
 
-    refuses_incomplete: Final = False
+    layout: LayoutArchive
+    source: LayoutSource
+    verify: bool
+    """Hash its blobs, instead of comparing their sizes."""
 
-    def __init__(self, layout: Layout, *, verify_existing: bool) -> None:
-        """`verify_existing`: hashes its blobs, instead of comparing their sizes."""
-        self.layout: Final = layout
-        self._verify: Final = verify_existing
-
-    def survey(self, plan: CopyPlan, executor: Executor) -> Survey | None:
-        """What it holds of a plan, if that is all of it, with its names."""
-        listed = self.layout.index().manifests
-        names = {(item.digest, item.annotations.get(REF_NAME)) for item in listed}
-        planned = [entry for artifact in plan.artifacts if artifact.error is None for entry in artifact.entries()]
-        if any((entry.descriptor.digest, entry.tag) not in names for entry in planned):
-            return None
-        documents = [item.to_json() for item in listed]
-        if corrected(documents, (entry.descriptor for entry in planned)) != documents:
-            return None  # an entry says something else of the content
-        found = survey(plan, self, executor)
-        return None if found.missing else found
-
-    def has(self, descriptor: Descriptor) -> bool:
-        """See `Destination`."""
-        if self.layout.size(descriptor.digest) != descriptor.size:
+    def is_of(self, plan: CopyPlan) -> bool:
+        """Whether it is the tar that a copy of this plan writes: with more in it, names may mean something else."""
+        written, file = lay_out(plan), self.layout.file
+        end = written.size - written.end
+        if file.size != written.size or file.read(written.end, end) != bytes(end):
             return False
-        return not self._verify or self._is_good(descriptor.digest)
+        for slot in written.slots:
+            if file.read(slot.start, len(slot.head)) != slot.head:
+                return False
+            if slot.raw is not None and file.read(slot.body, slot.size) != slot.raw:
+                return False
+        return not self.verify or all(self._is_good(slot.node) for slot in written.slots if slot.node)
 
-    def lists(self, subject: Digest, referrer: Digest) -> bool:  # noqa: ARG002
-        """Always true: the names of the tar are compared as a whole."""
-        return True
-
-    def arrived(self, descriptor: Descriptor) -> int:  # noqa: ARG002
-        """None: a tar is written as a whole."""
-        return 0
-
-    def _is_good(self, digest: Digest) -> bool:
+    def _is_good(self, node: Node) -> bool:
         try:
-            hash_bytes(self.layout, digest)
+            hash_bytes(self.layout, node.descriptor.digest)
         except AirgapError:
             return False
         return True
@@ -68,12 +52,10 @@ def finished_tar(path: Path, *, verify_existing: bool = False) -> Iterator[Finis
     """The layout tar at `path`; None if there is none, or something else is there."""
     try:
         layout = open_layout(path) if path.is_file() else None
-        if layout is not None:
-            layout.index()
     except (AirgapError, OSError):
         layout = None
-    if layout is None:
+    if not isinstance(layout, LayoutArchive):
         yield None
         return
     with layout:
-        yield FinishedTar(layout, verify_existing=verify_existing)
+        yield FinishedTar(layout, LayoutSource(layout, Graph(layout)), verify_existing)

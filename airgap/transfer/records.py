@@ -35,6 +35,8 @@ class Records:
     selection: Selection
     present: Mapping[Digest, Sequence[FoundRecord]] = field(default_factory=dict)
     """The records of the destination, by artifact."""
+    there: Source | None = None
+    """The destination, if it is written as a whole: one of its records that says the same belongs to the plan."""
     replaced: set[Digest] = field(default_factory=set)
     """Records of the destination that new ones replace."""
     _written: dict[tuple[Digest, str | None], list[Record]] = field(default_factory=dict)
@@ -59,11 +61,16 @@ class Records:
             # one for each repository: the same content from another repository has another record
             known = [item for item in self.present.get(record.artifact.digest, ()) if item.record.name == record.name]
             written = self._written.setdefault((record.artifact.digest, record.name), [])
-            if any(record.says_the_same(other) for other in (*(item.record for item in known[:1]), *written)):
-                return planned  # the record would have nothing new, and a copy without changes writes nothing
+            if any(record.says_the_same(other) for other in written):
+                return planned
+            if any(record.says_the_same(other.record) for other in known[:1]):
+                if self.there is None:
+                    return planned  # the record would have nothing new, and a copy without changes writes nothing
+                descriptor, new = _carried(known[0], self.there)
+            else:
+                self.replaced |= {item.descriptor.digest for item in known}
+                descriptor, new = _written(record)
             written.append(record)
-            self.replaced |= {item.descriptor.digest for item in known}
-            descriptor, new = _written(record)
         nodes.update((key, node) for key, node in new.items() if key not in nodes)
         return replace(planned, keys=planned.keys | new.keys(), also=(*planned.also, Entry(descriptor=descriptor)))
 

@@ -85,7 +85,7 @@ class TarPlan:
 
 def lay_out(plan: CopyPlan) -> TarPlan:
     """The offsets of all members. Raises ContentError."""
-    entries = tuple(entry for artifact in plan.artifacts for entry in artifact.entries())
+    entries = tuple(entry for artifact in plan.artifacts if artifact.error is None for entry in artifact.entries())
     contents: dict[str, tuple[int, bytes | None, Node | None]] = {
         LAYOUT_FILE: (len(LAYOUT_CONTENT), LAYOUT_CONTENT, None)
     }

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from airgap.oci.graph import Graph
 from airgap.oci.open import Layout, open_layout
+from airgap.oci.tar_header import BLOCK
 from airgap.transfer import finished_tar
 from tests.support.command import Ran, run_here
 from tests.support.copying import family, write
+from tests.support.layouts import tar_member, tar_of
 
 
 def _copy(*arguments: object) -> Ran:
@@ -64,6 +70,71 @@ def test_a_tar_that_says_something_else_of_the_same_content_is_not_finished(tmp_
     made.builder.entries[:] = [{**entry, "size": entry["size"] + 1} for entry in made.builder.entries]
     made.builder.write_tar(tmp_path / "lies.tar")
     assert _copy(write(tmp_path / "again", family()), tmp_path / "lies.tar", "--no-record").code == 2
+
+
+def _evil(place: str) -> Callable[[Path], None]:
+    """Another image of the same name, before or behind the first."""
+
+    def edit(layout: Path) -> None:
+        other = family(7)
+        for digest, data in other.builder.blobs.items():
+            (layout / "blobs/sha256" / digest.encoded).write_bytes(data)
+        index = json.loads((layout / "index.json").read_bytes())
+        tagged = [entry for entry in other.builder.entries if "annotations" in entry]
+        index["manifests"] = [*tagged, *index["manifests"]] if place == "first" else [*index["manifests"], *tagged]
+        (layout / "index.json").write_text(json.dumps(index))
+
+    return edit
+
+
+def _loose(layout: Path) -> None:
+    (layout / "crls").mkdir()
+    (layout / "crls/r.crl").write_bytes(b"may revoke a signer")
+
+
+def _docker(layout: Path) -> None:
+    (layout / "manifest.json").write_text(json.dumps([{"Config": "c", "RepoTags": ["x:v1"], "Layers": []}]))
+
+
+@pytest.mark.parametrize("edit", [_evil("first"), _evil("last"), _loose, _docker])
+def test_a_tar_that_holds_more_is_not_finished(source: Path, tar: Path, edit: Callable[[Path], None]) -> None:
+    """It was called "current", and its names meant something else for other tools, or for verify."""
+    layout = tar.with_name("unpacked")
+    with tarfile.open(tar) as opened:
+        opened.extractall(layout, filter="data")
+    edit(layout)
+    tar.write_bytes(tar_of({str(path.relative_to(layout)): path.read_bytes() for path in _files(layout)}))
+    for options in ([], ["--verify-existing"], ["--dry-run"], ["--quiet"]):
+        ran = _copy(*options, source, tar)
+        assert (ran.code, "trip.tar exists; a tar is written as a whole" in ran.err) == (2, True), ran
+    assert _copy("--overwrite", source, tar).code == 0
+    assert _copy(source, tar).code == 0
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_tar_with_a_member_in_its_last_record_is_not_finished(source: Path, tar: Path) -> None:
+    """Tars are filled up to whole records: there is room behind the last member."""
+    data = tar.read_bytes()
+    end = len(data.rstrip(b"\0")) // BLOCK * BLOCK + BLOCK
+    more = tar_member("crls/r.crl", b"may revoke a signer")
+    assert end + len(more) <= len(data)
+    tar.write_bytes((data[:end] + more).ljust(len(data), b"\0"))
+    assert _copy(source, tar).code == 2
+
+
+def test_a_tar_lists_no_name_of_what_failed(tmp_path: Path) -> None:
+    """It listed the name of what `--require-signature` had refused, so that verify refused the whole tar."""
+    made = family()
+    made.builder.tag(made.builder.add_image(b"unsigned"), "unsigned")
+    source = write(tmp_path / "source", made)
+    for _ in range(2):
+        assert _copy("--require-signature", "--keep-going", source, tmp_path / "trip.tar").code == 20
+    with open_layout(tmp_path / "trip.tar") as layout:
+        graph = Graph(layout)
+        assert ([root.tags for root in graph.roots()], graph.problems) == ([("v1",)], ())
 
 
 def test_a_damaged_tar_is_not_finished(source: Path, tar: Path) -> None:
