@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -20,8 +20,9 @@ from airgap.net.registries import Registries
 from airgap.oci.descriptor import ACQUISITION, REF_NAME
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
-from airgap.oci.layout import open_directory
+from airgap.oci.layout import LayoutDirectory, open_directory
 from airgap.oci.lookup import Mechanism, ReferrersTag
+from airgap.oci.manifest import parse_layout_index
 from airgap.oci.open import Layout
 from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, registries_in
@@ -33,6 +34,7 @@ from airgap.transfer.destinations import (
     Destination,
     RegistryPrefix,
     TaggedSource,
+    check_meanings,
     check_takeover,
     check_whole_names,
     is_tar,
@@ -41,6 +43,7 @@ from airgap.transfer.destinations import (
 )
 from airgap.transfer.endpoint import Sink, Source
 from airgap.transfer.events import Event, Progress, Started, silent
+from airgap.transfer.index_writer import index_document
 from airgap.transfer.left_behind import left_behind
 from airgap.transfer.mover import (
     Arrived,
@@ -59,7 +62,7 @@ from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
 from airgap.transfer.room import Room, room_in
 from airgap.transfer.sources import LayoutSource
-from airgap.transfer.writer import LayoutProbe, LayoutWriter
+from airgap.transfer.writer import GrownLayout, LayoutProbe, LayoutWriter
 
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
@@ -125,6 +128,7 @@ def copy(
         raise
 
 
+_COPY: Final = "the copy"
 _UNASKED: Final = Problem(
     message="only referrers tags were asked for (--distribution-spec v1.1-referrers-tag): evidence that the referrers "
     "API of the source alone lists was not used"
@@ -333,7 +337,6 @@ class _Copy:
         with LayoutWriter(destination.path, link=request.link, verify_existing=self._verify_existing) as writer:
             prepared = self._prepared(plan, destination, writer.layout)
             writer.replaced |= prepared.replaced
-            writer.check([entry for artifact in prepared.plan.artifacts for entry in artifact.entries()])
             self._move(prepared.plan, writer)
 
     def _prepared(
@@ -361,12 +364,13 @@ class _Copy:
             from airgap.transfer.layout_referrers_tags import with_referrers_tags
 
             plan, replaced = with_referrers_tags(plan, layout)
-        if not self._request.record:
-            return _Prepared(plan, replaced)
-        records = Records(
-            tool=__version__, at=self._request.at, selection=self._request.selection, present=present, there=there
-        )
-        return _Prepared(records.add_to(plan), replaced | records.replaced)
+        if self._request.record:
+            records = Records(
+                tool=__version__, at=self._request.at, selection=self._request.selection, present=present, there=there
+            )
+            plan, replaced = records.add_to(plan), replaced | records.replaced
+        _check_meanings(plan, layout, replaced)
+        return _Prepared(plan, replaced)
 
     def _into_tar(self, plan: CopyPlan, path: Path | None) -> None:
         from airgap.transfer.tar_writer import check_absent, lay_out, write_tar_file, write_tar_stream
@@ -479,6 +483,17 @@ class _Copy:
         if self._judged is not None:
             self._judged(self._judgement.outcome)
         return self._judgement.accepted(plans, keep_going=request.keep_going)
+
+
+def _check_meanings(plan: CopyPlan, layout: Layout | None, replaced: Collection[Digest]) -> None:
+    """Each name of the copy means one thing in its layout, before that is written. Raises UsageError, ContentError."""
+    entries = plan.entries()
+    if not isinstance(layout, LayoutDirectory):  # a tar is written as a whole
+        check_meanings(entries, parse_layout_index(index_document(entries)), None, _COPY)
+        return
+    new = {node.descriptor.digest: node.manifest.raw for node in plan.nodes.values() if node.manifest is not None}
+    grown = GrownLayout(layout.path, entries, new, replaced)
+    check_meanings(entries, grown.index(), Graph(grown) if grown.docker_documents() else None, layout.name)
 
 
 def _lacking(node: Node) -> ContentError | None:

@@ -9,9 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from airgap.errors import AirgapError, UsageError
+from airgap.errors import AirgapError, NotFoundError, UsageError
 from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.entry_names import Names, read_entries
+from airgap.oci.graph import Graph
+from airgap.oci.manifest import Index
 from airgap.oci.reference import (
     LayoutReference,
     RegistryReference,
@@ -293,6 +296,25 @@ def check_whole_names(placed: Iterable[CopyRoot], present: Iterable[Descriptor])
                         "take its place",
                         remedy="Give the destination that whole name as its tag, to replace what has it.",
                     )
+
+
+def check_meanings(entries: Iterable[Entry], index: Index, graph: Graph | None, source: str) -> None:
+    """Refuse names that would mean two things in the layout with this index, which has the entries of a copy.
+
+    `graph`: that of the layout, if files beside `index.json` may give the names to something else. Raises UsageError,
+    and ContentError where such a file cannot be read.
+    """
+    names = Names(read_entries(index, lambda _: False, lambda _: True), source)
+    for name in dict.fromkeys(name for entry in entries if entry.tag is not None for name in names_of(entry)):
+        try:
+            names.look_up(name)
+            if graph is not None:
+                graph.resolve(name)
+        except NotFoundError as error:
+            raise UsageError(
+                f"a name of the copy would mean two things there: {error}",
+                remedy="Give the destination another tag, or copy to a new layout.",
+            ) from None
 
 
 def parse_destination(text: str) -> Destination:

@@ -230,6 +230,10 @@ class CopyPlan:
             artifacts.append(PlannedArtifact(wanted=item.wanted, error=error) if error else demanded)
         return self.of(artifacts, self.nodes)
 
+    def entries(self) -> tuple[Entry, ...]:
+        """The entries for the destination."""
+        return tuple(entry for artifact in self.artifacts if artifact.error is None for entry in artifact.entries())
+
     def blobs(self) -> tuple[Node, ...]:
         """All contents but manifests, the biggest first, so that no thread gets a big one at the end."""
         found = [node for node in self.nodes.values() if node.manifest is None]

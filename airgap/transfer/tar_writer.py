@@ -85,11 +85,10 @@ class TarPlan:
 
 def lay_out(plan: CopyPlan) -> TarPlan:
     """The offsets of all members. Raises ContentError."""
-    entries = tuple(entry for artifact in plan.artifacts if artifact.error is None for entry in artifact.entries())
     contents: dict[str, tuple[int, bytes | None, Node | None]] = {
         LAYOUT_FILE: (len(LAYOUT_CONTENT), LAYOUT_CONTENT, None)
     }
-    index = index_document(entries)
+    index = index_document(plan.entries())
     contents[LAYOUT_INDEX] = (len(index), index, None)
     for _, node in sorted(plan.nodes.items(), key=_order):
         size = node.descriptor.size

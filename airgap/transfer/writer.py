@@ -6,10 +6,11 @@ merged under a lock and replaced as a whole at the end. Two processes may write 
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -22,8 +23,9 @@ from airgap.files import sweep_leftovers, sync_file, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX, kind_of, malformed, open_regular
+from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX, kind_of, malformed, open_regular, read_index
 from airgap.oci.layout import LayoutDirectory, open_directory
+from airgap.oci.manifest import Index
 from airgap.oci.store import read_verified, unreadable
 from airgap.text import safe
 from airgap.transfer.checked_bytes import (
@@ -40,6 +42,7 @@ from airgap.transfer.endpoint import Blobs, Entry, NamingResult, Resumable, Tran
 from airgap.transfer.index_writer import EMPTY_INDEX, LAYOUT_CONTENT, merged
 from airgap.transfer.layout_referrers_tags import in_place_of, relisted_since
 from airgap.transfer.room import check_room
+from airgap.transfer.sources import MemoryFile
 from airgap.transfer.staging import Staging, complete, kept_parts, part_name
 
 _BATCH_FILES: Final = 256
@@ -152,15 +155,6 @@ class LayoutWriter:
 
     # --- names ---
 
-    def check(self, entries: Sequence[Entry]) -> None:
-        """Refuse entries that `index.json` would have no room for, before anything is copied. Raises as `finish`."""
-        with writing(self.path):
-            merged(self._current(), entries, drop=self.replaced, source=self.name)
-
-    def _current(self) -> bytes:
-        with open_regular(str(self.path / LAYOUT_INDEX)) as file:
-            return file.read(limits.LAYOUT_INDEX_BYTES + 1)
-
     def finish(
         self,
         entries: Sequence[Entry],
@@ -175,7 +169,7 @@ class LayoutWriter:
         """
         self.flush()
         with writing(self.path), exclusive(self.path):
-            current = self._current()
+            current = _current(self.path)
             old = {*drop, *self.replaced}
             now = partial(open_directory, str(self.path))
             newer = relisted_since(now, entries, old, partial(read_verified, self._layout))
@@ -306,6 +300,37 @@ class LayoutWriter:
                 staged.replace(target)
             for folder in folders:
                 sync_folder(folder)
+
+
+class GrownLayout(LayoutDirectory):
+    """A layout directory as a copy will leave it, before anything is written; of new content it has manifests alone."""
+
+    def __init__(
+        self, path: str, entries: Sequence[Entry], new: Mapping[Digest, bytes], drop: Collection[Digest]
+    ) -> None:
+        """Raises as `LayoutWriter.finish` where `index.json` has no room for the entries."""
+        super().__init__(path)
+        self._new: Final = new
+        with writing(path):
+            document, _ = merged(_current(Path(path)), entries, drop=drop, source=self.name)
+        self._grown: Final = read_index(document, self.name)
+
+    def index(self) -> Index:
+        """The new `index.json`."""
+        return self._grown
+
+    def size(self, digest: Digest) -> int | None:
+        """See `Store`."""
+        return len(self._new[digest]) if digest in self._new else super().size(digest)
+
+    def open(self, digest: Digest) -> io.RawIOBase:
+        """See `Store`."""
+        return MemoryFile(self._new[digest]) if digest in self._new else super().open(digest)
+
+
+def _current(path: Path) -> bytes:
+    with open_regular(str(path / LAYOUT_INDEX)) as file:
+        return file.read(limits.LAYOUT_INDEX_BYTES + 1)
 
 
 class LayoutProbe:

@@ -14,9 +14,12 @@ import pytest
 import airgap
 from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.graph import Graph
+from airgap.oci.open import open_layout
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.index_writer import EMPTY_INDEX, merged
 from tests.support.command import Ran, run_here
+from tests.support.copying import family, write
 from tests.support.layouts import LayoutBuilder
 from tests.support.pki import AT
 from tests.support.registry import LoopbackRegistry
@@ -332,3 +335,71 @@ def test_keeps_two_cosign_signatures_under_one_tag(tmp_path: Path, target: Loopb
     tags = target.repositories["app"].tags
     assert tags["v1"] == str(image.digest)
     assert tags[f"sha256-{image.digest.encoded}.sig"] in signatures
+
+
+def _saved(*names: str) -> dict[str, bytes]:
+    """What `docker load` takes by these names: another image."""
+    config = f"blobs/sha256/{Digest.of(b'config of another').encoded}"
+    return {"manifest.json": json.dumps([{"Config": config, "RepoTags": names, "Layers": []}]).encode()}
+
+
+_DOCKER = "docker.io/library/app:v1"
+_BASE = "org.opencontainers.image.base.name"
+
+
+@pytest.mark.parametrize(
+    ("files", "annotations", "name"),
+    [
+        (_saved("x:v1"), {}, "v1"),
+        (_saved("registry.example/app:v1"), {}, "v1"),
+        (_saved("other"), {}, "v1"),
+        ({"repositories": b'{"x":{"v1":"0"}}'}, {}, "v1"),
+        ({}, {REF_NAME: "app:v1"}, _DOCKER),
+        ({}, {_BASE: "v1"}, "v1"),
+    ],
+    ids=["short tag", "whole name", "only image", "repositories", "docker's name", "zarf's name"],
+)
+def test_a_name_that_would_mean_two_things_is_refused(
+    tmp_path: Path, files: dict[str, bytes], annotations: dict[str, str], name: str
+) -> None:
+    """Such a copy was made, and verify refused its name afterwards (decision 0025)."""
+    source = write(tmp_path / "source", family())
+    builder = LayoutBuilder()
+    builder.extra_files |= files
+    builder.list(builder.add_image(b"another"), **annotations)
+    there = builder.write_directory(tmp_path / "there")
+    before = {path: path.read_bytes() for path in there.rglob("*") if path.is_file()}
+    for options in ([], ["--dry-run"], ["--no-record"]):
+        ran = run_here(["copy", *options, f"{source}:v1", f"{there}:{name}"])
+        assert (ran.code, "a name of the copy would mean two things there" in ran.err) == (2, True), ran
+    assert {path: path.read_bytes() for path in there.rglob("*") if path.is_file()} == before
+    if not files:
+        assert run_here(["copy", f"{source}:v1", f"{there}:v2"]).code == 0
+
+
+@pytest.mark.parametrize("place", ["to", "to.tar"])
+def test_two_names_that_are_one_for_docker_are_refused(tmp_path: Path, place: str) -> None:
+    sources = [
+        write(tmp_path / f"source{number}", family(number, tag=name)) for number, name in enumerate(["app:v1", _DOCKER])
+    ]
+    ran = run_here(["copy", *map(str, sources), str(tmp_path / place)])
+    assert (ran.code, "a name of the copy would mean two things there" in ran.err) == (2, True), ran
+
+
+def test_files_of_docker_about_other_names_refuse_no_copy(tmp_path: Path) -> None:
+    source = write(tmp_path / "source", family())
+    other = LayoutBuilder()
+    images = [other.tag(other.add_image(data), f"app:{data.decode()}") for data in (b"v8", b"v9")]
+    other.extra_files["manifest.json"] = json.dumps(
+        [_item(other, image, tag) for image, tag in zip(images, ["v8", "v9"], strict=True)]
+    ).encode()
+    there = other.write_directory(tmp_path / "there")
+    assert run_here(["copy", f"{source}:v1", str(there)]).code == 0
+    with open_layout(there) as layout:
+        assert Graph(layout).resolve("v1").descriptor.digest == family().index.digest
+
+
+def _item(builder: LayoutBuilder, image: Descriptor, tag: str) -> dict[str, Any]:
+    manifest = json.loads(builder.blobs[image.digest])
+    paths = [f"blobs/sha256/{item['digest'].partition(':')[2]}" for item in (manifest["config"], *manifest["layers"])]
+    return {"Config": paths[0], "RepoTags": [f"app:{tag}"], "Layers": paths[1:]}
