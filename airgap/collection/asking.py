@@ -26,6 +26,7 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.extensions import DistributionPoint
 from airgap.pki.ocsp import OcspResponse
+from airgap.revocation.freshness import PieceKind
 from airgap.scratch import scratch_folder
 
 
@@ -166,7 +167,7 @@ class PlaceAsker:
             self._ask_in_turn(point.uris, place.to_check, ask)
 
     def _ask_crl(
-        self, place: _Place, kind: str, uri: str, uris: Sequence[str], path: Path, check: Callable[[Crl], None]
+        self, place: _Place, kind: PieceKind, uri: str, uris: Sequence[str], path: Path, check: Callable[[Crl], None]
     ) -> tuple[Attempt, Crl | None]:
         """The answer of one of the `uris` of a point. The CRL is None if the issuer did not make it."""
         try:

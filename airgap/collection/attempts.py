@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from airgap.errors import FormatError, LimitError, Undecided
 from airgap.pki.certificate import Certificate
+from airgap.revocation.freshness import PieceKind
 from airgap.text import safe
 
 
@@ -31,8 +32,7 @@ class Attempt:
 
     source: str
     """The URL, or the offered file; safe to show."""
-    kind: str
-    """`crl`, `delta-crl`, `ocsp`."""
+    kind: PieceKind
     outcome: AttemptResult
     message: str = ""
     reason: str | None = None
@@ -47,7 +47,7 @@ class Attempt:
     """The one that it was refused for: one responder may give several refused answers of one date."""
 
 
-def failure(source: str, kind: str, outcome: AttemptResult, error: Undecided | FormatError) -> Attempt:
+def failure(source: str, kind: PieceKind, outcome: AttemptResult, error: Undecided | FormatError) -> Attempt:
     """The attempt that failed by `error`."""
     malformed = "fetch.limit" if isinstance(error, LimitError) else "revocation.crl.malformed"
     reason = error.reason if isinstance(error, Undecided) else malformed

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 from airgap.collection.attempts import Attempt
 from airgap.collection.chains import CertificateToCheck, UnreadableSignature
@@ -39,6 +39,9 @@ class Status(StrEnum):
     """The certificate names no distribution point and no responder."""
 
 
+Role = Literal["chain", "responder"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateCoverage:
     """The evidence about one certificate."""
@@ -49,7 +52,7 @@ class CertificateCoverage:
     """Hex."""
     fingerprint: str
     chain: ChainKind
-    role: str
+    role: Role
     """`chain`, or `responder` for one that signed an OCSP response. A gap of a responder is only reported."""
     status: Status
     evidence: tuple[EvidenceUse, ...] = ()
@@ -188,7 +191,7 @@ def cover(
 
 
 def _cover(
-    judge: RevocationJudge, strict: RevocationJudge, item: CertificateToCheck, role: str, tried: Tried
+    judge: RevocationJudge, strict: RevocationJudge, item: CertificateToCheck, role: Role, tried: Tried
 ) -> CertificateCoverage:
     attempts = tried.attempts.get(item, ())
     status, uses, reason, message = _status(judge, strict, item)

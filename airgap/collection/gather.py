@@ -26,6 +26,7 @@ from airgap.pki.wrong_files import NeededFile, may_hide_evidence, needed_in, pro
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.revocation.evidence_files import DOWNLOADED, Evidence, EvidenceFile
+from airgap.revocation.freshness import PieceKind
 from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.pool import EvidencePool
 from airgap.text import safe
@@ -161,7 +162,7 @@ class Gatherer:
         order = (AttemptResult.NEW, AttemptResult.UNCHANGED, AttemptResult.OLDER, AttemptResult.REFUSED)
         if attempts:
             return min(attempts, key=lambda attempt: order.index(attempt.outcome))
-        kind = "ocsp" if response is not None else "crl"
+        kind: PieceKind = "ocsp" if response is not None else "crl"
         if crl is None and response is None:
             return failure(source, kind, AttemptResult.REFUSED, _no_evidence(data, needed_in("", source)))
         return failure(source, kind, AttemptResult.REFUSED, _unneeded(crl, to_check))
@@ -187,7 +188,7 @@ class Gatherer:
         except FormatError as error:
             refusal = Undecided("revocation.crl.malformed", problem_of_download(data, NeededFile.CRL, error))
             return _refused(data, source, "crl", refusal), None
-        kind = "delta-crl" if crl.is_delta else "crl"
+        kind: PieceKind = "delta-crl" if crl.is_delta else "crl"
         maker: Certificate | None = None
         try:
             if issuers:
@@ -233,7 +234,7 @@ class Gatherer:
         self._check_date("crl", crl.this_update)
         crl.check_fits(base)
 
-    def _check_date(self, kind: str, made: datetime) -> None:
+    def _check_date(self, kind: PieceKind, made: datetime) -> None:
         if made > self.at + limits.CLOCK_SKEW:
             text = f"it was made at {iso(made)}, and the clock says {iso(self.at)}"
             raise Undecided(f"revocation.{kind}.future", text)
@@ -296,7 +297,7 @@ class Gatherer:
     def _kept(
         self,
         source: str,
-        kind: str,
+        kind: PieceKind,
         kept: Kept,
         file: str,
         number: int | None,
@@ -325,7 +326,7 @@ class Gatherer:
         return attempt
 
 
-def _refused(data: bytes, source: str, kind: str, error: Undecided) -> Attempt:
+def _refused(data: bytes, source: str, kind: PieceKind, error: Undecided) -> Attempt:
     """The attempt for what came and has no date that counts."""
     attempt = failure(source, kind, AttemptResult.REFUSED, error)
     return replace(attempt, is_no_evidence=not may_hide_evidence(data))

@@ -25,7 +25,6 @@ from airgap.text import safe
 from airgap.verdict import Verdict
 
 T = TypeVar("T")
-_KNOWN_VERDICTS: Final = frozenset(verdict.value for verdict in Verdict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,10 +345,7 @@ def parse_entry(body: bytes, number: int) -> RowEntry:
     source = json.load_object(body, json.Reading.OWN, limit=limits.LEDGER_ROW_BYTES, what="row")
     if (stated := json.take(source, "row", int)) != number:
         raise FormatError(f"is {stated}, in the place of row {number}", where="row")
-    kind = json.take(source, "kind", str)
-    if kind not in _KINDS:
-        raise FormatError(f"is {safe(kind, limit=64)!r}, which is not known", where="kind")
-    entry = _KINDS[kind].read(source)
+    entry = _KINDS[json.take_one_of(source, "kind", KINDS)].read(source)
     if entry.attached is not None and not is_hash(entry.attached):
         raise FormatError("is no hash", where="attached")
     if canonical(entry, number) != body:
@@ -420,20 +416,13 @@ def _digest(source: json.JsonObject, member: str) -> Digest:
     return Digest.parse(_text(source, member))
 
 
-def _verdict(source: json.JsonObject, member: str) -> Verdict:
-    text = _text(source, member)
-    if text not in _KNOWN_VERDICTS:
-        raise FormatError(f"is {safe(text, limit=64)!r}, which is not known", where=member)
-    return Verdict(text)
-
-
 _READERS: Final[Mapping[str, Callable[[json.JsonObject, str], Any]]] = {
     "str": _text,
     "str | None": lambda source, member: json.take_optional(source, member, str),
     "int": lambda source, member: json.take(source, member, int),
     "int | None": lambda source, member: json.take_optional(source, member, int),
     "datetime": lambda source, member: rfc3339(_text(source, member), where=member),
-    "Verdict": _verdict,
+    "Verdict": lambda source, member: json.take_one_of(source, member, Verdict),
     "Digest": _digest,
     "Digest | None": lambda source, member: None if source.get(member) is None else _digest(source, member),
     "tuple[str, ...]": _texts,

@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Self
+from typing import Final, Literal, NamedTuple, Self
 
 from airgap.errors import FormatError, UsageError
 from airgap.hashing import digest
@@ -55,11 +55,13 @@ class RawRow(NamedTuple):
     """None where it was pruned."""
 
 
+FaultKind = Literal["changed", "removed", "inserted", "cut", "rewritten"]
+
+
 class ChainFault(NamedTuple):
     """One thing that is not as it was written."""
 
-    kind: str
-    """`changed`, `removed`, `inserted`, `cut` or `rewritten`."""
+    kind: FaultKind
     number: int
     """The first row that it is about."""
     message: str
@@ -211,7 +213,7 @@ class Chain:
         """A row whose document names a certificate that is not there."""
         self.fault("removed", number, f"a certificate that the document of row {number} names is not there")
 
-    def fault(self, kind: str, number: int, message: str) -> None:
+    def fault(self, kind: FaultKind, number: int, message: str) -> None:
         """One more."""
         if len(self.faults) < _SHOWN:
             self.faults.append(ChainFault(kind, number, message))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 from airgap.errors import FormatError
 from airgap.ledger.database import LedgerError
 from airgap.ledger.ledger_file import Ledger
+from airgap.oci.content_mode import Content
 from airgap.parse.base64 import decode_standard
 from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
@@ -79,7 +80,7 @@ class RecordedJudgements:
             judged += 1
             report = self.report(number, document)
             (artifact,) = report.artifacts
-            partly += artifact.content_mode != "all"
+            partly += artifact.content_mode is not Content.ALL
             again = judge.judge(report, artifact, report.problems)
             if artifact.verdict not in _ACCEPTED and again.verdict in _ACCEPTED:
                 continue  # what was unknown, or on hold, is settled; the acceptance is judged for itself

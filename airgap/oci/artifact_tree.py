@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from airgap import limits
 from airgap.errors import ContentError
@@ -20,14 +20,16 @@ from airgap.oci.nodes import Referrer
 from airgap.oci.problems import ContentProblem
 from airgap.oci.record import Record
 
+Role = Literal["artifact", "child", "referrer"]
+"""Of a manifest in a tree; a child is one of an index."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactTree:
     """One manifest, with everything below it."""
 
     descriptor: Descriptor
-    role: str
-    """`artifact`, `child` of an index, or `referrer`."""
+    role: Role
     artifact_type: str | None
     shown_type: str | None
     """Its type for people: cosign's attachments look like images."""
@@ -81,7 +83,7 @@ class TreeBuilder:
         self._followed.clear()
         return self._node(descriptor, "artifact", None, 0)
 
-    def _node(self, descriptor: Descriptor, role: str, referrer: Referrer | None, depth: int) -> ArtifactTree:
+    def _node(self, descriptor: Descriptor, role: Role, referrer: Referrer | None, depth: int) -> ArtifactTree:
         missing: str | None = None
         repeated, more = False, 0
         below: list[ArtifactTree] = []
@@ -135,7 +137,7 @@ class TreeBuilder:
 
     def _below(
         self, descriptor: Descriptor, manifest: Manifest | Index | None
-    ) -> Iterator[tuple[str, Descriptor, Referrer | None]]:
+    ) -> Iterator[tuple[Role, Descriptor, Referrer | None]]:
         for referrer in self.graph.referrers(descriptor).readable(self.report):
             yield "referrer", referrer.descriptor, referrer
         for child in manifest.manifests if isinstance(manifest, Index) else ():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.problems import ContentProblem
@@ -39,8 +40,7 @@ class Listing:
     """What a target holds. One of the three lists is meant, as `kind` says."""
 
     target: str
-    kind: str
-    """`artifacts`, `tags` or `repositories`."""
+    kind: Literal["artifacts", "tags", "repositories"]
     artifacts: tuple[ListedArtifact, ...] = ()
     tags: tuple[str, ...] = ()
     """Also those that are no legal tags; as the registry sent them."""

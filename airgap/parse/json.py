@@ -24,6 +24,7 @@ from airgap.errors import FormatError, LimitError
 from airgap.text import safe
 
 T = TypeVar("T")
+K = TypeVar("K", bound=str)
 JsonObject = Mapping[str, Any]
 
 
@@ -162,6 +163,19 @@ def take_optional(source: JsonObject, key: str, kind: type[T]) -> T | None:
     """The optional member `key`; null is refused, because it is neither present nor absent."""
     _refuse_case_double_of(key, source)
     return _checked(source[key], key, kind) if key in source else None
+
+
+def take_one_of(source: JsonObject, key: str, known: Iterable[K]) -> K:
+    """The required member `key`, which is one of the known texts. Raises FormatError."""
+    return one_of(known, take(source, key, str), where=key)
+
+
+def one_of(known: Iterable[K], text: str, *, where: str = "") -> K:
+    """Which of the known texts it is. Raises FormatError."""
+    for item in known:
+        if item == text:
+            return item
+    raise FormatError(f"is {safe(text, limit=64)!r}, which is not known", where=where)
 
 
 def _refuse_case_double_of(key: str, source: JsonObject) -> None:

@@ -13,7 +13,10 @@ from airgap.parse.time import format_duration, parse_duration
 from airgap.text import safe
 
 EvidenceKind = Literal["crl", "ocsp"]
+PieceKind = Literal["crl", "delta-crl", "ocsp"]
+"""The kind of a file."""
 ChainKind = Literal["signing", "tsa"]
+PIECE_KINDS: Final[tuple[PieceKind, ...]] = ("crl", "delta-crl", "ocsp")
 EVIDENCE_KINDS: Final[tuple[EvidenceKind, ...]] = ("crl", "ocsp")
 CHAIN_KINDS: Final[tuple[ChainKind, ...]] = ("signing", "tsa")
 KIND_WORDS: Final[Mapping[EvidenceKind, str]] = {"crl": "CRL", "ocsp": "OCSP response"}

@@ -453,9 +453,9 @@ def _taken_as_it_is(report: RecordedReport, artifact: RecordedArtifact) -> Itera
         message=f"what {report.name} is about is not available; what it says is taken as it is",
         reason="recheck.report_alone",
     )
-    if artifact.content_mode != "all":
+    if artifact.content_mode is not Content.ALL:
         yield Problem(
             message=f"{safe(artifact.reference)}: not all of its content was read when {report.name} was made "
-            f"(--content {safe(artifact.content_mode, limit=32)})",
+            f"(--content {artifact.content_mode})",
             reason="recheck.report_alone",
         )

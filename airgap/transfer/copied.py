@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from airgap import limits
 from airgap.errors import AirgapError, LimitError
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from airgap.verifier.outcome import ArtifactOutcome
 
 
+CopyStatus = Literal["copied", "current", "planned", "partial", "failed"]
+"""`current`: nothing was missing. `planned`: of a dry run. `partial`: referrers were left behind."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopiedArtifact:
     """The result for one artifact."""
@@ -38,9 +42,7 @@ class CopiedArtifact:
     pinned: str | None = None
     """A line for a lock file."""
     planned: PlannedArtifact | None = None
-    status: str = "copied"
-    """`copied`, `current` (nothing was missing), `planned` (dry run), `partial` (referrers were left behind),
-    `failed`."""
+    status: CopyStatus = "copied"
     error: AirgapError | None = None
     judged: ArtifactOutcome | None = None
     """The verdict that let it be copied, where one was asked for."""
@@ -121,8 +123,8 @@ class CopyResult:
 
 def status_of(
     planned: PlannedArtifact, error: AirgapError | None, moved: Mapping[Key, TransferMethod], *, dry_run: bool
-) -> str:
-    """The status word for an artifact."""
+) -> CopyStatus:
+    """The status of an artifact."""
     if error is not None:
         return "failed"
     if planned.problems:

@@ -9,7 +9,7 @@ from typing import Final
 
 from airgap import limits
 from airgap.moment import Moment
-from airgap.revocation.freshness import CHAIN_KINDS, EvidenceKind, Freshness, by_age
+from airgap.revocation.freshness import CHAIN_KINDS, EvidenceKind, Freshness, PieceKind, by_age
 from airgap.revocation.index import EvidenceIndex
 from airgap.text import safe
 
@@ -40,8 +40,7 @@ class PieceStatus:
 
     file: str
     """`crls/<name>` or `ocsp/<name>`, safe to show."""
-    kind: str
-    """`crl`, `delta-crl`, `ocsp`."""
+    kind: PieceKind
     state: PieceState
     about: str = ""
     """Whose CRL it is, or the serial number that a response is about; safe to show."""

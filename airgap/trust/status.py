@@ -22,6 +22,7 @@ from airgap.reasons import ExitCode
 from airgap.revocation.damage import Contradictions, is_damaged
 from airgap.revocation.evidence_directory import CRLS, read_index
 from airgap.revocation.evidence_files import CrlFile, MisplacedEvidence, UnreadableEvidence
+from airgap.revocation.freshness import PieceKind
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.ocsp_status import response_states
@@ -245,11 +246,11 @@ def _lack(look: _Look, others: Iterable[_Look]) -> str:
 
 
 def _unusable(item: UnreadableEvidence) -> PieceStatus:
-    kind = "ocsp" if item.name.lower().endswith(".ors") else "crl"
+    kind: PieceKind = "ocsp" if item.name.lower().endswith(".ors") else "crl"
     return PieceStatus(file=item.path, kind=kind, state=PieceState.UNUSABLE, problem=item.problem, remedy=item.remedy)
 
 
 def _misplaced(item: MisplacedEvidence) -> PieceStatus:
-    kind = "crl" if isinstance(item.file, CrlFile) else "ocsp"
+    kind: PieceKind = "crl" if isinstance(item.file, CrlFile) else "ocsp"
     problem, remedy = f"it {item.problem}", item.remedy
     return PieceStatus(file=item.path, kind=kind, state=PieceState.UNUSABLE, problem=problem, remedy=remedy)

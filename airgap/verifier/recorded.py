@@ -15,6 +15,7 @@ from itertools import chain
 from typing import Final, NamedTuple, Self
 
 from airgap.errors import Rejected, Undecided
+from airgap.oci.content_mode import Content
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.problem import Problem
@@ -204,8 +205,8 @@ class RecordedArtifact:
     """Why no statement judged its signatures, so that nothing is known of them; None where one did."""
     verdict: Verdict
     content_failed: bool
-    content_mode: str
-    """How much of the content was read: `all`, `manifests` or `none`."""
+    content_mode: Content
+    """How much of the content was read."""
     signatures: tuple[RecordedSignature, ...] = field(repr=False)
 
     @property

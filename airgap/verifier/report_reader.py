@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -10,6 +10,7 @@ from typing import Any, Final, Self, TypeVar
 
 from airgap import limits
 from airgap.errors import FormatError
+from airgap.oci.content_mode import Content
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse import json
@@ -98,9 +99,9 @@ class _Reader:
             scope=_text(source, "scope"),
             scope_origin=_origin(source),
             policy_reason=_text(json.take(source, "policy", dict), "reason"),
-            verdict=_choice(Verdict, json.take(source, "verdict", str), "verdict"),
+            verdict=json.take_one_of(source, "verdict", Verdict),
             content_failed=json.take(content, "verdict", str) == Verdict.FAIL,
-            content_mode=json.take(content, "mode", str),
+            content_mode=json.take_one_of(content, "mode", Content),
             signatures=json.take_list(source, "signatures", self.signature, limit=_SIGNATURES),
         )
 
@@ -126,7 +127,7 @@ class _Reader:
             return None
         rest = _object(source, "for_recheck")
         return SignatureFacts(
-            scheme=_choice(Scheme, json.take(signer, "scheme", str), "scheme"),
+            scheme=json.take_one_of(signer, "scheme", Scheme),
             chain=chain,
             algorithm=safe(json.take(signer, "algorithm", str)),
             stated_time=_maybe_moment(signer, "signing_time"),
@@ -151,13 +152,8 @@ def _names(source: json.JsonObject, member: str) -> tuple[str, ...]:
 
 
 def _origin(source: json.JsonObject) -> ScopeOrigin | None:
-    text = _text(source, "scope_origin")
-    for origin in ORIGINS:
-        if text == origin:
-            return origin
-    if text is not None:
-        raise FormatError(f"is {safe(text, limit=64)!r}, which is not known", where="scope_origin")
-    return None  # a scope without an origin is a claim
+    # a scope without an origin is a claim
+    return None if source.get("scope_origin") is None else json.take_one_of(source, "scope_origin", ORIGINS)
 
 
 def _descriptor(source: json.JsonObject) -> Descriptor:
@@ -189,8 +185,8 @@ def _in_target(source: json.JsonObject) -> EvidenceInTarget:
     return EvidenceInTarget(
         name=safe(json.take(source, "evidence", str)),
         fingerprint=json.take(source, "fingerprint", str),
-        kind=_evidence_kind(source),
-        chain=_chain_kind(source),
+        kind=json.take_one_of(source, "kind", EVIDENCE_KINDS),
+        chain=json.take_one_of(source, "chain", CHAIN_KINDS),
         certificate=json.take(source, "certificate", str),
         this_update=_moment(source, "this_update"),
     )
@@ -250,22 +246,6 @@ def _newest(value: Any) -> NewestInTargets:
     return NewestInTargets(_in_target(source), _unproven(source))
 
 
-def _chain_kind(source: json.JsonObject) -> ChainKind:
-    return _one_of(CHAIN_KINDS, source, "chain")
-
-
-def _evidence_kind(source: json.JsonObject) -> EvidenceKind:
-    return _one_of(EVIDENCE_KINDS, source, "kind")
-
-
-def _one_of(known: Iterable[K], source: json.JsonObject, member: str) -> K:
-    text = json.take(source, member, str)
-    for item in known:
-        if item == text:
-            return item
-    raise FormatError(f"is {safe(text, limit=64)!r}, which is not known", where=member)
-
-
 def _demand(source: json.JsonObject) -> PluginDemand:
     version = _text(source, "min_version")
     return PluginDemand(
@@ -298,7 +278,7 @@ def _plugin_use(source: json.JsonObject, findings: Mapping[Check, EarlierResult]
 
 
 def _check(value: Any) -> Check:
-    return _choice(Check, json.text(value), "check")
+    return json.one_of(Check, json.text(value), where="check")
 
 
 def _problem(value: Any) -> Problem:
@@ -316,15 +296,8 @@ def _finding(value: Any) -> tuple[Check, EarlierResult]:
     source = json.as_object(value)
     reason = _text(source, "reason")
     check = _check(source.get("check"))
-    verdict = _choice(Verdict, json.take(source, "verdict", str), "verdict")
+    verdict = json.take_one_of(source, "verdict", Verdict)
     return check, EarlierResult(verdict, reason if reason in REASONS else None)
-
-
-def _choice(kind: type[E], text: str, where: str) -> E:
-    try:
-        return kind(text)
-    except ValueError:
-        raise FormatError(f"is {safe(text, limit=64)!r}, which is not known", where=where) from None
 
 
 def _text(source: json.JsonObject, member: str) -> str | None:

@@ -22,6 +22,7 @@ from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.store import Store, read_verified
 from airgap.parse import json
 from airgap.parse.time import iso, rfc3339
+from airgap.revocation.freshness import PIECE_KINDS, PieceKind
 from airgap.text import safe
 from airgap.trust.policy_members import refuse_unknown
 from airgap.trust.snapshots.material import MaterialFile, Part, check_together, largest, part_of
@@ -46,7 +47,6 @@ _DIGITS = re.compile(r"[0-9]{1,64}", re.ASCII)
 _STREAM_CHARACTERS: Final = 64
 _MEMBERS: Final = ("schema", "stream", "number", "created", "useBy", "coverage", "files")
 _COVERED: Final = ("file", "kind", "issuer", "number", "thisUpdate", "nextUpdate")
-_KINDS: Final = ("crl", "delta-crl", "ocsp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +55,7 @@ class Covered:
 
     file: str
     """Its path in the snapshot."""
-    kind: str
-    """`crl`, `delta-crl` or `ocsp`."""
+    kind: PieceKind
     issuer: str
     """Who made it, for people (safe for a terminal)."""
     number: int | None
@@ -289,12 +288,9 @@ def _check_table(document: json.JsonObject, layers: Mapping[str, Descriptor]) ->
 def _covered(value: Any) -> Covered:
     source = json.as_object(value)
     refuse_unknown(source, _COVERED)
-    kind = json.take(source, "kind", str)
-    if kind not in _KINDS:
-        raise FormatError(f"is {safe(kind, limit=64)!r}, not one of {', '.join(_KINDS)}", where="kind")
     return Covered(
         file=part_checked(json.take(source, "file", str)),
-        kind=kind,
+        kind=json.take_one_of(source, "kind", PIECE_KINDS),
         issuer=safe(json.take(source, "issuer", str)),
         number=_number(source),
         this_update=rfc3339(json.take(source, "thisUpdate", str), where="thisUpdate"),
