@@ -277,6 +277,7 @@ class TargetEvidence(EvidencePool):
         self.beyond_bounds: Final = tuple(gathered.unread)
         """What it holds that is more than is read."""
         self._by_name: Final = gathered.pieces
+        self._failed: Final = gathered.failed
         self._envelopes: Final[Mapping[PieceKey, set[Digest]]] = dict(envelopes)
         """Where the pieces in timestamp tokens are."""
         super().__init__(self.pieces, unread=gathered.unread)
@@ -312,14 +313,27 @@ class TargetEvidence(EvidencePool):
     @cached_property
     def whole(self) -> frozenset[PieceKey]:
         """Those with complete and correct bytes. Reads all of them."""
-        return frozenset(named for named, piece in self._by_name.items() if _is_whole(piece))
+        self.all_unread()
+        return self.named - self._failed
+
+    @property
+    def damaged(self) -> frozenset[Digest]:
+        """Those of which the bytes were missing or wrong when they were read."""
+        return frozenset(digest for digest, _ in tuple(self._failed))
 
 
 class _Sources:
-    """The places of one piece of evidence. Its digest proves it, so that the first good one counts."""
+    """The places of one piece of evidence. Its digest proves it, so that the first good one counts.
 
-    def __init__(self) -> None:
+    What cannot be read once cannot be read again: a failing medium may give good bytes the next time, and what was
+    judged without them would pass.
+    """
+
+    def __init__(self, key: PieceKey, failed: set[PieceKey]) -> None:
+        """`failed` gets the key if it cannot be read."""
+        self._key, self._failed = key, failed
         self._readers: Final[dict[object, Callable[[], bytes]]] = {}
+        self._error: FormatError | None = None
 
     def add(self, place: object, read: Callable[[], bytes]) -> None:
         """Adds a place, unless it is known."""
@@ -327,20 +341,23 @@ class _Sources:
 
     def read(self) -> bytes:
         """The bytes. Raises FormatError, of the first place."""
-        first: FormatError | None = None
-        for read in self._readers.values():
+        first = self._error
+        for read in self._readers.values() if first is None else ():
             try:
                 return read()
             except FormatError as error:
                 first = first or error
-        raise first or FormatError("is nowhere")
+        self._error = first or FormatError("is nowhere")
+        self._failed.add(self._key)
+        raise self._error.with_traceback(None)
 
 
 class _Gathered:
     def __init__(self, store: Store, origin: str) -> None:
         self._store, self._origin = store, origin
         self.pieces: dict[PieceKey, EvidenceFile] = {}
-        self._sources: defaultdict[PieceKey, _Sources] = defaultdict(_Sources)
+        self._sources: dict[PieceKey, _Sources] = {}
+        self.failed: set[PieceKey] = set()
         self._sizes: dict[Digest, int | None] = {}
         self.unread: list[UnreadableEvidence] = []
         self._bytes = 0
@@ -426,7 +443,7 @@ class _Gathered:
         known = self.pieces.get(named)
         if known is None and not self._has_room(piece.name, named[1]):
             return
-        sources = self._sources[named]
+        sources = self._sources.setdefault(named, _Sources(named, self.failed))
         sources.add(place, piece.read)
         both = (known or piece, piece)
         self.pieces[named] = replace(
@@ -500,14 +517,6 @@ def _is_held(piece: EvidenceFile, held: Collection[str], copied: Container[Diges
     found = pool.fingerprints()
     is_read = bool(found) and not pool.all_unread()
     return is_read and all(item in held or Digest("sha256", item) in copied for item in found)
-
-
-def _is_whole(piece: EvidenceFile) -> bool:
-    try:
-        piece.read()
-    except FormatError:
-        return False
-    return True
 
 
 def read_piece(store: Store, layer: Descriptor) -> bytes:

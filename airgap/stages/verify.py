@@ -289,7 +289,8 @@ class _Verification:
             verifier = self._verifier(self._bodies)
         roots = [root.descriptor for root in target.graph.roots()]
         self._warnings += list(find_proposals(target.graph, roots, name_of(target)))
-        self._judge = LayoutJudge(target, self._request, self._policy, verifier, self._pool)
+        beside = self._beside
+        self._judge = LayoutJudge(target, self._request, self._policy, verifier, self._pool, lambda: beside.damaged)
 
     def _leave(self, target: Target) -> None:
         self._judge_slices(target)
@@ -304,7 +305,15 @@ class _Verification:
 
         earlier = self._earlier._replace(layout_evidence=None)
         opened = slices.OpenedLayout(target, self._judge, self._directory, earlier)
-        kit = slices.Kit(self._seen, target.reference, self._request, self._directory, self._bodies, earlier)
+        kit = slices.Kit(
+            layout=self._seen,
+            reference=target.reference,
+            request=self._request,
+            directory=self._directory,
+            bodies=self._bodies,
+            damaged=frozenset(digest for digest, _ in self._beside.named - self._beside.whole),
+            earlier=earlier,
+        )
         judged = slices.judge(
             opened, kit, artifacts, executor=self._workers.executor, jobs=self._workers.jobs, tell=self._tell
         )

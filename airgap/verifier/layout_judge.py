@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airgap import limits
-from airgap.errors import Rejected
+from airgap.errors import ContentError, Rejected
 from airgap.oci.closure import Closure
 from airgap.oci.content import ContentChecker, ContentReport
 from airgap.oci.content_mode import Content
@@ -19,6 +19,7 @@ from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
 from airgap.oci.nodes import Referrer, Root, reported_elsewhere
 from airgap.oci.problems import ContentProblem
+from airgap.oci.store import unreadable
 from airgap.oci.target import Target
 from airgap.problem import Problem
 from airgap.revocation.artifact import read_as_evidence
@@ -68,8 +69,13 @@ class LayoutJudge:
         policy: OciPolicy,
         verifier: SignatureVerifier,
         pool: Callable[[], Executor],
+        damaged: Callable[[], Container[Digest]],
     ) -> None:
-        """`pool`: makes the threads that hash, if there is enough to hash."""
+        """`pool`: makes the threads that hash, if there is enough to hash.
+
+        `damaged`: evidence of the layout that could not be read, by now.
+        """
+        self._damaged: Final = damaged
         self._store, self._graph = target.store, target.graph
         self._request, self._policy, self._verifier = request, policy, verifier
         self._checker: Final = ContentChecker(target.store, pool)
@@ -149,9 +155,24 @@ class LayoutJudge:
             absent = records[0].declared_absent() if records else frozenset[Digest]()
             closures[root.descriptor] = target.graph.closure(root.descriptor, declared_absent=absent)
         checker.prepare(closures.values(), mode=mode)
-        if mode == Content.MANIFESTS:
-            return lambda descriptor: check_judged(checker, graph, closures[descriptor])
-        return lambda descriptor: checker.check(closures[descriptor], mode=mode)
+
+        def report(descriptor: Descriptor) -> ContentReport:
+            closure = closures[descriptor]
+            if mode == Content.MANIFESTS:
+                return self._and_damaged(check_judged(checker, graph, closure), closure)
+            return self._and_damaged(checker.check(closure, mode=mode), closure)
+
+        return report
+
+    def _and_damaged(self, report: ContentReport, closure: Closure) -> ContentReport:
+        """A failing medium gives good bytes one time, and others the next: the judgement may have read the others."""
+        damaged, known = self._damaged(), {item.descriptor.digest for item in report.problems if item.descriptor}
+        more = tuple(
+            ContentProblem.of(_unsteady(reached.descriptor.digest), reached.descriptor, reached.path)
+            for reached in closure.reached
+            if reached.descriptor.digest in damaged and reached.descriptor.digest not in known
+        )
+        return report._replace(verdict="fail", problems=(*report.problems, *more)) if more else report
 
     def _signatures(
         self, subject: Descriptor, statement: Statement, demanded: Mapping[str, str], earlier: Earlier
@@ -212,6 +233,10 @@ class LayoutJudge:
         )
         self._judged[attached] = (statement, outcome)
         return outcome
+
+
+def _unsteady(digest: Digest) -> ContentError:
+    return unreadable(digest, "could not be read before, when it was judged")
 
 
 def check_judged(checker: ContentChecker, graph: Graph, closure: Closure) -> ContentReport:

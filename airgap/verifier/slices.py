@@ -29,6 +29,7 @@ from airgap import limits
 from airgap.errors import AirgapError, WorkerError
 from airgap.guard import no_network
 from airgap.hashing import fingerprint
+from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.nodes import Root
 from airgap.oci.open import open_layout
@@ -90,6 +91,8 @@ class Kit(NamedTuple):
     directory: TrustDirectory
     bodies: tuple[Evidence, ...]
     """The evidence of layouts."""
+    damaged: frozenset[Digest]
+    """Evidence of the layout that could not be read."""
     earlier: Earlier
 
 
@@ -382,7 +385,7 @@ def _open(kit: Kit, stack: ExitStack) -> OpenedLayout:
     target = Target(kit.reference, store, Graph(store))
     trust = TrustBeside.of(kit.directory, kit.bodies) if kit.bodies else kit.directory
     verifier = kit.request.verifier(trust)
-    judging = LayoutJudge(target, kit.request, kit.directory.policy(), verifier, threads)
+    judging = LayoutJudge(target, kit.request, kit.directory.policy(), verifier, threads, lambda: kit.damaged)
     return OpenedLayout(target, judging, kit.directory, kit.earlier)
 
 
