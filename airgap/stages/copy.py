@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from airgap import __version__
 from airgap.collection.evidence_left import SourceEvidence
-from airgap.errors import AirgapError, ContentError, TransferError, UntrustedError, UsageError
+from airgap.errors import AirgapError, TransferError, UntrustedError, UsageError
 from airgap.files import behind_link
 from airgap.net.registries import Registries
-from airgap.oci.descriptor import ACQUISITION, REF_NAME
+from airgap.oci.descriptor import ACQUISITION
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
-from airgap.oci.layout import LayoutDirectory, open_directory
+from airgap.oci.layout import open_directory
 from airgap.oci.lookup import Mechanism, ReferrersTag
-from airgap.oci.manifest import parse_layout_index
-from airgap.oci.open import Layout
-from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, registries_in
 from airgap.problem import Problem
 from airgap.stages.copy_request import STREAM, CopyRequest, check_place, completed, place_of_stream
@@ -33,17 +30,13 @@ from airgap.transfer.copied import CopyResult, EvidenceLeft, Tally
 from airgap.transfer.destinations import (
     Destination,
     RegistryPrefix,
-    TaggedSource,
-    check_meanings,
-    check_takeover,
-    check_whole_names,
     is_tar,
     places,
     with_registry_tags,
 )
 from airgap.transfer.endpoint import Sink, Source
 from airgap.transfer.events import Event, Progress, Started, silent
-from airgap.transfer.index_writer import index_document
+from airgap.transfer.layout_plans import LayoutPlans
 from airgap.transfer.left_behind import left_behind
 from airgap.transfer.mover import (
     Arrived,
@@ -57,12 +50,11 @@ from airgap.transfer.mover import (
 )
 from airgap.transfer.naming import Naming, read_name_map
 from airgap.transfer.origins import Choice, Sources, find_all
-from airgap.transfer.plan import CopyPlan, CopyRoot, Key, Node
+from airgap.transfer.plan import CopyPlan, CopyRoot, Key
 from airgap.transfer.planner import make_plan
-from airgap.transfer.records import Records
 from airgap.transfer.room import Room, room_in
-from airgap.transfer.sources import LayoutSource
-from airgap.transfer.writer import GrownLayout, LayoutProbe, LayoutWriter
+from airgap.transfer.sources import lacking
+from airgap.transfer.writer import LayoutProbe, LayoutWriter
 
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
@@ -128,18 +120,10 @@ def copy(
         raise
 
 
-_COPY: Final = "the copy"
 _UNASKED: Final = Problem(
     message="only referrers tags were asked for (--distribution-spec v1.1-referrers-tag): evidence that the referrers "
     "API of the source alone lists was not used"
 )
-
-
-class _Prepared(NamedTuple):
-    """A plan with its records."""
-
-    plan: CopyPlan
-    replaced: frozenset[Digest]
 
 
 class _Copy:
@@ -164,6 +148,13 @@ class _Copy:
             keep_host=request.keep_host,
             map=read_name_map(request.name_map) if request.name_map else {},
             to_repository=request.to_repository,
+        )
+        self._plans = LayoutPlans(
+            tool=__version__,
+            at=request.at,
+            selection=request.selection,
+            with_records=request.record,
+            with_referrers_tags=request.referrers_tag == ReferrersTag.ALWAYS,
         )
         self._tally = Tally(request.layout or STREAM, dry_run=request.dry_run)
         self._arrived: list[tuple[RegistryReference, Arrived]] = []
@@ -328,49 +319,16 @@ class _Copy:
         request = self._request
         if request.dry_run:
             probe = LayoutProbe(destination.path)
-            plan = self._prepared(plan, destination, probe.layout).plan
+            plan = self._plans.prepared(plan, probe.layout, tag=destination.tag).plan
             found = survey(plan, probe, self._pool)
             if not request.link:  # links need no room
                 self._room = room_in(Path(destination.path), found.to_write, found.largest_of(plan))
             self._expect(plan, found)
             return
         with LayoutWriter(destination.path, link=request.link, verify_existing=self._verify_existing) as writer:
-            prepared = self._prepared(plan, destination, writer.layout)
+            prepared = self._plans.prepared(plan, writer.layout, tag=destination.tag)
             writer.replaced |= prepared.replaced
             self._move(prepared.plan, writer)
-
-    def _prepared(
-        self, plan: CopyPlan, destination: LayoutReference, layout: Layout | None, there: Source | None = None
-    ) -> _Prepared:
-        """The plan with its records, after the check that it takes no tag of another repository.
-
-        `there`: the destination, if it is written as a whole.
-        """
-        present = listed_records(layout) if layout else {}
-        roots = [item.wanted for item in plan.artifacts]
-        if layout and destination.tag is None:
-            origins = {
-                tag: TaggedSource(entry.digest, name)
-                for entry in layout.index().manifests
-                if (tag := entry.annotations.get(REF_NAME)) is not None
-                and (found := present.get(entry.digest))
-                and (name := found[0].record.name)
-            }
-            check_takeover(roots, origins)
-        if layout:
-            check_whole_names(roots, layout.index().manifests)
-        replaced: frozenset[Digest] = frozenset()
-        if self._request.referrers_tag == ReferrersTag.ALWAYS:
-            from airgap.transfer.layout_referrers_tags import with_referrers_tags
-
-            plan, replaced = with_referrers_tags(plan, layout)
-        if self._request.record:
-            records = Records(
-                tool=__version__, at=self._request.at, selection=self._request.selection, present=present, there=there
-            )
-            plan, replaced = records.add_to(plan), replaced | records.replaced
-        _check_meanings(plan, layout, replaced)
-        return _Prepared(plan, replaced)
 
     def _into_tar(self, plan: CopyPlan, path: Path | None) -> None:
         from airgap.transfer.tar_writer import check_absent, lay_out, write_tar_file, write_tar_stream
@@ -381,7 +339,7 @@ class _Copy:
             survey = Survey(missing=frozenset(), bytes=0, present_bytes=present)
             self._account(finished, TransferResult(survey=survey, moved={}))
             return
-        plan = self._prepared(plan, LayoutReference(path=STREAM), None).plan
+        plan = self._plans.prepared(plan, None).plan
         if request.dry_run:
             if path is not None and not request.overwrite:
                 check_absent(path)
@@ -399,7 +357,7 @@ class _Copy:
     def _finished_plan(self, tar: FinishedTar, plan: CopyPlan) -> CopyPlan | None:
         """The plan that the tar is of, with the records in it; None where it is another one."""
         try:
-            plan = self._prepared(plan, LayoutReference(path=STREAM), tar.layout, tar.source).plan
+            plan = self._plans.prepared(plan, tar.layout, there=tar.source).plan
         except UsageError:
             return None  # it has another artifact of the same name
         return plan if tar.is_of(plan) else None
@@ -418,7 +376,7 @@ class _Copy:
         """A dry run reads no blob, and sees which a layout does not have in their size. Raises ContentError."""
         failures: dict[Key, AirgapError] = {}
         for key in found.missing:
-            error = _lacking(plan.nodes[key])
+            error = lacking(plan.nodes[key])
             if error is not None:
                 if not self._request.keep_going:
                     raise error
@@ -483,26 +441,6 @@ class _Copy:
         if self._judged is not None:
             self._judged(self._judgement.outcome)
         return self._judgement.accepted(plans, keep_going=request.keep_going)
-
-
-def _check_meanings(plan: CopyPlan, layout: Layout | None, replaced: Collection[Digest]) -> None:
-    """Each name of the copy means one thing in its layout, before that is written. Raises UsageError, ContentError."""
-    entries = plan.entries()
-    if not isinstance(layout, LayoutDirectory):  # a tar is written as a whole
-        check_meanings(entries, parse_layout_index(index_document(entries)), None, _COPY)
-        return
-    new = {node.descriptor.digest: node.manifest.raw for node in plan.nodes.values() if node.manifest is not None}
-    grown = GrownLayout(layout.path, entries, new, replaced)
-    check_meanings(entries, grown.index(), Graph(grown) if grown.docker_documents() else None, layout.name)
-
-
-def _lacking(node: Node) -> ContentError | None:
-    """Why no source has the content, as far as that is seen without reading it."""
-    errors = [
-        place.source.lacks(place.descriptor) if isinstance(place.source, LayoutSource) else None
-        for place in node.places()
-    ]
-    return errors[0] if all(errors) else None
 
 
 def _existing(destination: Destination | None) -> Iterator[tuple[Store, Graph]]:

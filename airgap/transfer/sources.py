@@ -19,6 +19,7 @@ from airgap.oci.manifest import Index, Manifest
 from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, size_error
 from airgap.transfer.endpoint import BlobStream, FoundReferrers, ListedReferrer
+from airgap.transfer.plan import Node
 
 LAYOUT: Final = "layout"
 """The mechanism for referrers of a layout: its whole index was read."""
@@ -82,6 +83,15 @@ class LayoutSource:
         if self._folder is None or self.store.size(descriptor.digest) != descriptor.size:
             return None
         return str(Path(self._folder, BLOBS, descriptor.digest.algorithm, descriptor.digest.encoded))
+
+
+def lacking(node: Node) -> ContentError | None:
+    """Why no source has the content, as far as that is seen without reading it."""
+    errors = [
+        place.source.lacks(place.descriptor) if isinstance(place.source, LayoutSource) else None
+        for place in node.places()
+    ]
+    return errors[0] if all(errors) else None
 
 
 class MemoryBlobs:
