@@ -34,7 +34,8 @@ def read_evidence(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | HeldCert
         if piece.trusted:
             yield _holding(piece)(certificate=None, problem=f"it {error}")
         if not _may_be_passed_over(piece):
-            yield _unread(piece, FormatError(f"it {error}", remedy=error.remedy))
+            unread = _unread(piece, FormatError(f"it {error}", remedy=error.remedy))
+            yield _beyond_bounds(piece, unread) if isinstance(error, LimitError) else unread
         return
     if piece.unsigned is not None and piece.unsigned == Digest.of(data):
         piece = replace(piece, trusted=False)

@@ -6,11 +6,12 @@ Few tokens hold any, so that only those are parsed as a whole which have a place
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from airgap import limits
-from airgap.errors import AirgapError, FormatError
+from airgap.errors import AirgapError, FormatError, LimitError
 from airgap.oci.all_manifests import AllManifests
 from airgap.oci.descriptor import JWS_ENVELOPE, Descriptor
 from airgap.oci.digest import Digest
@@ -51,17 +52,38 @@ def evidence_in_tokens(store: Store, manifests: Iterable[Manifest], origin: str)
         except AirgapError:
             continue
         for number, piece in enumerate(found):
-            data = piece.read()
+            try:
+                data = piece.read()
+            except LimitError:
+                yield StampedEvidence(layer.digest, layer.size, layer.digest, replace(piece, origin=origin))
+                continue
             read = partial(_read_again, store, layer, number)
             yield StampedEvidence(Digest.of(data), len(data), layer.digest, EvidenceFile(piece.name, origin, read))
 
 
 def of_token(token: bytes) -> tuple[EvidenceFile, ...]:
-    """The evidence in one token; none where it has none. Raises FormatError."""
+    """The evidence in one token; none where it has none. Raises FormatError.
+
+    Where it has more than is read, that is a file that cannot be read for its size, which may be about any certificate.
+    """
     from airgap.pki.cms import may_hold_evidence
     from airgap.pki.timestamp_token import TimestampToken
 
-    return evidence_files(TimestampToken.parse(token)) if may_hold_evidence(token) else ()
+    if not may_hold_evidence(token):
+        return ()
+    try:
+        return evidence_files(TimestampToken.parse(token))
+    except LimitError as error:
+        return (_unread_token(error),)
+
+
+def _unread_token(error: LimitError) -> EvidenceFile:
+    text = f"is not looked into: {error}"
+
+    def read() -> bytes:
+        raise LimitError(text, remedy="Ask the publisher for a signature with a smaller timestamp token.")
+
+    return EvidenceFile("a timestamp token", "timestamp token", read)
 
 
 def evidence_files(token: TimestampToken) -> tuple[EvidenceFile, ...]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from airgap import limits
-from airgap.errors import AirgapError, FormatError, TrustMaterialError, UsageError
+from airgap.errors import AirgapError, FormatError, LimitError, TrustMaterialError, UsageError
 from airgap.files import is_there, read_regular
 from airgap.ledger.rejudging import RecordedJudgements
 from airgap.oci.content_mode import Content
@@ -328,7 +328,11 @@ def _evidence_in(tokens: Iterable[bytes]) -> Iterator[Evidence]:
     pieces: dict[bytes, EvidenceFile] = {}
     for token in tokens:
         with suppress(FormatError):
-            pieces |= {piece.read(): piece for piece in of_token(token)}
+            for piece in of_token(token):
+                try:
+                    pieces[piece.read()] = piece
+                except LimitError:
+                    pieces[token] = piece
     if pieces:
         yield EvidencePool(tuple(pieces.values()), unread=())
 

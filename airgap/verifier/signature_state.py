@@ -8,7 +8,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from airgap.errors import Fact, FormatError, Rejected, TrustMaterialError
+from airgap.errors import Fact, FormatError, LimitError, Rejected, TrustMaterialError
 from airgap.oci.descriptor import Descriptor
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
@@ -74,12 +74,16 @@ class SignatureState:
 
     def token(self) -> TimestampToken | None:
         """Its timestamp token, used or not; None if it has none. Raises FormatError."""
-        rest = self.facts.later if self.facts else None
-        if self._token is None and rest is not None and rest.timestamp_token is not None:
+        if self._token is None and (raw := self._raw_token) is not None:
             from airgap.pki.timestamp_token import TimestampToken
 
-            self._token = TimestampToken.parse(rest.timestamp_token)
+            self._token = TimestampToken.parse(raw)
         return self._token
+
+    @property
+    def _raw_token(self) -> bytes | None:
+        rest = self.facts.later if self.facts else None
+        return rest.timestamp_token if rest else None
 
     def token_certificates(self) -> tuple[Certificate, ...]:
         """Those in its timestamp token, used or not; none where it cannot be read."""
@@ -109,13 +113,19 @@ class SignatureState:
         """The CRLs and OCSP responses in its timestamp token: used as all evidence of a target; None without any."""
         try:
             token = self.token()
-        except FormatError:  # the check that needs it refuses it
-            return None
-        if token is None or not token.evidence:
-            return None
-        from airgap.signature.stamped_evidence import evidence_files
+        except FormatError as error:  # the check that needs it refuses it
+            if self._raw_token is None or not isinstance(error, LimitError):
+                return None
+            from airgap.signature.stamped_evidence import of_token
 
-        return EvidencePool(evidence_files(token), unread=())
+            found = of_token(self._raw_token)
+        else:
+            if token is None or not token.evidence:
+                return None
+            from airgap.signature.stamped_evidence import evidence_files
+
+            found = evidence_files(token)
+        return EvidencePool(found, unread=()) if found else None
 
     def add_evidence(self, uses: Iterable[EvidenceUse]) -> None:
         """Adds the evidence of an answer, and its warnings."""

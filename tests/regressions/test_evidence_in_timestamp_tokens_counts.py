@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from airgap import limits
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse import der
@@ -313,3 +314,41 @@ def test_reports_an_unreadable_token_also_where_no_policy_asks_for_it(tmp_path: 
     (signature,) = ran.document["artifacts"][0]["signatures"]
     told = [text for text in signature["warnings"] if "timestamp token cannot be read" in text]
     assert (ran.code, len(told)) == ((13, 0) if verify == "always" else (0, 1)), ran
+
+
+@pytest.mark.parametrize("is_own", [True, False], ids=["own token", "token of another image"])
+@pytest.mark.parametrize("count", [limits.TOKEN_EVIDENCE - 1, limits.TOKEN_EVIDENCE])
+def test_a_token_with_more_evidence_than_is_read_leaves_the_answer_open(
+    tmp_path: Path, count: int, *, is_own: bool
+) -> None:
+    """One more genuine CRL hid all others, and 14 became 0."""
+    made = Scene()
+    made.sign_with(Pki().code_chain())
+    signer, authority = made.signature.leaf, Pki().tsa_chain()
+    assert signer.issuer
+    inside = [*(crl(signer.issuer, number=100 + number) for number in range(count)), of(signer)]
+    made.timestamp(authority, verify="afterCertExpiry")
+
+    def stamped(value: bytes) -> bytes:
+        return token(authority, value, crls=inside)
+
+    if is_own:
+        made.signature.token = stamped
+    else:
+        made.signature.token = None
+
+        def pack(builder: LayoutBuilder, _: Descriptor) -> None:
+            other = Signature("jws", signer)
+            other.token = stamped
+            other.attach(builder, builder.tag(builder.add_image(b"other"), "other"))
+
+        made.packing.append(pack)
+    written = made.write(tmp_path)
+    ran = run_here(written.arguments("--report", str(tmp_path / "report.json")))
+    code = 14 if count < limits.TOKEN_EVIDENCE else 15
+    assert ran.code == code, ran
+    assert ("evidence.unread" in ran.reasons) is (code == 15)
+    recheck = ["recheck", str(tmp_path / "report.json"), "--trust", str(written.trust), "--at", iso(AT)]
+    assert run_here(recheck).code == code
+    shutil.rmtree(written.layout)
+    assert run_here(recheck).code == code
