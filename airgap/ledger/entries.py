@@ -65,6 +65,10 @@ class RowEntry:
         return cls(**{item.name: _READERS[str(item.type)](source, item.name) for item in fields(cls)})
 
 
+_OF_EVIDENCE: Final = ("revocation.", "evidence.")
+"""How reason codes begin that are about evidence of revocations."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedArtifact(RowEntry):
     """One artifact that was judged here. Attached: its verdict document (`airgap.verify/1` with one artifact)."""
@@ -97,6 +101,8 @@ class JudgedArtifact(RowEntry):
     """The trust snapshot in force: `stream 7`."""
     exceptions: tuple[str, ...] = ()
     """The operator's exceptions that were used."""
+    against: str | None = None
+    """SHA-256, in hex, of what evidence of a medium said against its certificates, whatever came of it."""
 
     @property
     def subject(self) -> str:
@@ -120,8 +126,8 @@ class JudgedArtifact(RowEntry):
 
     @property
     def is_about_revocation(self) -> bool:
-        """Whether revocation, or what is not known of it, is among what was against it."""
-        return any(reason.startswith("revocation.") for reason in self.reasons)
+        """Whether it may know of a revocation that other judgements do not: also if it was accepted all the same."""
+        return self.against is not None or any(reason.startswith(_OF_EVIDENCE) for reason in self.reasons)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

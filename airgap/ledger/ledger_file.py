@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -57,6 +57,17 @@ class Prunable(NamedTuple):
     documents: int
     size: int
     """Bytes of documents in the file."""
+
+
+class ToJudgeAgain(NamedTuple):
+    """A judgement that a recheck makes again."""
+
+    number: int
+    """Its row."""
+    document: bytes | None
+    """Its verdict document; None where that was pruned."""
+    is_beside: bool
+    """Whether it counts only for what it knows of revocations, beside the newest acceptance."""
 
 
 class Ledger:
@@ -294,15 +305,13 @@ class Ledger:
         except FormatError as error:
             raise LedgerError("ledger.damaged", f"row {row.number} of {safe(self.path)}: {error}") from None
 
-    def to_judge_again(
-        self, *, since: datetime | None = None, name: str | None = None
-    ) -> Iterator[tuple[int, bytes | None]]:
-        """The judgements that a recheck makes again: row and verdict document, None where it was pruned.
+    def to_judge_again(self, *, since: datetime | None = None, name: str | None = None) -> Iterator[ToJudgeAgain]:
+        """The judgements that a recheck makes again.
 
-        Of every artifact that was ever accepted: its newest acceptance under each repository and names, and whatever
-        refused it since the first one for its revocation, by any name: that may know what the others do not. Of what
-        was never accepted: imports that did not end, which may have put some of its tags. `since` and `name` are those
-        of `rows`; a refusal needs no name. Raises LedgerError.
+        Of every artifact that was ever accepted: its newest acceptance under each repository and names, and what else
+        may know of a revocation that these do not, accepted or refused, by any name, before or after them: of equal
+        ones the newest. Of what was never accepted: imports that did not end, which may have put some of its tags.
+        `since` and `name` are those of `rows`; what is beside an acceptance needs no name. Raises LedgerError.
         """
         chosen, values = _conditions(since=since, name=name)
         recent, times = _conditions(since=since)
@@ -310,13 +319,23 @@ class Ledger:
             found = self._opened.execute(
                 _TO_JUDGE_AGAIN.format(chosen=chosen, recent=recent), (*values, *times, *values)
             ).fetchall()
+        newest = self._newest_about_revocation(number for number, why in found if why != "never accepted")
         for number, why in found:
+            if why == "beside" and number not in newest:
+                continue
             row = self.row(number)
             entry = row.entry
-            if isinstance(entry, JudgedArtifact) and (
-                why == "accepted" or (entry.is_about_revocation if why == "refused" else entry.is_unfinished)
-            ):
-                yield number, self.attached(row)
+            if isinstance(entry, JudgedArtifact) and (why != "never accepted" or entry.is_unfinished):
+                yield ToJudgeAgain(number, self.attached(row), is_beside=why == "beside")
+
+    def _newest_about_revocation(self, numbers: Iterable[int]) -> Container[int]:
+        newest: dict[tuple[object, ...], int] = {}
+        for number in numbers:
+            entry = self.row(number).entry
+            if isinstance(entry, JudgedArtifact) and entry.is_about_revocation:
+                key = (entry.subject, entry.scope, entry.is_accepted, entry.against, entry.reasons)
+                newest[key] = number
+        return frozenset(newest.values())
 
     # --- its chain ---
 
@@ -455,13 +474,10 @@ class Ledger:
 
 _TO_JUDGE_AGAIN: Final = (
     "WITH accepted AS (SELECT max(number) AS number, subject FROM rows"
-    f" WHERE kind = '{JudgedArtifact.kind}' AND accepted{{chosen}} GROUP BY subject, scope, names),"
-    " first AS (SELECT min(number) AS number, subject FROM rows"
-    f" WHERE kind = '{JudgedArtifact.kind}' AND accepted"
-    " AND subject IN (SELECT subject FROM accepted) GROUP BY subject)"
+    f" WHERE kind = '{JudgedArtifact.kind}' AND accepted{{chosen}} GROUP BY subject, scope, names)"
     " SELECT number, 'accepted' FROM accepted UNION ALL"
-    " SELECT rows.number, 'refused' FROM rows JOIN first USING (subject)"
-    f" WHERE kind = '{JudgedArtifact.kind}' AND NOT accepted AND rows.number > first.number{{recent}} UNION ALL"
+    f" SELECT number, 'beside' FROM rows WHERE kind = '{JudgedArtifact.kind}'{{recent}}"
+    " AND subject IN (SELECT subject FROM accepted) AND number NOT IN (SELECT number FROM accepted) UNION ALL"
     f" SELECT number, 'never accepted' FROM rows WHERE kind = '{JudgedArtifact.kind}' AND NOT accepted{{chosen}}"
     " AND subject NOT IN (SELECT subject FROM rows WHERE accepted) ORDER BY 1"
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from airgap.errors import FormatError
 from airgap.ledger.database import LedgerError
-from airgap.ledger.ledger_file import Ledger
+from airgap.ledger.ledger_file import Ledger, ToJudgeAgain
 from airgap.oci.content_mode import Content
 from airgap.parse.base64 import decode_standard
 from airgap.pki.certificate import Certificate
@@ -63,8 +63,8 @@ class RecordedJudgements:
 
     def tokens(self) -> Iterator[bytes]:
         """The timestamp tokens in all of them, found without reading the rest."""
-        for _, document in self._documents():
-            for text in _TOKEN.findall(document or b""):
+        for row in self._rows():
+            for text in _TOKEN.findall(row.document or b""):
                 yield decode_standard(text.decode("ascii"), where="timestamp_token")
 
     def judge_again(self, judge: ReportJudge) -> Iterator[Rechecked]:
@@ -73,26 +73,25 @@ class RecordedJudgements:
         `problems` and `warnings` are complete at the end.
         """
         judged = pruned = partly = 0
-        for number, document in self._documents():
-            if document is None:
+        for row in self._rows():
+            if row.document is None:
                 pruned += 1
                 continue
             judged += 1
-            report = self.report(number, document)
+            report = self.report(row.number, row.document)
             (artifact,) = report.artifacts
             partly += artifact.content_mode is not Content.ALL
             again = judge.judge(report, artifact, report.problems)
             if artifact.verdict not in _ACCEPTED and again.verdict in _ACCEPTED:
                 continue  # what was unknown, or on hold, is settled; the acceptance is judged for itself
             if again.is_still_good:
-                self.still_good += 1
+                self.still_good += not row.is_beside
             else:
                 yield again.slim()
         self.problems = tuple(self._problems(judged, pruned))
         self.warnings = tuple(self._warnings(judged, partly))
 
-    def _documents(self) -> Iterator[tuple[int, bytes | None]]:
-        """The number and the document of each row; None where that was pruned."""
+    def _rows(self) -> Iterator[ToJudgeAgain]:
         return self._ledger.to_judge_again(since=self._since, name=self._name)
 
     def _problems(self, judged: int, pruned: int) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -40,6 +41,18 @@ class Site:
         """A newer CRL is in the trust directory, which lists the signer."""
         leaf = self.scene.signature.leaf
         (self.written.trust / "crls/new.crl").write_bytes(crl(leaf.chain[1], revoked=[leaf]))
+
+    def bring_revocation(self) -> Path:
+        """A CRL beside the layout lists the signer."""
+        leaf = self.scene.signature.leaf
+        path = self.written.layout / "crls/new.crl"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(crl(leaf.chain[1], revoked=[leaf], number=9))
+        return path
+
+    def use_level(self, level: str) -> None:
+        policy = oci_policy(statement(signatureVerification={"level": level}))
+        (self.written.trust / "trustpolicy.oci.json").write_text(json.dumps(policy))
 
     def recheck(self, *more: object, at: str = "2026-06-02") -> Ran:
         given = ["--ledger", self.ledger, "--trust", self.written.trust, "--at", at, *more]
@@ -135,6 +148,56 @@ def test_a_refusal_counts_by_whatever_name_and_for_good(site: Site, without: str
     assert site.verify().code == 0
     assert site.document()["exit_code"] == 14
     assert site.document("--name", SCOPE)["exit_code"] == 14
+
+
+def test_a_refusal_counts_before_the_first_acceptance(tmp_path: Path) -> None:
+    """Refused on Monday with the CRL on the medium, accepted on Tuesday without it."""
+    site = Site(tmp_path, Scene())
+    (site.folder / "site.ledger").unlink()
+    brought = site.bring_revocation()
+    assert site.verify().code == 14
+    brought.unlink()
+    assert site.verify().code == 0
+    assert site.document()["exit_code"] == 14
+
+
+@pytest.mark.parametrize("again", ["audit", "strict"])
+def test_an_acceptance_that_knows_of_a_revocation_counts_beside_a_newer_one(tmp_path: Path, again: str) -> None:
+    """The policy only logged it; the newer medium lacks the CRL."""
+    site = Site(tmp_path, Scene())
+    brought = site.bring_revocation()
+    site.use_level("audit")
+    assert site.verify().code == 0
+    brought.unlink()
+    site.use_level(again)
+    assert site.verify().code == 0
+    site.use_level("strict")
+    document = site.document()
+    assert (document["exit_code"], document["still_good"]) == (14, 1)
+    (artifact,) = document["artifacts"]
+    assert artifact["was"]["report"] == "row 2"
+
+
+def test_a_refusal_for_something_else_counts_for_the_revocation_that_it_knows_of(tmp_path: Path) -> None:
+    site = Site(tmp_path, Scene())
+    brought = site.bring_revocation()
+    site.use_level("audit")
+    assert site.verify("-m", "a=b").code == 13
+    brought.unlink()
+    site.use_level("strict")
+    assert site.verify().code == 0
+    assert site.document()["exit_code"] == 14
+
+
+def test_of_equal_judgements_that_know_of_a_revocation_the_newest_is_made_again(tmp_path: Path) -> None:
+    site = Site(tmp_path, Scene())
+    site.bring_revocation()
+    site.use_level("audit")
+    for _ in range(4):
+        assert site.verify().code == 0
+    site.use_level("strict")
+    document = site.document()
+    assert [item["was"]["report"] for item in document["artifacts"]] == ["row 5"]
 
 
 def test_a_refusal_that_is_settled_is_not_listed(site: Site) -> None:
