@@ -134,6 +134,9 @@ FOLDER_NAMES: Final = 1_000_000
 EVIDENCE_PIECES: Final = 50_000
 """CRLs and other pieces in the evidence files of one place: a PEM file may hold several."""
 
+STATEMENTS_REPORTED: Final = 256
+"""What evidence in a target says against one certificate, in a report: each takes 600 bytes for each signature."""
+
 PEM_BLOCKS: Final = 10_000
 """Blocks of one PEM file of CRLs: an association of CAs has some hundreds."""
 

@@ -73,12 +73,17 @@ class RecordedJudgements:
         `problems` and `warnings` are complete at the end.
         """
         judged = pruned = partly = 0
+        unread: list[Problem] = []
         for row in self._rows():
             if row.document is None:
                 pruned += 1
                 continue
             judged += 1
-            report = self.report(row.number, row.document)
+            try:
+                report = self.report(row.number, row.document)
+            except LedgerError as error:  # D27: it counts, and does not stop the others
+                unread.append(Problem.of(error))
+                continue
             (artifact,) = report.artifacts
             partly += artifact.content_mode is not Content.ALL
             again = judge.judge(report, artifact, report.problems)
@@ -88,7 +93,7 @@ class RecordedJudgements:
                 self.still_good += not row.is_beside
             else:
                 yield again.slim()
-        self.problems = tuple(self._problems(judged, pruned))
+        self.problems = (*unread, *self._problems(judged, pruned))
         self.warnings = tuple(self._warnings(judged, partly))
 
     def _rows(self) -> Iterator[ToJudgeAgain]:

@@ -5,9 +5,9 @@ What cannot be read is `UnreadableEvidence`, or only a notice where it may be so
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
 from airgap.errors import FormatError, LimitError
@@ -45,7 +45,8 @@ def read_evidence(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | HeldCert
         yield _beyond_bounds(piece, _unread(piece, FormatError(f"it {error}")))
         return
     names = [safe(piece.name) if len(blocks) == 1 else f"{safe(piece.name)}, CRL {n + 1}" for n in range(len(blocks))]
-    pieces = [_identify(piece, names[number], block, number) for number, block in enumerate(blocks)]
+    split = _split_once if len(blocks) > 1 else _split
+    pieces = [_identify(piece, names[number], block, number, split) for number, block in enumerate(blocks)]
     is_evidence = any(isinstance(found, CrlFile | OcspFile) for found in pieces)
     certificates = tuple(_certificates(piece, data, is_evidence=is_evidence))
     yield from certificates
@@ -137,7 +138,7 @@ _ABOUT_ANOTHER: Final = "If it is only about another file, keep it outside of cr
 
 
 def _identify(
-    piece: EvidenceFile, name: str, data: bytes, number: int
+    piece: EvidenceFile, name: str, data: bytes, number: int, split: _Split
 ) -> CrlFile | OcspFile | UnreadableEvidence | Problem:
     from airgap.pki.crl import Crl
     from airgap.pki.crl_claims import claimed_issuer, claimed_key, whole_key
@@ -148,7 +149,7 @@ def _identify(
     except FormatError as error:
         as_crl = error
     else:
-        body = Once(partial(_load_crl, piece, number, crl.facts))
+        body = Once(partial(_load_crl, partial(split, piece.read), number, crl.facts))
         return CrlFile(name, piece.origin, piece.trusted, crl.facts, crl.may_list_others, body)
     try:
         return OcspFile(name, piece.origin, piece.trusted, OcspResponse.parse(data))
@@ -194,15 +195,27 @@ def _unread(piece: EvidenceFile, error: FormatError) -> UnreadableEvidence:
     )
 
 
-def _load_crl(piece: EvidenceFile, number: int, facts: CrlFacts) -> Crl:
+def _load_crl(split: Callable[[], tuple[bytes, ...]], number: int, facts: CrlFacts) -> Crl:
     from airgap.pki.crl import Crl
-    from airgap.pki.crl_pem import split_pem
 
-    blocks = split_pem(piece.read())
+    blocks = split()
     crl = Crl.parse(blocks[number]) if number < len(blocks) else None
     if crl is None or crl.facts != facts:
         raise FormatError("it was exchanged while it was read")
     return crl
+
+
+_Split = Callable[[Callable[[], bytes]], tuple[bytes, ...]]
+
+
+def _split(read: Callable[[], bytes]) -> tuple[bytes, ...]:
+    from airgap.pki.crl_pem import split_pem
+
+    return split_pem(read())
+
+
+_split_once: Final[_Split] = lru_cache(maxsize=1)(_split)
+"""Keeps the blocks of the last file that has several: it may have thousands, and they are needed one by one."""
 
 
 def unusable(name: str, problem: str, *, remedy: str = "", folder: str = "") -> Problem:

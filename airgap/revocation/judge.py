@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import chain, pairwise
 
+from airgap import limits
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
 from airgap.once import Once
@@ -137,7 +138,7 @@ class RevocationJudge:
     def _find_in_targets(self, query: RevocationQuery) -> FoundInTargets:
         if query not in self._found:
             self._found[query] = FoundInTargets(
-                statements=tuple(self._in_targets.find(query)),
+                statements=_folded(self._in_targets.find(query)),
                 answers=self._clearing.lost.in_targets(query),
                 newest=tuple(self._clearing.newest_in_targets(query)),
             )
@@ -148,7 +149,7 @@ class RevocationJudge:
         return _joined([self._find_unproven(item, kind) for item in certificates])
 
     def _find_unproven(self, certificate: Certificate, kind: ChainKind) -> FoundInTargets:
-        statements = tuple(self._in_targets.find_unproven(certificate, kind, self._moment.judged))
+        statements = _folded(self._in_targets.find_unproven(certificate, kind, self._moment.judged))
         answers = self._clearing.lost.unproven_in_targets(certificate, kind)
         named = [
             *(said.evidence for said in statements if not said.is_about_responder),
@@ -418,6 +419,17 @@ def _joined(found: Sequence[FoundInTargets]) -> FoundInTargets:
     """What was found about each certificate of a chain."""
     together = FoundInTargets.joined(found)
     return together._replace(statements=_each_once(together.statements))
+
+
+def _folded(said: Iterable[TargetStatement]) -> tuple[TargetStatement, ...]:
+    """What a report can hold about one certificate; one more counts for all others, and is nowhere."""
+    found = tuple(said)
+    if len(found) <= limits.STATEMENTS_REPORTED:
+        return found
+    proven_first = sorted(found, key=lambda item: item.unproven is not None)
+    kept, others = proven_first[: limits.STATEMENTS_REPORTED], proven_first[limits.STATEMENTS_REPORTED :]
+    evidence = others[0].evidence._replace(name=f"{len(others)} more pieces of evidence", fingerprint="")
+    return (*kept, TargetStatement(evidence=evidence, is_hold=False))
 
 
 def _each_once(said: Iterable[TargetStatement]) -> tuple[TargetStatement, ...]:
