@@ -292,11 +292,20 @@ class _Cache:
         yield from ((item.path, item.problem) for item in self.evidence.all_misplaced())
 
     def _listing(self, crl: Crl) -> frozenset[ListedSerial]:
-        """What a CRL says against serial numbers; removals left out."""
+        """What a CRL says against serial numbers; removals left out.
+
+        An extension that is not understood may change what any entry means: it leaves each one open here, and a hold is
+        not lifted.
+        """
         if crl.fingerprint not in self._listed:
-            self._listed[crl.fingerprint] = frozenset(
-                entry.listing for entry in entries_of(crl) if entry.reason != REMOVED
-            )
+            found = entries_of(crl)
+            try:
+                crl.check_understood()
+            except Undecided:
+                said = frozenset(entry.listing._replace(is_final=True, since=None) for entry in found)
+            else:
+                said = frozenset(entry.listing for entry in found if entry.reason != REMOVED)
+            self._listed[crl.fingerprint] = said
         return self._listed[crl.fingerprint]
 
     def _against(self) -> Iterator[tuple[OcspFile, SingleResponse]]:

@@ -230,6 +230,19 @@ MILDER: dict[str, dict[str, bytes]] = {
             revoked=[entry(7, reason="removeFromCRL", extra=[UNKNOWN_CRITICAL])],
         ),
     },
+    **{
+        f"an older one says {reason}{' in a delta' if base else ''}, and is not understood": {
+            "a.crl": GOOD,
+            "b.crl": made(
+                number=4,
+                this_update=AT - 3 * DAY,
+                extra=[UNKNOWN_CRITICAL],
+                revoked=[entry(7, reason=reason)],
+                delta_base=base,
+            ),
+        }
+        for reason, base in (("removeFromCRL", None), ("certificateHold", None), ("removeFromCRL", 3))
+    },
     "a file that is nothing": {"a.crl": GOOD, "b.crl": b"-----BEGIN X509 CRL-----\nAAAA"},
 }
 
