@@ -49,6 +49,7 @@ def create(
     airgap.trust.check_output(to, [*ledger_files(path), place.path], what="receipt")
     seal = signing(key, timestamp, sign=sign, output=output)
     with airgap.Ledger.open(path) as opened:
+        opened.check_whole()
         snapshot = airgap.ledger.snapshot_in_force(place.path)
         receipt = airgap.ledger.Receipt.of(opened, at=now, site=site, snapshot=snapshot)
     airgap.ledger.write_receipt(to, receipt)

@@ -208,7 +208,7 @@ def _translated(path: Path, error: sqlite3.Error) -> AirgapError:
         return AirgapError(
             f"the ledger {safe(path)} could not be written: this process waited {limits.LEDGER_WAIT_SECONDS} seconds "
             f"for {who}, which is writing to it",
-            remedy=f"Wait until {who} has ended, then run this again: nothing was written.",
+            remedy=f"Wait until {who} has ended, then run this again: of this run no row was written.",
         )
     if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
         return AirgapError(

@@ -349,6 +349,11 @@ class Ledger:
         with self.one_state():
             return self._checked(list(heads), identities)
 
+    def check_whole(self) -> None:
+        """Raises LedgerError for a ledger in which anything is not as it was written."""
+        if faults := self.check().faults:
+            raise LedgerError("ledger.rewritten", f"the ledger {safe(self.path)} is not whole: {faults[0].message}")
+
     def _checked(self, heads: list[Head], identities: Iterable[str]) -> Checked:
         sound = self._opened.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if sound != "ok":

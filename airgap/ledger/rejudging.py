@@ -49,8 +49,7 @@ class RecordedJudgements:
     def open(cls, path: Path, *, since: datetime | None, name: str | None) -> Iterator[Self]:
         """Those of a whole ledger. Raises LedgerError."""
         with Ledger.open(path) as ledger:
-            if faults := ledger.check().faults:
-                raise LedgerError("ledger.rewritten", f"the ledger {safe(path)} is not whole: {faults[0].message}")
+            ledger.check_whole()
             yield cls(ledger, since=since, name=name)
 
     def report(self, number: int, document: bytes) -> RecordedReport:

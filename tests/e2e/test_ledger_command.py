@@ -391,3 +391,14 @@ def test_commands_run_as_processes(ledger: Path, written: Written) -> None:
     ran = run_process(["ledger", "list"])
     assert (ran.code, ran.err) == (0, "")
     assert "pass" in ran.out
+
+
+@pytest.mark.parametrize(
+    "spoil", ["DELETE FROM rows WHERE number = 8", "UPDATE rows SET kind = 'note' WHERE kind = 'import'"]
+)
+def test_no_receipt_is_made_of_a_ledger_that_is_not_whole(ledger: Path, tmp_path: Path, spoil: str) -> None:
+    """It said of the site that it holds nothing."""
+    make(ledger)
+    change(ledger, spoil)
+    ran = run_here(["receipt", "create", "-o", str(tmp_path / "receipt")])
+    assert (ran.code, "is not whole" in ran.err, (tmp_path / "receipt").exists()) == (18, True, False), ran
