@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from airgap import limits
 from airgap.errors import ContentError
 from airgap.oci.attached import cosign_suffix, is_image_kind, is_runnable, stated_subject
-from airgap.oci.descriptor import ACQUISITION, INDEX_TYPES, NOTARY_SIGNATURE, Claims, ContentKey, Descriptor
+from airgap.oci.descriptor import ACQUISITION, INDEX_TYPES, NOTARY_SIGNATURE, REF_NAME, Claims, ContentKey, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.entry_names import IndexEntry, Names, read_entries
@@ -315,14 +315,19 @@ def _is_sound(descriptor: Descriptor) -> bool:
 def _unattributed(found: Sequence[ContentProblem]) -> tuple[ContentProblem, ...]:
     """Content that may refer to anything: entries that are no descriptors, and unreadable manifests."""
     if len(found) <= limits.UNREAD_REPEATED:
-        may = "it may be a signature or another referrer"
-        return tuple(replace(problem, message=f"{problem.message}; {may}") for problem in found)
+        return tuple(replace(problem, message=f"{problem.message}; {_called(problem)}") for problem in found)
     first = found[0]
     message = (
         f"{len(found)} manifests or entries cannot be read; each may be a signature or another referrer (airgap ls "
         f"lists unreadable entries); the first is {first.path}: {first.message}"
     )
     return (replace(first, message=message, path=LAYOUT_INDEX, descriptor=None),)
+
+
+def _called(problem: ContentProblem) -> str:
+    name = problem.descriptor.annotations.get(REF_NAME) if problem.descriptor else None
+    called = f"its name is {safe(name, limit=200)!r}, and " if name else ""
+    return f"{called}it may be a signature or another referrer"
 
 
 def _merged(entries: list[IndexEntry], names: Names) -> tuple[Root, ...]:

@@ -47,15 +47,15 @@ def evidence_in_tokens(store: Store, manifests: Iterable[Manifest], origin: str)
             continue
         try:
             layer = envelope_descriptor(manifest, manifest.subject)
-            token = _token(store, layer)
-            found = of_token(token) if token is not None else ()
+            token = _token(store, layer) or b""
+            found = of_token(token) if token else ()
         except AirgapError:
             continue
         for number, piece in enumerate(found):
             try:
                 data = piece.read()
             except LimitError:
-                yield StampedEvidence(layer.digest, layer.size, layer.digest, replace(piece, origin=origin))
+                yield StampedEvidence(Digest.of(token), len(token), layer.digest, replace(piece, origin=origin))
                 continue
             read = partial(_read_again, store, layer, number)
             yield StampedEvidence(Digest.of(data), len(data), layer.digest, EvidenceFile(piece.name, origin, read))

@@ -236,7 +236,7 @@ def test_what_has_a_name_and_cannot_be_read_may_be_the_signature_of_an_unsigned_
     layout = builder.write_directory(tmp_path / "layout")
     for command in (["copy", f"{layout}:v1", f"{tmp_path / 'to'}"], *([name, f"{layout}:v1"] for name in LOOKING)):
         ran = run_here(command)
-        assert (ran.code, str(lost.digest) in ran.out + ran.err) == (code, code != 0), (command, ran)
+        assert (ran.code, "its name is 'v2', and it may be" in ran.out + ran.err) == (code, code != 0), (command, ran)
     assert run_here(["inspect", f"{layout}@{image.digest}"]).code == code
 
 
