@@ -141,7 +141,7 @@ SLIPS: Final = (
     Slip(
         "a manifest is not put if one of its blobs failed",
         "airgap/transfer/mover.py",
-        "failed = next((key for key in (*node.below, node.subject) if key in self.failures), None)",
+        "failed = next((key for key in (*node.below, node.subject) if key in failures), None)",
         "failed = None",
         "tests/unit/transfer/test_mover.py::test_a_manifest_whose_blob_failed_is_not_put_and_nothing_above_it",
     ),

@@ -28,6 +28,8 @@ IMAGE_CONFIG: Final = "application/vnd.oci.image.config.v1+json"
 DOCKER_CONFIG: Final = "application/vnd.docker.container.image.v1+json"
 IMAGE_LAYER: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
 EMPTY: Final = "application/vnd.oci.empty.v1+json"
+SIGNATURE_MANIFESTS: Final = frozenset({IMAGE_MANIFEST, ARTIFACT_MANIFEST})
+"""Types of what can be a signature: MAN-2, MAN-3, MAN-11."""
 NOTARY_SIGNATURE: Final = "application/vnd.cncf.notary.signature"
 JWS_ENVELOPE: Final = "application/jose+json"
 COSE_ENVELOPE: Final = "application/cose"

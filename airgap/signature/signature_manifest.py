@@ -16,10 +16,10 @@ from airgap.oci.descriptor import (
     EMPTY,
     EMPTY_CONFIG,
     ENVELOPE_TYPES,
-    IMAGE_MANIFEST,
     NO_CONFIG,
     NOTARY_SIGNATURE,
     ORAS_ARTIFACT_MANIFEST,
+    SIGNATURE_MANIFESTS,
     Descriptor,
 )
 from airgap.oci.manifest import Index, Manifest
@@ -57,7 +57,7 @@ def envelope_descriptor(manifest: Manifest | Index, subject: Descriptor) -> Desc
     Raises Rejected signature.manifest where the form is not one of MAN-2, MAN-3 and MAN-11, where the subject is
     missing or another one (D2, MAN-12, MAN-22: on every path), and where the envelope's type or size is not acceptable.
     """
-    if not isinstance(manifest, Manifest) or manifest.media_type not in {IMAGE_MANIFEST, ARTIFACT_MANIFEST}:
+    if not isinstance(manifest, Manifest) or manifest.media_type not in SIGNATURE_MANIFESTS:
         raise _rejected(f"is of type {safe(manifest.media_type, limit=128)!r}, which cannot be a signature")
     _check_type(manifest)
     _check_subject(manifest, subject)

@@ -381,7 +381,7 @@ class _Copy:
                 if not self._request.keep_going:
                     raise error
                 failures[key] = error
-        self._account(plan, found.expected(failures))
+        self._account(plan, found.expected(plan, failures))
 
     def _account(self, plan: CopyPlan, done: TransferResult) -> None:
         self._tally.add(plan, done, self._judgement.verdict if self._judgement else lambda _: None)

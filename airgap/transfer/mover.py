@@ -7,7 +7,7 @@ failed content are left out, and everything else is completed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -78,8 +78,11 @@ class Survey:
         """The bytes of the largest content of the plan that is missing."""
         return max((plan.nodes[key].descriptor.size for key in self.missing), default=0)
 
-    def expected(self, failures: Mapping[Key, AirgapError]) -> TransferResult:
+    def expected(self, plan: CopyPlan, failures: dict[Key, AirgapError]) -> TransferResult:
         """What a copy would do if nothing else failed."""
+        for level in plan.levels():
+            for node in level:
+                _fail_with_what_it_needs(node, failures)
         moved = dict.fromkeys(self.missing - failures.keys(), TransferMethod.COPIED)
         return TransferResult(survey=self, moved=moved, failures=failures)
 
@@ -98,6 +101,18 @@ class TransferResult:
         """The error of an artifact that was not copied, or not under all of its tags."""
         refused = (self.named.refused[tag] for tag in artifact.wanted.tags if tag in self.named.refused)
         return artifact.error or _error_of(artifact, self.failures) or next(refused, None)
+
+
+def _fail_with_what_it_needs(node: Node, failures: dict[Key, AirgapError]) -> bool:
+    """Whether something below a manifest failed, or its subject: then it failed, too, also if it is there already.
+
+    A failed image leaves no referrers behind, and no signature is named whose envelope is not there.
+    """
+    failed = next((key for key in (*node.below, node.subject) if key in failures), None)
+    if failed is None:
+        return False
+    failures[key_of(node.descriptor)] = failures[failed]
+    return True
 
 
 def nothing_done(plan: CopyPlan, error: AirgapError) -> TransferResult:
@@ -218,7 +233,7 @@ def move(plan: CopyPlan, sink: Sink, executor: Executor, *, progress: Progress, 
     run.blobs(node for node in plan.blobs() if key_of(node.descriptor) in found.missing)
     sink.flush()
     for level in plan.levels():
-        run.manifests(node for node in level if key_of(node.descriptor) in found.missing)
+        run.manifests(level, found.missing)
     sink.flush()
     return Arrived(plan=plan, sink=sink, survey=found, moved=run.moved, failures=run.failures)
 
@@ -255,17 +270,12 @@ class _Transfer:
     def blobs(self, nodes: Iterable[Node]) -> None:
         self._workers.run(nodes, self._put_blob, self._collect)
 
-    def manifests(self, nodes: Iterable[Node]) -> None:
-        self._workers.run(self._with_what_they_need(nodes), self._put_manifest, self._collect)
-
-    def _with_what_they_need(self, nodes: Iterable[Node]) -> Iterator[Node]:
-        """Those of which everything below arrived, and the subject: a failed image leaves no referrers behind."""
-        for node in nodes:
-            failed = next((key for key in (*node.below, node.subject) if key in self.failures), None)
-            if failed is None:
-                yield node
-            else:
-                self.failures[key_of(node.descriptor)] = self.failures[failed]
+    def manifests(self, level: Iterable[Node], missing: Container[Key]) -> None:
+        """Those that are missing, and of which everything below arrived, and the subject."""
+        good = [node for node in level if not _fail_with_what_it_needs(node, self.failures)]
+        self._workers.run(
+            (node for node in good if key_of(node.descriptor) in missing), self._put_manifest, self._collect
+        )
 
     def _collect(self, node: Node, future: Future[TransferMethod]) -> None:
         key = key_of(node.descriptor)

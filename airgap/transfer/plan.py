@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
 from airgap.errors import AirgapError, UnsignedError
-from airgap.oci.descriptor import NOTARY_SIGNATURE, ContentKey, Descriptor
+from airgap.oci.descriptor import NOTARY_SIGNATURE, SIGNATURE_MANIFESTS, ContentKey, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.record import FoundRecord
@@ -173,6 +173,7 @@ class PlannedArtifact:
         root = self.wanted.descriptor.digest
         return self.comes_along or any(
             item.artifact_type == NOTARY_SIGNATURE
+            and item.descriptor.media_type in SIGNATURE_MANIFESTS
             and item.subject == root
             and (self.accepted is None or item.descriptor.digest in self.accepted)
             for item in self.attached

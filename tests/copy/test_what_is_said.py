@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +11,19 @@ from typing import Any
 
 import pytest
 
-from airgap.oci.descriptor import ACQUISITION, DOCKER_MANIFEST, NOTARY_SIGNATURE, Descriptor
+from airgap.oci.descriptor import (
+    ACQUISITION,
+    DOCKER_MANIFEST,
+    NOTARY_SIGNATURE,
+    ORAS_ARTIFACT_MANIFEST,
+    Descriptor,
+)
 from airgap.oci.digest import Digest
 from airgap.oci.open import open_layout
 from airgap.oci.record import listed_records
 from tests.support.command import run_here
 from tests.support.copying import family, load, write
-from tests.support.layouts import LayoutBuilder, tar_member
+from tests.support.layouts import LayoutBuilder, tar_member, tar_of
 from tests.support.registry import LoopbackRegistry, error
 
 FOREIGN = Descriptor(
@@ -278,6 +285,52 @@ def test_a_cosign_signature_needs_no_signature(tmp_path: Path, target: LoopbackR
     for number, arguments in enumerate([[str(source)], ["--all-tags", f"{target.host}/app"]]):
         ran = run_here(["copy", "--require-signature", *arguments, str(tmp_path / f"to{number}")])
         assert ran.code == 0, ran
+
+
+@pytest.mark.parametrize("attached", ["signature", "sbom"])
+@pytest.mark.parametrize("way", ["folder", "dry run", "standard input"])
+def test_what_is_there_without_its_content_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attached: str, way: str
+) -> None:
+    """The destination had the manifest already: the copy was "with 1 signature", without its envelope, and 0.
+
+    From standard input all manifests are there before anything is known of their content.
+    """
+    made = family()
+    manifest = made.signature if attached == "signature" else made.sbom
+    there = LayoutBuilder()
+    there.blobs[manifest.digest] = made.builder.blobs[manifest.digest]
+    folder = there.write_directory(tmp_path / "to")
+    (tmp_path / "other").mkdir()
+    layer = json.loads(made.builder.blobs[manifest.digest])["layers"][0]["digest"]
+    del made.builder.blobs[Digest.parse(layer)]
+    source = "-" if way == "standard input" else str(write(tmp_path / "source", made))
+    options = ["--keep-going", *(["--dry-run"] if way == "dry run" else [])]
+    for demanded in ([], ["--require-signature"]):
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(tar_of(made.builder.files()))))
+        place = tmp_path / "other" / f"to{len(demanded)}" if way == "standard input" else folder
+        ran = run_here(["copy", *options, *demanded, source, str(place), "--format", "json"])
+        (artifact,) = ran.document["artifacts"]
+        refused = bool(demanded) and attached == "signature"
+        assert (ran.code, artifact["status"]) == ((10, "failed") if refused else (20, "partial")), ran
+        assert f"{layer} is not in" in json.dumps(artifact)
+
+
+@pytest.mark.parametrize("form", ["index", "artifact of ORAS"])
+def test_what_cannot_be_a_signature_is_none(tmp_path: Path, form: str) -> None:
+    """Any manifest of the type of a signature counted; verify calls these none, or wrong."""
+    builder = LayoutBuilder()
+    image = builder.tag(builder.add_image(b"x"), "v1")
+    stated: dict[str, Any] = {"artifactType": NOTARY_SIGNATURE, "subject": image.bare.to_json()}
+    if form == "index":
+        builder.list(builder.add_index(image, **stated))
+    else:
+        envelope = builder.add_blob(b"{}", "application/jose+json").to_json()
+        document = {"mediaType": ORAS_ARTIFACT_MANIFEST, "blobs": [envelope], **stated}
+        builder.list(builder.add_manifest(document, ORAS_ARTIFACT_MANIFEST))
+    source = builder.write_directory(tmp_path / "source")
+    ran = run_here(["copy", "--require-signature", f"{source}:v1", str(tmp_path / "to")])
+    assert (ran.code, "v1 comes without a signature" in ran.err) == (10, True), ran
 
 
 @pytest.mark.parametrize("options", [["--exclude-referrers"], ["--depth", "0"], ["--artifact-type", "a/b"]], ids=str)
