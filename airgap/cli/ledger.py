@@ -40,16 +40,6 @@ class ListFormat(StrEnum):
     NDJSON = "ndjson"
 
 
-class RowKind(StrEnum):
-    """The kinds of rows."""
-
-    JUDGEMENT = "judgement"
-    IMPORT = "import"
-    NOTE = "note"
-    MARK = "mark"
-    PRUNED = "pruned"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListOutput(Output):
     """The options of output of a list, which may be long."""
@@ -75,7 +65,9 @@ def list_(
     name: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Rows with this text in a name: a repository, a tag, a stream.")
     ] = None,
-    kind: Annotated[list[RowKind] | None, typer.Option(help="Rows of this kind; repeatable. Default: all.")] = None,
+    kind: Annotated[
+        list[airgap.ledger.RowKind] | None, typer.Option(help="Rows of this kind; repeatable. Default: all.")
+    ] = None,
     output: ListOutput,
 ) -> None:
     """List what was judged and brought in here, and who carried it.
@@ -87,7 +79,7 @@ def list_(
     with airgap.Ledger.open(path) as opened:
 
         def rows() -> Iterator[airgap.ledger.Row]:
-            return opened.rows(kinds=kind or list(RowKind), since=first, verdict=verdict, name=name)
+            return opened.rows(kinds=kind or airgap.ledger.RowKind, since=first, verdict=verdict, name=name)
 
         if output.format is ListFormat.NDJSON:
             write_all(airgap.report.ledger_lines(rows()))

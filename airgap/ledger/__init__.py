@@ -12,7 +12,19 @@ from airgap.exports import on_demand
 if TYPE_CHECKING:
     from airgap.ledger.custody import NOTE_TYPE, custody_note, note_document, sealed_note
     from airgap.ledger.database import LedgerError
-    from airgap.ledger.entries import Held, Import, JudgedArtifact, Mark, NewRow, Note, Pruned, Row, RowEntry, imported
+    from airgap.ledger.entries import (
+        Held,
+        Import,
+        JudgedArtifact,
+        Mark,
+        NewRow,
+        Note,
+        Pruned,
+        Row,
+        RowEntry,
+        RowKind,
+        imported,
+    )
     from airgap.ledger.exported import check_export, export_lines, is_export, write_export
     from airgap.ledger.hash_chain import ChainFault, Checked, Head
     from airgap.ledger.ledger_file import Prunable
@@ -34,6 +46,7 @@ __getattr__, __dir__ = on_demand(
             "Pruned",
             "Row",
             "RowEntry",
+            "RowKind",
             "imported",
         ),
         "airgap.ledger.exported": ("check_export", "export_lines", "is_export", "write_export"),
@@ -46,7 +59,7 @@ __getattr__, __dir__ = on_demand(
 
 __all__ = [
     "NOTE_TYPE", "ChainFault", "Checked", "Head", "Held", "Import", "JudgedArtifact", "LedgerError", "Mark", "NewRow",
-    "Note", "Prunable", "Pruned", "Receipt", "Row", "RowEntry", "StreamMark", "arrivals", "check_export",
+    "Note", "Prunable", "Pruned", "Receipt", "Row", "RowEntry", "RowKind", "StreamMark", "arrivals", "check_export",
     "custody_note", "export_lines", "imported", "is_export", "judgements", "note_document", "read_receipt",
     "sealed_note", "snapshot_in_force", "write_export", "write_receipt",
 ]  # fmt: skip

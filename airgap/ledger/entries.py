@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from enum import StrEnum
 from itertools import accumulate
 from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
@@ -27,11 +28,21 @@ from airgap.verdict import Verdict
 T = TypeVar("T")
 
 
+class RowKind(StrEnum):
+    """The kinds of rows."""
+
+    JUDGEMENT = "judgement"
+    IMPORT = "import"
+    NOTE = "note"
+    MARK = "mark"
+    PRUNED = "pruned"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowEntry:
     """What every row says: when it was recorded by the clock, and who recorded it."""
 
-    kind: ClassVar[str] = ""
+    kind: ClassVar[RowKind]
 
     at: datetime
     """The clock, in UTC and whole seconds."""
@@ -73,7 +84,7 @@ _OF_EVIDENCE: Final = ("revocation.", "evidence.")
 class JudgedArtifact(RowEntry):
     """One artifact that was judged here. Attached: its verdict document (`airgap.verify/1` with one artifact)."""
 
-    kind: ClassVar[str] = "judgement"
+    kind: ClassVar = RowKind.JUDGEMENT
 
     digest: Digest
     reference: str
@@ -134,7 +145,7 @@ class JudgedArtifact(RowEntry):
 class Import(RowEntry):
     """What was put into one repository of a registry. Attached: the digests and sizes that it holds since then."""
 
-    kind: ClassVar[str] = "import"
+    kind: ClassVar = RowKind.IMPORT
 
     registry: str
     repository: str
@@ -166,7 +177,7 @@ class Import(RowEntry):
 class Note(RowEntry):
     """What a handler wrote: who carried what, when. A claim. Attached: the envelope, where it was signed."""
 
-    kind: ClassVar[str] = "note"
+    kind: ClassVar = RowKind.NOTE
 
     about: str
     """A digest, or what names a bundle."""
@@ -188,7 +199,7 @@ class Note(RowEntry):
 class Mark(RowEntry):
     """The high-water mark of a numbered stream: its bundle with this number was brought in."""
 
-    kind: ClassVar[str] = "mark"
+    kind: ClassVar = RowKind.MARK
 
     stream: str
     number: int
@@ -211,7 +222,7 @@ class Mark(RowEntry):
 class Pruned(RowEntry):
     """What was removed from rows of the past. A removed row leaves its digest, so that the chain stays whole."""
 
-    kind: ClassVar[str] = "pruned"
+    kind: ClassVar = RowKind.PRUNED
 
     before: datetime
     rows: tuple[tuple[int, int], ...] = ()
@@ -220,8 +231,9 @@ class Pruned(RowEntry):
     """The same of rows whose verdict documents were removed."""
 
 
-_KINDS: Final[Mapping[str, type[RowEntry]]] = {kind.kind: kind for kind in (JudgedArtifact, Import, Note, Mark, Pruned)}
-KINDS: Final = tuple(_KINDS)
+_ENTRIES: Final[Mapping[RowKind, type[RowEntry]]] = {
+    entry.kind: entry for entry in (JudgedArtifact, Import, Note, Mark, Pruned)
+}
 
 
 class Held(NamedTuple):
@@ -351,7 +363,7 @@ def parse_entry(body: bytes, number: int) -> RowEntry:
     source = json.load_object(body, json.Reading.OWN, limit=limits.LEDGER_ROW_BYTES, what="row")
     if (stated := json.take(source, "row", int)) != number:
         raise FormatError(f"is {stated}, in the place of row {number}", where="row")
-    entry = _KINDS[json.take_one_of(source, "kind", KINDS)].read(source)
+    entry = _ENTRIES[json.take_one_of(source, "kind", RowKind)].read(source)
     if entry.attached is not None and not is_hash(entry.attached):
         raise FormatError("is no hash", where="attached")
     if canonical(entry, number) != body:

@@ -101,7 +101,7 @@ def _checked(lines: Iterator[json.JsonObject], heads: list[Head], identities: It
     _check_members(first, {"schema", "id", "count", "head"})
     identity, stated = json.take(first, "id", str), Head(json.take(first, "count", int), _hash(first, "head").hex())
     chain = Chain(identity)
-    chain.expect(heads, identities)
+    chain.require(heads, identities)
     without: list[int] = []
     certificates = _Certificates()
     for line in lines:

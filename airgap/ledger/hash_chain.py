@@ -112,7 +112,7 @@ class Chain:
         self._documents_allowed: list[tuple[int, int]] = []
         self._heads: dict[int, str] = {}
 
-    def expect(self, heads: Iterable[Head], identities: Iterable[str] = ()) -> None:
+    def require(self, heads: Iterable[Head], identities: Iterable[str] = ()) -> None:
         """Heads that the rows must come to on their way, and the ids of the ledgers that receipts are of."""
         for other in dict.fromkeys(identities):
             if other != self._identity:

@@ -18,7 +18,6 @@ from airgap.errors import FormatError, NotFoundError, UntrustedError, UsageError
 from airgap.hashing import digest
 from airgap.ledger.database import LedgerError, open_to_read, open_to_write, translated
 from airgap.ledger.entries import (
-    KINDS,
     Held,
     Import,
     JudgedArtifact,
@@ -28,6 +27,7 @@ from airgap.ledger.entries import (
     Pruned,
     Row,
     RowEntry,
+    RowKind,
     named_certificates,
     parse_entry,
     read_held,
@@ -192,7 +192,7 @@ class Ledger:
     def rows(
         self,
         *,
-        kinds: Iterable[str] = KINDS,
+        kinds: Iterable[str] = RowKind,
         since: datetime | None = None,
         verdict: Verdict | None = None,
         name: str | None = None,
@@ -360,7 +360,7 @@ class Ledger:
             raise LedgerError("ledger.damaged", f"{safe(self.path)} is damaged: {safe(sound)}")
         identity, count, value = self._head_row()
         chain = Chain(identity)
-        chain.expect(heads, identities)
+        chain.require(heads, identities)
         bad, lacking = self._bad_content()
         without: list[int] = []
         found = self._opened.execute(

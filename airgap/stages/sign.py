@@ -30,7 +30,7 @@ from airgap.signature.sealing import check_signing_chain, seal
 from airgap.signature.signature_manifest import Form
 from airgap.signature.signer import Signer
 from airgap.signature.timestamper import Timestamper
-from airgap.transfer.attach import Attachment, Place
+from airgap.transfer.attach import Attachment, Holder, Place
 from airgap.transfer.lists import read_list
 
 if TYPE_CHECKING:
@@ -126,10 +126,10 @@ def sign(
 
 def _by_holder(prepared: Collection[_Prepared]) -> list[_Prepared]:
     """In their order, but those of one layout one after another: it is written once."""
-    first: dict[int, int] = {}
+    first: dict[Holder, int] = {}
     for number, item in enumerate(prepared):
-        first.setdefault(id(item.place.holder), number)
-    return sorted(prepared, key=lambda item: first[id(item.place.holder)])
+        first.setdefault(item.place.holder, number)
+    return sorted(prepared, key=lambda item: first[item.place.holder])
 
 
 @dataclass(frozen=True, slots=True)
