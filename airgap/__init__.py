@@ -13,6 +13,7 @@ from airgap.exports import on_demand
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from airgap.bundle.opened_bundle import open_bundle
     from airgap.errors import AirgapError
     from airgap.guard import no_network
     from airgap.ledger.ledger_file import Ledger
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
     from airgap.plugin.plugin_directory import PluginDirectory
     from airgap.stages.attach_files import AttachRequest, attach
     from airgap.stages.blob import BlobSignRequest, BlobVerifyRequest, inspect_blob, sign_blob, verify_blob
+    from airgap.stages.bundle_request import BundleRequest, BundleSigning
     from airgap.stages.copy import copy
     from airgap.stages.copy_request import CopyRequest
+    from airgap.stages.create_bundle import create_bundle
     from airgap.stages.discover import discover
     from airgap.stages.fetch import FetchRequest, fetch
     from airgap.stages.import_artifacts import ImportRequest, import_artifacts
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = on_demand(
     __name__,
     {
+        "airgap.bundle.opened_bundle": ("open_bundle",),
         "airgap.errors": ("AirgapError",),
         "airgap.guard": ("no_network",),
         "airgap.ledger.ledger_file": ("Ledger",),
@@ -67,8 +71,10 @@ __getattr__, __dir__ = on_demand(
         "airgap.plugin.plugin_directory": ("PluginDirectory",),
         "airgap.stages.attach_files": ("AttachRequest", "attach"),
         "airgap.stages.blob": ("BlobSignRequest", "BlobVerifyRequest", "inspect_blob", "sign_blob", "verify_blob"),
+        "airgap.stages.bundle_request": ("BundleRequest", "BundleSigning"),
         "airgap.stages.copy": ("copy",),
         "airgap.stages.copy_request": ("CopyRequest",),
+        "airgap.stages.create_bundle": ("create_bundle",),
         "airgap.stages.discover": ("discover",),
         "airgap.stages.fetch": ("FetchRequest", "fetch"),
         "airgap.stages.import_artifacts": ("ImportRequest", "import_artifacts"),
@@ -89,10 +95,11 @@ __getattr__, __dir__ = on_demand(
 )
 
 __all__ = [
-    "AirgapError", "AllowedPlugins", "AttachRequest", "BlobSignRequest", "BlobVerifyRequest", "Content", "CopyRequest",
-    "Credential", "Credentials", "Deadline", "Digest", "EvidenceOptions", "FetchRequest", "HttpTsa", "ImportRequest",
-    "Ledger", "Mechanism", "PlatformFilter", "PluginDirectory", "RecheckRequest", "ReferrersTag", "Selection",
-    "SignRequest", "TimestampRequest", "TransportOptions", "TrustDirectory", "Verdict", "VerifyRequest", "__version__",
-    "add_timestamps", "attach", "copy", "discover", "events", "fetch", "from_oras", "import_artifacts", "inspect",
-    "inspect_blob", "login", "logout", "ls", "no_network", "recheck", "sign", "sign_blob", "verify", "verify_blob",
+    "AirgapError", "AllowedPlugins", "AttachRequest", "BlobSignRequest", "BlobVerifyRequest", "BundleRequest",
+    "BundleSigning", "Content", "CopyRequest", "Credential", "Credentials", "Deadline", "Digest", "EvidenceOptions",
+    "FetchRequest", "HttpTsa", "ImportRequest", "Ledger", "Mechanism", "PlatformFilter", "PluginDirectory",
+    "RecheckRequest", "ReferrersTag", "Selection", "SignRequest", "TimestampRequest", "TransportOptions",
+    "TrustDirectory", "Verdict", "VerifyRequest", "__version__", "add_timestamps", "attach", "copy",
+    "create_bundle", "discover", "events", "fetch", "from_oras", "import_artifacts", "inspect", "inspect_blob",
+    "login", "logout", "ls", "no_network", "open_bundle", "recheck", "sign", "sign_blob", "verify", "verify_blob",
 ]  # fmt: skip

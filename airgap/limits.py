@@ -366,3 +366,15 @@ RECEIPT_STREAMS: Final = 10_000
 
 RECEIPT_REGISTRIES: Final = 1000
 """Registries of one site."""
+
+BUNDLE_BYTES: Final = 64 * MIB
+"""The document of a bundle: it has 100 bytes for each content, of which a mirror of 20,000 images has some 200,000."""
+
+BUNDLE_BLOBS: Final = 600_000
+"""Contents that one bundle lists: more have no room in `BUNDLE_BYTES`."""
+
+BUNDLES: Final = 100
+"""Bundles in one layout: a copy may gather some."""
+
+SBOM_BYTES: Final = 64 * MIB
+"""An SBOM that is searched for licences: those of large images have tens of megabytes."""

@@ -28,6 +28,7 @@ class ExitCode:
     ROLLBACK: Final = 17
     MALFORMED: Final = 18
     PARTIAL: Final = 20
+    DIFFERENT: Final = 21
     INTERRUPTED: Final = 130
 
 
@@ -272,6 +273,16 @@ _ROWS: Final = (
      "Find out who can write to the file, and compare it with receipts and exports."),
     ("receipt.malformed", 18, "A receipt does not have the form that it must have.",
      "Ask the site for the receipt again."),
+    ("bundle.malformed", 18, "The document of a bundle does not have the form that it must have.",
+     "Ask the sender for the bundle again. What is beside it can be verified by name: airgap verify LAYOUT:TAG."),
+    ("bundle.claims", 0, "A bundle lists what its sender packed. It proves nothing.",
+     "Nothing has to be done."),
+    ("bundle.more", 0, "There is more in the layout than its bundle lists. It was judged as always.",
+     "If you did not add it, ask the sender."),
+    ("bundle.platform", 11, "A platform is missing in the source, or one that was chosen is not listed there.",
+     "Choose what is there with --platform, or add --allow-missing-platforms."),
+    ("bundle.incomplete", 15, "Evidence about a signer is missing, so that the far side could not decide.",
+     "Get it (airgap trust fetch says what is missing), or add --allow-incomplete."),
     ("stream.replayed", 17, "The bundle is not newer than the last one of its stream that was brought in.",
      "Ask the sender for the current bundle. What it holds can still be verified (airgap verify)."),
     ("recheck.unproven", 15, "The report does not hold what is needed to judge again.",

@@ -5,6 +5,10 @@ Unlike the other public modules this one loads what it names, so that programs i
 
 from __future__ import annotations
 
+from airgap.bundle.bundle_difference import BundleDifference
+from airgap.bundle.bundle_overview import BundleOverview
+from airgap.bundle.created_bundle import BundleResult
+from airgap.bundle.opened_bundle import OpenBundle
 from airgap.collection.coverage import FetchOutcome
 from airgap.guard import NetworkGuard
 from airgap.net.login import LoginResult
@@ -43,10 +47,11 @@ from airgap.verifier.snapshot_judgement import SnapshotOutcome
 from airgap.verifier.snapshot_signer import JudgedSnapshot
 
 __all__ = [
-    "Algorithm", "Anchors", "AttachedFiles", "BlobOutcome", "BlobPolicy", "BrokenStore", "Certificate", "CheckedPolicy",
-    "CopyResult", "Created", "Descriptor", "Difference", "Discovered", "Exported", "FetchOutcome", "GeneratedKey",
-    "Host", "ImportResult", "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "JudgedSnapshot",
-    "Listing", "LocalKey", "LoginResult", "NamedKey", "NetworkGuard", "OciPolicy", "OpenSnapshot", "Outcome", "Plugin",
+    "Algorithm", "Anchors", "AttachedFiles", "BlobOutcome", "BlobPolicy", "BrokenStore",
+    "BundleDifference", "BundleOverview", "BundleResult", "Certificate", "CheckedPolicy", "CopyResult", "Created",
+    "Descriptor", "Difference", "Discovered", "Exported", "FetchOutcome", "GeneratedKey", "Host", "ImportResult",
+    "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "JudgedSnapshot", "Listing", "LocalKey",
+    "LoginResult", "NamedKey", "NetworkGuard", "OciPolicy", "OpenBundle", "OpenSnapshot", "Outcome", "Plugin",
     "Problem", "RecheckOutcome", "SignedArtifact", "SignedBlob", "Snapshot", "SnapshotOutcome", "StampedSignature",
     "StoreRef", "StoredFile", "TokenKey", "TrustStatus",
 ]  # fmt: skip

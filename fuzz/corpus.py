@@ -20,6 +20,7 @@ from airgap.parse import cbor
 from fuzz import material
 from fuzz.doors import DOORS
 from tests.support import asn1, envelopes, extensions
+from tests.support.bundles import build as bundle
 from tests.support.crls import crl, entry, pem, scope
 from tests.support.layouts import LayoutBuilder, dump, tar_of
 from tests.support.ledgers import DAY, every_kind, make
@@ -308,6 +309,7 @@ _MAKERS: Final[Mapping[str, Callable[[], Iterator[bytes]]]] = {
     "signing-keys": _signing_keys,
     "plugin-answer": _plugin_answers,
     "report": _reports,
+    "bundle": lambda: iter((bundle().dump(), bundle(artifacts=(), blobs=(), use_by=None).dump())),
     "receipt": lambda: _ledger(_receipt),
     "ledger-row": _ledger_rows,
     "ledger-export": lambda: _ledger(_export),

@@ -27,6 +27,7 @@ class Commands(LazyGroup):
         "discover": Lazy("airgap.cli.discover", "Show the tree of referrers of an artifact."),
         "inspect": Lazy("airgap.cli.inspect", "Show what an artifact's signatures say, without judging them."),
         "verify": Lazy("airgap.cli.verify", "Verify signatures and content, with no network. The verdict."),
+        "bundle": Lazy("airgap.cli.bundle", "Bundles: artifacts and evidence on one medium, judged and listed."),
         "import": Lazy("airgap.cli.importing", "Verify what came on a medium, and put what passes into a registry."),
         "trust": Lazy("airgap.cli.trust", "Trust material: stores, policy, evidence, snapshots, pins."),
         "ledger": Lazy("airgap.cli.ledger", "List, show, check, export and prune what a site judged and brought in."),

@@ -169,7 +169,7 @@ class WritingOptions:
             lists=chosen.lists,
             spell=partial(_reference, oci_layout=chosen.from_oci_layout),
             destination=_reference(destination, oci_layout=self.to_oci_layout),
-            at=_moment(),
+            at=source_date() or clock(),
             selection=selected.selection(),
             all_tags=chosen.all_tags,
             tags=chosen.tags,
@@ -304,9 +304,9 @@ def _reference(text: str, *, oci_layout: bool) -> str:
     return layout_reference(text, oci_layout=oci_layout and text != "-")
 
 
-def _moment() -> datetime:
-    """The current time, or SOURCE_DATE_EPOCH, so that two people can build the same tar (reproducible-builds.org)."""
+def source_date() -> datetime | None:
+    """SOURCE_DATE_EPOCH, so that two people can build the same tar (reproducible-builds.org)."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     if epoch.isascii() and epoch.isdigit() and len(epoch) <= 11:  # noqa: PLR2004
         return datetime.fromtimestamp(int(epoch), UTC)
-    return clock()
+    return None

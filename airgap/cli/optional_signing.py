@@ -26,9 +26,7 @@ if TYPE_CHECKING:  # public types load much
 
 def signing(key: KeyChoice, timestamp: TimestampOptions, *, sign: bool, output: QuietOutput) -> Seal | None:
     """How files are signed, where a key is meant. Raises UsageError, and what opening a key raises."""
-    if not sign and not any((key.key, key.private_key, key.chain, key.plugin, key.plugin_id)):
-        if timestamp.timestamp_url is not None:
-            raise UsageError("there is no signature to timestamp", remedy="Name a key, or say --sign.")
+    if not is_meant(key, timestamp, sign=sign):
         return None
     authority = timestamp.open(lambda: Connection().transport(output.note))
     signer = key.open()
@@ -41,3 +39,12 @@ def signing(key: KeyChoice, timestamp: TimestampOptions, *, sign: bool, output: 
         )
 
     return seal
+
+
+def is_meant(key: KeyChoice, timestamp: TimestampOptions, *, sign: bool) -> bool:
+    """Whether something is to be signed. Raises UsageError for a timestamp of nothing."""
+    if sign or any((key.key, key.private_key, key.chain, key.plugin, key.plugin_id)):
+        return True
+    if timestamp.timestamp_url is not None:
+        raise UsageError("there is no signature to timestamp", remedy="Name a key, or say --sign.")
+    return False

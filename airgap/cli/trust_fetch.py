@@ -24,6 +24,30 @@ if TYPE_CHECKING:
 app = typer_app()
 
 
+OfferedOption = Annotated[
+    list[Path] | None,
+    typer.Option("--from", metavar="PATH", help="Take evidence from this file or folder, too; repeatable."),
+]
+NoDownloadOption = Annotated[
+    bool, typer.Option("--no-download", help="Ask no URL: take only what --from and the targets hold.")
+]
+AllowHttpsOption = Annotated[
+    bool, typer.Option("--allow-https", help="Ask https URLs, too (http alone is usual for evidence).")
+]
+UrlTimeoutOption = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Patience with one URL. Default: CRL 30s, OCSP 10s.")
+]
+
+
+def evidence_options(
+    connection: Connection, note: Callable[[str], None], *, allow_https: bool, url_timeout: str | None
+) -> airgap.EvidenceOptions:
+    """How the hosts of issuers are asked. Raises UsageError."""
+    patience = None if url_timeout is None else seconds_of("--url-timeout", url_timeout)
+    evidence = airgap.EvidenceOptions(transport=_for_evidence(connection, note), allow_https=allow_https)
+    return evidence if patience is None else replace(evidence, crl_seconds=patience, ocsp_seconds=patience)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchOptions:
     """Sources and destination of evidence."""
@@ -33,19 +57,10 @@ class FetchOptions:
         str | None,
         typer.Option(metavar="LAYOUT", help="Put the evidence beside the images of this layout directory or tar."),
     ] = None
-    offered: Annotated[
-        list[Path] | None,
-        typer.Option("--from", metavar="PATH", help="Take evidence from this file or folder, too; repeatable."),
-    ] = None
-    no_download: Annotated[
-        bool, typer.Option("--no-download", help="Ask no URL: take only what --from and the targets hold.")
-    ] = False
-    allow_https: Annotated[
-        bool, typer.Option("--allow-https", help="Ask https URLs, too (http alone is usual for evidence).")
-    ] = False
-    url_timeout: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Patience with one URL. Default: CRL 30s, OCSP 10s.")
-    ] = None
+    offered: OfferedOption = None
+    no_download: NoDownloadOption = False
+    allow_https: AllowHttpsOption = False
+    url_timeout: UrlTimeoutOption = None
     prune: Annotated[bool, typer.Option("--prune", help="Remove older generations of which nothing would be lost.")] = (
         False
     )
@@ -72,7 +87,6 @@ class FetchOptions:
 
         if not targets and self.into is None:
             raise UsageError("no target is named", remedy="Name layouts, tars or references: trust fetch trip.tar.")
-        patience = None if self.url_timeout is None else seconds_of("--url-timeout", self.url_timeout)
         connection = replace(connection, connections=self.concurrency)
         where = location(self.trust)
         keep = airgap.trust.writable(where) if self.trust is not None or self.into is None else None
@@ -86,9 +100,7 @@ class FetchOptions:
             required=self.require_complete,
             download=not self.no_download,
         )
-        evidence = airgap.EvidenceOptions(transport=_for_evidence(connection, note), allow_https=self.allow_https)
-        if patience is not None:
-            evidence = replace(evidence, crl_seconds=patience, ocsp_seconds=patience)
+        evidence = evidence_options(connection, note, allow_https=self.allow_https, url_timeout=self.url_timeout)
         with ThreadPoolExecutor(self.concurrency) as pool:
             return airgap.fetch(
                 request,

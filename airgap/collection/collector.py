@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -21,6 +20,7 @@ from airgap.collection.gather import MALFORMED, UNNEEDED, Gatherer, may_revoke
 from airgap.collection.offered_files import offered_files, order_of, pieces_of
 from airgap.collection.packing import pack_evidence
 from airgap.errors import FormatError
+from airgap.moment import Moment
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
@@ -55,14 +55,14 @@ class PackedEvidence(NamedTuple):
 class EvidenceCollector:
     """One collection of evidence: `look`, `take`, ask places, `finish`; then `pack` and `outcome`."""
 
-    def __init__(self, root: Path, trust: TrustDirectory | None, *, at: datetime, unproven: bool) -> None:
-        """Evidence is kept in `root`; `unproven`: also what only the receiving site can prove.
+    def __init__(self, root: Path, trust: TrustDirectory | None, *, moment: Moment, unproven: bool) -> None:
+        """Evidence is kept in `root`, and judged for `moment`; `unproven`: also what only the receiving site can prove.
 
         `trust`: the trust directory whose tsa stores complete the chains of timestamps, and whose evidence can condemn.
         """
         self.root: Final = root
         self._trust: Final = trust
-        self._at: Final = at
+        self._moment: Final = moment
         self._unproven: Final = unproven
         self.warnings: Final[list[Problem]] = []
         self.chains = merged(())
@@ -80,7 +80,7 @@ class EvidenceCollector:
         """Knows the responders of the offered evidence, too: a verifier finds them where the targets are."""
         bodies = [self._trust.evidence] if self._trust else []
         known = CombinedEvidence([*bodies, EvidencePool([*offered, *self._certificates], unread=())])
-        return Gatherer(EvidenceWriter(self.root), known, self._stored, at=self._at, unproven=self._unproven)
+        return Gatherer(EvidenceWriter(self.root), known, self._stored, at=self._moment.clock, unproven=self._unproven)
 
     def _tsa_anchors(self, trust: TrustDirectory | None) -> Anchors:
         """The certificates of every tsa store: to complete chains any store may be used."""
@@ -241,10 +241,10 @@ class EvidenceCollector:
             known=CombinedEvidence([evidence, *self._others, refused]),
             stored=self._stored,
             freshness=self._trust.freshness if self._trust else Freshness(),
-            at=self._at,
+            moment=self._moment,
         )
         return FetchOutcome(
-            at=self._at,
+            at=self._moment.clock,
             targets=tuple(safe(name) for name in targets),
             directory=None,
             signatures=len(self.chains.signatures),

@@ -173,16 +173,15 @@ def cover(
     known: Evidence,
     stored: Sequence[Certificate],
     freshness: Freshness,
-    at: datetime,
+    moment: Moment,
 ) -> tuple[CertificateCoverage, ...]:
-    """The coverage of every certificate by `evidence`, in their order, as a verifier would judge it at `at`.
+    """The coverage of every certificate by `evidence`, in their order, as a verifier would judge it at `moment`.
 
     `known`: all available evidence, including `evidence` and what a verifier finds in the targets. An answer must hold
     by all of it, too. `unkept`: what came about these certificates is kept nowhere. `stored`: the
     certificates of all trust stores, for who made evidence. `freshness`: what the operator accepts. It counts only for
     evidence without nextUpdate, as a fetch is for fresh evidence.
     """
-    moment = Moment(judged=at, clock=at)
     ages = freshness.for_endless()
     own, strict = (RevocationJudge(body, ages, moment, stored=lambda: stored) for body in (evidence, known))
     found = [(item, _cover(own, strict, item, "chain", tried)) for item in to_check]

@@ -11,6 +11,9 @@ from airgap.exports import on_demand
 
 if TYPE_CHECKING:
     from airgap.report.blobs import BlobReport, InspectedBlobReport, SignedBlobReport
+    from airgap.report.bundle_html import write_bundle_html
+    from airgap.report.bundle_shown import BundleDiffReport, BundleShowReport
+    from airgap.report.bundles import BundleCreateReport
     from airgap.report.copying import CopyReport
     from airgap.report.discovery import DiscoverReport
     from airgap.report.evidence_status import StatusReport
@@ -45,6 +48,9 @@ __getattr__, __dir__ = on_demand(
     __name__,
     {
         "airgap.report.blobs": ("BlobReport", "InspectedBlobReport", "SignedBlobReport"),
+        "airgap.report.bundle_html": ("write_bundle_html",),
+        "airgap.report.bundle_shown": ("BundleDiffReport", "BundleShowReport"),
+        "airgap.report.bundles": ("BundleCreateReport",),
         "airgap.report.store_certificates": ("CertificatesReport",),
         "airgap.report.copying": ("CopyReport",),
         "airgap.report.discovery": ("DiscoverReport",),
@@ -78,10 +84,12 @@ __getattr__, __dir__ = on_demand(
 )
 
 __all__ = [
-    "AttachReport", "BlobReport", "CertificatesReport", "CopyReport", "DiscoverReport", "ErrorReport", "ExportReport",
-    "FetchReport", "ImportReport", "InspectReport", "InspectedBlobReport", "KeysReport", "LedgerCheckReport",
-    "LedgerListReport", "LedgerNoteReport", "LedgerPruneReport", "LedgerShowReport", "LsReport", "PinsReport",
-    "PluginsReport", "PolicyReport", "ReceiptReport", "RecheckReport", "RefusedPolicyReport", "Report", "ShownRow",
-    "SignReport", "SignedBlobReport", "SnapshotReport", "StatusReport", "Style", "TimestampReport", "VerifyReport",
-    "ceremony_text", "check_report", "count", "ledger_lines", "prunable_words", "size", "to_json", "write_report",
+    "AttachReport", "BlobReport", "BundleCreateReport", "BundleDiffReport", "BundleShowReport",
+    "CertificatesReport", "CopyReport", "DiscoverReport", "ErrorReport", "ExportReport", "FetchReport",
+    "ImportReport", "InspectReport", "InspectedBlobReport", "KeysReport", "LedgerCheckReport", "LedgerListReport",
+    "LedgerNoteReport", "LedgerPruneReport", "LedgerShowReport", "LsReport", "PinsReport", "PluginsReport",
+    "PolicyReport", "ReceiptReport", "RecheckReport", "RefusedPolicyReport", "Report", "ShownRow", "SignReport",
+    "SignedBlobReport", "SnapshotReport", "StatusReport", "Style", "TimestampReport", "VerifyReport",
+    "ceremony_text", "check_report", "count", "ledger_lines", "prunable_words", "size", "to_json",
+    "write_bundle_html", "write_report",
 ]  # fmt: skip

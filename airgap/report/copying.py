@@ -31,6 +31,7 @@ _NAMES = 3
 _TAKE_ALONG = "Take it along: airgap trust fetch --no-download --into COPY COPY SOURCE"
 _ATTACH = "Attach it, and copy again: airgap trust fetch --no-download --into SOURCE SOURCE"
 _SKIPPED = "the policy skips it: NOTHING proves who made it"
+_TAKEN = "it is not accepted here, and was taken because that was asked for"
 _KIND = {"copied": "good", "current": "good", "planned": "strong", "partial": "unsure", "failed": "bad"}
 _COSIGN = {"sig": "cosign signature", "att": "cosign attestation", "sbom": "cosign SBOM"}
 _WORD = {"copied": "copied", "current": "current", "planned": "planned", "partial": "PARTIAL", "failed": "FAILED"}
@@ -241,7 +242,7 @@ def _judged_lines(outcome: ArtifactOutcome, style: Style) -> Iterator[str]:
 
     accepted = outcome.accepted
     if accepted is None or accepted.signer is None or outcome.unjudged:
-        yield f"         {style.paint('unsure', 'note')} {_SKIPPED}"
+        yield f"         {style.paint('unsure', 'note')} {_TAKEN if outcome.exit_code else _SKIPPED}"
         return
     yield f"         {signed_by(accepted)} {accepted.signer.subject}"
     yield from (line[1:] for line in soft_lines(outcome, style))
@@ -250,7 +251,9 @@ def _judged_lines(outcome: ArtifactOutcome, style: Style) -> Iterator[str]:
 def _judged_notes(outcome: ArtifactOutcome) -> tuple[str, ...]:
     """What verify says with --quiet, too: what is odd about the accepted signature, or that none was judged."""
     accepted = outcome.accepted
-    return (_SKIPPED,) if accepted is None or outcome.unjudged else accepted.warnings
+    if accepted is None or outcome.unjudged:
+        return (_TAKEN if outcome.exit_code else _SKIPPED,)
+    return accepted.warnings
 
 
 def _attached(artifact: CopiedArtifact) -> str:

@@ -104,7 +104,7 @@ class ImportReport(OutcomeReport[ImportResult]):
     def _error_lines(self, style: Style) -> Iterator[str]:
         """The error, where no verdict says it."""
         error, outcome = self.outcome.error, self.outcome.outcome
-        if error is None or (outcome is not None and error.reason in _reasons(outcome)):
+        if error is None or (outcome is not None and error.reason in reasons_of(outcome)):
             return
         yield f"  {style.paint('bad', 'problem')} {error}"
         if error.remedy:
@@ -117,7 +117,7 @@ def _may_be_named(copied: CopyResult) -> bool:
     return not copied.artifacts or any(not isinstance(item.error, ContentError) for item in accepted)
 
 
-def _reasons(outcome: Outcome) -> frozenset[str | None]:
+def reasons_of(outcome: Outcome) -> frozenset[str | None]:
     """The reason codes that the text about what did not verify names."""
     return frozenset(
         reason

@@ -335,7 +335,10 @@ def problem_and_warning_lines(outcome: _HasProblems, style: Style) -> Iterator[s
 def warning_lines(warnings: Iterable[Problem], style: Style) -> Iterator[str]:
     """Warnings about the whole run, and the remedies."""
     for warning in warnings:
-        yield from _problem_lines(warning, style, "warning", "unsure")
+        if warning.reason == "bundle.claims":
+            yield problem_line(warning, style, "note", "quiet")
+        else:
+            yield from _problem_lines(warning, style, "warning", "unsure")
 
 
 def problem_line(problem: Problem, style: Style = PLAIN, word: str = "problem", kind: str = "bad") -> str:

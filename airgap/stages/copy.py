@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -22,9 +22,10 @@ from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.layout import open_directory
 from airgap.oci.lookup import Mechanism, ReferrersTag
+from airgap.oci.nodes import Root
 from airgap.oci.reference import LayoutReference, RegistryReference, registries_in
 from airgap.problem import Problem
-from airgap.stages.copy_request import STREAM, CopyRequest, check_place, completed, place_of_stream
+from airgap.stages.copy_request import STREAM, CopyRequest, Packer, check_place, completed, place_of_stream
 from airgap.text import safe
 from airgap.transfer.copied import CopyResult, EvidenceLeft, Tally
 from airgap.transfer.destinations import (
@@ -50,18 +51,23 @@ from airgap.transfer.mover import (
 )
 from airgap.transfer.naming import Naming, read_name_map
 from airgap.transfer.origins import Choice, Sources, find_all
-from airgap.transfer.plan import CopyPlan, CopyRoot, Key
+from airgap.transfer.plan import CopyPlan, CopyRoot, Key, Selection
 from airgap.transfer.planner import make_plan
 from airgap.transfer.room import Room, room_in
-from airgap.transfer.sources import lacking
+from airgap.transfer.sources import LayoutSource, lacking
 from airgap.transfer.writer import LayoutProbe, LayoutWriter
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airgap.net.credentials import Credentials
     from airgap.net.options import TransportOptions
     from airgap.oci.store import Store
+    from airgap.revocation.artifact import TargetEvidence
     from airgap.stages.gate import Judgement
     from airgap.transfer.finished_tar import FinishedTar
+    from airgap.trust.directory import TrustDirectory
+    from airgap.trust.location import Location
     from airgap.verifier.outcome import Outcome
 
 
@@ -93,6 +99,40 @@ def copy(
     done before: repositories with all of their names. Evidence that is left behind is not looked for then. `judged` is
     called with all verdicts, before the first of them stops the copy.
     """
+    return copy_packed(
+        request,
+        None,
+        transport=transport,
+        credentials=credentials,
+        to_transport=to_transport,
+        to_credentials=to_credentials,
+        mechanism=mechanism,
+        executor=executor,
+        progress=progress,
+        source=source,
+        output=output,
+        stopped=stopped,
+        judged=judged,
+    )
+
+
+def copy_packed(
+    request: CopyRequest,
+    packer: Packer | None,
+    *,
+    transport: TransportOptions | None = None,
+    credentials: Credentials | None = None,
+    to_transport: TransportOptions | None = None,
+    to_credentials: Credentials | None = None,
+    mechanism: Mechanism | None = None,
+    executor: Executor | None = None,
+    progress: Progress = silent,
+    source: BinaryIO | None = None,
+    output: BinaryIO | None = None,
+    stopped: Callable[[CopyResult], None] | None = None,
+    judged: Callable[[Outcome], None] | None = None,
+) -> CopyResult:
+    """Copy as `copy` does; `packer` adds to what is copied into a layout or tar."""
     request = completed(request)
     job: _Copy | None = None
     try:
@@ -110,7 +150,7 @@ def copy(
                 to = meant if shared else to_credentials and to_credentials.only_for(written)
                 destinations = stack.enter_context(Registries(to, to_transport or transport))
             sources = Sources(partial(registries.source, mechanism=mechanism), stack, pool)
-            job = _Copy(request, sources, destinations, pool, progress, (source, output), judged)
+            job = _Copy(request, sources, destinations, pool, progress, (source, output), judged, packer)
             result = job.run()
             unasked = request.trust is not None and mechanism is Mechanism.TAG and asked
             return replace(result, warnings=(*result.warnings, _UNASKED)) if unasked else result
@@ -138,7 +178,9 @@ class _Copy:
         progress: Progress,
         streams: tuple[BinaryIO | None, BinaryIO | None],
         judged: Callable[[Outcome], None] | None,
+        packer: Packer | None,
     ) -> None:
+        self._packer = packer
         self._request, self._sources, self._registries, self._pool = request, sources, registries, pool
         self._progress = progress
         self._input, self._output = streams
@@ -155,6 +197,7 @@ class _Copy:
             selection=request.selection,
             with_records=request.record,
             with_referrers_tags=request.referrers_tag == ReferrersTag.ALWAYS,
+            pack=packer.pack if packer else None,
         )
         self._tally = Tally(request.layout or STREAM, dry_run=request.dry_run)
         self._arrived: list[tuple[RegistryReference, Arrived]] = []
@@ -190,7 +233,7 @@ class _Copy:
         for root in places(found, destination or LayoutReference(path=STREAM), self._naming):
             groups[root.destination].append(root)
         # all are planned before anything is written: what is refused is refused for all repositories of a registry
-        plans = self._trusted([self._plan(roots) for roots in groups.values()], destination)
+        plans = self._judged_plans([self._plan(roots) for roots in groups.values()], destination)
         for repository, plan in zip(groups, plans, strict=True):
             with self._one_repository(repository, plan):
                 self._bring(plan, destination, repository)
@@ -284,7 +327,23 @@ class _Copy:
                 self._refuse(missing.reference, missing.error)
             for item in findings.found:
                 found.setdefault((item.source, item.descriptor.digest, item.names), item)
-        return list(found.values())
+        chosen = self._without_bundles(found.values())
+        return sorted(chosen, key=_in_order) if self._packer else chosen
+
+    def _without_bundles(self, found: Iterable[CopyRoot]) -> list[CopyRoot]:
+        """What is copied of whole layouts: the list of a bundle comes along only where all that it lists does."""
+        request = self._request
+        kept = [replace(item, is_bundle=True) if _is_bundle(item) else item for item in found]
+        into_layout = request.destination == STREAM or isinstance(request.place(), LayoutReference)
+        is_whole = request.selection == Selection() and not (request.all_tags or request.tags)
+        if self._packer is None and into_layout and is_whole:
+            return kept
+        whole = set(self._sources.whole())
+        return [
+            item
+            for item in kept
+            if not (item.is_bundle and isinstance(item.source, LayoutSource) and item.source.graph in whole)
+        ]
 
     def _refuse(self, reference: str, error: AirgapError) -> None:
         """Raises the error, or notes it if the copy keeps going."""
@@ -408,39 +467,78 @@ class _Copy:
     def _verify_existing(self) -> bool:
         return self._request.verify_existing or self._request.trust is not None
 
-    def _trusted(self, plans: list[CopyPlan], destination: Destination | None) -> list[CopyPlan]:
+    def _judged_plans(self, plans: list[CopyPlan], destination: Destination | None) -> list[CopyPlan]:
         """The plans without what does not verify; all are judged together, as they are in one layout.
 
         Raises UntrustedError for the first such artifact, unless the copy keeps going; AirgapError where nothing can
         be judged.
         """
         request = self._request
-        if request.trust is None or request.clock is None:
+        if request.trust is None and self._packer is None:
             return plans
+        from airgap.stages.gate import everything_listed, evidence_in_registries
+
+        layouts = (*self._sources.opened(), *self._streamed, *_existing(destination))
+        held = [self._evidence.of_layout(store, graph) for store, graph in layouts]
+        in_registries = evidence_in_registries(everything_listed(plans, request.selection, self._pool))
+        self._evidence.in_registries = in_registries
+        evidence = (*held, *in_registries.values())
+        if self._packer is not None:
+            plans = [self._packer.gather(plan, evidence) for plan in plans]
+        if request.trust is not None and request.clock is not None:
+            plans = self._accepted(plans, destination, request.trust, request.clock, evidence)
+        if self._packer is not None:
+            self._packer.check()
+        return plans
+
+    def _accepted(
+        self,
+        plans: list[CopyPlan],
+        destination: Destination | None,
+        trust: TrustDirectory | Location | Path,
+        clock: datetime,
+        evidence: Sequence[TargetEvidence],
+    ) -> list[CopyPlan]:
         from airgap.oci.content_mode import Content
-        from airgap.stages.gate import Gate, everything_listed, evidence_in_registries
+        from airgap.stages.gate import Gate
         from airgap.verifier.request import VerifyRequest
 
+        request = self._request
         verify = VerifyRequest(
             targets=(),
-            at=request.clock,
-            clock=request.clock,
+            at=request.judged_for or clock,
+            clock=clock,
             scope=request.scope,
             metadata=request.metadata,
             max_age=request.max_age,
             plugins=request.plugins,
             content=Content.MANIFESTS,
         )
-        is_one = not isinstance(destination, RegistryReference | RegistryPrefix)
-        gate = Gate(trust=request.trust, request=verify, selection=request.selection, is_one_layout=is_one)
-        layouts = (*self._sources.opened(), *self._streamed, *_existing(destination))
-        held = [self._evidence.of_layout(store, graph) for store, graph in layouts]
-        in_registries = evidence_in_registries(everything_listed(plans, request.selection, self._pool))
-        self._evidence.in_registries = in_registries
-        self._judgement = gate.judge(plans, (*held, *in_registries.values()))
+        gate = Gate(
+            trust=trust,
+            request=verify,
+            selection=request.selection,
+            is_one_layout=not isinstance(destination, RegistryReference | RegistryPrefix),
+            tolerated=request.tolerated,
+        )
+        self._judgement = gate.judge(plans, evidence)
         if self._judged is not None:
             self._judged(self._judgement.outcome)
         return self._judgement.accepted(plans, keep_going=request.keep_going)
+
+
+def _in_order(item: CopyRoot) -> tuple[str, tuple[str, ...], Digest, str]:
+    """By what an artifact is, not by the order of a list or a file system."""
+    return item.repository.name if item.repository else "", item.names, item.descriptor.digest, item.reference
+
+
+def _is_bundle(item: CopyRoot) -> bool:
+    """Whether it only lists what its layout carries; most artifacts have a name, and are not looked at."""
+    if item.names or not isinstance(item.source, LayoutSource):
+        return False
+    from airgap.bundle.opened_bundle import is_bundle
+
+    return is_bundle(item.source.graph, Root(item.descriptor, item.names))
 
 
 def _existing(destination: Destination | None) -> Iterator[tuple[Store, Graph]]:

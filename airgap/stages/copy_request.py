@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from airgap.errors import UsageError
 from airgap.files import check_writable
@@ -15,10 +15,13 @@ from airgap.oci.lookup import ReferrersTag
 from airgap.oci.reference import LayoutReference, RegistryReference
 from airgap.transfer.destinations import Destination, RegistryPrefix, is_tar, parse_destination
 from airgap.transfer.lists import read_list
-from airgap.transfer.plan import Selection
+from airgap.transfer.plan import CopyPlan, Selection
 from airgap.trust.separation import check_apart, check_apart_from, check_output, layout_paths, same_place
 
 if TYPE_CHECKING:
+    from airgap.oci.digest import Digest
+    from airgap.oci.open import Layout
+    from airgap.revocation.artifact import TargetEvidence
     from airgap.transfer.finished_tar import FinishedTar
     from airgap.trust.directory import TrustDirectory
     from airgap.trust.location import Location
@@ -82,6 +85,10 @@ class CopyRequest:
     """Into a registry: put no tag in any repository before the content of all of them is there."""
     clock: datetime | None = None
     """With `trust`: what the clock says. `at` may be another time, so that two people can build the same tar."""
+    judged_for: datetime | None = None
+    """With `trust`: the moment judged for, if that is not now."""
+    tolerated: frozenset[int] = frozenset()
+    """With `trust`: exit codes of verdicts with which an artifact is copied all the same."""
     record: bool = True
     """Leave acquisition records in layouts and tars."""
     referrers_tag: ReferrersTag = ReferrersTag.AUTO
@@ -101,6 +108,22 @@ class CopyRequest:
     def place(self) -> Destination | None:
         """The destination; None for a stream. Raises UsageError."""
         return None if self.destination == STREAM else parse_destination(self.destination)
+
+
+class Packer(Protocol):
+    """Adds to what is copied into a layout or tar (`airgap.stages.create_bundle`)."""
+
+    def gather(self, plan: CopyPlan, evidence: Sequence[TargetEvidence]) -> CopyPlan:
+        """The plan with what is to be judged, too. `evidence`: that of all sources. Raises AirgapError."""
+
+    def check(self) -> None:
+        """Called after the judgement, before anything is written. Raises UntrustedError."""
+
+    def pack(self, plan: CopyPlan, layout: Layout | None) -> tuple[CopyPlan, frozenset[Digest]]:
+        """The plan with what is known only after the judgement, and what it replaces in the layout, if that exists.
+
+        Raises UsageError, AirgapError.
+        """
 
 
 def completed(request: CopyRequest) -> CopyRequest:

@@ -20,6 +20,7 @@ from airgap.collection.coverage import EvidenceWritten, FetchOutcome
 from airgap.collection.evidence_writer import EvidenceWriter
 from airgap.collection.packing import evidence_files
 from airgap.errors import AirgapError, UsageError
+from airgap.moment import Moment
 from airgap.net.artifacts import Artifacts, FetchedParts, RegistryArtifact, open_artifact
 from airgap.net.credentials import Credentials
 from airgap.net.evidence import EvidenceClient, EvidenceOptions
@@ -99,7 +100,8 @@ def fetch(
         meant = credentials and credentials.only_for(registries_in(request.names))
         registries = stack.enter_context(Registries(meant, transport))
         # evidence that only the receiving site can prove is attached to images, but not kept in a trust directory
-        collector = EvidenceCollector(root, trust, at=request.at, unproven=request.directory is None)
+        now = Moment(judged=request.at, clock=request.at)
+        collector = EvidenceCollector(root, trust, moment=now, unproven=request.directory is None)
         run = _Fetch(request, collector, registries)
         run.look()
         collector.take(request.offered)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from airgap import __version__
+from airgap.bundle.opened_bundle import is_bundle
 from airgap.errors import AirgapError, ContentError, NotFoundError, UntrustedError, UsageError
 from airgap.oci.content import ContentChecker, ContentReport
 from airgap.oci.digest import Digest
@@ -51,6 +52,8 @@ class Gate:
 
     Else each medium is judged by itself, as verify does: in registries it has repositories of its own.
     """
+    tolerated: frozenset[int] = frozenset()
+    """Exit codes of verdicts with which an artifact is accepted, too."""
 
     def judge(self, plans: Sequence[CopyPlan], evidence: Iterable[TargetEvidence]) -> Judgement:
         """The judgement of everything that is planned. `evidence`: that of all layouts and registries, copied or not.
@@ -66,7 +69,7 @@ class Gate:
             found: defaultdict[_Asked, list[PlannedArtifact]] = defaultdict(list)
             for plan in part:
                 for item in plan.artifacts:
-                    if item.error is None and not kept.comes_with_its_subject(item) and not kept.is_evidence(item):
+                    if item.error is None and kept.leaves_to_judge(item):
                         found[_Asked(medium, _requested(item))].append(item)
             targets.append((target, [asked.artifact for asked in found]))
             wanted |= found
@@ -76,7 +79,7 @@ class Gate:
             targets,
             LayoutEvidence({str(number): item for number, item in enumerate(evidence)}),  # two places may have one name
         )
-        return Judgement.of_outcome(wanted, outcome, exempt, self._medium)
+        return Judgement.of_outcome(wanted, outcome, exempt, self._medium, self.tolerated)
 
     def _medium(self, item: PlannedArtifact) -> object:
         """The layout that an artifact comes from; None for what is judged together."""
@@ -218,6 +221,8 @@ class _Exempt(NamedTuple):
     """What is judged, because tools run it by its name."""
     evidence: Mapping[Digest, ContentReport]
     """What proves itself, and has to be whole as everything."""
+    bundles: frozenset[Digest]
+    """What only lists what a bundle carries, and proves nothing."""
 
     @classmethod
     def of(cls, target: Target) -> _Exempt:
@@ -225,7 +230,12 @@ class _Exempt(NamedTuple):
         roots = [root.descriptor for root in graph.roots()]
         alone = [root.descriptor for root in graph.roots() if is_evidence_alone(graph, root)]
         evidence = {item.digest: check_judged(checker, graph, graph.closure(item)) for item in alone}
-        return cls(frozenset(root.digest for root in roots), evidence)
+        bundles = frozenset(root.descriptor.digest for root in graph.roots() if is_bundle(graph, root))
+        return cls(frozenset(root.digest for root in roots), evidence, bundles)
+
+    def leaves_to_judge(self, item: PlannedArtifact) -> bool:
+        """Whether it is an artifact that needs a judgement of its own."""
+        return not (self.comes_with_its_subject(item) or self.is_evidence(item) or self.is_bundle(item))
 
     def comes_with_its_subject(self, item: PlannedArtifact) -> bool:
         """Whether it comes with what it is about. An image is judged by itself: tools run it by any tag."""
@@ -234,6 +244,10 @@ class _Exempt(NamedTuple):
     def is_evidence(self, item: PlannedArtifact) -> bool:
         """Whether it is evidence, which has no name."""
         return not item.wanted.tags and item.wanted.descriptor.digest in self.evidence
+
+    def is_bundle(self, item: PlannedArtifact) -> bool:
+        """Whether it only lists what a bundle carries; it has no name either."""
+        return not item.wanted.tags and item.wanted.descriptor.digest in self.bundles
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +262,7 @@ class Judgement:
     _exempt: Mapping[object, _Exempt]
     """By medium."""
     _medium: Callable[[PlannedArtifact], object]
+    _tolerated: frozenset[int]
 
     @classmethod
     def of_outcome(
@@ -256,6 +271,7 @@ class Judgement:
         outcome: Outcome,
         exempt: Mapping[object, _Exempt],
         medium: Callable[[PlannedArtifact], object],
+        tolerated: Collection[int],
     ) -> Judgement:
         """The verdicts on what was asked for, in that order, and what needs none."""
         artifacts = [
@@ -263,11 +279,12 @@ class Judgement:
             for items, artifact in zip(asked.values(), outcome.artifacts, strict=True)
         ]
         outcomes = dict(zip(asked, artifacts, strict=True))
-        passed = {name: items for name, items in asked.items() if not outcomes[name].exit_code}
+        passed = {name: items for name, items in asked.items() if outcomes[name].exit_code in (0, *tolerated)}
         reached = frozenset(
             name.reaching(digest) for name, items in passed.items() for item in items for digest, _, _ in item.keys
         )
-        return cls(replace(outcome, artifacts=tuple(artifacts)), outcomes, reached, exempt, medium)
+        whole = replace(outcome, artifacts=tuple(artifacts))
+        return cls(whole, outcomes, reached, exempt, medium, frozenset(tolerated))
 
     def _asked(self, item: PlannedArtifact) -> _Asked:
         return _Asked(self._medium(item), _requested(item))
@@ -317,6 +334,8 @@ class Judgement:
     def _judged(self, item: PlannedArtifact) -> PlannedArtifact:
         outcome = self.verdict(item)
         if outcome is not None:
+            if outcome.exit_code in self._tolerated:
+                return item
             if outcome.exit_code:
                 raise refusal(outcome, item.wanted.reference, item.problems)
             accepted = frozenset(found.digest for found in outcome.signatures if found.verdict is Verdict.PASS)
@@ -335,6 +354,8 @@ class Judgement:
                 return item
             message = "is not copied: the artifact that it is about is not among those that verify"
             raise UntrustedError(f"{item.wanted.reference} {message}", reason="signature.none")
+        if exempt.is_bundle(item):
+            return item
         if exempt.is_evidence(item):
             for wrong in exempt.evidence[item.wanted.descriptor.digest].problems:
                 raise _wrong(wrong, item.wanted.reference)

@@ -194,6 +194,15 @@ def _threads() -> Executor:
     return ThreadPoolExecutor(min(limits.HASHING_THREADS, os.cpu_count() or 1))
 
 
+def bundles_in(target: Target, roots: Sequence[Root]) -> tuple[Root, ...]:
+    """The bundles of a whole layout: lists of what is in it, which have no name and need no signature."""
+    if not target.is_whole or all(root.tags for root in roots):
+        return ()
+    from airgap.bundle.opened_bundle import is_bundle  # few layouts have one
+
+    return tuple(root for root in roots if is_bundle(target.graph, root))
+
+
 class _OneProcess(Exception):  # noqa: N818 - no fault: it ends the first of two attempts
     """Judging in slices met what only one process reports in its place: a bound of the layout, an error."""
 
@@ -250,7 +259,9 @@ class _Verification:
 
     def _judge_target(self, target: Target, text: str) -> None:
         roots = judged_roots(target)
+        bundles = bundles_in(target, roots)
         alone = {root.descriptor for root in roots if target.is_whole and is_evidence_alone(target.graph, root)}
+        alone |= {root.descriptor for root in bundles}
         if len(alone) == len(roots):  # where nothing else is here it is what was asked for
             alone.clear()
         here = [root for root in roots if root.descriptor in alone] if self._workers.takes_slices else roots
@@ -258,12 +269,14 @@ class _Verification:
         self._known += len(roots) - len(alone)
         for root in roots:
             if root.descriptor in alone:
-                self._report_evidence(content(root.descriptor), text)
+                self._report_content(content(root.descriptor), text)
             elif self._workers.takes_slices:
                 self._slices.append((target.reference, root))
             else:
                 self._artifacts.append(self._judge.artifact(target, root, content, self._earlier))
                 self._tell(1)
+        if bundles:
+            self._report_bundles(target, bundles, [root for root in roots if root.descriptor not in alone])
         self._report_entries(target, text)
 
     def close(self) -> None:
@@ -355,6 +368,13 @@ class _Verification:
             more = len(notes) - limits.NOTES_SHOWN
             self._warnings.append(Problem(message=f"{more} more entries of this kind", target=safe(text)))
 
-    def _report_evidence(self, report: ContentReport | None, text: str) -> None:
-        """Evidence about what is not here: it needs no signature, and has to be whole as everything here."""
+    def _report_bundles(self, target: Target, bundles: Sequence[Root], others: Sequence[Root]) -> None:
+        """Whether what bundles list is here; what is not listed is judged as always."""
+        from airgap.bundle.bundle_check import check_bundles  # few layouts have one
+
+        for found in check_bundles(target, bundles, others):
+            (self._problems if found.exit_code else self._warnings).append(found)
+
+    def _report_content(self, report: ContentReport | None, text: str) -> None:
+        """Bundles, and evidence about what is not here: they need no signature, and have to be whole as all else."""
         self._problems += [problem.as_problem(text) for problem in (report.problems if report else ())]

@@ -93,7 +93,11 @@ class CopyResult:
     @property
     def unsigned(self) -> tuple[str, ...]:
         """The artifacts that came without a signature of the Notary Project, by their references."""
-        return tuple(item.source for item in self.artifacts if item.planned and not item.planned.is_signed)
+        return tuple(
+            item.source
+            for item in self.artifacts
+            if item.planned and not item.planned.wanted.is_bundle and not item.planned.is_signed
+        )
 
     @property
     def exit_code(self) -> int:

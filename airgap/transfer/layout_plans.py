@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -41,6 +41,8 @@ class LayoutPlans:
     selection: Selection
     with_records: bool
     with_referrers_tags: bool
+    pack: Callable[[CopyPlan, Layout | None], tuple[CopyPlan, frozenset[Digest]]] | None = None
+    """Adds what is known only when all else is (a bundle), and says what that replaces in the layout."""
 
     def prepared(
         self, plan: CopyPlan, layout: Layout | None, *, tag: str | None = None, there: Source | None = None
@@ -68,9 +70,14 @@ class LayoutPlans:
             from airgap.transfer.layout_referrers_tags import with_referrers_tags
 
             plan, replaced = with_referrers_tags(plan, layout)
+        if self.pack is not None:  # the same records, whatever is there
+            present, there = {}, None
         if self.with_records:
             records = Records(tool=self.tool, at=self.at, selection=self.selection, present=present, there=there)
             plan, replaced = records.add_to(plan), replaced | records.replaced
+        if self.pack is not None:
+            plan, more = self.pack(plan, layout)
+            replaced |= more
         _check_meanings(plan, layout, replaced)
         return PreparedPlan(plan, replaced)
 

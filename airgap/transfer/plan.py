@@ -80,6 +80,8 @@ class CopyRoot:
     record: FoundRecord | None = None
     """Its newest acquisition record."""
     from_layout: bool = False
+    is_bundle: bool = False
+    """Whether it only lists what a layout carries: no signature of it is demanded."""
     typed: str | None = None
     """The tag of a layout, as the operator typed it."""
     destination: RegistryReference | None = None
@@ -224,7 +226,11 @@ class CopyPlan:
         """The plan without unsigned artifacts. Raises UnsignedError for the first, unless the copy keeps going."""
         artifacts: list[PlannedArtifact] = []
         for item in self.artifacts:
-            demanded = item if item.error else replace(item, must_be_signed=True, comes_along=comes_along(item))
+            demanded = (
+                item
+                if item.error
+                else replace(item, must_be_signed=True, comes_along=item.wanted.is_bundle or comes_along(item))
+            )
             error = demanded.signature_missing()
             if error and not keep_going:
                 raise error

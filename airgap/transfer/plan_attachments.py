@@ -28,13 +28,13 @@ class Addition:
         """The plan as it is now."""
         return CopyPlan.of(self._artifacts, self._nodes)
 
-    def attach(
-        self, attachments: Callable[[PlannedArtifact], Sequence[Attachment]], *, without: Collection[Digest] = ()
-    ) -> None:
-        """Add attachments, each to the artifact that it is about. `without`: referrers that these replace."""
-        self._artifacts = tuple(
-            self._attached(self._without(item, without), attachments(item)) for item in self._artifacts
-        )
+    def attach(self, attachments: Callable[[PlannedArtifact], tuple[Sequence[Attachment], Collection[Digest]]]) -> None:
+        """Add attachments to artifacts. `attachments`: those of one, and the referrers of it that they replace."""
+        artifacts: list[PlannedArtifact] = []
+        for item in self._artifacts:
+            added, replaced = attachments(item)
+            artifacts.append(self._attached(self._without(item, replaced), added))
+        self._artifacts = tuple(artifacts)
 
     def _attached(self, artifact: PlannedArtifact, added: Sequence[Attachment]) -> PlannedArtifact:
         for item in added:
@@ -53,7 +53,7 @@ class Addition:
     def add(self, manifest: Descriptor, raw: bytes, blobs: Iterable[tuple[Descriptor, bytes]]) -> None:
         """Add an artifact that is about nothing and has no name."""
         source = self._artifacts[0].wanted.source  # it is read from memory
-        root = CopyRoot(source=source, descriptor=manifest, reference=str(manifest.digest))
+        root = CopyRoot(source=source, descriptor=manifest, reference=str(manifest.digest), is_bundle=True)
         keys = self._add(manifest, raw, blobs)
         self._artifacts = (*self._artifacts, PlannedArtifact(wanted=root, keys=keys, own=keys))
 

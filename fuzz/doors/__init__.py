@@ -43,6 +43,7 @@ DOORS: Final[Mapping[str, Door]] = {
     "signing-keys": documents.signing_keys,
     "plugin-answer": documents.plugin_answer,
     "report": documents.report,
+    "bundle": documents.bundle,
     "receipt": ledgers.receipt,
     "ledger-row": ledgers.row,
     "ledger-export": ledgers.export,

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from airgap.bundle.bundle_document import BundleDocument
 from airgap.net.credentials import Credentials
 from airgap.oci.descriptor import TITLE, Descriptor
 from airgap.oci.graph import Graph
@@ -91,6 +92,15 @@ def snapshot(data: bytes) -> None:
         built = material.snapshot()
         descriptor = built.snapshot.descriptor
         parse_snapshot(descriptor, parse_manifest(built.manifest, descriptor.media_type), data)
+
+
+def bundle(data: bytes) -> None:
+    """The document of a bundle; it is the same after it was written, and its names are safe to show."""
+    with refusable():
+        found = BundleDocument.parse(data)
+        same(BundleDocument.parse(found.dump()), found, "the document of a bundle, written again")
+        for item in found.artifacts:
+            same([name for name in item.references if not name.isprintable()], [], "names that are not safe to show")
 
 
 def state(data: bytes) -> None:

@@ -17,6 +17,7 @@ from unittest import mock
 
 from airgap import __version__
 from airgap.oci.descriptor import Descriptor
+from airgap.parse.time import iso
 from tests.support.blobs import BlobScene
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl
@@ -113,6 +114,21 @@ def _receipt(place: Path) -> Ran:
     return run_here(["receipt", "create", "-o", str(place / "r.json"), "--ledger", str(ledger), "--format", "json"])
 
 
+def _bundle(*words: str) -> Callable[[Path], Ran]:
+    """A command about a new bundle, named by `{}`."""
+
+    def run(place: Path) -> Ran:
+        written = with_everything().write(place)
+        made = ["bundle", "create", str(place / "b"), written.target, "--trust", str(written.trust), "--no-download"]
+        options = ["--stream", "monthly", "--number", "4", "--at", iso(written.at), "--scope", written.scope or ""]
+        ran = run_here([*made, *options, "--format", "json"])
+        if not words:
+            return ran
+        return run_here(["bundle", *(word.format(place / "b") for word in words), "--format", "json"])
+
+    return run
+
+
 def _status(place: Path) -> Ran:
     written = with_everything().write(place)
     return run_here(["trust", "status", "--trust", str(written.trust), *_DAY, "--format", "json"])
@@ -197,6 +213,9 @@ SCENES: Final[Mapping[str, Callable[[Path], Ran]]] = {
     "ledger prune": lambda place: _ledger(place, "ledger", "prune", "--before", "2090-01-01", "--yes"),
     "ledger note": lambda place: _ledger(place, "ledger", "note", "seen", "--about", "stick-7", "--by", "Ada"),
     "receipt create": _receipt,
+    "bundle create": _bundle(),
+    "bundle show": _bundle("show", "{}"),
+    "bundle diff": _bundle("diff", "{}", "{}"),
     "trust status": _status,
     "copy": _copy,
     "copy dry run": _copy_dry,

@@ -1,0 +1,279 @@
+"""`airgap bundle`: what travels, checked and listed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import airgap.report
+import airgap.signature
+import airgap.trust
+from airgap.cli.command import command
+from airgap.cli.connection_options import Connection
+from airgap.cli.console import Output, QuietOutput, VerboseOption, clock, demands
+from airgap.cli.copy import source_date
+from airgap.cli.judging_options import (
+    DemandsOption,
+    MaxAgeOption,
+    ReportOption,
+    TrustOption,
+    check_report_apart,
+    location,
+    parse_moment,
+)
+from airgap.cli.key_options import KeyChoice
+from airgap.cli.lazy import typer_app
+from airgap.cli.optional_signing import SignOption, is_meant
+from airgap.cli.signing_options import ExpiryOption, FormatOption, TimestampOptions, lifetime
+from airgap.cli.trust_fetch import (
+    AllowHttpsOption,
+    NoDownloadOption,
+    OfferedOption,
+    UrlTimeoutOption,
+    evidence_options,
+)
+from airgap.errors import AirgapError, TrustMaterialError
+
+app = typer_app("Make, show and compare bundles: artifacts with their evidence, listed.", no_args_is_help=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentOptions:
+    """What goes into the bundle."""
+
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", "-f", metavar="FILE", help="Read sources from FILE, one a line; # starts a comment."),
+    ] = None
+    lock: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="As --file, but every source must have its digest.")
+    ] = None
+    lock_output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write what was resolved, with digests, for --lock.")
+    ] = None
+    platform: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OS/ARCH", help="Only this platform of an index, whose bytes stay; repeatable."),
+    ] = None
+    digest_tags: Annotated[
+        bool,
+        typer.Option(
+            "--digest-tags/--no-digest-tags", help="Look for cosign's .sig, .att and .sbom tags in registries, too."
+        ),
+    ] = True
+    distribution_spec: Annotated[
+        airgap.Mechanism | None, typer.Option(help="Force one way to ask a registry for referrers.")
+    ] = None
+    stream: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the stream of numbered bundles that it is one of.")
+    ] = None
+    number: Annotated[int | None, typer.Option(min=1, metavar="N", help="Its number in the stream.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandOptions:
+    """What is demanded of it, and what may be missing."""
+
+    trust: TrustOption = None
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="TIME", help="Judge for this moment, and write it in, for repeatable bytes."),
+    ] = None
+    scope: Annotated[
+        str | None, typer.Option(metavar="REPOSITORY", help="Repository that the trust policy is asked about.")
+    ] = None
+    metadata: DemandsOption = None
+    max_age: MaxAgeOption = None
+    allow_unsigned: Annotated[bool, typer.Option("--allow-unsigned", help="Take what has no signature.")] = False
+    allow_incomplete: Annotated[
+        bool, typer.Option("--allow-incomplete", help="Take what evidence about a signer is missing for.")
+    ] = False
+    allow_missing_platforms: Annotated[
+        bool,
+        typer.Option("--allow-missing-platforms", help="Take an index without platforms that its source lacks."),
+    ] = False
+    allow_unjudged: Annotated[
+        bool, typer.Option("--allow-unjudged", help="Judge nothing: demand signatures, by any signer.")
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceSources:
+    """Where evidence comes from, beside the sources and the trust directory."""
+
+    offered: OfferedOption = None
+    no_download: NoDownloadOption = False
+    allow_https: AllowHttpsOption = False
+    url_timeout: UrlTimeoutOption = None
+
+
+def _failed(error: AirgapError, given: Mapping[str, Any]) -> airgap.report.Report:
+    return airgap.report.BundleCreateReport.of_failure(error, given["destination"])
+
+
+@command(app, failure=_failed)
+def create(
+    *,
+    destination: Annotated[
+        str, typer.Argument(metavar="DST", help="A new layout directory, or a new tar: a name that ends in .tar.")
+    ],
+    references: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SRC...", help="registry/repo:tag, registry/repo@sha256:..., a layout or a tar."),
+    ] = None,
+    content: ContentOptions,
+    demanded: DemandOptions,
+    evidence: EvidenceSources,
+    sign: SignOption = False,
+    key: KeyChoice,
+    signature_format: FormatOption = airgap.signature.EnvelopeFormat.JWS,
+    expiry: ExpiryOption = None,
+    timestamp: TimestampOptions,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be in it, and write nothing.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the tar if it exists.")] = False,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="Blobs copied at a time.")] = 4,
+    report: ReportOption = None,
+    connection: Connection,
+    verbose: VerboseOption = False,
+    output: QuietOutput,
+) -> None:
+    """Put artifacts, all that is attached to them and the evidence about their signers on one medium.
+
+    Evidence is fetched first, and everything is judged by the trust directory of this side, as the far side will do it.
+    Nothing is written where a signature, evidence or a platform is missing; --allow-... takes it all the same. Then
+    everything is written once, with a list of what is in it. The same sources, evidence and moment (--at) give the
+    same bytes. What was interrupted is completed by the same command.
+
+    Exit codes: 0 done, 1 could not, 2 usage, 10 unsigned, 11 not found, 15 evidence is missing, 16 content wrong; else
+    those of verify.
+    """
+    from airgap.cli.progress import shown
+
+    if demanded.scope is not None:
+        airgap.trust.check_scope(demanded.scope)
+    now = clock()
+    moment = None if demanded.at is None else parse_moment(demanded.at)
+    signing = None
+    if is_meant(key, timestamp, sign=sign):
+        signing = airgap.BundleSigning(
+            signer=key.open(),
+            envelope=signature_format,
+            lifetime=lifetime(expiry),
+            timestamper=timestamp.open(lambda: Connection().transport(output.note)),
+        )
+    request = airgap.BundleRequest(
+        sources=references or [],
+        lists=[path for path in (content.file, content.lock) if path is not None],
+        destination=destination,
+        at=moment or source_date() or now,
+        clock=now,
+        judged_for=moment,
+        stream=content.stream,
+        number=content.number,
+        selection=airgap.Selection(
+            digest_tags=content.digest_tags,
+            platforms=tuple(airgap.PlatformFilter.parse(text) for text in content.platform or ()),
+        ),
+        pinned=content.lock is not None,
+        lock_output=content.lock_output,
+        scope=demanded.scope,
+        metadata=demands(demanded.metadata or [], "--user-metadata"),
+        max_age=airgap.trust.parse_ages(demanded.max_age or []),
+        offered=evidence.offered or [],
+        download=not evidence.no_download,
+        allow_unsigned=demanded.allow_unsigned,
+        allow_incomplete=demanded.allow_incomplete,
+        allow_missing_platforms=demanded.allow_missing_platforms,
+        signing=signing,
+        dry_run=dry_run,
+        overwrite=overwrite,
+        concurrency=concurrency,
+    )
+    trust = None if demanded.allow_unjudged else location(demanded.trust)
+    inputs = [*request.lists, *([trust.path] if trust else [])]
+    check_report_apart(report, inputs)
+    connection = replace(connection, connections=concurrency)
+    started = time.monotonic()
+    with shown(output) as progress:
+
+        def note(text: str) -> None:
+            progress(airgap.events.Notice(message=text))
+
+        asking = evidence_options(connection, note, allow_https=evidence.allow_https, url_timeout=evidence.url_timeout)
+        try:
+            result = airgap.create_bundle(
+                request,
+                trust,
+                transport=connection.transport(note),
+                credentials=connection.credentials(output.note),
+                mechanism=content.distribution_spec,
+                evidence=asking,
+                progress=progress,
+            )
+        except TrustMaterialError as error:
+            error.remedy = f"{error.remedy} To judge nothing here, add --allow-unjudged."
+            raise
+    made = airgap.report.BundleCreateReport(result, verbose, time.monotonic() - started)
+
+    def store() -> None:
+        if content.lock_output is not None and result.copied is not None:
+            result.copied.write_lock(content.lock_output)
+
+    output.finish(made, file=report, apart_from=inputs, store=store)
+
+
+TargetArgument = Annotated[
+    str, typer.Argument(metavar="TARGET", help="Layout directory or tar with the bundle, @DIGEST if several.")
+]
+
+
+@command(app)
+def show(
+    *,
+    target: TargetArgument,
+    label: Annotated[bool, typer.Option("--label", help="Print a label for the medium, and nothing else.")] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Write a page for the courier (.html), or JSON, to this file."),
+    ] = None,
+    output: Output,
+) -> None:
+    """Show what a bundle says of itself: names, sizes, platforms, signers, licences, use-by. Judges nothing.
+
+    It needs no trust directory. The set id is short enough to read over the telephone; the digest fixes everything
+    that is listed.
+
+    Exit codes: 0, 1 could not, 2 usage, 11 no bundle, 16 content wrong, 18 malformed.
+    """
+    with airgap.no_network(), airgap.open_bundle(target) as opened:
+        inputs = [Path(opened.place.path)]
+        check_report_apart(report, inputs)
+        shown = opened.overview()
+    made = airgap.report.BundleShowReport(shown, label)
+    if report is not None and report.suffix.lower() in {".html", ".htm"}:
+        airgap.report.write_bundle_html(report, shown)
+        report = None
+    output.finish(made, file=report, apart_from=inputs)
+
+
+@command(app)
+def diff(
+    *,
+    first: Annotated[str, typer.Argument(metavar="A", help="A layout directory or tar with a bundle.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    output: QuietOutput,
+) -> None:
+    """Say how two bundles differ, by name. Judges nothing, and reads no content but the lists.
+
+    Two people who build the same get the same digest. A signature of a bundle does not count.
+
+    Exit codes: 0 the same, 21 different, 1 could not, 2 usage, 11 no bundle, 16 content wrong, 18 malformed.
+    """
+    with airgap.no_network(), airgap.open_bundle(first) as one, airgap.open_bundle(second) as other:
+        difference = one.difference(other)
+    output.finish(airgap.report.BundleDiffReport(difference))

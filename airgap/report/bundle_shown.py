@@ -1,0 +1,193 @@
+"""What `airgap bundle show` and `airgap bundle diff` say: text, JSON and labels. Nothing is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from airgap.bundle.bundle_difference import BundleDifference
+from airgap.bundle.bundle_overview import BundleOverview, ShownArtifact
+from airgap.parse.time import iso, iso_or_null
+from airgap.report.bundles import bundle_lines
+from airgap.report.report import TOOL, Json, Report
+from airgap.report.style import Style
+from airgap.report.wording import count, size
+from airgap.text import safe, some
+
+BUNDLE_SHOW_SCHEMA: Final = "airgap.bundle.show/1"
+BUNDLE_DIFF_SCHEMA: Final = "airgap.bundle.diff/1"
+_SHOWN: Final = 6
+_WIDTH: Final = 76
+
+
+@dataclass(frozen=True, slots=True)
+class BundleShowReport(Report):
+    """What is in a bundle, by what it says of itself: `airgap.bundle.show/1`."""
+
+    overview: BundleOverview
+    label: bool = False
+    """Whether the text is a label for the medium, and nothing else."""
+
+    def document(self) -> Json:
+        """The whole overview (schema in docs/reference/bundle-show.schema.json)."""
+        shown, document = self.overview, self.overview.document
+        return {
+            "schema": BUNDLE_SHOW_SCHEMA,
+            "tool": TOOL,
+            "reference": shown.reference,
+            "digest": str(shown.descriptor.digest),
+            "set_id": shown.set_id,
+            "stream": document.stream,
+            "number": document.number,
+            "made_by": safe(document.tool),
+            "created_at": iso(document.created),
+            "use_by": iso_or_null(document.use_by),
+            "bytes": document.total,
+            "blobs": len(document.blobs),
+            "signers": list(shown.signers),
+            "artifacts": [_artifact(item) for item in shown.artifacts],
+            "missing": list(shown.missing),
+            "more": list(shown.more),
+        }
+
+    def lines(self, style: Style) -> Iterator[str]:
+        """What is in it, one artifact after the other; or the label."""
+        if self.label:
+            yield from label_lines(self.overview)
+            return
+        shown, document = self.overview, self.overview.document
+        total = count(len(document.artifacts), "artifact")
+        yield style.paint("strong", f"{shown.reference} says of itself (nothing is judged here): {total}.")
+        yield from bundle_lines(document, shown.descriptor, style)
+        for signer in shown.signers:
+            yield f"  claims     it is signed by {signer}"
+        for item in shown.artifacts:
+            yield from _artifact_lines(item, style)
+        for name in shown.more:
+            yield f"  {style.paint('unsure', 'note')} not listed, but here: {name}"
+
+
+def _artifact(item: ShownArtifact) -> Json:
+    artifact = item.artifact
+    return {
+        "references": list(artifact.references),
+        "digest": str(artifact.descriptor.digest),
+        "media_type": safe(artifact.descriptor.media_type),
+        "bytes": artifact.total,
+        "platforms": [safe(one.platform) for one in artifact.platforms],
+        "absent": [safe(one.platform) for one in artifact.absent],
+        "signatures": [str(digest) for digest in artifact.signatures],
+        "signers": list(item.signers),
+        "attachments": [
+            {"digest": str(one.digest), "artifact_type": safe(one.artifact_type) if one.artifact_type else None}
+            for one in artifact.attachments
+        ],
+        "licences": list(item.licences),
+        "use_by": iso_or_null(artifact.use_by),
+        "missing": list(item.missing),
+    }
+
+
+def _artifact_lines(item: ShownArtifact, style: Style) -> Iterator[str]:
+    artifact = item.artifact
+    yield f"  {style.paint('strong', ', '.join(artifact.references))}  {size(artifact.total)}"
+    for name, text in facts_of(item):
+        yield f"    {name:<9} {text}"
+    for text in item.missing:
+        yield f"    {style.paint('bad', 'MISSING')}   {text}"
+
+
+def facts_of(item: ShownArtifact) -> Iterator[tuple[str, str]]:
+    """What there is to say about one artifact, each with its heading; safe to show."""
+    artifact = item.artifact
+    yield "digest", str(artifact.descriptor.digest)
+    if artifact.platforms:
+        yield "platforms", ", ".join(safe(one.platform, limit=64) for one in artifact.platforms)
+    if artifact.absent:
+        yield "left out", ", ".join(safe(one.platform, limit=64) for one in artifact.absent)
+    yield "signed by", some(item.signers, _SHOWN, joined="; ") if item.signers else "NO SIGNATURE"
+    if artifact.attachments:
+        kinds = [safe(one.artifact_type or "unknown type", limit=80) for one in artifact.attachments]
+        yield "attached", some(sorted(kinds), _SHOWN)
+    yield "licences", some(item.licences, _SHOWN) if item.licences else "not stated"
+    if artifact.use_by:
+        yield "use by", iso(artifact.use_by)
+
+
+def label_lines(shown: BundleOverview) -> Iterator[str]:
+    """A label to print and to stick on the medium."""
+    document = shown.document
+    rows = [
+        f"{document.stream} / {document.number}" if document.stream else "bundle",
+        f"made {iso(document.created)}   use by {iso(document.use_by) if document.use_by else 'not known'}",
+        f"{count(len(document.artifacts), 'artifact')}, {size(document.total)}",
+        *shown.set_id.removesuffix(")").split(" ("),
+        str(shown.descriptor.digest),
+    ]
+    yield f"+{'-' * _WIDTH}+"
+    yield from (f"| {row:<{_WIDTH - 2}} |" for row in rows)
+    yield f"+{'-' * _WIDTH}+"
+
+
+@dataclass(frozen=True, slots=True)
+class BundleDiffReport(Report):
+    """How two bundles differ: `airgap.bundle.diff/1`."""
+
+    difference: BundleDifference
+
+    @property
+    def exit_code(self) -> int:
+        """That of the difference."""
+        return self.difference.exit_code
+
+    def document(self) -> Json:
+        """The whole difference (schema in docs/reference/bundle-diff.schema.json)."""
+        found = self.difference
+        return {
+            "schema": BUNDLE_DIFF_SCHEMA,
+            "tool": TOOL,
+            "exit_code": self.exit_code,
+            "same": found.is_same,
+            "first": str(found.first.digest),
+            "second": str(found.second.digest),
+            "about": list(found.about),
+            "added": list(found.added),
+            "removed": list(found.removed),
+            "changed": [
+                {
+                    "reference": item.reference,
+                    "before": str(item.before),
+                    "after": str(item.after),
+                    "what": list(item.what),
+                }
+                for item in found.changed
+            ],
+            "new_bytes": found.new_bytes,
+        }
+
+    def lines(self, style: Style) -> Iterator[str]:
+        """Whether they are the same, and then each name that differs."""
+        found = self.difference
+        yield self._headline(style)
+        for text in found.about:
+            yield f"  {text}"
+        for word, names in (("added", found.added), ("removed", found.removed)):
+            for name in names:
+                yield f"  {word:<8} {name}"
+        for item in found.changed:
+            moved = f": {item.before}, then {item.after}" if item.before != item.after else ""
+            yield f"  changed  {item.reference} ({'; '.join(item.what)}){moved}"
+        if not found.is_same:
+            yield f"  {size(found.new_bytes)} are in the second bundle only"
+
+    def brief_lines(self) -> Iterator[str]:
+        """Whether they are the same."""
+        yield self._headline(Style())
+
+    def _headline(self, style: Style) -> str:
+        if self.difference.is_same:
+            return style.paint("good", f"THE SAME: both are {self.difference.first.digest}.")
+        return style.paint(
+            "unsure", f"DIFFERENT: {self.difference.first.digest}, then {self.difference.second.digest}."
+        )

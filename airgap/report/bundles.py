@@ -1,0 +1,148 @@
+"""The report on making a bundle: what was judged, which evidence came, and what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final, Self
+
+from airgap.bundle.bundle_document import BundleDocument
+from airgap.bundle.created_bundle import BundleResult
+from airgap.bundle.opened_bundle import set_id
+from airgap.errors import AirgapError
+from airgap.oci.descriptor import Descriptor
+from airgap.parse.time import iso, iso_or_null
+from airgap.reasons import ExitCode
+from airgap.report.copying import CopyReport
+from airgap.report.fetching import FetchReport
+from airgap.report.importing import reasons_of
+from airgap.report.report import TOOL, Json, OutcomeReport
+from airgap.report.style import PLAIN, Style
+from airgap.report.verify_text import VerifyReport, artifact_lines, headline, problem_and_warning_lines
+from airgap.report.wording import count, error_document, size
+from airgap.text import safe
+
+BUNDLE_CREATE_SCHEMA: Final = "airgap.bundle.create/1"
+
+
+@dataclass(frozen=True, slots=True)
+class BundleCreateReport(OutcomeReport[BundleResult]):
+    """What `airgap.create_bundle` did: `airgap.bundle.create/1` (docs/reference/bundle-create.schema.json)."""
+
+    verbose: bool = False
+    """Whether the text says every check."""
+    seconds: float | None = None
+    """How long it took."""
+
+    @classmethod
+    def of_failure(cls, error: AirgapError, destination: str) -> Self:
+        """The report of one that ended with `error` before anything was read."""
+        return cls(BundleResult(destination=safe(destination), dry_run=False, error=error))
+
+    def _members(self) -> Json:
+        result = self.outcome
+        return {
+            "schema": BUNDLE_CREATE_SCHEMA,
+            "tool": TOOL,
+            "exit_code": self.exit_code,
+            "destination": result.destination,
+            "dry_run": result.dry_run,
+            "created": self.exit_code == ExitCode.OK and not result.dry_run,
+            "bundle": _bundle(result),
+            "taken": [
+                {"reference": item.reference, "digest": str(item.descriptor.digest), "exit_code": item.exit_code}
+                for item in result.taken
+            ],
+            "judgement": VerifyReport(result.outcome).document() if result.outcome else None,
+            "evidence": FetchReport(result.fetched).document() if result.fetched else None,
+            "copy": self._copied.document() if self._copied else None,
+            "error": error_document(result.error) if result.error else None,
+        }
+
+    def lines(self, style: Style) -> Iterator[str]:
+        """Whether there is a bundle, why not, and then what is in it."""
+        result = self.outcome
+        yield self._headline(style)
+        yield from self._error_lines(style)
+        if result.outcome is not None:
+            yield headline(result.outcome)
+            for artifact in result.outcome.artifacts:
+                if artifact.exit_code or self.verbose:
+                    yield from artifact_lines(artifact, style, self.verbose)
+            yield from problem_and_warning_lines(replace(result.outcome, artifacts=()), style)
+        elif result.fetched is not None:
+            yield f"  {style.paint('unsure', 'note')} nothing was judged here: it is not known who signed what"
+        if result.fetched is not None:
+            fetched = FetchReport(result.fetched, self.verbose)
+            yield from fetched.lines(style) if self._tells_evidence else fetched.brief_lines()
+        if self._copied is not None:
+            yield from self._copied.lines(style)
+        if result.document is not None and result.descriptor is not None and result.error is None:
+            yield from bundle_lines(result.document, result.descriptor, style)
+
+    def brief_lines(self) -> Iterator[str]:
+        """Whether there is a bundle, and how it is called."""
+        yield self._headline(PLAIN)
+        yield from self._error_lines(PLAIN)
+        outcome = self.outcome.outcome
+        if outcome is not None and self.outcome.error is not None:
+            yield from VerifyReport(outcome).brief_lines()
+
+    @property
+    def _tells_evidence(self) -> bool:
+        fetched = self.outcome.fetched
+        return self.verbose or (fetched is not None and (fetched.misses_something or fetched.is_revoked))
+
+    @property
+    def _copied(self) -> CopyReport | None:
+        copied = self.outcome.copied
+        return CopyReport(result=copied, seconds=self.seconds) if copied else None
+
+    def _headline(self, style: Style) -> str:
+        result = self.outcome
+        if result.error is not None and result.copied is not None:
+            return style.paint("unsure", f"BUNDLED in {result.destination}, but something else failed; see below.")
+        if result.error is not None or result.document is None:
+            return style.paint("bad", f"NO BUNDLE: nothing in {result.destination} can be used.")
+        what = f"{count(len(result.document.artifacts), 'artifact')} in {result.destination}"
+        taken = f" NOT ACCEPTED here, and taken all the same: {len(result.taken)}." if result.taken else ""
+        if result.dry_run:
+            return style.paint("strong", f"WOULD BE BUNDLED: {what}.{taken}")
+        kind = "unsure" if result.taken or result.outcome is None else "good"
+        return style.paint(kind, f"BUNDLED: {what}.{taken}")
+
+    def _error_lines(self, style: Style) -> Iterator[str]:
+        error, outcome = self.outcome.error, self.outcome.outcome
+        if error is None or (outcome is not None and error.reason in reasons_of(outcome)):
+            return
+        code = f" [{error.reason}]" if error.reason and f"[{error.reason}]" not in str(error) else ""
+        yield f"  {style.paint('bad', 'problem')} {error}{code}"
+        if error.remedy:
+            yield f"          → {error.remedy}"
+
+
+def bundle_lines(document: BundleDocument, descriptor: Descriptor, style: Style) -> Iterator[str]:
+    """A bundle in some lines: whose it is, what to compare, and until when it can be used."""
+    about = f"{document.stream} number {document.number}, " if document.stream else ""
+    yield f"  bundle     {about}made {iso(document.created)}, {size(document.total)} in {len(document.blobs)} files"
+    yield f"  set id     {style.paint('strong', set_id(descriptor.digest))}"
+    yield f"  digest     {descriptor.digest}"
+    yield f"  use by     {iso(document.use_by) if document.use_by else 'not known'}"
+
+
+def _bundle(result: BundleResult) -> Json | None:
+    if result.document is None or result.descriptor is None or result.error is not None:
+        return None
+    document = result.document
+    return {
+        "digest": str(result.descriptor.digest),
+        "set_id": set_id(result.descriptor.digest),
+        "stream": document.stream,
+        "number": document.number,
+        "created_at": iso(document.created),
+        "use_by": iso_or_null(document.use_by),
+        "artifacts": len(document.artifacts),
+        "blobs": len(document.blobs),
+        "bytes": document.total,
+        "signed": result.signed,
+    }
