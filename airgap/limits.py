@@ -378,3 +378,15 @@ BUNDLES: Final = 100
 
 SBOM_BYTES: Final = 64 * MIB
 """An SBOM that is searched for licences: those of large images have tens of megabytes."""
+
+YAML_BYTES: Final = 32 * MIB
+"""Rendered manifests: a large chart has one megabyte."""
+
+YAML_NODES: Final = 2_000_000
+"""Texts, lists, objects and merged members of one YAML file."""
+
+YAML_DEPTH: Final = 100
+"""Nesting of a YAML file; a CronJob has some 12."""
+
+SUSPICIONS: Final = 1000
+"""Texts that may be images, of one run: more help no reader."""

@@ -275,6 +275,25 @@ def _export(ledger: Ledger) -> Iterator[bytes]:
     yield "".join(export_lines(ledger)).encode()
 
 
+_POD: Final = b"""kind: List
+apiVersion: v1
+items:
+- kind: Pod
+  spec:
+    initContainers: [{image: "a.example/x:1", args: ["--y=a.example/y:2"]}]
+    volumes: [{image: {reference: a.example/z@sha256:%s}}]
+---
+# a comment
+""" % (b"a" * 64)
+_COMPOSE: Final = b"""x-common: &common {image: nginx, environment: {HELPER_IMAGE: helper:1}}
+services:
+  web: {<<: [*common], build: .}
+  text: {image: "${REGISTRY}/app", command: |
+    a.example/b:1
+  }
+"""
+
+
 def _receipt(ledger: Ledger) -> Iterator[bytes]:
     made = Receipt.of(ledger, at=DAY, site="north", snapshot="default/7 sha256:ab")
     yield "".join(made.pieces()).encode()
@@ -309,6 +328,7 @@ _MAKERS: Final[Mapping[str, Callable[[], Iterator[bytes]]]] = {
     "signing-keys": _signing_keys,
     "plugin-answer": _plugin_answers,
     "report": _reports,
+    "yaml": lambda: iter((_POD, _COMPOSE)),
     "bundle": lambda: iter((bundle().dump(), bundle(artifacts=(), blobs=(), use_by=None).dump())),
     "receipt": lambda: _ledger(_receipt),
     "ledger-row": _ledger_rows,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
+from airgap.bundle.manifest_images import NO_MANIFESTS, ManifestImages
 from airgap.errors import AirgapError, UntrustedError
 from airgap.oci.descriptor import Descriptor
 from airgap.reasons import ExitCode, most_severe
@@ -37,6 +38,8 @@ class BundleResult:
     """Exit codes of verdicts with which artifacts were taken."""
     signed: bool = False
     """Whether the bundle's artifact has a signature."""
+    found: ManifestImages = NO_MANIFESTS
+    """The images that manifests name, and what else may be one."""
     error: AirgapError | None = None
     """What ended it: nothing is in the destination then under a name."""
 

@@ -56,6 +56,14 @@ class ContentOptions:
     lock_output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write what was resolved, with digests, for --lock.")
     ] = None
+    from_manifests: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from-manifests",
+            metavar="FILE",
+            help="Take the images that rendered Kubernetes or Compose files name, too; repeatable.",
+        ),
+    ] = None
     platform: Annotated[
         list[str] | None,
         typer.Option(metavar="OS/ARCH", help="Only this platform of an index, whose bytes stay; repeatable."),
@@ -169,6 +177,7 @@ def create(
     request = airgap.BundleRequest(
         sources=references or [],
         lists=[path for path in (content.file, content.lock) if path is not None],
+        manifests=content.from_manifests or [],
         destination=destination,
         at=moment or source_date() or now,
         clock=now,
@@ -195,7 +204,7 @@ def create(
         concurrency=concurrency,
     )
     trust = None if demanded.allow_unjudged else location(demanded.trust)
-    inputs = [*request.lists, *([trust.path] if trust else [])]
+    inputs = [*request.lists, *request.manifests, *([trust.path] if trust else [])]
     check_report_apart(report, inputs)
     connection = replace(connection, connections=concurrency)
     started = time.monotonic()

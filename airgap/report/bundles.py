@@ -53,6 +53,20 @@ class BundleCreateReport(OutcomeReport[BundleResult]):
                 {"reference": item.reference, "digest": str(item.descriptor.digest), "exit_code": item.exit_code}
                 for item in result.taken
             ],
+            "manifests": {
+                "images": [
+                    {
+                        "reference": safe(item.reference),
+                        "written": safe(item.written),
+                        "place": item.place,
+                        "note": item.note,
+                    }
+                    for item in result.found.images
+                ],
+                "suspicions": [
+                    {"text": item.text, "place": item.place, "why": item.why} for item in result.found.suspicions
+                ],
+            },
             "judgement": VerifyReport(result.outcome).document() if result.outcome else None,
             "evidence": FetchReport(result.fetched).document() if result.fetched else None,
             "copy": self._copied.document() if self._copied else None,
@@ -75,6 +89,7 @@ class BundleCreateReport(OutcomeReport[BundleResult]):
         if result.fetched is not None:
             fetched = FetchReport(result.fetched, self.verbose)
             yield from fetched.lines(style) if self._tells_evidence else fetched.brief_lines()
+        yield from self._found_lines(style)
         if self._copied is not None:
             yield from self._copied.lines(style)
         if result.document is not None and result.descriptor is not None and result.error is None:
@@ -87,6 +102,16 @@ class BundleCreateReport(OutcomeReport[BundleResult]):
         outcome = self.outcome.outcome
         if outcome is not None and self.outcome.error is not None:
             yield from VerifyReport(outcome).brief_lines()
+        yield from self._found_lines(PLAIN)
+
+    def _found_lines(self, style: Style) -> Iterator[str]:
+        """What manifests may name and does not come along: never left out."""
+        for image in self.outcome.found.images:
+            if image.note:
+                yield f"  {style.paint('unsure', 'note')} {image.place}: {safe(image.written, limit=160)}: {image.note}"
+        for item in self.outcome.found.suspicions:
+            word = style.paint("unsure", "NOT TAKEN")
+            yield f"  {word} {item.place}: {item.text}: {item.why}. If it is an image that is needed, name it"
 
     @property
     def _tells_evidence(self) -> bool:

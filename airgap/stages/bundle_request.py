@@ -44,6 +44,8 @@ class BundleRequest:
     """References, as the command takes them."""
     lists: Sequence[Path] = ()
     """Files with more references, one a line."""
+    manifests: Sequence[Path] = ()
+    """Rendered Kubernetes and Compose files, whose images are sources, too."""
     destination: str
     """A new layout directory or tar."""
     at: datetime
@@ -80,8 +82,8 @@ class BundleRequest:
     concurrency: int = 4
     """The number of threads that copy, if no executor is given."""
 
-    def copying(self, trust: TrustDirectory | Location | Path | None) -> CopyRequest:
-        """The copy that it is. Raises UsageError."""
+    def copying(self, trust: TrustDirectory | Location | Path | None, named: Sequence[str] = ()) -> CopyRequest:
+        """The copy that it is; `named`: more sources. Raises UsageError."""
         if (self.stream is None) != (self.number is None):
             raise UsageError(
                 "the bundles of a stream are numbered, so that a lost one is noticed",
@@ -96,7 +98,7 @@ class BundleRequest:
         tolerated = {ExitCode.UNSIGNED} if self.allow_unsigned else set()
         tolerated |= {ExitCode.INDETERMINATE} if self.allow_incomplete else set()
         request = CopyRequest(
-            sources=self.sources,
+            sources=[*self.sources, *named],
             lists=self.lists,
             destination=self.destination,
             at=self.at,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from airgap.bundle.bundle_document import BUNDLE_TYPE
 from airgap.bundle.bundle_maker import BundleMaker, MadeBundle
 from airgap.bundle.created_bundle import BundleResult
+from airgap.bundle.manifest_images import ManifestImages
 from airgap.collection.asking import PlaceAsker
 from airgap.collection.collector import EvidenceCollector
 from airgap.collection.coverage import FetchOutcome, Status
@@ -77,7 +78,8 @@ def create_bundle(
 
     Whatever ends it is the `error` of the result. Raises UsageError, TrustMaterialError.
     """
-    copying = request.copying(trust)
+    found = ManifestImages.of(request.manifests)
+    copying = request.copying(trust, [image.reference for image in found.images])
     directory = TrustDirectory.open(trust) if isinstance(trust, Location | Path) else trust
     with ExitStack() as stack:
         packer = _Packer(request, directory, evidence, stack)
@@ -111,6 +113,7 @@ def create_bundle(
         copied=copied and replace(copied, artifacts=tuple(filter(_is_carried, copied.artifacts))),
         tolerated=copying.tolerated,
         signed=request.signing is not None,
+        found=found,
         error=error,
     )
 

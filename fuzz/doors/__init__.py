@@ -44,6 +44,7 @@ DOORS: Final[Mapping[str, Door]] = {
     "plugin-answer": documents.plugin_answer,
     "report": documents.report,
     "bundle": documents.bundle,
+    "yaml": documents.yaml,
     "receipt": ledgers.receipt,
     "ledger-row": ledgers.row,
     "ledger-export": ledgers.export,

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Final
 
 from airgap.bundle.bundle_document import BundleDocument
+from airgap.bundle.manifest_images import images_in
 from airgap.net.credentials import Credentials
 from airgap.oci.descriptor import TITLE, Descriptor
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import parse_layout_index, parse_manifest
 from airgap.oci.manifest_writer import write_manifest
 from airgap.oci.record import Record
+from airgap.oci.reference import parse_registry_reference
 from airgap.parse import json
 from airgap.plugin import protocol
 from airgap.revocation.freshness import Freshness
@@ -101,6 +103,15 @@ def bundle(data: bytes) -> None:
         same(BundleDocument.parse(found.dump()), found, "the document of a bundle, written again")
         for item in found.artifacts:
             same([name for name in item.references if not name.isprintable()], [], "names that are not safe to show")
+
+
+def yaml(data: bytes) -> None:
+    """Rendered manifests: what is found in them is safe to show, and names an image."""
+    with refusable():
+        found = images_in(data, "manifest.yaml")
+        for item in found.images:
+            same(str(parse_registry_reference(item.reference)), item.reference, "the name of an image")
+        same([item for item in found.suspicions if not item.text.isprintable()], [], "texts that are not safe to show")
 
 
 def state(data: bytes) -> None:

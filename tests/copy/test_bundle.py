@@ -513,3 +513,33 @@ def test_differences_by_name(tmp_path: Path) -> None:
     assert create(written, later, "--at", "2026-06-03").code == 0
     found = run_here(["bundle", "diff", str(bundle), str(later), "--format", "json"]).held_to("bundle-diff")
     assert found["about"] == ["moment: 2026-06-01T12:00:00Z, then 2026-06-03T23:59:59Z"]
+
+
+# --- manifests ---
+
+
+def test_images_of_manifests_are_sources(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    written = stick(tmp_path)
+    assert run_here(["copy", str(written.layout), registry.host]).code == 0
+    pod = tmp_path / "pod.yaml"
+    pod.write_text(
+        "kind: Pod\napiVersion: v1\nspec:\n  initContainers:\n"
+        f"  - {{image: '{registry.host}/team/web:v1', args: ['--helper={registry.host}/lab/db:15']}}\n"
+    )
+    arguments = ["bundle", "create", str(tmp_path / "b"), "--from-manifests", str(pod), "--allow-unjudged"]
+    ran = run_here([*arguments, "--no-download", "--allow-incomplete"])
+    assert (ran.code, f"NOT TAKEN {pod}:5: {registry.host}/lab/db:15" in ran.out) == (0, True), ran
+    (artifact,) = own(tmp_path / "b")[1]["artifacts"]
+    assert (artifact["name"], artifact["tags"]) == (f"{registry.host}/team/web", ["v1"])
+    options = ["--no-download", "--allow-incomplete", "--format", "json"]
+    document = run_here([*arguments, *options]).held_to("bundle-create")
+    assert [item["reference"] for item in document["manifests"]["images"]] == [f"{registry.host}/team/web:v1"]
+    assert len(document["manifests"]["suspicions"]) == 1
+    quiet = run_here([*arguments, "--no-download", "--allow-incomplete", "-q"])
+    assert "NOT TAKEN" in quiet.out
+
+
+def test_manifests_that_are_not_rendered(tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text("image: {{ .Values.image }}\n")
+    ran = run_here(["bundle", "create", str(tmp_path / "b"), "--from-manifests", str(tmp_path / "t.yaml")])
+    assert (ran.code, "helm template" in ran.err) == (2, True), ran
