@@ -112,7 +112,7 @@ class RecordedJudgements:
             text = f"what the ledger {safe(self._ledger.path)} says of signatures and content is taken as it is"
             yield Problem(message=text, reason="recheck.report_alone")
         if partly:
-            text = f"artifacts of which not all content was read when they were judged (--content): {partly}"
+            text = f"artifacts of which not all content was read when they were judged: {partly}"
             yield Problem(message=text, reason="recheck.report_alone")
 
 

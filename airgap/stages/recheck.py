@@ -290,7 +290,7 @@ class _Recheck:
             self._warnings.setdefault(warning.message, warning)
 
 
-_NO_REPORT: Final = "Name reports that airgap verify --report wrote, as they were written, or layouts."
+_NO_REPORT: Final = "Name reports of airgap verify or import (--report), as they were written, or layouts."
 
 
 def _report_or_problem(source: str) -> RecordedReport | Problem | None:

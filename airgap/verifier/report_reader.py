@@ -39,6 +39,7 @@ from airgap.verifier.recorded import NOT_STATED, RecordedArtifact, RecordedRepor
 
 SCHEMA: Final = "airgap.verify/1"
 ORIGINS: Final[tuple[ScopeOrigin, ...]] = ("option", "name", "record")
+_OF_IMPORT: Final = "airgap.import/1"
 _ARTIFACTS: Final = 1_000_000
 _SIGNATURES: Final = 10_000
 _NO_OTHERS: Final[Mapping[str, Certificate]] = MappingProxyType({})
@@ -48,11 +49,13 @@ K = TypeVar("K", ChainKind, EvidenceKind)
 
 
 def parse_report(data: bytes, source: str, known: Mapping[str, Certificate] = _NO_OTHERS) -> RecordedReport:
-    """A report of `airgap verify`. Raises FormatError, with the place.
+    """A report of `airgap verify`, or that in one of `airgap import`. Raises FormatError, with the place.
 
     `known`: certificates that are kept elsewhere, by fingerprint.
     """
     document = json.load_object(data, json.Reading.OWN, limit=limits.REPORT_BYTES, what="report")
+    if document.get("schema") == _OF_IMPORT:
+        document = json.take(document, "judgement", dict)
     if (schema := json.take(document, "schema", str)) != SCHEMA:
         raise FormatError(f"is {safe(schema, limit=64)!r}, not {SCHEMA!r}", where="schema")
     request = _object(document, "request")

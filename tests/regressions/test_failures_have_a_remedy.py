@@ -26,8 +26,8 @@ def written(tmp_path: Path) -> Written:
 @pytest.mark.parametrize(
     ("content", "remedy"),
     [
-        (b'{"schemaVersion":2,"manifests":[]}', "Name reports that airgap verify --report wrote"),
-        (b'{"schema":"airgap.verify/1","ver', "Name reports that airgap verify --report wrote"),
+        (b'{"schemaVersion":2,"manifests":[]}', "Name reports of airgap verify or import"),
+        (b'{"schema":"airgap.verify/1","ver', "Name reports of airgap verify or import"),
         (b"PASS: signatures and content are good (1 artifact).\n", "airgap verify --report FILE"),
         (b"neither", "Check that it was copied whole"),
     ],
