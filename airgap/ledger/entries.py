@@ -76,7 +76,7 @@ class RowEntry:
         return cls(**{item.name: _READERS[str(item.type)](source, item.name) for item in fields(cls)})
 
 
-_OF_EVIDENCE: Final = ("revocation.", "evidence.")
+OF_EVIDENCE: Final = ("revocation.", "evidence.")
 """How reason codes begin that are about evidence of revocations."""
 
 
@@ -138,7 +138,7 @@ class JudgedArtifact(RowEntry):
     @property
     def is_about_revocation(self) -> bool:
         """Whether it may know of a revocation that other judgements do not: also if it was accepted all the same."""
-        return self.against is not None or any(reason.startswith(_OF_EVIDENCE) for reason in self.reasons)
+        return self.against is not None or any(reason.startswith(OF_EVIDENCE) for reason in self.reasons)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from airgap.errors import FormatError
 from airgap.ledger.database import LedgerError
+from airgap.ledger.entries import OF_EVIDENCE
 from airgap.ledger.ledger_file import Ledger, ToJudgeAgain
 from airgap.oci.content_mode import Content
 from airgap.parse.base64 import decode_standard
@@ -88,8 +89,10 @@ class RecordedJudgements:
             again = judge.judge(report, artifact, report.problems)
             if artifact.verdict not in _ACCEPTED and again.verdict in _ACCEPTED:
                 continue  # what was unknown, or on hold, is settled; the acceptance is judged for itself
+            if row.is_beside and (again.verdict in _ACCEPTED or not _is_about_evidence(again)):
+                continue  # it was refused for something else, under which it is no acceptance
             if again.is_still_good:
-                self.still_good += not row.is_beside
+                self.still_good += 1
             else:
                 yield again.slim()
         self.problems = (*unread, *self._problems(judged, pruned))
@@ -114,6 +117,10 @@ class RecordedJudgements:
         if partly:
             text = f"artifacts of which not all content was read when they were judged: {partly}"
             yield Problem(message=text, reason="recheck.report_alone")
+
+
+def _is_about_evidence(again: Rechecked) -> bool:
+    return any((reason or "").startswith((*OF_EVIDENCE, "recheck.")) for reason, _, _ in again.because)
 
 
 class _Known(Mapping[str, Certificate]):

@@ -16,6 +16,7 @@ from airgap.ledger import judgements
 from airgap.verdict import Verdict
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl
+from tests.support.keyring import key
 from tests.support.ledgers import change, verified
 from tests.support.many import many_images
 from tests.support.scenario import Scene, Written, with_everything
@@ -187,6 +188,17 @@ def test_a_refusal_for_something_else_counts_for_the_revocation_that_it_knows_of
     site.use_level("strict")
     assert site.verify().code == 0
     assert site.document()["exit_code"] == 14
+
+
+def test_a_refusal_for_another_name_is_no_verdict_on_what_was_accepted(tmp_path: Path) -> None:
+    """Unproven evidence against the signer made this refusal count in every recheck (13)."""
+    site = Site(tmp_path, Scene())
+    leaf = site.scene.signature.leaf
+    path = site.bring_revocation()
+    path.write_bytes(crl(leaf.chain[1], revoked=[leaf], number=9, signed_by=key("p256", 7)))
+    assert site.verify("-m", "a=b").code == 13
+    document = site.document()
+    assert (document["exit_code"], document["still_good"], document["artifacts"]) == (0, 1, [])
 
 
 def test_of_equal_judgements_that_know_of_a_revocation_the_newest_is_made_again(tmp_path: Path) -> None:
