@@ -524,4 +524,4 @@ def read_piece(store: Store, layer: Descriptor) -> bytes:
     try:
         return read_by_digest(store, layer, limits.CRL_FILE_BYTES)
     except ContentError as error:
-        raise FormatError(str(error)) from None
+        raise FormatError(f"cannot be read: {error}") from None

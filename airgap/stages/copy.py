@@ -207,6 +207,8 @@ class _Copy:
         self._streamed: tuple[tuple[Store, Graph], ...] = ()
         """The layout that came on standard input."""
         self._evidence = SourceEvidence()
+        self._there: tuple[tuple[Store, Graph], ...] = ()
+        """With a judgement: the layout directory that gets more."""
         self._judgement: Judgement | None = None
         """That of all repositories."""
         self._finished: FinishedTar | None = None
@@ -478,7 +480,8 @@ class _Copy:
             return plans
         from airgap.stages.gate import everything_listed, evidence_in_registries
 
-        layouts = (*self._sources.opened(), *self._streamed, *_existing(destination))
+        self._there = tuple(_existing(destination))
+        layouts = (*self._sources.opened(), *self._streamed, *self._there)
         held = [self._evidence.of_layout(store, graph) for store, graph in layouts]
         in_registries = evidence_in_registries(everything_listed(plans, request.selection, self._pool))
         self._evidence.in_registries = in_registries
@@ -524,7 +527,7 @@ class _Copy:
         self._judgement = gate.judge(plans, evidence)
         if self._judged is not None:
             self._judged(self._judgement.outcome)
-        return self._judgement.accepted(plans, keep_going=request.keep_going)
+        return self._judgement.accepted(plans, self._there, keep_going=request.keep_going)
 
 
 def _in_order(item: CopyRoot) -> tuple[str, tuple[str, ...], Digest, str]:

@@ -16,7 +16,9 @@ from airgap.errors import AirgapError, ContentError, NotFoundError, UntrustedErr
 from airgap.oci.content import ContentChecker, ContentReport
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LayoutOnDisk
+from airgap.oci.graph import Graph
 from airgap.oci.problems import ContentProblem
+from airgap.oci.store import Store
 from airgap.oci.tags import cosign_subjects
 from airgap.oci.target import Target
 from airgap.reasons import ExitCode, most_severe
@@ -293,23 +295,31 @@ class Judgement:
         """That on one artifact; None for what comes with another one (cosign's tags), and for evidence."""
         return self._outcomes.get(self._asked(item))
 
-    def accepted(self, plans: Iterable[CopyPlan], *, keep_going: bool) -> list[CopyPlan]:
-        """The plans without what does not verify.
+    def accepted(
+        self, plans: Iterable[CopyPlan], there: Iterable[tuple[Store, Graph]], *, keep_going: bool
+    ) -> list[CopyPlan]:
+        """The plans without what does not verify, or would not in a layout that is `there` and gets more.
 
         Raises UntrustedError for that, unless the copy keeps going, and for a problem of the whole copy.
         """
         for problem in worst_first(self.outcome.problems):
             raise untrusted(problem, "nothing is copied: ", problem.exit_code)
-        return [
-            CopyPlan.of([self._accepted(item, keep_going=keep_going) for item in plan.artifacts], plan.nodes)
-            for plan in plans
-        ]
+        result: list[CopyPlan] = []
+        for plan in plans:
+            brought = {digest for digest, _, _ in plan.nodes}
+            held = [_Held(graph, ContentChecker(store), brought) for store, graph in there]
+            items = [self._accepted(item, held, keep_going=keep_going) for item in plan.artifacts]
+            result.append(CopyPlan.of(items, plan.nodes))
+        return result
 
-    def _accepted(self, item: PlannedArtifact, *, keep_going: bool) -> PlannedArtifact:
+    def _accepted(self, item: PlannedArtifact, held: Iterable[_Held], *, keep_going: bool) -> PlannedArtifact:
         if item.error is not None:
             return item
         try:
-            return self._checked(item)
+            accepted = self._checked(item)
+            for one in held:
+                one.check(item)
+            return accepted  # noqa: TRY300 - what raises is above
         except UntrustedError as error:
             if not keep_going:
                 raise
@@ -363,6 +373,28 @@ class Judgement:
         raise TypeError("an artifact was not judged")
 
 
+class _Held(NamedTuple):
+    """A layout that gets more."""
+
+    graph: Graph
+    checker: ContentChecker
+    brought: Collection[Digest]
+    """What the copy brings: it is put right there."""
+
+    def check(self, item: PlannedArtifact) -> None:
+        """Raises UntrustedError where what refers to the artifact there is damaged: it may be evidence about it."""
+        excused = {descriptor.digest for descriptor in item.left_out} | item.wanted.declared_absent
+        closure = self.graph.closure(item.wanted.descriptor, declared_absent=frozenset(excused))
+        for wrong in check_judged(self.checker, self.graph, closure).problems:
+            digest = wrong.descriptor.digest if wrong.descriptor else None
+            if digest not in self.brought and digest not in excused:
+                raise _wrong(
+                    wrong,
+                    item.wanted.reference,
+                    f" into {self.graph.name}, where something that may be about it is damaged",
+                )
+
+
 def _evidence_left_behind(item: PlannedArtifact) -> Iterator[ContentProblem]:
     """What is wrong with evidence that the artifact has in its layout, and that is not chosen."""
     source = item.wanted.source
@@ -374,6 +406,6 @@ def _evidence_left_behind(item: PlannedArtifact) -> Iterator[ContentProblem]:
                 yield wrong
 
 
-def _wrong(problem: ContentProblem, name: str) -> UntrustedError:
+def _wrong(problem: ContentProblem, name: str, why: str = "") -> UntrustedError:
     found = problem.as_problem(name)
-    return untrusted(found, f"{name} is not copied: ", found.exit_code)
+    return untrusted(found, f"{name} is not copied{why}: ", found.exit_code)

@@ -93,7 +93,7 @@ def evidence_in(target: Target) -> TargetEvidence:
 
 def name_of(target: Target) -> str:
     """The layout, for people."""
-    return safe(target.reference.whole)
+    return safe(target.reference.whole) or target.store.name
 
 
 def _too_many(path: str) -> Problem:

@@ -5,6 +5,7 @@ The gate left such evidence out with a warning, and the move found it good, or d
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,6 +133,44 @@ def test_that_is_not_chosen(tmp_path: Path, damage: Damage, keep_going: list[str
     assert copy(written, *options, written.layout, tmp_path / "to").code == 14
     damage(_blob(written, CRL))
     assert copy(written, *options, written.layout, tmp_path / "to").code == 16
+
+
+@DAMAGES
+@pytest.mark.parametrize("part", ["file", "manifest"])
+def test_in_a_layout_that_gets_more(tmp_path: Path, damage: Damage, part: str) -> None:
+    """The copy was "current", and verify refused it."""
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": crl(LEAF.root, number=1)}
+    written = scene.write(tmp_path)
+    there = tmp_path / "there"
+    assert copy(written, f"{written.layout}:v1", there).code == 0
+    builder = LayoutBuilder()
+    found = _evidence(builder, scene.target)
+    for digest, data in builder.blobs.items():
+        (there / "blobs/sha256" / digest.encoded).write_bytes(data)
+    index = json.loads((there / "index.json").read_bytes())
+    index["manifests"] += builder.entries
+    (there / "index.json").write_text(json.dumps(index))
+    assert copy(written, f"{written.layout}:v1", there).code == 14
+    damage(there / "blobs/sha256" / (CRL if part == "file" else found.digest).encoded)
+    for options in ([], ["--keep-going"], ["--dry-run"]):
+        ran = copy(written, *options, f"{written.layout}:v1", there)
+        assert (ran.code, "something that may be about it is damaged" in ran.out + ran.err) == (16, True), ran
+
+
+@DAMAGES
+def test_what_the_copy_brings_is_put_right(tmp_path: Path, damage: Damage) -> None:
+    written = Scene().write(tmp_path)
+    there = tmp_path / "there"
+    assert copy(written, f"{written.layout}:v1", there).code == 0
+    (signature,) = run_here(written.arguments()).document["artifacts"][0]["signatures"]
+    blob = there / "blobs/sha256" / signature["digest"].partition(":")[2]
+    damage(blob)
+    if blob.is_dir():
+        blob.rmdir()
+    assert copy(written, f"{written.layout}:v1", there).code == 0
+    assert copy(written, f"{there}:v1", tmp_path / "again").code == 0
 
 
 @DAMAGES
