@@ -29,13 +29,14 @@ from airgap.oci.store import Store
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.problem import Problem
-from airgap.revocation.artifact import TargetEvidence, evidence_artifacts, find_evidence_beside
+from airgap.revocation.artifact import evidence_artifacts
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.revocation.evidence_files import Evidence, EvidenceFile, UnreadableEvidence
 from airgap.revocation.evidence_reader import holds_responders_alone
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.pool import EvidencePool
+from airgap.revocation.target_evidence import TargetEvidence, find_evidence_beside
 from airgap.text import safe
 from airgap.transfer.attach import Attachment
 from airgap.trust.directory import TrustDirectory

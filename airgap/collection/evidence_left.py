@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from airgap.oci.digest import Digest
     from airgap.oci.store import Store
-    from airgap.revocation.artifact import TargetEvidence
+    from airgap.revocation.target_evidence import TargetEvidence
 
 
 class SourceEvidence:

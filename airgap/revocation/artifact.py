@@ -5,35 +5,26 @@ trust directory (`crls/...`, `ocsp/...`), so that `oras pull` restores these fil
 that copy referrers copy it, registries list it, and no tool takes it for an image. The same evidence gives the same
 bytes.
 
-Evidence that is read back is untrusted: its signatures are verified, within bounds. Other content of such an artifact
-is ignored.
+Here is which artifacts, layers and file names are called evidence; `airgap.revocation.target_evidence` reads it.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
-from dataclasses import replace
-from functools import cached_property, lru_cache, partial
-from typing import Final, NamedTuple
+from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
+from typing import Final
 
 from airgap import limits
-from airgap.errors import ContentError, FormatError, LimitError
-from airgap.files import reading_problem
-from airgap.oci.all_manifests import AllManifests
+from airgap.errors import ContentError, FormatError
 from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, TITLE, Descriptor, essence
 from airgap.oci.digest import Digest
-from airgap.oci.documents import LooseFileHolder
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import Root, reported_elsewhere
-from airgap.oci.store import Store, embedded, read_by_digest, stored_size
+from airgap.oci.store import Store, read_by_digest
 from airgap.problem import Problem
-from airgap.revocation.evidence_files import EvidenceFile, UnreadableEvidence
 from airgap.revocation.index import INDEX
-from airgap.revocation.misplaced import POSSIBLE, is_named_evidence, says_evidence
-from airgap.revocation.pool import EvidencePool
-from airgap.text import safe
+from airgap.revocation.misplaced import POSSIBLE, says_evidence
 
 EVIDENCE_TYPE: Final = "application/vnd.airgap.evidence.v1"
 CRL_MEDIA_TYPE: Final = "application/pkix-crl"
@@ -41,7 +32,7 @@ OCSP_MEDIA_TYPE: Final = "application/ocsp-response"
 RESPONDER_MEDIA_TYPE: Final = "application/pkix-cert"
 INDEX_MEDIA_TYPE: Final = "application/json"
 _FOLDERS: Final = {"crls": (".crl", CRL_MEDIA_TYPE), "ocsp": (".ors", OCSP_MEDIA_TYPE)}
-_ENDINGS: Final = tuple(ending for ending, _ in _FOLDERS.values())
+ENDINGS: Final = tuple(ending for ending, _ in _FOLDERS.values())
 _CERTIFICATES: Final = {
     RESPONDER_MEDIA_TYPE, "application/x-x509-ca-cert", "application/x-pem-file",
     "application/pkcs7-mime", "application/x-pkcs7-mime", "application/x-pkcs7-certificates",
@@ -51,9 +42,6 @@ _ENCODED: Final = (".p7b", ".p7c", ".b64", ".base64")
 """Other endings of files with CRLs: they are not read, but reported."""
 _TRUST_TYPES: Final = "application/vnd.airgap.trust."
 """The prefix of artifact types of trust snapshots."""
-
-PieceKey = tuple[Digest, int]
-"""A piece of evidence by its digest, and the size of what has this here; the stated size if nothing has."""
 
 
 def evidence_artifacts(graph: Graph, subject: Descriptor) -> tuple[tuple[Digest, Manifest], ...]:
@@ -69,43 +57,6 @@ def evidence_artifacts(graph: Graph, subject: Descriptor) -> tuple[tuple[Digest,
     )
 
 
-def find_evidence_beside(store: Store, graph: Graph, subject: Descriptor, origin: str) -> TargetEvidence:
-    """The evidence that is attached to one artifact; empty if there is none. Reads manifests only."""
-    return TargetEvidence(store, dict(evidence_artifacts(graph, subject)).values(), origin, layout=None)
-
-
-class StampedEvidence(NamedTuple):
-    """A piece of evidence in a timestamp token."""
-
-    digest: Digest
-    size: int
-    envelope: Digest
-    """The envelope that holds the token."""
-    file: EvidenceFile
-
-
-def find_target_evidence(
-    store: Store, listed: AllManifests, origin: str, stamped: Iterable[StampedEvidence]
-) -> TargetEvidence:
-    """All evidence in a target, whatever its subject is, and whatever lists it.
-
-    Evidence is signed, so its place does not matter (decision 0020): a trust snapshot, an attachment of any tool, an
-    entry of an index, or a file in the layout that belongs to none of its manifests. Of these only such are read that
-    are called evidence.
-    `stamped`: what is in the timestamp tokens of its signatures (`airgap.signature.stamped_evidence` has both).
-    """
-    layout = store if isinstance(store, LooseFileHolder) else None
-    return TargetEvidence(
-        store,
-        listed.manifests,
-        origin,
-        layout=layout,
-        stamped=stamped,
-        entries=listed.entries,
-        more=not listed.is_complete,
-    )
-
-
 def evidence_layers(manifest: Manifest) -> tuple[Descriptor, ...]:
     """What a manifest holds as evidence by our names: all layers of an evidence artifact, elsewhere what is called so.
 
@@ -115,12 +66,13 @@ def evidence_layers(manifest: Manifest) -> tuple[Descriptor, ...]:
     return tuple(
         item
         for place, item in manifest.successors()
-        if (is_ours and place != "config" and item.media_type != RESPONDER_MEDIA_TYPE) or _is_called_evidence(item)
+        if (is_ours and place != "config" and item.media_type != RESPONDER_MEDIA_TYPE) or states_evidence(item)
     )
 
 
-def _is_called_evidence(item: Descriptor) -> bool:
-    return _title(item).endswith(_ENDINGS) or _is_called_type(item.media_type)
+def states_evidence(item: Descriptor) -> bool:
+    """Whether its title or its media type says that it is evidence."""
+    return _title(item).endswith(ENDINGS) or _is_called_type(item.media_type)
 
 
 @lru_cache(maxsize=256)
@@ -131,7 +83,7 @@ def _is_called_type(media_type: str) -> bool:
 def evidence_kinds(manifest: Manifest) -> tuple[str, ...]:
     """Of each file that a manifest holds as evidence, `crl` or `ocsp`, by its name or type."""
     ocsp = (
-        _title(item).endswith(_ENDINGS[1]) or essence(item.media_type) == OCSP_MEDIA_TYPE
+        _title(item).endswith(ENDINGS[1]) or essence(item.media_type) == OCSP_MEDIA_TYPE
         for item in evidence_layers(manifest)
     )
     return tuple("ocsp" if is_ocsp else "crl" for is_ocsp in ocsp)
@@ -164,7 +116,7 @@ def possible_evidence_layers(manifest: Manifest) -> Iterator[Descriptor]:
     """What may be evidence by the names that others give it (`oras attach IMAGE crl.pem`); its content tells."""
     in_evidence = says_evidence(manifest.artifact_type or "")
     for _, item in manifest.successors():
-        if _is_likely(item, in_evidence=in_evidence):
+        if is_likely_evidence(item, in_evidence=in_evidence):
             yield item
 
 
@@ -174,7 +126,7 @@ def read_as_evidence(manifest: Manifest) -> Iterator[Descriptor]:
     yield from possible_evidence_layers(manifest)
 
 
-def _is_likely(item: Descriptor, *, in_evidence: bool) -> bool:
+def is_likely_evidence(item: Descriptor, *, in_evidence: bool) -> bool:
     """`in_evidence`: whether the type of its artifact is one of evidence."""
     if item.media_type == EMPTY:
         return False
@@ -234,261 +186,6 @@ def _is_readable(graph: Graph, descriptor: Descriptor) -> bool:
     return True
 
 
-class TargetEvidence(EvidencePool):
-    """The evidence in one target, read on demand. Empty if there is none."""
-
-    def __init__(
-        self,
-        store: Store,
-        manifests: Iterable[Manifest],
-        origin: str,
-        *,
-        layout: LooseFileHolder | None,
-        stamped: Iterable[StampedEvidence] = (),
-        entries: Collection[Descriptor] = (),
-        more: bool = False,
-    ) -> None:
-        """`manifests` are manifests of `store` that may hold evidence; the same file in several of them counts once.
-
-        `layout`: where loose files are looked for, too. `stamped`: what is in timestamp tokens. `entries`: entries of
-        indexes that are no manifests. `more`: whether the layout lists more than was looked at.
-        Never raises for what they hold: what is too large or no evidence is left out with a notice. Where there is too
-        much, what is not used may be about any certificate.
-        """
-        gathered = _Gathered(store, origin)
-        known = tuple(manifests)
-        for manifest in known:
-            gathered.take(manifest)
-        gathered.take_entries(filter(_is_called_evidence, entries), leftover=False)
-        envelopes: defaultdict[PieceKey, set[Digest]] = defaultdict(set)
-        for found in stamped:
-            envelopes[found.digest, found.size].add(found.envelope)
-            gathered.take_stamped(found)
-        for manifest in known:  # last, so that it takes the room of nothing that is called evidence
-            gathered.try_to_take(manifest)
-        gathered.take_entries((item for item in entries if _is_likely(item, in_evidence=False)), leftover=True)
-        if layout is not None:
-            gathered.take_loose(layout)
-        if more:
-            gathered.leave_out("a manifest", "the target lists more than is looked at", _FEWER)
-        self.pieces: Final = tuple(gathered.pieces.values())
-        self.named: Final = frozenset(gathered.pieces)
-        """The names of all pieces, whether or not they are there."""
-        self.beyond_bounds: Final = tuple(gathered.unread)
-        """What it holds that is more than is read."""
-        self._by_name: Final = gathered.pieces
-        self._failed: Final = gathered.failed
-        self._envelopes: Final[Mapping[PieceKey, set[Digest]]] = dict(envelopes)
-        """Where the pieces in timestamp tokens are."""
-        super().__init__(self.pieces, unread=gathered.unread)
-
-    def offered(self) -> Iterator[EvidenceFile]:
-        """Those that are evidence or have its name; not those that might have been evidence and are not."""
-        return filter(_is_evidence, self.pieces)
-
-    def unread_notices(self) -> Iterator[Problem]:
-        """A notice for each other one that may hide evidence in a form that is not read."""
-        for piece in self.pieces:
-            if not _is_evidence(piece):
-                yield from EvidencePool([piece], unread=()).notices()
-
-    def responder_files(self) -> Iterator[EvidenceFile]:
-        """Those that may hold the certificate of an OCSP responder that a response may lack; also beside evidence."""
-        return (piece for piece in self.pieces if EvidencePool([piece], unread=()).may_hold_makers)
-
-    def not_among(self, copied: Container[Digest]) -> tuple[str, ...]:
-        """The file names of the evidence that is in nothing with these digests, and of what was not read.
-
-        The same evidence in another form (PEM, DER) is the same.
-        """
-        along: list[EvidenceFile] = []
-        left: list[EvidenceFile] = []
-        for named, piece in self._by_name.items():
-            is_copied = any(digest in copied for digest in (named[0], *self._envelopes.get(named, ())))
-            (along if is_copied else left).append(piece)
-        held = EvidencePool(along if left else [], unread=()).fingerprints()
-        missing = (piece for piece in left if _is_evidence(piece) and not _is_held(piece, held, copied))
-        return tuple(piece.name for piece in missing) + tuple(item.name for item in self.beyond_bounds)
-
-    @cached_property
-    def whole(self) -> frozenset[PieceKey]:
-        """Those with complete and correct bytes. Reads all of them."""
-        self.all_unread()
-        return self.named - self._failed
-
-    @property
-    def damaged(self) -> frozenset[Digest]:
-        """Those of which the bytes were missing or wrong when they were read."""
-        return frozenset(digest for digest, _ in tuple(self._failed))
-
-
-class _Sources:
-    """The places of one piece of evidence. Its digest proves it, so that the first good one counts.
-
-    What cannot be read once cannot be read again: a failing medium may give good bytes the next time, and what was
-    judged without them would pass.
-    """
-
-    def __init__(self, key: PieceKey, failed: set[PieceKey]) -> None:
-        """`failed` gets the key if it cannot be read."""
-        self._key, self._failed = key, failed
-        self._readers: Final[dict[object, Callable[[], bytes]]] = {}
-        self._error: FormatError | None = None
-
-    def add(self, place: object, read: Callable[[], bytes]) -> None:
-        """Adds a place, unless it is known."""
-        self._readers.setdefault(place, read)
-
-    def read(self) -> bytes:
-        """The bytes. Raises FormatError, of the first place."""
-        first = self._error
-        for read in self._readers.values() if first is None else ():
-            try:
-                return read()
-            except FormatError as error:
-                first = first or error
-        self._error = first or FormatError("is nowhere")
-        self._failed.add(self._key)
-        raise self._error.with_traceback(None)
-
-
-class _Gathered:
-    def __init__(self, store: Store, origin: str) -> None:
-        self._store, self._origin = store, origin
-        self.pieces: dict[PieceKey, EvidenceFile] = {}
-        self._sources: dict[PieceKey, _Sources] = {}
-        self.failed: set[PieceKey] = set()
-        self._sizes: dict[Digest, int | None] = {}
-        self.unread: list[UnreadableEvidence] = []
-        self._bytes = 0
-        self._is_full = False
-
-    def take(self, manifest: Manifest) -> None:
-        """Takes the layers that are evidence by name or type. Layers beyond the bound are not read."""
-        for item in evidence_layers(manifest):
-            is_index = item.annotations.get(TITLE) == f"crls/{INDEX}"  # it decides nothing
-            self._take(item, leftover=is_index)
-
-    def take_entries(self, entries: Iterable[Descriptor], *, leftover: bool) -> None:
-        """Takes entries of indexes; `leftover`: those that may be evidence, other content of which is ignored."""
-        for item in entries:
-            if not leftover or self._size(item) <= limits.CRL_FILE_BYTES:
-                self._take(item, leftover=leftover)
-
-    def take_stamped(self, found: StampedEvidence) -> None:
-        """Takes what is in a timestamp token."""
-        self._keep((found.digest, found.size), found.envelope, found.file)
-
-    def try_to_take(self, manifest: Manifest) -> None:
-        """What may be evidence; other content is ignored."""
-        for item in possible_evidence_layers(manifest):
-            if self._size(item) <= limits.CRL_FILE_BYTES:
-                self._take(item, leftover=True, artifact_type=manifest.artifact_type or "")
-
-    def take_loose(self, layout: LooseFileHolder) -> None:
-        """Files that no manifest names and whose names are those of evidence; other files are ignored."""
-        try:
-            found = layout.loose_files()
-        except LimitError:
-            self.leave_out("a loose file", "the target has more of them than are looked at", _FEWER_LOOSE)
-            return
-        except OSError as error:
-            self.leave_out("a loose file", f"the target cannot be listed ({reading_problem(error)})", _LET_READ)
-            return
-        for folder in filter(says_evidence, found.closed):
-            self.leave_out(folder, "it is a folder that cannot be listed", _LET_READ)
-        for name in found.names:
-            if not self._is_full and may_be_evidence(name):
-                self._take_loose(layout, name, is_possible=_ends_as_evidence(name))
-
-    def _take_loose(self, layout: LooseFileHolder, name: str, *, is_possible: bool) -> None:
-        try:
-            data = layout.read_loose(name, limits.CRL_FILE_BYTES)
-        except LimitError as error:
-            if is_possible:  # else it is no CRL, but something large whose name reads like one
-                self.leave_out(name, str(error), _FEWER)
-            return
-        except ContentError as error:
-            if says_evidence(name):  # else it may be a key, which others may not read, or a link to a system's file
-                self.leave_out(name, str(error), error.remedy or _LET_READ)
-            return
-        file_name = name.rpartition("/")[2]
-        is_expected = file_name.lower().endswith(_ENDINGS) and is_named_evidence(file_name)
-        piece = EvidenceFile(file_name, self._origin, partial(bytes, data), leftover=not is_expected)
-        self._keep((Digest.of(data), len(data)), name, piece)
-
-    def _take(self, item: Descriptor, *, leftover: bool, artifact_type: str = "") -> None:
-        data = embedded(item)
-        named = item.digest, self._size(item)
-        read = partial(read_piece, self._store, item) if data is None else partial(bytes, data)
-        # the content decides what a file is
-        name = item.annotations.get(TITLE, "").rpartition("/")[2] or item.digest.encoded[:16]
-        called = says_evidence(artifact_type) or says_evidence(essence(item.media_type))
-        self._keep(named, data is None, EvidenceFile(name, self._origin, read, leftover=leftover, called=called))
-
-    def _size(self, item: Descriptor) -> int:
-        """The size of the blob; of one that is not here, that of the embedded data, else what the descriptor states."""
-        if item.digest not in self._sizes:
-            self._sizes[item.digest] = stored_size(self._store, item.digest)
-        found = self._sizes[item.digest]
-        if found is None and (data := embedded(item)) is not None:
-            return len(data)
-        return item.size if found is None else found
-
-    def _keep(self, named: PieceKey, place: object, piece: EvidenceFile) -> None:
-        """Takes a piece, or one more place of it: the evidence artifacts of several images share most of their layers.
-
-        What a descriptor says of a piece must not hide what another one says.
-        """
-        known = self.pieces.get(named)
-        if known is None and not self._has_room(piece.name, named[1]):
-            return
-        sources = self._sources.setdefault(named, _Sources(named, self.failed))
-        sources.add(place, piece.read)
-        both = (known or piece, piece)
-        self.pieces[named] = replace(
-            piece,
-            name=min((item.name for item in both), key=_telling),
-            read=sources.read,
-            leftover=all(item.leftover for item in both),
-            called=any(item.called or says_evidence(item.name) for item in both),
-        )
-
-    def _has_room(self, name: str, size: int) -> bool:
-        """Whether one more is read, of this size; if not, it is reported."""
-        full = len(self.pieces) >= limits.TARGET_EVIDENCE_FILES or self._bytes + size > limits.TARGET_EVIDENCE_BYTES
-        self._is_full |= full
-        if full or size > limits.CRL_FILE_BYTES:
-            self.leave_out(name, "the target holds more evidence than is read", _FEWER)
-            return False
-        self._bytes += size
-        return True
-
-    def leave_out(self, name: str, problem: str, remedy: str) -> None:
-        """The notice that evidence is not read; given once."""
-        if not self.unread:
-            self.unread.append(
-                UnreadableEvidence(
-                    name=safe(name, limit=128),
-                    origin=self._origin,
-                    problem=problem,
-                    trusted=True,
-                    in_target=True,
-                    remedy=remedy,
-                )
-            )
-
-
-def _telling(name: str) -> tuple[bool, bool, bool, str]:
-    """For the choice of one name of a piece: under others less is looked for."""
-    return name.startswith("."), not says_evidence(name), not name.lower().endswith(POSSIBLE), name
-
-
-_FEWER: Final = "Take superseded evidence out of the target."
-_FEWER_LOOSE: Final = "Put the layout into a folder of its own, with its evidence."
-_LET_READ: Final = "Let this user read it, or take it out of the target."
-
-
 def possible_evidence(names: Collection[str]) -> tuple[str, ...]:
     """Which of some loose files would be looked into, where they cannot be read any more; of too many, any may be."""
     found = tuple(sorted(filter(may_be_evidence, names)))
@@ -497,26 +194,12 @@ def possible_evidence(names: Collection[str]) -> tuple[str, ...]:
 
 def may_be_evidence(name: str) -> bool:
     """Whether a loose file of this name is looked into."""
-    return _ends_as_evidence(name) or says_evidence(name)
+    return ends_as_evidence(name) or says_evidence(name)
 
 
-def _ends_as_evidence(name: str) -> bool:
-    return name.lower().endswith((*_ENDINGS, *POSSIBLE, *_ENCODED))
-
-
-def _is_evidence(piece: EvidenceFile) -> bool:
-    if not piece.leftover:
-        return True
-    pool = EvidencePool([piece], unread=())
-    return bool(pool.all_crls() or pool.all_ocsp())
-
-
-def _is_held(piece: EvidenceFile, held: Collection[str], copied: Container[Digest]) -> bool:
-    """Whether all that a file has is among these fingerprints, or as DER among these digests."""
-    pool = EvidencePool([piece], unread=())
-    found = pool.fingerprints()
-    is_read = bool(found) and not pool.all_unread()
-    return is_read and all(item in held or Digest("sha256", item) in copied for item in found)
+def ends_as_evidence(name: str) -> bool:
+    """Whether a file name ends as one of evidence, in a form that is read or not."""
+    return name.lower().endswith((*ENDINGS, *POSSIBLE, *_ENCODED))
 
 
 def read_piece(store: Store, layer: Descriptor) -> bytes:

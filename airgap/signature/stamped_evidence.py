@@ -18,8 +18,8 @@ from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
 from airgap.oci.store import Store, read_by_digest
-from airgap.revocation.artifact import StampedEvidence, TargetEvidence, find_target_evidence
 from airgap.revocation.evidence_files import EvidenceFile
+from airgap.revocation.target_evidence import StampedEvidence, TargetEvidence, find_target_evidence
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.signature.model import TIMESTAMP
 from airgap.signature.signature_manifest import envelope_descriptor, is_signature

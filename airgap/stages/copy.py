@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
     from airgap.net.options import TransportOptions
     from airgap.oci.store import Store
-    from airgap.revocation.artifact import TargetEvidence
+    from airgap.revocation.target_evidence import TargetEvidence
     from airgap.stages.gate import Judgement
     from airgap.transfer.finished_tar import FinishedTar
     from airgap.trust.directory import TrustDirectory

@@ -21,7 +21,7 @@ from airgap.trust.separation import check_apart, check_apart_from, check_output,
 if TYPE_CHECKING:
     from airgap.oci.digest import Digest
     from airgap.oci.open import Layout
-    from airgap.revocation.artifact import TargetEvidence
+    from airgap.revocation.target_evidence import TargetEvidence
     from airgap.transfer.finished_tar import FinishedTar
     from airgap.trust.directory import TrustDirectory
     from airgap.trust.location import Location

@@ -28,8 +28,9 @@ from airgap.oci.descriptor import ACQUISITION
 from airgap.oci.digest import Digest
 from airgap.oci.images import is_attestation
 from airgap.oci.open import Layout
-from airgap.revocation.artifact import EVIDENCE_TYPE, TargetEvidence
+from airgap.revocation.artifact import EVIDENCE_TYPE
 from airgap.revocation.evidence_directory import CRLS, OCSP
+from airgap.revocation.target_evidence import TargetEvidence
 from airgap.scratch import scratch_folder
 from airgap.signature.attachment import signature_attachment
 from airgap.signature.formats import EnvelopeFormat

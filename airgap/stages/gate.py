@@ -22,7 +22,8 @@ from airgap.oci.store import Store
 from airgap.oci.tags import cosign_subjects
 from airgap.oci.target import Target
 from airgap.reasons import ExitCode, most_severe
-from airgap.revocation.artifact import TargetEvidence, is_evidence_alone
+from airgap.revocation.artifact import is_evidence_alone
+from airgap.revocation.target_evidence import TargetEvidence
 from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.stages.verify import RequestedArtifact, verify_opened
 from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact, Selection

@@ -19,16 +19,15 @@ from airgap.revocation.artifact import (
     EVIDENCE_TYPE,
     OCSP_MEDIA_TYPE,
     RESPONDER_MEDIA_TYPE,
-    StampedEvidence,
     evidence_kinds,
     evidence_layers,
     find_proposals,
-    find_target_evidence,
     is_evidence_alone,
     possible_evidence,
     possible_evidence_layers,
 )
 from airgap.revocation.evidence_files import EvidenceFile
+from airgap.revocation.target_evidence import StampedEvidence, find_target_evidence
 from tests.support.crls import crl
 from tests.support.layouts import LayoutBuilder
 from tests.support.ocsp import ocsp_response
