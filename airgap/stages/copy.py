@@ -330,7 +330,7 @@ class _Copy:
             for item in findings.found:
                 found.setdefault((item.source, item.descriptor.digest, item.names), item)
         chosen = self._without_bundles(found.values())
-        return sorted(chosen, key=_in_order) if self._packer else chosen
+        return sorted(map(_called_by_tag, chosen), key=_in_order) if self._packer else chosen
 
     def _without_bundles(self, found: Iterable[CopyRoot]) -> list[CopyRoot]:
         """What is copied of whole layouts: the list of a bundle comes along only where all that it lists does."""
@@ -528,6 +528,13 @@ class _Copy:
         if self._judged is not None:
             self._judged(self._judgement.outcome)
         return self._judgement.accepted(plans, self._there, keep_going=request.keep_going)
+
+
+def _called_by_tag(item: CopyRoot) -> CopyRoot:
+    """The same as if the lock file of a list were the list: records name what was asked for."""
+    if item.from_layout or item.repository is None or not item.names:
+        return item
+    return replace(item, reference=f"{item.repository.name}:{item.names[0]}")
 
 
 def _in_order(item: CopyRoot) -> tuple[str, tuple[str, ...], Digest, str]:

@@ -515,6 +515,18 @@ def test_differences_by_name(tmp_path: Path) -> None:
     assert found["about"] == ["moment: 2026-06-01T12:00:00Z, then 2026-06-03T23:59:59Z"]
 
 
+def test_a_list_and_its_lock_file_give_the_same_bytes(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    written = stick(tmp_path)
+    assert run_here(["copy", str(written.layout), registry.host]).code == 0
+    (tmp_path / "list").write_text(f"{registry.host}/team/web:v1\n{registry.host}/lab/db:15\n")
+    options = ["--allow-unjudged", "--allow-incomplete", "--no-download"]
+    lock = str(tmp_path / "lock")
+    for name, sources in {"a": ["-f", str(tmp_path / "list"), "--lock-output", lock], "b": ["--lock", lock]}.items():
+        ran = run_here(["bundle", "create", str(tmp_path / f"{name}.tar"), *sources, *options])
+        assert ran.code == 0, ran
+    assert (tmp_path / "a.tar").read_bytes() == (tmp_path / "b.tar").read_bytes()
+
+
 # --- manifests ---
 
 
