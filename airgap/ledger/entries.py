@@ -112,8 +112,6 @@ class JudgedArtifact(RowEntry):
     """The trust snapshot in force: `stream 7`."""
     exceptions: tuple[str, ...] = ()
     """The operator's exceptions that were used."""
-    against: str | None = None
-    """SHA-256, in hex, of what evidence of a medium said against its certificates, whatever came of it."""
 
     @property
     def subject(self) -> str:
@@ -137,8 +135,8 @@ class JudgedArtifact(RowEntry):
 
     @property
     def is_about_revocation(self) -> bool:
-        """Whether it may know of a revocation that other judgements do not: also if it was accepted all the same."""
-        return self.against is not None or any(reason.startswith(OF_EVIDENCE) for reason in self.reasons)
+        """Whether revocation, what is not known of it, or evidence that was not read, is among what was against it."""
+        return any(reason.startswith(OF_EVIDENCE) for reason in self.reasons)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

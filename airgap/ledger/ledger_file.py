@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -57,17 +57,6 @@ class Prunable(NamedTuple):
     documents: int
     size: int
     """Bytes of documents in the file."""
-
-
-class ToJudgeAgain(NamedTuple):
-    """A judgement that a recheck makes again."""
-
-    number: int
-    """Its row."""
-    document: bytes | None
-    """Its verdict document; None where that was pruned."""
-    is_beside: bool
-    """Whether it counts only for what it knows of revocations, beside the newest acceptance."""
 
 
 class Ledger:
@@ -206,7 +195,8 @@ class Ledger:
         wanted = list(kinds)
         conditions, values = _conditions(since=since, name=name, verdict=verdict, about=about)
         marks = ", ".join("?" * len(wanted))
-        return self._rows(f"SELECT {_COLUMNS} FROM rows WHERE kind IN ({marks}){conditions}", [*wanted, *values])
+        kind = "kind" if about is None else "+kind"  # so that SQLite finds them by what they are about
+        return self._rows(f"SELECT {_COLUMNS} FROM rows WHERE {kind} IN ({marks}){conditions}", [*wanted, *values])
 
     def _rows(self, select: str, values: list[Any]) -> Iterator[Row]:
         last = 0
@@ -305,37 +295,25 @@ class Ledger:
         except FormatError as error:
             raise LedgerError("ledger.damaged", f"row {row.number} of {safe(self.path)}: {error}") from None
 
-    def to_judge_again(self, *, since: datetime | None = None, name: str | None = None) -> Iterator[ToJudgeAgain]:
-        """The judgements that a recheck makes again.
-
-        Of every artifact that was ever accepted: its newest acceptance under each repository and names, and what else
-        may know of a revocation that these do not, accepted or refused, by any name, before or after them: of equal
-        ones the newest. Of what was never accepted: imports that did not end, which may have put some of its tags.
-        `since` and `name` are those of `rows`; what is beside an acceptance needs no name. Raises LedgerError.
-        """
-        chosen, values = _conditions(since=since, name=name)
-        recent, times = _conditions(since=since)
+    def judged_digests(self, *, since: datetime | None = None, name: str | None = None) -> tuple[str, ...]:
+        """The artifacts of which a judgement meets this, as for `rows`, in the order of their first ones."""
+        conditions, values = _conditions(since=since, name=name)
         with translated(self.path):
             found = self._opened.execute(
-                _TO_JUDGE_AGAIN.format(chosen=chosen, recent=recent), (*values, *times, *values)
+                f"SELECT subject FROM rows WHERE kind = '{JudgedArtifact.kind}'{conditions}"
+                " GROUP BY subject ORDER BY min(number)",
+                values,
             ).fetchall()
-        newest = self._newest_about_revocation(number for number, why in found if why != "never accepted")
-        for number, why in found:
-            if why == "beside" and number not in newest:
-                continue
-            row = self.row(number)
-            entry = row.entry
-            if isinstance(entry, JudgedArtifact) and (why != "never accepted" or entry.is_unfinished):
-                yield ToJudgeAgain(number, self.attached(row), is_beside=why == "beside")
+        return tuple(str(subject) for (subject,) in found)
 
-    def _newest_about_revocation(self, numbers: Iterable[int]) -> Container[int]:
-        newest: dict[tuple[object, ...], int] = {}
-        for number in numbers:
-            entry = self.row(number).entry
-            if isinstance(entry, JudgedArtifact) and entry.is_about_revocation:
-                key = (entry.subject, entry.scope, entry.is_accepted, entry.against, entry.reasons)
-                newest[key] = number
-        return frozenset(newest.values())
+    def documents(self) -> Iterator[tuple[int, bytes]]:
+        """The verdict documents of all judgements, with the numbers of their rows. Raises LedgerError."""
+        with self.one_state():
+            for number, *kept in self._opened.execute(
+                "SELECT number, size, data FROM rows JOIN content ON content.digest = rows.attached"
+                f" WHERE kind = '{JudgedArtifact.kind}' ORDER BY number"
+            ):
+                yield number, self._sound(*kept)
 
     # --- its chain ---
 
@@ -477,15 +455,6 @@ class Ledger:
         return unpacked
 
 
-_TO_JUDGE_AGAIN: Final = (
-    "WITH accepted AS (SELECT max(number) AS number, subject FROM rows"
-    f" WHERE kind = '{JudgedArtifact.kind}' AND accepted{{chosen}} GROUP BY subject, scope, names)"
-    " SELECT number, 'accepted' FROM accepted UNION ALL"
-    f" SELECT number, 'beside' FROM rows WHERE kind = '{JudgedArtifact.kind}'{{recent}}"
-    " AND subject IN (SELECT subject FROM accepted) AND number NOT IN (SELECT number FROM accepted) UNION ALL"
-    f" SELECT number, 'never accepted' FROM rows WHERE kind = '{JudgedArtifact.kind}' AND NOT accepted{{chosen}}"
-    " AND subject NOT IN (SELECT subject FROM rows WHERE accepted) ORDER BY 1"
-)
 _DROP_CONTENT: Final = (
     "DELETE FROM content WHERE digest IN (SELECT attached FROM rows JOIN going USING (number))"
     " AND digest NOT IN (SELECT attached FROM rows WHERE attached IS NOT NULL AND number NOT IN going)"

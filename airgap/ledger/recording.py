@@ -10,7 +10,7 @@ import json as writer
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airgap.errors import AirgapError, TrustMaterialError, UntrustedError
 from airgap.hashing import fingerprint
@@ -22,7 +22,7 @@ from airgap.text import safe
 from airgap.trust.separation import layout_paths
 from airgap.trust.snapshots.state import State
 from airgap.verdict import Verdict, all_of
-from airgap.verifier.artifact_document import Json, artifact_document, exact_strings, problem_document
+from airgap.verifier.artifact_document import artifact_document, exact_strings, problem_document
 from airgap.verifier.outcome import ArtifactOutcome, Outcome
 from airgap.verifier.report_reader import SCHEMA
 
@@ -55,8 +55,9 @@ def judgements(
             problems += tuple(left_out.problem(artifact))
         ruling = all_of([artifact, *problems])
         reasons = (*(reason for reason, _, _ in artifact.because), *(problem.reason for problem in problems))
-        said = _document(outcome, artifact, problems)
-        document = _written(said)
+        document = writer.dumps(
+            _document(outcome, artifact, problems), ensure_ascii=True, separators=(",", ":")
+        ).encode()
         digest = artifact.descriptor.digest
         tags, more = first_texts(map(safe, artifact.tags))
         entry = JudgedArtifact(
@@ -78,7 +79,6 @@ def judgements(
             policy=None if policy is None else str(policy),
             snapshot=snapshot,
             exceptions=(exceptions or {}).get(digest, ()),
-            against=_against(said["artifacts"]),
         )
         yield NewRow(entry, document, tuple(dict.fromkeys(_certificates(artifact))))
 
@@ -149,7 +149,7 @@ def _key(artifact: ArtifactOutcome) -> tuple[str, Digest]:
     return artifact.reference, artifact.descriptor.digest
 
 
-def _document(outcome: Outcome, artifact: ArtifactOutcome, problems: Iterable[Problem]) -> Json:
+def _document(outcome: Outcome, artifact: ArtifactOutcome, problems: Iterable[Problem]) -> dict[str, object]:
     return {
         "schema": SCHEMA,
         "time": {"judged": iso(outcome.moment.judged), "clock": iso(outcome.moment.clock)},
@@ -157,20 +157,6 @@ def _document(outcome: Outcome, artifact: ArtifactOutcome, problems: Iterable[Pr
         "artifacts": [artifact_document(artifact)],
         "problems": [problem_document(problem) for problem in problems],
     }
-
-
-def _written(document: Any) -> bytes:
-    return writer.dumps(document, ensure_ascii=True, separators=(",", ":")).encode()
-
-
-def _against(artifacts: list[Json]) -> str | None:
-    found = [
-        signature["for_recheck"]["said_against"]
-        for artifact in artifacts
-        for signature in artifact["signatures"]
-        if signature["for_recheck"] and signature["for_recheck"]["said_against"]
-    ]
-    return fingerprint(_written(found)) if found else None
 
 
 def _signers(artifact: ArtifactOutcome) -> Iterator[str]:

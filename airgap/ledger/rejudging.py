@@ -1,49 +1,78 @@
-"""Judges again what the rows of a ledger say of their artifacts, as reports say it."""
+"""Judges again what the rows of a ledger say of their artifacts, as reports say it (decision 0038).
+
+What any row knows against an artifact counts, whichever row came first, and whether or not that row was accepted.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from airgap.errors import FormatError
-from airgap.ledger.database import LedgerError
-from airgap.ledger.entries import OF_EVIDENCE
-from airgap.ledger.ledger_file import Ledger, ToJudgeAgain
+from airgap.ledger.entries import OF_EVIDENCE, JudgedArtifact
+from airgap.ledger.ledger_file import Ledger
 from airgap.oci.content_mode import Content
+from airgap.oci.digest import Digest
 from airgap.parse.base64 import decode_standard
 from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
+from airgap.revocation.answer_evidence import FoundInTargets, TargetStatement
 from airgap.text import safe
 from airgap.verdict import Verdict
+from airgap.verifier.recorded import RecordedArtifact, RecordedReport, RecordedSignature
 from airgap.verifier.report_reader import parse_report
 
 if TYPE_CHECKING:
     from airgap.verifier.rechecked import Rechecked
-    from airgap.verifier.recorded import RecordedReport
     from airgap.verifier.report_judge import ReportJudge
 
 _ACCEPTED: Final = frozenset({Verdict.PASS, Verdict.SKIPPED})
 _PRUNED: Final = "Verify them again where they are needed. --since TIME leaves out what was recorded earlier."
+_UNREADABLE: Final = "Verify it again where it is needed. To judge the rest without it, prune its row, or use --since."
+# in a JSON string the quotation marks would be escaped
 _TOKEN: Final = re.compile(rb'"timestamp_token":"([A-Za-z0-9+/=]+)"')
-"""In a JSON string the quotation marks would be escaped."""
+_STAMPS: Final = "tsa"
+"""The key of what is about certificates of timestamps, which a document need not name."""
+_REVOKED: Final = re.compile(rb'"reason":"revocation\.revoked"')
+
+
+class _JudgedRow(NamedTuple):
+    """One judgement of an artifact."""
+
+    number: int
+    entry: JudgedArtifact
+    document: bytes | None
+    """None where it was pruned."""
+
+
+_Asked = tuple[_JudgedRow, RecordedReport, RecordedArtifact]
+
+
+class _Source(NamedTuple):
+    """The row in which something was found."""
+
+    number: int
+    digest: Digest
+    """Of its artifact."""
 
 
 class RecordedJudgements:
-    """What rows of a ledger say. They are read one after the other: a ledger may be large."""
+    """What rows of a ledger say. They are read one artifact after the other: a ledger may be large."""
 
     def __init__(self, ledger: Ledger, *, since: datetime | None = None, name: str | None = None) -> None:
-        """`since`, `name`: only what was recorded then or later, and has this text in a name."""
+        """`since`, `name`: only artifacts accepted then or later, and by a name with this text."""
         self._ledger, self._since, self._name = ledger, since, name
         self._known = _Known(ledger)
+        self._judged = self._pruned = self._partly = 0
+        self._unreadable: list[Problem] = []
         self.still_good = 0
         """How many of those that were judged again are still good without reservations."""
-        self.problems: tuple[Problem, ...] = ()
-        self.warnings: tuple[Problem, ...] = ()
 
     @classmethod
     @contextmanager
@@ -54,73 +83,172 @@ class RecordedJudgements:
             yield cls(ledger, since=since, name=name)
 
     def report(self, number: int, document: bytes) -> RecordedReport:
-        """What the verdict document of a row says. Raises LedgerError."""
-        name = f"row {number}"
-        try:
-            return parse_report(document, name, self._known)
-        except FormatError as error:
-            raise LedgerError("ledger.damaged", f"{safe(self._ledger.path)}, {name}: {error}") from None
+        """What the verdict document of a row says. Raises FormatError."""
+        return parse_report(document, f"row {number}", self._known)
 
     def tokens(self) -> Iterator[bytes]:
-        """The timestamp tokens in all of them, found without reading the rest."""
-        for row in self._rows():
-            for text in _TOKEN.findall(row.document or b""):
-                yield decode_standard(text.decode("ascii"), where="timestamp_token")
+        """The timestamp tokens of the artifacts, found without reading the rest of their documents."""
+        for rows in self._artifacts():
+            for document in (row.document for row in rows if row.document):
+                for text in _TOKEN.findall(document):
+                    yield decode_standard(text.decode("ascii"), where="timestamp_token")
 
     def judge_again(self, judge: ReportJudge) -> Iterator[Rechecked]:
         """What was accepted; of what is still good without reservations, only the number.
 
         `problems` and `warnings` are complete at the end.
         """
-        judged = pruned = partly = 0
-        unread: list[Problem] = []
-        for row in self._rows():
+        for rows in self._artifacts():
+            yield from self._artifact(rows, judge)
+
+    def _artifacts(self) -> Iterator[list[_JudgedRow]]:
+        """All judgements of each artifact that was chosen."""
+        for digest in self._ledger.judged_digests(since=self._since, name=self._name):
+            rows = [
+                _JudgedRow(row.number, row.entry, self._ledger.attached(row))
+                for row in self._ledger.rows(kinds=[JudgedArtifact.kind], about=digest)
+                if isinstance(row.entry, JudgedArtifact)
+            ]
+            if any(self._is_chosen(row.entry) for row in rows):
+                yield rows
+
+    def _is_chosen(self, entry: JudgedArtifact) -> bool:
+        return (
+            (entry.is_accepted or entry.is_unfinished)
+            and self._is_recent(entry)
+            and (self._name is None or self._name in "\n".join(entry.names))
+        )
+
+    def _is_recent(self, entry: JudgedArtifact) -> bool:
+        return self._since is None or entry.at >= self._since.replace(microsecond=0)
+
+    def _newest(self, rows: Sequence[_JudgedRow]) -> frozenset[int]:
+        """The newest acceptance under each repository and names; one that skipped the signatures replaces no other.
+
+        Of what was never accepted, imports that did not end: they may have put some tags.
+        """
+        chosen = [row for row in rows if self._is_chosen(row.entry)]
+        accepted = [row for row in chosen if row.entry.is_accepted]
+        if not accepted:
+            return frozenset(row.number for row in chosen)
+        ordered = sorted(accepted, key=lambda row: (row.entry.verdict is not Verdict.SKIPPED, row.number))
+        return frozenset({(row.entry.scope, row.entry.names): row.number for row in ordered}.values())
+
+    def _artifact(self, rows: list[_JudgedRow], judge: ReportJudge) -> Iterator[Rechecked]:
+        """The judgements of one artifact that are made again: its acceptances, and what was against it in any row."""
+        newest = self._newest(rows)
+        one_of: dict[object, list[_Asked]] = {}
+        found: dict[FoundInTargets, None] = {}
+        for row in rows:
+            is_asked = row.number in newest or row.entry.is_about_revocation
             if row.document is None:
-                pruned += 1
+                self._pruned += is_asked and self._is_recent(row.entry)
                 continue
-            judged += 1
             try:
                 report = self.report(row.number, row.document)
-            except LedgerError as error:  # D27: it counts, and does not stop the others
-                unread.append(Problem.of(error))
+            except FormatError as error:
+                self._unreadable.append(_unreadable(row, error))
                 continue
             (artifact,) = report.artifacts
-            partly += artifact.content_mode is not Content.ALL
-            again = judge.judge(report, artifact, report.problems)
-            if artifact.verdict not in _ACCEPTED and again.verdict in _ACCEPTED:
-                continue  # what was unknown, or on hold, is settled; the acceptance is judged for itself
-            if row.is_beside and (again.verdict in _ACCEPTED or not _is_about_evidence(again)):
-                continue  # it was refused for something else, under which it is no acceptance
-            if again.is_still_good:
-                self.still_good += 1
-            else:
-                yield again.slim()
-        self.problems = (*unread, *self._problems(judged, pruned))
-        self.warnings = tuple(self._warnings(judged, partly))
+            lost = frozenset(signature.lost for signature in artifact.signatures)
+            counted = frozenset(signature.counted for signature in artifact.signatures)
+            found.update(dict.fromkeys(lost))
+            if is_asked or any(counted):
+                equal = (row.entry.scope, row.entry.is_accepted, row.entry.reasons, lost, counted)
+                one_of.setdefault(equal, []).append((row, report, artifact))
+        again = [item for items in one_of.values() for item in _to_make_again(items, newest)]
+        for row, report, artifact in again:
+            signatures = tuple(self._knowing(signature, found, row.entry) for signature in artifact.signatures)
+            one = judge.judge(report, replace(artifact, signatures=signatures), report.problems)
+            if row.number in newest:
+                self._judged += 1
+                self._partly += artifact.content_mode is not Content.ALL
+                self.still_good += one.is_still_good
+            elif one.verdict in _ACCEPTED or not _is_about_evidence(one):
+                continue  # it is settled, or was refused for something else, under which it is no acceptance
+            if not one.is_still_good:
+                yield one.slim()
 
-    def _rows(self) -> Iterator[ToJudgeAgain]:
-        return self._ledger.to_judge_again(since=self._since, name=self._name)
+    def _knowing(
+        self, signature: RecordedSignature, found: Iterable[FoundInTargets], entry: JudgedArtifact
+    ) -> RecordedSignature:
+        """The signature with what the other rows know about its certificates."""
+        own = signature.lost
+        others = FoundInTargets.joined(item for item in found if item != own)
+        chain = signature.facts.chain if signature.facts else ()
+        names = (*(certificate.fingerprint for certificate in chain), _STAMPS)
+        foreign = tuple(
+            said.found_in(f"row {source.number}")
+            for name in names
+            for said, source in self._revocations.get(name, {}).items()
+            if source.digest != entry.digest
+        )
+        return replace(signature, elsewhere=others._replace(statements=(*others.statements, *foreign)))
 
-    def _problems(self, judged: int, pruned: int) -> Iterator[Problem]:
+    @cached_property
+    def _revocations(self) -> Mapping[str, Mapping[TargetStatement, _Source]]:
+        """What revoked a certificate in any row, by the certificate, with the row that it was found for.
+
+        Only what a judgement of the row came to, and what was proven: it counts for every artifact of the signer. What
+        may be forged counts for its own artifact, so that no medium makes all others unsure.
+        """
+        found: dict[str, dict[TargetStatement, _Source]] = {}
+        for number, document in self._ledger.documents():
+            if _REVOKED.search(document):
+                with suppress(FormatError):  # its own artifact is open then
+                    (artifact,) = self.report(number, document).artifacts
+                    for said in _revoking(artifact):
+                        key = _STAMPS if said.evidence.chain == "tsa" else said.evidence.certificate
+                        found.setdefault(key, {}).setdefault(said, _Source(number, artifact.descriptor.digest))
+        return found
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What could not be judged again at all."""
+        return (*self._problems(), *self._unreadable)
+
+    def _problems(self) -> Iterator[Problem]:
         name = safe(self._ledger.path)
-        if not judged and not pruned:
+        if not (self._judged or self._pruned or self._unreadable):
             text = f"the ledger {name} holds nothing that was accepted"
             yield Problem.of_reason("recheck.nothing", text, target=name)
-        if pruned:
-            text = f"judgements of the ledger {name} whose documents were pruned cannot be made again: {pruned}"
+        if self._pruned:
+            text = f"judgements of the ledger {name} whose documents were pruned cannot be made again: {self._pruned}"
             yield Problem.of_reason("recheck.unproven", text, target=name, remedy=_PRUNED)
 
-    def _warnings(self, judged: int, partly: int) -> Iterator[Problem]:
-        if judged:
+    @property
+    def warnings(self) -> Iterator[Problem]:
+        """What the judgements rest on."""
+        if self._judged:
             text = f"what the ledger {safe(self._ledger.path)} says of signatures and content is taken as it is"
             yield Problem(message=text, reason="recheck.report_alone")
-        if partly:
-            text = f"artifacts of which not all content was read when they were judged: {partly}"
+        if self._partly:
+            text = f"artifacts of which not all content was read when they were judged: {self._partly}"
             yield Problem(message=text, reason="recheck.report_alone")
 
 
 def _is_about_evidence(again: Rechecked) -> bool:
     return any((reason or "").startswith((*OF_EVIDENCE, "recheck.")) for reason, _, _ in again.because)
+
+
+def _to_make_again(equal: Sequence[_Asked], newest: Container[int]) -> Sequence[_Asked]:
+    """Of rows that know the same, the newest acceptances, else the last one."""
+    return [item for item in equal if item[0].number in newest] or equal[-1:]
+
+
+def _revoking(artifact: RecordedArtifact) -> Iterator[TargetStatement]:
+    """The proven evidence against certificates of signatures that were refused, or would be, as revoked."""
+    for signature in artifact.signatures:
+        if "revocation.revoked" in {reason for _, reason in signature.counted}:
+            for said in signature.lost.statements:
+                is_proven = said.unproven is None and said.evidence.fingerprint
+                if is_proven and not said.is_hold and not said.is_about_responder:
+                    yield said
+
+
+def _unreadable(row: _JudgedRow, error: FormatError) -> Problem:
+    text = f"{row.entry.reference}: what row {row.number} of the ledger says of it cannot be read here: {error}"
+    return Problem.of_reason("recheck.unproven", text, target=row.entry.reference, remedy=_UNREADABLE)
 
 
 class _Known(Mapping[str, Certificate]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
@@ -77,6 +77,10 @@ class TargetStatement:
     def is_about_responder(self) -> bool:
         """Whether it is not against the certificate, but against responders that answer for it."""
         return bool(self.responder) or self.other_than is not None
+
+    def found_in(self, place: str) -> TargetStatement:
+        """The same of another target, named with the place that says so."""
+        return replace(self, evidence=self.evidence._replace(name=f"{self.evidence.name} ({place})"))
 
     def may_be_against(self, responder: str) -> bool:
         """Whether it is or may be against the delegated responder with this fingerprint."""

@@ -45,11 +45,13 @@ class RecordedSignature:
     """None where the envelope could not be read, or where the report does not hold its chain."""
     earlier: PluginUse | None = None
     """The plugin that was run for it."""
+    elsewhere: FoundInTargets = NOTHING_FOUND
+    """What other judgements found in other layouts about its certificates."""
 
     @property
     def lost_with_layout(self) -> tuple[LostEvidence, ...]:
         """The evidence that was in the layout. Raises as `proven`; Undecided for a report that does not hold it."""
-        return (LostEvidence.of(self),)
+        return (LostEvidence.of(self), LostEvidence(self.elsewhere, frozenset()))
 
     @property
     def timestamp_token(self) -> bytes | None:
@@ -58,9 +60,15 @@ class RecordedSignature:
 
     @property
     def lost(self) -> FoundInTargets:
-        """What the evidence in the layout said; nothing where `lost_with_layout` raises."""
+        """What evidence said that was in the layout, as far as the report holds it, or in another one."""
         later = self.facts.later if self.holds_evidence and self.facts else None
-        return later.in_targets if later else NOTHING_FOUND
+        own = later.in_targets if later else NOTHING_FOUND
+        return FoundInTargets.joined([own, self.elsewhere]) if any(self.elsewhere) else own
+
+    @property
+    def counted(self) -> frozenset[tuple[Check, str]]:
+        """The checks that it failed by revocation, each with the reason."""
+        return frozenset((check, found.reason) for check, found in self.findings.items() if found.reason in _COUNTED)
 
     @property
     def holds_evidence(self) -> bool:
@@ -105,10 +113,7 @@ class LostEvidence(NamedTuple):
     @classmethod
     def of(cls, signature: RecordedSignature) -> Self:
         """Raises Rejected, Undecided as `RecordedSignature.proven`."""
-        later = signature.proven().require_later()
-        results = signature.findings.items()
-        counted = frozenset((check, found.reason) for check, found in results if found.reason in _COUNTED)
-        return cls(later.in_targets, counted)
+        return cls(signature.proven().require_later().in_targets, signature.counted)
 
     def against(self, certificates: Container[str], chain: ChainKind) -> tuple[TargetStatement, ...]:
         """The evidence against certificates with these fingerprints."""

@@ -43,7 +43,8 @@ def _read(path: Path) -> None:
             ledger.attached(found)
         ledger.marks()
         ledger.held()
-        for _ in ledger.to_judge_again(name="a"):
+        ledger.judged_digests(name="a")
+        for _ in ledger.documents():
             pass
         for _ in export_lines(ledger):
             pass

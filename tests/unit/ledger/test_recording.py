@@ -9,9 +9,9 @@ import pytest
 
 import airgap
 import airgap.report
+from airgap.errors import FormatError
 from airgap.ledger import (
     JudgedArtifact,
-    LedgerError,
     check_export,
     judgements,
     snapshot_in_force,
@@ -104,7 +104,7 @@ def test_a_row_without_its_certificates_is_damaged(tmp_path: Path) -> None:
     with airgap.Ledger.open(tmp_path / "l", write=True) as ledger:
         ledger.record(judgements(verified(written), operator="ada"))
     change(tmp_path / "l", "DELETE FROM content WHERE digest NOT IN (SELECT attached FROM rows)")
-    with airgap.Ledger.open(tmp_path / "l") as ledger, pytest.raises(LedgerError, match="not among the report's"):
+    with airgap.Ledger.open(tmp_path / "l") as ledger, pytest.raises(FormatError, match="not among the report's"):
         RecordedJudgements(ledger).report(1, ledger.attached(ledger.row(1)) or b"")
 
 
