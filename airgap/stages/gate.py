@@ -18,6 +18,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.documents import LayoutOnDisk
 from airgap.oci.graph import Graph
 from airgap.oci.problems import ContentProblem
+from airgap.oci.reference import docker_name
 from airgap.oci.store import Store
 from airgap.oci.tags import cosign_subjects
 from airgap.oci.target import Target
@@ -26,10 +27,12 @@ from airgap.revocation.artifact import is_evidence_alone
 from airgap.revocation.target_evidence import TargetEvidence
 from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.stages.verify import RequestedArtifact, verify_opened
+from airgap.text import safe
 from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact, Selection
 from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
 from airgap.transfer.sources import LayoutSource
+from airgap.trust.choice import repository_of
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.location import Location
 from airgap.verdict import Verdict, worst_first
@@ -82,7 +85,7 @@ class Gate:
             targets,
             LayoutEvidence({str(number): item for number, item in enumerate(evidence)}),  # two places may have one name
         )
-        return Judgement.of_outcome(wanted, outcome, exempt, self._medium, self.tolerated)
+        return Judgement.of_outcome(wanted, outcome, exempt, self._medium, self.request.scope, self.tolerated)
 
     def _medium(self, item: PlannedArtifact) -> object:
         """The layout that an artifact comes from; None for what is judged together."""
@@ -265,6 +268,8 @@ class Judgement:
     _exempt: Mapping[object, _Exempt]
     """By medium."""
     _medium: Callable[[PlannedArtifact], object]
+    _scope: str | None
+    """The repository that everything was judged as; None: each by its own name."""
     _tolerated: frozenset[int]
 
     @classmethod
@@ -274,6 +279,7 @@ class Judgement:
         outcome: Outcome,
         exempt: Mapping[object, _Exempt],
         medium: Callable[[PlannedArtifact], object],
+        scope: str | None,
         tolerated: Collection[int],
     ) -> Judgement:
         """The verdicts on what was asked for, in that order, and what needs none."""
@@ -287,7 +293,7 @@ class Judgement:
             name.reaching(digest) for name, items in passed.items() for item in items for digest, _, _ in item.keys
         )
         whole = replace(outcome, artifacts=tuple(artifacts))
-        return cls(whole, outcomes, reached, exempt, medium, frozenset(tolerated))
+        return cls(whole, outcomes, reached, exempt, medium, scope, frozenset(tolerated))
 
     def _asked(self, item: PlannedArtifact) -> _Asked:
         return _Asked(self._medium(item), _requested(item))
@@ -338,6 +344,13 @@ class Judgement:
                     reason="evidence.unread",
                     remedy=unread.remedy,
                 )
+        if self._scope is not None and (claimed := _claimed(item.wanted)) not in {None, docker_name(self._scope)}:
+            raise UntrustedError(
+                f"{name} is not copied: --scope says that it is of {safe(self._scope)}, and it would get the place of "
+                f"{safe(claimed)}, as its source calls it [policy.name_conflict]",
+                reason="policy.name_conflict",
+                remedy="Leave --scope out, or name the repository that it goes to: REGISTRY/team/app.",
+            )
         for wrong in _evidence_left_behind(item):
             raise _wrong(wrong, name)
         return accepted
@@ -405,6 +418,15 @@ def _evidence_left_behind(item: PlannedArtifact) -> Iterator[ContentProblem]:
         for wrong in check_judged(ContentChecker(source.store), source.graph, closure).problems:
             if wrong.descriptor and wrong.descriptor.digest in evidence:
                 yield wrong
+
+
+def _claimed(wanted: CopyRoot) -> str | None:
+    """The repository by which a medium alone decides where the artifact goes; None where the operator named it."""
+    if wanted.repository is None or not (wanted.named_by_source and wanted.from_layout):
+        return None
+    found = docker_name(wanted.repository.name)
+    typed = repository_of(wanted.typed) if wanted.typed else None
+    return None if typed is not None and docker_name(typed) == found else found
 
 
 def _wrong(problem: ContentProblem, name: str, why: str = "") -> UntrustedError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from airgap.errors import AirgapError, UsageError
 from airgap.oci.lookup import ReferrersTag
-from airgap.oci.reference import LayoutReference, parse_reference
+from airgap.oci.reference import LayoutReference, parse_reference, parse_registry_reference
 from airgap.stages.copy import copy
 from airgap.stages.copy_request import STREAM, CopyRequest
 from airgap.text import safe
@@ -138,6 +138,7 @@ def import_artifacts(
     def result(error: AirgapError | None = None) -> ImportResult:
         return ImportResult(
             registry=safe(request.registry),
+            scope=None if request.scope is None else parse_registry_reference(request.scope),
             dry_run=request.dry_run,
             outcome=verdicts[0] if verdicts else None,
             copied=done[0] if done else None,

@@ -163,7 +163,7 @@ def _below(found: CopyRoot, destination: RegistryPrefix, naming: Naming) -> Copy
             f"{found.reference} would go to {safe(repository.name, limit=300)}, which is no name of a repository",
             remedy="Write lower case letters, digits and single . _ - between / in the map.",
         )
-    return _in_registry(found, repository)
+    return replace(_in_registry(found, repository), named_by_source=True)
 
 
 def _in_registry(found: CopyRoot, repository: RegistryReference) -> CopyRoot:

@@ -24,6 +24,8 @@ class ImportResult:
 
     registry: str
     """As it was named; safe to show."""
+    scope: RegistryReference | None = None
+    """The repository that everything was judged as, if the operator said so."""
     dry_run: bool
     outcome: Outcome | None
     """The verdict on everything; None where an error came before."""
@@ -36,15 +38,17 @@ class ImportResult:
     @property
     def repositories(self) -> tuple[tuple[RegistryReference, RegistryReference], ...]:
         """Each repository of a source of which something is in the registry now, and its place there."""
-        pairs = {(root.repository, root.destination) for root in self._there if root.repository and root.destination}
+        found = ((self.scope or root.repository, root.destination) for root in self._there)
+        pairs = {(repository, place) for repository, place in found if repository and place}
         return tuple(sorted(pairs, key=lambda pair: (pair[0].name, pair[1].name)))
 
     def mirror_config(self, *, plain_http: bool) -> MirrorConfig:
         """Configuration by which runtimes pull what was imported by its own names. `plain_http`: without TLS."""
         retagged = {
-            root.repository
+            repository
             for root in self._there
-            if root.repository and not {*root.tags} <= {tag_part(name) for name in root.names}
+            if (repository := self.scope or root.repository)
+            and not {*root.tags} <= {tag_part(name) for name in root.names}
         }
         return MirrorConfig.of(self.repositories, plain_http=plain_http, retagged=retagged)
 

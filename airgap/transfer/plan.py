@@ -86,6 +86,8 @@ class CopyRoot:
     """The tag of a layout, as the operator typed it."""
     destination: RegistryReference | None = None
     """The repository that it goes to; None: the layout or tar."""
+    named_by_source: bool = False
+    """Whether the name that its source gives it decides the path of that repository."""
     tags: tuple[str, ...] = ()
     """Its tags in the destination."""
     entries: Mapping[str, Descriptor] = field(default_factory=dict)

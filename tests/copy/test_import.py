@@ -445,6 +445,44 @@ def test_media_with_records_of_two_repositories_are_judged_apart(tmp_path: Path,
     assert (ran.code, held(registry)) == (0, {"a/app": {"v1"}, "b/app": {"v1"}}), ran
 
 
+def test_a_scope_does_not_put_an_image_where_the_medium_alone_wants_it(
+    tmp_path: Path, registry: LoopbackRegistry
+) -> None:
+    """An image of the lab that calls itself one of production was judged as the lab's, and put as production's."""
+    medium = one_image(tmp_path / "m", "registry.example/prod/app:v1", OTHER)
+    lab = statement(name="lab", registryScopes=["registry.example/lab/app"], trustStores=["ca:harbour"])
+    scene = Scene(policy=oci_policy(lab))
+    scene.stores = {"ca:harbour": [OTHER.root]}
+    trust = scene.write_trust(tmp_path / "trust")
+    prefixes = tmp_path / "map"
+    prefixes.write_text("registry.example site\n")
+
+    def judged_as(scope: str, *arguments: object, command: str = "import") -> Ran:
+        registry.repositories.clear()
+        return run_here([command, "--trust", str(trust), "--scope", scope, *map(str, arguments)])
+
+    scope = "registry.example/lab/app"
+    for command, destination, *more in (
+        ("import", registry.host),
+        ("import", f"{registry.host}/site/"),
+        ("import", registry.host, "--keep-host"),
+        ("import", registry.host, "--map", prefixes),
+        ("copy", f"{registry.host}/"),
+    ):
+        ran = judged_as(scope, *more, medium, destination, command=command)
+        assert (ran.code, held(registry)) == (13, {}), ran
+        assert "policy.name_conflict" in ran.out + ran.err
+    # the operator says where it goes, and runtimes get the name that it was judged by
+    for place in (f"{registry.host}/lab/app", f"{registry.host}/lab/app:v1"):
+        ran = judged_as(scope, "--mirror-config", tmp_path / "config", medium, place)
+        assert (ran.code, held(registry)) == (0, {"lab/app": {"v1"}}), ran
+        rules = (tmp_path / "config" / "containers" / "registries.conf").read_text()
+        assert "registry.example" in rules
+        assert "prod" not in rules
+    ran = judged_as(scope, f"{medium}:registry.example/prod/app:v1", registry.host)
+    assert (ran.code, held(registry)) == (0, {"prod/app": {"v1"}}), ran
+
+
 def test_says_that_tags_may_be_there_where_the_registry_refuses_one(tmp_path: Path, registry: LoopbackRegistry) -> None:
     """The first line said that no tag was put, beside the list of those that were."""
     written = stick(tmp_path)
