@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -130,10 +131,7 @@ def import_(
     connection = replace(connection, connections=concurrency)
     started = time.monotonic()
 
-    def record(result: airgap.values.ImportResult) -> None:
-        if not dry_run:
-            recording.record(_rows(result, recording, place.path), output)
-
+    rows = _Rows(recording, place.path, output, dry_run=dry_run)
     interrupted: list[airgap.values.ImportResult] = []
     try:
         with shown(output) as progress:
@@ -145,16 +143,17 @@ def import_(
                 credentials=connection.credentials(output.note),
                 progress=progress,
                 stopped=interrupted.append,
+                naming=rows.begin,
             )
     except KeyboardInterrupt:
         for stopped in interrupted:
             ended = replace(stopped, error=InterruptedRunError("interrupted"))
             output.show(airgap.report.ImportReport(ended, verbose))
-            record(ended)
+            rows.end(ended)
         raise
 
     def store() -> airgap.report.Report | None:
-        record(result)
+        rows.end(result)
         if mirror_config is None or dry_run:
             return None
         try:
@@ -167,16 +166,37 @@ def import_(
     output.finish(airgap.report.ImportReport(result, verbose, seconds), file=report, apart_from=inputs, store=store)
 
 
-def _rows(result: airgap.values.ImportResult, recording: Recording, trust: Path) -> Iterator[airgap.ledger.NewRow]:
-    """What was judged, and then what is in the registry."""
-    if result.outcome is not None:
-        snapshot = airgap.ledger.snapshot_in_force(trust)
-        yield from airgap.ledger.judgements(
-            result.outcome, operator=recording.who, snapshot=snapshot, imported_as=result
+class _Rows:
+    """What an import records in a ledger, where there is one."""
+
+    def __init__(self, recording: Recording, trust: Path, output: QuietOutput, *, dry_run: bool) -> None:
+        self._recording, self._trust, self._output, self._dry_run = recording, trust, output, dry_run
+        self._begun: airgap.values.ImportResult | None = None
+
+    def begin(self, expected: airgap.values.ImportResult) -> None:
+        """What will get its tags now: who is killed after this leaves a row that says so."""
+        self._begun = expected
+        self._recording.record(self._judgements(expected, begins=True), self._output)
+
+    def end(self, result: airgap.values.ImportResult) -> None:
+        """What else was judged, and then what is in the registry."""
+        if not self._dry_run:
+            judged = self._judgements(result, begun=self._begun)
+            self._recording.record(chain(judged, self._arrivals(result)), self._output)
+
+    def _judgements(self, result: airgap.values.ImportResult, **options: Any) -> Iterable[airgap.ledger.NewRow]:
+        if result.outcome is None:
+            return ()
+        snapshot = airgap.ledger.snapshot_in_force(self._trust)
+        return airgap.ledger.judgements(
+            result.outcome, operator=self._recording.who, snapshot=snapshot, imported_as=result, **options
         )
-        if result.copied is not None:
-            at = result.outcome.moment.clock
-            yield from airgap.ledger.arrivals(result.copied, operator=recording.who, at=at)
+
+    def _arrivals(self, result: airgap.values.ImportResult) -> Iterable[airgap.ledger.NewRow]:
+        if result.outcome is None or result.copied is None:
+            return ()
+        at = result.outcome.moment.clock
+        return airgap.ledger.arrivals(result.copied, operator=self._recording.who, at=at)
 
 
 def _configure(

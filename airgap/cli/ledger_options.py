@@ -97,7 +97,7 @@ class Recording:
         """Records rows, all of them or none, where there is a ledger. Raises LedgerError, AirgapError."""
         if (path := self.path) is None:
             return
-        with airgap.Ledger.open(path, write=True) as ledger:
+        with airgap.Ledger.open(path, write=True, create=False) as ledger:
             first, head = ledger.head.rows + 1, ledger.record(rows)
         if head.rows >= first:
             output.note(f"recorded in the ledger {safe(path)}: rows {first} to {head.rows}")

@@ -57,7 +57,7 @@ def origin(identity: str) -> bytes:
     return digest("sha256", f"airgap.ledger/{FORMAT} {identity}".encode())
 
 
-def create(path: Path) -> None:
+def make(path: Path) -> None:
     """An empty ledger, if nothing has the name. Raises AirgapError."""
     check_writable(path, "ledger")
     identity = secrets.token_hex(16)
@@ -79,13 +79,15 @@ def create(path: Path) -> None:
         raise unwritable(path, "ledger", error) from None
 
 
-def open_to_write(path: Path) -> sqlite3.Connection:
-    """The open ledger, of which it is known that a transaction can be written. It is made where nothing is.
+def open_to_write(path: Path, *, create: bool = True) -> sqlite3.Connection:
+    """The open ledger, of which it is known that a transaction can be written. With `create`, it is made if needed.
 
     Raises LedgerError, AirgapError.
     """
     if not is_there(path):
-        create(path)
+        if not create:
+            raise _absent(path)
+        make(path)
     with translated(path):
         opened = _open(path, "rw")
         try:
@@ -112,7 +114,7 @@ def _make_safe(opened: sqlite3.Connection, path: Path) -> None:
 def open_to_read(path: Path) -> sqlite3.Connection:
     """The open ledger, also on a medium that cannot be written. Raises LedgerError, NotFoundError, AirgapError."""
     if not is_there(path):
-        raise NotFoundError(f"there is no ledger {safe(path)}", remedy="Check the path.")
+        raise _absent(path)
     with translated(path):
         try:
             opened = _open(path, "rw")
@@ -122,6 +124,10 @@ def open_to_read(path: Path) -> sqlite3.Connection:
             opened = _open_read_only(path)
         opened.execute("PRAGMA query_only = ON")
     return opened
+
+
+def _absent(path: Path) -> NotFoundError:
+    return NotFoundError(f"there is no ledger {safe(path)}", remedy="Check the path.")
 
 
 def _open_read_only(path: Path) -> sqlite3.Connection:
@@ -188,7 +194,7 @@ def translated(path: Path) -> Iterator[None]:
     except UnicodeDecodeError:  # what SQLite says of a damaged file may have bytes of it
         raise LedgerError("ledger.damaged", f"{safe(path)} is damaged, or no ledger") from None
     except FileNotFoundError:
-        raise NotFoundError(f"there is no ledger {safe(path)}", remedy="Check the path.") from None
+        raise _absent(path) from None
     except OSError as error:
         raise AirgapError(f"the ledger {safe(path)} cannot be used: {error.strerror or error}") from None
 
@@ -208,12 +214,12 @@ def _translated(path: Path, error: sqlite3.Error) -> AirgapError:
         return AirgapError(
             f"the ledger {safe(path)} could not be written: this process waited {limits.LEDGER_WAIT_SECONDS} seconds "
             f"for {who}, which is writing to it",
-            remedy=f"Wait until {who} has ended, then run this again: of this run no row was written.",
+            remedy=f"Wait until {who} has ended, then run this again: these rows were not written.",
         )
     if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
         return AirgapError(
             f"the ledger {safe(path)} could not be written: no space left on its medium",
-            remedy="Make room there, then run this again: of this run no row was written, and no older one is lost.",
+            remedy="Make room there, then run this again: these rows were not written, and no older one is lost.",
         )
     if code in _UNREACHABLE:
         return AirgapError(

@@ -112,6 +112,8 @@ class JudgedArtifact(RowEntry):
     """The trust snapshot in force: `stream 7`."""
     exceptions: tuple[str, ...] = ()
     """The operator's exceptions that were used."""
+    into: str | None = None
+    """The registry, where an import recorded this before it put the first tag; a later row says how that ended."""
 
     @property
     def subject(self) -> str:
@@ -130,7 +132,10 @@ class JudgedArtifact(RowEntry):
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether an import of it was ended by the registry, or by a person: some of its tags may have been put."""
+        """Whether an import of it was ended by the registry, or by a person: some of its tags may have been put.
+
+        Where the import was killed, `Row.is_unfinished` says so.
+        """
         return self.exit_code in {ExitCode.ERROR, ExitCode.INTERRUPTED}
 
     @property
@@ -259,6 +264,8 @@ class Row:
     hash: str
     """Of the chain up to this row, in hex."""
     entry: RowEntry | None
+    is_unfinished: bool = False
+    """Whether an import recorded it before it put tags, and nothing about the artifact was recorded since."""
 
 
 def imported(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -73,12 +74,14 @@ class Ledger:
             self.identity: Final = str(self._head_row()[0])
 
     @classmethod
-    def open(cls, path: Path, *, write: bool = False) -> Self:
+    def open(cls, path: Path, *, write: bool = False, create: bool = True) -> Self:
         """Open it. To write, it is made where nothing is, and proven to be writable; to read, nothing is changed.
+
+        Without `create`, nothing is made.
 
         Raises LedgerError (18) for anything but a whole ledger of this version, NotFoundError, AirgapError.
         """
-        return cls(path, open_to_write(path) if write else open_to_read(path))
+        return cls(path, open_to_write(path, create=create) if write else open_to_read(path))
 
     def __enter__(self) -> Self:
         return self
@@ -245,7 +248,16 @@ class Ledger:
             raise LedgerError(
                 "ledger.damaged", f"row {raw.number} of {safe(self.path)} cannot be read: {error}"
             ) from None
-        return Row(raw.number, raw.hash.hex(), entry)
+        is_begun = isinstance(entry, JudgedArtifact) and entry.into is not None and entry.is_accepted
+        return Row(raw.number, raw.hash.hex(), entry, is_unfinished=is_begun and self._is_last(raw.number, entry))
+
+    def _is_last(self, number: int, entry: RowEntry | None) -> bool:
+        """Whether no later row is about the same."""
+        with translated(self.path):
+            found = self._opened.execute(
+                "SELECT 1 FROM rows WHERE subject = ? AND number > ? LIMIT 1", (entry and entry.subject, number)
+            )
+            return found.fetchone() is None
 
     def attached(self, row: Row) -> bytes | None:
         """What is kept beside a row; None where nothing is, or where it was pruned. Raises LedgerError."""
@@ -381,10 +393,10 @@ class Ledger:
             return self._prunable(before, rows=rows)[0]
 
     def prune(self, before: datetime, *, rows: bool, at: datetime, operator: str) -> Prunable:
-        """Remove verdict documents of judgements that were recorded before a moment.
+        """Remove verdict documents of judgements that were recorded before a moment, if they know of no revocation.
 
-        With `rows`, remove the judgements, too, and notes. What was removed leaves its digest in the chain, and a row
-        says what it was. Imports and marks stay. Raises AirgapError.
+        With `rows`, remove the judgements, whatever they know, and notes. What was removed leaves its digest in the
+        chain, and a row says what it was. Imports and marks stay. Raises AirgapError.
         """
         with self._writing():
             found, numbers = self._prunable(before, rows=rows)
@@ -413,13 +425,14 @@ class Ledger:
     def _prunable(self, before: datetime, *, rows: bool) -> tuple[Prunable, list[int]]:
         kinds = _PRUNABLE if rows else (JudgedArtifact.kind,)
         found = self._opened.execute(
-            "SELECT number, length(data) FROM rows LEFT JOIN content ON content.digest = rows.attached"
+            "SELECT number, length(data), size, data FROM rows LEFT JOIN content ON content.digest = rows.attached"
             f" WHERE kind IN ({', '.join('?' * len(kinds))}) AND at < ?"
             f" {'' if rows else 'AND data IS NOT NULL'} ORDER BY number",
             (*kinds, iso(before)),
-        ).fetchall()
-        sizes = [size for _, size in found if size is not None]
-        return Prunable(len(found) if rows else 0, len(sizes), sum(sizes)), [number for number, _ in found]
+        )
+        kept = [(number, packed) for number, packed, *data in found if rows or not _AGAINST.search(self._sound(*data))]
+        sizes = [packed for _, packed in kept if packed is not None]
+        return Prunable(len(kept) if rows else 0, len(sizes), sum(sizes)), [number for number, _ in kept]
 
     # --- as it is stored ---
 
@@ -455,6 +468,8 @@ class Ledger:
         return unpacked
 
 
+_AGAINST: Final = re.compile(rb'"said_against":\[\{|"reason":"revocation\.(?:revoked|on_hold)"')
+"""In documents that hold something against a certificate; in a JSON string the quotation marks would be escaped."""
 _DROP_CONTENT: Final = (
     "DELETE FROM content WHERE digest IN (SELECT attached FROM rows JOIN going USING (number))"
     " AND digest NOT IN (SELECT attached FROM rows WHERE attached IS NOT NULL AND number NOT IN going)"

@@ -40,16 +40,23 @@ def judgements(
     snapshot: str | None = None,
     exceptions: Mapping[Digest, tuple[str, ...]] | None = None,
     imported_as: ImportResult | None = None,
+    begins: bool = False,
+    begun: ImportResult | None = None,
 ) -> Iterator[NewRow]:
     """A record for each artifact of an outcome.
 
     `at`: when it is recorded; by default what the clock said when the run began. `snapshot`: `snapshot_in_force`.
     `exceptions`: those of the operator that were used, by artifact. `imported_as`: the import that the outcome is of;
-    what it did not bring in is recorded as refused.
+    what it did not bring in is recorded as refused. `begins`: it puts its tags after this is recorded, and here is only
+    what will get some. `begun`: what was recorded so; it is left out if it is there now.
     """
     policy = outcome.trust.get("policy_digest")
     left_out = _LeftOut(imported_as) if imported_as else None
+    earlier = _LeftOut(begun) if begun else None
     for artifact in outcome.artifacts:
+        is_there = left_out is None or left_out.is_there(artifact)
+        if (begins and not is_there) or (earlier and is_there and earlier.is_there(artifact)):
+            continue
         problems = tuple(problem for problem in outcome.problems if _may_be_about(problem, artifact))
         if left_out is not None and not artifact.exit_code:
             problems += tuple(left_out.problem(artifact))
@@ -79,6 +86,7 @@ def judgements(
             policy=None if policy is None else str(policy),
             snapshot=snapshot,
             exceptions=(exceptions or {}).get(digest, ()),
+            into=imported_as.registry if imported_as and begins else None,
         )
         yield NewRow(entry, document, tuple(dict.fromkeys(_certificates(artifact))))
 
@@ -134,9 +142,13 @@ class _LeftOut:
         self._there = {key for key, item in judged if item.status != "failed"}
         self._errors = {key: item.error for key, item in judged if item.error}
 
+    def is_there(self, artifact: ArtifactOutcome) -> bool:
+        """Whether the artifact is in the registry."""
+        return _key(artifact) in self._there
+
     def problem(self, artifact: ArtifactOutcome) -> Iterator[Problem]:
         """Why the artifact is not in the registry; nothing where it is."""
-        if _key(artifact) in self._there:
+        if self.is_there(artifact):
             return
         error = self._errors.get(_key(artifact)) or self._result.error or AirgapError("it was not sent")
         # what another artifact was refused for is not said of this one

@@ -1,4 +1,4 @@
-"""Judges again what the rows of a ledger say of their artifacts, as reports say it (decision 0038).
+"""Judges again what the rows of a ledger say of their artifacts, as reports say it (decision 0039).
 
 What any row knows against an artifact counts, whichever row came first, and whether or not that row was accepted.
 """
@@ -22,6 +22,7 @@ from airgap.oci.digest import Digest
 from airgap.parse.base64 import decode_standard
 from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
+from airgap.reasons import ExitCode
 from airgap.revocation.answer_evidence import FoundInTargets, TargetStatement
 from airgap.text import safe
 from airgap.verdict import Verdict
@@ -49,6 +50,8 @@ class _JudgedRow(NamedTuple):
     entry: JudgedArtifact
     document: bytes | None
     """None where it was pruned."""
+    is_unfinished: bool
+    """Whether the import that recorded it did not say how it ended."""
 
 
 _Asked = tuple[_JudgedRow, RecordedReport, RecordedArtifact]
@@ -105,7 +108,7 @@ class RecordedJudgements:
         """All judgements of each artifact that was chosen."""
         for digest in self._ledger.judged_digests(since=self._since, name=self._name):
             rows = [
-                _JudgedRow(row.number, row.entry, self._ledger.attached(row))
+                _JudgedRow(row.number, row.entry, self._ledger.attached(row), row.is_unfinished)
                 for row in self._ledger.rows(kinds=[JudgedArtifact.kind], about=digest)
                 if isinstance(row.entry, JudgedArtifact)
             ]
@@ -125,14 +128,12 @@ class RecordedJudgements:
     def _newest(self, rows: Sequence[_JudgedRow]) -> frozenset[int]:
         """The newest acceptance under each repository and names; one that skipped the signatures replaces no other.
 
-        Of what was never accepted, imports that did not end: they may have put some tags.
+        And the last row, if an import did not end: it may have put some tags.
         """
-        chosen = [row for row in rows if self._is_chosen(row.entry)]
-        accepted = [row for row in chosen if row.entry.is_accepted]
-        if not accepted:
-            return frozenset(row.number for row in chosen)
+        accepted = [row for row in rows if row.entry.is_accepted and self._is_chosen(row.entry)]
         ordered = sorted(accepted, key=lambda row: (row.entry.verdict is not Verdict.SKIPPED, row.number))
-        return frozenset({(row.entry.scope, row.entry.names): row.number for row in ordered}.values())
+        newest = {(row.entry.scope, row.entry.names): row.number for row in ordered}
+        return frozenset((*newest.values(), *(row.number for row in rows[-1:] if row.entry.is_unfinished)))
 
     def _artifact(self, rows: list[_JudgedRow], judge: ReportJudge) -> Iterator[Rechecked]:
         """The judgements of one artifact that are made again: its acceptances, and what was against it in any row."""
@@ -159,10 +160,11 @@ class RecordedJudgements:
         again = [item for items in one_of.values() for item in _to_make_again(items, newest)]
         for row, report, artifact in again:
             signatures = tuple(self._knowing(signature, found, row.entry) for signature in artifact.signatures)
-            one = judge.judge(report, replace(artifact, signatures=signatures), report.problems)
+            besides = (*report.problems, *([_unfinished(row.entry)] if row.is_unfinished else []))
+            one = judge.judge(report, replace(artifact, signatures=signatures), besides)
             if row.number in newest:
                 self._judged += 1
-                self._partly += artifact.content_mode is not Content.ALL
+                self._partly += artifact.content_mode is not Content.ALL and row.entry.into is None
                 self.still_good += one.is_still_good
             elif one.verdict in _ACCEPTED or not _is_about_evidence(one):
                 continue  # it is settled, or was refused for something else, under which it is no acceptance
@@ -244,6 +246,11 @@ def _revoking(artifact: RecordedArtifact) -> Iterator[TargetStatement]:
                 is_proven = said.unproven is None and said.evidence.fingerprint
                 if is_proven and not said.is_hold and not said.is_about_responder:
                     yield said
+
+
+def _unfinished(entry: JudgedArtifact) -> Problem:
+    text = f"the import into {entry.into} did not end: some of its tags may have been put"
+    return Problem(message=text, exit_code=ExitCode.ERROR, target=entry.reference, remedy="Import it again.")
 
 
 def _unreadable(row: _JudgedRow, error: FormatError) -> Problem:

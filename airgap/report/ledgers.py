@@ -45,6 +45,7 @@ def row_document(row: Row) -> Json:
         "hash": row.hash,
         "kind": entry.kind,
         **{name: _safe(value) for name, value in entry.members().items()},
+        **({"unfinished": True} if row.is_unfinished else {}),
     }
 
 
@@ -105,16 +106,22 @@ def _line(row: Row, style: Style) -> str:
         return _cells(str(row.number), "-", "pruned", "-", "")
     names = entry.names
     name = safe(entry.text, limit=80) if isinstance(entry, Note) else safe(names[0], limit=120) if names else ""
-    line = _cells(str(row.number), iso(entry.at), _what(entry), _about(entry.subject), name)
-    return style.paint(_kind(entry), line) if isinstance(entry, JudgedArtifact) else line
+    line = _cells(str(row.number), iso(entry.at), _what(row, entry), _about(entry.subject), name)
+    return (
+        style.paint("unsure" if row.is_unfinished else _kind(entry), line)
+        if isinstance(entry, JudgedArtifact)
+        else line
+    )
 
 
 def _kind(entry: RowEntry) -> str:
     return _COLOUR.get(entry.verdict, "unsure") if isinstance(entry, JudgedArtifact) else "strong"
 
 
-def _what(entry: RowEntry) -> str:
+def _what(row: Row, entry: RowEntry) -> str:
     match entry:
+        case JudgedArtifact() if row.is_unfinished:
+            return "import did not end"
         case JudgedArtifact():
             code = f" ({entry.exit_code})" if entry.exit_code else ""
             return f"{'excepted' if entry.exceptions else entry.verdict.value}{code}"
@@ -177,7 +184,7 @@ def _paragraph(item: ShownRow, style: Style) -> Iterator[str]:
         yield style.paint("strong", f"row {row.number}  pruned")
         yield f"  hash        {row.hash}"
         return
-    yield style.paint(_kind(entry), f"row {row.number}  {iso(entry.at)}  {_what(entry)}")
+    yield style.paint(_kind(entry), f"row {row.number}  {iso(entry.at)}  {_what(row, entry)}")
     for name, value in (*_facts(entry, item.attached), ("operator", safe(entry.operator)), ("hash", row.hash)):
         if value:
             yield f"  {name.ljust(11)} {value}"

@@ -85,6 +85,7 @@ def copy(
     output: BinaryIO | None = None,
     stopped: Callable[[CopyResult], None] | None = None,
     judged: Callable[[Outcome], None] | None = None,
+    naming: Callable[[CopyResult], None] | None = None,
 ) -> CopyResult:
     """Copy artifacts and everything attached to them from their sources to the destination.
 
@@ -97,7 +98,8 @@ def copy(
     Raises AirgapError for the first thing that cannot be copied; with `keep_going` that is part of the result. Where
     several repositories of a registry are written, and an error or Ctrl-C ends that, `stopped` is called with what was
     done before: repositories with all of their names. Evidence that is left behind is not looked for then. `judged` is
-    called with all verdicts, before the first of them stops the copy.
+    called with all verdicts, before the first of them stops the copy; `naming` with what will be there, before
+    anything gets a name in any of these repositories.
     """
     return copy_packed(
         request,
@@ -113,6 +115,7 @@ def copy(
         output=output,
         stopped=stopped,
         judged=judged,
+        naming=naming,
     )
 
 
@@ -131,6 +134,7 @@ def copy_packed(
     output: BinaryIO | None = None,
     stopped: Callable[[CopyResult], None] | None = None,
     judged: Callable[[Outcome], None] | None = None,
+    naming: Callable[[CopyResult], None] | None = None,
 ) -> CopyResult:
     """Copy as `copy` does; `packer` adds to what is copied into a layout or tar."""
     request = completed(request)
@@ -150,7 +154,8 @@ def copy_packed(
                 to = meant if shared else to_credentials and to_credentials.only_for(written)
                 destinations = stack.enter_context(Registries(to, to_transport or transport))
             sources = Sources(partial(registries.source, mechanism=mechanism), stack, pool)
-            job = _Copy(request, sources, destinations, pool, progress, (source, output), judged, packer)
+            streams = source, output
+            job = _Copy(request, sources, destinations, pool, progress, streams, judged, naming, packer)
             result = job.run()
             unasked = request.trust is not None and mechanism is Mechanism.TAG and asked
             return replace(result, warnings=(*result.warnings, _UNASKED)) if unasked else result
@@ -178,13 +183,14 @@ class _Copy:
         progress: Progress,
         streams: tuple[BinaryIO | None, BinaryIO | None],
         judged: Callable[[Outcome], None] | None,
+        naming: Callable[[CopyResult], None] | None,
         packer: Packer | None,
     ) -> None:
         self._packer = packer
         self._request, self._sources, self._registries, self._pool = request, sources, registries, pool
         self._progress = progress
         self._input, self._output = streams
-        self._judged = judged
+        self._judged, self._naming_begins = judged, naming
         self._naming = Naming(
             full_names=request.full_names,
             keep_host=request.keep_host,
@@ -239,6 +245,8 @@ class _Copy:
         for repository, plan in zip(groups, plans, strict=True):
             with self._one_repository(repository, plan):
                 self._bring(plan, destination, repository)
+        if self._arrived and self._naming_begins is not None:
+            self._naming_begins(self._expected(destination))
         self._is_naming = bool(self._arrived)
         for repository, arrived in self._arrived:
             with self._one_repository(repository, arrived.plan):
@@ -266,6 +274,16 @@ class _Copy:
         # a layout or tar is written as one
         is_registry = isinstance(destination, RegistryReference | RegistryPrefix)
         return self._result(destination) if is_registry and (self._tally.copied or self._is_naming) else None
+
+    def _expected(self, destination: Destination | None) -> CopyResult:
+        """The result if everything that arrived gets its names."""
+        tally, self._tally = self._tally, Tally(self._request.layout or STREAM, dry_run=False)
+        try:
+            for _, arrived in self._arrived:
+                self._account(arrived.plan, arrived.result)
+            return self._result(destination)
+        finally:
+            self._tally = tally
 
     def _result(self, destination: Destination | None) -> CopyResult:
         return CopyResult(

@@ -120,6 +120,7 @@ def import_artifacts(
     executor: Executor | None = None,
     progress: Progress = silent,
     stopped: Callable[[ImportResult], None] | None = None,
+    naming: Callable[[ImportResult], None] | None = None,
 ) -> ImportResult:
     """Judge everything that is named, and put it into the registry with all that is attached to it.
 
@@ -130,20 +131,29 @@ def import_artifacts(
 
     Whatever ends it is the `error` of the result. Raises UsageError, TrustMaterialError, and AirgapError for a folder
     of `mirror_config` that cannot be written; after KeyboardInterrupt `stopped` has the result until then.
+
+    `naming` gets the result to be, before the first tag is put: what it raises ends the import.
     """
     copying = request.copying(trust)
     verdicts: list[Outcome] = []
     done: list[CopyResult] = []
 
     def result(error: AirgapError | None = None) -> ImportResult:
+        return made(done[0] if done else None, error)
+
+    def made(copied: CopyResult | None, error: AirgapError | None) -> ImportResult:
         return ImportResult(
             registry=safe(request.registry),
             scope=None if request.scope is None else parse_registry_reference(request.scope),
             dry_run=request.dry_run,
             outcome=verdicts[0] if verdicts else None,
-            copied=done[0] if done else None,
+            copied=copied,
             error=error,
         )
+
+    def begin(expected: CopyResult) -> None:
+        if naming is not None:
+            naming(made(expected, None))
 
     try:
         done.append(
@@ -155,6 +165,7 @@ def import_artifacts(
                 progress=progress,
                 stopped=done.append,
                 judged=verdicts.append,
+                naming=begin,
             )
         )
     except UsageError:

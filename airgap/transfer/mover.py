@@ -204,6 +204,11 @@ class Arrived:
     moved: Mapping[Key, TransferMethod]
     failures: Mapping[Key, AirgapError]
 
+    @property
+    def result(self) -> TransferResult:
+        """The result if all of it gets its names."""
+        return TransferResult(survey=self.survey, moved=self.moved, failures=self.failures)
+
 
 def transfer(
     plan: CopyPlan, sink: Sink, executor: Executor, *, progress: Progress = silent, keep_going: bool = False
@@ -247,7 +252,7 @@ def put_names(arrived: Arrived, *, progress: Progress, keep_going: bool) -> Tran
     ]
     entries = tuple(entry for artifact in complete for entry in artifact.entries())
     named = arrived.sink.finish(entries, keep_going=keep_going)
-    done = TransferResult(survey=arrived.survey, moved=arrived.moved, failures=arrived.failures, named=named)
+    done = replace(arrived.result, named=named)
     for artifact in complete:
         if done.error_of(artifact) is None:
             progress(ArtifactDone(reference=artifact.wanted.reference, digest=artifact.wanted.descriptor.digest))

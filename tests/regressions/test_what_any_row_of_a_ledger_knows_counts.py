@@ -197,3 +197,19 @@ def test_a_row_that_cannot_be_read_is_open_and_stops_no_other(site: Site, monkey
     assert "row 1" in problem["message"]
     change(site.ledger, "UPDATE rows SET accepted = 0 WHERE number = 2")
     assert site.recheck()["exit_code"] == 18
+
+
+def test_pruning_documents_keeps_what_is_known(site: Site) -> None:
+    site.policy(AUDIT)
+    assert site.revoked() == 0
+    assert site.verify() == 0
+    site.policy(STRICT)
+    prune = ["ledger", "prune", "--ledger", str(site.ledger), "--before", "2090-01-01", "--yes"]
+    assert run_here(prune).code == 0
+    document = site.recheck()
+    assert (document["exit_code"], [item["reason"] for item in document["problems"]]) == (14, ["recheck.unproven"])
+    assert site.verify() == 0
+    assert site.recheck()["exit_code"] == 14
+    assert run_here([*prune, "--rows"]).code == 0
+    assert site.verify() == 0
+    assert site.recheck()["exit_code"] == 0

@@ -196,7 +196,7 @@ def test_a_medium_without_shared_memory_is_refused_with_a_remedy(
 ) -> None:
     """SQLite's dot-file locks have no shared memory, like some network shares."""
     path = tmp_path / "site.ledger"
-    database.create(path)
+    database.make(path)
     monkeypatch.setattr(database, "_VFS", "&vfs=unix-dotfile")
     with pytest.raises(AirgapError, match="WAL mode") as caught:
         airgap.Ledger.open(path, write=True)
