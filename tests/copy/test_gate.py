@@ -1,0 +1,83 @@
+"""What `copy --trust` lets through without a judgement of its own, and what ends the whole copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from airgap.bundle.bundle_document import BUNDLE_TYPE
+from airgap.errors import UntrustedError
+from airgap.moment import Moment
+from airgap.oci.descriptor import REF_NAME, Descriptor
+from airgap.oci.manifest_writer import write_manifest
+from airgap.problem import Problem
+from airgap.stages.gate import Judgement
+from airgap.verifier.outcome import Outcome
+from tests.copy.test_trust import ABOUT, copy
+from tests.regressions.test_evidence_of_a_target_counts_in_every_place import LEAF, attach
+from tests.support.clock import set_clock
+from tests.support.command import run_here
+from tests.support.crls import crl
+from tests.support.layouts import LayoutBuilder
+from tests.support.pki import AT
+from tests.support.registry import LoopbackRegistry
+from tests.support.scenario import Scene, add_image
+
+
+@pytest.fixture(autouse=True)
+def _then(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_clock(monkeypatch, AT)
+
+
+@pytest.mark.parametrize("also", ["v1", "bad"])
+def test_what_has_several_tags_of_cosign_is_about_all_that_they_name(tmp_path: Path, also: str) -> None:
+    """One about something that does not verify is left behind, whatever else it is about."""
+    scene = Scene()
+    bad = scene.builder.tag(add_image(scene.builder, "arm64"), "bad")
+    written = scene.write(tmp_path)
+    subjects = {"v1": written.digest, "bad": str(bad.digest)}
+    builder = LayoutBuilder()
+    tags = {f"{subjects[name].replace(':', '-')}.{kind}" for name, kind in (("v1", "sig"), (also, "att"))}
+    builder.tag(builder.add_cosign(), *sorted(tags))
+    signatures = builder.write_directory(tmp_path / "signatures")
+    arguments = (written.layout, signatures, tmp_path / "to")
+    ran = copy(written, "--keep-going", "--all-tags", *arguments, "--format", "json")
+    copied = {tag for item in ran.document["artifacts"] if item["status"] == "copied" for tag in item["tags"]}
+    assert (ran.code, copied) == (20, {"v1"} | (tags if also == "v1" else set())), ran
+
+
+def evidence(builder: LayoutBuilder) -> Descriptor:
+    return attach(builder, ABOUT, crl(LEAF.root))
+
+
+def bundle(builder: LayoutBuilder) -> Descriptor:
+    layer = builder.add_blob(b"{}", BUNDLE_TYPE)
+    builder.add_blob(b"{}")
+    return builder.add_manifest(write_manifest(BUNDLE_TYPE, [layer], subject=None)[1])
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("made", [evidence, bundle])
+def test_evidence_and_bundles_with_a_name_in_a_registry_are_judged(
+    tmp_path: Path, target: LoopbackRegistry, made: Callable[[LayoutBuilder], Descriptor], *, named: bool
+) -> None:
+    """As in a layout: tools take them by the tag, so they need a signature as any other artifact."""
+    scene = Scene()
+    scene.packing.append(lambda builder, _: builder.list(made(builder), **{REF_NAME: "v2"}))
+    written = scene.write(tmp_path)
+    assert run_here(["copy", str(written.layout), f"{target.host}/app"]).code == 0
+    asked = ":v2" if named else "@" + target.repositories["app"].tags["v2"]
+    ran = copy(written, f"{target.host}/app{asked}", tmp_path / "to")
+    assert ran.code == (10 if named else 0), ran
+
+
+def test_a_problem_of_the_judgement_ends_the_copy_also_if_it_keeps_going() -> None:
+    """It is about no artifact, so no artifact may go over."""
+    problem = Problem(message="names are unread", reason="content.malformed", exit_code=16)
+    outcome = Outcome(moment=Moment(judged=AT, clock=AT), trust={}, problems=(problem,))
+    judgement = Judgement.of_outcome({}, outcome, {}, lambda _: None, None, ())
+    with pytest.raises(UntrustedError, match="nothing is copied: names are unread") as raised:
+        judgement.accepted([], [], keep_going=True)
+    assert raised.value.exit_code == 16
