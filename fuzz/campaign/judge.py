@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -49,7 +50,7 @@ class Bench:
         self._folder = folder
         self._places: dict[str, Path] = {}
         self._trusts: dict[str, TrustDirectory] = {}
-        self._executor: Executor = ThreadPoolExecutor(1)
+        self.executor: Final[Executor] = ThreadPoolExecutor(1)
 
     def whole(self, case: Case) -> Outcome:
         """The case as it is."""
@@ -57,6 +58,18 @@ class Bench:
 
     def outcome(self, mutant: Mutant, part: str) -> Outcome:
         """The verdict on the mutant; `part`: nothing, or `:tag` or `@digest`."""
+        with self.placed(mutant) as (target, trust):
+            return self.verdict(f"{target}{part}", mutant.case, trust)
+
+    def verdict(self, target: str, case: Case, trust: TrustDirectory | Path) -> Outcome:
+        """That on what is at `target`, as the case asks for it."""
+        request = VerifyRequest(targets=[target], at=case.at, clock=case.at, scope=case.scope)
+        with bounded_time():
+            return verify(request, trust, executor=self.executor)
+
+    @contextmanager
+    def placed(self, mutant: Mutant) -> Iterator[tuple[Path, TrustDirectory | Path]]:
+        """The mutant and its trust directory on the disk, as long as the context lasts."""
         case, place = mutant.case, self._place(mutant.case)
         layout = place / "layout"
         if case.archive:
@@ -66,11 +79,8 @@ class Bench:
             target = layout
             _put(layout, mutant.layout)
         _put(place / "trust", mutant.trust)
-        trust = place / "trust" if mutant.trust else self._trust(case, place)
-        request = VerifyRequest(targets=[f"{target}{part}"], at=case.at, clock=case.at, scope=case.scope)
         try:
-            with bounded_time():
-                return verify(request, trust, executor=self._executor)
+            yield target, place / "trust" if mutant.trust else self._trust(case, place)
         finally:
             if not case.archive:
                 _put_back(layout, mutant.layout, case.layout)

@@ -22,6 +22,7 @@ from fuzz.campaign import case as case_module
 from fuzz.campaign import forge, world
 from fuzz.campaign.case import FORGED, Case, write_tree
 from fuzz.campaign.changes import Donors, Mutant, mutate
+from fuzz.campaign.copies import SHARE, copied
 from fuzz.campaign.judge import Bench, Law, hidden, memory_folder
 from fuzz.campaign.tree import apply, entries
 
@@ -72,9 +73,9 @@ def cases_in(cache: Path) -> list[Case]:
 class Campaign:
     """All that one process needs to judge mutants."""
 
-    def __init__(self, cases: Sequence[Case], seed: int, folder: Path) -> None:
+    def __init__(self, cases: Sequence[Case], seed: int, folder: Path, *, share: int = SHARE) -> None:
         self.cases = tuple(cases)
-        self._seed = seed
+        self._seed, self._share = seed, share
         families = sorted({case.family for case in cases})
         self._donors = {
             family: Donors.of([case for case in cases if case.family in {family, FORGED}]) for family in families
@@ -108,12 +109,15 @@ class Campaign:
         problem: str | None
         try:
             outcome = self._bench.outcome(mutant, part)
-        except Exception:  # noqa: BLE001 - whatever leaves verify is what is looked for
+            copy = copied(self._bench, mutant, part) if number % self._share == 0 else None
+        except Exception:  # noqa: BLE001 - whatever leaves verify or copy is what is looked for
             verdict, problem = "crash", traceback.format_exc(limit=-8)
         else:
             verdict, problem = outcome.verdict.value, self._law.broken(mutant, outcome)
             if problem is None and part == "" and outcome.verdict is Verdict.PASS:
                 problem = hidden(mutant, outcome)
+            if problem is None and copy is not None:
+                problem = copy.broken(outcome)
         found = Finding(number, mutant.case.name, (*mutant.done, part), problem) if problem else None
         return verdict, found
 

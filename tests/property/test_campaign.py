@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from airgap.oci.descriptor import EMPTY, IMAGE_CONFIG, REF_NAME
+from airgap.stages.gate import Judgement
 from airgap.verdict import Verdict
 from fuzz.campaign.case import Case
 from fuzz.campaign.changes import Mutant
+from fuzz.campaign.copies import Copied
 from fuzz.campaign.forge import make_cases
 from fuzz.campaign.judge import Bench, Law, hidden
 from fuzz.campaign.run import Campaign
@@ -26,7 +28,7 @@ def cases() -> dict[str, Case]:
 @pytest.mark.parametrize("revoked", [False, True])
 def test_no_change_gains_a_pass(cases: dict[str, Case], tmp_path: Path, *, revoked: bool) -> None:
     chosen = [case for case in cases.values() if case.name.startswith(("revoked-", "ok-every")) or not revoked]
-    campaign = Campaign(chosen, seed=7, folder=tmp_path)
+    campaign = Campaign(chosen, seed=7, folder=tmp_path, share=4)
     assert campaign.problems == []
     found = [campaign.judge(number) for number in range(120)]
     assert [finding for _, finding in found if finding] == []
@@ -98,3 +100,26 @@ def test_resealed_changes_reach_the_signature_check(cases: dict[str, Case], tmp_
     tree = apply(case.layout, mutant.layout)
     tagged = next(item["digest"] for item in entries(tree) if "annotations" in item)
     assert b"another layer" in closure(tree, tagged).values()
+
+
+def test_reports_a_copy_of_what_does_not_verify(
+    cases: dict[str, Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gate of the copy lets everything through."""
+    monkeypatch.setattr(Judgement, "accepted", lambda _self, plans, _there, **_: list(plans))
+    campaign = Campaign([cases["revoked-crl-jws"]], seed=7, folder=tmp_path, share=1)
+    found = [finding.problem for _, finding in map(campaign.judge, range(10)) if finding]
+    assert "copy --trust ends with 0, and verify with 14" in found
+    assert all(problem.startswith("copy --trust ends with 0, and verify with ") for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("again", "has_all", "is_broken"), [(0, True, False), (15, False, False), (15, True, True), (14, False, True)]
+)
+def test_reports_a_copy_that_verify_judges_otherwise(
+    cases: dict[str, Case], tmp_path: Path, again: int, *, has_all: bool, is_broken: bool
+) -> None:
+    """Only evidence beside the layout, which stays behind, may leave the answer about the copy open."""
+    outcome = Bench(tmp_path).whole(cases["ok-plain-jws"])
+    copy = Copied(0, again, has_all_evidence=has_all)
+    assert (copy.broken(outcome) is not None) is is_broken
