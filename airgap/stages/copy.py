@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from airgap import __version__
 from airgap.collection.evidence_left import SourceEvidence
-from airgap.errors import AirgapError, TransferError, UntrustedError, UsageError
+from airgap.errors import AirgapError, NotFoundError, TransferError, UntrustedError, UsageError
 from airgap.files import behind_link
 from airgap.net.registries import Registries
 from airgap.oci.descriptor import ACQUISITION
@@ -328,7 +328,7 @@ class _Copy:
         findings = find_all(received, STANDARD_INPUT)
         for missing in findings.missing:
             self._refuse(missing.reference, missing.error)
-        return findings.found
+        return _with_bundles(findings.found, lambda _: True)
 
     def _find(self) -> list[CopyRoot]:
         request = self._request
@@ -353,17 +353,19 @@ class _Copy:
     def _without_bundles(self, found: Iterable[CopyRoot]) -> list[CopyRoot]:
         """What is copied of whole layouts: the list of a bundle comes along only where all that it lists does."""
         request = self._request
-        kept = [replace(item, is_bundle=True) if _is_bundle(item) else item for item in found]
+        whole = set(self._sources.whole())
+        kept = _with_bundles(found, whole.__contains__)  # by its digest, it is what is asked for
         into_layout = request.destination == STREAM or isinstance(request.place(), LayoutReference)
         is_whole = request.selection == Selection() and not (request.all_tags or request.tags)
         if self._packer is None and into_layout and is_whole:
             return kept
-        whole = set(self._sources.whole())
-        return [
-            item
-            for item in kept
-            if not (item.is_bundle and isinstance(item.source, LayoutSource) and item.source.graph in whole)
-        ]
+        chosen = [item for item in kept if not item.is_bundle]
+        if kept and not chosen:
+            raise NotFoundError(
+                f"{kept[0].reference} only lists what a bundle carried, and nothing else is there to copy",
+                remedy="Look at what it lists: airgap bundle show. Copy the bundle again from where it is whole.",
+            )
+        return chosen
 
     def _refuse(self, reference: str, error: AirgapError) -> None:
         """Raises the error, or notes it if the copy keeps going."""
@@ -499,6 +501,7 @@ class _Copy:
         from airgap.stages.gate import everything_listed, evidence_in_registries
 
         self._there = tuple(_existing(destination))
+        self._check_media()
         layouts = (*self._sources.opened(), *self._streamed, *self._there)
         held = [self._evidence.of_layout(store, graph) for store, graph in layouts]
         in_registries = evidence_in_registries(everything_listed(plans, request.selection, self._pool))
@@ -511,6 +514,21 @@ class _Copy:
         if self._packer is not None:
             self._packer.check()
         return plans
+
+    def _check_media(self) -> None:
+        """Whether verify refuses the layouts for something beside what is judged of them.
+
+        Raises UntrustedError; where the copy keeps going, not for what is lost of a bundle.
+        """
+        from airgap.stages.medium_check import check_evidence_beside, lost_of_bundles
+
+        whole = set(self._sources.whole())
+        for store, graph in (*self._streamed, *(item for item in self._sources.opened() if item[1] in whole)):
+            check_evidence_beside(store, graph)
+            for lost in lost_of_bundles(store, graph):
+                self._refuse(safe(graph.name), lost)
+        for store, graph in self._there:
+            check_evidence_beside(store, graph)
 
     def _accepted(
         self,
@@ -560,9 +578,14 @@ def _in_order(item: CopyRoot) -> tuple[str, tuple[str, ...], Digest, str]:
     return item.repository.name if item.repository else "", item.names, item.descriptor.digest, item.reference
 
 
-def _is_bundle(item: CopyRoot) -> bool:
-    """Whether it only lists what its layout carries; most artifacts have a name, and are not looked at."""
-    if item.names or not isinstance(item.source, LayoutSource):
+def _with_bundles(found: Iterable[CopyRoot], is_whole: Callable[[Graph], bool]) -> list[CopyRoot]:
+    """What is found; the list of a bundle is marked where it comes with all of its layout."""
+    return [replace(item, is_bundle=True) if _is_bundle(item, is_whole) else item for item in found]
+
+
+def _is_bundle(item: CopyRoot, is_whole: Callable[[Graph], bool]) -> bool:
+    """Most artifacts have a name, and are not looked at."""
+    if item.names or not isinstance(item.source, LayoutSource) or not is_whole(item.source.graph):
         return False
     from airgap.bundle.opened_bundle import is_bundle
 

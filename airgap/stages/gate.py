@@ -18,7 +18,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.documents import LayoutOnDisk
 from airgap.oci.graph import Graph
 from airgap.oci.problems import ContentProblem
-from airgap.oci.reference import docker_name
+from airgap.oci.reference import LayoutReference, docker_name
 from airgap.oci.store import Store
 from airgap.oci.tags import cosign_subjects
 from airgap.oci.target import Target
@@ -253,7 +253,7 @@ class _Exempt(NamedTuple):
 
     def is_bundle(self, item: PlannedArtifact) -> bool:
         """Whether it only lists what a bundle carries; it has no name either."""
-        return not item.wanted.tags and item.wanted.descriptor.digest in self.bundles
+        return item.wanted.is_bundle and not item.wanted.tags and item.wanted.descriptor.digest in self.bundles
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +351,7 @@ class Judgement:
                 reason="policy.name_conflict",
                 remedy="Leave --scope out, or name the repository that it goes to: REGISTRY/team/app.",
             )
+        _check_names(item.wanted)
         for wrong in _evidence_left_behind(item):
             raise _wrong(wrong, name)
         return accepted
@@ -410,14 +411,35 @@ class _Held(NamedTuple):
 
 
 def _evidence_left_behind(item: PlannedArtifact) -> Iterator[ContentProblem]:
-    """What is wrong with evidence that the artifact has in its layout, and that is not chosen."""
+    """What is wrong with evidence that the artifact has in its layout, whether it is copied or not.
+
+    What is not chosen stays behind, and so does an older acquisition record with all that refers to it.
+    """
     source = item.wanted.source
-    if isinstance(source, LayoutSource) and (item.unchosen or item.left_out or item.unasked):
+    if isinstance(source, LayoutSource):
         closure = source.graph.closure(item.wanted.descriptor, declared_absent=item.wanted.declared_absent)
         evidence = evidence_reached(source.graph, closure)
         for wrong in check_judged(ContentChecker(source.store), source.graph, closure).problems:
             if wrong.descriptor and wrong.descriptor.digest in evidence:
                 yield wrong
+
+
+def _check_names(wanted: CopyRoot) -> None:
+    """Refuses a name that verify of the source refuses, because `docker load` takes something else by it (0025).
+
+    Raises UntrustedError.
+    """
+    if isinstance(wanted.source, LayoutSource) and not wanted.source.graph.names_unread:  # that is told
+        for name in wanted.names:
+            try:
+                wanted.source.graph.find(LayoutReference(path=wanted.source.name, tag=name))
+            except NotFoundError as error:
+                raise UntrustedError(
+                    f"{wanted.reference} is not copied: {error} [layout.disagrees]",
+                    exit_code=error.exit_code,
+                    reason="layout.disagrees",
+                    remedy=error.remedy,
+                ) from None
 
 
 def _claimed(wanted: CopyRoot) -> str | None:
