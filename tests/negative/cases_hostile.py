@@ -53,12 +53,14 @@ def _options(identifier: str, form: str, reason: str, **options: Any) -> Case:
     return Case(identifier, lambda scene: scene.signature.options.update(options), reason, forms=(form,), fatal=True)
 
 
-def _token(identifier: str, reason: str, make: Callable[[Issued, bytes], bytes]) -> Case:
+def _token(
+    identifier: str, reason: str, make: Callable[[Issued, bytes], bytes], also: tuple[tuple[str, str], ...] = ()
+) -> Case:
     def change(scene: Scene) -> None:
         tsa = scene.timestamp()
         scene.signature.token = lambda value: make(tsa, value)
 
-    return Case(identifier, change, reason, check="authenticTimestamp", forms=BOTH)
+    return Case(identifier, change, reason, check="authenticTimestamp", forms=BOTH, also=also)
 
 
 def _trust(identifier: str, reason: str, name: str, data: bytes) -> Case:
@@ -249,7 +251,8 @@ CASES: Final = (
     _token("TS-19-no-signer", "timestamp.", _no_signers),
     _token("TS-19-attribute-twice", "timestamp.", _attribute_twice),
     _token("LIMIT-token-certificates", "timestamp.malformed", _many_certificates),
-    _token("LIMIT-token-bytes", "timestamp.malformed", _large),
+    # it may hold evidence against the signer, too
+    _token("LIMIT-token-bytes", "timestamp.malformed", _large, also=(("revocation", "evidence.unread"),)),
     _token("TS-22-signer-is-no-authority", "timestamp.", _other_signer_first),
     _token("TS-10-certificate-as-token", "timestamp.malformed", lambda tsa, _: tsa.der),
     _token("TS-17-type-only", "timestamp.malformed", lambda _tsa, _: asn1.sequence(asn1.oid(TST_INFO))),
