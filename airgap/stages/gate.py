@@ -429,7 +429,7 @@ def _check_names(wanted: CopyRoot) -> None:
 
     Raises UntrustedError.
     """
-    if isinstance(wanted.source, LayoutSource) and not wanted.source.graph.names_unread:  # that is told
+    if isinstance(wanted.source, LayoutSource) and not wanted.source.graph.names_unread:  # that is a warning
         for name in wanted.names:
             try:
                 wanted.source.graph.find(LayoutReference(path=wanted.source.name, tag=name))
