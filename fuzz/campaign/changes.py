@@ -328,7 +328,7 @@ def disguise(random: Random, mutant: Mutant, donors: Donors) -> None:
 
 
 def evidence_in_the_target(random: Random, mutant: Mutant, donors: Donors) -> None:
-    """Genuine evidence, or evidence that was changed, beside the image, under any name and any map."""
+    """Genuine evidence, or evidence that was changed: attached under any name and any map, or as files beside it."""
     tree = mutant.tree
     subjects = [item for item in entries(tree) if REF_NAME in item.get("annotations", {})]
     if not subjects:
@@ -340,6 +340,10 @@ def evidence_in_the_target(random: Random, mutant: Mutant, donors: Donors) -> No
         return
     crls = {f"{random.choice('abcxyz')}{n}.crl": data for n, data in enumerate(_pile(random, mutant.case, donors))}
     ocsp = {f"{random.choice('abcxyz')}{n}.ors": data for n, data in enumerate(_pile(random, mutant.case, donors))}
+    if random.random() < 0.3:  # noqa: PLR2004
+        files = {f"crls/{name}": data for name, data in crls.items()} | {f"ocsp/{name}": ocsp[name] for name in ocsp}
+        mutant.take("evidence beside the layout", dict(files))
+        return
     urls = ("http://crl.example/signing-0.crl", "http://crl.example/signing-1.crl", "http://crl.example/delta.crl")
     index = {url: random.sample(sorted(crls), 1) for url in urls if crls and random.random() < 0.5}  # noqa: PLR2004
     made = pack(subject, crls=crls, ocsp=ocsp, crl_index=index, responders={})

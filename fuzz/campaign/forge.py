@@ -126,7 +126,7 @@ class _Draft:
         )
 
     def _offers(self) -> tuple[bytes, ...]:
-        """Genuine evidence that would clear the signer, were it used: newer, older, and by a delegate."""
+        """Genuine evidence that would clear the signer, were it used (newer, older, by a delegate), or that revokes."""
         if self.world.name != _COMMON:
             return ()
         leaf = self.scene.signature.leaf if self.scene.signatures else self.world.leaf()
@@ -134,7 +134,8 @@ class _Draft:
             return ()
         now: Any = {"this_update": AT - timedelta(minutes=1)}
         delegate = self.world.delegate()
-        return (*self.world.clean(), ocsp_response(leaf, **now), ocsp_response(leaf, responder=delegate, **now))
+        clearing = (*self.world.clean(), ocsp_response(leaf, **now), ocsp_response(leaf, responder=delegate, **now))
+        return (*clearing, crl(leaf.issuer, revoked=[leaf], number=30))
 
 
 @cache
