@@ -12,7 +12,7 @@ sentence.
     ├── FormatError             1   bytes are not what they have to be; knows where
     │   └── LimitError          1   ... because they exceed a bound of airgap.limits
     ├── ContentError           16   content is missing, has another size or another digest
-    ├── TrustMaterialError     18   a policy, a trust store or a bundle is malformed
+    ├── TrustMaterialError     18   a policy, a trust store, a bundle, a ledger or a receipt is malformed
     ├── TransferError           1   bytes cannot be moved; knows the cause
     ├── WorkerError             1   a process or machine that judges a part did not do it
     ├── NetworkForbiddenError   1   something tried to use the network while verifying
@@ -35,7 +35,8 @@ from airgap.reasons import REASONS, ExitCode
 
 __all__ = [
     "AirgapError", "Cause", "ContentError", "FormatError", "LimitError", "NetworkForbiddenError", "NotFoundError",
-    "Rejected", "TransferError", "TrustMaterialError", "Undecided", "UsageError", "WorkerError",
+    "Rejected", "TransferError", "TrustMaterialError", "Undecided", "UnsignedError", "UntrustedError", "UsageError",
+    "WorkerError",
 ]  # fmt: skip
 
 Fact = str | int | float | bool | None | list[str] | dict[str, str]

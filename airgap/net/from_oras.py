@@ -26,7 +26,7 @@ _HELPER = "Leave the credentials to docker's configuration file and its helpers,
 
 
 def from_oras(registry: Registry, *, host: str | None = None) -> tuple[TransportOptions, Credentials]:
-    """The connection options and credentials of `registry`, for `copy`, `sign` and `add_timestamps`.
+    """The connection options and credentials of `registry`, for every function that names a registry.
 
     `host` is the registry of the credentials, as `localhost:5000`; without it the registry object must have a hostname.
     Other registries get the credentials of docker's configuration files, and so does this one if the object is not

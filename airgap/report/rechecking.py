@@ -115,7 +115,7 @@ def _headline(outcome: RecheckOutcome) -> str:
     if worse:
         return f"UNSURE: {len(worse)} of {total} that were better earlier are not known to be good now; see why below."
     if count := sum(artifact.verdict is not Verdict.PASS for artifact in verified):
-        return f"NOT GOOD: {count} of {total} are not accepted; none of them is known to have been."
+        return f"NOT GOOD: {count} of {total} not accepted now. No report says that it was accepted earlier."
     if outcome.verdict not in {Verdict.PASS, Verdict.SKIPPED}:
         return "UNSURE: nothing was judged again in some of what was named; see below."
     if skipped := len(artifacts) - len(verified):

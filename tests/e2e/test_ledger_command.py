@@ -47,7 +47,7 @@ def rows() -> list[dict[str, Any]]:
 def test_verify_records_what_it_judged(ledger: Path, written: Written) -> None:
     ran = run_here(written.arguments("--operator", "Ada"))
     assert ran.code == 0
-    assert f"recorded in the ledger {ledger}: rows 1 to 1" in ran.err
+    assert f"recorded in the ledger {ledger}: row 1" in ran.err
     (row,) = rows()
     assert (row["verdict"], row["exit_code"], row["operator"]) == ("pass", 0, "Ada")
     assert row["digest"] == written.digest
