@@ -100,5 +100,5 @@ class Recording:
         with airgap.Ledger.open(path, write=True, create=False) as ledger:
             first, head = ledger.head.rows + 1, ledger.record(rows)
         if head.rows >= first:
-            rows = f"row {first}" if first == head.rows else f"rows {first} to {head.rows}"
-            output.note(f"recorded in the ledger {safe(path)}: {rows}")
+            which = f"row {first}" if first == head.rows else f"rows {first} to {head.rows}"
+            output.note(f"recorded in the ledger {safe(path)}: {which}")

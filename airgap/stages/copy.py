@@ -25,6 +25,7 @@ from airgap.oci.lookup import Mechanism, ReferrersTag
 from airgap.oci.nodes import Root
 from airgap.oci.reference import LayoutReference, RegistryReference, registries_in
 from airgap.problem import Problem
+from airgap.reasons import ExitCode
 from airgap.stages.copy_request import STREAM, CopyRequest, Packer, check_place, completed, place_of_stream
 from airgap.text import safe
 from airgap.transfer.copied import CopyResult, EvidenceLeft, Tally
@@ -51,7 +52,7 @@ from airgap.transfer.mover import (
 )
 from airgap.transfer.naming import Naming, read_name_map
 from airgap.transfer.origins import Choice, Sources, find_all
-from airgap.transfer.plan import CopyPlan, CopyRoot, Key, Selection
+from airgap.transfer.plan import CopyPlan, CopyRoot, Key, PlannedArtifact, Selection
 from airgap.transfer.planner import make_plan
 from airgap.transfer.room import Room, room_in
 from airgap.transfer.sources import LayoutSource, lacking
@@ -511,6 +512,8 @@ class _Copy:
             plans = [self._packer.gather(plan, evidence) for plan in plans]
         if request.trust is not None and request.clock is not None:
             plans = self._accepted(plans, destination, request.trust, request.clock, evidence)
+        if self._tally.failed or any(item.error for plan in plans for item in plan.artifacts):
+            plans = [CopyPlan.of([_without_list(item) for item in plan.artifacts], plan.nodes) for plan in plans]
         if self._packer is not None:
             self._packer.check()
         return plans
@@ -576,6 +579,16 @@ def _called_by_tag(item: CopyRoot) -> CopyRoot:
 def _in_order(item: CopyRoot) -> tuple[str, tuple[str, ...], Digest, str]:
     """By what an artifact is, not by the order of a list or a file system."""
     return item.repository.name if item.repository else "", item.names, item.descriptor.digest, item.reference
+
+
+def _without_list(item: PlannedArtifact) -> PlannedArtifact:
+    """Not the list of a bundle of which something stays behind: it would say for ever that this is lost."""
+    if item.error is not None or not item.wanted.is_bundle:
+        return item
+    error = UntrustedError(
+        f"{item.wanted.reference} is not copied: it lists what stays behind", exit_code=ExitCode.PARTIAL, reason=None
+    )
+    return PlannedArtifact(wanted=item.wanted, error=error)
 
 
 def _with_bundles(found: Iterable[CopyRoot], is_whole: Callable[[Graph], bool]) -> list[CopyRoot]:

@@ -194,6 +194,10 @@ def test_a_bundle_that_lost_something(tmp_path: Path, target: LoopbackRegistry) 
     assert not (tmp_path / "new").exists()
     ran = run_here(["import", str(written.layout), target.host, *trust, "--keep-going"])
     assert (ran.code, set(target.repositories["net-monitor"].tags) >= {"v1"}) == (20, True), ran
+    there = tmp_path / "there"
+    assert copy(written, "--keep-going", written.layout, there).code == 20
+    # the list stays behind, too: it would say for ever that something is lost
+    assert run_here(["verify", str(there), *trust, "--at", iso(AT)]).code == 0
     _blob(written, bundle[0].digest).write_bytes(b"{}")
     ran = run_here(["import", str(written.layout), target.host, *trust])
     assert ran.code == 16, ran
