@@ -208,12 +208,24 @@ class Graph:
             raise NotFoundError(f"{self._store.name} holds {len(roots)} artifacts, not one; name one{tags}")
         return roots[0]
 
+    def check_name(self, name: str) -> None:
+        """Refuses a name that `resolve` refuses; it looks through no artifacts, so that all names can be asked for."""
+        try:
+            self._named(name)
+        except NotFoundError:
+            self._check_entries()
+            raise
+
     def _by_name(self, name: str) -> Root:
+        found = self._named(name)
+        for root in self.roots():
+            if root.descriptor.same_content(found.descriptor):
+                found = replace(root, descriptor=found.descriptor, called=found.called)
+        return found
+
+    def _named(self, name: str) -> Root:
         entry, called = self._scan.names.look_up(name)
         found = Root(entry.descriptor, (called,), called=called)
-        for root in self.roots():
-            if root.descriptor.same_content(entry.descriptor):
-                found = replace(root, descriptor=entry.descriptor, called=called)
         if self._docker:
             self._docker.check(found, {name, called})
         return found

@@ -18,7 +18,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.documents import LayoutOnDisk
 from airgap.oci.graph import Graph
 from airgap.oci.problems import ContentProblem
-from airgap.oci.reference import LayoutReference, docker_name
+from airgap.oci.reference import docker_name
 from airgap.oci.store import Store
 from airgap.oci.tags import cosign_subjects
 from airgap.oci.target import Target
@@ -271,6 +271,8 @@ class Judgement:
     _scope: str | None
     """The repository that everything was judged as; None: each by its own name."""
     _tolerated: frozenset[int]
+    _checkers: dict[LayoutSource, ContentChecker]
+    """Of each layout, so that evidence of many artifacts is hashed once."""
 
     @classmethod
     def of_outcome(
@@ -293,7 +295,7 @@ class Judgement:
             name.reaching(digest) for name, items in passed.items() for item in items for digest, _, _ in item.keys
         )
         whole = replace(outcome, artifacts=tuple(artifacts))
-        return cls(whole, outcomes, reached, exempt, medium, scope, frozenset(tolerated))
+        return cls(whole, outcomes, reached, exempt, medium, scope, frozenset(tolerated), {})
 
     def _asked(self, item: PlannedArtifact) -> _Asked:
         return _Asked(self._medium(item), _requested(item))
@@ -352,9 +354,23 @@ class Judgement:
                 remedy="Leave --scope out, or name the repository that it goes to: REGISTRY/team/app.",
             )
         _check_names(item.wanted)
-        for wrong in _evidence_left_behind(item):
+        for wrong in self._evidence_left_behind(item):
             raise _wrong(wrong, name)
         return accepted
+
+    def _evidence_left_behind(self, item: PlannedArtifact) -> Iterator[ContentProblem]:
+        """What is wrong with evidence that the artifact has in its layout, whether it is copied or not.
+
+        What is not chosen stays behind, and so does an older acquisition record with all that refers to it.
+        """
+        source = item.wanted.source
+        if isinstance(source, LayoutSource):
+            checker = self._checkers.setdefault(source, ContentChecker(source.store))
+            closure = source.graph.closure(item.wanted.descriptor, declared_absent=item.wanted.declared_absent)
+            evidence = evidence_reached(source.graph, closure)
+            for wrong in check_judged(checker, source.graph, closure).problems:
+                if wrong.descriptor and wrong.descriptor.digest in evidence:
+                    yield wrong
 
     def _judged(self, item: PlannedArtifact) -> PlannedArtifact:
         outcome = self.verdict(item)
@@ -410,20 +426,6 @@ class _Held(NamedTuple):
                 )
 
 
-def _evidence_left_behind(item: PlannedArtifact) -> Iterator[ContentProblem]:
-    """What is wrong with evidence that the artifact has in its layout, whether it is copied or not.
-
-    What is not chosen stays behind, and so does an older acquisition record with all that refers to it.
-    """
-    source = item.wanted.source
-    if isinstance(source, LayoutSource):
-        closure = source.graph.closure(item.wanted.descriptor, declared_absent=item.wanted.declared_absent)
-        evidence = evidence_reached(source.graph, closure)
-        for wrong in check_judged(ContentChecker(source.store), source.graph, closure).problems:
-            if wrong.descriptor and wrong.descriptor.digest in evidence:
-                yield wrong
-
-
 def _check_names(wanted: CopyRoot) -> None:
     """Refuses a name that verify of the source refuses, because `docker load` takes something else by it (0025).
 
@@ -432,7 +434,7 @@ def _check_names(wanted: CopyRoot) -> None:
     if isinstance(wanted.source, LayoutSource) and not wanted.source.graph.names_unread:  # that is a warning
         for name in wanted.names:
             try:
-                wanted.source.graph.find(LayoutReference(path=wanted.source.name, tag=name))
+                wanted.source.graph.check_name(name)
             except NotFoundError as error:
                 raise UntrustedError(
                     f"{wanted.reference} is not copied: {error} [layout.disagrees]",
