@@ -29,6 +29,7 @@ from airgap.cli.judging_options import (
 from airgap.cli.key_options import KeyChoice
 from airgap.cli.lazy import typer_app
 from airgap.cli.optional_signing import SignOption, is_meant
+from airgap.cli.read_options import DigestTagsOption, ListOptions, MechanismOption, PlatformOption
 from airgap.cli.signing_options import ExpiryOption, FormatOption, TimestampOptions, lifetime
 from airgap.cli.trust_fetch import (
     AllowHttpsOption,
@@ -43,19 +44,9 @@ app = typer_app("Make, show and compare bundles: artifacts with their evidence, 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContentOptions:
+class ContentOptions(ListOptions):
     """What goes into the bundle."""
 
-    file: Annotated[
-        Path | None,
-        typer.Option("--file", "-f", metavar="FILE", help="Read sources from FILE, one a line; # starts a comment."),
-    ] = None
-    lock: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="As --file, but every source must have its digest.")
-    ] = None
-    lock_output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write what was resolved, with digests, for --lock.")
-    ] = None
     from_manifests: Annotated[
         list[Path] | None,
         typer.Option(
@@ -64,19 +55,9 @@ class ContentOptions:
             help="Take the images that rendered Kubernetes or Compose files name, too; repeatable.",
         ),
     ] = None
-    platform: Annotated[
-        list[str] | None,
-        typer.Option(metavar="OS/ARCH", help="Only this platform of an index, whose bytes stay; repeatable."),
-    ] = None
-    digest_tags: Annotated[
-        bool,
-        typer.Option(
-            "--digest-tags/--no-digest-tags", help="Look for cosign's .sig, .att and .sbom tags in registries, too."
-        ),
-    ] = True
-    distribution_spec: Annotated[
-        airgap.Mechanism | None, typer.Option(help="Force one way to ask a registry for referrers.")
-    ] = None
+    platform: PlatformOption = None
+    digest_tags: DigestTagsOption = True
+    distribution_spec: MechanismOption = None
     stream: Annotated[
         str | None, typer.Option(metavar="NAME", help="Name of the stream of numbered bundles that it is one of.")
     ] = None
@@ -176,7 +157,7 @@ def create(
         )
     request = airgap.BundleRequest(
         sources=references or [],
-        lists=[path for path in (content.file, content.lock) if path is not None],
+        lists=content.lists,
         manifests=content.from_manifests or [],
         destination=destination,
         at=moment or source_date() or now,

@@ -21,6 +21,7 @@ from airgap.cli.console import InterruptedRunError, QuietOutput, clock, layout_r
 from airgap.cli.judging_options import location, trust_folder
 from airgap.cli.lazy import typer_app
 from airgap.cli.naming_options import KeepHostOption, NameMapOption
+from airgap.cli.read_options import DigestTagsOption, ListOptions, MechanismOption, PlatformOption
 from airgap.errors import AirgapError, UsageError
 from airgap.reasons import ExitCode
 
@@ -31,19 +32,9 @@ app = typer_app()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceOptions:
+class SourceOptions(ListOptions):
     """What is copied from where."""
 
-    file: Annotated[
-        Path | None,
-        typer.Option("--file", "-f", metavar="FILE", help="Read sources from FILE, one a line; # starts a comment."),
-    ] = None
-    lock: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="As --file, but every source must have its digest.")
-    ] = None
-    lock_output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write what was resolved, with digests, for --lock.")
-    ] = None
     all_tags: Annotated[bool, typer.Option("--all-tags", help="Every tag of the source.")] = False
     tags: Annotated[
         str | None, typer.Option(metavar="REGEX", help="Every tag of the source that REGEX matches as a whole.")
@@ -52,20 +43,12 @@ class SourceOptions:
         False
     )
 
-    @property
-    def lists(self) -> list[Path]:
-        """Files with sources."""
-        return [path for path in (self.file, self.lock) if path is not None]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectionOptions:
     """What of an artifact is copied."""
 
-    platform: Annotated[
-        list[str] | None,
-        typer.Option(metavar="OS/ARCH", help="Only this platform of an index, whose bytes stay; repeatable."),
-    ] = None
+    platform: PlatformOption = None
     exclude_referrers: Annotated[
         bool, typer.Option("--exclude-referrers", help="Leave signatures and other referrers behind.")
     ] = False
@@ -79,15 +62,8 @@ class SelectionOptions:
     depth: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="Follow referrers of referrers N levels deep. Default: all.")
     ] = None
-    digest_tags: Annotated[
-        bool,
-        typer.Option(
-            "--digest-tags/--no-digest-tags", help="Look for cosign's .sig, .att and .sbom tags in registries, too."
-        ),
-    ] = True
-    distribution_spec: Annotated[
-        airgap.Mechanism | None, typer.Option(help="Force one way to ask a registry for referrers.")
-    ] = None
+    digest_tags: DigestTagsOption = True
+    distribution_spec: MechanismOption = None
 
     def selection(self) -> airgap.Selection:
         """The selection for the library. Raises UsageError for what is no platform."""
