@@ -1,6 +1,6 @@
 """The document of a bundle, `airgap.bundle/1`: what a layout carries (docs/reference/bundle.md).
 
-It proves nothing: it lets people see what is in a box, and tools find what is missing. The same content, stream,
+It proves nothing: it lets people see what a bundle carries, and tools find what is missing. The same content, stream,
 number and moment give the same bytes. Volumes and the base of a delta get members of their own, which are not read yet.
 """
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airgap.bundle.bundle_overview import BundleOverview
 
 _SET_BYTES: Final = 6
-"""Bytes of a set id: enough to tell the boxes of a site apart. It proves nothing; the digest does."""
+"""Bytes of a set id: enough to tell the bundles of a site apart. It proves nothing; the digest does."""
 
 
 @dataclass(frozen=True, slots=True)

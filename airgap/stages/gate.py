@@ -66,17 +66,17 @@ class Gate:
 
         Raises TrustMaterialError, and AirgapError where a signature or evidence cannot be read.
         """
-        wanted: dict[_Asked, list[PlannedArtifact]] = {}
+        wanted: dict[_JudgedKey, list[PlannedArtifact]] = {}
         targets: list[tuple[Target, list[RequestedArtifact]]] = []
         exempt: dict[object, _Exempt] = {}
         for medium, part in self._media(plans).items():
             target = self._target(part)
             exempt[medium] = kept = _Exempt.of(target)
-            found: defaultdict[_Asked, list[PlannedArtifact]] = defaultdict(list)
+            found: defaultdict[_JudgedKey, list[PlannedArtifact]] = defaultdict(list)
             for plan in part:
                 for item in plan.artifacts:
                     if item.error is None and kept.leaves_to_judge(item):
-                        found[_Asked(medium, _requested(item))].append(item)
+                        found[_JudgedKey(medium, _requested(item))].append(item)
             targets.append((target, [asked.artifact for asked in found]))
             wanted |= found
         outcome = verify_opened(
@@ -173,13 +173,13 @@ def _unread(name: str, problem: AirgapError | str) -> UntrustedError:
     )
 
 
-class _Asked(NamedTuple):
+class _JudgedKey(NamedTuple):
     """An artifact of a medium that is to be judged."""
 
     medium: object
     artifact: RequestedArtifact
 
-    def reaching(self, digest: Digest) -> _Asked:
+    def reaching(self, digest: Digest) -> _JudgedKey:
         """The same for what it reaches."""
         return self._replace(artifact=self.artifact._replace(digest=digest))
 
@@ -262,8 +262,8 @@ class Judgement:
 
     outcome: Outcome
     """All that was judged, each artifact by the name that it is copied by."""
-    _outcomes: Mapping[_Asked, ArtifactOutcome]
-    _reached: frozenset[_Asked]
+    _outcomes: Mapping[_JudgedKey, ArtifactOutcome]
+    _reached: frozenset[_JudgedKey]
     """What passed, and all that it reaches: cosign's tags are about any of it."""
     _exempt: Mapping[object, _Exempt]
     """By medium."""
@@ -277,7 +277,7 @@ class Judgement:
     @classmethod
     def of_outcome(
         cls,
-        asked: Mapping[_Asked, Sequence[PlannedArtifact]],
+        asked: Mapping[_JudgedKey, Sequence[PlannedArtifact]],
         outcome: Outcome,
         exempt: Mapping[object, _Exempt],
         medium: Callable[[PlannedArtifact], object],
@@ -297,12 +297,12 @@ class Judgement:
         whole = replace(outcome, artifacts=tuple(artifacts))
         return cls(whole, outcomes, reached, exempt, medium, scope, frozenset(tolerated), {})
 
-    def _asked(self, item: PlannedArtifact) -> _Asked:
-        return _Asked(self._medium(item), _requested(item))
+    def _key(self, item: PlannedArtifact) -> _JudgedKey:
+        return _JudgedKey(self._medium(item), _requested(item))
 
     def verdict(self, item: PlannedArtifact) -> ArtifactOutcome | None:
         """That on one artifact; None for what comes with another one (cosign's tags), and for evidence."""
-        return self._outcomes.get(self._asked(item))
+        return self._outcomes.get(self._key(item))
 
     def accepted(
         self, plans: Iterable[CopyPlan], there: Iterable[tuple[Store, Graph]], *, keep_going: bool
@@ -389,7 +389,7 @@ class Judgement:
                     reason="signature.none",
                 )
             return judged
-        exempt, asked = self._exempt[self._medium(item)], self._asked(item)
+        exempt, asked = self._exempt[self._medium(item)], self._key(item)
         if exempt.comes_with_its_subject(item):
             if all(asked.reaching(subject) in self._reached for subject in _subjects(item)):
                 return item

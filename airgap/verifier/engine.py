@@ -255,29 +255,34 @@ class SignatureVerifier:
 
         No time of signing softens a revocation. Raises Undecided if a chain is open and none holds, else Rejected.
         """
-        check, chains = Check.AUTHENTIC_TIMESTAMP, [stamp.chain for stamp in state.timestamps]
-        more = authority_chains(state, anchors)
-        stolen = state.revocation.revoked_keys(more, kind="tsa", lost=state.signature.lost)
-        good: list[tuple[VerifiedTimestamp, tuple[EvidenceUse, ...]]] = []
-        refusals: list[Rejected | Undecided] = []
-        for stamp in state.timestamps:
-            theft = next(filter(None, (stolen.get(item.public_key_bits) for item in stamp.chain[:-1])), None)
-            try:
-                uses = self._ask_revocation(state, check, stamp.chain, kind="tsa", signed_at=None)
-            except (Rejected, Undecided) as error:
-                refusals.append(theft if theft and isinstance(error, Undecided) else error)
-            else:
-                refusals += [theft] if theft else []
-                good += [] if theft else [(stamp, uses)]
-        if not good:
+        chains = authority_chains(state, anchors)
+        revoked_keys = state.revocation.revoked_keys(chains, kind="tsa", lost=state.signature.lost)
+        answers = [self._timestamp_answer(state, stamp, revoked_keys) for stamp in state.timestamps]
+        refusals = [answer for answer in answers if not isinstance(answer, tuple)]
+        if len(refusals) == len(answers):
             raise next((error for error in refusals if isinstance(error, Undecided)), refusals[0])
-        for chain in chains:  # why it was revoked is not known: it may be for the key of another one
-            _refuse_lost(state, check, chain, kind="tsa", signed_at=None)
+        for stamp in state.timestamps:  # why it was revoked is not known: it may be for the key of another one
+            _refuse_lost(state, Check.AUTHENTIC_TIMESTAMP, stamp.chain, kind="tsa", signed_at=None)
         revoked = [str(error) for error in refusals if isinstance(error, Rejected)]
         state.warnings += [f"its timestamp has another chain, which is not used: {text}" for text in revoked]
-        stamp, uses = good[0]
+        good = zip(state.timestamps, answers, strict=True)
+        stamp, uses = next((stamp, answer) for stamp, answer in good if isinstance(answer, tuple))
         state.add_evidence(uses)
         return stamp
+
+    def _timestamp_answer(
+        self, state: SignatureState, stamp: VerifiedTimestamp, revoked_keys: Mapping[bytes, Rejected]
+    ) -> tuple[EvidenceUse, ...] | Rejected | Undecided:
+        """What clears the chain of a timestamp, or why nothing does: a revoked key counts for all certificates."""
+        answer: tuple[EvidenceUse, ...] | Rejected | Undecided
+        try:
+            answer = self._ask_revocation(state, Check.AUTHENTIC_TIMESTAMP, stamp.chain, kind="tsa", signed_at=None)
+        except Rejected as error:
+            return error
+        except Undecided as error:
+            answer = error
+        keys = (certificate.public_key_bits for certificate in stamp.chain[:-1])
+        return next((revoked_keys[key] for key in keys if key in revoked_keys), answer)
 
     def _chain_revocation(self, state: SignatureState) -> str:
         facts = _proven(state.facts)

@@ -41,6 +41,7 @@ REPLACED = {
     r"hears? (of|no|less|that|what)\b": "learns, uses",
     r"speaks? (of|for|best)\b": "is about, answers for",
     r"(nobody|somebody|anybody|whoever)\b": "no signer, a person, the operator, the person who",
+    r"(box|boxes|boxed|boxing)\b": "a bundle, a target, evidence artifacts",
 }
 """What is searched, and what to write instead."""
 

@@ -138,12 +138,12 @@ def test_trees_of_many_artifacts_share_the_bound(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize(("levels", "below"), [(limits.GRAPH_DEPTH, 0), (limits.GRAPH_DEPTH + 1, 1)])
 def test_a_tree_is_drawn_as_deep_as_graphs_are_walked(tmp_path: Path, levels: int, below: int) -> None:
-    box = LayoutBuilder()
-    deep = add_image(box)
+    builder = LayoutBuilder()
+    deep = add_image(builder)
     for _ in range(levels - 1):
-        deep = box.add_index(deep)
-    box.tag(deep, "v1")
-    with open_layout(box.write_directory(tmp_path / "layout")) as store:
+        deep = builder.add_index(deep)
+    builder.tag(deep, "v1")
+    with open_layout(builder.write_directory(tmp_path / "layout")) as store:
         tree_builder = TreeBuilder(Graph(store))
         tree = tree_builder.draw(deep)
     assert sum(problem.path == "below" for problem in tree_builder.unread) == below

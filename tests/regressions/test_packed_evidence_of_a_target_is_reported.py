@@ -128,10 +128,14 @@ def test_reports_what_only_the_type_of_its_artifact_calls_evidence(
 ) -> None:
     made = _scene()
 
-    def attach(box: LayoutBuilder, target: Descriptor) -> None:
-        layer = bare(box.add_blob(gzip.compress(REVOKING), "application/gzip"))
+    def attach(builder: LayoutBuilder, target: Descriptor) -> None:
+        layer = bare(builder.add_blob(gzip.compress(REVOKING), "application/gzip"))
         layer["annotations"] = {"org.opencontainers.image.title": title} if title else {}
-        box.list(box.add_manifest({**evidence_artifact(box, target), "artifactType": artifact_type, "layers": [layer]}))
+        builder.list(
+            builder.add_manifest(
+                {**evidence_artifact(builder, target), "artifactType": artifact_type, "layers": [layer]}
+            )
+        )
 
     made.packing.append(attach)
     warnings = _warnings(made.write(tmp_path).arguments())
@@ -159,11 +163,11 @@ def test_no_other_name_of_a_file_hides_that_it_is_evidence(tmp_path: Path, other
     """Two images list one blob by two names: the first name decided whether it was reported."""
     made = _scene()
 
-    def attach(box: LayoutBuilder, target: Descriptor) -> None:
-        blob = box.add_blob(REVOKING.hex().encode(), "application/octet-stream")
+    def attach(builder: LayoutBuilder, target: Descriptor) -> None:
+        blob = builder.add_blob(REVOKING.hex().encode(), "application/octet-stream")
         for name in (other, "crl.txt") if is_first else ("crl.txt", other):
             named = replace(blob, annotations={"org.opencontainers.image.title": name})
-            box.add_referrer(target, [named], artifact_type="example/files")
+            builder.add_referrer(target, [named], artifact_type="example/files")
 
     made.packing.append(attach)
     (warning,) = _warnings(made.write(tmp_path).arguments())

@@ -132,9 +132,9 @@ def test_a_layout_whose_files_cannot_be_listed_may_hold_more(tmp_path: Path, mon
         raise PermissionError
 
     monkeypatch.setattr("airgap.oci.layout.list_folder", closed)
-    box = LayoutBuilder()
-    _image(box, ("a.crl", OLD))
-    assert _held(box, tmp_path) == (["a.crl"], ["a loose file"])
+    builder = LayoutBuilder()
+    _image(builder, ("a.crl", OLD))
+    assert _held(builder, tmp_path) == (["a.crl"], ["a loose file"])
 
 
 def test_a_whole_loose_file_counts_instead_of_the_damaged_blob(tmp_path: Path) -> None:
