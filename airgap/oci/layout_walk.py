@@ -273,7 +273,6 @@ class LayoutWalk:
             place = f"cosign tag {safe(entry.ref, limit=160)}"
             self._claims.append((target, ContentProblem.of(error, entry.descriptor, place)))
             return
-        self._walk([_Reached(entry.descriptor, entry.place, named=True)], FoundBy.COSIGN)
         self.add(target, cosigned(entry.descriptor, manifest, entry.ref))
 
     def attributed(self) -> dict[Digest, tuple[ContentProblem, ...]]:

@@ -100,6 +100,9 @@ class _Scanner:
         numbers = {entry.number for entry in special}
         plain = [entry for entry in self._entries if entry.number not in numbers]
         self._walk.walk_entries(plain, self._doubled)
+        # by its subject, what has a cosign tag belongs to an artifact, also if its tag names something else, or itself
+        tagged = [entry for entry in special if cosign_target(entry.ref or "")]
+        self._walk.walk_entries([entry for entry in tagged if self._examined.find(entry.descriptor)], self._doubled)
         self._attach_aside(names)
         roots = self._roots(plain, special)
         self._walk.note_dangling({entry.descriptor.digest: entry.place for entry in plain})

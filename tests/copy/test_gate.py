@@ -48,6 +48,29 @@ def test_what_has_several_tags_of_cosign_is_about_all_that_they_name(tmp_path: P
     assert (ran.code, copied) == (20, {"v1"} | (tags if also == "v1" else set())), ran
 
 
+@pytest.mark.parametrize(("about", "expected"), [("itself", 0), ("nothing", 10)])
+def test_a_signature_under_a_cosign_tag_is_judged_as_verify_judges_it(
+    tmp_path: Path, about: str, expected: int
+) -> None:
+    """By its subject it belongs to the image, whatever its tag names: verify said 10, and the copy 0 (0025)."""
+    scene = Scene()
+
+    def pack(builder: LayoutBuilder, _: Descriptor) -> None:
+        (signature,) = (item for item in builder.entries if "artifactType" in item)
+        named = signature["digest"][7:] if about == "itself" else "0" * 64
+        signature["annotations"] = {REF_NAME: f"sha256-{named}.sig"}
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path)
+    codes = [
+        run_here(["verify", str(written.layout), *written.arguments()[2:]]).code,
+        copy(written, written.layout, tmp_path / "to").code,
+    ]
+    if not expected:
+        codes.append(run_here(["verify", str(tmp_path / "to"), *written.arguments()[2:]]).code)
+    assert set(codes) == {expected}, codes
+
+
 def evidence(builder: LayoutBuilder) -> Descriptor:
     return attach(builder, ABOUT, crl(LEAF.root))
 
