@@ -15,7 +15,7 @@ from airgap.cli.console import Output, boundary
 from airgap.errors import AirgapError
 
 if TYPE_CHECKING:  # reports are made when a command runs
-    Failure = Callable[[AirgapError, Mapping[str, Any]], airgap.report.Report | None]
+    FailureReport = Callable[[AirgapError, Mapping[str, Any]], airgap.report.Report | None]
     """The document of a command that ended with an error, from that and its parameters; None where there is none."""
 
 
@@ -50,7 +50,9 @@ def _plain(error: AirgapError, _given: Mapping[str, Any]) -> airgap.report.Repor
     return airgap.report.ErrorReport(error)
 
 
-def command(app: typer.Typer, name: str | None = None, *, failure: Failure = _plain) -> Callable[[Function], Function]:
+def command(
+    app: typer.Typer, name: str | None = None, *, failure: FailureReport = _plain
+) -> Callable[[Function], Function]:
     """Make a function a command of `app`, called `name` or as the function is.
 
     A parameter whose type is a dataclass is a group of options: each field that is `Annotated` with a Typer option
@@ -66,7 +68,7 @@ def command(app: typer.Typer, name: str | None = None, *, failure: Failure = _pl
     return register
 
 
-def _with_options(function: Callable[..., None], failure: Failure) -> Callable[..., None]:
+def _with_options(function: Callable[..., None], failure: FailureReport) -> Callable[..., None]:
     groups: dict[str, _Group] = {}
     options: list[inspect.Parameter] = []
     hints = get_type_hints(function, include_extras=True)

@@ -78,10 +78,10 @@ def home() -> Path | None:
 
 def write(*pieces: str) -> None:
     """The result, on standard output. Raises OSError that names it."""
-    write_all(pieces)
+    write_pieces(pieces)
 
 
-def write_all(pieces: Iterable[str]) -> None:
+def write_pieces(pieces: Iterable[str]) -> None:
     """Write the result while it is made, piece by piece. Raises OSError that names standard output."""
     try:
         sys.stdout.writelines(pieces)
@@ -149,7 +149,7 @@ class Output:
     def show(self, report: airgap.report.Report) -> None:
         """The result, on standard output."""
         self._shown.append(report)
-        write_all(report.pieces() if self.is_json else (drawn(report.text(self.style)),))
+        write_pieces(report.pieces() if self.is_json else (drawn(report.text(self.style)),))
 
     def finish(
         self,

@@ -16,7 +16,7 @@ import airgap.ledger
 import airgap.report
 import airgap.trust
 from airgap.cli.command import command
-from airgap.cli.console import Output, QuietOutput, YesOption, clock, note, write_all
+from airgap.cli.console import Output, QuietOutput, YesOption, clock, note, write_pieces
 from airgap.cli.judging_options import parse_moment
 from airgap.cli.key_options import KeyChoice
 from airgap.cli.lazy import typer_app
@@ -82,7 +82,7 @@ def list_(
             return opened.rows(kinds=kind or airgap.ledger.RowKind, since=first, verdict=verdict, name=name)
 
         if output.format is ListFormat.NDJSON:
-            write_all(airgap.report.ledger_lines(rows()))
+            write_pieces(airgap.report.ledger_lines(rows()))
             raise typer.Exit
         output.finish(airgap.report.LedgerListReport(path, opened.head, rows))
 
@@ -190,7 +190,7 @@ def export(
     path = needed_ledger(ledger)
     with airgap.Ledger.open(path) as opened:
         if to is None:
-            write_all(airgap.ledger.export_lines(opened))
+            write_pieces(airgap.ledger.export_lines(opened))
             return
         airgap.trust.check_output(to, ledger_files(path), what="export")
         airgap.ledger.write_export(opened, to)

@@ -22,8 +22,8 @@ from airgap.cli.signing_options import (
     FormatOption,
     MetadataOption,
     TimestampOptions,
-    attach,
     lifetime,
+    show_attached,
 )
 
 if TYPE_CHECKING:
@@ -98,4 +98,4 @@ def sign(
 
         airgap.sign(request, transport=transport, credentials=credentials, attached=attached)
 
-    attach(output, airgap.report.SignReport, run)
+    show_attached(output, airgap.report.SignReport, run)

@@ -78,7 +78,7 @@ class TimestampOptions:
         return airgap.signature.Rfc3161Timestamper(airgap.HttpTsa(url, connect()), anchors)
 
 
-def attach(
+def show_attached(
     output: QuietOutput,
     report: Callable[[list[Item], AirgapError | None], airgap.report.Report],
     run: Callable[[Callable[[Item], None]], object],

@@ -11,7 +11,7 @@ from airgap.cli.command import command
 from airgap.cli.connection_options import Connection
 from airgap.cli.console import LayoutOption, QuietOutput, layout_reference
 from airgap.cli.lazy import typer_app
-from airgap.cli.signing_options import ForceReferrersTagOption, TimestampOptions, attach
+from airgap.cli.signing_options import ForceReferrersTagOption, TimestampOptions, show_attached
 from airgap.errors import FormatError, UsageError
 
 app = typer_app("Timestamp signatures that exist.", no_args_is_help=True)
@@ -55,7 +55,7 @@ def add(
         force=force,
         referrers_tag=force_referrers_tag,
     )
-    attach(
+    show_attached(
         output,
         airgap.report.TimestampReport,
         lambda attached: airgap.add_timestamps(

@@ -23,7 +23,7 @@ from airgap.cli.signing_options import ExpiryOption, FormatOption, TimestampOpti
 from airgap.errors import AirgapError, UsageError
 
 if TYPE_CHECKING:
-    from airgap.cli.command import Failure
+    from airgap.cli.command import FailureReport
     from airgap.report import SnapshotReport
     from airgap.values import Difference
 
@@ -34,7 +34,7 @@ TargetArgument = Annotated[
 ]
 
 
-def _failed(name: str) -> Failure:
+def _failed(name: str) -> FailureReport:
     def failure(error: AirgapError, _given: Mapping[str, Any]) -> SnapshotReport:
         now = clock()
         return airgap.report.SnapshotReport(command=name, clock=now, at=now).failed(error)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from airgap import limits
-from airgap.collection.attempts import Attempt, AttemptResult, failure, is_answer
+from airgap.collection.attempts import Attempt, AttemptResult, failed_attempt, is_answer
 from airgap.collection.chains import CertificateToCheck
 from airgap.collection.gather import Gatherer
 from airgap.errors import FormatError, LimitError, Undecided
@@ -118,7 +118,7 @@ class PlaceAsker:
         try:
             _check_count(certificate.ocsp_urls, certificate.distribution_points)
         except Undecided as error:
-            self._gatherer.note([item], failure("the certificate", "crl", AttemptResult.FAILED, error))
+            self._gatherer.note([item], failed_attempt("the certificate", "crl", AttemptResult.FAILED, error))
             return False
         return True
 
@@ -131,7 +131,7 @@ class PlaceAsker:
                 except FormatError:  # some responders know no SHA-1 CertID; an error is asked again in SHA-256
                     data = self._downloads.ocsp(url, ocsp_request(item.certificate, issuer, hash_name=_RETRY_HASH))
             except Undecided as error:
-                return self._gatherer.note([item], failure(url, "ocsp", AttemptResult.FAILED, error))
+                return self._gatherer.note([item], failed_attempt(url, "ocsp", AttemptResult.FAILED, error))
             with self._gatherer.lock:
                 attempt = self._gatherer.keep_ocsp(data, url, item, issuer)
                 self._gatherer.downloaded(data, url, [item], attempt)
@@ -157,7 +157,7 @@ class PlaceAsker:
             _check_count((), base.freshest)
         except Undecided as error:
             with self._gatherer.lock:
-                self._gatherer.note(place.to_check, failure("the CRL", "delta-crl", AttemptResult.FAILED, error))
+                self._gatherer.note(place.to_check, failed_attempt("the CRL", "delta-crl", AttemptResult.FAILED, error))
             return
         for point in base.freshest:
 
@@ -174,7 +174,7 @@ class PlaceAsker:
             self._downloads.crl(uri, path)
             data = read_regular(path, limits.CRL_FILE_BYTES)
         except (Undecided, FormatError) as error:
-            return self._gatherer.note(place.to_check, failure(uri, kind, AttemptResult.FAILED, error)), None
+            return self._gatherer.note(place.to_check, failed_attempt(uri, kind, AttemptResult.FAILED, error)), None
         finally:
             path.unlink(missing_ok=True)
         with self._gatherer.lock:

@@ -47,7 +47,7 @@ class Attempt:
     """The one that it was refused for: one responder may give several refused answers of one date."""
 
 
-def failure(source: str, kind: PieceKind, outcome: AttemptResult, error: Undecided | FormatError) -> Attempt:
+def failed_attempt(source: str, kind: PieceKind, outcome: AttemptResult, error: Undecided | FormatError) -> Attempt:
     """The attempt that failed by `error`."""
     malformed = "fetch.limit" if isinstance(error, LimitError) else "revocation.crl.malformed"
     reason = error.reason if isinstance(error, Undecided) else malformed

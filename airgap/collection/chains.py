@@ -83,7 +83,7 @@ class CollectedChains:
     """What cannot be read and is, or may be, a signature, so that its certificates are not among these."""
 
 
-def merged(collected: Iterable[CollectedChains]) -> CollectedChains:
+def merged_chains(collected: Iterable[CollectedChains]) -> CollectedChains:
     """All of them as one; what several have is in it once."""
     parts = tuple(collected)
     return CollectedChains(

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from airgap.collection.attempts import Attempt, AttemptResult
-from airgap.collection.chains import CollectedChains, collect_chains, merged
-from airgap.collection.coverage import CertificateCoverage, EvidenceWritten, FetchOutcome, cover
+from airgap.collection.chains import CollectedChains, collect_chains, merged_chains
+from airgap.collection.coverage import CertificateCoverage, EvidenceWritten, FetchOutcome, coverage_of
 from airgap.collection.evidence_writer import EvidenceWriter
 from airgap.collection.gather import MALFORMED, UNNEEDED, Gatherer, may_revoke
 from airgap.collection.offered_files import offered_files, order_of, pieces_of
@@ -66,7 +66,7 @@ class EvidenceCollector:
         self._moment: Final = moment
         self._unproven: Final = unproven
         self.warnings: Final[list[Problem]] = []
-        self.chains = merged(())
+        self.chains = merged_chains(())
         self._offered: Final[list[tuple[str, bytes]]] = []
         self._took: Final[list[tuple[Attempt, EvidenceFile]]] = []
         self._unread: Final[list[UnreadableEvidence]] = []
@@ -233,7 +233,7 @@ class EvidenceCollector:
         left = [file for attempt, file in self._took if attempt.outcome is AttemptResult.REFUSED]
         unproven = self.gatherer.unproven_downloads()
         refused = EvidencePool([*left, *unproven, *self._certificates], unread=self._unread)
-        certificates: tuple[CertificateCoverage, ...] = cover(
+        certificates: tuple[CertificateCoverage, ...] = coverage_of(
             to_check,
             responders,
             evidence,

@@ -163,7 +163,7 @@ class Tried(Protocol):
         """Certificates for which some place answered, and its newest answer was refused."""
 
 
-def cover(
+def coverage_of(
     to_check: Iterable[CertificateToCheck],
     responders: Iterable[CertificateToCheck],
     evidence: Evidence,

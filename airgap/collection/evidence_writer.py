@@ -36,7 +36,7 @@ from airgap.revocation.evidence_directory import (
     file_names,
     list_crls,
     read_crl,
-    read_index,
+    read_evidence_index,
 )
 from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.text import safe
@@ -100,7 +100,7 @@ class EvidenceWriter:
         """
         folder = self._folder(CRLS)
         with exclusive(folder):
-            index = read_index(folder)
+            index = read_evidence_index(folder)
             known = list_crls(folder, file_names(folder, ".crl", index))
             files = {name: facts for name, facts in known.items() if same_name(facts.issuer, issuer.subject)}
             gone = frozenset(name for name in files if _is_unneeded(folder, name, files, issuer))
@@ -128,7 +128,7 @@ class EvidenceWriter:
             raise ValueError("the response is about another certificate")
         folder = self._folder(OCSP)
         with exclusive(folder):
-            index = read_index(folder)
+            index = read_evidence_index(folder)
             own = _stream(certificate, issuer)
             dated = f"{own}-{statements[0].this_update:%Y%m%d%H%M%S}"
             name = f"{dated}-{response.fingerprint[:8]}.ors"
@@ -172,7 +172,7 @@ class EvidenceWriter:
         """Remove responses that do not revoke `certificate` where a newer one replaces them; their names."""
         folder = self._folder(OCSP)
         with exclusive(folder):
-            index = read_index(folder)
+            index = read_evidence_index(folder)
             own = _stream(certificate, issuer)
             # by its name it may be about another certificate
             names = (n for n in file_names(folder, ".ors", index) if not _OWN_NAME.fullmatch(n) or n.startswith(own))
@@ -195,7 +195,7 @@ class EvidenceWriter:
         """Whether another response lacks the certificate of its responder, and this one holds it."""
         if self._without_responder is None:
             folder = self._folder(OCSP)
-            every = self._responses(folder, file_names(folder, ".ors", read_index(folder)))
+            every = self._responses(folder, file_names(folder, ".ors", read_evidence_index(folder)))
             # it may hold the certificate of another key of its responder, too
             lacking = (other for _, other in every if not any(map(other.is_signed_by, other.delegates)))
             self._without_responder = tuple({(other.responder, other.delegates): other for other in lacking}.values())
@@ -240,7 +240,7 @@ class _KnownCrls:
         if entries == self._entries and states == self._states:  # the clock of a file system is coarse
             return
         if INDEX in entries or states[1] != self._states[1]:
-            self._index = read_index(self._folder)
+            self._index = read_evidence_index(self._folder)
         names = file_names(self._folder, ".crl", self._index)
         marks = {name: _state(self._folder / name) for name in names}
         changed = [name for name in names if marks[name] is None or marks[name] != self._marks.get(name)]
@@ -353,7 +353,7 @@ def _map(folder: Path, index: EvidenceIndex, urls: Sequence[str], name: str) -> 
     if files == index.files:
         return index
     _write_index(folder, files)
-    return read_index(folder)
+    return read_evidence_index(folder)
 
 
 def _write_index(folder: Path, files: Mapping[str, Sequence[str]]) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from airgap import limits
-from airgap.collection.attempts import Attempt, AttemptResult, failure, is_newest_refused, no_answer
+from airgap.collection.attempts import Attempt, AttemptResult, failed_attempt, is_newest_refused, no_answer
 from airgap.collection.chains import CertificateToCheck
 from airgap.collection.evidence_writer import EvidenceWriter, Kept
 from airgap.errors import FormatError, LimitError, Undecided
@@ -164,8 +164,8 @@ class Gatherer:
             return min(attempts, key=lambda attempt: order.index(attempt.outcome))
         kind: PieceKind = "ocsp" if response is not None else "crl"
         if crl is None and response is None:
-            return failure(source, kind, AttemptResult.REFUSED, _no_evidence(data, needed_in("", source)))
-        return failure(source, kind, AttemptResult.REFUSED, _unneeded(crl, to_check))
+            return failed_attempt(source, kind, AttemptResult.REFUSED, _no_evidence(data, needed_in("", source)))
+        return failed_attempt(source, kind, AttemptResult.REFUSED, _unneeded(crl, to_check))
 
     # --- proving and keeping: all genuine evidence is kept, because any of it may condemn (decision 0009) ---
 
@@ -197,7 +197,7 @@ class Gatherer:
                 text = f"it is from {safe(crl.issuer_text)!r}, not from the certificate's issuer"
                 raise Undecided("revocation.crl.issuer", text)  # noqa: TRY301 - refused as any other
         except Undecided as error:  # it may be of a new key of the issuer, or its name may be damaged
-            attempt = failure(source, kind, AttemptResult.REFUSED, error)
+            attempt = failed_attempt(source, kind, AttemptResult.REFUSED, error)
             made, due = crl.this_update, crl.next_update
             return replace(attempt, number=crl.number, this_update=made, next_update=due), None
         kept = self._writer.keep_crl(crl, maker, urls)
@@ -256,13 +256,13 @@ class Gatherer:
             response, statements = _statements(data, item)
         except Undecided as error:
             if says_error(data):  # that is no newer answer than none at all
-                return failure(source, "ocsp", AttemptResult.FAILED, error)
+                return failed_attempt(source, "ocsp", AttemptResult.FAILED, error)
             return _refused(data, source, "ocsp", error)
         single = statements[0]
         try:
             maker = self._makers.verify(response, item.issuers)
         except Undecided as error:
-            attempt = failure(source, "ocsp", AttemptResult.REFUSED, error)
+            attempt = failed_attempt(source, "ocsp", AttemptResult.REFUSED, error)
             made, due = single.this_update, single.next_update
             return replace(attempt, this_update=made, next_update=due, certificate=certificate)
         if maker and maker.holder and _is_made_for(maker.holder.response, item):
@@ -328,7 +328,7 @@ class Gatherer:
 
 def _refused(data: bytes, source: str, kind: PieceKind, error: Undecided) -> Attempt:
     """The attempt for what came and has no date that counts."""
-    attempt = failure(source, kind, AttemptResult.REFUSED, error)
+    attempt = failed_attempt(source, kind, AttemptResult.REFUSED, error)
     return replace(attempt, is_no_evidence=not may_hide_evidence(data))
 
 

@@ -123,7 +123,7 @@ def pack(
     )
 
 
-def evidence_files(packed: Attachment) -> int:
+def count_evidence_files(packed: Attachment) -> int:
     """How many files of evidence it holds."""
     return sum(blob.media_type in {CRL_MEDIA_TYPE, OCSP_MEDIA_TYPE} for blob, _ in packed.blobs)
 

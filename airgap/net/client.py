@@ -21,7 +21,7 @@ from airgap.net.http import Body, Http, Reply, Request
 from airgap.net.options import TransportOptions
 from airgap.net.transport_errors import RegistryError, TransportError
 from airgap.net.url import Origin, follow, origin_of, without_query
-from airgap.net.wire import ERROR_BYTES, WRONG_THERE, error_text, failure, next_page
+from airgap.net.wire import ERROR_BYTES, WRONG_THERE, error_text, next_page, refusal_error
 from airgap.oci.digest import Digest
 from airgap.oci.reference import DOCKER_HUB, DOCKER_HUB_API, is_host
 from airgap.text import safe
@@ -97,7 +97,7 @@ class RegistryClient:
         self._read_error(reply)
         if reply.status in {401, 403} and origin_of(reply.request.url) == self.origin:
             raise self._authorizer.refusal(access, reply.status, error_text(reply))
-        raise failure(reply, what)
+        raise refusal_error(reply, what)
 
     def _of_elsewhere(self, error: TransportError) -> TransportError:
         """The same error; it says so if the host is one that only this registry named."""

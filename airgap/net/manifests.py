@@ -17,9 +17,9 @@ from airgap.net.wire import (
     WRONG_THERE,
     check_sent,
     check_stated_digest,
-    failure,
     has_code,
     missing_digests,
+    refusal_error,
     stated_digest,
     wrong_there,
 )
@@ -178,9 +178,9 @@ class ManifestApi:
         if has_code(reply, "DIGEST_INVALID"):
             return ContentError("content.digest", f"{what}: the registry computes another digest")
         if not has_code(reply, *_MISSING_CODES):
-            return failure(reply, what)
+            return refusal_error(reply, what)
         index = fetched.descriptor.media_type in INDEX_TYPES
-        return failure(
+        return refusal_error(
             reply,
             what,
             because=f": it wants all that the {'index' if index else 'manifest'} names to be there first",

@@ -10,7 +10,7 @@ from airgap.errors import FormatError, LimitError
 from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
 from airgap.net.http import Reply
-from airgap.net.wire import failure, wrong_there
+from airgap.net.wire import refusal_error, wrong_there
 from airgap.parse.json import Reading, load_object, take_list, text_or_null
 
 A_PAGE: Final = 1000
@@ -77,7 +77,7 @@ def repositories(client: RegistryClient) -> Iterator[str]:
         limit = limits.TAG_PAGE_BYTES
         for reply in client.pages(path, access=Access(), what=what, limit=limit, absent=_NO_CATALOG):
             if reply.status != 200:  # noqa: PLR2004
-                raise failure(reply, what, remedy=_REMEDY)
+                raise refusal_error(reply, what, remedy=_REMEDY)
             yield reply
 
     return NameList(client, client.host, "repositories", limits.REGISTRY_REPOSITORIES).names(pages())

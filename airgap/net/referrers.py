@@ -17,7 +17,7 @@ from airgap.net.auth import Access
 from airgap.net.client import REDIRECTS, RegistryClient
 from airgap.net.manifests import ManifestApi
 from airgap.net.transport_errors import RegistryError
-from airgap.net.wire import failure, has_code, wrong_there
+from airgap.net.wire import has_code, refusal_error, wrong_there
 from airgap.oci.descriptor import IMAGE_INDEX, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import FoundBy, Mechanism, ReferrersLookup
@@ -118,7 +118,7 @@ class ReferrersFinder:
                 if reply.status == 404 and has_code(reply, "NAME_UNKNOWN"):  # noqa: PLR2004 - DIST-9: no referrers tag is asked
                     raise self._client.no_repository(self._access.repository)
                 if reply.status == 400 and not has_code(reply, "UNSUPPORTED"):  # noqa: PLR2004
-                    raise failure(reply, what, remedy=_OTHER_WAY)
+                    raise refusal_error(reply, what, remedy=_OTHER_WAY)
                 return reply.status
             remedy = wrong_there(reply, "")
             index = self._index(subject, reply.body, listed, remedy=remedy)

@@ -18,7 +18,7 @@ from airgap.net.client import RegistryClient
 from airgap.net.http import Body, Outgoing, Reply, is_transient
 from airgap.net.transport_errors import AuthenticationError, RegistryError, TransportError
 from airgap.net.url import follow, origin_of, with_query
-from airgap.net.wire import WRONG_THERE, failure, has_code, upload_offset
+from airgap.net.wire import WRONG_THERE, has_code, refusal_error, upload_offset
 from airgap.oci.descriptor import Descriptor
 from airgap.transfer.endpoint import BlobStream, TransferMethod
 
@@ -212,7 +212,7 @@ class BlobUpload:
 
     def _not_taken(self, reply: Reply) -> RegistryError:
         if reply.status not in _TAKEN:
-            return failure(reply, self._what)
+            return refusal_error(reply, self._what)
         problem = f"{self._what}: {self._client.host} took a chunk, and has less than was sent"
         return self._client.error(problem, status=503)  # it is sent again
 
@@ -281,7 +281,7 @@ class BlobUpload:
 
     def _refused(self, reply: Reply) -> RegistryError:
         self._check_content(reply)
-        return failure(reply, self._what)
+        return refusal_error(reply, self._what)
 
 
 def _lost_some(reply: Reply, sent: int) -> bool:

@@ -125,7 +125,7 @@ def _hint(reply: Reply) -> str:
     return ""
 
 
-def failure(
+def refusal_error(
     reply: Reply,
     what: str,
     *,

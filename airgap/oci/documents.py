@@ -56,7 +56,7 @@ class NotRegularError(OSError):
 
     def __init__(self, mode: int) -> None:
         super().__init__(errno.EINVAL, f"is {kind_of(mode)}, not a file")
-        self.remedy = in_place_of(mode)
+        self.remedy = remedy_for_kind(mode)
 
 
 def malformed(message: str, *, remedy: str = "", **facts: Fact) -> ContentError:
@@ -69,7 +69,7 @@ def kind_of(mode: int) -> str:
     return next((words for test, words in _KINDS if test(mode)), "a file")
 
 
-def in_place_of(mode: int) -> str:
+def remedy_for_kind(mode: int) -> str:
     """What to do about something in a layout that is no file or folder; empty where only another copy helps."""
     return "Copy the layout with its links resolved: cp -rL LAYOUT NEW" if stat.S_ISLNK(mode) else ""
 
@@ -109,7 +109,7 @@ def check_layout_file(raw: bytes, source: str) -> None:
         )
 
 
-def read_index(raw: bytes, source: str) -> Index:
+def read_layout_index(raw: bytes, source: str) -> Index:
     """`index.json`, parsed. Raises ContentError."""
     try:
         return parse_layout_index(raw)
@@ -155,7 +155,7 @@ class LayoutOnDisk(ABC):
         """Raises ContentError (`layout.malformed`)."""
         self.path: Final = path
         check_layout_file(self._document(LAYOUT_FILE, limits.LAYOUT_FILE_BYTES), self.name)
-        self._index: Final = read_index(self._document(LAYOUT_INDEX, limits.LAYOUT_INDEX_BYTES), self.name)
+        self._index: Final = read_layout_index(self._document(LAYOUT_INDEX, limits.LAYOUT_INDEX_BYTES), self.name)
 
     @property
     def name(self) -> str:

@@ -305,7 +305,7 @@ class Names:
     def listed(self) -> str:
         """The names there are, as the end of a sentence."""
         names = dict.fromkeys(self.tag_of(entry) or entry.names[0] for entry in self._entries if entry.names)
-        return listed(names) if names else "; it has no tags"
+        return names_there(names) if names else "; it has no tags"
 
 
 def _completed(name: str) -> str:
@@ -321,7 +321,7 @@ def _is_one(entries: Sequence[IndexEntry]) -> bool:
     return all(entry.descriptor.same_content(entries[0].descriptor) for entry in entries)
 
 
-def listed(names: Iterable[str]) -> str:
+def names_there(names: Iterable[str]) -> str:
     """Some names, as the end of a sentence; nothing where there are none."""
     known = list(names)
     return f"; there are {some(known, _SHOWN, lambda name: repr(safe(name, limit=100)))}" if known else ""

@@ -17,7 +17,7 @@ from airgap.oci.closure import Closure, ClosureWalk
 from airgap.oci.descriptor import INDEX_TYPES, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX, LayoutOnDisk
-from airgap.oci.entry_names import listed
+from airgap.oci.entry_names import names_there
 from airgap.oci.lookup import FoundBy
 from airgap.oci.manifest_reader import ManifestReader
 from airgap.oci.nodes import Referrer, Referrers, Root
@@ -204,7 +204,7 @@ class Graph:
     def _only(self) -> Root:
         roots = self.roots()
         if len(roots) != 1:
-            tags = listed(tag for root in roots for tag in (root.tags or root.aliases[:1]))
+            tags = names_there(tag for root in roots for tag in (root.tags or root.aliases[:1]))
             raise NotFoundError(f"{self._store.name} holds {len(roots)} artifacts, not one; name one{tags}")
         return roots[0]
 

@@ -20,10 +20,10 @@ from airgap.oci.documents import (
     LayoutOnDisk,
     LooseFiles,
     NotRegularError,
-    in_place_of,
     kind_of,
     malformed,
     open_regular,
+    remedy_for_kind,
 )
 from airgap.oci.store import missing, unreadable
 from airgap.text import safe
@@ -146,7 +146,7 @@ class LayoutDirectory(LayoutOnDisk):
             raise denied(str(path), error) from None
         if not stat.S_ISDIR(mode):
             raise malformed(
-                f"{safe(path)} is {kind_of(mode)}, where a layout has a directory", remedy=in_place_of(mode)
+                f"{safe(path)} is {kind_of(mode)}, where a layout has a directory", remedy=remedy_for_kind(mode)
             )
         return f"{path}{os.sep}"
 
@@ -179,7 +179,7 @@ def open_directory(path: str) -> LayoutDirectory:
     if not stat.S_ISDIR(mode):
         raise malformed(
             f"{safe(blobs)} is {kind_of(mode)}, where a layout has a directory; links are not followed",
-            remedy=in_place_of(mode),
+            remedy=remedy_for_kind(mode),
         )
     return LayoutDirectory(path)
 

@@ -15,7 +15,7 @@ from airgap.errors import ContentError
 from airgap.files import is_there
 from airgap.near_names import CARRY_NAMES
 from airgap.oci.documents import BLOBS, DOCKER_SAVE_FILES, LAYOUT_FILE, LAYOUT_INDEX, malformed
-from airgap.oci.tar_header import DAMAGED
+from airgap.oci.tar_header import COPY_AGAIN
 from airgap.text import safe, some
 
 _SKOPEO: Final = "skopeo copy --all"
@@ -143,7 +143,7 @@ def _refuse(path: str, head: bytes, kinds: Iterable[_Kind]) -> None:
 
 def remedy_for_damaged(path: str, remedy: str) -> str:
     """`remedy`, unless the name of the file is that of a piece of a tar: the first piece begins as a tar does."""
-    return _JOIN if remedy == DAMAGED and is_piece(path) else remedy
+    return _JOIN if remedy == COPY_AGAIN and is_piece(path) else remedy
 
 
 def is_piece(path: str) -> bool:

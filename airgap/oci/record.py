@@ -245,7 +245,7 @@ class Record:
     def lost_signature(self, here: Collection[Digest]) -> str | None:
         """Why there is no signature, if one came along, or what may be one, and is not `here`; else None."""
         signatures = [item for item in self.lost(here) if item.artifact_type in {NOTARY_SIGNATURE, None}]
-        return f"when it was copied, it came with {listed(signatures)}, not here now" if signatures else None
+        return f"when it was copied, it came with {some_referrers(signatures)}, not here now" if signatures else None
 
     def found_none(self) -> bool:
         """Whether the registry was asked for the referrers of the artifact itself and listed no signature."""
@@ -265,7 +265,7 @@ def _without_signature(answer: RecordedLookup) -> bool:
     return answer.lookup.listed == len(answer.came) and types.isdisjoint({NOTARY_SIGNATURE, None})
 
 
-def listed(items: Collection[CopiedReferrer]) -> str:
+def some_referrers(items: Collection[CopiedReferrer]) -> str:
     """Some of them, for a message."""
     return some(list(items), _SHOWN)
 

@@ -16,7 +16,7 @@ from airgap import limits
 from airgap.errors import FormatError, LimitError
 from airgap.oci.tar_header import (
     BLOCK,
-    DAMAGED,
+    COPY_AGAIN,
     META,
     REPACK,
     Header,
@@ -25,7 +25,7 @@ from airgap.oci.tar_header import (
     check_records,
     parse_header,
     parse_records,
-    text,
+    tar_name,
 )
 from airgap.text import safe
 
@@ -90,7 +90,7 @@ def members(shared: Bytes) -> Iterator[Member]:
             offset = member.stop
     if pending.used or pending.global_seen:
         raise FormatError(
-            f"the tar ends after an extended header, where a member has to follow (byte {offset})", remedy=DAMAGED
+            f"the tar ends after an extended header, where a member has to follow (byte {offset})", remedy=COPY_AGAIN
         )
     blocks.check_end(offset)
 
@@ -112,7 +112,7 @@ class _Blocks:
         if len(block) < BLOCK:
             raise FormatError(
                 f"the tar is cut short: it has {len(block)} bytes where a header or the end marker is expected",
-                remedy=DAMAGED,
+                remedy=COPY_AGAIN,
             )
         return block if block != _ZERO else None
 
@@ -148,7 +148,7 @@ class _Blocks:
         if position - offset < 2 * BLOCK:
             raise FormatError(
                 f"the tar is cut short: its end marker has {position - offset} bytes, not {2 * BLOCK} (byte {offset})",
-                remedy=DAMAGED,
+                remedy=COPY_AGAIN,
             )
 
 
@@ -214,7 +214,7 @@ def _long_name(data: bytes, source: str) -> str:
     name = data.removesuffix(b"\0")
     if not name or b"\0" in name:
         raise FormatError(f"{source} holds {'a NUL inside' if name else 'no name'}", remedy=REPACK)
-    return text(name)
+    return tar_name(name)
 
 
 def _check_extent(shared: Bytes, name: str, body: int, size: int) -> None:
@@ -222,5 +222,5 @@ def _check_extent(shared: Bytes, name: str, body: int, size: int) -> None:
         raise FormatError(
             f"the tar is cut short: {safe(name, limit=160)!r} needs {size} bytes from byte {body} on, and the file "
             f"ends at byte {shared.size}",
-            remedy=DAMAGED,
+            remedy=COPY_AGAIN,
         )

@@ -36,7 +36,7 @@ REPACK: Final = (
     "cp -rL LAYOUT COPY, then tar -C COPY -cf NEW.tar oci-layout index.json blobs."
 )
 """The remedy for forms that an honest tool may have written."""
-DAMAGED: Final = "Copy the file again; compare its size and checksum with those of where it was made."
+COPY_AGAIN: Final = "Copy the file again; compare its size and checksum with those of where it was made."
 
 
 class MemberKind(StrEnum):
@@ -96,7 +96,7 @@ def parse_header(block: bytes, offset: int) -> Header:
     _check_checksum(block, offset)
     letter = block[156:157]
     if letter in _REFUSED:  # a header of GNU's for a label has no magic: its type says more
-        _refuse(text(block[:100].rstrip(b"\0")), offset, f"is {_REFUSED[letter]}")
+        _refuse(tar_name(block[:100].rstrip(b"\0")), offset, f"is {_REFUSED[letter]}")
     name = _name(block, offset)
     kind = _KINDS.get(letter)
     if kind is None:
@@ -122,13 +122,13 @@ def _check_checksum(block: bytes, offset: int) -> None:
     stated = block[148:156]
     if not _OCTAL.fullmatch(stated) or sum(block) - sum(stated) + 8 * 32 != int(stated.strip(b" \0"), 8):
         raise FormatError(
-            f"the checksum of the tar header at byte {offset} is wrong: the archive is damaged", remedy=DAMAGED
+            f"the checksum of the tar header at byte {offset} is wrong: the archive is damaged", remedy=COPY_AGAIN
         )
 
 
 def _name(block: bytes, offset: int) -> str:
     raw, magic, rest = block[:100], block[257:265], block[345:]
-    name = text(raw.rstrip(b"\0"))
+    name = tar_name(raw.rstrip(b"\0"))
     if magic not in {_POSIX, _GNU}:
         what = "no magic, as before POSIX" if not magic.strip(b" \0") else f"the magic {magic!r}"
         _refuse(name, offset, f"has {what}: readers differ in what its fields mean")
@@ -145,7 +145,7 @@ def _name(block: bytes, offset: int) -> str:
         _refuse(name, offset, "has a trailer, as star writes it, which makes the name another one for some readers")
     if not _STRING.fullmatch(prefix):
         _refuse(name, offset, "has a NUL or another control character inside of its prefix")
-    return f"{text(prefix.rstrip(bytes(1)))}/{name}"
+    return f"{tar_name(prefix.rstrip(bytes(1)))}/{name}"
 
 
 @lru_cache(maxsize=64)
@@ -173,7 +173,7 @@ def _number(field: bytes) -> int | None:
     return int.from_bytes(field[1:], "big") if field[0] == _BASE_256 else None
 
 
-def text(name: bytes) -> str:
+def tar_name(name: bytes) -> str:
     """A name as text; bytes that are no UTF-8 are kept, so that it can be shown."""
     return name.decode("utf-8", "surrogateescape")
 
@@ -241,11 +241,11 @@ def parse_records(data: bytes, source: str) -> dict[str, str]:
         start = _RECORD.match(data, position)
         stop = position + int(start[1]) if start else 0
         if start is None or stop <= start.end() or stop > len(data) or data[stop - 1] != ord("\n"):
-            raise FormatError(f"{source} is malformed at byte {position} of its records", remedy=DAMAGED)
-        key = text(start[2])
+            raise FormatError(f"{source} is malformed at byte {position} of its records", remedy=COPY_AGAIN)
+        key = tar_name(start[2])
         if key in records:
             raise FormatError(f"{source} has two records {safe(key, limit=64)!r}", remedy=REPACK)
-        records[key] = text(data[start.end() : stop - 1])
+        records[key] = tar_name(data[start.end() : stop - 1])
         position = stop
     if not records:
         raise FormatError(f"{source} has no records", remedy=REPACK)

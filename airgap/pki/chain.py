@@ -19,7 +19,7 @@ from airgap.parse.time import iso
 from airgap.pki import algorithms
 from airgap.pki import extensions as ext
 from airgap.pki.certificate import Certificate, Offered, verify_issued
-from airgap.pki.constraints import check_names, check_policies
+from airgap.pki.constraints import check_name_constraints, check_policies
 from airgap.pki.distinguished_names import same_name
 from airgap.text import safe
 
@@ -415,7 +415,7 @@ def _check_path(path: tuple[Certificate, ...], at: datetime | None) -> None:
         purposes = certificate.extended_key_usage
         if purposes and not {_TIME_STAMPING, _ANY_PURPOSE} & set(purposes.oids):
             _refuse("chain.extension", path, position, "limits what is below it to purposes without timeStamping")
-    check_names(path)
+    check_name_constraints(path)
     check_policies(path)
 
 

@@ -34,7 +34,7 @@ _NAME_KINDS: Final = {
 Name = tuple[Rdn, ...]
 
 
-def check_names(chain: Sequence[Certificate]) -> None:
+def check_name_constraints(chain: Sequence[Certificate]) -> None:
     """Checks every name of every certificate against the name constraints of the CAs above it.
 
     Only directory names can be compared here. A constraint on another kind of name is kept if no certificate below has

@@ -281,7 +281,7 @@ class VerifyAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class PluginFailure:
     """The error of a plugin on stderr (PLUGIN-12)."""
 
     code: str

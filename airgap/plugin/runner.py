@@ -21,7 +21,7 @@ from typing import IO, Final
 from airgap import limits
 from airgap.errors import FormatError
 from airgap.plugin.host import PluginError
-from airgap.plugin.protocol import Failure
+from airgap.plugin.protocol import PluginFailure
 from airgap.text import safe
 
 _KEPT: Final = (
@@ -180,7 +180,7 @@ def _failure(name: str, command: str, code: int, complaint: _Reader) -> PluginEr
     if not said.strip():
         return PluginError(name, f"{command} failed ({ended}) and says nothing about why", command=command)
     try:
-        failure = Failure.parse(said)
+        failure = PluginFailure.parse(said)
     except FormatError:
         text = safe(said.decode(errors="replace").strip(), limit=256)
         return PluginError(

@@ -295,7 +295,7 @@ def _document(result: CopyResult, error: AirgapError | None) -> Json:
         **({"room": _room(result.room)} if result.room else {}),
         "evidence_left": [{"source": left.source, "names": list(left.names)} for left in result.evidence_left],
         "warnings": list(_warnings(result)),
-        "error": error_document(error) if error else None,
+        "error": copy_error_document(error) if error else None,
     }
 
 
@@ -346,7 +346,7 @@ def _artifact(artifact: CopiedArtifact) -> Json:
         "left_behind": [str(problem) for problem in (planned.problems if planned else ())],
         "notes": list(planned.notes if planned else ()),
         "judged": _judged(artifact.judged) if artifact.judged else None,
-        "error": error_document(artifact.error) if artifact.error else None,
+        "error": copy_error_document(artifact.error) if artifact.error else None,
     }
 
 
@@ -361,7 +361,7 @@ def _judged(outcome: ArtifactOutcome) -> Json:
     }
 
 
-def error_document(error: AirgapError) -> Json:
+def copy_error_document(error: AirgapError) -> Json:
     """An error as JSON."""
     return {
         "message": str(error),

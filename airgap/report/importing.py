@@ -8,7 +8,7 @@ from typing import Final, Self
 
 from airgap.errors import AirgapError, ContentError
 from airgap.reasons import ExitCode
-from airgap.report.copying import CopyReport, error_document
+from airgap.report.copying import CopyReport, copy_error_document
 from airgap.report.report import TOOL, Json, OutcomeReport
 from airgap.report.style import PLAIN, Style
 from airgap.report.verify_text import VerifyReport, artifact_lines, footer, headline, problem_and_warning_lines
@@ -45,7 +45,7 @@ class ImportReport(OutcomeReport[ImportResult]):
             "imported": self.exit_code == ExitCode.OK and not result.dry_run,
             "judgement": VerifyReport(result.outcome).document() if result.outcome else None,
             "copy": self._copied.document() if self._copied else None,
-            "error": error_document(result.error) if result.error else None,
+            "error": copy_error_document(result.error) if result.error else None,
         }
 
     def lines(self, style: Style) -> Iterator[str]:

@@ -32,7 +32,7 @@ OCSP_MEDIA_TYPE: Final = "application/ocsp-response"
 RESPONDER_MEDIA_TYPE: Final = "application/pkix-cert"
 INDEX_MEDIA_TYPE: Final = "application/json"
 _FOLDERS: Final = {"crls": (".crl", CRL_MEDIA_TYPE), "ocsp": (".ors", OCSP_MEDIA_TYPE)}
-ENDINGS: Final = tuple(ending for ending, _ in _FOLDERS.values())
+FILE_NAME_ENDINGS: Final = tuple(ending for ending, _ in _FOLDERS.values())
 _CERTIFICATES: Final = {
     RESPONDER_MEDIA_TYPE, "application/x-x509-ca-cert", "application/x-pem-file",
     "application/pkcs7-mime", "application/x-pkcs7-mime", "application/x-pkcs7-certificates",
@@ -72,7 +72,7 @@ def evidence_layers(manifest: Manifest) -> tuple[Descriptor, ...]:
 
 def states_evidence(item: Descriptor) -> bool:
     """Whether its title or its media type says that it is evidence."""
-    return _title(item).endswith(ENDINGS) or _is_called_type(item.media_type)
+    return _title(item).endswith(FILE_NAME_ENDINGS) or _is_called_type(item.media_type)
 
 
 @lru_cache(maxsize=256)
@@ -83,7 +83,7 @@ def _is_called_type(media_type: str) -> bool:
 def evidence_kinds(manifest: Manifest) -> tuple[str, ...]:
     """Of each file that a manifest holds as evidence, `crl` or `ocsp`, by its name or type."""
     ocsp = (
-        _title(item).endswith(ENDINGS[1]) or essence(item.media_type) == OCSP_MEDIA_TYPE
+        _title(item).endswith(FILE_NAME_ENDINGS[1]) or essence(item.media_type) == OCSP_MEDIA_TYPE
         for item in evidence_layers(manifest)
     )
     return tuple("ocsp" if is_ocsp else "crl" for is_ocsp in ocsp)
@@ -199,7 +199,7 @@ def may_be_evidence(name: str) -> bool:
 
 def ends_as_evidence(name: str) -> bool:
     """Whether a file name ends as one of evidence, in a form that is read or not."""
-    return name.lower().endswith((*ENDINGS, *POSSIBLE, *_ENCODED))
+    return name.lower().endswith((*FILE_NAME_ENDINGS, *POSSIBLE, *_ENCODED))
 
 
 def read_piece(store: Store, layer: Descriptor) -> bytes:

@@ -12,7 +12,13 @@ from airgap.errors import FormatError, LimitError, TrustMaterialError
 from airgap.files import is_temporary, list_folder, read_material, read_regular, reading_problem
 from airgap.revocation.evidence_files import TRUST_DIRECTORY, EvidenceFile, UnreadableEvidence
 from airgap.revocation.index import INDEX, EvidenceIndex
-from airgap.revocation.misplaced import ENDINGS, find_misplaced, has_ending, is_named_evidence, leads_to_evidence
+from airgap.revocation.misplaced import (
+    EVIDENCE_ENDINGS,
+    find_misplaced,
+    has_ending,
+    is_named_evidence,
+    leads_to_evidence,
+)
 from airgap.revocation.pool import EvidencePool
 from airgap.revocation.unsigned_evidence import UnsignedEvidence
 from airgap.text import safe
@@ -136,7 +142,7 @@ class _EvidenceFiles:
         except TrustMaterialError as error:
             self._cannot_read(shown, f"it {error.facts['problem']}", remedy=error.remedy)
             return
-        if not (names or is_claimed) and folder.name.lower().endswith(ENDINGS):
+        if not (names or is_claimed) and folder.name.lower().endswith(EVIDENCE_ENDINGS):
             # a container's mount of a file that is not there leaves such a folder
             problem = "it is an empty folder with the name of a file"
             self._cannot_read(shown, problem, remedy="Put the file in its place, or remove the folder.")
@@ -193,7 +199,7 @@ def file_names(folder: Path, ending: str, index: EvidenceIndex) -> list[str]:
     return [n for n in names if n in index.claimed or (n.lower().endswith(ending) and not n.startswith("."))]
 
 
-def read_index(folder: Path) -> EvidenceIndex:
+def read_evidence_index(folder: Path) -> EvidenceIndex:
     """The index of a folder; empty if there is none. Raises TrustMaterialError(evidence.malformed)."""
     return _read_index(folder / INDEX) if INDEX in _list(folder) else EvidenceIndex()
 

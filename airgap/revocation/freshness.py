@@ -21,7 +21,7 @@ EVIDENCE_KINDS: Final[tuple[EvidenceKind, ...]] = ("crl", "ocsp")
 CHAIN_KINDS: Final[tuple[ChainKind, ...]] = ("signing", "tsa")
 KIND_WORDS: Final[Mapping[EvidenceKind, str]] = {"crl": "CRL", "ocsp": "OCSP response"}
 
-FILE: Final = "airgap.toml"
+FRESHNESS_FILE: Final = "airgap.toml"
 _TABLE: Final = "freshness"
 _KEYS: Final[Mapping[str, tuple[EvidenceKind, ChainKind]]] = {
     "crl": ("crl", "signing"),

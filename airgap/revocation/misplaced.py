@@ -23,7 +23,7 @@ from airgap.text import safe
 
 _LIKELY: Final = re.compile(r"crl|ocsp|revo[ck]|evidence|^ors$", re.IGNORECASE)
 """Parts of names that people give to folders of evidence, to copies and to archives of them."""
-ENDINGS: Final = (".crl", ".ors")
+EVIDENCE_ENDINGS: Final = (".crl", ".ors")
 POSSIBLE: Final = (".pem", ".der", ".cer", ".crt")
 """Other endings of evidence files."""
 _LONG_SEQUENCE: Final = re.compile(rb"\x30[\x80-\x84]|\s*MI[GHIM][A-Za-z0-9+/]{24}")
@@ -257,12 +257,12 @@ def leads_to_evidence(path: Path, folders: Iterable[Path]) -> bool:
 
 def has_ending(name: str) -> bool:
     """Whether one of the endings of evidence is in it, as in `root.crl.2026` and `root.crl.sha256`."""
-    return any(ending in name.lower() for ending in ENDINGS)
+    return any(ending in name.lower() for ending in EVIDENCE_ENDINGS)
 
 
 def is_named_evidence(name: str) -> bool:
     """Whether a path is that of a file of evidence, and not of a file about one (`x.crl.sha256`, `._x.crl`)."""
-    return name.lower().endswith((*ENDINGS, *POSSIBLE)) and _OF_MACOS.search(name) is None
+    return name.lower().endswith((*EVIDENCE_ENDINGS, *POSSIBLE)) and _OF_MACOS.search(name) is None
 
 
 _OF_MACOS: Final = re.compile(r"(?:^|/)\.(?:_|AppleDouble/)")
@@ -277,5 +277,5 @@ def is_placeholder(name: str) -> bool:
 def says_evidence(name: str) -> bool:
     """Whether it is a usual name of files, folders and archives of evidence, or has an ending of this."""
     return bool(name) and (
-        name.lower().endswith(ENDINGS) or _LIKELY.search(re.sub(r"[^A-Za-z0-9]", "", name)) is not None
+        name.lower().endswith(EVIDENCE_ENDINGS) or _LIKELY.search(re.sub(r"[^A-Za-z0-9]", "", name)) is not None
     )

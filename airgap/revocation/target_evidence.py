@@ -24,7 +24,7 @@ from airgap.oci.manifest import Manifest
 from airgap.oci.store import Store, embedded, stored_size
 from airgap.problem import Problem
 from airgap.revocation.artifact import (
-    ENDINGS,
+    FILE_NAME_ENDINGS,
     ends_as_evidence,
     evidence_artifacts,
     evidence_layers,
@@ -263,7 +263,7 @@ class _Gathered:
                 self.leave_out(name, str(error), error.remedy or _LET_READ)
             return
         file_name = name.rpartition("/")[2]
-        is_expected = file_name.lower().endswith(ENDINGS) and is_named_evidence(file_name)
+        is_expected = file_name.lower().endswith(FILE_NAME_ENDINGS) and is_named_evidence(file_name)
         piece = EvidenceFile(file_name, self._origin, partial(bytes, data), leftover=not is_expected)
         self._keep((Digest.of(data), len(data)), name, piece)
 

@@ -111,7 +111,7 @@ class SigningKeys:
 
     def adding(self, key: ConfiguredKey, *, default: bool = False) -> SigningKeys:
         """With one more key; the first becomes the default. Raises UsageError for a name that is taken, or no name."""
-        check_name(key.name)
+        check_key_name(key.name)
         if self.find(key.name) is not None:
             raise UsageError(
                 f"there is a key {safe(key.name)!r} already", remedy="Delete it first, or take a new name."
@@ -140,7 +140,7 @@ class SigningKeys:
         return {**members, "keys": [key.to_json() for key in self.keys]}
 
 
-def check_name(name: str) -> None:
+def check_key_name(name: str) -> None:
     """A key's name: not empty, shown as it is, and not longer than a file name. Raises UsageError."""
     if not name or len(name) > _NAME_CHARACTERS or safe(name) != name or name.strip() != name:
         raise UsageError(f"{safe(name)!r} is no name for a key")

@@ -72,7 +72,7 @@ def of_token(token: bytes) -> tuple[EvidenceFile, ...]:
     if not may_hold_evidence(token):
         return ()
     try:
-        return evidence_files(TimestampToken.parse(token))
+        return evidence_in_token(TimestampToken.parse(token))
     except LimitError as error:
         return (_unread_token(error),)
 
@@ -86,7 +86,7 @@ def _unread_token(error: LimitError) -> EvidenceFile:
     return EvidenceFile("a timestamp token", "timestamp token", read)
 
 
-def evidence_files(token: TimestampToken) -> tuple[EvidenceFile, ...]:
+def evidence_in_token(token: TimestampToken) -> tuple[EvidenceFile, ...]:
     """The evidence in a token that is parsed."""
     return tuple(
         EvidenceFile(f"evidence {number} of the timestamp token", "timestamp token", partial(bytes, piece))

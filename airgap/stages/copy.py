@@ -30,7 +30,7 @@ from airgap.stages.copy_request import STREAM, CopyRequest, Packer, check_place,
 from airgap.text import safe
 from airgap.transfer.copied import CopyResult, EvidenceLeft, Tally
 from airgap.transfer.destinations import (
-    Destination,
+    DestinationReference,
     RegistryPrefix,
     is_tar,
     places,
@@ -235,7 +235,7 @@ class _Copy:
                 check_place(self._request, destination, self._finished)
             return self._run(destination)
 
-    def _run(self, destination: Destination | None) -> CopyResult:
+    def _run(self, destination: DestinationReference | None) -> CopyResult:
         request = self._request
         found = self._receive() if STREAM in request.sources else self._find()
         groups: defaultdict[RegistryReference | None, list[CopyRoot]] = defaultdict(list)
@@ -276,7 +276,7 @@ class _Copy:
         is_registry = isinstance(destination, RegistryReference | RegistryPrefix)
         return self._result(destination) if is_registry and (self._tally.copied or self._is_naming) else None
 
-    def _expected(self, destination: Destination | None) -> CopyResult:
+    def _expected(self, destination: DestinationReference | None) -> CopyResult:
         """The result if everything that arrived gets its names."""
         tally, self._tally = self._tally, Tally(self._request.layout or STREAM, dry_run=False)
         try:
@@ -286,7 +286,7 @@ class _Copy:
         finally:
             self._tally = tally
 
-    def _result(self, destination: Destination | None) -> CopyResult:
+    def _result(self, destination: DestinationReference | None) -> CopyResult:
         return CopyResult(
             destination=safe(self._request.destination),
             dry_run=self._request.dry_run,
@@ -374,7 +374,9 @@ class _Copy:
             raise error
         self._tally.fail(reference, error)
 
-    def _bring(self, plan: CopyPlan, destination: Destination | None, repository: RegistryReference | None) -> None:
+    def _bring(
+        self, plan: CopyPlan, destination: DestinationReference | None, repository: RegistryReference | None
+    ) -> None:
         if repository is not None:
             self._into_registry(plan, repository)
         elif not isinstance(destination, LayoutReference):
@@ -490,7 +492,7 @@ class _Copy:
     def _verify_existing(self) -> bool:
         return self._request.verify_existing or self._request.trust is not None
 
-    def _judged_plans(self, plans: list[CopyPlan], destination: Destination | None) -> list[CopyPlan]:
+    def _judged_plans(self, plans: list[CopyPlan], destination: DestinationReference | None) -> list[CopyPlan]:
         """The plans without what does not verify; all are judged together, as they are in one layout.
 
         Raises UntrustedError for the first such artifact, unless the copy keeps going; AirgapError where nothing can
@@ -536,7 +538,7 @@ class _Copy:
     def _accepted(
         self,
         plans: list[CopyPlan],
-        destination: Destination | None,
+        destination: DestinationReference | None,
         trust: TrustDirectory | Location | Path,
         clock: datetime,
         evidence: Sequence[TargetEvidence],
@@ -605,7 +607,7 @@ def _is_bundle(item: CopyRoot, is_whole: Callable[[Graph], bool]) -> bool:
     return is_bundle(item.source.graph, Root(item.descriptor, item.names))
 
 
-def _existing(destination: Destination | None) -> Iterator[tuple[Store, Graph]]:
+def _existing(destination: DestinationReference | None) -> Iterator[tuple[Store, Graph]]:
     """The layout directory that gets more: its evidence counts for all that is in it. Raises ContentError."""
     if isinstance(destination, LayoutReference) and not is_tar(destination):
         layout = LayoutProbe(destination.path).layout

@@ -13,7 +13,7 @@ from airgap.files import check_writable
 from airgap.oci.descriptor import NOTARY_SIGNATURE
 from airgap.oci.lookup import ReferrersTag
 from airgap.oci.reference import LayoutReference, RegistryReference
-from airgap.transfer.destinations import Destination, RegistryPrefix, is_tar, parse_destination
+from airgap.transfer.destinations import DestinationReference, RegistryPrefix, is_tar, parse_destination
 from airgap.transfer.lists import read_list
 from airgap.transfer.plan import CopyPlan, Selection
 from airgap.trust.separation import check_apart, check_apart_from, check_output, layout_paths, same_place
@@ -105,7 +105,7 @@ class CopyRequest:
         place = self.place()
         return place.whole if isinstance(place, LayoutReference) else None
 
-    def place(self) -> Destination | None:
+    def place(self) -> DestinationReference | None:
         """The destination; None for a stream. Raises UsageError."""
         return None if self.destination == STREAM else parse_destination(self.destination)
 

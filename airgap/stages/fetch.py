@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from airgap.collection.asking import PlaceAsker
-from airgap.collection.chains import CollectedChains, merged
+from airgap.collection.chains import CollectedChains, merged_chains
 from airgap.collection.collector import EvidenceCollector
 from airgap.collection.coverage import EvidenceWritten, FetchOutcome
 from airgap.collection.evidence_writer import EvidenceWriter
-from airgap.collection.packing import evidence_files
+from airgap.collection.packing import count_evidence_files
 from airgap.errors import AirgapError, UsageError
 from airgap.moment import Moment
 from airgap.net.artifacts import Artifacts, FetchedParts, RegistryArtifact, open_artifact
@@ -143,7 +143,7 @@ class _Fetch:
                     if name == into:
                         raise
                     self._problems.append(Problem.of(error, name))
-        self._collector.chains = merged(collected)
+        self._collector.chains = merged_chains(collected)
 
     def _open(self, targets: TargetOpener, name: str) -> tuple[Artifacts, list[Descriptor]]:
         reference = parse_reference(name)
@@ -188,7 +188,7 @@ class _Fetch:
                 if changed:
                     new.append(packed.attachment)
                     drop |= packed.superseded
-                files = evidence_files(packed.attachment)
+                files = count_evidence_files(packed.attachment)
                 digest = str(packed.attachment.manifest.digest)
                 written.append(EvidenceWritten(reference=name, digest=digest, files=files, changed=changed))
             layout.attach(new, replaced=drop)

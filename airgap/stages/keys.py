@@ -25,7 +25,7 @@ from airgap.signature.key_config import (
     RemoteKey,
     SigningKeys,
     TokenKey,
-    check_name,
+    check_key_name,
     load_signing_keys,
     save_signing_keys,
 )
@@ -148,7 +148,7 @@ def generate_key(
     `trust`: a trust directory and the name of one of its `ca` stores. No file that exists is replaced. Raises
     UsageError, OSError; then nothing was made.
     """
-    check_name(name)
+    check_key_name(name)
     if not _FILE_NAME.fullmatch(name):
         raise UsageError(f"{safe(name)!r} cannot name files: letters, digits, '.', '_', '-'")
     folder = folders.own / LOCAL_KEYS

@@ -29,7 +29,7 @@ from airgap.reasons import ExitCode
 from airgap.revocation.evidence_files import Evidence, EvidenceFile
 from airgap.revocation.pool import EvidencePool
 from airgap.signature.stamped_evidence import of_token
-from airgap.stages.verify import Progress, Workers, silent, verify_again
+from airgap.stages.verify import JudgingProgress, Workers, no_progress, verify_again
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.location import Location
@@ -79,7 +79,7 @@ def recheck(
     *,
     executor: Executor | None = None,
     jobs: int = 1,
-    progress: Progress = silent,
+    progress: JudgingProgress = no_progress,
 ) -> RecheckOutcome:
     """Judge again. Content of sources never makes it raise. `executor`, `jobs` and `progress` are those of `verify`.
 

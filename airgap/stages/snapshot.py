@@ -31,7 +31,7 @@ from airgap.trust.separation import check_output
 from airgap.trust.snapshots.material import Difference, MaterialFile, largest, list_material
 from airgap.trust.snapshots.opened import open_snapshot
 from airgap.trust.snapshots.pins import Pins
-from airgap.trust.snapshots.snapshot_coverage import cover
+from airgap.trust.snapshots.snapshot_coverage import snapshot_coverage
 from airgap.trust.snapshots.snapshot_document import (
     Built,
     Snapshot,
@@ -40,7 +40,7 @@ from airgap.trust.snapshots.snapshot_document import (
     parse_stream,
     read_snapshot,
 )
-from airgap.trust.snapshots.state import FILE, State
+from airgap.trust.snapshots.state import STATE_FILE, State
 from airgap.trust.snapshots.swap import StagedSwap
 
 _ENDINGS: Final = (".tar",)
@@ -90,7 +90,7 @@ def create_snapshot(
     if unread is not None and number is None:
         raise _unsure_number(unread, stream)
     chosen = known + 1 if number is None else number
-    coverage = cover(files, lambda file: read_regular(trust / file.path, largest(file.part)))
+    coverage = snapshot_coverage(files, lambda file: read_regular(trust / file.path, largest(file.part)))
     built = Built.of(
         files, stream=stream, number=chosen, created=created, use_by=coverage.use_by, coverage=coverage.pieces
     )
@@ -161,7 +161,7 @@ def _remember(trust: Path, snapshot: Snapshot) -> list[str]:
         with swap.locked():
             state = State.read(swap.trust)
             if state is None and Pins.read(swap.trust).entries:
-                return [f"{FILE} is lost, so the number was not recorded"]
+                return [f"{STATE_FILE} is lost, so the number was not recorded"]
             (state or State()).making(snapshot.stream, snapshot.number).write(swap.trust)
     except (AirgapError, OSError) as error:
         return [f"the number could not be recorded: {safe(error)}; name the next one with --number"]

@@ -23,7 +23,7 @@ from airgap.parse.time import iso
 from airgap.text import safe
 from airgap.transfer.attach import AttachableLayout, Attachment
 from airgap.trust.snapshots.snapshot_document import Snapshot, read_snapshot
-from airgap.trust.snapshots.tuf_check import MANIFEST_TARGET, METADATA_TYPE, TUF_TYPE, check_root, load
+from airgap.trust.snapshots.tuf_check import MANIFEST_TARGET, METADATA_TYPE, TUF_TYPE, check_root, import_tuf
 
 ROLES: Final = ("root", "targets", "snapshot", "timestamp")
 ROOT_LIFETIME: Final = timedelta(days=2 * 365)
@@ -33,7 +33,7 @@ LIFETIME: Final = timedelta(days=30)
 
 def prepare_tuf_keys(folder: Path, *, init: bool, at: datetime) -> None:
     """Checks that the keys exist; `init` makes them and the first root in `folder`. Raises UsageError, OSError."""
-    load()
+    import_tuf()
     if not init:
         _signers(folder)
         check_root(_roots(folder)[max(_roots(folder))])
@@ -56,7 +56,7 @@ def prepare_tuf_keys(folder: Path, *, init: bool, at: datetime) -> None:
 
 def add_tuf_metadata(reference: str, folder: Path, *, at: datetime) -> Descriptor:
     """Sign metadata for the snapshot that `reference` names, and attach them to it. Raises AirgapError."""
-    load()
+    import_tuf()
     parsed = parse_reference(reference)
     if not isinstance(parsed, LayoutReference):
         raise UsageError(f"{safe(reference)} is no layout")

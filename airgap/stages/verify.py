@@ -52,11 +52,11 @@ class RequestedArtifact(NamedTuple):
     """The full name by which the operator named it, if so."""
 
 
-Progress = Callable[[int, int], object]
+JudgingProgress = Callable[[int, int], object]
 """Is called with the number of artifacts that are judged, and of those that are known so far."""
 
 
-def silent(_judged: int, _known: int) -> None:
+def no_progress(_judged: int, _known: int) -> None:
     """Reports nothing."""
 
 
@@ -66,7 +66,7 @@ def verify(
     *,
     executor: Executor | None = None,
     jobs: int = 1,
-    progress: Progress = silent,
+    progress: JudgingProgress = no_progress,
 ) -> Outcome:
     """Judge every artifact of every target.
 
@@ -87,7 +87,7 @@ class Workers(NamedTuple):
 
     executor: Executor | None = None
     jobs: int = 1
-    progress: Progress = silent
+    progress: JudgingProgress = no_progress
 
     @property
     def threads(self) -> Executor | None:

@@ -95,7 +95,7 @@ def check_bytes(descriptor: Descriptor, raw: bytes) -> None:
     checked.end()
 
 
-def write_all(descriptor: int) -> Callable[[memoryview], None]:
+def write_whole_chunks(descriptor: int) -> Callable[[memoryview], None]:
     """Writes whole chunks to an open file: a system call may write less."""
 
     def write(chunk: memoryview) -> None:

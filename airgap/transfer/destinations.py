@@ -54,7 +54,7 @@ class RegistryPrefix:
         return RegistryReference(registry=self.registry, repository=f"{self.path}/{path}" if self.path else path)
 
 
-Destination = LayoutReference | RegistryReference | RegistryPrefix
+DestinationReference = LayoutReference | RegistryReference | RegistryPrefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class TaggedSource:
     name: str
 
 
-def places(found: Sequence[CopyRoot], destination: Destination, naming: Naming) -> tuple[CopyRoot, ...]:
+def places(found: Sequence[CopyRoot], destination: DestinationReference, naming: Naming) -> tuple[CopyRoot, ...]:
     """The place of every artifact. Raises UsageError where two would have to share a name.
 
     A layout keeps tags as they are; where there are several source repositories the tags become full names. In a
@@ -317,7 +317,7 @@ def check_meanings(entries: Iterable[Entry], index: Index, graph: Graph | None, 
             ) from None
 
 
-def parse_destination(text: str) -> Destination:
+def parse_destination(text: str) -> DestinationReference:
     """The destination in `text`: an existing layout, a registry or a name in one, or a new layout.
 
     Nothing is guessed. The name of a new tar ends in .tar. A new folder is written as a path (`./x`, `oci:x`), or is in

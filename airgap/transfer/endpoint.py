@@ -149,7 +149,7 @@ class IncompleteManifestError(AirgapError):
     """A destination refuses a manifest because its content is not there, although `has` may have said that it is."""
 
 
-class Destination(Protocol):
+class DestinationStore(Protocol):
     """Questions to a destination that do not write."""
 
     @property
@@ -166,7 +166,7 @@ class Destination(Protocol):
         """The bytes of a missing blob that an interrupted copy left there: they need no more room."""
 
 
-class Sink(Destination, Protocol):
+class Sink(DestinationStore, Protocol):
     """The write side of a transport. Safe for threads, except `finish`."""
 
     def reserve(self, size: int, largest: int) -> None:

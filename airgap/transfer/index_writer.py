@@ -29,7 +29,7 @@ def index_document(entries: Sequence[Entry]) -> bytes:
     return _dumped({"schemaVersion": 2, "mediaType": IMAGE_INDEX}, manifests, "the layout")
 
 
-def merged(
+def merged_index(
     current: bytes, entries: Sequence[Entry], *, drop: Collection[Digest], source: str
 ) -> tuple[bytes, NamingResult]:
     """`current` with `entries` listed; the same bytes if they are listed already.

@@ -104,7 +104,7 @@ def relisted_since(
     return [item for item in found if item is not None]
 
 
-def in_place_of(entries: Iterable[Entry], newer: Iterable[Relisted]) -> list[Entry]:
+def relisted_entries(entries: Iterable[Entry], newer: Iterable[Relisted]) -> list[Entry]:
     """`entries` with the newer indexes of their referrers tags."""
     by_tag = {item.entry.tag: item.entry for item in newer}
     return [by_tag.get(entry.tag, entry) for entry in entries]

@@ -19,7 +19,7 @@ from airgap.oci.manifest import Index, Manifest
 from airgap.text import safe
 from airgap.transfer.endpoint import (
     Blobs,
-    Destination,
+    DestinationStore,
     IncompleteManifestError,
     NamingResult,
     Resumable,
@@ -138,7 +138,7 @@ def _error_of(artifact: PlannedArtifact, failures: Mapping[Key, AirgapError]) ->
     return failed or landed(artifact, failures).signature_missing()
 
 
-def survey(plan: CopyPlan, sink: Destination, executor: Executor, *, exact: bool = False) -> Survey:
+def survey(plan: CopyPlan, sink: DestinationStore, executor: Executor, *, exact: bool = False) -> Survey:
     """Ask the destination for its content; only for manifests if it refuses incomplete ones.
 
     `exact` asks for every blob, also where an upload would ask by itself.
@@ -167,19 +167,19 @@ def survey(plan: CopyPlan, sink: Destination, executor: Executor, *, exact: bool
     return Survey(missing=frozenset(missing), bytes=wanted, present_bytes=total - wanted, arrived_bytes=arrived)
 
 
-def _arrived(node: Node, sink: Destination) -> int:
+def _arrived(node: Node, sink: DestinationStore) -> int:
     if not isinstance(node.source, Resumable):
         return 0
     return min(sink.arrived(node.descriptor), node.descriptor.size)
 
 
-def _is_listed(node: Node, sink: Destination) -> bool:
+def _is_listed(node: Node, sink: DestinationStore) -> bool:
     # a copy that was killed between putting a signature and listing it in the referrers tag must not lose it
     subject = node.manifest.subject if node.manifest else None
     return subject is None or sink.lists(subject.digest, node.descriptor.digest)
 
 
-def _absent(sink: Destination, nodes: tuple[Node, ...]) -> list[Key]:
+def _absent(sink: DestinationStore, nodes: tuple[Node, ...]) -> list[Key]:
     return [key_of(node.descriptor) for node in nodes if not sink.has(node.descriptor)]
 
 

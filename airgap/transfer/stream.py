@@ -22,7 +22,7 @@ from airgap.oci.documents import (
     LooseFiles,
     check_layout_file,
     malformed,
-    read_index,
+    read_layout_index,
     too_large,
 )
 from airgap.oci.layout import LayoutDirectory
@@ -71,7 +71,7 @@ class StreamedLayout:
             raise malformed(
                 f"the tar on {STANDARD_INPUT} has no {LAYOUT_INDEX}", remedy="It may be the tar of something else."
             )
-        self.parsed = self.parsed or read_index(self.raw_index, STANDARD_INPUT)
+        self.parsed = self.parsed or read_layout_index(self.raw_index, STANDARD_INPUT)
         return self.parsed
 
     def size(self, digest: Digest) -> int | None:

@@ -26,8 +26,8 @@ from airgap.oci.tar import Member, members
 from airgap.oci.tar_header import BLOCK
 from airgap.transfer.checked_bytes import check_bytes, writing
 from airgap.transfer.endpoint import Entry, NamingResult
-from airgap.transfer.index_writer import merged
-from airgap.transfer.layout_referrers_tags import in_place_of, relisted_since
+from airgap.transfer.index_writer import merged_index
+from airgap.transfer.layout_referrers_tags import relisted_entries, relisted_since
 from airgap.transfer.tar_writer import header
 
 _RECORD: Final = 20 * BLOCK
@@ -63,7 +63,7 @@ def add_to_tar(
             source = layout.name
             contents = {descriptor.digest: raw for descriptor, raw in blobs}
             newer = relisted_since(lambda: layout, entries, drop, lambda descriptor: contents[descriptor.digest])
-        listed = in_place_of(entries, newer)
+        listed = relisted_entries(entries, newer)
         stale = {entry.descriptor.digest for entry in entries} - {entry.descriptor.digest for entry in listed}
         added = [item for item in blobs if item[0].digest not in stale]
         added += [(item.entry.descriptor, item.raw) for item in newer]
@@ -74,7 +74,7 @@ def add_to_tar(
                 parts = _examine(shared, path)
             except FormatError as error:
                 raise malformed(f"{source}: {error}") from None
-            index, named = merged(parts.content, listed, drop=old, source=source)
+            index, named = merged_index(parts.content, listed, drop=old, source=source)
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             with complete_or_absent(target, mode=mode) as out:
                 _write(out, shared, parts, index, added, source)

@@ -25,7 +25,7 @@ from airgap.oci.documents import LAYOUT_FILE, LAYOUT_INDEX, blob_name
 from airgap.oci.store import size_error
 from airgap.oci.tar_header import BLOCK
 from airgap.text import safe
-from airgap.transfer.checked_bytes import copy_checked, write_all, writing
+from airgap.transfer.checked_bytes import copy_checked, write_whole_chunks, writing
 from airgap.transfer.endpoint import TransferMethod
 from airgap.transfer.events import ArtifactDone, BlobAdvanced, BlobDone, BlobStarted, Progress, Started, silent
 from airgap.transfer.index_writer import LAYOUT_CONTENT, index_document
@@ -214,7 +214,7 @@ class _Writing:
     def into_file(self, file: int) -> None:
         """Writes several blobs at once if the file system supports gaps; else from start to end."""
         if not _takes_gaps(file):
-            self._in_order(write_all(file))
+            self._in_order(write_whole_chunks(file))
             return
         for slot in self.tar.slots:
             _write_at(file, slot.start)(memoryview(slot.head))

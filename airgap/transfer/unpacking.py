@@ -22,7 +22,7 @@ from airgap.oci.documents import malformed, open_regular
 from airgap.oci.open import Layout, open_layout
 from airgap.oci.recognise import GZIP, STANDARD_INPUT, XZ
 from airgap.text import safe
-from airgap.transfer.checked_bytes import WriteError, write_all, writing
+from airgap.transfer.checked_bytes import WriteError, write_whole_chunks, writing
 
 _PIECE: Final = limits.MIB
 _XZ_ALIGNMENT: Final = 4
@@ -138,7 +138,7 @@ def _has_lzma() -> bool:
 
 def _unpacked(place: str, name: str, magic: bytes) -> io.FileIO:
     with open_regular(place) as packed, tempfile.TemporaryFile(buffering=0) as file:
-        write = write_all(file.fileno())
+        write = write_whole_chunks(file.fileno())
         for piece in _pieces(packed, name, magic):
             with writing(tempfile.gettempdir()):
                 write(memoryview(piece))

@@ -23,7 +23,7 @@ from airgap.files import sweep_leftovers, sync_file, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX, kind_of, malformed, open_regular, read_index
+from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX, kind_of, malformed, open_regular, read_layout_index
 from airgap.oci.layout import LayoutDirectory, open_directory
 from airgap.oci.manifest import Index
 from airgap.oci.store import read_verified, unreadable
@@ -35,12 +35,12 @@ from airgap.transfer.checked_bytes import (
     clone,
     copy_checked,
     no_advance,
-    write_all,
+    write_whole_chunks,
     writing,
 )
 from airgap.transfer.endpoint import Blobs, Entry, NamingResult, Resumable, TransferMethod
-from airgap.transfer.index_writer import EMPTY_INDEX, LAYOUT_CONTENT, merged
-from airgap.transfer.layout_referrers_tags import in_place_of, relisted_since
+from airgap.transfer.index_writer import EMPTY_INDEX, LAYOUT_CONTENT, merged_index
+from airgap.transfer.layout_referrers_tags import relisted_entries, relisted_since
 from airgap.transfer.room import check_room
 from airgap.transfer.sources import MemoryFile
 from airgap.transfer.staging import Staging, complete, kept_parts, part_name
@@ -107,7 +107,7 @@ class LayoutWriter:
         return True
 
     def arrived(self, descriptor: Descriptor) -> int:
-        """See `Destination`."""
+        """See `DestinationStore`."""
         return self._staging.arrived(part_name(descriptor))
 
     def reserve(self, size: int, largest: int) -> None:
@@ -177,7 +177,7 @@ class LayoutWriter:
                 self.put_manifest(item.entry.descriptor, item.raw)
             self.flush()
             drop = old.union(*(item.old for item in newer))
-            document, named = merged(current, in_place_of(entries, newer), drop=drop, source=self.name)
+            document, named = merged_index(current, relisted_entries(entries, newer), drop=drop, source=self.name)
             sweep_leftovers(self.path / LAYOUT_INDEX)
             if document != current:
                 write_file(self.path / LAYOUT_INDEX, document)
@@ -213,7 +213,7 @@ class LayoutWriter:
         return True
 
     def _writer(self, file: int) -> Callable[[memoryview], None]:
-        write = write_all(file)
+        write = write_whole_chunks(file)
 
         def guarded(chunk: memoryview) -> None:
             with writing(self.path):
@@ -312,8 +312,8 @@ class GrownLayout(LayoutDirectory):
         super().__init__(path)
         self._new: Final = new
         with writing(path):
-            document, _ = merged(_current(Path(path)), entries, drop=drop, source=self.name)
-        self._grown: Final = read_index(document, self.name)
+            document, _ = merged_index(_current(Path(path)), entries, drop=drop, source=self.name)
+        self._grown: Final = read_layout_index(document, self.name)
 
     def index(self) -> Index:
         """The new `index.json`."""
@@ -345,7 +345,7 @@ class LayoutProbe:
         self._parts: Final = kept_parts(folder)
 
     def has(self, descriptor: Descriptor) -> bool:
-        """See `Destination`."""
+        """See `DestinationStore`."""
         return self.layout is not None and self.layout.size(descriptor.digest) == descriptor.size
 
     def lists(self, subject: Digest, referrer: Digest) -> bool:  # noqa: ARG002
@@ -353,7 +353,7 @@ class LayoutProbe:
         return True
 
     def arrived(self, descriptor: Descriptor) -> int:
-        """See `Destination`."""
+        """See `DestinationStore`."""
         return self._parts.get(part_name(descriptor), 0)
 
 

@@ -26,7 +26,7 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.problem import Problem
 from airgap.revocation.evidence_directory import EvidenceDirectory
-from airgap.revocation.freshness import FILE, Freshness
+from airgap.revocation.freshness import FRESHNESS_FILE, Freshness
 from airgap.text import safe
 from airgap.trust.generation import read_one_state, settled
 from airgap.trust.location import Location
@@ -299,18 +299,20 @@ class TrustDirectory:
 
 def _misnamed(root: Path) -> Iterator[Problem]:
     """The notice about a file with a name similar to `airgap.toml`, if that is absent: it would be ignored."""
-    if is_there(root / FILE):
+    if is_there(root / FRESHNESS_FILE):
         return
     try:
-        names = sorted(path.name for path in root.iterdir() if path.name.casefold().removesuffix(".txt") == FILE)
+        names = sorted(
+            path.name for path in root.iterdir() if path.name.casefold().removesuffix(".txt") == FRESHNESS_FILE
+        )
     except OSError:
         return
     for name in names:
         yield Problem(
             reason="trust.misnamed",
-            message=f"{safe(name, limit=64)!r} in the trust directory is not read: its name must be {FILE}",
-            facts={"name": safe(name), "right": FILE},
-            remedy=f"Rename it to {FILE}.",
+            message=f"{safe(name, limit=64)!r} in the trust directory is not read: its name must be {FRESHNESS_FILE}",
+            facts={"name": safe(name), "right": FRESHNESS_FILE},
+            remedy=f"Rename it to {FRESHNESS_FILE}.",
         )
 
 
@@ -347,7 +349,7 @@ def _read_policy_file(path: Path) -> bytes:
 
 
 def _freshness(root: Path) -> Freshness:
-    path = root / FILE
+    path = root / FRESHNESS_FILE
     if not is_there(path):
         return Freshness()
     return Freshness.parse(read_material(path, limits.CONFIG_BYTES, "evidence.malformed"), str(path))

@@ -15,7 +15,7 @@ from pathlib import Path
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, TrustMaterialError, UsageError
 from airgap.files import is_there, make_folders, read_regular, reading_problem, write_file
-from airgap.revocation.evidence_directory import CRLS, read_index
+from airgap.revocation.evidence_directory import CRLS, read_evidence_index
 from airgap.revocation.index import EvidenceIndex
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
@@ -62,7 +62,7 @@ def export_notation(directory: TrustDirectory, target: Path, *, at: datetime) ->
     # a policy of one state with the stores of another may accept what neither state accepts
     trusted = read_one_state(directory.path, lambda: _trust_files(directory.path), absent=not_there(directory.path))
     folder = directory.path / CRLS
-    index = read_index(folder) if folder.is_dir() else EvidenceIndex()
+    index = read_evidence_index(folder) if folder.is_dir() else EvidenceIndex()
     cache = notation_cache(directory.evidence, index, directory.stored(), at=at)
     notes = [*cache.notes, *_notes_on_limits(directory)]
     files: list[str] = []

@@ -190,11 +190,10 @@ def _to_paste_of(leaf: Certificate) -> str:
 
 
 def _to_paste(attributes: Mapping[str, str]) -> str:
-    from airgap.trust.near_identities import quoted
+    from airgap.trust.near_identities import as_in_policy
 
-    return (
-        f"If this signer is to be trusted, add to the statement's trustedIdentities: {quoted(X509_SUBJECT, attributes)}"
-    )
+    identity = as_in_policy(X509_SUBJECT, attributes)
+    return f"If this signer is to be trusted, add to the statement's trustedIdentities: {identity}"
 
 
 def _of_issuer(subjects: Sequence[Identity], issuers: Sequence[Certificate]) -> str:

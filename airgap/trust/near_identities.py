@@ -152,7 +152,7 @@ _DER: Final = re.compile(r"#((?:[0-9A-Fa-f]{2}){1,512})")
 """A value in hexadecimal (`O=#0c0441636d65`, ID-5)."""
 
 
-def quoted(kind: str, attributes: Mapping[str, str]) -> str:
+def as_in_policy(kind: str, attributes: Mapping[str, str]) -> str:
     """An identity in the form to paste into a policy: as a JSON string if it needs escapes."""
     text = f"{kind}: {render_name(attributes)}"
     written = json.dumps(text, ensure_ascii=False)
@@ -172,7 +172,8 @@ def respelt(text: str, kind: str) -> str:
         and all(map((meant := _attributes(plain)).get, MANDATORY))
     ):
         at = next(place for place, character in enumerate(body) if character != plain[place])
-        return f"; {safe(body[at])!r} in it is wider than the {plain[at]!r} that separates; write {quoted(kind, meant)}"
+        wider = f"{safe(body[at])!r} in it is wider than the {plain[at]!r} that separates"
+        return f"; {wider}; write {as_in_policy(kind, meant)}"
     if not attributes:
         return "; leave the attribute out" if "=#" in body else ""
     form = "this is the form of openssl; " if body.startswith("/") or "subject=" in text else ""
@@ -187,7 +188,7 @@ def respelt(text: str, kind: str) -> str:
         parse_name(render_name(attributes))
     except FormatError:
         return ""
-    return f"; {form}write {quoted(kind, attributes)}"
+    return f"; {form}write {as_in_policy(kind, attributes)}"
 
 
 def _attributes(body: str) -> dict[str, str]:

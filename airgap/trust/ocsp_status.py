@@ -15,16 +15,16 @@ from airgap.pki.single_response import SingleResponse
 from airgap.problem import Problem
 from airgap.reasons import MADE_SO, REASONS
 from airgap.revocation.damage import is_damaged
-from airgap.revocation.evidence_directory import OCSP, read_index
+from airgap.revocation.evidence_directory import OCSP, read_evidence_index
 from airgap.revocation.evidence_files import OcspFile
 from airgap.revocation.judge import RevocationJudge
 from airgap.trust.directory import TrustDirectory
-from airgap.trust.piece_status import DAMAGED, PieceState, PieceStatus, dated_state, renewal, urls_of
+from airgap.trust.piece_status import DAMAGED_OR_FOREIGN, PieceState, PieceStatus, dated_state, renewal, urls_of
 
 
 def response_states(directory: TrustDirectory, known: Sequence[Certificate], moment: Moment) -> list[PieceStatus]:
     """Each OCSP response of a trust directory."""
-    index = read_index(directory.path / OCSP)
+    index = read_evidence_index(directory.path / OCSP)
     files = directory.evidence.all_ocsp()
     judge = RevocationJudge(directory.evidence, directory.freshness, moment, stored=lambda: known)
     issuers = _Issuers(known)
@@ -134,4 +134,4 @@ def _unproven(file: OcspFile, known: _Issuers) -> Problem | None:
             file.response.verify_made_for(issuer)
     except Undecided as error:
         return Problem.of(error)
-    return Problem(message=DAMAGED) if not issuers and is_damaged(file, known.known) else None
+    return Problem(message=DAMAGED_OR_FOREIGN) if not issuers and is_damaged(file, known.known) else None

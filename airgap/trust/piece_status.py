@@ -13,7 +13,7 @@ from airgap.revocation.freshness import CHAIN_KINDS, EvidenceKind, Freshness, Pi
 from airgap.revocation.index import EvidenceIndex
 from airgap.text import safe
 
-DAMAGED: Final = "it is damaged, or from another CA of the same name"
+DAMAGED_OR_FOREIGN: Final = "it is damaged, or from another CA of the same name"
 
 
 class PieceState(StrEnum):

@@ -19,7 +19,7 @@ from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.text import safe
 from airgap.trust.policy_members import Fault, FormatErrors, Notes, each, faults_of, refuse_unknown
-from airgap.trust.statement import COMMON, LIST, Statement, check_names, label_of
+from airgap.trust.statement import COMMON, LIST, Statement, check_unique_names, label_of
 
 if TYPE_CHECKING:
     from airgap.parse.lines import Lines
@@ -160,7 +160,7 @@ def _statements(
         with notes.keep():
             statements = each(items, _labelled(parse), where=LIST)
         objects = [item if isinstance(item, dict) else {} for item in items]
-        for error in (*check_names(objects), *check(objects)):
+        for error in (*check_unique_names(objects), *check(objects)):
             notes.add(error)
     notes.check()
     return statements

@@ -132,7 +132,7 @@ def parse_statement(
     )
 
 
-def check_names(statements: Sequence[JsonObject]) -> Iterator[FormatError]:
+def check_unique_names(statements: Sequence[JsonObject]) -> Iterator[FormatError]:
     """Names are unique in the document, compared letter for letter (POLICY-7)."""
     seen: dict[str, int] = {}
     for number, statement in enumerate(statements):

@@ -20,13 +20,13 @@ from airgap.pki.distinguished_names import name_text, parse_maker
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.revocation.damage import Contradictions, is_damaged
-from airgap.revocation.evidence_directory import CRLS, read_index
+from airgap.revocation.evidence_directory import CRLS, read_evidence_index
 from airgap.revocation.evidence_files import CrlFile, MisplacedEvidence, UnreadableEvidence
 from airgap.revocation.freshness import PieceKind
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.ocsp_status import response_states
-from airgap.trust.piece_status import DAMAGED, PieceState, PieceStatus, dated_state, renewal, urls_of
+from airgap.trust.piece_status import DAMAGED_OR_FOREIGN, PieceState, PieceStatus, dated_state, renewal, urls_of
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
 from airgap.trust.stores import StoreRef, load_store
 from airgap.verdict import Ruled, Ruling, Verdict, unless
@@ -167,7 +167,7 @@ def _look(file: CrlFile, known: Iterable[Certificate]) -> _Look:
     except (FormatError, Undecided) as error:
         return _Look(file, None, problem=str(error))
     if maker is None and is_damaged(file, known):
-        return _Look(file, None, problem=DAMAGED)
+        return _Look(file, None, problem=DAMAGED_OR_FOREIGN)
     try:
         crl.check_clears()
         if maker:
@@ -181,13 +181,15 @@ def _looks(files: Sequence[CrlFile], known: Sequence[Certificate]) -> list[_Look
     looks = [_look(file, known) for file in files]
     unproven = Contradictions(look.file for look in looks if look.maker is None)
     return [
-        replace(look, problem=DAMAGED) if look.maker is None and not look.problem and unproven.has(look.file) else look
+        replace(look, problem=DAMAGED_OR_FOREIGN)
+        if look.maker is None and not look.problem and unproven.has(look.file)
+        else look
         for look in looks
     ]
 
 
 def _crls(directory: TrustDirectory, known: Sequence[Certificate], moment: Moment) -> list[PieceStatus]:
-    index = read_index(directory.path / CRLS)
+    index = read_evidence_index(directory.path / CRLS)
     looks = _looks(directory.evidence.all_crls(), known)
     made = [look for look in looks if look.file.facts.this_update <= moment.judged + limits.CLOCK_SKEW]
     rivals: dict[str, list[_Look]] = {}

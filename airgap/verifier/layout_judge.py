@@ -281,12 +281,14 @@ def _left_behind(
         return f"what may be one cannot be read ({unread[0].path})"
     if record is None:
         return None
-    from airgap.oci.record import listed
+    from airgap.oci.record import some_referrers
 
     below = target.graph.digests
     lost = {item.digest: item for each in records for item in (*each.lost(here), *each.lost_below(below))}
     if lost:
-        warnings.append(f"it was copied with {listed(lost.values())}, by its acquisition record; that is not here now")
+        warnings.append(
+            f"it was copied with {some_referrers(lost.values())}, by its acquisition record; that is not here now"
+        )
     return record.left_behind(here) or next(filter(None, (each.lost_signature(here) for each in records)), None)
 
 

@@ -122,9 +122,9 @@ class SignatureState:
         else:
             if token is None or not token.evidence:
                 return None
-            from airgap.signature.stamped_evidence import evidence_files
+            from airgap.signature.stamped_evidence import evidence_in_token
 
-            found = evidence_files(token)
+            found = evidence_in_token(token)
         return EvidencePool(found, unread=()) if found else None
 
     def add_evidence(self, uses: Iterable[EvidenceUse]) -> None:

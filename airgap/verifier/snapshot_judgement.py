@@ -28,7 +28,7 @@ from airgap.trust.snapshots.material import Part, evidence_digests, list_trust_m
 from airgap.trust.snapshots.memory import check_memory, recall, remember
 from airgap.trust.snapshots.opened import OpenSnapshot
 from airgap.trust.snapshots.pins import Pin, PinKind, Pins
-from airgap.trust.snapshots.snapshot_coverage import cover
+from airgap.trust.snapshots.snapshot_coverage import snapshot_coverage
 from airgap.trust.snapshots.snapshot_document import Snapshot
 from airgap.trust.snapshots.state import State
 from airgap.trust.snapshots.swap import StagedSwap
@@ -162,7 +162,7 @@ class SnapshotJudgement:
     def _evidence_problems(self) -> Iterator[Problem]:
         try:
             # the stated coverage and use-by date must be those of the evidence
-            coverage = cover(self._snapshot.files, lambda file: self._read(file.path))
+            coverage = snapshot_coverage(self._snapshot.files, lambda file: self._read(file.path))
             if (self._snapshot.coverage, self._snapshot.use_by) != (coverage.pieces, coverage.use_by):
                 raise TrustMaterialError(
                     "snapshot.malformed",

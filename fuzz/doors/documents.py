@@ -183,7 +183,7 @@ _ANSWERS: Final[tuple[Callable[[bytes], object], ...]] = (
     protocol.RawSignature.parse,
     protocol.GeneratedEnvelope.parse,
     protocol.VerifyAnswer.parse,
-    protocol.Failure.parse,
+    protocol.PluginFailure.parse,
 )
 
 

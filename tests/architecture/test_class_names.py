@@ -31,6 +31,33 @@ def test_no_two_modules_have_one_name() -> None:
     assert {name: modules for name, modules in homes.items() if len(modules) > 1} == {}
 
 
+def test_a_name_that_is_imported_means_one_thing() -> None:
+    """Functions, constants and aliases of types too: a reader meets them far from their module."""
+    trees = {_module(path): ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
+    imported = {
+        module: {
+            alias.asname or alias.name: (node.module or "", alias.name)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE.name
+            for alias in node.names
+        }
+        for module, tree in trees.items()
+    }
+    homes: defaultdict[str, set[str]] = defaultdict(set)
+    for names in imported.values():
+        for name, place in names.items():
+            home = place
+            while home[1] in imported.get(home[0], ()):  # what a folder only hands on
+                home = imported[home[0]][home[1]]
+            homes[name].add(".".join(home))
+    assert len(homes) > 1000
+    assert {name: places for name, places in homes.items() if len(places) > 1} == {}
+
+
+def _module(path: Path) -> str:
+    return ".".join((PACKAGE.name, *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+
+
 def test_docstrings_name_classes_that_exist() -> None:
     """Also those of other libraries: they are imported where they are named."""
     known: set[str] = set(dir(builtins))

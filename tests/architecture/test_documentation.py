@@ -37,6 +37,14 @@ def test_modules_that_are_named_exist() -> None:
             assert any(module.endswith(f"/{name}") for module in modules), f"{path.relative_to(ROOT)}: {name}"
 
 
+def test_decisions_that_are_named_exist() -> None:
+    """In code, tests and pages, by their numbers."""
+    known = {path.name[:4] for path in (ROOT / "docs/decisions").glob("[0-9]*.md")}
+    for path in [*PAGES, *(file for folder in ("airgap", "tests", "fuzz") for file in (ROOT / folder).rglob("*.py"))]:
+        named = re.findall(r"\bdecisions? ((?:\d{4}|, | and )+)", path.read_text(encoding="utf-8"))
+        assert set(re.findall(r"\d{4}", " ".join(named))) <= known, path.relative_to(ROOT)
+
+
 def test_the_folder_net_names_all_its_modules() -> None:
     """Its docstring is the list of them, by what they are for."""
     folder = ROOT / "airgap/net"

@@ -17,7 +17,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
 from airgap.transfer.endpoint import Entry
-from airgap.transfer.index_writer import EMPTY_INDEX, merged
+from airgap.transfer.index_writer import EMPTY_INDEX, merged_index
 from tests.support.command import Ran, run_here
 from tests.support.copying import family, write
 from tests.support.layouts import LayoutBuilder
@@ -252,11 +252,11 @@ def test_keeps_all_names_that_one_copy_brings() -> None:
         for number in range(count)
     ]
     started = time.process_time()
-    raw, named = merged(EMPTY_INDEX, new, drop=(), source="x")
+    raw, named = merged_index(EMPTY_INDEX, new, drop=(), source="x")
     assert (named.added, named.moved) == (count, ())
-    assert merged(raw, new, drop=(), source="x")[0] == raw
+    assert merged_index(raw, new, drop=(), source="x")[0] == raw
     other = replace(image, digest=Digest.of(b"other"), annotations={REF_NAME: "t1", CONTAINERD_NAME: WHOLE})
-    assert set(merged(raw, [Entry(descriptor=other, tag="t1")], drop=(), source="x")[1].moved) == {"t1", WHOLE}
+    assert set(merged_index(raw, [Entry(descriptor=other, tag="t1")], drop=(), source="x")[1].moved) == {"t1", WHOLE}
     assert time.process_time() - started < 12
 
 

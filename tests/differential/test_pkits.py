@@ -20,7 +20,7 @@ from airgap.errors import FormatError, Rejected, Undecided
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate, verify_issued
 from airgap.pki.chain import _UNDERSTOOD, _check_authorities, _check_order, check_validity
-from airgap.pki.constraints import check_names, check_policies
+from airgap.pki.constraints import check_name_constraints, check_policies
 from airgap.pki.distinguished_names import same_name
 from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.freshness import Freshness
@@ -139,7 +139,7 @@ def check_path(chain: tuple[Certificate, ...]) -> None:
     check_validity(chain, AT)
     _check_order(chain)
     _check_authorities(chain, critical=False)
-    check_names(chain)
+    check_name_constraints(chain)
     check_policies(chain)
     for certificate in chain:
         if unknown := certificate.critical_extensions - _UNDERSTOOD:

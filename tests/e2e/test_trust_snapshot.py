@@ -244,9 +244,11 @@ class TestEvidenceAlone:
         self, ground: Ground, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from airgap.stages import snapshot as stage
-        from airgap.trust.snapshots.snapshot_coverage import Coverage, cover
+        from airgap.trust.snapshots.snapshot_coverage import Coverage, snapshot_coverage
 
-        monkeypatch.setattr(stage, "cover", lambda *asked: Coverage(cover(*asked).pieces, AT + timedelta(days=9999)))
+        monkeypatch.setattr(
+            stage, "cover", lambda *asked: Coverage(snapshot_coverage(*asked).pieces, AT + timedelta(days=9999))
+        )
         target = ground.packed(evidence_only=True, signed=False)
         assert reasons(ground.apply(target)) == ["snapshot.malformed"]
 

@@ -23,7 +23,7 @@ from airgap.stages.snapshot_apply import apply_snapshot, verify_snapshot
 from airgap.stages.snapshot_tuf import add_tuf_metadata, prepare_tuf_keys
 from airgap.transfer.attach import Attachment
 from airgap.trust.snapshots.opened import open_snapshot
-from airgap.trust.snapshots.tuf_check import METADATA_TYPE, TUF_TYPE, check_root, load
+from airgap.trust.snapshots.tuf_check import METADATA_TYPE, TUF_TYPE, check_root, import_tuf
 from airgap.verifier.snapshot_judgement import ApplyRequest, SnapshotOutcome
 from tests.support.command import run_here
 from tests.support.places import open_layout_place
@@ -38,7 +38,7 @@ class TufGround(Ground):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        load()
+        import_tuf()
         self.keys = self.folder / "keys"
         prepare_tuf_keys(self.keys, init=True, at=NOW)
         self.root = self.keys / "1.root.json"

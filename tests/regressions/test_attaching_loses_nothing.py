@@ -15,7 +15,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.reference import LayoutReference
 from airgap.oci.tags import referrers_tag
 from airgap.transfer.endpoint import Entry
-from airgap.transfer.index_writer import merged
+from airgap.transfer.index_writer import merged_index
 from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder
 from tests.support.places import open_layout_place
@@ -54,7 +54,7 @@ def test_an_index_under_the_referrers_tag_keeps_its_other_names() -> None:
         )
     ]
     current = json.dumps({"schemaVersion": 2, "manifests": listed}).encode()
-    raw, _ = merged(current, [Entry(descriptor=other, tag=tag)], drop=[index.digest], source="it")
+    raw, _ = merged_index(current, [Entry(descriptor=other, tag=tag)], drop=[index.digest], source="it")
     kept = [(item["digest"], item.get("annotations", {}).get(REF_NAME)) for item in json.loads(raw)["manifests"]]
     assert kept == [
         (str(index.digest), "prod"),

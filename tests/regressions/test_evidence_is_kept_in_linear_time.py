@@ -61,7 +61,7 @@ def test_what_others_put_there_is_seen(tmp_path: Path, read: list[str]) -> None:
     made = Crl.parse(generation(2))
     name = other.keep_crl(made, AUTHORITY, ["http://crl.example/a.crl"]).name
     assert one.keep_crl(made, AUTHORITY, ["http://crl.example/b.crl"]).state is AttemptResult.UNCHANGED
-    index = evidence_directory.read_index(tmp_path / "crls").files
+    index = evidence_directory.read_evidence_index(tmp_path / "crls").files
     assert index == {"http://crl.example/a.crl": (name,), "http://crl.example/b.crl": (name,)}
     assert read == [first, name]
 

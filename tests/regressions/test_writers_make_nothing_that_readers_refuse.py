@@ -12,7 +12,7 @@ from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import parse_layout_index
 from airgap.transfer.endpoint import Entry
-from airgap.transfer.index_writer import EMPTY_INDEX, index_document, merged
+from airgap.transfer.index_writer import EMPTY_INDEX, index_document, merged_index
 from tests.support.command import run_here
 from tests.support.pki import Pki, issue
 from tests.support.scenario import Scene
@@ -32,7 +32,7 @@ def test_refuses_to_write_an_index_over_the_bound(monkeypatch: pytest.MonkeyPatc
     raw = index_document(entries(5))
     monkeypatch.setattr(limits, bound, 5 if bound == "INDEX_ENTRIES" else len(raw))
     assert len(parse_layout_index(index_document(entries(5))).manifests) == 5
-    for write in (index_document, lambda all_of_them: merged(EMPTY_INDEX, all_of_them, drop=(), source="x")):
+    for write in (index_document, lambda all_of_them: merged_index(EMPTY_INDEX, all_of_them, drop=(), source="x")):
         with pytest.raises(LimitError, match="would list 6 entries"):
             write(entries(6))
 

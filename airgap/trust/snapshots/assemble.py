@@ -23,7 +23,7 @@ from airgap.files import is_there, read_regular
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.store import Store, read_verified
-from airgap.revocation.evidence_directory import read_index
+from airgap.revocation.evidence_directory import read_evidence_index
 from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.revocation.unsigned_evidence import FILE as UNSIGNED_FILE
 from airgap.revocation.unsigned_evidence import LOCAL, UnsignedEvidence
@@ -37,8 +37,7 @@ from airgap.trust.snapshots.material import Part
 from airgap.trust.snapshots.pins import FILE as PINS_FILE
 from airgap.trust.snapshots.pins import Pins
 from airgap.trust.snapshots.snapshot_document import Snapshot
-from airgap.trust.snapshots.state import FILE as STATE_FILE
-from airgap.trust.snapshots.state import State
+from airgap.trust.snapshots.state import STATE_FILE, State
 from airgap.trust.snapshots.swap import StagedSwap, copy_into, link_or_copy
 from airgap.trust.store_types import FOLDER, StoreType
 from airgap.trust.stores import StoreRef, load_store
@@ -230,7 +229,7 @@ def _merge_folder(old: Path, new: Path, store: Store, layers: Mapping[str, Descr
     if old.is_dir():
         shutil.copystat(old, new)
     kept = [name for name in _names(old) if name != INDEX]
-    local = Side(files=_digests(old, kept), index=read_index(old))
+    local = Side(files=_digests(old, kept), index=read_evidence_index(old))
     index_layer = layers.get(INDEX)
     incoming = Side(
         files={name: layer.digest for name, layer in layers.items() if name != INDEX},

@@ -18,7 +18,7 @@ from airgap.parse import json
 from airgap.revocation.unsigned_evidence import LOCAL
 from airgap.text import safe
 from airgap.trust.snapshots.pins import Pin
-from airgap.trust.snapshots.state import FILE, State, is_behind
+from airgap.trust.snapshots.state import STATE_FILE, State, is_behind
 from airgap.trust.snapshots.swap import StagedSwap
 
 
@@ -41,14 +41,14 @@ def check_memory(swap: StagedSwap, state: State | None) -> State:
     if witness is not None and is_behind(state, witness):
         raise Rejected(
             "snapshot.state.lost",
-            f"{FILE} remembers less than its former version does: it was replaced by an older one",
+            f"{STATE_FILE} remembers less than its former version does: it was replaced by an older one",
         )
     return state
 
 
 def lost_memory(swap: StagedSwap) -> Rejected:
     """The error if there are pins but no state."""
-    path = swap.trust / LOCAL / FILE
+    path = swap.trust / LOCAL / STATE_FILE
     return Rejected("snapshot.state.lost", f"{safe(path)} is gone: it is not known which snapshots were accepted here")
 
 

@@ -24,7 +24,7 @@ class Coverage:
     """The earliest nextUpdate of the newest piece for each issuer and scope; None without dated evidence."""
 
 
-def cover(files: Iterable[MaterialFile], read: Callable[[MaterialFile], bytes]) -> Coverage:
+def snapshot_coverage(files: Iterable[MaterialFile], read: Callable[[MaterialFile], bytes]) -> Coverage:
     """The unverified summary of the evidence among `files`.
 
     Raises TrustMaterialError(snapshot.malformed) for a piece that is no CRL or no OCSP response at all.

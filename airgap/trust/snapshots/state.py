@@ -30,7 +30,7 @@ from airgap.text import safe
 from airgap.trust.policy_members import refuse_unknown
 from airgap.trust.snapshots.snapshot_document import Snapshot, parse_number, parse_stream
 
-FILE: Final = "state.json"
+STATE_FILE: Final = "state.json"
 SCHEMA: Final = "airgap.trust-state/2"
 _ONE_MARK: Final = "airgap.trust-state/1"
 """The former schema had one mark for each stream. It counts for both, because the kind of its snapshot is unknown."""
@@ -116,7 +116,7 @@ class State:
 
         Raises TrustMaterialError(snapshot.state.malformed).
         """
-        return parse_if_there(trust / LOCAL / FILE, limits.STATE_BYTES, cls.parse, "snapshot.state.malformed")
+        return parse_if_there(trust / LOCAL / STATE_FILE, limits.STATE_BYTES, cls.parse, "snapshot.state.malformed")
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -153,7 +153,7 @@ class State:
         """Atomically. Raises OSError."""
         folder = trust / LOCAL
         folder.mkdir(exist_ok=True)
-        write_file(folder / FILE, self.to_bytes())
+        write_file(folder / STATE_FILE, self.to_bytes())
 
     # --- queries and changes ---
 

@@ -47,7 +47,7 @@ _KEPT: Final = ("timestamp.json", "snapshot.json", "targets.json")
 _NOT_FOUND: Final = 404
 
 
-def load() -> None:
+def import_tuf() -> None:
     """Import python-tuf now: its HTTP library tries the network stack when it is imported. Raises UsageError."""
     try:
         import tuf.ngclient
@@ -62,12 +62,12 @@ def load() -> None:
 def load_tuf(trust: Path) -> None:
     """Import it now if a pin of the trust directory needs it: inside `no_network` it would be too late."""
     if any(pin.kind is PinKind.TUF for pin in Pins.read(trust).entries):
-        load()
+        import_tuf()
 
 
 def check_root(data: bytes) -> None:
     """Checks that `data` is root metadata signed by its own keys. Raises UsageError, TrustMaterialError."""
-    load()
+    import_tuf()
     from tuf.api.exceptions import RepositoryError
     from tuf.api.metadata import Metadata, Root
     from tuf.api.serialization import DeserializationError

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airgap.collection.packing import evidence_files, pack
+from airgap.collection.packing import count_evidence_files, pack
 from airgap.oci.all_manifests import AllManifests
 from airgap.oci.descriptor import EMPTY, EMPTY_CONFIG, IMAGE_MANIFEST, NO_CONFIG, Descriptor
 from airgap.oci.digest import Digest
@@ -203,7 +203,7 @@ def test_packs_evidence_under_the_names_of_a_trust_directory() -> None:
     )
     assert (manifest.artifact_type, manifest.subject) == (EVIDENCE_TYPE, SUBJECT)
     assert packed.manifest.digest == Digest.of(packed.raw)
-    assert evidence_files(packed) == 2
+    assert count_evidence_files(packed) == 2
     again = pack(
         SUBJECT,
         crls={"a.crl": OLD},

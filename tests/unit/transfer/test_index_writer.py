@@ -13,7 +13,7 @@ from airgap.errors import ContentError, LimitError
 from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.transfer.endpoint import Entry, NamingResult
-from airgap.transfer.index_writer import EMPTY_INDEX, index_document, merged
+from airgap.transfer.index_writer import EMPTY_INDEX, index_document, merged_index
 
 ONE, TWO, THREE = (
     Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(name), size=len(name))
@@ -22,7 +22,7 @@ ONE, TWO, THREE = (
 
 
 def merge(current: bytes, *entries: Entry, drop: tuple[Digest, ...] = ()) -> tuple[list[dict[str, Any]], NamingResult]:
-    raw, named = merged(current, entries, drop=drop, source="x")
+    raw, named = merged_index(current, entries, drop=drop, source="x")
     return json.loads(raw)["manifests"], named
 
 
@@ -35,12 +35,12 @@ def test_nothing_new_leaves_the_very_same_bytes() -> None:
         b'{ "schemaVersion": 2,  "manifests": [ %s ] }'
         % json.dumps({**ONE.to_json(), "annotations": {REF_NAME: "v1", "x": "y"}}).encode()
     )
-    assert merged(current, [Entry(descriptor=ONE, tag="v1")], drop=(), source="x") == (current, NamingResult())
+    assert merged_index(current, [Entry(descriptor=ONE, tag="v1")], drop=(), source="x") == (current, NamingResult())
 
 
 def test_unknown_members_and_unreadable_entries_of_others_stay() -> None:
     current = json.dumps({"schemaVersion": 2, "x": {"y": 1}, "manifests": [{"digest": 7}, ONE.to_json()]}).encode()
-    raw, _ = merged(current, [Entry(descriptor=TWO)], drop=(), source="x")
+    raw, _ = merged_index(current, [Entry(descriptor=TWO)], drop=(), source="x")
     document = json.loads(raw)
     assert document["x"] == {"y": 1}
     assert document["manifests"] == [{"digest": 7}, ONE.to_json(), TWO.to_json()]
@@ -131,15 +131,17 @@ def test_the_document_is_the_same_in_any_order() -> None:
 def test_does_not_replace_an_unreadable_index() -> None:
     for current in (b"", b"[]", b'{"schemaVersion":2}', b'{"manifests":{}}', b'{"Manifests":[]}'):
         with pytest.raises(ContentError):
-            merged(current, [Entry(descriptor=ONE)], drop=(), source="x")
+            merged_index(current, [Entry(descriptor=ONE)], drop=(), source="x")
 
 
 def test_an_index_beyond_what_readers_take_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airgap.limits.INDEX_ENTRIES", 1)
     with pytest.raises(LimitError):
-        merged(EMPTY_INDEX, [Entry(descriptor=ONE), Entry(descriptor=TWO)], drop=(), source="x")
+        merged_index(EMPTY_INDEX, [Entry(descriptor=ONE), Entry(descriptor=TWO)], drop=(), source="x")
 
 
 def test_an_index_as_umoci_init_writes_it_gets_its_first_entry() -> None:
-    raw, _ = merged(b'{"schemaVersion":2,"manifests":null,"x":1.50}', [Entry(descriptor=ONE)], drop=(), source="x")
+    raw, _ = merged_index(
+        b'{"schemaVersion":2,"manifests":null,"x":1.50}', [Entry(descriptor=ONE)], drop=(), source="x"
+    )
     assert raw.startswith(b'{"schemaVersion":2,"x":1.50,"manifests":[{')

@@ -17,7 +17,7 @@ from airgap.oci.descriptor import IMAGE_MANIFEST
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import parse_manifest
 from airgap.trust.snapshots.material import MaterialFile, Part
-from airgap.trust.snapshots.snapshot_coverage import cover
+from airgap.trust.snapshots.snapshot_coverage import snapshot_coverage
 from airgap.trust.snapshots.snapshot_document import (
     LARGEST_NUMBER,
     SNAPSHOT_TYPE,
@@ -51,7 +51,7 @@ def files(content: dict[str, bytes]) -> list[MaterialFile]:
 
 def build(**changes: Any) -> Built:
     listed = files(CONTENT)
-    coverage = cover(listed, lambda file: CONTENT[file.path])
+    coverage = snapshot_coverage(listed, lambda file: CONTENT[file.path])
     members: dict[str, Any] = {
         "stream": "default",
         "number": 7,
@@ -186,15 +186,15 @@ class TestUseBy:
         new = crl(LEAF.chain[1], number=2, this_update=AT - timedelta(days=1), next_update=AT + timedelta(days=9))
         root = crl(LEAF.root, next_update=AT + timedelta(days=3))
         content = {"crls/old.crl": old, "crls/new.crl": new, "crls/root.crl": root}
-        assert cover(files(content), lambda file: content[file.path]).use_by == AT + timedelta(days=3)
+        assert snapshot_coverage(files(content), lambda file: content[file.path]).use_by == AT + timedelta(days=3)
 
     def test_counts_ocsp_responses(self) -> None:
         content = {"ocsp/a.ors": ocsp_response(LEAF, next_update=AT + timedelta(days=2))}
-        coverage = cover(files(content), lambda file: content[file.path])
+        coverage = snapshot_coverage(files(content), lambda file: content[file.path])
         assert coverage.use_by == AT + timedelta(days=2)
         assert coverage.pieces[0].kind == "ocsp"
 
     def test_refuses_what_is_not_evidence(self) -> None:
         content = {"crls/a.crl": b"no CRL"}
         with pytest.raises(AirgapError, match=r"crls/a\.crl is no evidence"):
-            cover(files(content), lambda file: content[file.path])
+            snapshot_coverage(files(content), lambda file: content[file.path])
