@@ -58,6 +58,11 @@ class AirgapError(Exception):
         self.remedy: str = remedy
         self.facts: Mapping[str, Fact] = facts
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether something is not there, and nothing else is wrong with it."""
+        return False
+
     def __reduce__(self) -> tuple[object, ...]:
         """Errors cross processes: each class takes other arguments."""
         return _remade, (type(self), str(self)), self.__dict__
@@ -106,6 +111,11 @@ class NotFoundError(AirgapError):
     """The named tag, digest or path does not exist (exit code 11)."""
 
     exit_code = ExitCode.NOT_FOUND
+
+    @property
+    def is_missing(self) -> bool:
+        """True."""
+        return True
 
 
 class UnsignedError(AirgapError):
@@ -163,6 +173,11 @@ class ContentError(AirgapError):
     def __init__(self, reason: str, message: str, *, remedy: str = "", **facts: Fact) -> None:
         super().__init__(message, remedy=remedy or REASONS[reason].remedy, **facts)
         self.reason: str = reason
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the content is not there."""
+        return self.reason == "content.missing"
 
 
 class TrustMaterialError(AirgapError):

@@ -134,7 +134,7 @@ SLIPS: Final = (
     Slip(
         "an external layer may be missing, but not unreadable",
         "airgap/oci/content.py",
-        'error.reason == "content.missing" and descriptor.is_external',
+        "error.is_missing and descriptor.is_external",
         "descriptor.is_external",
         "tests/unit/oci/test_content.py::test_an_unreadable_foreign_layer_is_a_problem",
     ),

@@ -147,7 +147,7 @@ def _left_out(problem: ContentProblem, root: Descriptor) -> bool:
     Never true for the artifact itself, nor for what states an artifact type: that may be the signature.
     """
     descriptor = problem.descriptor
-    if problem.reason != "content.missing" or descriptor is None or descriptor.digest == root.digest:
+    if not problem.is_missing or descriptor is None or descriptor.digest == root.digest:
         return False
     return descriptor.platform is not None and descriptor.artifact_type is None
 

@@ -160,7 +160,7 @@ class RegistrySource:
         try:
             return self.open_from(descriptor)
         except ContentError as error:
-            if descriptor.data is None or error.reason != "content.missing":
+            if descriptor.data is None or not error.is_missing:
                 raise
             return io.BytesIO(descriptor.data)
 

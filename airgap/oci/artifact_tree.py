@@ -93,7 +93,7 @@ class TreeBuilder:
             manifest = self.graph.node(descriptor)
         except ContentError as error:
             missing = str(error)
-            if role != "child" or error.reason != "content.missing":  # a platform that was left out is no problem
+            if role != "child" or not error.is_missing:  # a platform that was left out is no problem
                 self.unread[ContentProblem.of(error, descriptor, role)] = None
         else:
             repeated = descriptor.content_key in self._followed

@@ -155,14 +155,14 @@ class ClosureWalk:
             self._limits_reported.add(str(error))
         problem = ContentProblem.of(error, step.descriptor, step.path)
         left_out = step.depth > 0 and step.entry and step.descriptor.digest in self._declared_absent
-        if error.reason == "content.missing" and left_out:
+        if error.is_missing and left_out:
             self._absent.append((step.descriptor.digest, problem))
         else:
             self._problems.append(problem)
 
     def _explain(self) -> None:
         """Adds to the problem of a missing platform which platforms are here."""
-        lost = {p.descriptor.digest for p in self._problems if p.reason == "content.missing" and p.descriptor}
+        lost = {p.descriptor.digest for p in self._problems if p.is_missing and p.descriptor}
         read = {item.descriptor.digest for item in self._reached if item.parsed}
         here: dict[Digest, tuple[str, ...]] = {}
         for index in self._indexes if lost else ():

@@ -91,7 +91,7 @@ class ContentChecker:
                 else:
                     good[descriptor.digest] = descriptor.size
             except ContentError as error:
-                if error.reason == "content.missing" and descriptor.is_external:
+                if error.is_missing and descriptor.is_external:
                     external.append(descriptor.digest)
                 else:
                     problems.append(ContentProblem.of(error, descriptor, reached.path))

@@ -54,7 +54,7 @@ class Images:
 def platform_missing(error: ContentError, entry: Descriptor, here: Sequence[str]) -> ContentError:
     """The same error for an entry of an index, with the missing platform and a remedy."""
     told = entry.platform is not None and not is_attestation(entry) and not own_remedy(error)
-    if error.reason != "content.missing" or not told or not here:
+    if not error.is_missing or not told or not here:
         return error
     return ContentError(
         error.reason,

@@ -31,6 +31,11 @@ class ContentProblem:
     remedy: str = ""
     """The remedy, if it differs from that of the reason code."""
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether the content is not there."""
+        return self.reason == "content.missing"
+
     @classmethod
     def of(cls, error: ContentError, descriptor: Descriptor | None, path: str) -> Self:
         """The problem that `error` reports for the content at `path`."""

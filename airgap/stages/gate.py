@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from airgap import __version__
 from airgap.bundle.opened_bundle import is_bundle
-from airgap.errors import AirgapError, ContentError, NotFoundError, UntrustedError, UsageError
+from airgap.errors import AirgapError, NotFoundError, UntrustedError, UsageError
 from airgap.oci.content import ContentChecker, ContentReport
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LayoutOnDisk
@@ -140,10 +140,7 @@ def _left(planned: Iterable[PlannedArtifact], done: set[Digest]) -> list[CopyRoo
 
 def _is_absent_platform(item: PlannedArtifact) -> bool:
     """Whether it is an image of a platform that the registry does not have: that is no evidence."""
-    is_missing = isinstance(item.error, NotFoundError) or (
-        isinstance(item.error, ContentError) and item.error.reason == "content.missing"
-    )
-    return is_missing and item.wanted.descriptor.platform is not None
+    return item.error is not None and item.error.is_missing and item.wanted.descriptor.platform is not None
 
 
 def evidence_in_registries(whole: CopyPlan) -> dict[str, TargetEvidence]:

@@ -211,7 +211,7 @@ class _Lister:
         unread: list[ContentProblem] = [] if isinstance(self._opened, Target) else [*self._opened.unread]
         self._graph.referrers(root.descriptor).readable(unread.append)  # what is left out may be a referrer, too
         for problem in closure.problems:
-            if problem.reason == "content.missing" and problem.descriptor in found.entries:
+            if problem.is_missing and problem.descriptor in found.entries:
                 found.left_out.append(str(problem.descriptor.platform or _UNKNOWN))
             else:
                 unread.append(problem)

@@ -204,9 +204,7 @@ class _Gathering:
     def _may_be_absent(self, visited: Visited) -> bool:
         """Whether it is missing, and a record says so, or the caller takes an index without all of its platforms."""
         error, descriptor = visited.error, visited.descriptor
-        is_missing = (
-            error.reason == "content.missing" if isinstance(error, ContentError) else isinstance(error, NotFoundError)
-        )
+        is_missing = error is not None and error.is_missing
         if not is_missing or descriptor.digest in self._wanted.declared_absent:
             return is_missing
         is_child = descriptor.digest != self._wanted.descriptor.digest

@@ -263,7 +263,7 @@ def _has(source: Source, layer: Descriptor) -> bool:
     try:
         source.open(layer).close()
     except ContentError as error:
-        if error.reason == "content.missing":
+        if error.is_missing:
             return False
         raise
     return True

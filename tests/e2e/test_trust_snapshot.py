@@ -247,7 +247,9 @@ class TestEvidenceAlone:
         from airgap.trust.snapshots.snapshot_coverage import Coverage, snapshot_coverage
 
         monkeypatch.setattr(
-            stage, "cover", lambda *asked: Coverage(snapshot_coverage(*asked).pieces, AT + timedelta(days=9999))
+            stage,
+            "snapshot_coverage",
+            lambda *asked: Coverage(snapshot_coverage(*asked).pieces, AT + timedelta(days=9999)),
         )
         target = ground.packed(evidence_only=True, signed=False)
         assert reasons(ground.apply(target)) == ["snapshot.malformed"]
