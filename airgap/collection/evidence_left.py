@@ -54,8 +54,8 @@ class SourceEvidence:
             yield from _left(source, evidence.not_among(tally.planned))
         for item in tally.copied if not self.in_registries else ():
             # of a layout all evidence is known
-            unchosen = item.planned.unchosen if item.planned and not item.planned.wanted.from_layout else ()
-            if unchosen:
+            planned = item.planned
+            if planned and not planned.wanted.from_layout and (unchosen := planned.unchosen + planned.about_records):
                 from airgap.revocation.artifact import is_called_evidence
 
                 named = [item.descriptor.digest for item in unchosen if is_called_evidence(item.artifact_type)]

@@ -16,6 +16,7 @@ from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, lookup_document, size
 from airgap.text import safe, some
 from airgap.transfer.copied import CopiedArtifact, CopyResult, Totals
+from airgap.transfer.left_behind import told_of_records
 from airgap.transfer.room import Room
 
 if TYPE_CHECKING:
@@ -343,7 +344,10 @@ def _artifact(artifact: CopiedArtifact) -> Json:
             {"digest": str(layer.digest), "size": layer.size, "urls": [safe(url) for url in layer.urls]}
             for layer in (planned.elsewhere if planned else ())
         ],
-        "left_behind": [str(problem) for problem in (planned.problems if planned else ())],
+        "left_behind": [
+            *(str(problem) for problem in (planned.problems if planned else ())),
+            *(sentence for _, sentence in (told_of_records(planned) if planned else ())),
+        ],
         "notes": list(planned.notes if planned else ()),
         "judged": _judged(artifact.judged) if artifact.judged else None,
         "error": copy_error_document(artifact.error) if artifact.error else None,

@@ -19,6 +19,7 @@ from airgap.files import behind_link
 from airgap.net.registries import Registries
 from airgap.oci.descriptor import ACQUISITION
 from airgap.oci.digest import Digest
+from airgap.oci.documents import LayoutOnDisk
 from airgap.oci.graph import Graph
 from airgap.oci.layout import open_directory
 from airgap.oci.lookup import Mechanism, ReferrersTag
@@ -39,7 +40,7 @@ from airgap.transfer.destinations import (
 from airgap.transfer.endpoint import Sink, Source
 from airgap.transfer.events import Event, Progress, Started, silent
 from airgap.transfer.layout_plans import LayoutPlans
-from airgap.transfer.left_behind import left_behind
+from airgap.transfer.left_behind import left_behind, told_of_records
 from airgap.transfer.mover import (
     Arrived,
     Survey,
@@ -49,6 +50,7 @@ from airgap.transfer.mover import (
     put_names,
     survey,
     transfer,
+    without,
 )
 from airgap.transfer.naming import Naming, read_name_map
 from airgap.transfer.origins import Choice, Sources, find_all
@@ -57,6 +59,7 @@ from airgap.transfer.planner import make_plan
 from airgap.transfer.room import Room, room_in
 from airgap.transfer.sources import LayoutSource, lacking
 from airgap.transfer.writer import LayoutProbe, LayoutWriter
+from airgap.trust.separation import same_place
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -256,8 +259,23 @@ class _Copy:
         written = Path(destination.path) if isinstance(destination, LayoutReference) else None
         self._left = tuple(self._evidence.left((*self._streamed, *self._sources.opened()), self._tally, written))
         whole = (*(graph for _, graph in self._streamed), *self._sources.whole())
-        self._lost = tuple(left_behind(whole, request.selection, self._tally.planned))
+        self._lost = (*left_behind(whole, request.selection, self._tally.planned), *self._about_records(written))
         return self._result(destination)
+
+    def _about_records(self, written: Path | None) -> Iterator[Problem]:
+        """What refers to acquisition records and is no evidence, which is reported by itself. `written`: the layout."""
+        for item in self._tally.copied:
+            planned = item.planned
+            if planned is None or not planned.about_records:
+                continue
+            from airgap.revocation.artifact import is_called_evidence
+
+            store: object = planned.wanted.source.store if isinstance(planned.wanted.source, LayoutSource) else None
+            if isinstance(store, LayoutOnDisk) and written is not None and same_place(written, Path(store.path)):
+                continue
+            for referrer, sentence in told_of_records(planned):
+                if not is_called_evidence(referrer.artifact_type):
+                    yield Problem(message=sentence, target=item.source)
 
     @contextmanager
     def _one_repository(self, repository: RegistryReference | None, plan: CopyPlan) -> Iterator[None]:
@@ -423,7 +441,7 @@ class _Copy:
             survey = Survey(missing=frozenset(), bytes=0, present_bytes=present)
             self._account(finished, TransferResult(survey=survey, moved={}))
             return
-        plan = self._plans.prepared(plan, None).plan
+        wanted, plan = plan, self._plans.prepared(plan, None).plan
         if request.dry_run:
             if path is not None and not request.overwrite:
                 check_absent(path)
@@ -435,8 +453,15 @@ class _Copy:
             stream = self._output or sys.stdout.buffer
             self._account(plan, write_tar_stream(stream, plan, self._pool, progress=self._progress))
         else:
-            done = write_tar_file(path, plan, self._pool, progress=self._progress, overwrite=request.overwrite)
-            self._account(plan, done)
+            progress, keep_going = self._progress, request.keep_going
+            done = write_tar_file(
+                path, plan, self._pool, progress=progress, overwrite=request.overwrite, keep_going=keep_going
+            )
+            rest = without(wanted, dict(done.failures)) if done.failures else plan
+            if done.failures and any(item.error is None for item in rest.artifacts):
+                self._into_tar(rest, path)
+            else:
+                self._account(rest, done)
 
     def _finished_plan(self, tar: FinishedTar, plan: CopyPlan) -> CopyPlan | None:
         """The plan that the tar is of, with the records in it; None where it is another one."""

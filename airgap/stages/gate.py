@@ -28,7 +28,7 @@ from airgap.revocation.target_evidence import TargetEvidence
 from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.stages.verify import RequestedArtifact, verify_opened
 from airgap.text import safe
-from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact, Selection
+from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact, Selection, key_of
 from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
 from airgap.transfer.sources import LayoutSource
@@ -322,7 +322,7 @@ class Judgement:
         if item.error is not None:
             return item
         try:
-            accepted = self._checked(item)
+            accepted = replace(self._checked(item), judged=True)
             for one in held:
                 one.check(item)
             return accepted  # noqa: TRY300 - what raises is above
@@ -351,14 +351,15 @@ class Judgement:
                 remedy="Leave --scope out, or name the repository that it goes to: REGISTRY/team/app.",
             )
         _check_names(item.wanted)
-        for wrong in self._evidence_left_behind(item):
+        for wrong in self._wrong_in_its_layout(item):
             raise _wrong(wrong, name)
         return accepted
 
-    def _evidence_left_behind(self, item: PlannedArtifact) -> Iterator[ContentProblem]:
-        """What is wrong with evidence that the artifact has in its layout, whether it is copied or not.
+    def _wrong_in_its_layout(self, item: PlannedArtifact) -> Iterator[ContentProblem]:
+        """What is wrong with what a judgement reads in the layout of the artifact: evidence also if it is not copied.
 
-        What is not chosen stays behind, and so does an older acquisition record with all that refers to it.
+        What is not chosen stays behind, and so does an older acquisition record with all that refers to it. Bytes that
+        another descriptor embeds are not what this one needs: verify does not find them.
         """
         source = item.wanted.source
         if isinstance(source, LayoutSource):
@@ -366,7 +367,8 @@ class Judgement:
             closure = source.graph.closure(item.wanted.descriptor, declared_absent=item.wanted.declared_absent)
             evidence = evidence_reached(source.graph, closure)
             for wrong in check_judged(checker, source.graph, closure).problems:
-                if wrong.descriptor and wrong.descriptor.digest in evidence:
+                found = wrong.descriptor
+                if found and (found.digest in evidence or key_of(found) in item.keys):
                     yield wrong
 
     def _judged(self, item: PlannedArtifact) -> PlannedArtifact:
@@ -426,9 +428,11 @@ class _Held(NamedTuple):
 def _check_names(wanted: CopyRoot) -> None:
     """Refuses a name that verify of the source refuses, because `docker load` takes something else by it (0025).
 
-    Raises UntrustedError.
+    Where that cannot be read, it may be any name (16). Raises UntrustedError.
     """
-    if isinstance(wanted.source, LayoutSource) and not wanted.source.graph.names_unread:  # that is a warning
+    if isinstance(wanted.source, LayoutSource):
+        for unread in wanted.source.graph.names_unread:
+            raise _wrong(unread, wanted.reference)
         for name in wanted.names:
             try:
                 wanted.source.graph.check_name(name)
@@ -443,11 +447,15 @@ def _check_names(wanted: CopyRoot) -> None:
 
 def _claimed(wanted: CopyRoot) -> str | None:
     """The repository by which a medium alone decides where the artifact goes; None where the operator named it."""
-    if wanted.repository is None or not (wanted.named_by_source and wanted.from_layout):
+    if not (wanted.named_by_source and wanted.from_layout):
         return None
-    found = docker_name(wanted.repository.name)
+    if wanted.destination is None:  # tools run what is in a layout by its whole name
+        named = [repository_of(tag) for tag in wanted.tags]
+    else:
+        named = [wanted.repository.name if wanted.repository else None]
     typed = repository_of(wanted.typed) if wanted.typed else None
-    return None if typed is not None and docker_name(typed) == found else found
+    found = [docker_name(name) for name in named if name is not None]
+    return next((name for name in found if typed is None or docker_name(typed) != name), None)
 
 
 def _wrong(problem: ContentProblem, name: str, why: str = "") -> UntrustedError:

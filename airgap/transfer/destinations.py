@@ -133,9 +133,10 @@ def _one(found: Sequence[CopyRoot], destination: LayoutReference | RegistryRefer
 
 def _in_layout(found: CopyRoot, *, full: bool) -> CopyRoot:
     repository = found.repository
-    if not full or repository is None:
-        return found.placed(None, found.names)
-    return found.placed(None, tuple(f"{repository.name}:{tag_part(tag)}" for tag in found.names))
+    names = found.names
+    if full and repository is not None:
+        names = tuple(f"{repository.name}:{tag_part(tag)}" for tag in names)
+    return replace(found.placed(None, names), named_by_source=True)
 
 
 def _check_one_repository(found: Sequence[CopyRoot], destination: RegistryReference) -> None:

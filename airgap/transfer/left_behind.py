@@ -12,7 +12,9 @@ from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.graph import Graph
 from airgap.oci.problems import ContentProblem
 from airgap.problem import Problem
-from airgap.transfer.plan import Selection
+from airgap.text import safe
+from airgap.transfer.endpoint import ListedReferrer
+from airgap.transfer.plan import PlannedArtifact, Selection
 
 
 def left_behind(graphs: Iterable[Graph], selection: Selection, planned: Container[Digest]) -> Iterator[Problem]:
@@ -28,6 +30,14 @@ def left_behind(graphs: Iterable[Graph], selection: Selection, planned: Containe
         if len(lost) > limits.NOTES_SHOWN:
             more = len(lost) - limits.NOTES_SHOWN
             yield Problem(message=f"{more} more entries of this kind are not copied", target=graph.name)
+
+
+def told_of_records(planned: PlannedArtifact) -> Iterator[tuple[ListedReferrer, str]]:
+    """What refers to its acquisition records, each with a sentence."""
+    for item in planned.about_records:
+        kind = safe(item.artifact_type or "unknown type", limit=80)
+        told = f"{item.descriptor.digest} ({kind}) refers to its acquisition record {item.subject}"
+        yield item, f"{told}, and is not copied"
 
 
 def _not_copied(problem: ContentProblem) -> ContentProblem:

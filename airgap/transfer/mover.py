@@ -80,9 +80,7 @@ class Survey:
 
     def expected(self, plan: CopyPlan, failures: dict[Key, AirgapError]) -> TransferResult:
         """What a copy would do if nothing else failed."""
-        for level in plan.levels():
-            for node in level:
-                _fail_with_what_it_needs(node, failures)
+        _spread(plan, failures)
         moved = dict.fromkeys(self.missing - failures.keys(), TransferMethod.COPIED)
         return TransferResult(survey=self, moved=moved, failures=failures)
 
@@ -115,6 +113,12 @@ def _fail_with_what_it_needs(node: Node, failures: dict[Key, AirgapError]) -> bo
     return True
 
 
+def _spread(plan: CopyPlan, failures: dict[Key, AirgapError]) -> None:
+    for level in plan.levels():
+        for node in level:
+            _fail_with_what_it_needs(node, failures)
+
+
 def nothing_done(plan: CopyPlan, error: AirgapError) -> TransferResult:
     """The result where a destination refuses all of a plan."""
     survey = Survey(missing=frozenset(plan.nodes), bytes=0, present_bytes=0)
@@ -133,8 +137,22 @@ def landed(artifact: PlannedArtifact, failures: Mapping[Key, AirgapError]) -> Pl
     )
 
 
+def without(plan: CopyPlan, failures: dict[Key, AirgapError]) -> CopyPlan:
+    """The plan without what failed, and without what needs it."""
+    _spread(plan, failures)
+    artifacts = [
+        PlannedArtifact(wanted=item.wanted, error=error)
+        if (error := item.error or _error_of(item, failures))
+        else replace(landed(item, failures), keys=item.keys - failures.keys())
+        for item in plan.artifacts
+    ]
+    return CopyPlan.of(artifacts, plan.nodes)
+
+
 def _error_of(artifact: PlannedArtifact, failures: Mapping[Key, AirgapError]) -> AirgapError | None:
     failed = next((failures[key] for key in artifact.needed if key in failures), None)
+    if failed is None and artifact.judged:  # what a destination refuses stays behind, and is reported
+        failed = next((error for key in artifact.keys if isinstance(error := failures.get(key), ContentError)), None)
     return failed or landed(artifact, failures).signature_missing()
 
 

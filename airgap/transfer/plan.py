@@ -87,7 +87,7 @@ class CopyRoot:
     destination: RegistryReference | None = None
     """The repository that it goes to; None: the layout or tar."""
     named_by_source: bool = False
-    """Whether the name that its source gives it decides the path of that repository."""
+    """Whether the name that its source gives it decides the path of that repository, or its name in the layout."""
     tags: tuple[str, ...] = ()
     """Its tags in the destination."""
     entries: Mapping[str, Descriptor] = field(default_factory=dict)
@@ -152,6 +152,8 @@ class PlannedArtifact:
     """Listed referrers that are not copied because their types are not chosen."""
     unasked: int = 0
     """How many of its manifests, those of referrers included, were not asked for referrers, by choice."""
+    about_records: tuple[ListedReferrer, ...] = ()
+    """What refers to its acquisition records: it stays behind, because a copy makes records of its own."""
     misplaced: tuple[Descriptor, ...] = ()
     """What a source lists as a referrer and is never copied as one: what is about something else, and records."""
     problems: tuple[AirgapError, ...] = ()
@@ -168,6 +170,8 @@ class PlannedArtifact:
     """
     must_be_signed: bool = False
     """Whether it is only copied with a signature."""
+    judged: bool = False
+    """Whether all that comes with it was judged with it: then it is not copied without what of that is damaged."""
     accepted: frozenset[Digest] | None = None
     """The signatures of which one has to come; None: any, as none was judged."""
 

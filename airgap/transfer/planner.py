@@ -79,6 +79,7 @@ class _Gathering:
         self._left_out: dict[Digest, Descriptor] = {}
         self._elsewhere: dict[Digest, Descriptor] = {}
         self._unchosen: dict[Digest, ListedReferrer] = {}
+        self._about_records: dict[Digest, ListedReferrer] = {}
         self._unasked: set[Digest] = set()
         self._indexes: list[Visited] = []
         self._parents: dict[Step, Visited] = {}
@@ -217,6 +218,8 @@ class _Gathering:
             return
         for referrer in visited.unchosen:
             self._leave(referrer)
+        for skipped in visited.skipped:
+            self._leave_below(skipped)
         self._found.setdefault(found.lookup.subject, found)
         self._notes.extend(found.lookup.notes)
         self._misplaced.update((item.digest, item) for item in found.misplaced)
@@ -260,6 +263,8 @@ class _Gathering:
             return None
         if not self._selection.takes(manifest.artifact_type, inside=step.inside):
             self._leave(replace(referrer, artifact_type=manifest.artifact_type))
+            if manifest.artifact_type in self._selection.skip_types:
+                self._leave_below(above)
             return None
         return manifest
 
@@ -270,6 +275,13 @@ class _Gathering:
             self._misplaced.setdefault(digest, referrer.descriptor)
         else:
             self._unchosen.setdefault(digest, referrer)
+
+    def _leave_below(self, record: Step) -> None:
+        """Note what refers to what the copy makes anew; whether it can be read changes nothing."""
+        for referrer, step in self._visited[record].referrers:
+            manifest = self._visited[step].manifest
+            kind = manifest.artifact_type if manifest else referrer.artifact_type
+            self._about_records.setdefault(referrer.descriptor.digest, replace(referrer, artifact_type=kind))
 
     def _left_behind(self, problem: AirgapError) -> None:
         if not self._keep_going:
@@ -289,6 +301,7 @@ class _Gathering:
             left_out=tuple(item for digest, item in sorted(self._left_out.items()) if digest not in digests),
             elsewhere=tuple(item for digest, item in sorted(self._elsewhere.items()) if digest not in digests),
             unchosen=tuple(item for digest, item in sorted(self._unchosen.items()) if digest not in self._attached),
+            about_records=tuple(self._about_records.values()),
             unasked=len(self._unasked - self._found.keys()),
             misplaced=tuple(self._misplaced.values()),
             problems=tuple({str(problem): problem for problem in self._problems}.values()),

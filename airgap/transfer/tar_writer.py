@@ -13,12 +13,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from airgap import limits
-from airgap.errors import UsageError
+from airgap.errors import AirgapError, ContentError, UsageError
 from airgap.files import complete_or_absent, is_there, sweep_leftovers
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.documents import LAYOUT_FILE, LAYOUT_INDEX, blob_name
@@ -30,7 +31,7 @@ from airgap.transfer.endpoint import TransferMethod
 from airgap.transfer.events import ArtifactDone, BlobAdvanced, BlobDone, BlobStarted, Progress, Started, silent
 from airgap.transfer.index_writer import LAYOUT_CONTENT, index_document
 from airgap.transfer.mover import Survey, TransferResult
-from airgap.transfer.plan import CopyPlan, Key, Node
+from airgap.transfer.plan import CopyPlan, Key, Node, key_of
 from airgap.transfer.room import check_room
 from airgap.transfer.workers import WorkerPool
 
@@ -145,21 +146,30 @@ def _block(name: bytes, size: int, kind: bytes = b"0") -> bytes:
 
 
 def write_tar_file(
-    path: Path, plan: CopyPlan, executor: Executor, *, progress: Progress = silent, overwrite: bool = False
+    path: Path,
+    plan: CopyPlan,
+    executor: Executor,
+    *,
+    progress: Progress = silent,
+    overwrite: bool = False,
+    keep_going: bool = False,
 ) -> TransferResult:
     """Writes the plan as a tar with the name `path`, complete or not at all.
 
-    Raises UsageError if the path exists (without `overwrite`), WriteError, ContentError, and what sources raise.
+    Raises UsageError if the path exists (without `overwrite`), WriteError, ContentError, and what sources raise. With
+    `keep_going`, damaged content is a failure of the result, and then nothing was written.
     """
     if not overwrite:
         check_absent(path)
-    run = _Writing(plan, executor, progress)
-    with writing(path):
+    run = _Writing(plan, executor, progress, keep_going=keep_going)
+    with writing(path), suppress(_DamagedError):
         sweep_leftovers(path)
         check_room(path.parent, run.tar.size, run.tar.size)
         try:
             with complete_or_absent(path, replace=overwrite) as file:
                 run.into_file(file.fileno())
+                if run.failures:
+                    raise _DamagedError
         except FileExistsError:
             raise _exists(path, "; it was written while this copy ran") from None
     return run.result()
@@ -186,16 +196,23 @@ def write_tar_stream(
 
     Raises as `write_tar_file` does.
     """
-    run = _Writing(plan, executor, progress)
+    run = _Writing(plan, executor, progress, keep_going=False)
     run.into_stream(stream)
     return run.result()
+
+
+class _DamagedError(Exception):
+    """Some content is damaged, and a tar is written as a whole."""
 
 
 class _Writing:
     """One tar being written."""
 
-    def __init__(self, plan: CopyPlan, executor: Executor, progress: Progress) -> None:
+    def __init__(self, plan: CopyPlan, executor: Executor, progress: Progress, *, keep_going: bool) -> None:
         self._plan, self._progress = plan, progress
+        self._keep_going: Final = keep_going
+        self.failures: Final[dict[Key, AirgapError]] = {}
+        """Damaged content; the bytes behind it may be at wrong places."""
         self._executor: Final = executor
         self._workers: Final = WorkerPool(executor)
         self.tar: Final = lay_out(plan)
@@ -238,6 +255,9 @@ class _Writing:
             stream.flush()
 
     def result(self) -> TransferResult:
+        if self.failures:
+            nothing = Survey(missing=frozenset(), bytes=0, present_bytes=0)
+            return TransferResult(survey=nothing, moved={}, failures=self.failures)
         for artifact in self._plan.artifacts:
             self._progress(ArtifactDone(reference=artifact.wanted.reference, digest=artifact.wanted.descriptor.digest))
         moved = dict.fromkeys(self._plan.nodes, TransferMethod.COPIED)
@@ -264,11 +284,14 @@ class _Writing:
             self._progress(BlobAdvanced(digest=descriptor.digest, bytes=count))
 
         self._progress(BlobStarted(digest=descriptor.digest, size=descriptor.size))
-        stream = node.source.open(descriptor)
         try:
-            copy_checked(stream, descriptor, write, advance)
-        finally:
-            stream.close()
+            with closing(node.source.open(descriptor)) as stream:
+                copy_checked(stream, descriptor, write, advance)
+        except ContentError as error:
+            if not self._keep_going:
+                raise
+            self.failures[key_of(descriptor)] = error
+            return
         self._progress(BlobDone(digest=descriptor.digest, size=descriptor.size, how=TransferMethod.COPIED))
 
 

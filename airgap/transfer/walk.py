@@ -73,6 +73,8 @@ class Visited:
     """Listed referrers of unknown media types."""
     unchosen: list[ListedReferrer] = field(default_factory=list)
     """Listed referrers of types that are not chosen."""
+    skipped: list[Step] = field(default_factory=list)
+    """Those of them that the copy makes anew: what refers to them is reported."""
 
 
 class Walk:
@@ -238,6 +240,8 @@ class Walk:
             # a listing may lack the type: then the manifest decides
             if kind and not self._selection.takes(kind, inside=visit.step.inside):
                 visited.unchosen.append(referrer)
+                if kind in self._selection.skip_types and descriptor.is_manifest:
+                    visited.skipped.append(self._following(visit, descriptor, refers=True))
             elif descriptor.is_manifest:
                 visited.referrers.append((referrer, self._following(visit, descriptor, refers=True)))
             else:

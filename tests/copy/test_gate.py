@@ -24,6 +24,7 @@ from tests.support.layouts import LayoutBuilder
 from tests.support.pki import AT
 from tests.support.registry import LoopbackRegistry
 from tests.support.scenario import Scene, add_image
+from tests.support.trust import REPOSITORY, oci_policy, statement
 
 
 @pytest.fixture(autouse=True)
@@ -104,3 +105,38 @@ def test_a_problem_of_the_judgement_ends_the_copy_also_if_it_keeps_going() -> No
     with pytest.raises(UntrustedError, match="nothing is copied: names are unread") as raised:
         judgement.accepted([], [], keep_going=True)
     assert raised.value.exit_code == 16
+
+
+def test_a_copy_judged_as_one_repository_keeps_no_name_of_another(tmp_path: Path) -> None:
+    """verify refused the name in the copy without --scope (13): tools run what is in a layout by it (decision 0023)."""
+    scene = Scene()
+    scene.policy = oci_policy(statement(registryScopes=[REPOSITORY]))
+    scene.packing.append(lambda builder, target: (builder.tag(target, "lab.example/other:v1"), None)[1])
+    written = scene.write(tmp_path)
+    ran = copy(written, written.layout, tmp_path / "to")
+    assert (ran.code, "[policy.name_conflict]" in ran.err, (tmp_path / "to").exists()) == (13, True, False), ran
+    assert copy(written, f"{written.layout}@{written.digest}", f"{tmp_path}/to:v1").code == 0
+    assert copy(written, f"{written.layout}:lab.example/other:v1", tmp_path / "typed").code == 0
+
+
+@pytest.mark.parametrize("damage", [b"{", None])
+@pytest.mark.parametrize("part", ["", ":v1", "@"])
+def test_names_of_docker_that_cannot_be_read_refuse_a_judged_copy(
+    tmp_path: Path, target: LoopbackRegistry, part: str, damage: bytes | None
+) -> None:
+    """verify is 16: they may be any names. A judged copy of the whole, or of a digest, only warned (0025)."""
+    written = Scene().write(tmp_path)
+    names = written.layout / "manifest.json"
+    names.mkdir() if damage is None else names.write_bytes(damage)
+    source = f"{written.layout}{part}{written.digest if part == '@' else ''}"
+    trust = ("--trust", str(written.trust), "--scope", REPOSITORY)
+    assert run_here(["verify", source, *trust]).code == 16
+    for ran in (
+        copy(written, source, tmp_path / "to"),
+        copy(written, "--keep-going", source, tmp_path / "nothing"),
+        run_here(["import", *trust, source, f"{target.host}/app"]),
+        run_here(["bundle", "create", str(tmp_path / "to.tar"), source, *trust]),
+    ):
+        assert ran.code == 16, ran
+    assert not (tmp_path / "to").exists()
+    assert not target.repositories

@@ -21,6 +21,7 @@ from airgap.oci.descriptor import (
 from airgap.oci.digest import Digest
 from airgap.oci.open import open_layout
 from airgap.oci.record import listed_records
+from airgap.revocation.artifact import EVIDENCE_TYPE
 from tests.support.command import run_here
 from tests.support.copying import family, load, write
 from tests.support.layouts import LayoutBuilder, tar_member, tar_of
@@ -44,6 +45,38 @@ def windows(folder: Path, registry: LoopbackRegistry | None = None) -> Path:
             registry.put_blob("app", data)
         registry.put_manifest("app", builder.blobs[image.digest], tag="v1")
     return builder.write_directory(folder / "source")
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+@pytest.mark.parametrize("transport", ["layout", "registry"])
+def test_names_what_refers_to_a_record(
+    tmp_path: Path, target: LoopbackRegistry, transport: str, *, is_damaged: bool
+) -> None:
+    """A copy makes its own record; a signature of the former one, or a note, got lost without a message (RULE-6)."""
+    builder = LayoutBuilder()
+    image = builder.tag(builder.add_image(b"image"), "v1")
+    record = builder.add_referrer(image, b"{}", artifact_type=ACQUISITION)
+    signature = builder.add_referrer(record, b"an envelope", artifact_type=NOTARY_SIGNATURE)
+    evidence = builder.add_referrer(record, b"a CRL", artifact_type=EVIDENCE_TYPE)
+    for data in builder.blobs.values():
+        target.put_blob("app", data)
+    for put in (image, record, signature, evidence):
+        target.put_manifest("app", builder.blobs[put.digest], tag="v1" if put is image else None)
+    if is_damaged:
+        envelope = Digest.of(b"an envelope")
+        builder.blobs[envelope] = b"en envelope"
+        target.repositories["app"].blobs[str(envelope)] = b"en envelope"
+    source = str(builder.write_directory(tmp_path / "source"))
+    asked = f"{source}:v1" if transport == "layout" else f"{target.host}/app:v1"
+    said = f"{signature.digest} ({NOTARY_SIGNATURE}) refers to its acquisition record {record.digest}, and is not"
+    for number, options in enumerate(([], ["--quiet"])):
+        ran = run_here(["copy", asked, f"{tmp_path}/to{number}", *options])
+        assert (ran.code, ran.out.count(said)) == (0, 1), ran
+    ran = run_here(["copy", asked, f"{tmp_path}/to", "--format", "json"])
+    assert [said in warning["message"] for warning in ran.document["warnings"]] == [True]
+    assert len(ran.document["artifacts"][0]["left_behind"]) == 2
+    if transport == "layout":  # where nothing is left, nothing is said
+        assert "refers to its acquisition record" not in run_here(["copy", f"{source}:v1", f"{source}:v2"]).out
 
 
 @pytest.mark.parametrize("kind", [NOTARY_SIGNATURE, ACQUISITION])
