@@ -41,11 +41,13 @@ if TYPE_CHECKING:
     from airgap.stages.ls import ls
     from airgap.stages.recheck import RecheckRequest, recheck
     from airgap.stages.sign import SignRequest, sign
+    from airgap.stages.split_bundle import SplitRequest, split_bundle
     from airgap.stages.timestamp import TimestampRequest, add_timestamps
     from airgap.stages.verify import verify
     from airgap.transfer import events
     from airgap.transfer.plan import Selection
     from airgap.transfer.platforms import PlatformFilter
+    from airgap.transfer.volume_layout import volume_bytes
     from airgap.trust.directory import TrustDirectory
     from airgap.verdict import Verdict
     from airgap.verifier.request import VerifyRequest
@@ -82,11 +84,13 @@ __getattr__, __dir__ = on_demand(
         "airgap.stages.ls": ("ls",),
         "airgap.stages.recheck": ("RecheckRequest", "recheck"),
         "airgap.stages.sign": ("SignRequest", "sign"),
+        "airgap.stages.split_bundle": ("SplitRequest", "split_bundle"),
         "airgap.stages.timestamp": ("TimestampRequest", "add_timestamps"),
         "airgap.stages.verify": ("verify",),
         "airgap.transfer.events": ("events",),
         "airgap.transfer.plan": ("Selection",),
         "airgap.transfer.platforms": ("PlatformFilter",),
+        "airgap.transfer.volume_layout": ("volume_bytes",),
         "airgap.trust.directory": ("TrustDirectory",),
         "airgap.verdict": ("Verdict",),
         "airgap.verifier.request": ("VerifyRequest",),
@@ -98,8 +102,9 @@ __all__ = [
     "AirgapError", "AllowedPlugins", "AttachRequest", "BlobSignRequest", "BlobVerifyRequest", "BundleRequest",
     "BundleSigning", "Content", "CopyRequest", "Credential", "Credentials", "Deadline", "Digest", "EvidenceOptions",
     "FetchRequest", "HttpTsa", "ImportRequest", "Ledger", "Mechanism", "PlatformFilter", "PluginDirectory",
-    "RecheckRequest", "ReferrersTag", "Selection", "SignRequest", "TimestampRequest", "TransportOptions",
-    "TrustDirectory", "Verdict", "VerifyRequest", "__version__", "add_timestamps", "attach", "copy",
+    "RecheckRequest", "ReferrersTag", "Selection", "SignRequest", "SplitRequest", "TimestampRequest",
+    "TransportOptions", "TrustDirectory", "Verdict", "VerifyRequest", "__version__", "add_timestamps", "attach", "copy",
     "create_bundle", "discover", "events", "fetch", "from_oras", "import_artifacts", "inspect", "inspect_blob",
-    "login", "logout", "ls", "no_network", "open_bundle", "recheck", "sign", "sign_blob", "verify", "verify_blob",
+    "login", "logout", "ls", "no_network", "open_bundle", "recheck", "sign", "sign_blob", "split_bundle",
+    "verify", "verify_blob", "volume_bytes",
 ]  # fmt: skip

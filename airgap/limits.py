@@ -373,6 +373,12 @@ BUNDLE_BYTES: Final = 64 * MIB
 BUNDLE_BLOBS: Final = 600_000
 """Contents that one bundle lists: more have no room in `BUNDLE_BYTES`."""
 
+VOLUMES: Final = 500
+"""Volumes of one layout: each is an open file. A terabyte is 250 volumes of FAT32."""
+
+VOLUME_TABLE_BYTES: Final = 128 * MIB
+"""The table of a layout in volumes: a place for each of `BUNDLE_BLOBS`."""
+
 BUNDLES: Final = 100
 """Bundles in one layout: a copy may gather some."""
 

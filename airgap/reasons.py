@@ -313,6 +313,8 @@ _ROWS: Final = (
      "Copy the layout again from its source; if it is the same there, ask its maker to write it again."),
     ("layout.disagrees", 16, "manifest.json or repositories beside the layout name something that index.json does not.",
      "docker load takes what they name, and none of it was verified. Copy what was (airgap copy THIS NEW), and use that."),
+    ("layout.volumes", 0, "Something is beside the volumes of a layout, and is not read.",
+     "Look whether it is what you meant: name one volume of the layout that is to be verified."),
     ("layout.entry", 0, "An entry of the layout belongs to no artifact, or other tools may read it in another way.",
      "If it was meant to count, copy the artifact again from its source; if not, it can be left out of the layout."),
 )  # fmt: skip

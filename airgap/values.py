@@ -9,6 +9,7 @@ from airgap.bundle.bundle_difference import BundleDifference
 from airgap.bundle.bundle_overview import BundleOverview
 from airgap.bundle.created_bundle import BundleResult
 from airgap.bundle.opened_bundle import OpenBundle
+from airgap.bundle.split_layout import SplitResult
 from airgap.collection.coverage import FetchOutcome
 from airgap.guard import NetworkGuard
 from airgap.net.login import LoginResult
@@ -52,6 +53,6 @@ __all__ = [
     "Descriptor", "Difference", "Discovered", "Exported", "FetchOutcome", "GeneratedKey", "Host", "ImportResult",
     "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "JudgedSnapshot", "Listing", "LocalKey",
     "LoginResult", "NamedKey", "NetworkGuard", "OciPolicy", "OpenBundle", "OpenSnapshot", "Outcome", "Plugin",
-    "Problem", "RecheckOutcome", "SignedArtifact", "SignedBlob", "Snapshot", "SnapshotOutcome", "StampedSignature",
-    "StoreRef", "StoredFile", "TokenKey", "TrustStatus",
+    "Problem", "RecheckOutcome", "SignedArtifact", "SignedBlob", "Snapshot", "SnapshotOutcome", "SplitResult",
+    "StampedSignature", "StoreRef", "StoredFile", "TokenKey", "TrustStatus",
 ]  # fmt: skip

@@ -1,7 +1,8 @@
 """The document of a bundle, `airgap.bundle/1`: what a layout carries (docs/reference/bundle.md).
 
 It proves nothing: it lets people see what a bundle carries, and tools find what is missing. The same content, stream,
-number and moment give the same bytes. Volumes and the base of a delta get members of their own, which are not read yet.
+number and moment give the same bytes. It does not know volumes (`oci/volume_table.py`): a bundle is the same on
+media of any size. The base of a delta gets members of its own, which are not read yet.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from typing import Any, Final, Self
 
 from airgap import limits
 from airgap.errors import FormatError
-from airgap.oci.descriptor import Descriptor
+from airgap.oci.descriptor import ACQUISITION, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse import json
 from airgap.parse.time import iso, rfc3339
+from airgap.revocation.artifact import EVIDENCE_TYPE
 from airgap.text import safe
 from airgap.trust.policy_members import refuse_unknown
 from airgap.trust.snapshots.snapshot_document import parse_number, parse_stream
@@ -24,6 +26,8 @@ from airgap.trust.snapshots.snapshot_document import parse_number, parse_stream
 BUNDLE_TYPE: Final = "application/vnd.airgap.bundle.v1+json"
 """Artifact type of its manifest, and media type of its only layer."""
 BUNDLE_SCHEMA: Final = "airgap.bundle/1"
+JUDGED_TYPES: Final = frozenset({NOTARY_SIGNATURE, ACQUISITION, EVIDENCE_TYPE, BUNDLE_TYPE})
+"""Types of artifacts whose blobs are read before any layer: each volume of a layout holds them."""
 _MEMBERS: Final = ("schema", "tool", "stream", "number", "created", "useBy", "artifacts", "blobs")
 _ARTIFACT: Final = (
     "name", "tags", "mediaType", "digest", "size", "bytes", "platforms", "absent", "signatures", "attachments", "useBy",

@@ -38,7 +38,7 @@ from airgap.cli.trust_fetch import (
     UrlTimeoutOption,
     evidence_options,
 )
-from airgap.errors import AirgapError, TrustMaterialError
+from airgap.errors import AirgapError, TrustMaterialError, UsageError
 
 app = typer_app("Make, show and compare bundles: artifacts with their evidence, listed.", no_args_is_help=True)
 
@@ -101,6 +101,16 @@ class EvidenceSources:
     url_timeout: UrlTimeoutOption = None
 
 
+VolumeSizeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--volume-size",
+        metavar="SIZE",
+        help="Write volumes of at most this size into a new folder: bytes, 650MB, 4GiB, fat32, cd, dvd, dvd-dl or bd.",
+    ),
+]
+
+
 def _failed(error: AirgapError, given: Mapping[str, Any]) -> airgap.report.Report:
     return airgap.report.BundleCreateReport.of_failure(error, given["destination"])
 
@@ -109,7 +119,11 @@ def _failed(error: AirgapError, given: Mapping[str, Any]) -> airgap.report.Repor
 def create(
     *,
     destination: Annotated[
-        str, typer.Argument(metavar="DST", help="A new layout directory, or a new tar: a name that ends in .tar.")
+        str,
+        typer.Argument(
+            metavar="DST",
+            help="A new layout directory, or a new tar: a name that ends in .tar; or a folder for volumes.",
+        ),
     ],
     references: Annotated[
         list[str] | None,
@@ -123,6 +137,7 @@ def create(
     signature_format: FormatOption = airgap.signature.EnvelopeFormat.JWS,
     expiry: ExpiryOption = None,
     timestamp: TimestampOptions,
+    volume_size: VolumeSizeOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be in it, and write nothing.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the tar if it exists.")] = False,
     concurrency: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="Blobs copied at a time.")] = 4,
@@ -180,6 +195,7 @@ def create(
         allow_incomplete=demanded.allow_incomplete,
         allow_missing_platforms=demanded.allow_missing_platforms,
         signing=signing,
+        volume_size=None if volume_size is None else airgap.volume_bytes(volume_size),
         dry_run=dry_run,
         overwrite=overwrite,
         concurrency=concurrency,
@@ -249,6 +265,53 @@ def show(
         airgap.report.write_bundle_html(report, shown)
         report = None
     output.finish(made, file=report, apart_from=inputs)
+
+
+def _not_split(error: AirgapError, given: Mapping[str, Any]) -> airgap.report.Report:
+    return airgap.report.BundleSplitReport.of_failure(error, str(given["destination"]))
+
+
+@command(app, failure=_not_split)
+def split(
+    *,
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="A layout directory or tar, with or without a bundle, or volumes.")
+    ],
+    destination: Annotated[Path, typer.Argument(metavar="DST", help="A new folder.")],
+    volume_size: VolumeSizeOption = None,
+    volume: Annotated[
+        int | None,
+        typer.Option("--volume", min=1, metavar="N", help="Make this volume alone: again, where it was lost."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which volumes there would be.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the volumes if they exist.")] = False,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="Blobs copied at a time.")] = 4,
+    output: QuietOutput,
+) -> None:
+    """Write a layout as volumes: tars of one size, for media that do not hold all of it.
+
+    All commands read volumes where they lie, in any order, as one layout: name their folder, or any of them. Nothing is
+    joined on disk. The content and the set id stay as they are, so do signatures. The same layout and size give the
+    same volumes, byte for byte.
+
+    Exit codes: 0, 1 could not, 2 usage, 11 not found, 16 content wrong.
+    """
+    from airgap.cli.progress import shown
+
+    if volume_size is None:
+        raise UsageError("the size of the volumes is not given", remedy="Name it: --volume-size dvd, or 64MiB, ...")
+    request = airgap.SplitRequest(
+        target=target,
+        destination=destination,
+        volume_size=airgap.volume_bytes(volume_size),
+        only=volume,
+        dry_run=dry_run,
+        overwrite=overwrite,
+        concurrency=concurrency,
+    )
+    with airgap.no_network(), shown(output) as progress:
+        result = airgap.split_bundle(request, progress=progress)
+    output.finish(airgap.report.BundleSplitReport(result))
 
 
 @command(app)

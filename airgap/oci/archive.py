@@ -21,7 +21,7 @@ from airgap.oci.documents import (
     open_regular,
     too_large,
 )
-from airgap.oci.members import layout_files, loose_name, plain_top
+from airgap.oci.members import blob_digest, layout_files, loose_name, plain_top
 from airgap.oci.recognise import check_head, remedy_for_damaged
 from airgap.oci.store import missing
 from airgap.oci.tar import Member, members
@@ -144,6 +144,16 @@ class LayoutArchive(LayoutOnDisk):
             raise missing(self, digest)
         return Section(self.file, *extent)
 
+    def blobs(self) -> Iterator[tuple[Digest, int]]:
+        """Every blob of the tar with its size in bytes, also those that nothing leads to."""
+        for name, (_, size) in self._table.items():
+            if (digest := blob_digest(name)) is not None:
+                yield digest, size
+
+    def has_beside(self, name: str) -> bool:
+        """Whether there is such a file beside the layout."""
+        return name in self._loose
+
     def loose_files(self) -> LooseFiles:
         """See `LooseFileHolder`."""
         if len(self._loose) > limits.LOOSE_FILES:
@@ -171,7 +181,8 @@ class LayoutArchive(LayoutOnDisk):
     def _has(self, name: str) -> bool:
         return name in self._table
 
-    def _document(self, name: str, limit: int) -> bytes:
+    def document(self, name: str, limit: int) -> bytes:
+        """See `LayoutOnDisk`."""
         start, size = self._table[name]
         if size > limit:
             raise malformed(f"{self.name}: {name} has {size} bytes, more than {limit}")

@@ -154,18 +154,23 @@ class LayoutOnDisk(ABC):
     def __init__(self, path: str) -> None:
         """Raises ContentError (`layout.malformed`)."""
         self.path: Final = path
-        check_layout_file(self._document(LAYOUT_FILE, limits.LAYOUT_FILE_BYTES), self.name)
-        self._index: Final = read_layout_index(self._document(LAYOUT_INDEX, limits.LAYOUT_INDEX_BYTES), self.name)
+        check_layout_file(self.document(LAYOUT_FILE, limits.LAYOUT_FILE_BYTES), self.name)
+        self._index: Final = read_layout_index(self.document(LAYOUT_INDEX, limits.LAYOUT_INDEX_BYTES), self.name)
 
     @property
     def name(self) -> str:
         """The path, made safe to show."""
         return safe(self.path)
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files of which one changes whenever the layout is written."""
+        return (self.path,)
+
     def docker_documents(self) -> dict[str, bytes]:
         """Files that other tools read instead of `index.json`, by name. Raises ContentError (`layout.malformed`)."""
         found = sorted(name for name in DOCKER_SAVE_FILES if self._has(name))
-        return {name: self._document(name, limits.LAYOUT_INDEX_BYTES) for name in found}
+        return {name: self.document(name, limits.LAYOUT_INDEX_BYTES) for name in found}
 
     @property
     def full_index(self) -> str | None:
@@ -198,5 +203,5 @@ class LayoutOnDisk(ABC):
         """Whether there is anything of this name beside the blobs."""
 
     @abstractmethod
-    def _document(self, name: str, limit: int) -> bytes:
+    def document(self, name: str, limit: int) -> bytes:
         """The file of this name, at most `limit` bytes. Raises ContentError (`layout.malformed`)."""

@@ -45,6 +45,11 @@ class LayoutDirectory(LayoutOnDisk):
         self._shortened: Final[dict[str, Shortened]] = {}
         super().__init__(path)
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """`index.json`."""
+        return (os.path.join(self.path, LAYOUT_INDEX),)  # noqa: PTH118
+
     def size(self, digest: Digest) -> int | None:
         """The blob's size in bytes, or None where there is none. Raises ContentError (`content.unreadable`)."""
         directory = self._directory(digest)
@@ -153,7 +158,8 @@ class LayoutDirectory(LayoutOnDisk):
     def _has(self, name: str) -> bool:
         return is_there(Path(self.path, name))
 
-    def _document(self, name: str, limit: int) -> bytes:
+    def document(self, name: str, limit: int) -> bytes:
+        """See `LayoutOnDisk`."""
         path = str(Path(self.path, name))
         try:
             with open_regular(path) as file:

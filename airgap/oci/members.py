@@ -64,7 +64,7 @@ def layout_files(found: Iterable[Member], source: str, others: set[str]) -> Iter
             link = link or _link(name, member)
         elif name:
             tree.add(name, member.kind)
-            digest = _digest(name)
+            digest = blob_digest(name)
             ours = member.kind is MemberKind.FILE and (name in _DOCUMENTS or digest is not None)
             if ours:
                 (blobs if digest else documents).add(f"{BLOBS}/" if digest else name)
@@ -236,7 +236,8 @@ def _key_of_part(part: str) -> str:
     return folded.partition(":")[0].rstrip(". ")
 
 
-def _digest(name: str) -> Digest | None:
+def blob_digest(name: str) -> Digest | None:
+    """The digest of the blob with this plain name; None for other files."""
     folder, _, rest = name.partition("/")
     algorithm, _, encoded = rest.partition("/")
     if folder != BLOBS or not encoded:

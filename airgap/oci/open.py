@@ -8,19 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from airgap.errors import NotFoundError
-from airgap.oci.documents import kind_of, malformed
+from airgap.files import is_there
+from airgap.oci.documents import LAYOUT_FILE, kind_of, malformed
 from airgap.oci.layout import LayoutDirectory, denied, open_directory
 from airgap.text import safe
 
 if TYPE_CHECKING:  # to verify a directory no reader of tars is loaded
     from airgap.oci.archive import LayoutArchive
+    from airgap.oci.volumes import LayoutVolumes
 
-Layout: TypeAlias = "LayoutDirectory | LayoutArchive"
-"""Both have `path`, are context managers, and are stores."""
+Layout: TypeAlias = "LayoutDirectory | LayoutArchive | LayoutVolumes"
+"""All have `path`, are context managers, and are stores."""
 
 
 def open_layout(path: str | os.PathLike[str]) -> Layout:
-    """The layout at `path`, a directory or a tar.
+    """The layout at `path`: a directory, a tar, or volumes (any of them, or a folder with them).
 
     Raises NotFoundError if nothing is there, and ContentError (`layout.malformed`) with a sentence that says what is
     there instead and what to do.
@@ -29,11 +31,9 @@ def open_layout(path: str | os.PathLike[str]) -> Layout:
     try:
         mode = Path(place).stat().st_mode  # the path of the operator may be a link; files inside the layout may not
         if stat.S_ISDIR(mode):
-            return open_directory(place)
+            return _volumes_in(place) or open_directory(place)
         if stat.S_ISREG(mode):
-            from airgap.oci.archive import open_archive
-
-            return open_archive(str(Path(place).resolve()) if Path(place).is_symlink() else place)
+            return _tar_at(str(Path(place).resolve()) if Path(place).is_symlink() else place)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         from airgap.near_names import absent, near_layout  # seldom needed
 
@@ -43,6 +43,22 @@ def open_layout(path: str | os.PathLike[str]) -> Layout:
     except OSError as error:
         raise denied(place, error) from None
     raise malformed(f"{safe(place)} is {kind_of(mode)}, not a layout", remedy=_other_remedy(mode))
+
+
+def _volumes_in(folder: str) -> LayoutVolumes | None:
+    if is_there(Path(folder, LAYOUT_FILE)):
+        return None
+    from airgap.oci.volumes import holds_volumes, open_volumes  # a directory is opened without a reader of tars
+
+    return open_volumes(folder) if holds_volumes(folder) else None
+
+
+def _tar_at(path: str) -> LayoutArchive | LayoutVolumes:
+    from airgap.oci.archive import open_archive
+    from airgap.oci.volumes import is_volume, open_volumes
+
+    archive = open_archive(path)
+    return (open_volumes(path, archive) if is_volume(archive) else None) or archive
 
 
 def _other_remedy(mode: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final, Protocol, runtime_checkable
@@ -47,6 +47,27 @@ class OnMedium(Protocol):
         """The name that a medium may have given to a missing blob."""
 
 
+@runtime_checkable
+class InVolumes(Protocol):
+    """A store of which parts may not be here."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What is beside the volumes and is not read; safe to show."""
+
+    def problems(self) -> Iterator[ContentError]:
+        """Each volume that is not here or cannot be used, and `damaged_copies`."""
+
+    def damaged_copies(self) -> Iterator[ContentError]:
+        """Where a volume differs from the first one in what all of them hold."""
+
+    def absence(self, digest: Digest) -> ContentError | None:
+        """The error for a blob that is in a volume that is not here, or cannot be used; None for others."""
+
+    def damaged(self, error: ContentError, digest: Digest) -> ContentError:
+        """The error for a blob with other bytes, with the volume that has them."""
+
+
 def read_verified(store: Store, descriptor: Descriptor, limit: int = limits.MANIFEST_BYTES) -> bytes:
     """The content of `descriptor`, at most `limit` bytes, proven to have its size and digest.
 
@@ -72,7 +93,7 @@ def read_verified(store: Store, descriptor: Descriptor, limit: int = limits.MANI
         raise size_error(descriptor, len(content))
     hasher = digest.new_hash()
     hasher.update(content)
-    compare_digest(digest, hasher.hexdigest())
+    _compare(store, digest, hasher.hexdigest())
     return content
 
 
@@ -119,7 +140,7 @@ def hash_bytes(store: Store, digest: Digest) -> int:
         while count := blob.readinto(view):
             hasher.update(view[:count])
             total += count
-    compare_digest(digest, hasher.hexdigest())
+    _compare(store, digest, hasher.hexdigest())
     return total
 
 
@@ -145,6 +166,8 @@ def check_descriptor(store: Store, descriptor: Descriptor) -> bytes | None:
 
 def missing(store: Store, digest: Digest) -> ContentError:
     """The error for a blob that `store` does not hold."""
+    if isinstance(store, InVolumes) and (error := store.absence(digest)) is not None:
+        return error
     message = f"{digest} is not in {store.name}"
     name = store.renamed(digest) if isinstance(store, OnMedium) else None
     if name is None:
@@ -222,6 +245,13 @@ def compare_digest(digest: Digest, found: str) -> None:
             digest=str(digest),
             found_digest=f"{digest.algorithm}:{found}",
         )
+
+
+def _compare(store: Store, digest: Digest, found: str) -> None:
+    try:
+        compare_digest(digest, found)
+    except ContentError as error:
+        raise (store.damaged(error, digest) if isinstance(store, InVolumes) else error) from None
 
 
 def size_error(descriptor: Descriptor, found: int) -> ContentError:

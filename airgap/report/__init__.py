@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from airgap.report.blobs import BlobReport, InspectedBlobReport, SignedBlobReport
     from airgap.report.bundle_html import write_bundle_html
     from airgap.report.bundle_shown import BundleDiffReport, BundleShowReport
+    from airgap.report.bundle_split import BundleSplitReport
     from airgap.report.bundles import BundleCreateReport
     from airgap.report.copying import CopyReport
     from airgap.report.discovery import DiscoverReport
@@ -50,6 +51,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.report.blobs": ("BlobReport", "InspectedBlobReport", "SignedBlobReport"),
         "airgap.report.bundle_html": ("write_bundle_html",),
         "airgap.report.bundle_shown": ("BundleDiffReport", "BundleShowReport"),
+        "airgap.report.bundle_split": ("BundleSplitReport",),
         "airgap.report.bundles": ("BundleCreateReport",),
         "airgap.report.store_certificates": ("CertificatesReport",),
         "airgap.report.copying": ("CopyReport",),
@@ -84,7 +86,7 @@ __getattr__, __dir__ = on_demand(
 )
 
 __all__ = [
-    "AttachReport", "BlobReport", "BundleCreateReport", "BundleDiffReport", "BundleShowReport",
+    "AttachReport", "BlobReport", "BundleCreateReport", "BundleDiffReport", "BundleShowReport", "BundleSplitReport",
     "CertificatesReport", "CopyReport", "DiscoverReport", "ErrorReport", "ExportReport", "FetchReport",
     "ImportReport", "InspectReport", "InspectedBlobReport", "KeysReport", "LedgerCheckReport", "LedgerListReport",
     "LedgerNoteReport", "LedgerPruneReport", "LedgerShowReport", "LsReport", "PinsReport", "PluginsReport",

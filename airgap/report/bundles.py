@@ -13,6 +13,7 @@ from airgap.errors import AirgapError
 from airgap.oci.descriptor import Descriptor
 from airgap.parse.time import iso, iso_or_null
 from airgap.reasons import ExitCode
+from airgap.report.bundle_split import volume_lines, volumes_document
 from airgap.report.copying import CopyReport
 from airgap.report.fetching import FetchReport
 from airgap.report.importing import reasons_of
@@ -21,6 +22,7 @@ from airgap.report.style import PLAIN, Style
 from airgap.report.verify_text import VerifyReport, artifact_lines, headline, problem_and_warning_lines
 from airgap.report.wording import count, error_document, size
 from airgap.text import safe
+from airgap.transfer.volume_layout import Volume
 
 BUNDLE_CREATE_SCHEMA: Final = "airgap.bundle.create/1"
 
@@ -49,6 +51,7 @@ class BundleCreateReport(OutcomeReport[BundleResult]):
             "dry_run": result.dry_run,
             "created": self.exit_code == ExitCode.OK and not result.dry_run,
             "bundle": _bundle(result),
+            **({"volumes": volumes_document(self._volumes)} if self._volumes else {}),
             "taken": [
                 {"reference": item.reference, "digest": str(item.descriptor.digest), "exit_code": item.exit_code}
                 for item in result.taken
@@ -94,6 +97,7 @@ class BundleCreateReport(OutcomeReport[BundleResult]):
             yield from self._copied.lines(style)
         if result.document is not None and result.descriptor is not None and result.error is None:
             yield from bundle_lines(result.document, result.descriptor, style)
+            yield from volume_lines(self._volumes)
 
     def brief_lines(self) -> Iterator[str]:
         """Whether there is a bundle, and how it is called."""
@@ -117,6 +121,10 @@ class BundleCreateReport(OutcomeReport[BundleResult]):
     def _tells_evidence(self) -> bool:
         fetched = self.outcome.fetched
         return self.verbose or (fetched is not None and (fetched.misses_something or fetched.is_revoked))
+
+    @property
+    def _volumes(self) -> tuple[Volume, ...]:
+        return self.outcome.copied.volumes if self.outcome.copied and not self.outcome.error else ()
 
     @property
     def _copied(self) -> CopyReport | None:

@@ -77,6 +77,8 @@ class BundleRequest:
     allow_missing_platforms: bool = False
     """Take an index without some platforms."""
     signing: BundleSigning | None = None
+    volume_size: int | None = None
+    """Write it as volumes of at most so many bytes into a new folder."""
     dry_run: bool = False
     overwrite: bool = False
     concurrency: int = 4
@@ -115,6 +117,7 @@ class BundleRequest:
             max_age=self.max_age,
             plugins=self.plugins,
             tolerated=frozenset(tolerated),
+            volume_size=self.volume_size,
             dry_run=self.dry_run,
             overwrite=self.overwrite,
             concurrency=self.concurrency,

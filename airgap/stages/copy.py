@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from airgap.revocation.target_evidence import TargetEvidence
     from airgap.stages.gate import Judgement
     from airgap.transfer.finished_tar import FinishedTar
+    from airgap.transfer.volume_layout import Volume
     from airgap.trust.directory import TrustDirectory
     from airgap.trust.location import Location
     from airgap.verifier.outcome import Outcome
@@ -214,6 +215,7 @@ class _Copy:
         """With `all_or_nothing`: what has no name in its repository until all of it is there."""
         self._is_naming = False
         self._room: Room | None = None
+        self._volumes: tuple[Volume, ...] = ()
         self._streamed: tuple[tuple[Store, Graph], ...] = ()
         """The layout that came on standard input."""
         self._evidence = SourceEvidence()
@@ -313,6 +315,7 @@ class _Copy:
             moved_tags=tuple(self._tally.moved_tags),
             room=self._room,
             evidence_left=self._left,
+            volumes=self._volumes,
             into_registry=isinstance(destination, RegistryReference | RegistryPrefix),
             warnings=(*(self._judgement.outcome.warnings if self._judgement else ()), *self._lost),
         )
@@ -399,6 +402,8 @@ class _Copy:
             self._into_registry(plan, repository)
         elif not isinstance(destination, LayoutReference):
             self._into_tar(plan, None)
+        elif self._request.volume_size is not None:
+            self._into_volumes(plan, Path(destination.path), self._request.volume_size)
         elif is_tar(destination):
             self._into_tar(plan, behind_link(Path(destination.path)))
         else:
@@ -462,6 +467,23 @@ class _Copy:
                 self._into_tar(rest, path)
             else:
                 self._account(rest, done)
+
+    def _into_volumes(self, plan: CopyPlan, folder: Path, size: int) -> None:
+        from airgap.bundle.bundle_document import JUDGED_TYPES
+        from airgap.transfer.volume_contents import lay_out_plan
+        from airgap.transfer.volume_writer import check_volumes_folder, write_volumes
+
+        request = self._request
+        plan = self._plans.prepared(plan, None).plan
+        layout = lay_out_plan(plan, JUDGED_TYPES, size)
+        self._volumes = layout.volumes(folder.absolute().name)
+        check_volumes_folder(folder, self._volumes, overwrite=request.overwrite)
+        if request.dry_run:
+            self._room = room_in(folder, sum(layout.sizes), max(layout.sizes))
+            self._expect(plan, Survey.of_all(plan))
+        else:
+            write_volumes(folder, layout, self._pool, progress=self._progress)
+            self._account(plan, TransferResult.of_all(plan))
 
     def _finished_plan(self, tar: FinishedTar, plan: CopyPlan) -> CopyPlan | None:
         """The plan that the tar is of, with the records in it; None where it is another one."""
@@ -528,7 +550,7 @@ class _Copy:
             return plans
         from airgap.stages.gate import everything_listed, evidence_in_registries
 
-        self._there = tuple(_existing(destination))
+        self._there = tuple(_existing(destination)) if request.volume_size is None else ()
         self._check_media()
         layouts = (*self._sources.opened(), *self._streamed, *self._there)
         held = [self._evidence.of_layout(store, graph) for store, graph in layouts]
@@ -550,10 +572,11 @@ class _Copy:
 
         Raises UntrustedError; where the copy keeps going, not for what is lost of a bundle.
         """
-        from airgap.stages.medium_check import check_evidence_beside, lost_of_bundles
+        from airgap.stages.medium_check import check_evidence_beside, check_volumes, lost_of_bundles
 
         whole = set(self._sources.whole())
         for store, graph in (*self._streamed, *(item for item in self._sources.opened() if item[1] in whole)):
+            check_volumes(store, graph)
             check_evidence_beside(store, graph)
             for lost in lost_of_bundles(store, graph):
                 self._refuse(safe(graph.name), lost)

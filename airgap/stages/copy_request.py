@@ -13,6 +13,7 @@ from airgap.files import check_writable
 from airgap.oci.descriptor import NOTARY_SIGNATURE
 from airgap.oci.lookup import ReferrersTag
 from airgap.oci.reference import LayoutReference, RegistryReference
+from airgap.text import safe
 from airgap.transfer.destinations import DestinationReference, RegistryPrefix, is_tar, parse_destination
 from airgap.transfer.lists import read_list
 from airgap.transfer.plan import CopyPlan, Selection
@@ -59,6 +60,8 @@ class CopyRequest:
     """Hash existing content of the destination before using it."""
     overwrite: bool = False
     """Replace a tar that exists."""
+    volume_size: int | None = None
+    """Write the layout as volumes of at most so many bytes into a new folder."""
     lock_output: Path | None = None
     """The path for `CopyResult.lock`; refused if writing it would change a source or the destination."""
     full_names: bool = False
@@ -187,6 +190,11 @@ def check_place(request: CopyRequest, place: LayoutReference, finished: Finished
     for source in layout_paths(text for text in request.sources if text != STREAM):
         if is_tar(place) or not same_place(path, source):
             check_output(path, [source], what="destination")
+    if is_tar(place) and request.volume_size is not None:
+        raise UsageError(
+            f"{safe(request.destination)} is one tar; volumes are several tars in a folder",
+            remedy="Name a new folder.",
+        )
     if is_tar(place) and not request.overwrite and (finished is None or STREAM in request.sources):
         from airgap.transfer.tar_writer import check_absent  # seldom needed
 

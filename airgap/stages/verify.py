@@ -18,6 +18,7 @@ from airgap.oci.content import ContentReport
 from airgap.oci.digest import Digest
 from airgap.oci.nodes import Root
 from airgap.oci.reference import LayoutReference
+from airgap.oci.store import InVolumes
 from airgap.oci.target import Target, TargetOpener, open_target
 from airgap.problem import Problem
 from airgap.revocation.artifact import find_proposals, is_evidence_alone
@@ -362,6 +363,12 @@ class _Verification:
         for problem in (*unread, *others):
             counts = target.is_whole or problem in unread
             (self._problems if counts else self._warnings).append(problem.as_problem(text, counts=counts))
+        if isinstance(target.store, InVolumes):
+            self._warnings += [
+                Problem(message=note, reason="layout.volumes", target=safe(text)) for note in target.store.notes
+            ]
+            if target.is_whole:
+                self._problems += [Problem.of(error, text) for error in target.store.problems()]
         notes = target.graph.notes if target.is_whole else ()
         self._warnings += [note.as_problem(text) for note in notes[: limits.NOTES_SHOWN]]
         if len(notes) > limits.NOTES_SHOWN:

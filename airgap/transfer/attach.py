@@ -24,7 +24,7 @@ from airgap.oci.manifest import Manifest
 from airgap.oci.nodes import reported_elsewhere
 from airgap.oci.open import open_layout
 from airgap.oci.reference import LayoutReference
-from airgap.oci.store import read_verified
+from airgap.oci.store import InVolumes, read_verified
 from airgap.text import safe
 from airgap.transfer.checked_bytes import no_advance
 from airgap.transfer.endpoint import Entry
@@ -105,6 +105,12 @@ class AttachableLayout:
         self._path: Final = os.path.realpath(path)  # rewriting a tar must not replace a link to it
         self._state: Final = _state(self._path)
         self.store: Final = open_layout(path)
+        if isinstance(self.store, InVolumes):
+            self.store.close()
+            raise UsageError(
+                f"{safe(path)} is a layout in volumes, to which nothing is added",
+                remedy="Add it before the layout is split; or copy the volumes to a new layout, and add it there.",
+            )
         self.graph: Final = Graph(self.store)
         self._by_tag: Final = by_tag
         self._places: Final[dict[Digest, LayoutPlace]] = {}

@@ -21,6 +21,7 @@ from airgap.transfer.room import Room
 
 if TYPE_CHECKING:
     from airgap.problem import Problem
+    from airgap.transfer.volume_layout import Volume
     from airgap.verifier.outcome import ArtifactOutcome
 
 
@@ -87,6 +88,8 @@ class CopyResult:
     evidence_left: tuple[EvidenceLeft, ...] = ()
     """Sources with evidence about revocation that no copied artifact has: a verifier of the copy does not see it."""
     into_registry: bool = False
+    volumes: tuple[Volume, ...] = ()
+    """The files of a layout that was written in volumes."""
     warnings: tuple[Problem, ...] = ()
     """About the whole: of the judgement, and of what a whole layout lists and no artifact of it reaches."""
 

@@ -95,6 +95,11 @@ class TransferResult:
     failures: Mapping[Key, AirgapError] = field(default_factory=dict)
     named: NamingResult = field(default_factory=NamingResult)
 
+    @classmethod
+    def of_all(cls, plan: CopyPlan) -> Self:
+        """Of a destination that had nothing, and has all of it."""
+        return cls(survey=Survey.of_all(plan), moved=dict.fromkeys(plan.nodes, TransferMethod.COPIED))
+
     def error_of(self, artifact: PlannedArtifact) -> AirgapError | None:
         """The error of an artifact that was not copied, or not under all of its tags."""
         refused = (self.named.refused[tag] for tag in artifact.wanted.tags if tag in self.named.refused)

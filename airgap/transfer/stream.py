@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Final, NamedTuple, Protocol
 
 from airgap import limits
-from airgap.errors import AirgapError, ContentError, FormatError, LimitError
+from airgap.errors import AirgapError, ContentError, FormatError, LimitError, UsageError
 from airgap.oci.attached import begins_as_layer
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
@@ -32,6 +32,7 @@ from airgap.oci.recognise import STANDARD_INPUT, check_head
 from airgap.oci.store import missing
 from airgap.oci.tar import Member, members
 from airgap.oci.tar_header import BLOCK
+from airgap.oci.volume_table import VOLUMES_FILE
 from airgap.transfer.endpoint import BlobStream, Sink, TransferMethod
 from airgap.transfer.events import Progress
 from airgap.transfer.mover import put_blob
@@ -151,6 +152,11 @@ def receive(
     received = StreamedLayout()
     room = limits.GRAPH_BYTES
     for item in items(UnpackedStream(stream), received.others, received.loose, wanted):
+        if VOLUMES_FILE in received.others:
+            raise UsageError(
+                f"{STANDARD_INPUT} is one volume of a layout, and the others are not read",
+                remedy="Put all volumes into one folder, and name the folder.",
+            )
         if item.digest is None:
             _document(item, received)
             continue

@@ -35,7 +35,7 @@ from airgap.transfer.plan import CopyPlan, Key, Node, key_of
 from airgap.transfer.room import check_room
 from airgap.transfer.workers import WorkerPool
 
-_RECORD: Final = 20 * BLOCK
+RECORD: Final = 20 * BLOCK
 """Tars are filled up to whole records of 10 KiB (POSIX); GNU tar says so if they are not."""
 _FLUSHED_BYTES: Final = 16 * limits.MIB
 _OCTAL_LIMIT: Final = 8**11
@@ -81,7 +81,7 @@ class TarPlan:
     @property
     def size(self) -> int:
         """The size of the whole tar in bytes."""
-        return -(-(self.end + 2 * BLOCK) // _RECORD) * _RECORD
+        return -(-(self.end + 2 * BLOCK) // RECORD) * RECORD
 
 
 def lay_out(plan: CopyPlan) -> TarPlan:
@@ -230,7 +230,7 @@ class _Writing:
 
     def into_file(self, file: int) -> None:
         """Writes several blobs at once if the file system supports gaps; else from start to end."""
-        if not _takes_gaps(file):
+        if not takes_gaps(file):
             self._in_order(write_whole_chunks(file))
             return
         for slot in self.tar.slots:
@@ -260,8 +260,7 @@ class _Writing:
             return TransferResult(survey=nothing, moved={}, failures=self.failures)
         for artifact in self._plan.artifacts:
             self._progress(ArtifactDone(reference=artifact.wanted.reference, digest=artifact.wanted.descriptor.digest))
-        moved = dict.fromkeys(self._plan.nodes, TransferMethod.COPIED)
-        return TransferResult(survey=Survey(missing=frozenset(moved), bytes=self._total, present_bytes=0), moved=moved)
+        return TransferResult.of_all(self._plan)
 
     def _in_order(self, write: Callable[[memoryview], object]) -> None:
         for slot in self.tar.slots:
@@ -299,7 +298,7 @@ def _collect(_: Slot, future: Future[None]) -> None:
     future.result()
 
 
-def _takes_gaps(file: int) -> bool:
+def takes_gaps(file: int) -> bool:
     """Whether a file may be written at several offsets: FAT and similar file systems fill gaps with zeros first.
 
     The new file stays empty.

@@ -30,6 +30,7 @@ from airgap.errors import AirgapError, WorkerError
 from airgap.guard import no_network
 from airgap.hashing import fingerprint
 from airgap.oci.digest import Digest
+from airgap.oci.documents import LayoutOnDisk
 from airgap.oci.graph import Graph
 from airgap.oci.nodes import Root
 from airgap.oci.open import open_layout
@@ -65,8 +66,8 @@ class SeenLayout(NamedTuple):
     """How a layout looks from outside: a worker must find the same one, on the same file system."""
 
     path: str
-    file: tuple[int, int, int]
-    """Inode, size and time of change of the tar, or of `index.json`."""
+    files: tuple[tuple[int, int, int], ...]
+    """Inode, size and time of change of the tar, of each volume, or of `index.json`."""
     listed: str
     """The digest of what the index of the layout was when it was opened."""
 
@@ -74,12 +75,13 @@ class SeenLayout(NamedTuple):
     def of(cls, target: Target) -> SeenLayout:
         """That of an open layout. Raises WorkerError if it is gone."""
         path = Path(target.reference.path).absolute()
+        store = target.store
         try:
-            status = (path / "index.json" if path.is_dir() else path).stat()
+            found = [Path(name).stat() for name in (store.files if isinstance(store, LayoutOnDisk) else (path,))]
         except OSError as error:
             raise WorkerError(f"{safe(path)} cannot be read any more: {error.strerror}") from None
-        known = (status.st_ino, status.st_size, status.st_mtime_ns)
-        return cls(str(path), known, fingerprint(target.store.index().raw))
+        known = tuple((status.st_ino, status.st_size, status.st_mtime_ns) for status in found)
+        return cls(str(path), known, fingerprint(store.index().raw))
 
 
 class Kit(NamedTuple):

@@ -1,0 +1,160 @@
+"""The table of a layout in volumes, `airgap.volumes/1`: which volume holds what (docs/reference/volumes.md).
+
+Each volume is a tar with the same `oci-layout`, `index.json` and table, with the blobs that all volumes have, and with
+its share of the others. A blob that is larger than a volume is cut into chunks, each of which is a blob of its own
+digest. The table proves nothing: content counts by its digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final, Self
+
+from airgap import limits
+from airgap.errors import FormatError
+from airgap.oci.digest import Digest
+from airgap.parse import json
+from airgap.text import safe
+
+VOLUMES_FILE: Final = "airgap-volumes.json"
+"""Its name in the tar, beside `index.json`."""
+VOLUMES_SCHEMA: Final = "airgap.volumes/1"
+_MEMBERS: Final = ("schema", "count", "everywhere", "blobs")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes in one volume: a whole blob, or a chunk of one."""
+
+    digest: Digest
+    size: int
+    volume: int
+    """Its number, from 1; 0 for what all of them hold."""
+
+    @classmethod
+    def from_json(cls, value: Any, volume: int | None = None) -> Self:
+        """Raises FormatError."""
+        source = json.as_object(value)
+        _refuse_unknown(source, ("digest", "size") if volume is not None else ("digest", "size", "volume"))
+        digest = Digest.parse(json.take(source, "digest", str))
+        if not digest.supported:
+            raise FormatError("has an algorithm that cannot be checked here", where="digest")
+        size = json.take(source, "size", int)
+        number = json.take(source, "volume", int) if volume is None else volume
+        if size < 0 or (volume is None and not 1 <= number <= limits.VOLUMES):
+            raise FormatError("is outside of its bounds", where="size" if size < 0 else "volume")
+        return cls(digest, size, number)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object."""
+        place = {"volume": self.volume} if self.volume else {}
+        return {"digest": str(self.digest), "size": self.size, **place}
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedBlob:
+    """A blob of the layout, and where it is: as it is in one volume or in all, or in chunks, in their order."""
+
+    digest: Digest
+    size: int
+    pieces: tuple[Piece, ...]
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it is in chunks."""
+        return len(self.pieces) != 1 or self.pieces[0].digest != self.digest
+
+    @classmethod
+    def whole(cls, piece: Piece) -> Self:
+        """One that is not cut."""
+        return cls(piece.digest, piece.size, (piece,))
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Raises FormatError."""
+        source = json.as_object(value)
+        if "chunks" not in source:
+            return cls.whole(Piece.from_json(source))
+        _refuse_unknown(source, ("digest", "size", "chunks"))
+        chunks = json.take_list(source, "chunks", Piece.from_json, limit=limits.VOLUMES)
+        stated = Piece.from_json({"digest": source.get("digest"), "size": source.get("size")}, 0)
+        found = cls(stated.digest, stated.size, chunks)
+        if sum(chunk.size for chunk in chunks) != found.size or not all(chunk.size for chunk in chunks):
+            raise FormatError("do not have the size of their blob", where="chunks")
+        if any(one.volume >= other.volume for one, other in pairwise(chunks)):
+            raise FormatError("are not in the order of their volumes", where="chunks")
+        if len(chunks) < 2 or found.digest in {chunk.digest for chunk in chunks}:  # noqa: PLR2004
+            raise FormatError("are not parts of their blob", where="chunks")
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """The object."""
+        if not self.is_cut:
+            return self.pieces[0].to_json()
+        chunks = [piece.to_json() for piece in self.pieces]
+        return {"digest": str(self.digest), "size": self.size, "chunks": chunks}
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeTable:
+    """What is in which volume."""
+
+    count: int
+    everywhere: tuple[Piece, ...]
+    """What all volumes hold: manifests, and what signatures are judged by."""
+    blobs: tuple[PlacedBlob, ...]
+    """All else."""
+
+    def pieces(self) -> Iterator[Piece]:
+        """Everything that volumes hold."""
+        yield from self.everywhere
+        for blob in self.blobs:
+            yield from blob.pieces
+
+    def dump(self) -> bytes:
+        """The document. Its length depends on the places alone, not on the digests of chunks."""
+        return json.dump(
+            {
+                "schema": VOLUMES_SCHEMA,
+                "count": self.count,
+                "everywhere": [piece.to_json() for piece in self.everywhere],
+                "blobs": [blob.to_json() for blob in self.blobs],
+            }
+        )
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Self:
+        """Raises FormatError, also for members that are not known and for content that is placed twice."""
+        document = json.load_object(raw, json.Reading.OWN, limit=limits.VOLUME_TABLE_BYTES, what=VOLUMES_FILE)
+        if (schema := json.take(document, "schema", str)) != VOLUMES_SCHEMA:
+            raise FormatError(f"is {safe(schema, limit=64)!r}, not {VOLUMES_SCHEMA!r}", where="schema")
+        _refuse_unknown(document, _MEMBERS)
+        most = limits.BUNDLE_BLOBS
+        table = cls(
+            count=json.take(document, "count", int),
+            everywhere=json.take_list(document, "everywhere", lambda item: Piece.from_json(item, 0), limit=most),
+            blobs=json.take_list(document, "blobs", PlacedBlob.from_json, limit=most),
+        )
+        table._check()
+        return table
+
+    def _check(self) -> None:
+        numbers = {piece.volume for blob in self.blobs for piece in blob.pieces}
+        if not 1 <= self.count <= limits.VOLUMES or max(numbers, default=1) > self.count:
+            raise FormatError("is not the number of volumes", where="count")
+        seen: set[tuple[Digest, int]] = set()
+        for piece in self.pieces():
+            if (piece.digest, piece.volume) in seen:
+                raise FormatError(f"{piece.digest} is placed twice", where="blobs")
+            seen.add((piece.digest, piece.volume))
+        once = [*(piece.digest for piece in self.everywhere), *(blob.digest for blob in self.blobs)]
+        if len(set(once)) != len(once):
+            raise FormatError("name a digest twice", where="blobs")
+
+
+def _refuse_unknown(source: json.JsonObject, known: tuple[str, ...]) -> None:
+    for name in source:
+        if name not in known:
+            raise FormatError("is not a member of this object", where=safe(name, limit=64))
