@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from airgap.errors import AirgapError, ContentError, NotFoundError
+from airgap.errors import AirgapError, ContentError
 from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.graph import Graph
 from airgap.oci.lookup import ReferrersLookup
@@ -119,6 +119,7 @@ def open_artifact(
     Raises UsageError without a tag and digest, NotFoundError, ContentError, and what the transport raises.
     """
     from airgap.net.fetched_store import fetch_artifact
+    from airgap.net.referrers import as_content
 
     source = registries.source(reference, mechanism=mechanism)
     store, descriptor = fetch_artifact(source, source.named(reference).digest, parts)
@@ -129,7 +130,7 @@ def open_artifact(
         graph=graph,
         root=Root(descriptor, (reference.tag,) if reference.tag and not reference.digest else ()),
         lookups=tuple(_with_notes(graph, subject, found) for subject, found in store.found),
-        unread=tuple(ContentProblem.of(_as_content(error), None, _REFERRER) for error in store.unlisted),
+        unread=tuple(ContentProblem.of(as_content(error), None, _REFERRER) for error in store.unlisted),
         problems=store.problems,
     )
 
@@ -168,11 +169,3 @@ def _is_readable(graph: Graph, descriptor: Descriptor) -> bool:
     except ContentError:
         return False
     return True
-
-
-def _as_content(error: AirgapError) -> ContentError:
-    """The error as one of content: an entry of a list that names what is not there, or is no descriptor."""
-    if isinstance(error, ContentError):
-        return error
-    reason = "content.missing" if isinstance(error, NotFoundError) else "content.malformed"
-    return ContentError(reason, str(error), remedy=error.remedy, **error.facts)

@@ -174,7 +174,7 @@ class ReferrersFinder:
             try:
                 proven = self._proven_referrer(entry, lookup.subject)
             except (ContentError, NotFoundError, FormatError) as error:
-                problems.append(error)
+                problems.append(as_content(error))
                 continue
             if proven is None:
                 notes.append(f"{entry.digest} is listed as a referrer of {lookup.subject} but is not about it")
@@ -202,6 +202,14 @@ class ReferrersFinder:
         if manifest.subject is None or manifest.subject.digest != subject:
             return None
         return replace(entry, artifact_type=manifest.artifact_type, annotations=manifest.annotations)
+
+
+def as_content(error: AirgapError) -> ContentError:
+    """The error as one of content: an entry of a list that names what is not there, or is no descriptor."""
+    if isinstance(error, ContentError):
+        return error
+    reason = "content.missing" if isinstance(error, NotFoundError) else "content.malformed"
+    return ContentError(reason, str(error), remedy=error.remedy, **error.facts)
 
 
 def _listed(entry: Descriptor, subject: Digest, mechanism: FoundBy) -> ListedReferrer:

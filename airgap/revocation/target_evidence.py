@@ -142,6 +142,12 @@ class TargetEvidence(EvidencePool):
             if not _is_evidence(piece):
                 yield from EvidencePool([piece], unread=()).notices()
 
+    def new_notices(self, told: Container[PieceKey]) -> tuple[Problem, ...]:
+        """The notices about it, without those about pieces that another target has, too, and that are `told`."""
+        rest = [piece for key, piece in self._by_name.items() if key not in told]
+        whole = len(rest) == len(self.pieces)  # which was read for that already
+        return self.notices() if whole else EvidencePool(rest, unread=self.beyond_bounds).notices()
+
     def responder_files(self) -> Iterator[EvidenceFile]:
         """Those that may hold the certificate of an OCSP responder that a response may lack; also beside evidence."""
         return (piece for piece in self.pieces if EvidencePool([piece], unread=()).may_hold_makers)

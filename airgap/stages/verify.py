@@ -23,6 +23,7 @@ from airgap.oci.target import Target, TargetOpener, open_target
 from airgap.problem import Problem
 from airgap.revocation.artifact import find_proposals, is_evidence_alone
 from airgap.revocation.evidence_files import Evidence
+from airgap.revocation.target_evidence import PieceKey
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.location import Location
@@ -236,6 +237,8 @@ class _Verification:
         self._artifacts: list[ArtifactOutcome] = []
         self._problems: list[Problem] = list(layout_evidence.problems)
         self._warnings: list[Problem] = []
+        self._told: set[PieceKey] = set()
+        """The evidence of open layouts, about which all notices are given; a copy has the same."""
 
     def target(self, text: str) -> None:
         """Judge one target. An error becomes a problem, and the next target follows."""
@@ -249,9 +252,9 @@ class _Verification:
     def opened(self, target: Target, asked: Iterable[RequestedArtifact]) -> None:
         """Judge artifacts of an open target, which stays open. Raises AirgapError."""
         self._enter(target)
-        # no layout of the evidence is a target, and has its own end
-        notices = (notice for held in self._layout_evidence.layouts.values() for notice in held.notices())
-        self._warnings += [notice for notice in notices if notice not in self._warnings]
+        for held in self._layout_evidence.layouts.values():  # none of these is a target, which has its own end
+            self._warnings += [notice for notice in held.new_notices(self._told) if notice not in self._warnings]
+            self._told |= held.named
         for digest, typed in asked:
             self._earlier = self._earlier._replace(typed=typed)
             one = target._replace(reference=target.reference._replace(digest=digest))
@@ -308,7 +311,7 @@ class _Verification:
 
     def _leave(self, target: Target) -> None:
         self._judge_slices(target)
-        self._warnings += list(self._beside.notices())
+        self._warnings += self._beside.new_notices(self._told)
 
     def _judge_slices(self, target: Target) -> None:
         """Lets workers judge what is left. Raises _OneProcess, WorkerError."""

@@ -58,6 +58,26 @@ def test_says_all_that_verify_says_of_what_passes(tmp_path: Path) -> None:
     assert f"note {written.layout}:v1: {noted}" in brief
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_says_once_what_is_wrong_with_a_piece_of_evidence(tmp_path: Path, *, again: bool) -> None:
+    """A piece that came along was named for its source, for the layout that has it already, and for the copy."""
+    scene = Scene()
+
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        piece = builder.add_blob(b"no CRL", CRL_MEDIA_TYPE, annotations=TITLED)
+        builder.add_referrer(target, [piece], artifact_type=EVIDENCE_TYPE)
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path)
+    ran = copy(written, written.layout, tmp_path / "to", "--format", "json")
+    if again:
+        ran = copy(written, written.layout, tmp_path / "to", "--format", "json")
+    with LoopbackRegistry() as registry:
+        imported = copy(written, written.layout, f"{registry.host}/app", "--format", "json")
+    for one in (ran, imported):
+        assert (one.code, [str(written.layout) in item["message"] for item in one.document["warnings"]]) == (0, [True])
+
+
 @pytest.mark.parametrize("chosen", [True, False])
 def test_names_evidence_in_a_registry_that_is_not_chosen(tmp_path: Path, *, chosen: bool) -> None:
     scene = Scene()

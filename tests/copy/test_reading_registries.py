@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
+from airgap.revocation.artifact import EVIDENCE_TYPE
+from tests.support.clock import set_clock
 from tests.support.command import Ran, run_here
 from tests.support.layouts import LayoutBuilder
+from tests.support.pki import AT
 from tests.support.registry import INDEX, LoopbackRegistry, answer, digest_of, error
 from tests.support.scenario import Scene
+from tests.support.trust import REPOSITORY
 
 _SIGNATURE = "application/vnd.cncf.notary.signature"
 
@@ -101,6 +105,30 @@ def test_reports_a_listed_referrer_that_is_missing(registry: LoopbackRegistry) -
         assert "index.json" not in ran.out
     (artifact,) = shown("discover", f"{registry.host}/app:v1").document["artifacts"]
     assert [item["artifact_type"] for item in artifact["referrers"]] == ["a/sbom"]
+
+
+@pytest.mark.parametrize("kind", [_SIGNATURE, EVIDENCE_TYPE])
+def test_a_listed_referrer_that_is_missing_is_missing_content(
+    tmp_path: Path, registry: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A copy from a registry without the referrers API ended with 11 ("not found"); from others with 16."""
+    set_clock(monkeypatch, AT)
+    written = Scene().write(tmp_path)
+    assert run_here(["copy", str(written.layout), f"{registry.host}/app"]).code == 0
+    gone = registry.put_image("app", subject=written.digest, artifact_type=kind, layers=(b"gone",))
+    if not registry.referrers_api:
+        there = registry.repositories["app"]
+        tag = written.digest.replace(":", "-")
+        index = json.loads(there.manifests[there.tags[tag]][1])
+        index["manifests"].append({**registry.descriptor("app", gone), "artifactType": kind})
+        registry.put_manifest("app", index, tag=tag)
+    registry.on("GET", f"/manifests/{gone}", error(404, "MANIFEST_UNKNOWN"))
+    source = f"{registry.host}/app:v1"
+    trust = ["--trust", str(written.trust), "--scope", REPOSITORY]
+    for options in ([], trust, [*trust, "--keep-going"]):
+        ran = run_here(["copy", *options, source, str(tmp_path / "to")])
+        assert (ran.code, gone in ran.err + ran.out) == (16, True), ran
+    assert run_here(["copy", "--keep-going", source, str(tmp_path / "to")]).code == 20
 
 
 def test_reports_a_missing_envelope(tmp_path: Path, registry: LoopbackRegistry) -> None:
