@@ -226,6 +226,8 @@ class HeldCertificate:
     origin: str
     certificate: Certificate | None
     """None if it cannot be read."""
+    trusted: bool
+    """Whether the operator put it there: then it is that of a CA of its name. Elsewhere only signatures prove it."""
     problem: str = ""
     """Why it proves nothing, to complete "it ...": it is damaged, or in a form that is not read."""
     stated: MakerName | None = None
@@ -283,7 +285,7 @@ class Evidence(Protocol):
         ...
 
     def held_certificates(self) -> tuple[HeldCertificate, ...]:
-        """All of a trust directory, in whatever file; of other evidence those in forms that are not read."""
+        """All of the operator, in whatever file; of targets those in forms that are not read."""
         ...
 
     def authorities(self) -> tuple[Certificate, ...]:

@@ -88,7 +88,7 @@ def _certificates(
 
 def _holding(piece: EvidenceFile) -> partial[HeldCertificate]:
     path = safe(f"{piece.folder}/{piece.name}" if piece.folder else piece.name)
-    return partial(HeldCertificate, path=path, origin=piece.origin)
+    return partial(HeldCertificate, path=path, origin=piece.origin, trusted=piece.trusted)
 
 
 def holds_responders_alone(data: bytes) -> bool:

@@ -134,7 +134,7 @@ class _Search:
         """What a file below `truststore` holds. Whatever its name is, it may be that of a CA that made evidence."""
         from airgap.revocation.certificate_reader import certificates_in_trust_directory
 
-        hold = partial(HeldCertificate, path=shown, origin=self._origin)
+        hold = partial(HeldCertificate, path=shown, origin=self._origin, trusted=True)
         try:
             data = _read_through(path, limits.STORE_FILE_BYTES)
             yield from certificates_in_trust_directory(data, hold, expected=path.name.lower().endswith(POSSIBLE))

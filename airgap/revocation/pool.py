@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple, TypeGuard
+from typing import NamedTuple
 
 from airgap import limits
 from airgap.once import Once
@@ -79,18 +79,21 @@ class EvidencePool:
             for item in file.response.certificates:
                 if file.response.may_sign(item):
                     found[item].append(file)
-        for item in filter(OcspResponse.may_sign, self._sorted().certificates):
-            found[item] += ()
+        for held in self._sorted().certificates:
+            if held.certificate and OcspResponse.may_sign(held.certificate):
+                found[held.certificate] += ()
         return found
 
     def certificates(self) -> Iterator[Certificate]:
-        """Those of CAs and responders in all files, whatever their names and folders are."""
-        yield from self._sorted().certificates
-        yield from (held.certificate for held in self._stored if held.certificate)
+        """Those of CAs and responders in all files of the operator, whatever their names and folders are."""
+        return (held.certificate for held in self._all_held() if held.trusted and held.certificate)
 
     def authorities(self) -> tuple[Certificate, ...]:
         """See `Evidence`."""
-        return tuple(item for item in self.certificates() if item.is_ca)
+        return tuple(held.certificate for held in self._all_held() if held.certificate and held.certificate.is_ca)
+
+    def _all_held(self) -> Iterator[HeldCertificate]:
+        return (held for held in (*self._sorted().certificates, *self._stored) if not held.problem)
 
     def held_certificates(self) -> tuple[HeldCertificate, ...]:
         """See `Evidence`."""
@@ -216,9 +219,10 @@ class _Sorted(NamedTuple):
     by_serial: Mapping[int, tuple[OcspFile, ...]]
     trusted: tuple[CrlFile | OcspFile, ...]
     misplaced: tuple[MisplacedEvidence, ...]
-    certificates: tuple[Certificate, ...]
+    certificates: tuple[HeldCertificate, ...]
     """Those of responders and CAs."""
     held_certificates: tuple[HeldCertificate, ...]
+    """Those that may be a lost proof: not those of an unsigned snapshot, or its carrier could keep a site undecided."""
 
     @classmethod
     def of(
@@ -258,16 +262,16 @@ class _Sorted(NamedTuple):
             by_issuer={key: tuple(files) for key, files in by_issuer.items()},
             by_serial=_by_serial(responses),
             misplaced=tuple(misplaced),
-            certificates=tuple(filter(_may_make, (held.certificate for _, held in certificates if not held.problem))),
+            certificates=tuple(held for _, held in certificates if not held.problem and _may_make(held.certificate)),
             held_certificates=(
-                *(held for piece, held in certificates if piece.trusted or held.problem),
+                *(held for piece, held in certificates if held.trusted or (held.problem and piece.unsigned is None)),
                 *(held for file in responses if file.trusted for held in _certificates_in(file)),
             ),
             trusted=tuple(file for file in (*crls, *responses, *(item.file for item in misplaced)) if file.trusted),
         )
 
 
-def _may_make(certificate: Certificate | None) -> TypeGuard[Certificate]:
+def _may_make(certificate: Certificate | None) -> bool:
     """Whether it is that of a CA or of a responder."""
     from airgap.pki.ocsp import OcspResponse
 
@@ -275,11 +279,12 @@ def _may_make(certificate: Certificate | None) -> TypeGuard[Certificate]:
 
 
 def _certificates_in(file: OcspFile) -> Iterator[HeldCertificate]:
+    """Those in a response of the operator. No signature covers them, so that they prove nothing by being there."""
+    hold = partial(HeldCertificate, path=file.name, origin=file.origin, trusted=False, stated=file.maker)
     for item in file.response.certificates:
-        yield HeldCertificate(path=file.name, origin=file.origin, certificate=item, stated=file.maker)
+        yield hold(certificate=item)
     if not file.response.has_all_certificates:
-        problem = "a certificate in it cannot be read"
-        yield HeldCertificate(path=file.name, origin=file.origin, certificate=None, problem=problem, stated=file.maker)
+        yield hold(certificate=None, problem="a certificate in it cannot be read")
 
 
 def _read_bounded(
