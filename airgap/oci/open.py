@@ -33,7 +33,7 @@ def open_layout(path: str | os.PathLike[str]) -> Layout:
         if stat.S_ISDIR(mode):
             return _volumes_in(place) or open_directory(place)
         if stat.S_ISREG(mode):
-            return _tar_at(str(Path(place).resolve()) if Path(place).is_symlink() else place)
+            return _tar_at(place)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         from airgap.near_names import absent, near_layout  # seldom needed
 
@@ -57,7 +57,7 @@ def _tar_at(path: str) -> LayoutArchive | LayoutVolumes:
     from airgap.oci.archive import open_archive
     from airgap.oci.volumes import is_volume, open_volumes
 
-    archive = open_archive(path)
+    archive = open_archive(str(Path(path).resolve()) if Path(path).is_symlink() else path)
     return (open_volumes(path, archive) if is_volume(archive) else None) or archive
 
 

@@ -296,10 +296,11 @@ def _look_into(folder: Path, stack: ExitStack, named: LayoutArchive | None) -> _
         found.sets[_key(named)].append(named)
     for name, is_folder in list_folder(folder, limits.VOLUMES * 4).items():
         place = folder / name
-        if not _is_tar(name, is_folder) or (named is not None and place.samefile(named.path)):
+        if not _is_tar(name, is_folder) or (named is not None and place.resolve() == Path(named.path).resolve()):
             continue
         try:
-            archive = open_archive(str(place))
+            # links are for several media; what they lead to is a volume of the same set, or is not read
+            archive = open_archive(str(place.resolve() if place.is_symlink() else place))
         except (AirgapError, OSError) as error:
             found.unreadable[name] = str(error) if isinstance(error, AirgapError) else str(error.strerror)
             continue

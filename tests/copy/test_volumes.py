@@ -251,6 +251,24 @@ def test_every_command_reads_them_as_one(tmp_path: Path) -> None:
         assert held(registry)["team/big"] == {"v1"}
 
 
+def test_links_in_a_folder_lead_to_volumes_on_several_media(tmp_path: Path) -> None:
+    written, folder = volumes_of(tmp_path)
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    for number, volume in enumerate(sorted(folder.iterdir())):
+        medium = tmp_path / f"medium{number % 2}"
+        medium.mkdir(exist_ok=True)
+        (linked / volume.name).symlink_to(volume.rename(medium / volume.name))
+    (linked / "gone.tar").symlink_to(tmp_path / "nothing.tar")
+    os.mkfifo(tmp_path / "pipe")
+    (linked / "pipe.tar").symlink_to(tmp_path / "pipe")
+    ran = verify(written, linked)
+    assert ran.code == 0, ran
+    assert "gone.tar" in ran.out
+    assert verify(written, max(linked.iterdir())).code == 0
+    assert verify(written, tmp_path / "medium0").code == 16
+
+
 def test_a_missing_volume_is_named_with_what_it_touches(tmp_path: Path) -> None:
     written, folder = volumes_of(tmp_path)
     count = len(list(folder.iterdir()))
