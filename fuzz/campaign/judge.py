@@ -27,7 +27,8 @@ from fuzz.campaign.changes import REF_NAME, Mutant
 from fuzz.campaign.tars import as_python_reads_it
 from fuzz.campaign.tree import BLOBS, Changes, apply, closure, entries, is_attached
 
-_REFERRERS_TAG: Final = re.compile(r"sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?")
+REFERRERS_TAG: Final = re.compile(r"sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?")
+"""Names that tools give to what refers to a digest."""
 _NO_ANSWER: Final = {ExitCode.ERROR, ExitCode.USAGE}
 """Bytes are judged, whatever they are: these say that they were not."""
 
@@ -213,7 +214,7 @@ def hidden(mutant: Mutant, outcome: Outcome) -> str | None:
         name = entry.get("annotations", {}).get(REF_NAME)
         if not name or digest in judged or path in below:
             continue
-        found = _REFERRERS_TAG.fullmatch(str(name))
+        found = REFERRERS_TAG.fullmatch(str(name))
         if found and BLOBS + found[1] in below:
             continue  # what refers to something that was judged, by the names that tools give it
         if path in tree and not is_attached(tree[path]):

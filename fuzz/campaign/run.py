@@ -22,11 +22,14 @@ from fuzz.campaign import case as case_module
 from fuzz.campaign import forge, world
 from fuzz.campaign.case import FORGED, Case, write_tree
 from fuzz.campaign.changes import Donors, Mutant, mutate
-from fuzz.campaign.copies import SHARE, copied
+from fuzz.campaign.copies import SHARE, Copied, copied
+from fuzz.campaign.imports import Imported, imported
 from fuzz.campaign.judge import Bench, Law, hidden, memory_folder
 from fuzz.campaign.tree import apply, entries
 
 _BATCH: Final = 500
+_IMPORTED: Final = 2
+"""One mutant is imported for so many that are copied: an import takes twice as long as a verdict."""
 _FINDINGS: Final = 50
 """Findings that are kept whole; more are only counted."""
 
@@ -109,15 +112,16 @@ class Campaign:
         problem: str | None
         try:
             outcome = self._bench.outcome(mutant, part)
-            copy = copied(self._bench, mutant, part) if number % self._share == 0 else None
+            done: list[Copied | Imported] = []
+            done += [copied(self._bench, mutant, part)] if number % self._share == 0 else []
+            done += [imported(self._bench, mutant, part)] if number % (_IMPORTED * self._share) == 1 else []
         except Exception:  # noqa: BLE001 - whatever leaves verify or copy is what is looked for
             verdict, problem = "crash", traceback.format_exc(limit=-8)
         else:
             verdict, problem = outcome.verdict.value, self._law.broken(mutant, outcome)
             if problem is None and part == "" and outcome.verdict is Verdict.PASS:
                 problem = hidden(mutant, outcome)
-            if problem is None and copy is not None:
-                problem = copy.broken(outcome)
+            problem = problem or next(filter(None, (one.broken(outcome) for one in done)), None)
         found = Finding(number, mutant.case.name, (*mutant.done, part), problem) if problem else None
         return verdict, found
 

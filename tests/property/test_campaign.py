@@ -15,6 +15,7 @@ from fuzz.campaign.case import Case
 from fuzz.campaign.changes import Mutant
 from fuzz.campaign.copies import Copied
 from fuzz.campaign.forge import make_cases
+from fuzz.campaign.imports import Imported, imported
 from fuzz.campaign.judge import Bench, Law, hidden
 from fuzz.campaign.run import Campaign
 from fuzz.campaign.tree import Changes, apply, closure, entries, place_of, reseal, with_entries
@@ -108,9 +109,32 @@ def test_reports_a_copy_of_what_does_not_verify(
     """The gate of the copy lets everything through."""
     monkeypatch.setattr(Judgement, "accepted", lambda _self, plans, _there, **_: list(plans))
     campaign = Campaign([cases["revoked-crl-jws"]], seed=7, folder=tmp_path, share=1)
-    found = [finding.problem for _, finding in map(campaign.judge, range(10)) if finding]
+    found = [finding.problem for _, finding in map(campaign.judge, range(0, 20, 2)) if finding]  # the others: imported
     assert "copy --trust ends with 0, and verify with 14" in found
     assert all(problem.startswith("copy --trust ends with 0, and verify with ") for problem in found)
+
+
+def test_reports_an_import_of_what_does_not_verify(
+    cases: dict[str, Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gate lets everything through: the image has its tag."""
+    monkeypatch.setattr(Judgement, "accepted", lambda _self, plans, _there, **_: list(plans))
+    bench, mutant = Bench(tmp_path), Mutant(cases["revoked-crl-jws"])
+    done = imported(bench, mutant, "")
+    assert set(done.tags) == {"v1"}
+    assert done.broken(bench.outcome(mutant, "")) == "import ends with 0, and verify with 14"
+
+
+@pytest.mark.parametrize(
+    ("code", "tag", "is_broken"), [(0, "own", False), (0, "other", True), (14, None, False), (14, "own", True)]
+)
+def test_reports_a_tag_that_an_import_may_not_put(
+    cases: dict[str, Case], tmp_path: Path, code: int, tag: str | None, *, is_broken: bool
+) -> None:
+    outcome = Bench(tmp_path).whole(cases["ok-plain-jws"])
+    digest = str(outcome.artifacts[0].descriptor.digest) if tag == "own" else "sha256:" + "0" * 64
+    done = Imported(code, {"v1": digest} if tag else {})
+    assert (done.broken(outcome) is not None) is is_broken
 
 
 @pytest.mark.parametrize(
