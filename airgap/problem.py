@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from airgap.errors import AirgapError, Fact
-from airgap.reasons import REASONS, ExitCode
+from airgap.reasons import REASONS, ExitCode, remedy_of
 from airgap.text import safe
 from airgap.verdict import Ruling, Verdict
 
@@ -21,7 +21,7 @@ class Problem:
     reason: str | None = None
     target: str | None = None
     remedy: str = ""
-    facts: Mapping[str, Fact] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = field(default_factory=dict, hash=False)
 
     @property
     def verdict(self) -> Verdict:
@@ -32,6 +32,16 @@ class Problem:
     def exit_codes(self) -> frozenset[int]:
         """Its exit code."""
         return Ruling.of_code(self.exit_code).exit_codes
+
+    @property
+    def shown_remedy(self) -> str:
+        """What to do: the remedy of this case, else that of the reason code."""
+        return remedy_of(self.reason, self.remedy)
+
+    @property
+    def alone(self) -> Self:
+        """What it says, without its place: equal where people would read the same."""
+        return replace(self, target=None, facts={})
 
     @classmethod
     def of_reason(cls, reason: str, message: str, *, target: str | None = None, remedy: str = "") -> Self:

@@ -38,6 +38,11 @@ class RowKind(StrEnum):
     PRUNED = "pruned"
 
 
+def as_kept(moment: datetime) -> datetime:
+    """A moment as rows have it: in UTC and whole seconds, so that those of rows sort as texts, too."""
+    return moment.astimezone(UTC).replace(microsecond=0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowEntry:
     """What every row says: when it was recorded by the clock, and who recorded it."""
@@ -54,7 +59,7 @@ class RowEntry:
     def __post_init__(self) -> None:
         if self.at.tzinfo is None:
             raise UsageError("the moment of an entry must have a time zone")
-        object.__setattr__(self, "at", self.at.astimezone(UTC).replace(microsecond=0))
+        object.__setattr__(self, "at", as_kept(self.at))
 
     @property
     def subject(self) -> str | None:

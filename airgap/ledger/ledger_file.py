@@ -29,6 +29,7 @@ from airgap.ledger.entries import (
     Row,
     RowEntry,
     RowKind,
+    as_kept,
     named_certificates,
     parse_entry,
     read_held,
@@ -428,7 +429,7 @@ class Ledger:
             "SELECT number, length(data), size, data FROM rows LEFT JOIN content ON content.digest = rows.attached"
             f" WHERE kind IN ({', '.join('?' * len(kinds))}) AND at < ?"
             f" {'' if rows else 'AND data IS NOT NULL'} ORDER BY number",
-            (*kinds, iso(before)),
+            (*kinds, iso(as_kept(before))),
         )
         kept = [(number, packed) for number, packed, *data in found if rows or not _AGAINST.search(self._sound(*data))]
         sizes = [packed for _, packed in kept if packed is not None]
@@ -489,7 +490,7 @@ def _conditions(
 ) -> tuple[str, list[str]]:
     """What rows must meet besides, and the values for it."""
     asked = (
-        (" AND at >= ?", None if since is None else iso(since.replace(microsecond=0))),
+        (" AND at >= ?", None if since is None else iso(as_kept(since))),
         (" AND instr(names, ?)", name),
         (" AND verdict = ?", None if verdict is None else verdict.value),
         (" AND subject = ?", about),

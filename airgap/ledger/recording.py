@@ -61,7 +61,7 @@ def judgements(
         if left_out is not None and not artifact.exit_code:
             problems += tuple(left_out.problem(artifact))
         ruling = all_of([artifact, *problems])
-        reasons = (*(reason for reason, _, _ in artifact.because), *(problem.reason for problem in problems))
+        reasons = (problem.reason for problem in (*artifact.because, *problems))
         document = writer.dumps(
             _document(outcome, artifact, problems), ensure_ascii=True, separators=(",", ":")
         ).encode()

@@ -6,7 +6,7 @@ What any row knows against an artifact counts, whichever row came first, and whe
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from airgap.errors import FormatError
-from airgap.ledger.entries import OF_EVIDENCE, JudgedArtifact
+from airgap.ledger.entries import OF_EVIDENCE, JudgedArtifact, as_kept
 from airgap.ledger.ledger_file import Ledger
 from airgap.oci.content_mode import Content
 from airgap.oci.digest import Digest
@@ -25,6 +25,7 @@ from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.revocation.answer_evidence import FoundInTargets, TargetStatement
 from airgap.text import safe
+from airgap.trust.levels import Check
 from airgap.verdict import Verdict
 from airgap.verifier.recorded import RecordedArtifact, RecordedReport, RecordedSignature
 from airgap.verifier.report_reader import parse_report
@@ -34,13 +35,15 @@ if TYPE_CHECKING:
     from airgap.verifier.report_judge import ReportJudge
 
 _ACCEPTED: Final = frozenset({Verdict.PASS, Verdict.SKIPPED})
+_NOTHING: Final = "See airgap ledger list. --since and --name choose among what was accepted."
 _PRUNED: Final = "Verify them again where they are needed. --since TIME leaves out what was recorded earlier."
 _UNREADABLE: Final = "Verify it again where it is needed. To judge the rest without it, prune its row, or use --since."
 # in a JSON string the quotation marks would be escaped
 _TOKEN: Final = re.compile(rb'"timestamp_token":"([A-Za-z0-9+/=]+)"')
 _STAMPS: Final = "tsa"
 """The key of what is about certificates of timestamps, which a document need not name."""
-_REVOKED: Final = re.compile(rb'"reason":"revocation\.revoked"')
+_REVOKED: Final = b"revocation.revoked"
+"""In each document of something that was revoked; what else has it is read and adds nothing."""
 
 
 class _JudgedRow(NamedTuple):
@@ -54,7 +57,28 @@ class _JudgedRow(NamedTuple):
     """Whether the import that recorded it did not say how it ended."""
 
 
-_Asked = tuple[_JudgedRow, RecordedReport, RecordedArtifact]
+class _ReadRow(NamedTuple):
+    """One judgement with what its document says."""
+
+    row: _JudgedRow
+    report: RecordedReport
+    artifact: RecordedArtifact
+
+    @property
+    def lost(self) -> frozenset[FoundInTargets]:
+        """What evidence said that was in the layout."""
+        return frozenset(signature.lost for signature in self.artifact.signatures)
+
+    @property
+    def counted(self) -> frozenset[frozenset[tuple[Check, str]]]:
+        """What signatures failed by revocation."""
+        return frozenset(signature.counted for signature in self.artifact.signatures)
+
+    @property
+    def knowledge(self) -> Hashable:
+        """All by which its judgement may differ from that of another row about the artifact."""
+        entry = self.row.entry
+        return entry.scope, entry.is_accepted, entry.reasons, self.lost, self.counted
 
 
 class _Source(NamedTuple):
@@ -71,7 +95,7 @@ class RecordedJudgements:
     def __init__(self, ledger: Ledger, *, since: datetime | None = None, name: str | None = None) -> None:
         """`since`, `name`: only artifacts accepted then or later, and by a name with this text."""
         self._ledger, self._since, self._name = ledger, since, name
-        self._known = _Known(ledger)
+        self._certificate = _certificates(ledger)
         self._judged = self._pruned = self._partly = 0
         self._unreadable: list[Problem] = []
         self.still_good = 0
@@ -87,7 +111,7 @@ class RecordedJudgements:
 
     def report(self, number: int, document: bytes) -> RecordedReport:
         """What the verdict document of a row says. Raises FormatError."""
-        return parse_report(document, f"row {number}", self._known)
+        return parse_report(document, f"row {number}", self._certificate)
 
     def tokens(self) -> Iterator[bytes]:
         """The timestamp tokens of the artifacts, found without reading the rest of their documents."""
@@ -123,7 +147,7 @@ class RecordedJudgements:
         )
 
     def _is_recent(self, entry: JudgedArtifact) -> bool:
-        return self._since is None or entry.at >= self._since.replace(microsecond=0)
+        return self._since is None or entry.at >= as_kept(self._since)
 
     def _newest(self, rows: Sequence[_JudgedRow]) -> frozenset[int]:
         """The newest acceptance under each repository and names; one that skipped the signatures replaces no other.
@@ -138,38 +162,33 @@ class RecordedJudgements:
     def _artifact(self, rows: list[_JudgedRow], judge: ReportJudge) -> Iterator[Rechecked]:
         """The judgements of one artifact that are made again: its acceptances, and what was against it in any row."""
         newest = self._newest(rows)
-        one_of: dict[object, list[_Asked]] = {}
-        found: dict[FoundInTargets, None] = {}
+        read = list(self._read(rows, newest))
+        found = dict.fromkeys(lost for item in read for lost in item.lost)
+        for row, report, artifact in _to_make_again(read, newest):
+            signatures = tuple(self._knowing(signature, found, row.entry) for signature in artifact.signatures)
+            besides = (*report.problems, *([_unfinished(row.entry)] if row.is_unfinished else []))
+            again = judge.judge(report, replace(artifact, signatures=signatures), besides)
+            if row.number in newest:
+                self._judged += 1
+                self._partly += artifact.content_mode is not Content.ALL and row.entry.into is None
+                self.still_good += again.is_still_good
+            elif again.verdict in _ACCEPTED or not _is_about_evidence(again):
+                continue  # it is settled, or was refused for something else, under which it is no acceptance
+            if not again.is_still_good:
+                yield again.slim()
+
+    def _read(self, rows: Iterable[_JudgedRow], newest: Collection[int]) -> Iterator[_ReadRow]:
+        """The rows whose documents can be read; counts those that lack what is needed."""
         for row in rows:
-            is_asked = row.number in newest or row.entry.is_about_revocation
             if row.document is None:
-                self._pruned += is_asked and self._is_recent(row.entry)
+                self._pruned += _is_asked(row, newest) and self._is_recent(row.entry)
                 continue
             try:
                 report = self.report(row.number, row.document)
             except FormatError as error:
                 self._unreadable.append(_unreadable(row, error))
-                continue
-            (artifact,) = report.artifacts
-            lost = frozenset(signature.lost for signature in artifact.signatures)
-            counted = frozenset(signature.counted for signature in artifact.signatures)
-            found.update(dict.fromkeys(lost))
-            if is_asked or any(counted):
-                equal = (row.entry.scope, row.entry.is_accepted, row.entry.reasons, lost, counted)
-                one_of.setdefault(equal, []).append((row, report, artifact))
-        again = [item for items in one_of.values() for item in _to_make_again(items, newest)]
-        for row, report, artifact in again:
-            signatures = tuple(self._knowing(signature, found, row.entry) for signature in artifact.signatures)
-            besides = (*report.problems, *([_unfinished(row.entry)] if row.is_unfinished else []))
-            one = judge.judge(report, replace(artifact, signatures=signatures), besides)
-            if row.number in newest:
-                self._judged += 1
-                self._partly += artifact.content_mode is not Content.ALL and row.entry.into is None
-                self.still_good += one.is_still_good
-            elif one.verdict in _ACCEPTED or not _is_about_evidence(one):
-                continue  # it is settled, or was refused for something else, under which it is no acceptance
-            if not one.is_still_good:
-                yield one.slim()
+            else:
+                yield _ReadRow(row, report, *report.artifacts)
 
     def _knowing(
         self, signature: RecordedSignature, found: Iterable[FoundInTargets], entry: JudgedArtifact
@@ -196,7 +215,7 @@ class RecordedJudgements:
         """
         found: dict[str, dict[TargetStatement, _Source]] = {}
         for number, document in self._ledger.documents():
-            if _REVOKED.search(document):
+            if _REVOKED in document:
                 with suppress(FormatError):  # its own artifact is open then
                     (artifact,) = self.report(number, document).artifacts
                     for said in _revoking(artifact):
@@ -213,7 +232,7 @@ class RecordedJudgements:
         name = safe(self._ledger.path)
         if not (self._judged or self._pruned or self._unreadable):
             text = f"the ledger {name} holds nothing that was accepted"
-            yield Problem.of_reason("recheck.nothing", text, target=name)
+            yield Problem.of_reason("recheck.nothing", text, target=name, remedy=_NOTHING)
         if self._pruned:
             text = f"judgements of the ledger {name} whose documents were pruned cannot be made again: {self._pruned}"
             yield Problem.of_reason("recheck.unproven", text, target=name, remedy=_PRUNED)
@@ -230,12 +249,21 @@ class RecordedJudgements:
 
 
 def _is_about_evidence(again: Rechecked) -> bool:
-    return any((reason or "").startswith((*OF_EVIDENCE, "recheck.")) for reason, _, _ in again.because)
+    return any((problem.reason or "").startswith((*OF_EVIDENCE, "recheck.")) for problem in again.because)
 
 
-def _to_make_again(equal: Sequence[_Asked], newest: Container[int]) -> Sequence[_Asked]:
+def _is_asked(row: _JudgedRow, newest: Collection[int]) -> bool:
+    return row.number in newest or row.entry.is_about_revocation
+
+
+def _to_make_again(read: Iterable[_ReadRow], newest: Collection[int]) -> Iterator[_ReadRow]:
     """Of rows that know the same, the newest acceptances, else the last one."""
-    return [item for item in equal if item[0].number in newest] or equal[-1:]
+    equal: dict[Hashable, list[_ReadRow]] = {}
+    for item in read:
+        if _is_asked(item.row, newest) or any(item.counted):
+            equal.setdefault(item.knowledge, []).append(item)
+    for items in equal.values():
+        yield from [item for item in items if item.row.number in newest] or items[-1:]
 
 
 def _revoking(artifact: RecordedArtifact) -> Iterator[TargetStatement]:
@@ -258,21 +286,12 @@ def _unreadable(row: _JudgedRow, error: FormatError) -> Problem:
     return Problem.of_reason("recheck.unproven", text, target=row.entry.reference, remedy=_UNREADABLE)
 
 
-class _Known(Mapping[str, Certificate]):
-    """The certificates that a ledger keeps, by fingerprint. The signers of a site are few."""
+def _certificates(ledger: Ledger) -> Callable[[str], Certificate | None]:
+    """Gives the certificates that a ledger keeps, by fingerprint. The signers of a site are few."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._read = lru_cache(maxsize=4096)(ledger.certificate)
-        self._parse = lru_cache(maxsize=4096)(Certificate.parse)
+    @lru_cache(maxsize=4096)
+    def read(name: str) -> Certificate | None:
+        der = ledger.certificate(name)
+        return None if der is None else Certificate.parse(der)
 
-    def __getitem__(self, name: str) -> Certificate:
-        der = self._read(name)
-        if der is None:
-            raise KeyError(name)
-        return self._parse(der)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
+    return read

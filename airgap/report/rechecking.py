@@ -71,7 +71,7 @@ def _artifact(artifact: Rechecked) -> Json:
         "now": artifact.verdict.value,
         "change": artifact.change.value,
         "exit_codes": sorted(artifact.exit_codes),
-        "because": [{"reason": reason, "message": message} for reason, message, _ in artifact.because],
+        "because": [{"reason": item.reason, "message": item.message} for item in artifact.because],
         "signatures": [signature_document(signature) for signature in artifact.now.signatures],
     }
 
@@ -81,10 +81,10 @@ def _lines(outcome: RecheckOutcome, style: Style) -> Iterator[str]:
     order = (Change.WORSE, Change.UNKNOWN, Change.BETTER, Change.UNCHANGED)
     for artifact in sorted(outcome.artifacts, key=lambda item: order.index(item.change)):
         yield _line(artifact, style)
-        for reason, message, remedy in artifact.because:
-            yield f"          {message}" + (f" [{reason}]" if reason else "")
-            if remedy:
-                yield f"          → {remedy}"
+        for problem in artifact.because:
+            yield f"          {problem.message}" + (f" [{problem.reason}]" if problem.reason else "")
+            if problem.shown_remedy:
+                yield f"          → {problem.shown_remedy}"
         yield from soft_lines(artifact.now, style)
         if artifact.verdict is not Verdict.PASS:
             yield from chain.from_iterable(note_lines(signature, style) for signature in artifact.now.signatures)
@@ -96,7 +96,7 @@ def _lines(outcome: RecheckOutcome, style: Style) -> Iterator[str]:
 def _line(artifact: Rechecked, style: Style) -> str:
     """One artifact, then and now."""
     was = f"was {artifact.was.verdict.value}, " if artifact.was else ""
-    how = "" if artifact.basis is Basis.LAYOUT else " (from the report alone)"
+    how = f" (from {artifact.report.name} alone)" if artifact.basis is Basis.REPORT and artifact.report else ""
     word = style.paint(_KIND[artifact.verdict], f"{was}is {artifact.verdict.value}")
     return f"  {artifact.reference} {artifact.now.descriptor.digest}: {word}{how}"
 
@@ -115,7 +115,7 @@ def _headline(outcome: RecheckOutcome) -> str:
     if worse:
         return f"UNSURE: {len(worse)} of {total} that were better earlier are not known to be good now; see why below."
     if count := sum(artifact.verdict is not Verdict.PASS for artifact in verified):
-        return f"NOT GOOD: {count} of {total} not accepted now. No report says that it was accepted earlier."
+        return f"NOT GOOD: {count} of {total} not accepted now. No earlier judgement accepted it."
     if outcome.verdict not in {Verdict.PASS, Verdict.SKIPPED}:
         return "UNSURE: nothing was judged again in some of what was named; see below."
     if skipped := len(artifacts) - len(verified):
@@ -132,4 +132,5 @@ def _headline(outcome: RecheckOutcome) -> str:
 
 def _as_of_reports(outcome: RecheckOutcome) -> str:
     alone = outcome.still_good + sum(artifact.basis is Basis.REPORT for artifact in outcome.artifacts)
-    return f" ({alone} of them as their reports say of signature and content: they are not available)" if alone else ""
+    how = "as earlier judgements say of signature and content: they are not available"
+    return f" ({alone} of them {how})" if alone else ""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final, Self
 from airgap.errors import AirgapError
 from airgap.parse.time import iso
 from airgap.problem import Problem
-from airgap.reasons import remedy_of
 from airgap.report.report import TOOL, Json, Report
 from airgap.report.style import Style
 from airgap.text import safe
@@ -162,7 +161,7 @@ def _lines(report: SnapshotReport, style: Style) -> Iterator[str]:
         for problem in problems:
             code = f" [{problem.reason}]" if problem.reason else ""
             yield f"  {style.paint(kind, word)} {problem.message}{code}"
-            if remedy := remedy_of(problem.reason, problem.remedy):
+            if remedy := problem.shown_remedy:
                 yield f"          → {remedy}"
 
 

@@ -355,7 +355,7 @@ def _names(text: str, target: str) -> bool:
 
 def _problem_lines(problem: Problem, style: Style, word: str, kind: str) -> Iterator[str]:
     yield problem_line(problem, style, word, kind)
-    if remedy := remedy_of(problem.reason, problem.remedy):
+    if remedy := problem.shown_remedy:
         yield f"{_ARROW}{remedy}"
 
 

@@ -210,7 +210,7 @@ class RevocationJudge:
                 if about and not self._condemning.makers.is_genuine(query, file):
                     text = (
                         f"{file.name} is about {query.who}, and who made it is not proven: the answer was open, says "
-                        "the report, and the certificate of its responder may have been in the layout"
+                        "the earlier judgement, and the certificate of its responder may have been in the layout"
                     )
                     raise Undecided("recheck.unproven", text, **query.facts(evidence=file.name)).advising(BRING_LAYOUT)
 

@@ -28,7 +28,7 @@ def check_authentic_time(facts: SignatureFacts) -> str:
     """SCHEME-3, SCHEME-7: the authentic signing time is within every certificate's validity, bounds included."""
     moment = facts.authentic_time
     if moment is None:
-        raise Undecided("recheck.unproven", "the report does not hold the authentic signing time of this signature")
+        raise Undecided("recheck.unproven", "the earlier judgement does not hold the authentic signing time")
     for certificate in facts.chain:
         if not certificate.valid_between(moment, moment):
             raise Rejected(

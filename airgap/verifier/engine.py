@@ -166,7 +166,7 @@ class SignatureVerifier:
         if not isinstance(signature, Candidate):
             state.facts = signature.facts
             check_code_signing_chain(Offered(signature.proven().chain))
-            return "good, says the report; its bytes are not available"
+            return "good, says the earlier judgement; its bytes are not available"
         if signature.obstacle:
             raise signature.obstacle
         if signature.envelope is None:

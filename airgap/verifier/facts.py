@@ -79,8 +79,8 @@ class SignatureFacts:
         if self.later is None:
             raise Undecided(
                 "recheck.unproven",
-                "the report was made by another version of airgap, and does not hold all that is needed to judge this "
-                "signature again",
+                "the earlier judgement was made by another version of airgap, and does not hold all that is needed to "
+                "judge this signature again",
             ).advising("Bring the layout, and verify it with this version.")
         return self.later
 
@@ -113,9 +113,7 @@ class PluginUse(NamedTuple):
             return
         who = f"the verification plugin {safe(self.name)} {self.version or ''}".rstrip()
         if found.verdict is Verdict.FAIL and found.reason is not None:
-            raise Rejected(
-                found.reason, f"{who} refused this when it was asked, says the report", plugin=safe(self.name)
-            )
+            raise Rejected(found.reason, f"{who} refused this, says the earlier judgement", plugin=safe(self.name))
         raise Undecided(
             "recheck.unproven",
             f"{who} decided this when it was asked, and is not asked now: that needs the layout, and --allow-plugin",

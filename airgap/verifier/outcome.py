@@ -286,18 +286,22 @@ class ArtifactOutcome(Ruled):
         return min(passing, key=lambda signature: len(signature.reservations), default=None)
 
     @property
-    def because(self) -> tuple[tuple[str | None, str, str], ...]:
-        """Reason, sentence and remedy of everything that keeps it from being accepted."""
-        problems = [self.unjudged, *(self.content.problems if self.content else ()), self.unsigned]
-        found = [(item.reason, item.message, remedy_of(item.reason, item.remedy)) for item in problems if item]
+    def because(self) -> tuple[Problem, ...]:
+        """Everything that keeps it from being accepted, each once."""
+        content = self.content.problems if self.content else ()
+        problems = [
+            self.unjudged,
+            *(Problem.of_reason(item.reason, item.message, remedy=item.remedy) for item in content),
+            self.unsigned,
+        ]
         if self.signature_verdict is not Verdict.PASS:
-            found += [
-                (finding.reason, finding.message, finding.shown_remedy)
+            problems += [
+                Problem.of_reason(finding.reason, finding.message, remedy=finding.remedy)
                 for signature in self.signatures
                 for finding in signature.findings
                 if finding.blocks and finding.reason
             ]
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(item.alone for item in problems if item))
 
     @property
     def content_failed(self) -> bool:

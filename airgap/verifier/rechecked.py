@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Self
 
 from airgap.problem import Problem
-from airgap.reasons import remedy_of
 from airgap.text import safe
 from airgap.verdict import Ruled, Ruling, Verdict, all_of
 from airgap.verifier.outcome import ArtifactOutcome
@@ -83,10 +82,9 @@ class Rechecked(Ruled):
         return Change.UNCHANGED if then == now else Change.WORSE if now > then else Change.BETTER
 
     @property
-    def because(self) -> tuple[tuple[str | None, str, str], ...]:
-        """Reason, sentence and remedy of everything that keeps it from being accepted now."""
-        besides = [(item.reason, item.message, remedy_of(item.reason, item.remedy)) for item in self.besides]
-        return tuple(dict.fromkeys((*besides, *self.now.because)))
+    def because(self) -> tuple[Problem, ...]:
+        """Everything that keeps it from being accepted now, each once."""
+        return tuple(dict.fromkeys((*(item.alone for item in self.besides), *self.now.because)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

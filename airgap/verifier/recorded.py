@@ -84,13 +84,13 @@ class RecordedSignature:
 
         Raises Rejected as the report says; Undecided (recheck.unproven) where it does not say so.
         """
-        verdict, reason = self._result(Check.INTEGRITY)
+        earlier, (verdict, reason) = "the earlier judgement", self._result(Check.INTEGRITY)
         if verdict is Verdict.FAIL:
-            raise Rejected(reason or "signature.unreadable", "the report says that the integrity of this was broken")
+            raise Rejected(reason or "signature.unreadable", f"{earlier} says that the integrity of this was broken")
         if verdict is not Verdict.PASS:
-            raise Undecided("recheck.unproven", "the report does not say that the integrity of this was proven")
+            raise Undecided("recheck.unproven", f"{earlier} does not say that the integrity of this was proven")
         if self.facts is None:
-            raise Undecided("recheck.unproven", "the report does not hold the certificates of this signature")
+            raise Undecided("recheck.unproven", f"{earlier} does not hold the certificates of this signature")
         return self.facts
 
     def was_open(self, check: Check) -> bool:
@@ -100,7 +100,7 @@ class RecordedSignature:
     def refuse_if_revoked(self, check: Check, leaf: str) -> None:  # noqa: ARG002 - as `Candidate`
         """What was revoked for good is revoked; the evidence for it may have been in the layout. Raises Rejected."""
         if self.findings.get(check) == (Verdict.FAIL, "revocation.revoked"):
-            raise Rejected("revocation.revoked", "a certificate had been revoked already, says the report")
+            raise Rejected("revocation.revoked", "a certificate had been revoked already, says the earlier judgement")
 
 
 class LostEvidence(NamedTuple):
@@ -132,7 +132,7 @@ class LostEvidence(NamedTuple):
         text = f"{names}, which was in the layout, {against}, and it or its proof is gone"
         for reason, word in _COUNTED.items():
             if (check, reason) in self.counted:
-                raise Rejected(reason, f"a certificate had been {word}, says the report: {text}")
+                raise Rejected(reason, f"a certificate had been {word}, says the earlier judgement: {text}")
         raise Undecided("recheck.unproven", text).advising(BRING_LAYOUT)
 
 
@@ -160,7 +160,7 @@ class RevokedBefore(NamedTuple):
         """
         if check != self.check or (digest != self.signature and self.leaf not in {None, leaf}):
             return
-        text = f"a certificate had been {_COUNTED[self.reason]}, says the report, which does not say by which evidence"
+        text = f"a certificate had been {_COUNTED[self.reason]}, says the earlier judgement, and not by which evidence"
         if self.reason == "revocation.revoked" and digest == self.signature:
             raise Rejected(self.reason, text)
         raise Undecided("recheck.unproven", text)

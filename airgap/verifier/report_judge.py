@@ -38,7 +38,7 @@ class ReportJudge:
         """What the report says is taken as it is. `besides`: what else is against the artifact."""
         besides = (*not_recorded(report, artifact), *besides)
         if artifact.content_failed:
-            besides += (Problem.of_reason("content.digest", "the report says that the content was bad"),)
+            besides += (Problem.of_reason("content.digest", "the earlier judgement says that the content was bad"),)
         now = self._outcome(report, artifact)
         return Rechecked(basis=Basis.REPORT, now=now, was=artifact, report=report, besides=besides)
 
@@ -65,7 +65,7 @@ class ReportJudge:
             signatures=(),
         )
         if artifact.policy_reason == "policy.name_conflict":  # another policy cannot resolve this
-            conflict = "the report says that its names here and in its acquisition record disagree"
+            conflict = "the earlier judgement says that its names here and in its acquisition record disagree"
             return replace(outcome, unjudged=Problem.of_reason(artifact.policy_reason, conflict))
         try:
             chosen = choose_statement(self.directory.policy(), _named(artifact, scope, origin))
@@ -77,7 +77,7 @@ class ReportJudge:
             skipped = f"the statement {safe(statement.name)!r} has level skip"
             return replace(outcome, unjudged=Problem.of_reason("policy.skip", skipped))
         if artifact.policy_reason is not None:
-            unproven = "no statement judged its signatures when the report was made, so that it says nothing of them"
+            unproven = "no statement judged its signatures earlier, so that nothing is known of them"
             return replace(outcome, unjudged=Problem.of_reason("recheck.unproven", unproven))
         return replace(
             outcome,

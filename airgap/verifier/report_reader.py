@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, Final, Self, TypeVar
 
 from airgap import limits
@@ -42,16 +41,22 @@ ORIGINS: Final[tuple[ScopeOrigin, ...]] = ("option", "name", "record")
 _OF_IMPORT: Final = "airgap.import/1"
 _ARTIFACTS: Final = 1_000_000
 _SIGNATURES: Final = 10_000
-_NO_OTHERS: Final[Mapping[str, Certificate]] = MappingProxyType({})
 
 E = TypeVar("E", Verdict, Scheme, Check)
 K = TypeVar("K", ChainKind, EvidenceKind)
 
 
-def parse_report(data: bytes, source: str, known: Mapping[str, Certificate] = _NO_OTHERS) -> RecordedReport:
+CertificateLookup = Callable[[str], Certificate | None]
+
+
+def _no_others(_: str) -> None:
+    """A report holds all its certificates itself."""
+
+
+def parse_report(data: bytes, source: str, known: CertificateLookup = _no_others) -> RecordedReport:
     """A report of `airgap verify`, or that in one of `airgap import`. Raises FormatError, with the place.
 
-    `known`: certificates that are kept elsewhere, by fingerprint.
+    `known` gives certificates that are kept elsewhere, by fingerprint.
     """
     document = json.load_object(data, json.Reading.OWN, limit=limits.REPORT_BYTES, what="report")
     if document.get("schema") == _OF_IMPORT:
@@ -73,10 +78,10 @@ def parse_report(data: bytes, source: str, known: Mapping[str, Certificate] = _N
 @dataclass(frozen=True, slots=True)
 class _Reader:
     certificates: Mapping[str, Certificate]
-    known: Mapping[str, Certificate]
+    known: CertificateLookup
 
     @classmethod
-    def of(cls, document: json.JsonObject, known: Mapping[str, Certificate]) -> Self:
+    def of(cls, document: json.JsonObject, known: CertificateLookup) -> Self:
         certificates: dict[str, Certificate] = {}
         # reports of older versions have none; what depends on them then stays undecided
         for fingerprint, text in (_object(document, "certificates") or {}).items():
@@ -144,7 +149,7 @@ class _Reader:
         return tuple(map(self._certificate, names))
 
     def _certificate(self, name: str) -> Certificate:
-        found = self.certificates.get(name) or self.known.get(name)
+        found = self.certificates.get(name) or self.known(name)
         if found is None:
             raise FormatError(f"{safe(name, limit=64)} is not among the report's certificates", where="chain")
         return found
@@ -288,7 +293,7 @@ def _problem(value: Any) -> Problem:
     source = json.as_object(value)
     reason, target = _text(source, "reason"), _text(source, "target")
     return Problem(
-        message=f"the report says: {safe(json.take(source, 'message', str))}",
+        message=f"the earlier judgement says: {safe(json.take(source, 'message', str))}",
         exit_code=json.take(source, "exit_code", int),
         reason=reason if reason in REASONS else None,
         target=None if target is None else safe(target),

@@ -73,7 +73,7 @@ def test_what_is_still_good_is_counted(site: Site) -> None:
     document = site.document()
     assert (document["exit_code"], document["still_good"], document["artifacts"]) == (0, 1, [])
     ran = site.recheck()
-    assert ran.out.startswith("UNCHANGED: the artifact is still good (1 of them as their reports say")
+    assert ran.out.startswith("UNCHANGED: the artifact is still good (1 of them as earlier judgements say")
     assert "1 artifact of the ledger: was pass, is pass" in ran.out
 
 
@@ -85,7 +85,9 @@ def test_a_new_revocation_names_what_to_withdraw(site: Site) -> None:
     assert (artifact["change"], artifact["basis"], artifact["digest"]) == ("worse", "report", site.written.digest)
     assert artifact["was"]["report"] == "row 1"
     assert "revocation.revoked" in {item["reason"] for item in artifact["because"]}
-    assert site.recheck().out.startswith("CHANGED: 1 of 1")
+    shown = site.recheck().out
+    assert shown.startswith("CHANGED: 1 of 1")
+    assert "was pass, is fail (from row 1 alone)" in shown
 
 
 @pytest.mark.parametrize("at", ["2026-06-02", "2026-09-02"])
@@ -121,7 +123,8 @@ def test_what_was_never_accepted_is_not_judged_again(tmp_path: Path) -> None:
     site = Site(tmp_path, Scene(stores={"ca:harbour": []}))
     document = site.document()
     assert document["exit_code"] == 15
-    assert [problem["reason"] for problem in document["problems"]] == ["recheck.nothing"]
+    (problem,) = document["problems"]
+    assert (problem["reason"], "airgap ledger list" in problem["remedy"]) == ("recheck.nothing", True)
 
 
 def test_a_later_refusal_is_judged_beside_the_acceptance(site: Site) -> None:

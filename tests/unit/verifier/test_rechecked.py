@@ -55,13 +55,13 @@ def test_a_problem_beside_a_good_judgement_counts() -> None:
     problem = Problem(message="it is unproven", exit_code=15, reason="recheck.unproven")
     found = rechecked("pass", PASSES, problem)
     assert (found.verdict, found.change) == (Verdict.INDETERMINATE, Change.WORSE)
-    assert [reason for reason, _, _ in found.because] == ["recheck.unproven"]
+    assert [item.reason for item in found.because] == ["recheck.unproven"]
 
 
 def test_each_reason_is_named_once_with_a_remedy() -> None:
     twice = replace(FAILS, signatures=FAILS.signatures * 2)
-    ((reason, _, remedy),) = rechecked("pass", twice).because
-    assert (reason, bool(remedy)) == ("expiry.passed", True)
+    (problem,) = rechecked("pass", twice).because
+    assert (problem.reason, bool(problem.shown_remedy)) == ("expiry.passed", True)
 
 
 def test_an_accepted_artifact_has_no_reasons() -> None:

@@ -162,7 +162,7 @@ def test_an_unknown_reason_code_is_no_reason() -> None:
 
 def test_a_problem_of_the_report_keeps_its_exit_code() -> None:
     (problem,) = read(changed("problems", [{"message": "no \x1b", "exit_code": 11, "reason": None}])).problems
-    assert (problem.exit_code, problem.message) == (11, "the report says: no \\x1b")
+    assert (problem.exit_code, problem.message) == (11, "the earlier judgement says: no \\x1b")
     assert problem.target is None
     (problem,) = read(
         changed("problems", [{"message": "no", "exit_code": 11, "reason": None, "target": "x\x1b"}])
