@@ -8,7 +8,7 @@ suspicions: arguments, environment variables, annotations. They are never taken 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,7 @@ from airgap.files import read_given
 from airgap.oci.reference import docker_name, parse_registry_reference, whole_docker_name
 from airgap.oci.tags import tag_part
 from airgap.parse.yaml import YamlList, YamlNode, YamlObject, YamlText, load_yaml
-from airgap.text import safe
+from airgap.text import safe, some
 
 _VOLUMES: Final = "volumes"
 _CONTAINERS: Final = frozenset({"containers", "initContainers", "ephemeralContainers", _VOLUMES})
@@ -32,6 +32,7 @@ _HOSTED: Final = re.compile(
 )
 """A whole name of an image in a text: a host, a path, and a tag or a digest."""
 _SHORT: Final = re.compile(r"[a-z0-9][a-z0-9._/-]*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?", re.ASCII)
+_SHOWN: Final = 5
 _VARIABLE: Final = re.compile(r"\$\{?\w|\{\{")
 
 
@@ -74,6 +75,15 @@ class ManifestImages:
             raw = read_given(path, limits.YAML_BYTES, f"the file {safe(path)}")
             search.read(raw, safe(path))
         return search.result()
+
+    def none_in(self, paths: Sequence[Path]) -> UsageError:
+        """The error for files that name no image, with what may be one."""
+        files = frozenset(map(safe, paths))
+        maybe = [f"{item.text} ({item.place}, {item.why})" for item in self.suspicions if item.text not in files]
+        not_taken = f"; not taken: {some(maybe, _SHOWN)}" if maybe else ""
+        return UsageError(
+            f"no image was found in {some(list(paths), _SHOWN)}{not_taken}", remedy="Name the images that are needed."
+        )
 
 
 NO_MANIFESTS: Final = ManifestImages((), ())

@@ -136,7 +136,7 @@ class BundleCreateReport(OutcomeReport[BundleResult]):
         if result.error is not None and result.copied is not None:
             return style.paint("unsure", f"BUNDLED in {result.destination}, but something else failed; see below.")
         if result.error is not None or result.document is None:
-            return style.paint("bad", f"NO BUNDLE: nothing in {result.destination} can be used.")
+            return style.paint("bad", f"NO BUNDLE was made in {result.destination}.")
         what = f"{count(len(result.document.artifacts), 'artifact')} in {result.destination}"
         taken = f" NOT ACCEPTED here, and taken all the same: {len(result.taken)}." if result.taken else ""
         if result.dry_run:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airgap.bundle.manifest_images import NO_MANIFESTS, ManifestImages
 from airgap.errors import FormatError, UsageError
 from airgap.oci.reference import LayoutReference
 from airgap.reasons import ExitCode
@@ -84,8 +85,13 @@ class BundleRequest:
     concurrency: int = 4
     """The number of threads that copy, if no executor is given."""
 
-    def copying(self, trust: TrustDirectory | Location | Path | None, named: Sequence[str] = ()) -> CopyRequest:
-        """The copy that it is; `named`: more sources. Raises UsageError."""
+    def copying(
+        self, trust: TrustDirectory | Location | Path | None, found: ManifestImages = NO_MANIFESTS
+    ) -> CopyRequest:
+        """The copy that it is; `found`: what the manifests name. Raises UsageError."""
+        sources = [*self.sources, *(image.reference for image in found.images)]
+        if self.manifests and not (sources or self.lists):
+            raise found.none_in(self.manifests)
         if (self.stream is None) != (self.number is None):
             raise UsageError(
                 "the bundles of a stream are numbered, so that a lost one is noticed",
@@ -100,7 +106,7 @@ class BundleRequest:
         tolerated = {ExitCode.UNSIGNED} if self.allow_unsigned else set()
         tolerated |= {ExitCode.INDETERMINATE} if self.allow_incomplete else set()
         request = CopyRequest(
-            sources=[*self.sources, *named],
+            sources=sources,
             lists=self.lists,
             destination=self.destination,
             at=self.at,

@@ -136,9 +136,7 @@ def completed(request: CopyRequest) -> CopyRequest:
     """
     sources = [*request.sources, *(request.spell(line) for path in request.lists for line in read_list(path))]
     if not sources:
-        raise UsageError(
-            "there is nothing to copy from", remedy="Name at least one source and then the destination: copy SRC DST."
-        )
+        raise UsageError("there is nothing to copy from", remedy="Name a source, in the command or in a list.")
     _check_trust(request, sources)
     demands = "--trust" if request.trust is not None else "--require-signature"
     if (request.trust is not None or request.require_signature) and not request.selection.brings(NOTARY_SIGNATURE):

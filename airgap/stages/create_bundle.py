@@ -80,7 +80,7 @@ def create_bundle(
     Whatever ends it is the `error` of the result. Raises UsageError, TrustMaterialError.
     """
     found = ManifestImages.of(request.manifests)
-    copying = request.copying(trust, [image.reference for image in found.images])
+    copying = request.copying(trust, found)
     directory = TrustDirectory.open(trust) if isinstance(trust, Location | Path) else trust
     with ExitStack() as stack:
         packer = _Packer(request, directory, evidence, stack)

@@ -250,7 +250,7 @@ def move(plan: CopyPlan, sink: Sink, executor: Executor, *, progress: Progress, 
     sink.reserve(found.to_write, found.largest_of(plan))
     progress(
         Started(
-            artifacts=len(plan.artifacts),
+            artifacts=plan.count,
             blobs=sum(plan.nodes[key].manifest is None for key in found.missing),
             manifests=sum(plan.nodes[key].manifest is not None for key in found.missing),
             bytes=found.bytes,

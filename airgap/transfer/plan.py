@@ -228,6 +228,11 @@ class CopyPlan:
         used = frozenset[Key]().union(*(artifact.keys for artifact in artifacts))
         return cls(artifacts=tuple(artifacts), nodes={key: node for key, node in nodes.items() if key in used})
 
+    @property
+    def count(self) -> int:
+        """How many artifacts people count in it: not the list of a bundle."""
+        return sum(not artifact.wanted.is_bundle for artifact in self.artifacts)
+
     def demanding_signatures(self, comes_along: Callable[[PlannedArtifact], bool], *, keep_going: bool) -> Self:
         """The plan without unsigned artifacts. Raises UnsignedError for the first, unless the copy keeps going."""
         artifacts: list[PlannedArtifact] = []

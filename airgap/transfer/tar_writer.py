@@ -220,7 +220,7 @@ class _Writing:
         self._total: Final = sum(slot.size for slot in self.tar.slots if slot.node is not None)
         progress(
             Started(
-                artifacts=len(plan.artifacts),
+                artifacts=plan.count,
                 blobs=len(self._blobs),
                 manifests=sum(slot.raw is not None and slot.node is not None for slot in self.tar.slots),
                 bytes=self._total,

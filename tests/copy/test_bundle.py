@@ -46,6 +46,8 @@ def made(tmp_path: Path, *arguments: object) -> tuple[Written, Path]:
     bundle = tmp_path / "bundle"
     ran = create(written, bundle, *arguments)
     assert ran.code == 0, ran
+    carried = len(own(bundle)[1]["artifacts"])
+    assert f"{carried} artifacts: " in ran.err, "without the list itself"
     return written, bundle
 
 
@@ -142,7 +144,7 @@ def test_nothing_is_written_where_one_does_not_verify(
     for destination in (tmp_path / "bundle", tmp_path / "bundle.tar"):
         ran = create(written, destination, "--allow-incomplete")
         assert (ran.code, destination.exists()) == (code, False), ran
-        assert ran.out.startswith(f"NO BUNDLE: nothing in {destination} can be used."), ran
+        assert ran.out.startswith(f"NO BUNDLE was made in {destination}."), ran
     document = create(written, tmp_path / "bundle", "--format", "json", "--allow-incomplete").held_to("bundle-create")
     assert (document["created"], document["bundle"], document["copy"]) == (False, None, None)
     if option is not None:
@@ -549,6 +551,15 @@ def test_images_of_manifests_are_sources(tmp_path: Path, registry: LoopbackRegis
     assert len(document["manifests"]["suspicions"]) == 1
     quiet = run_here([*arguments, "--no-download", "--allow-incomplete", "-q"])
     assert "NOT TAKEN" in quiet.out
+
+
+def test_manifests_that_name_no_image(tmp_path: Path) -> None:
+    chart = tmp_path / "chart.yaml"
+    chart.write_text("kind: ConfigMap\ndata:\n  run: docker run reg.example/app:v1\n")
+    ran = run_here(["bundle", "create", str(tmp_path / "b"), "--from-manifests", str(chart)])
+    assert ran.code == 2, ran
+    assert f"no image was found in {chart}" in ran.err
+    assert f"reg.example/app:v1 ({chart}:3, in the text of run)" in ran.err
 
 
 def test_manifests_that_are_not_rendered(tmp_path: Path) -> None:
