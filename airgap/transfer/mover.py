@@ -157,8 +157,14 @@ def without(plan: CopyPlan, failures: dict[Key, AirgapError]) -> CopyPlan:
 def _error_of(artifact: PlannedArtifact, failures: Mapping[Key, AirgapError]) -> AirgapError | None:
     failed = next((failures[key] for key in artifact.needed if key in failures), None)
     if failed is None and artifact.judged:  # what a destination refuses stays behind, and is reported
-        failed = next((error for key in artifact.keys if isinstance(error := failures.get(key), ContentError)), None)
+        damaged = (error for key in artifact.keys if isinstance(error := failures.get(key), ContentError))
+        failed = next(map(_of_attachment, damaged), None)
     return failed or landed(artifact, failures).signature_missing()
+
+
+def _of_attachment(error: ContentError) -> ContentError:
+    message = f"something that is attached to it is damaged: {error}"
+    return ContentError(error.reason, message, remedy=error.remedy, **error.facts)
 
 
 def survey(plan: CopyPlan, sink: DestinationStore, executor: Executor, *, exact: bool = False) -> Survey:

@@ -82,6 +82,7 @@ def test_what_was_judged_is_not_copied_without_what_is_damaged_of_it(
         ran = run_here(["import", "--keep-going", *trust, str(written.layout), f"{registry.host}/app"])
         found = registry.repositories["app"].tags if "app" in registry.repositories else {}
         assert (ran.code, {tag for tag in found if tag.startswith("v")}) == expected, ran
+        assert "something that is attached to it is damaged: sha256:" in ran.out
     for name in ("to", "to.tar"):
         ran = copy(written, "--keep-going", written.layout, tmp_path / name)
         assert (ran.code, tags(tmp_path / name)) == expected, ran
