@@ -30,16 +30,20 @@ _LEFT_SECONDS = 86_400.0
 
 
 @contextmanager
-def complete_or_absent(path: Path, *, mode: int = 0o644, replace: bool = True) -> Iterator[BinaryIO]:
+def complete_or_absent(
+    path: Path, *, mode: int = 0o644, replace: bool = True, sweep: bool = True
+) -> Iterator[BinaryIO]:
     """A new file that takes the name `path` when the block ends well, and leaves nothing when it does not.
 
     Written under a temporary name in the same folder, flushed to the medium, then renamed: a reader of `path` sees
-    the old content or the new, never half. What dead writers of the same name left in the folder is removed first.
+    the old content or the new, never half. What dead writers of the same name left in the folder is removed first,
+    unless the caller has done so (`sweep`).
     A device or a pipe is refused: it would be gone, and a file in its place.
     Raises OSError; without `replace` FileExistsError if something has the name by then.
     """
     _check_replaceable(path)
-    sweep_leftovers(path)
+    if sweep:
+        sweep_leftovers(path)
     temporary = _temporary(path)
     try:
         with os.fdopen(_create_locked(temporary, mode), "wb") as file:
@@ -143,6 +147,14 @@ def sweep_leftovers(path: Path) -> None:
                 _remove_dead(entry.path, path)
 
 
+def sweep_folder(folder: Path) -> None:
+    """The same of files with any name, in a folder of ours."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if is_temporary(entry.name):
+                _remove_dead(entry.path, folder)
+
+
 def _remove_dead(path: str, finished: Path) -> None:
     """`finished`: what it may have become, where its writer died between giving the name and removing this one."""
     flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -182,9 +194,9 @@ def _check_replaceable(path: Path) -> None:
         raise OSError(errno.EINVAL, "is no regular file", str(path))
 
 
-def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """`data` under the name `path`, completely or not at all. Raises OSError."""
-    with complete_or_absent(path, mode=mode) as file:
+def write_file(path: Path, data: bytes, *, mode: int = 0o644, sweep: bool = True) -> None:
+    """`data` under the name `path`, completely or not at all (`complete_or_absent`). Raises OSError."""
+    with complete_or_absent(path, mode=mode, sweep=sweep) as file:
         file.write(data)
 
 

@@ -10,16 +10,20 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from heapq import merge
 from pathlib import Path
 from typing import Final
 
 from airgap import limits
 from airgap.collection.attempts import AttemptResult
 from airgap.errors import FormatError, LimitError, Undecided
-from airgap.files import make_folders, read_regular, sync_folder, write_file
+from airgap.files import make_folders, read_regular, sweep_folder, sync_folder, write_file
 from airgap.hashing import digest
 from airgap.locking import exclusive
 from airgap.pki.certificate import Certificate
@@ -45,7 +49,8 @@ _FOLDER_MODE: Final = 0o700  # as notation's (STORE-14)
 _NUMBER: Final = 40  # hex digits of a CRL number: RFC 5280 allows 20 octets, and file names are bounded
 _SPARE: Final = 3
 """Directory entries to keep free: the new file, the index and a temporary file."""
-_OWN_NAME: Final = re.compile(r"[0-9a-f]{16}-[0-9]{14}-[0-9a-f]{8}\.ors")
+_STREAM: Final = 16  # hex digits
+_OWN_NAME: Final = re.compile(rf"[0-9a-f]{{{_STREAM}}}-[0-9]{{14}}-[0-9a-f]{{8}}\.ors")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,7 @@ class EvidenceWriter:
         self._without_responder: tuple[OcspResponse, ...] | None = None
         """Of each responder a response that holds no certificate that proves it, once they were searched."""
         self._crls: Final = _KnownCrls(root / CRLS)
+        self._ocsp: Final = _KnownResponses(root / OCSP)
         self._parsed: Final[dict[tuple[Path, object], OcspResponse]] = {}
 
     # --- CRLs ---
@@ -81,17 +87,14 @@ class EvidenceWriter:
         with exclusive(folder):
             known = self._crls
             known.look()
-            same = known.names.get(crl.fingerprint)
-            if same is None and issuer is not None and (newer := _replaced_by(folder, crl, known.facts, issuer)):
-                known.map(urls, newer)
-                return Kept(state=AttemptResult.OLDER, name=newer)
-            name = same or crl_name(crl)
-            if same is None:
-                _check_room(folder)
-                write_file(folder / name, crl.der)
-                known.add(name, crl.facts)
-            known.map(urls, name)
-        return Kept(state=AttemptResult.UNCHANGED if same else AttemptResult.NEW, name=name)
+            state, name = AttemptResult.UNCHANGED, known.name_of(crl)
+            if name is None and issuer is not None:
+                state, name = AttemptResult.OLDER, _replaced_by(folder, crl, known.generations, issuer)
+            if name is None:
+                state, name = AttemptResult.NEW, crl_name(crl)
+                known.add(name, crl)
+            known.map(_mapped(known.index, urls, name))
+        return Kept(state=state, name=name)
 
     def prune(self, issuer: Certificate) -> tuple[str, ...]:
         """Remove CRLs of `issuer` that newer ones replace; returns their names.
@@ -100,13 +103,10 @@ class EvidenceWriter:
         """
         folder = self._folder(CRLS)
         with exclusive(folder):
-            index = read_evidence_index(folder)
-            known = list_crls(folder, file_names(folder, ".crl", index))
-            files = {name: facts for name, facts in known.items() if same_name(facts.issuer, issuer.subject)}
-            gone = frozenset(name for name in files if _is_unneeded(folder, name, files, issuer))
-            if gone:
-                _write_index(folder, {url: [n for n in names if n not in gone] for url, names in index.files.items()})
-                _remove(folder, gone)
+            known = self._crls
+            known.look()
+            gone = frozenset(name for name in known.of(issuer) if _is_unneeded(folder, name, known.generations, issuer))
+            known.remove(gone)
         return tuple(sorted(gone))
 
     # --- OCSP ---
@@ -128,25 +128,23 @@ class EvidenceWriter:
             raise ValueError("the response is about another certificate")
         folder = self._folder(OCSP)
         with exclusive(folder):
-            index = read_evidence_index(folder)
+            known = self._ocsp
+            known.look()
             own = _stream(certificate, issuer)
             dated = f"{own}-{statements[0].this_update:%Y%m%d%H%M%S}"
             name = f"{dated}-{response.fingerprint[:8]}.ors"
-            names = file_names(folder, ".ors", index)
-            others = [item for item in names if not _OWN_NAME.fullmatch(item)]
-            for there, rival in self._responses(folder, (name, *others)):
+            for there, rival in self._responses(folder, (name, *known.others)):
                 if rival.fingerprint == response.fingerprint:
                     return Kept(state=AttemptResult.UNCHANGED, name=there)
             if _revokes_nothing(response):  # only what is as new can replace it: there may be thousands
-                newer = sorted((item for item in names if item.startswith(own) and item >= dated), reverse=True)
-                for there, rival in self._responses(folder, (*newer, *others)):
+                newer = sorted((item for item in known.of(own) if item >= dated), reverse=True)
+                for there, rival in self._responses(folder, (*newer, *known.others)):
                     if _replaces(rival, response, certificate, issuer):
                         return Kept(state=AttemptResult.OLDER, name=there)
-            _check_room(folder)
-            write_file(folder / name, data)
+            known.add(name, data)
             # a responder's URL is mapped only if it was before: responses are found by serial number
-            if mapped := [url for url in certificate.ocsp_urls if url in index.files]:
-                _write_index(folder, {**index.files, **{url: [name, *index.files[url]] for url in mapped}})
+            files = known.index.files
+            known.map({**files, **{url: [name, *files[url]] for url in certificate.ocsp_urls if url in files}})
         return Kept(state=AttemptResult.NEW, name=name)
 
     def keep_responders(self, holders: Mapping[str, OcspResponse], certificates: Iterable[Certificate]) -> None:
@@ -164,18 +162,18 @@ class EvidenceWriter:
             there, known = kept.fingerprints(), kept.responders()
             files = {f"{key[:24]}.ors": holder.der for key, holder in holders.items() if key not in there}
             files |= {f"{item.fingerprint[:24]}.cer": item.der for item in lone if item not in known}
+            self._ocsp.look()
             for name, data in files.items():
-                _check_room(folder)
-                write_file(folder / name, data)
+                self._ocsp.add(name, data)
 
     def prune_ocsp(self, certificate: Certificate, issuer: Certificate) -> tuple[str, ...]:
         """Remove responses that do not revoke `certificate` where a newer one replaces them; their names."""
         folder = self._folder(OCSP)
         with exclusive(folder):
-            index = read_evidence_index(folder)
-            own = _stream(certificate, issuer)
-            # by its name it may be about another certificate
-            names = (n for n in file_names(folder, ".ors", index) if not _OWN_NAME.fullmatch(n) or n.startswith(own))
+            known = self._ocsp
+            known.look()
+            # by its name another one may be about another certificate
+            names = (*known.of(_stream(certificate, issuer)), *known.others)
             found = [item for item in self._responses(folder, names) if item[1].statements(certificate, issuer)]
             gone = frozenset(
                 name
@@ -184,18 +182,13 @@ class EvidenceWriter:
                 and any(_replaces(other, response, certificate, issuer) for _, other in found)
                 and not self._is_needed(response)
             )
-            if gone:
-                files = {url: [n for n in names if n not in gone] for url, names in index.files.items()}
-                if files:
-                    _write_index(folder, files)
-                _remove(folder, gone)
+            known.remove(gone)
         return tuple(sorted(gone))
 
     def _is_needed(self, response: OcspResponse) -> bool:
         """Whether another response lacks the certificate of its responder, and this one holds it."""
         if self._without_responder is None:
-            folder = self._folder(OCSP)
-            every = self._responses(folder, file_names(folder, ".ors", read_evidence_index(folder)))
+            every = self._responses(self._folder(OCSP), self._ocsp.names)
             # it may hold the certificate of another key of its responder, too
             lacking = (other for _, other in every if not any(map(other.is_signed_by, other.delegates)))
             self._without_responder = tuple({(other.responder, other.delegates): other for other in lacking}.values())
@@ -218,59 +211,184 @@ class EvidenceWriter:
         return folder
 
 
-class _KnownCrls:
-    """What is known of the folder of CRLs, which is locked. A file is read again only where others have changed it."""
+class _KnownFolder:
+    """What is known of a folder of evidence, which is locked. It is listed again only where others have changed it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder: Final = folder
-        self.facts: dict[str, CrlFacts] = {}
-        """By name."""
-        self.names: dict[str, str] = {}
-        """By fingerprint."""
-        self._index = EvidenceIndex()
-        self._entries: set[str] = set()
-        self._marks: dict[str, object] = {}
-        """By name, what shows whether a file is still the one that was read."""
+    def __init__(self, folder: Path, ending: str) -> None:
+        self._folder, self._ending = folder, ending
+        self.index = EvidenceIndex()
+        self.names: dict[str, object] = {}
+        """Its files of evidence, each with what shows whether it is still the same."""
+        self._entries = 0
+        """Everything in it."""
         self._states: tuple[object, object] = (None, None)
         """Of the folder and of its index."""
 
-    def look(self) -> None:
-        """Read what has changed. Raises TrustMaterialError(evidence.malformed)."""
-        entries, states = set(os.listdir(self._folder)), self._now()  # noqa: PTH208 - names alone, for each file of a run
-        if entries == self._entries and states == self._states:  # the clock of a file system is coarse
-            return
-        if INDEX in entries or states[1] != self._states[1]:
-            self._index = read_evidence_index(self._folder)
-        names = file_names(self._folder, ".crl", self._index)
-        marks = {name: _state(self._folder / name) for name in names}
-        changed = [name for name in names if marks[name] is None or marks[name] != self._marks.get(name)]
-        known = {name: facts for name, facts in self.facts.items() if name in marks and name not in set(changed)}
-        self.facts, self.names = {}, {}
-        for name, facts in sorted({**known, **list_crls(self._folder, changed)}.items()):
-            self._list(name, facts)
-        self._entries, self._marks, self._states = entries, marks, states
+    def changed(self) -> Sequence[str] | None:
+        """The names of files that are new or another one; None where nobody has changed anything.
 
-    def add(self, name: str, facts: CrlFacts) -> None:
-        """A file that was written."""
-        self._list(name, facts)
-        self._entries.add(name)
-        self._marks[name] = _state(self._folder / name)
+        Raises TrustMaterialError(evidence.malformed).
+        """
+        if self._now() == self._states:
+            return None
+        sweep_folder(self._folder)  # here, and not again for each file that is written
+        self.index = read_evidence_index(self._folder)
+        before = self.names
+        self.names = {name: _state(self._folder / name) for name in file_names(self._folder, self._ending, self.index)}
+        self._entries = len(os.listdir(self._folder))  # noqa: PTH208 - names alone
+        self._states = self._now()
+        return [name for name, mark in self.names.items() if mark is None or mark != before.get(name)]
+
+    def forget(self) -> None:
+        """List it again the next time."""
+        self._states = (None, None)
+
+    def write(self, name: str, data: bytes) -> None:
+        """A new file. Raises LimitError where there is no room: a verifier refuses a folder with more files."""
+        if self._entries + _SPARE > limits.EVIDENCE_FILES:
+            raise LimitError(
+                f"{safe(self._folder)} has {self._entries} entries, and no more than {limits.EVIDENCE_FILES} are read",
+                remedy=MAKE_ROOM,
+            )
+        path = self._folder / name
+        write_file(path, data, sweep=False)
+        if name not in self.names:
+            self._entries += 1
+        if name.lower().endswith(self._ending):
+            self.names[name] = _state(path)
         self._states = self._now()
 
-    def map(self, urls: Sequence[str], name: str) -> None:
-        """Record where a file came from."""
-        before = self._index
-        self._index = _map(self._folder, before, urls, name)
-        if self._index is not before:
-            self._entries.add(INDEX)
+    def map(self, files: Mapping[str, Sequence[str]]) -> None:
+        """Make these the index."""
+        if files != self.index.files:
+            self._entries += not self.index.files
+            _write_index(self._folder, files)
+            self.index = read_evidence_index(self._folder)
             self._states = self._now()
 
-    def _list(self, name: str, facts: CrlFacts) -> None:
-        self.facts[name] = facts
-        self.names.setdefault(facts.fingerprint, name)
+    def remove(self, gone: Collection[str]) -> None:
+        """Remove files, and their names in the index."""
+        if not gone:
+            return
+        self.map({url: [name for name in names if name not in gone] for url, names in self.index.files.items()})
+        for name in gone:
+            with suppress(FileNotFoundError):
+                (self._folder / name).unlink()
+        sync_folder(self._folder)
 
     def _now(self) -> tuple[object, object]:
         return _state(self._folder), _state(self._folder / INDEX)
+
+
+class _KnownCrls(_KnownFolder):
+    """The same of the folder of CRLs."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, ".crl")
+        self.generations = _Generations({})
+        self._facts: dict[str, CrlFacts] = {}
+        self._by_fingerprint: dict[str, str] = {}
+
+    def look(self) -> None:
+        """Read what others have changed. Raises TrustMaterialError(evidence.malformed)."""
+        changed = self.changed()
+        if changed is None:
+            return
+        unread = set(changed)
+        known = {name: facts for name, facts in self._facts.items() if name in self.names and name not in unread}
+        self._facts = dict(sorted({**known, **list_crls(self._folder, changed)}.items()))
+        self.generations = _Generations(self._facts)
+        self._by_fingerprint = {}
+        for name, facts in self._facts.items():
+            self._by_fingerprint.setdefault(facts.fingerprint, name)
+
+    def of(self, issuer: Certificate) -> Iterator[str]:
+        """Those with the name of this issuer."""
+        return (name for name, facts in self._facts.items() if same_name(facts.issuer, issuer.subject))
+
+    def name_of(self, crl: CrlFacts) -> str | None:
+        """The file that is this CRL."""
+        name = self._by_fingerprint.get(crl.fingerprint)
+        if name is not None and _state(self._folder / name) != self.names[name]:  # the clock of a file system is coarse
+            self.forget()
+            self.look()
+            name = self._by_fingerprint.get(crl.fingerprint)
+        return name
+
+    def add(self, name: str, crl: Crl) -> None:
+        """Write a CRL."""
+        self.write(name, crl.der)
+        self._facts[name] = crl.facts
+        self._by_fingerprint.setdefault(crl.fingerprint, name)
+        self.generations.add(name, crl.facts)
+
+
+class _KnownResponses(_KnownFolder):
+    """The same of the folder of OCSP responses. They are told apart by name: there may be thousands."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, ".ors")
+        self.others: list[str] = []
+        """Those with a name that is not ours."""
+        self._own: defaultdict[str, set[str]] = defaultdict(set)
+
+    def look(self) -> None:
+        """Tell them apart anew where others have changed something. Raises TrustMaterialError(evidence.malformed)."""
+        if self.changed() is None:
+            return
+        self.others = []
+        self._own.clear()
+        for name in self.names:
+            self._tell(name)
+
+    def add(self, name: str, data: bytes) -> None:
+        """Write a response, or the certificate of a responder."""
+        is_new = name not in self.names
+        self.write(name, data)
+        if is_new and name in self.names:
+            self._tell(name)
+
+    def of(self, stream: str) -> Collection[str]:
+        """Those with a name of ours that are about one certificate."""
+        return self._own.get(stream, ())
+
+    def _tell(self, name: str) -> None:
+        if _OWN_NAME.fullmatch(name):
+            self._own[name[:_STREAM]].add(name)
+        else:
+            self.others.append(name)
+
+
+class _Generations:
+    """CRLs by stream and age, so that each is compared with those alone that may replace it."""
+
+    def __init__(self, facts: Mapping[str, CrlFacts]) -> None:
+        self._streams: Final[defaultdict[str, list[_Aged]]] = defaultdict(list)
+        for name, item in sorted(facts.items(), key=lambda found: found[1].age):
+            self._streams[item.stream].append((item.age, name, item))
+
+    def add(self, name: str, crl: CrlFacts) -> None:
+        """One more."""
+        insort(self._streams[crl.stream], (crl.age, name, crl), key=_age)
+
+    def replacing(self, crl: CrlFacts) -> Iterator[str]:
+        """Those that claim to replace it, the newest first."""
+        found: list[Iterator[_Aged]] = []
+        for stream in dict.fromkeys((crl.stream, crl.base_stream)):
+            known = self._streams.get(stream, [])
+            # a complete CRL that is as new replaces a delta, whatever its fingerprint
+            first = bisect_left(known, (*crl.issued, ""), key=_age)
+            found.append(reversed(known[first:]))
+        for _, name, facts in merge(*found, key=_age, reverse=True):
+            if facts.may_replace(crl):
+                yield name
+
+
+_Aged = tuple[tuple[datetime, int, str], str, CrlFacts]
+
+
+def _age(item: _Aged) -> tuple[datetime, int, str]:
+    return item[0]
 
 
 def _state(path: Path) -> object:
@@ -287,13 +405,12 @@ def crl_name(crl: Crl) -> str:
     return f"{crl.stream}-{number[:_NUMBER]}-{crl.fingerprint[:8]}{'-delta' if crl.is_delta else ''}.crl"
 
 
-def _replaced_by(folder: Path, crl: Crl, rivals: Mapping[str, CrlFacts], issuer: Certificate) -> str | None:
+def _replaced_by(folder: Path, crl: Crl, rivals: _Generations, issuer: Certificate) -> str | None:
     """The newest CRL among `rivals` that replaces `crl`: newer, of its stream, genuine, and with all its entries.
 
     A complete CRL of the same scope that is as new also replaces a delta CRL.
     """
-    newer = {name: facts for name, facts in rivals.items() if facts.may_replace(crl)}
-    for name, _ in sorted(newer.items(), key=lambda item: item[1].age, reverse=True):
+    for name in rivals.replacing(crl):
         try:
             other = read_crl(folder, name)
             other.verify_signed_by(issuer)
@@ -305,7 +422,7 @@ def _replaced_by(folder: Path, crl: Crl, rivals: Mapping[str, CrlFacts], issuer:
     return None
 
 
-def _is_unneeded(folder: Path, name: str, rivals: Mapping[str, CrlFacts], issuer: Certificate) -> bool:
+def _is_unneeded(folder: Path, name: str, rivals: _Generations, issuer: Certificate) -> bool:
     """Whether a newer CRL replaces this one. A CRL that is not proven is never removed."""
     crl = read_crl(folder, name)
     try:
@@ -316,7 +433,7 @@ def _is_unneeded(folder: Path, name: str, rivals: Mapping[str, CrlFacts], issuer
 
 
 def _stream(certificate: Certificate, issuer: Certificate) -> str:
-    return digest("sha256", issuer.fingerprint.encode() + certificate.der).hex()[:16]
+    return digest("sha256", issuer.fingerprint.encode() + certificate.der).hex()[:_STREAM]
 
 
 def _revokes_nothing(response: OcspResponse) -> bool:
@@ -344,16 +461,13 @@ def _signer(response: OcspResponse, single: SingleResponse, issuer: Certificate)
         return None
 
 
-def _map(folder: Path, index: EvidenceIndex, urls: Sequence[str], name: str) -> EvidenceIndex:
-    """Record where a file came from, the last one first. The index is for people and tools; it decides nothing."""
+def _mapped(index: EvidenceIndex, urls: Sequence[str], name: str) -> Mapping[str, Sequence[str]]:
+    """With where a file came from, the last one first. The index is for people and tools; it decides nothing."""
     files: dict[str, Sequence[str]] = dict(index.files)
     for url in urls:
         known = index.files.get(url, ())
         files[url] = known if name in known else (name, *known)
-    if files == index.files:
-        return index
-    _write_index(folder, files)
-    return read_evidence_index(folder)
+    return files
 
 
 def _write_index(folder: Path, files: Mapping[str, Sequence[str]]) -> None:
@@ -361,21 +475,4 @@ def _write_index(folder: Path, files: Mapping[str, Sequence[str]]) -> None:
     data = (json.dumps(kept, indent=2, ensure_ascii=False) + "\n").encode()
     if len(data) > limits.EVIDENCE_INDEX_BYTES:  # who reads it would refuse all of it
         raise LimitError(f"{safe(folder / INDEX)} would have {len(data)} bytes", remedy=MAKE_ROOM)
-    write_file(folder / INDEX, data)
-
-
-def _check_room(folder: Path) -> None:
-    """Refuses a file beyond the bound: a verifier refuses a folder with more files, and could use none of them."""
-    with os.scandir(folder) as entries:
-        count = sum(1 for _ in entries)
-    if count + _SPARE > limits.EVIDENCE_FILES:
-        raise LimitError(
-            f"{safe(folder)} has {count} entries, and no more than {limits.EVIDENCE_FILES} are read", remedy=MAKE_ROOM
-        )
-
-
-def _remove(folder: Path, names: Iterable[str]) -> None:
-    for name in names:
-        with suppress(FileNotFoundError):
-            (folder / name).unlink()
-    sync_folder(folder)
+    write_file(folder / INDEX, data, sweep=False)

@@ -1,7 +1,9 @@
-"""A fetch read all CRLs again for each new one, and the status of a trust directory compared all pairs of them."""
+"""A fetch read all CRLs again for each new one, or listed and compared all; the status compared all pairs of them."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,30 @@ def test_files_of_one_run_are_not_read_again(tmp_path: Path, read: list[str], ur
     assert len(list((tmp_path / "crls").glob("*.crl"))) == COUNT - 1
 
 
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_the_folder_is_listed_once_and_few_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, newest_first: bool
+) -> None:
+    listed: list[str] = []
+    for name in ("listdir", "scandir"):
+        monkeypatch.setattr(os, name, _noting(listed, getattr(os, name)))
+    compared: list[str] = []
+    monkeypatch.setattr(CrlFacts, "may_replace", _noting(compared, CrlFacts.may_replace))
+    writer = EvidenceWriter(tmp_path)
+    for number in sorted(range(1, COUNT), reverse=newest_first):
+        writer.keep_crl(Crl.parse(generation(number)), AUTHORITY, [])
+    assert len(listed) <= 8
+    assert len(compared) <= COUNT
+
+
+def _noting(notes: list[str], function: Callable[..., Any]) -> Callable[..., Any]:
+    def noted(*arguments: Any) -> Any:
+        notes.append(str(arguments[:1]))
+        return function(*arguments)
+
+    return noted
+
+
 def test_what_others_put_there_is_seen(tmp_path: Path, read: list[str]) -> None:
     one, other = EvidenceWriter(tmp_path), EvidenceWriter(tmp_path)
     first = one.keep_crl(Crl.parse(generation(1)), AUTHORITY, []).name
@@ -82,14 +108,8 @@ def test_the_status_does_not_compare_all_pairs(tmp_path: Path, monkeypatch: pyte
     for number in range(1, COUNT):
         part = {"scope": scope(uris=[f"http://crl.example/{number}.crl"])} if scopes else {}
         (written.trust / "crls" / f"{number}.crl").write_bytes(generation(number, **part))
-    compared: list[None] = []
-    replaces = CrlFacts.may_replace
-
-    def noted(self: CrlFacts, older: CrlFacts) -> bool:
-        compared.append(None)
-        return replaces(self, older)
-
-    monkeypatch.setattr(CrlFacts, "may_replace", noted)
+    compared: list[str] = []
+    monkeypatch.setattr(CrlFacts, "may_replace", _noting(compared, CrlFacts.may_replace))
     status = trust_status(TrustDirectory.open(written.trust), at=AT + timedelta(days=1), clock=AT + timedelta(days=1))
     replaced = [piece for piece in status.pieces if piece.state is PieceState.SUPERSEDED]
     assert len(replaced) == (0 if scopes else COUNT - 2)
