@@ -102,6 +102,7 @@ app = typer_app(
 def _show_version(wanted: bool) -> None:
     if wanted:
         sys.stdout.write(f"airgap {__version__}\n")
+        sys.stdout.flush()  # here, where an error is reported
         raise typer.Exit
 
 
@@ -120,9 +121,10 @@ _NEW_OBJECTS: Final = 50_000
 
 def main() -> None:
     """Run the command with the arguments of this process."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # the caller closed this stream; no file that we open may get its descriptor
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - kept to the end
+    # the caller may have closed a stream: no file that we open gets its descriptor, and no result is lost unnoticed
+    for name, flags, mode in (("stdin", os.O_RDONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_WRONLY, "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.open(os.devnull, flags), mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - kept
     for stream in (sys.stdout, sys.stderr):
         # a console that cannot show a character gets an escape, not a crash
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -90,6 +90,19 @@ def write_pieces(pieces: Iterable[str]) -> None:
         raise named(error) from None
 
 
+@contextmanager
+def keeping(exit_code: int) -> Iterator[None]:
+    """The exit code of a result that is no success counts, also where the result cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        if exit_code == ExitCode.OK:
+            raise
+        with suppress(typer.Exit), boundary():
+            raise
+        raise typer.Exit(exit_code) from error
+
+
 def drawn(text: str) -> str:
     """The text with its branches in ASCII, where standard output has no characters for them."""
     try:
@@ -103,7 +116,8 @@ def drawn(text: str) -> str:
 def named(error: OSError) -> OSError:
     """An error of writing to standard output, with its name; no further text is written there."""
     sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for the interpreter's last flush
-    return OSError(error.errno, error.strerror or str(error), "standard output")
+    problem = "it is closed" if error.errno == errno.EBADF else error.strerror or str(error)
+    return OSError(error.errno, problem, "standard output")
 
 
 def note(text: str) -> None:
@@ -174,7 +188,8 @@ class Output:
                 report = report.ended_by(error)
             raise
         finally:  # the verdict is shown even if the report cannot be written
-            self.show(report)
+            with keeping(report.exit_code):
+                self.show(report)
         raise typer.Exit(report.exit_code)
 
 
@@ -246,6 +261,7 @@ _REMEDIES: Final = {
     errno.EROFS: "Mount it writable, or name another place.",
     errno.ENOSPC: "Make room there, or name another place.",
     errno.EDQUOT: "Make room there, raise the quota, or name another place.",
+    errno.EBADF: "Give it a file or a pipe: >FILE, | COMMAND.",
     errno.ENOTDIR: "A part of the path is a file, not a folder: name another place.",
 }
 
