@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from airgap import __version__
 from airgap.collection.evidence_left import SourceEvidence
 from airgap.errors import AirgapError, NotFoundError, TransferError, UntrustedError, UsageError
-from airgap.files import behind_link
+from airgap.files import behind_link, sweep_leftovers
 from airgap.net.registries import Registries
 from airgap.oci.descriptor import ACQUISITION
 from airgap.oci.digest import Digest
@@ -442,6 +442,8 @@ class _Copy:
 
         request = self._request
         if self._finished is not None and (finished := self._finished_plan(self._finished, plan)):
+            if not request.dry_run:
+                sweep_leftovers(self._finished.path)  # of a copy that was killed after it had named the tar
             present = sum(node.descriptor.size for node in finished.nodes.values())
             survey = Survey(missing=frozenset(), bytes=0, present_bytes=present)
             self._account(finished, TransferResult(survey=survey, moved={}))

@@ -11,10 +11,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Final, Protocol, Self
 
 from airgap import limits
 from airgap.errors import LimitError, UsageError
+from airgap.files import sweep_leftovers
 from airgap.oci.archive import LayoutArchive
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
@@ -30,6 +32,7 @@ from airgap.transfer.checked_bytes import no_advance
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.layout_referrers_tags import LayoutReferrersTags, Relisted
 from airgap.transfer.sources import MemoryBlobs
+from airgap.transfer.staging import sweep_staging
 from airgap.transfer.tar_rewrite import add_to_tar
 from airgap.transfer.writer import LayoutWriter
 
@@ -120,6 +123,11 @@ class AttachableLayout:
 
     def __exit__(self, *_: object) -> None:
         self.store.close()
+        # also where nothing had to be attached: a run that was killed after it had attached it left its files
+        if isinstance(self.store, LayoutArchive):
+            sweep_leftovers(Path(self._path))
+        else:
+            sweep_staging(Path(self._path))
 
     @property
     def name(self) -> str:

@@ -21,6 +21,7 @@ from airgap.transfer.tar_writer import lay_out
 class FinishedTar:
     """A layout tar, for questions only."""
 
+    path: Path
     layout: LayoutArchive
     source: LayoutSource
     verify: bool
@@ -58,4 +59,4 @@ def finished_tar(path: Path, *, verify_existing: bool = False) -> Iterator[Finis
         yield None
         return
     with layout:
-        yield FinishedTar(layout, LayoutSource(layout, Graph(layout)), verify_existing)
+        yield FinishedTar(path, layout, LayoutSource(layout, Graph(layout)), verify_existing)

@@ -17,7 +17,7 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from airgap.errors import ContentError
+from airgap.errors import AirgapError, ContentError
 from airgap.locking import LEASE_FILE, FolderLock, exclusive, try_lock
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.store import buffer, compare_digest
@@ -107,6 +107,18 @@ class Staging:
             shutil.rmtree(self.folder, ignore_errors=True)
         if self._lock is not None:
             self._lock.release()
+
+
+def sweep_staging(layout: Path) -> None:
+    """Removes folders of dead writers in which there is nothing that a copy could take up again."""
+    with suppress(AirgapError, OSError):
+        if not any(layout.glob(f"{PREFIX}*")):
+            return
+        with exclusive(layout):
+            for folder, lock in _dead(layout):
+                if not any(_partial(folder)):
+                    shutil.rmtree(folder, ignore_errors=True)
+                lock.release()
 
 
 def kept_parts(layout: Path) -> dict[str, int]:

@@ -43,6 +43,16 @@ def test_the_same_copy_again_writes_nothing(source: Path, tar: Path, options: li
     assert (tar.read_bytes(), tar.stat().st_mtime_ns) == before
 
 
+def test_what_a_killed_copy_left_beside_its_finished_tar_is_removed(source: Path, tar: Path) -> None:
+    """It had named the tar by a hard link, and was killed before it removed the other name."""
+    left = tar.with_name(f".{tar.name}.0123456789ab.tmp")
+    left.hardlink_to(tar)
+    assert _copy("--dry-run", source, tar).code == 0
+    assert left.exists()
+    assert _copy(source, tar).code == 0
+    assert not left.exists()
+
+
 def test_is_opened_once(source: Path, tar: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was looked at first is what counts: another program may put another tar there."""
     opened: list[Path] = []

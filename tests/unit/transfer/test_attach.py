@@ -414,3 +414,26 @@ class TestManyAtOnce:
             with open_layout(path) as store:
                 tags = [entry.annotations.get(REF_NAME) for entry in store.index().manifests]
             assert {referrers_tag(one.digest), referrers_tag(other.digest)} < set(tags)
+
+
+@each
+@pytest.mark.parametrize("attaches", [True, False], ids=["attached", "nothing to attach"])
+def test_what_a_killed_writer_left_is_removed(tmp_path: Path, write: Write, attaches: bool) -> None:
+    """Also where all is attached already: by the writer that was killed after it had given the names."""
+    builder = LayoutBuilder()
+    builder.tag(builder.add_image(b"layer"), "v1")
+    path = write(builder, tmp_path)
+    left = path / ".airgap-0123456789ab" / "1" if path.is_dir() else path.with_name(f".{path.name}.0123456789ab.tmp")
+    resumed = path / ".airgap-ba9876543210" / "sha256-00.part"
+    for file in (left, *([resumed] if path.is_dir() else [])):
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"left")
+    if attaches:
+        attach(path)
+    else:
+        with open_layout_place(LayoutReference(path=str(path), tag="v1")) as place:
+            place.holder.attach([])
+    assert not left.exists()
+    assert not left.parent.name.startswith(".") or not left.parent.exists()
+    if path.is_dir() and not attaches:
+        assert resumed.exists(), "the next copy goes on with it"
