@@ -1,6 +1,6 @@
 """The outcome of a judgement: findings, and the verdicts derived from them.
 
-Verdicts are derived and not stored, so that no outcome can say "pass" against a finding. A missing finding is never a
+Verdicts are derived, never given, so that no outcome can say "pass" against a finding. A missing finding is never a
 pass: an outcome without every check is not accepted.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from airgap import limits
 from airgap.errors import Fact
@@ -108,6 +108,16 @@ class SignatureOutcome:
     plugin_use: PluginUse | None = None
     """The verification plugin that was run for it; the network guard does not watch it."""
     warnings: tuple[str, ...] = ()
+    verdict: Verdict = field(init=False, repr=False, compare=False)
+    """FAIL if an enforced check failed, else INDETERMINATE if one was undecided, else PASS."""
+    exit_codes: frozenset[int] = field(init=False, repr=False, compare=False)
+    """The exit codes of the verdict; empty for a pass."""
+
+    def __post_init__(self) -> None:
+        """Derives the verdict, once: reports ask for it some forty times."""
+        verdict = _verdict_of(self.findings)
+        object.__setattr__(self, "verdict", verdict)
+        object.__setattr__(self, "exit_codes", exit_codes_of(self.findings, verdict))
 
     @property
     def plugin(self) -> str | None:
@@ -115,24 +125,21 @@ class SignatureOutcome:
         return self.plugin_use.name if self.plugin_use else None
 
     @property
-    def verdict(self) -> Verdict:
-        """FAIL if an enforced check failed, else INDETERMINATE if one was undecided, else PASS."""
-        blocking = {finding.verdict for finding in self.findings if finding.blocks}
-        if Verdict.FAIL in blocking:
-            return Verdict.FAIL
-        if blocking or {finding.check for finding in self.findings} != set(Check):
-            return Verdict.INDETERMINATE
-        return Verdict.PASS
-
-    @property
-    def exit_codes(self) -> frozenset[int]:
-        """The exit codes of the verdict; empty for a pass."""
-        return exit_codes_of(self.findings, self.verdict)
-
-    @property
     def reservations(self) -> tuple[Finding, ...]:
         """Faults that are only logged, and checks that the policy skips: each makes a pass weaker."""
         return tuple(finding for finding in self.findings if finding.is_reservation)
+
+
+_ALL_CHECKS: Final = frozenset(Check)
+
+
+def _verdict_of(findings: Sequence[Finding]) -> Verdict:
+    blocking = {finding.verdict for finding in findings if finding.blocks}
+    if Verdict.FAIL in blocking:
+        return Verdict.FAIL
+    if blocking or {finding.check for finding in findings} != _ALL_CHECKS:
+        return Verdict.INDETERMINATE
+    return Verdict.PASS
 
 
 def exit_codes_of(findings: Iterable[Finding], verdict: Verdict) -> frozenset[int]:
