@@ -9,7 +9,7 @@ SEED ?= 1
 # of `make mutants`: how many of each folder
 SAMPLE ?= 150
 
-.PHONY: demo test check lint types contracts format layouts tars pkits cluster bench fuzz campaign sweep mutants slips requirements frozen clean
+.PHONY: demo test check lint types contracts format layouts tars pkits cluster bench fuzz kills campaign sweep mutants slips requirements frozen clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/python layouts/demo.py
@@ -57,6 +57,12 @@ bench: $(VENV)/.installed-dev
 
 fuzz: $(VENV)/.installed-fuzz
 	$(BIN)/python -m fuzz --time $(TIME) --seed $(SEED)
+
+# How many at random moments; beside these, one at each system call that changes a file.
+KILLS ?= 500
+
+kills: $(VENV)/.installed-dev
+	$(BIN)/python -m fuzz.kills -n $(KILLS) --seed $(SEED)
 
 mutants: $(VENV)/.installed-mutants
 	$(BIN)/python -m mutants --sample $(SAMPLE) --seed $(SEED)

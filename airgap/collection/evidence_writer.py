@@ -225,7 +225,7 @@ class _KnownFolder:
         """Of the folder and of its index."""
 
     def changed(self) -> Sequence[str] | None:
-        """The names of files that are new or another one; None where nobody has changed anything.
+        """The names of files that are new or another one; None where nothing has changed.
 
         Raises TrustMaterialError(evidence.malformed).
         """
@@ -324,7 +324,7 @@ class _KnownCrls(_KnownFolder):
 
 
 class _KnownResponses(_KnownFolder):
-    """The same of the folder of OCSP responses. They are told apart by name: there may be thousands."""
+    """The same of the folder of OCSP responses, by their names: there may be thousands."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, ".ors")
@@ -333,26 +333,26 @@ class _KnownResponses(_KnownFolder):
         self._own: defaultdict[str, set[str]] = defaultdict(set)
 
     def look(self) -> None:
-        """Tell them apart anew where others have changed something. Raises TrustMaterialError(evidence.malformed)."""
+        """Sort them anew where others have changed something. Raises TrustMaterialError(evidence.malformed)."""
         if self.changed() is None:
             return
         self.others = []
         self._own.clear()
         for name in self.names:
-            self._tell(name)
+            self._sort(name)
 
     def add(self, name: str, data: bytes) -> None:
         """Write a response, or the certificate of a responder."""
         is_new = name not in self.names
         self.write(name, data)
         if is_new and name in self.names:
-            self._tell(name)
+            self._sort(name)
 
     def of(self, stream: str) -> Collection[str]:
         """Those with a name of ours that are about one certificate."""
         return self._own.get(stream, ())
 
-    def _tell(self, name: str) -> None:
+    def _sort(self, name: str) -> None:
         if _OWN_NAME.fullmatch(name):
             self._own[name[:_STREAM]].add(name)
         else:

@@ -1,4 +1,4 @@
-"""A closed output stream gave a traceback, and exit code 1 for a failed verification; a result that nobody got, 0."""
+"""A closed output stream gave a traceback and the wrong exit code: 1 for a failed verification, 0 for a lost result."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_failure_keeps_its_exit_code_where_its_result_cannot_be_written(tmp_pa
 @pytest.mark.parametrize(
     "arguments", [["ls", "{layout}"], ["ls", "{layout}", "--format", "json"], ["--version"], ["--help"]]
 )
-def test_a_result_that_nobody_gets_is_no_success(tmp_path: Path, arguments: list[str]) -> None:
+def test_a_result_that_cannot_be_written_is_an_error(tmp_path: Path, arguments: list[str]) -> None:
     layout = LayoutBuilder()
     _unsigned(layout)
     path = layout.write_directory(tmp_path / "layout")
