@@ -15,22 +15,19 @@ import airgap.signature
 import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.connection_options import Connection
-from airgap.cli.console import Output, QuietOutput, VerboseOption, clock, demands
+from airgap.cli.console import Output, QuietOutput, VerboseOption, clock
 from airgap.cli.copy import source_date
 from airgap.cli.judging_options import (
-    DemandsOption,
-    MaxAgeOption,
+    Demands,
     ReportOption,
     TrustOption,
     check_report_apart,
     location,
     parse_moment,
 )
-from airgap.cli.key_options import KeyChoice
 from airgap.cli.lazy import typer_app
-from airgap.cli.optional_signing import SignOption, is_meant
+from airgap.cli.optional_signing import BundleSignature
 from airgap.cli.read_options import DigestTagsOption, ListOptions, MechanismOption, PlatformOption
-from airgap.cli.signing_options import ExpiryOption, FormatOption, TimestampOptions, lifetime
 from airgap.cli.trust_fetch import (
     AllowHttpsOption,
     NoDownloadOption,
@@ -73,11 +70,7 @@ class DemandOptions:
         str | None,
         typer.Option("--at", metavar="TIME", help="Judge for this moment, and write it in, for repeatable bytes."),
     ] = None
-    scope: Annotated[
-        str | None, typer.Option(metavar="REPOSITORY", help="Repository that the trust policy is asked about.")
-    ] = None
-    metadata: DemandsOption = None
-    max_age: MaxAgeOption = None
+    signatures: Demands
     allow_unsigned: Annotated[bool, typer.Option("--allow-unsigned", help="Take what has no signature.")] = False
     allow_incomplete: Annotated[
         bool, typer.Option("--allow-incomplete", help="Take what evidence about a signer is missing for.")
@@ -111,6 +104,59 @@ VolumeSizeOption = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleWriting:
+    """How the bundle is written."""
+
+    volume_size: VolumeSizeOption = None
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be in it, and write nothing.")] = False
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the tar if it exists.")] = False
+    concurrency: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="Blobs copied at a time.")] = 4
+
+    def request(
+        self,
+        destination: str,
+        sources: list[str],
+        content: ContentOptions,
+        demanded: DemandOptions,
+        evidence: EvidenceSources,
+        signing: airgap.BundleSigning | None,
+    ) -> airgap.BundleRequest:
+        """The request to the library for the whole command. Raises UsageError."""
+        now = clock()
+        moment = None if demanded.at is None else parse_moment(demanded.at)
+        return airgap.BundleRequest(
+            sources=sources,
+            lists=content.lists,
+            manifests=content.from_manifests or [],
+            destination=destination,
+            at=moment or source_date() or now,
+            clock=now,
+            judged_for=moment,
+            stream=content.stream,
+            number=content.number,
+            selection=airgap.Selection(
+                digest_tags=content.digest_tags,
+                platforms=tuple(airgap.PlatformFilter.parse(text) for text in content.platform or ()),
+            ),
+            pinned=content.lock is not None,
+            lock_output=content.lock_output,
+            scope=demanded.signatures.repository(),
+            metadata=demanded.signatures.required(),
+            max_age=demanded.signatures.ages(),
+            offered=evidence.offered or [],
+            download=not evidence.no_download,
+            allow_unsigned=demanded.allow_unsigned,
+            allow_incomplete=demanded.allow_incomplete,
+            allow_missing_platforms=demanded.allow_missing_platforms,
+            signing=signing,
+            volume_size=None if self.volume_size is None else airgap.volume_bytes(self.volume_size),
+            dry_run=self.dry_run,
+            overwrite=self.overwrite,
+            concurrency=self.concurrency,
+        )
+
+
 def _failed(error: AirgapError, given: Mapping[str, Any]) -> airgap.report.Report:
     return airgap.report.BundleCreateReport.of_failure(error, given["destination"])
 
@@ -132,15 +178,8 @@ def create(
     content: ContentOptions,
     demanded: DemandOptions,
     evidence: EvidenceSources,
-    sign: SignOption = False,
-    key: KeyChoice,
-    signature_format: FormatOption = airgap.signature.EnvelopeFormat.JWS,
-    expiry: ExpiryOption = None,
-    timestamp: TimestampOptions,
-    volume_size: VolumeSizeOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be in it, and write nothing.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the tar if it exists.")] = False,
-    concurrency: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="Blobs copied at a time.")] = 4,
+    signing: BundleSignature,
+    writing: BundleWriting,
     report: ReportOption = None,
     connection: Connection,
     verbose: VerboseOption = False,
@@ -158,52 +197,11 @@ def create(
     """
     from airgap.cli.progress import shown
 
-    if demanded.scope is not None:
-        airgap.trust.check_scope(demanded.scope)
-    now = clock()
-    moment = None if demanded.at is None else parse_moment(demanded.at)
-    signing = None
-    if is_meant(key, timestamp, sign=sign):
-        signing = airgap.BundleSigning(
-            signer=key.open(),
-            envelope=signature_format,
-            lifetime=lifetime(expiry),
-            timestamper=timestamp.open(lambda: Connection().transport(output.note)),
-        )
-    request = airgap.BundleRequest(
-        sources=references or [],
-        lists=content.lists,
-        manifests=content.from_manifests or [],
-        destination=destination,
-        at=moment or source_date() or now,
-        clock=now,
-        judged_for=moment,
-        stream=content.stream,
-        number=content.number,
-        selection=airgap.Selection(
-            digest_tags=content.digest_tags,
-            platforms=tuple(airgap.PlatformFilter.parse(text) for text in content.platform or ()),
-        ),
-        pinned=content.lock is not None,
-        lock_output=content.lock_output,
-        scope=demanded.scope,
-        metadata=demands(demanded.metadata or [], "--user-metadata"),
-        max_age=airgap.trust.parse_ages(demanded.max_age or []),
-        offered=evidence.offered or [],
-        download=not evidence.no_download,
-        allow_unsigned=demanded.allow_unsigned,
-        allow_incomplete=demanded.allow_incomplete,
-        allow_missing_platforms=demanded.allow_missing_platforms,
-        signing=signing,
-        volume_size=None if volume_size is None else airgap.volume_bytes(volume_size),
-        dry_run=dry_run,
-        overwrite=overwrite,
-        concurrency=concurrency,
-    )
+    request = writing.request(destination, references or [], content, demanded, evidence, signing.open(output))
     trust = None if demanded.allow_unjudged else location(demanded.trust)
     inputs = [*request.lists, *request.manifests, *([trust.path] if trust else [])]
     check_report_apart(report, inputs)
-    connection = replace(connection, connections=concurrency)
+    connection = replace(connection, connections=writing.concurrency)
     started = time.monotonic()
     with shown(output) as progress:
 

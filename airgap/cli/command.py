@@ -56,9 +56,9 @@ def command(
     """Make a function a command of `app`, called `name` or as the function is.
 
     A parameter whose type is a dataclass is a group of options: each field that is `Annotated` with a Typer option
-    becomes one, in the order of the fields, and the function gets the dataclass; with a `CopySide` beside the type, the
-    options have its prefix. `--debug` is added, and errors become
-    a sentence and an exit code (`airgap.cli.console.boundary`), with `--format json` the document of `failure`, too.
+    becomes one, in the order of the fields. A field whose type is a dataclass is a group, too. The function gets the
+    dataclass; with a `CopySide` beside the type, the options have its prefix. `--debug` is added, and errors become a
+    sentence and an exit code (`airgap.cli.console.boundary`), with `--format json` the document of `failure`, too.
     """
 
     def register(function: Function) -> Function:
@@ -69,21 +69,20 @@ def command(
 
 
 def _with_options(function: Callable[..., None], failure: FailureReport) -> Callable[..., None]:
-    groups: dict[str, _Group] = {}
-    options: list[inspect.Parameter] = []
     hints = get_type_hints(function, include_extras=True)
-    for parameter in inspect.signature(function).parameters.values():
-        hint = hints[parameter.name]
-        if (group := _group(hint)) is not None:
-            groups[parameter.name] = group
-            options += group.options.values()
+    parameters = inspect.signature(function).parameters.values()
+    groups = {item.name: group for item in parameters if (group := _Group.of(hints[item.name])) is not None}
+    options: list[inspect.Parameter] = []
+    for parameter in parameters:
+        if parameter.name in groups:
+            options += groups[parameter.name].options()
         else:
-            options.append(parameter.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY))
+            options.append(parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY))
     options.append(inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=DebugOption))
 
     def run(*, debug: bool, **given: Any) -> None:
         for name, group in groups.items():
-            given[name] = group.kind(**{field: given.pop(option.name) for field, option in group.options.items()})
+            given[name] = group.made(given)
         output = next((value for value in given.values() if isinstance(value, Output)), None)
 
         def tell(error: AirgapError) -> None:
@@ -103,22 +102,39 @@ class _Group(NamedTuple):
     """A dataclass whose fields are options."""
 
     kind: type
-    options: Mapping[str, inspect.Parameter]
-    """Those of its fields that are options, each with the option."""
+    parts: Mapping[str, inspect.Parameter | _Group]
+    """Those of its fields that are options, or groups themselves."""
+
+    @classmethod
+    def of(cls, hint: Any, side: CopySide | None = None) -> _Group | None:
+        """The group that a type is; None for any other type."""
+        kind, *beside = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+        if not (dataclasses.is_dataclass(kind) and isinstance(kind, type)):
+            return None
+        side = next((item for item in beside if isinstance(item, CopySide)), side)
+        return cls(kind, dict(_parts(kind, side)))
+
+    def options(self) -> Iterator[inspect.Parameter]:
+        """All its options, in the order of the fields."""
+        for part in self.parts.values():
+            yield from part.options() if isinstance(part, _Group) else [part]
+
+    def made(self, given: dict[str, Any]) -> Any:
+        """The dataclass, from the options that were given, which are taken out."""
+        parts = self.parts.items()
+        return self.kind(
+            **{field: part.made(given) if isinstance(part, _Group) else given.pop(part.name) for field, part in parts}
+        )
 
 
-def _group(hint: Any) -> _Group | None:
-    kind, *beside = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-    if not (dataclasses.is_dataclass(kind) and isinstance(kind, type)):
-        return None
-    side = next((item for item in beside if isinstance(item, CopySide)), None)
-    return _Group(kind, {name: side.option(option) if side else option for name, option in _options(kind)})
-
-
-def _options(kind: Any) -> Iterator[tuple[str, inspect.Parameter]]:
+def _parts(kind: Any, side: CopySide | None) -> Iterator[tuple[str, inspect.Parameter | _Group]]:
     hints = get_type_hints(kind, include_extras=True)
     for field in dataclasses.fields(kind):
-        if get_origin(hints[field.name]) is Annotated:
+        hint = hints[field.name]
+        if (group := _Group.of(hint, side)) is not None:
+            yield field.name, group
+        elif get_origin(hint) is Annotated:
             default = inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
             keyword = inspect.Parameter.KEYWORD_ONLY
-            yield field.name, inspect.Parameter(field.name, keyword, default=default, annotation=hints[field.name])
+            option = inspect.Parameter(field.name, keyword, default=default, annotation=hint)
+            yield field.name, side.option(option) if side else option

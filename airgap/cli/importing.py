@@ -16,10 +16,9 @@ import airgap.report
 import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.connection_options import Connection
-from airgap.cli.console import InterruptedRunError, QuietOutput, VerboseOption, clock, demands
+from airgap.cli.console import InterruptedRunError, QuietOutput, VerboseOption, clock
 from airgap.cli.judging_options import (
-    DemandsOption,
-    MaxAgeOption,
+    Demands,
     ReportOption,
     TrustOption,
     check_report_apart,
@@ -46,6 +45,50 @@ class NamingOptions:
     ] = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportWriting:
+    """How the registry is written, and what is written beside it."""
+
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Import what passes; exit 20 if something does not.")
+    ] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be imported, and write nothing.")] = False
+    referrers_tag: Annotated[
+        airgap.ReferrersTag, typer.Option(help="When to write referrers tags: as the registry needs it, always, never.")
+    ] = airgap.ReferrersTag.AUTO
+    concurrency: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="Blobs sent at a time.")] = 4
+    mirror_config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write files for containerd, podman, CRI-O, OpenShift and k3s, which then pull from the registry.",
+        ),
+    ] = None
+
+    def request(
+        self, references: list[str], demanded: Demands, plugins: PluginOptions, naming: NamingOptions
+    ) -> airgap.ImportRequest:
+        """The request to the library for the whole command. Raises UsageError."""
+        *targets, registry = references
+        return airgap.ImportRequest(
+            targets=targets,
+            registry=registry,
+            clock=clock(),
+            scope=demanded.repository(),
+            metadata=demanded.required(),
+            max_age=demanded.ages(),
+            plugins=plugins.allowed(),
+            keep_going=self.keep_going,
+            dry_run=self.dry_run,
+            keep_host=naming.keep_host,
+            name_map=naming.name_map,
+            to_repository=naming.to_repo,
+            referrers_tag=self.referrers_tag,
+            concurrency=self.concurrency,
+            mirror_config=self.mirror_config,
+        )
+
+
 def _failed(error: AirgapError, given: Mapping[str, Any]) -> airgap.report.Report:
     return airgap.report.ImportReport.of_failure(error, safe(given["references"][-1]))
 
@@ -62,30 +105,10 @@ def import_(
         ),
     ],
     trust: TrustOption = None,
-    scope: Annotated[
-        str | None, typer.Option(metavar="REPOSITORY", help="Repository that the trust policy is asked about.")
-    ] = None,
-    metadata: DemandsOption = None,
-    max_age: MaxAgeOption = None,
+    demanded: Demands,
     plugins: PluginOptions,
     naming: NamingOptions,
-    keep_going: Annotated[
-        bool, typer.Option("--keep-going", help="Import what passes; exit 20 if something does not.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be imported, and write nothing.")] = (
-        False
-    ),
-    referrers_tag: Annotated[
-        airgap.ReferrersTag, typer.Option(help="When to write referrers tags: as the registry needs it, always, never.")
-    ] = airgap.ReferrersTag.AUTO,
-    concurrency: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="Blobs sent at a time.")] = 4,
-    mirror_config: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Write files for containerd, podman, CRI-O, OpenShift and k3s, which then pull from the registry.",
-        ),
-    ] = None,
+    writing: ImportWriting,
     report: ReportOption = None,
     recording: Recording,
     connection: Connection,
@@ -103,35 +126,16 @@ def import_(
     """
     from airgap.cli.progress import shown
 
-    *targets, registry = references
-    if scope is not None:
-        airgap.trust.check_scope(scope)
-    request = airgap.ImportRequest(
-        targets=targets,
-        registry=registry,
-        clock=clock(),
-        scope=scope,
-        metadata=demands(metadata or [], "--user-metadata"),
-        max_age=airgap.trust.parse_ages(max_age or []),
-        plugins=plugins.allowed(),
-        keep_going=keep_going,
-        dry_run=dry_run,
-        keep_host=naming.keep_host,
-        name_map=naming.name_map,
-        to_repository=naming.to_repo,
-        referrers_tag=referrers_tag,
-        concurrency=concurrency,
-        mirror_config=mirror_config,
-    )
+    request = writing.request(references, demanded, plugins, naming)
     place = location(trust)
     inputs = [place.path, *request.inputs]
     check_report_apart(report, inputs)
-    if not dry_run:
+    if not request.dry_run:
         recording.prove(report, inputs)
-    connection = replace(connection, connections=concurrency)
+    connection = replace(connection, connections=request.concurrency)
     started = time.monotonic()
 
-    rows = _Rows(recording, place.path, output, dry_run=dry_run)
+    rows = _Rows(recording, place.path, output, dry_run=request.dry_run)
     interrupted: list[airgap.values.ImportResult] = []
     try:
         with shown(output) as progress:
@@ -154,10 +158,10 @@ def import_(
 
     def store() -> airgap.report.Report | None:
         rows.end(result)
-        if mirror_config is None or dry_run:
+        if request.mirror_config is None or request.dry_run:
             return None
         try:
-            _configure(result, transport, mirror_config, output)
+            _configure(result, transport, request.mirror_config, output)
         except AirgapError as error:
             return airgap.report.ImportReport(result.ended_by(error), verbose, seconds)
         return None

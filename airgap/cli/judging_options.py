@@ -15,7 +15,7 @@ import typer
 import airgap.parse
 import airgap.report
 import airgap.trust
-from airgap.cli.console import home
+from airgap.cli.console import demands, home
 from airgap.errors import FormatError, UsageError
 from airgap.text import safe
 
@@ -56,6 +56,37 @@ MaxAgeOption = Annotated[
         help="Accept evidence that is stale by up to AGE (7d, 36h); KIND: crl, ocsp, tsa-crl, tsa-ocsp.",
     ),
 ]
+ScopeOption = Annotated[
+    str | None, typer.Option("--scope", metavar="REPOSITORY", help="Repository that the trust policy is asked about.")
+]
+
+
+def checked_scope(text: str | None) -> str | None:
+    """The repository that `--scope` names. Raises UsageError for what is none."""
+    if text is not None:
+        airgap.trust.check_scope(text)
+    return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demands:
+    """What is demanded of signatures, and of evidence about their signers."""
+
+    scope: ScopeOption = None
+    metadata: DemandsOption = None
+    max_age: MaxAgeOption = None
+
+    def repository(self) -> str | None:
+        """The repository for the policy. Raises UsageError."""
+        return checked_scope(self.scope)
+
+    def required(self) -> dict[str, str]:
+        """The metadata that must be signed. Raises UsageError."""
+        return demands(self.metadata or [], "--user-metadata")
+
+    def ages(self) -> dict[str, timedelta]:
+        """How stale evidence may be, by kind. Raises UsageError."""
+        return airgap.trust.parse_ages(self.max_age or [])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,11 +18,9 @@ import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.console import Output, QuietOutput, YesOption, clock, note, write_pieces
 from airgap.cli.judging_options import parse_moment
-from airgap.cli.key_options import KeyChoice
 from airgap.cli.lazy import typer_app
 from airgap.cli.ledger_options import LedgerOption, OperatorOption, ledger_files, needed_ledger, operator_name
-from airgap.cli.optional_signing import SignOption, signing
-from airgap.cli.signing_options import TimestampOptions
+from airgap.cli.optional_signing import FileSigning
 from airgap.errors import NotFoundError, UsageError
 from airgap.text import safe
 
@@ -242,9 +240,7 @@ def note_(
     by: Annotated[str, typer.Option(metavar="NAME", help="Who says it.")],
     ledger: LedgerOption = None,
     operator: OperatorOption = None,
-    sign: SignOption = False,
-    key: KeyChoice,
-    timestamp: TimestampOptions,
+    signing: FileSigning,
     output: QuietOutput,
 ) -> None:
     """Write down who carried what when. A note is a claim; with a key it is signed, and shown as signed.
@@ -253,7 +249,7 @@ def note_(
     """
     path, now = needed_ledger(ledger), clock()
     entry = airgap.ledger.custody_note(at=now, operator=operator_name(operator), about=about, text=text, by=by)
-    seal = signing(key, timestamp, sign=sign, output=output)
+    seal = signing.open(output)
     with airgap.Ledger.open(path, write=True) as opened:
         envelope = None
         if seal is not None:

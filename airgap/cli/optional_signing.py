@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import airgap
+import airgap.signature
 from airgap.cli.connection_options import Connection
 from airgap.cli.console import QuietOutput
 from airgap.cli.key_options import KeyChoice
-from airgap.cli.signing_options import TimestampOptions
+from airgap.cli.signing_options import ExpiryOption, FormatOption, TimestampOptions, lifetime
 from airgap.errors import UsageError
 
 SignOption = Annotated[
@@ -24,21 +26,51 @@ if TYPE_CHECKING:  # public types load much
     """Signs a file of this media type; the signature gets its usual name beside it."""
 
 
-def signing(key: KeyChoice, timestamp: TimestampOptions, *, sign: bool, output: QuietOutput) -> Seal | None:
-    """How files are signed, where a key is meant. Raises UsageError, and what opening a key raises."""
-    if not is_meant(key, timestamp, sign=sign):
-        return None
-    authority = timestamp.open(lambda: Connection().transport(output.note))
-    signer = key.open()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSigning:
+    """How a file is signed that a command writes."""
 
-    def seal(file: Path, at: datetime, media_type: str) -> airgap.values.SignedBlob:
-        return airgap.sign_blob(
-            airgap.BlobSignRequest(
-                path=file, signer=signer, at=at, media_type=media_type, timestamper=authority, force=True
+    sign: SignOption = False
+    key: KeyChoice
+    timestamp: TimestampOptions
+
+    def open(self, output: QuietOutput) -> Seal | None:
+        """How files are signed, where a key is meant. Raises UsageError, and what opening a key raises."""
+        if not is_meant(self.key, self.timestamp, sign=self.sign):
+            return None
+        authority = self.timestamp.open(lambda: Connection().transport(output.note))
+        signer = self.key.open()
+
+        def seal(file: Path, at: datetime, media_type: str) -> airgap.values.SignedBlob:
+            return airgap.sign_blob(
+                airgap.BlobSignRequest(
+                    path=file, signer=signer, at=at, media_type=media_type, timestamper=authority, force=True
+                )
             )
-        )
 
-    return seal
+        return seal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleSignature:
+    """How the list of a bundle is signed."""
+
+    sign: SignOption = False
+    key: KeyChoice
+    signature_format: FormatOption = airgap.signature.EnvelopeFormat.JWS
+    expiry: ExpiryOption = None
+    timestamp: TimestampOptions
+
+    def open(self, output: QuietOutput) -> airgap.BundleSigning | None:
+        """How it is signed, where a key is meant. Raises UsageError, and what opening a key raises."""
+        if not is_meant(self.key, self.timestamp, sign=self.sign):
+            return None
+        return airgap.BundleSigning(
+            signer=self.key.open(),
+            envelope=self.signature_format,
+            lifetime=lifetime(self.expiry),
+            timestamper=self.timestamp.open(lambda: Connection().transport(output.note)),
+        )
 
 
 def is_meant(key: KeyChoice, timestamp: TimestampOptions, *, sign: bool) -> bool:

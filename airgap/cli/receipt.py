@@ -14,11 +14,9 @@ import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.console import Output, QuietOutput, clock
 from airgap.cli.judging_options import TrustOption, location
-from airgap.cli.key_options import KeyChoice
 from airgap.cli.lazy import typer_app
 from airgap.cli.ledger_options import LedgerOption, ledger_files, needed_ledger
-from airgap.cli.optional_signing import SignOption, signing
-from airgap.cli.signing_options import TimestampOptions
+from airgap.cli.optional_signing import FileSigning
 
 app = typer_app("Make and show receipts: what a site holds, for the next bundle.", no_args_is_help=True)
 
@@ -32,9 +30,7 @@ def create(
     ledger: LedgerOption = None,
     site: Annotated[str | None, typer.Option(metavar="NAME", help="What the site is called.")] = None,
     trust: TrustOption = None,
-    sign: SignOption = False,
-    key: KeyChoice,
-    timestamp: TimestampOptions,
+    signing: FileSigning,
     output: QuietOutput,
 ) -> None:
     """Write down what was brought in here, to carry it back: the next bundle brings only what is not listed.
@@ -47,7 +43,7 @@ def create(
     path, now = needed_ledger(ledger), clock()
     place = location(trust)
     airgap.trust.check_output(to, [*ledger_files(path), place.path], what="receipt")
-    seal = signing(key, timestamp, sign=sign, output=output)
+    seal = signing.open(output)
     with airgap.Ledger.open(path) as opened:
         opened.check_whole()
         snapshot = airgap.ledger.snapshot_in_force(place.path)

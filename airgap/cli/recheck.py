@@ -11,7 +11,7 @@ import airgap.report
 import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.console import QuietOutput, clock, clock_reading, demands
-from airgap.cli.judging_options import Judging, parse_moment
+from airgap.cli.judging_options import Judging, checked_scope, parse_moment
 from airgap.cli.lazy import typer_app
 from airgap.cli.ledger_options import needed_ledger
 from airgap.cli.plugin_options import PluginOptions
@@ -75,8 +75,6 @@ def recheck(
     """
     now = clock()
     judged = judging.moment(now)
-    if scope is not None:
-        airgap.trust.check_scope(scope)
     recorded = ledger if sources else needed_ledger(ledger)
     if recorded is None and (since or name):
         raise UsageError("--since and --name are for a ledger", remedy="Name it with --ledger.")
@@ -87,7 +85,7 @@ def recheck(
         name=name,
         at=judged,
         clock=now,
-        scope=scope,
+        scope=checked_scope(scope),
         metadata=demands(metadata or [], "--user-metadata"),
         max_age=judging.ages(),
         plugins=plugins.allowed(),

@@ -10,7 +10,7 @@ import airgap.report
 import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.console import LayoutOption, QuietOutput, VerboseOption, clock, clock_reading, demands, layout_reference
-from airgap.cli.judging_options import DemandsOption, Judging, ReportOption
+from airgap.cli.judging_options import DemandsOption, Judging, ReportOption, ScopeOption, checked_scope
 from airgap.cli.lazy import typer_app
 from airgap.cli.ledger_options import Recording
 from airgap.cli.plugin_options import PluginOptions
@@ -30,9 +30,7 @@ def verify(
         ),
     ],
     judging: Judging,
-    scope: Annotated[
-        str | None, typer.Option(metavar="REPOSITORY", help="Repository that the trust policy is asked about.")
-    ] = None,
+    scope: ScopeOption = None,
     metadata: DemandsOption = None,
     plugins: PluginOptions,
     content: Annotated[airgap.Content, typer.Option(help="How much of the content to check.")] = airgap.Content.ALL,
@@ -55,13 +53,11 @@ def verify(
     missing or stale, 16 content corrupt, 18 trust material malformed.
     """
     now = clock()
-    if scope is not None:
-        airgap.trust.check_scope(scope)
     request = airgap.VerifyRequest(
         targets=[layout_reference(target, oci_layout=oci_layout) for target in targets],
         at=judging.moment(now),
         clock=now,
-        scope=scope,
+        scope=checked_scope(scope),
         metadata=demands(metadata or [], "--user-metadata"),
         content=content,
         max_signatures=max_signatures,
