@@ -234,6 +234,8 @@ class _Exempt(NamedTuple):
         alone = [root.descriptor for root in graph.roots() if is_evidence_alone(graph, root)]
         evidence = {item.digest: check_judged(checker, graph, graph.closure(item)) for item in alone}
         bundles = frozenset(root.descriptor.digest for root in graph.roots() if is_bundle(graph, root))
+        if len(alone) + len(bundles) == len(roots):  # where nothing else is here it is what was asked for
+            evidence, bundles = {}, frozenset()
         return cls(frozenset(root.digest for root in roots), evidence, bundles)
 
     def leaves_to_judge(self, item: PlannedArtifact) -> bool:

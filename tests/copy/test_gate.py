@@ -87,14 +87,28 @@ def bundle(builder: LayoutBuilder) -> Descriptor:
 def test_evidence_and_bundles_with_a_name_in_a_registry_are_judged(
     tmp_path: Path, target: LoopbackRegistry, made: Callable[[LayoutBuilder], Descriptor], *, named: bool
 ) -> None:
-    """As in a layout: tools take them by the tag, so they need a signature as any other artifact."""
+    """As in a layout: then they need a signature as any other artifact."""
     scene = Scene()
     scene.packing.append(lambda builder, _: builder.list(made(builder), **{REF_NAME: "v2"}))
     written = scene.write(tmp_path)
     assert run_here(["copy", str(written.layout), f"{target.host}/app"]).code == 0
     asked = ":v2" if named else "@" + target.repositories["app"].tags["v2"]
     ran = copy(written, f"{target.host}/app{asked}", tmp_path / "to")
-    assert ran.code == (0 if made is evidence and not named else 10), ran  # a list alone is what was asked for
+    assert ran.code == 10, ran
+    beside = copy(written, f"{target.host}/app:v1", f"{target.host}/app{asked}", tmp_path / "both")
+    assert beside.code == (0 if made is evidence and not named else 10), beside
+
+
+def test_evidence_whose_image_is_gone_is_no_copy_that_verifies(tmp_path: Path) -> None:
+    """verify is 10, since it is all that is there; the copy ended with 0."""
+    builder = LayoutBuilder()
+    builder.list(evidence(builder))
+    written = Scene().write(tmp_path / "trusted")
+    alone = builder.write_directory(tmp_path / "alone")
+    assert run_here(["verify", str(alone), *written.arguments()[2:]]).code == 10
+    for ran in (copy(written, alone, tmp_path / "to"), copy(written, "--keep-going", alone, tmp_path / "to")):
+        assert ran.code == 10, ran
+    assert copy(written, alone, written.layout, tmp_path / "both").code == 0
 
 
 def test_a_problem_of_the_judgement_ends_the_copy_also_if_it_keeps_going() -> None:
