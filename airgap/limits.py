@@ -376,6 +376,9 @@ BUNDLE_BLOBS: Final = 600_000
 VOLUMES: Final = 500
 """Volumes of one layout: each is an open file. A terabyte is 250 volumes of FAT32."""
 
+TARS_BESIDE: Final = 2000
+"""Tars in a folder that are looked at, whether they are volumes of one layout."""
+
 VOLUME_TABLE_BYTES: Final = 128 * MIB
 """The table of a layout in volumes: a place for each of `BUNDLE_BLOBS`."""
 

@@ -150,9 +150,14 @@ class LayoutArchive(LayoutOnDisk):
             if (digest := blob_digest(name)) is not None:
                 yield digest, size
 
-    def has_beside(self, name: str) -> bool:
-        """Whether there is such a file beside the layout."""
-        return name in self._loose
+    def extent(self, name: str) -> Extent | None:
+        """Where a file is in the tar: one of the layout, by its plain name, or one beside it."""
+        return self._table.get(name) or self._loose.get(name)
+
+    def beside(self, name: str) -> io.RawIOBase | None:
+        """A file beside the layout."""
+        extent = self._loose.get(name)
+        return Section(self.file, *extent) if extent else None
 
     def loose_files(self) -> LooseFiles:
         """See `LooseFileHolder`."""

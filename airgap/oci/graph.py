@@ -24,7 +24,7 @@ from airgap.oci.nodes import Referrer, Referrers, Root
 from airgap.oci.problems import ContentProblem
 from airgap.oci.reference import LayoutReference
 from airgap.oci.scan import NO_MECHANISMS, Scan, scan, unreadable_entries
-from airgap.oci.store import Store, stored_size
+from airgap.oci.store import InVolumes, Store, stored_size
 from airgap.text import safe
 
 if TYPE_CHECKING:  # few layouts are saved by docker
@@ -76,6 +76,11 @@ class Graph:
     def full_index(self) -> str | None:
         """A file beside `index.json` in which some tool lists more than it does; it is not read."""
         return self._store.full_index if isinstance(self._store, LayoutOnDisk) else None
+
+    @property
+    def beside(self) -> Sequence[str]:
+        """What is beside the volumes of a layout, and is not read; safe to show."""
+        return self._store.notes if isinstance(self._store, InVolumes) else ()
 
     @cached_property
     def _docker(self) -> DockerNames | None:

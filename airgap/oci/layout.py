@@ -92,42 +92,11 @@ class LayoutDirectory(LayoutOnDisk):
 
     def loose_files(self) -> LooseFiles:
         """See `LooseFileHolder`."""
-        names: list[str] = []
-        closed: list[str] = []
-        left, folders = limits.LOOSE_FILES, [""]
-        for below in folders:  # grows with the folders that are found
-            try:
-                found = list_folder(Path(self.path, below), left)
-            except OSError:
-                if not below:
-                    raise
-                closed.append(below)
-                continue
-            left -= len(found)
-            beside = {f"{below}{name}": is_folder for name, is_folder in found.items()}
-            names += (name for name, is_folder in beside.items() if not (is_folder or name in OWN_NAMES))
-            if below.count("/") < limits.LOOSE_DEPTH:
-                folders += (f"{name}/" for name, is_folder in beside.items() if is_folder and name not in OWN_NAMES)
-        return LooseFiles(tuple(names), tuple(closed))
+        return loose_files_in(self.path)
 
     def read_loose(self, name: str, limit: int) -> bytes:
-        """See `LooseFileHolder`. Links are followed to files in the layout alone: others it would not have."""
-        path = Path(self.path, name)
-        try:
-            target = Path(os.path.realpath(path, strict=True)) if path.is_symlink() else path
-            if target != path and not target.is_relative_to(Path(self.path).resolve()):
-                raise malformed(
-                    f"{safe(path)} is a link that leads out of the layout",
-                    remedy="Put the file itself in its place, or remove it.",
-                )
-            with open_regular(str(target)) as file:
-                if (size := os.fstat(file.fileno()).st_size) > limit:
-                    raise LimitError(f"{safe(path)} has {size} bytes, more than {limit}")
-                return file.read(limit)
-        except NotRegularError as error:
-            raise malformed(f"{safe(path)} {error.strerror}") from None
-        except OSError as error:
-            raise denied(str(path), error) from None
+        """See `LooseFileHolder`."""
+        return read_loose_in(self.path, name, limit)
 
     def __reduce__(self) -> tuple[object, ...]:
         # an executor of processes opens the layout again on its side
@@ -171,6 +140,47 @@ class LayoutDirectory(LayoutOnDisk):
             raise malformed(f"{safe(path)} {error.strerror}", remedy=error.remedy) from None
         except OSError as error:
             raise denied(path, error) from None
+
+
+def loose_files_in(folder: str) -> LooseFiles:
+    """The files in a folder that are no layout's own. Raises as `LooseFileHolder` does."""
+    names: list[str] = []
+    closed: list[str] = []
+    left, folders = limits.LOOSE_FILES, [""]
+    for below in folders:  # grows with the folders that are found
+        try:
+            found = list_folder(Path(folder, below), left)
+        except OSError:
+            if not below:
+                raise
+            closed.append(below)
+            continue
+        left -= len(found)
+        beside = {f"{below}{name}": is_folder for name, is_folder in found.items()}
+        names += (name for name, is_folder in beside.items() if not (is_folder or name in OWN_NAMES))
+        if below.count("/") < limits.LOOSE_DEPTH:
+            folders += (f"{name}/" for name, is_folder in beside.items() if is_folder and name not in OWN_NAMES)
+    return LooseFiles(tuple(names), tuple(closed))
+
+
+def read_loose_in(folder: str, name: str, limit: int) -> bytes:
+    """One of them. Links are followed to files in the folder alone: others it would not have."""
+    path = Path(folder, name)
+    try:
+        target = Path(os.path.realpath(path, strict=True)) if path.is_symlink() else path
+        if target != path and not target.is_relative_to(Path(folder).resolve()):
+            raise malformed(
+                f"{safe(path)} is a link that leads out of the layout",
+                remedy="Put the file itself in its place, or remove it.",
+            )
+        with open_regular(str(target)) as file:
+            if (size := os.fstat(file.fileno()).st_size) > limit:
+                raise LimitError(f"{safe(path)} has {size} bytes, more than {limit}")
+            return file.read(limit)
+    except NotRegularError as error:
+        raise malformed(f"{safe(path)} {error.strerror}") from None
+    except OSError as error:
+        raise denied(str(path), error) from None
 
 
 def open_directory(path: str) -> LayoutDirectory:

@@ -48,9 +48,9 @@ def open_layout(path: str | os.PathLike[str]) -> Layout:
 def _volumes_in(folder: str) -> LayoutVolumes | None:
     if is_there(Path(folder, LAYOUT_FILE)):
         return None
-    from airgap.oci.volumes import holds_volumes, open_volumes  # a directory is opened without a reader of tars
+    from airgap.oci.volumes import may_hold_volumes, open_volumes  # a directory is opened without a reader of tars
 
-    return open_volumes(folder) if holds_volumes(folder) else None
+    return open_volumes(folder) if may_hold_volumes(Path(folder)) else None
 
 
 def _tar_at(path: str) -> LayoutArchive | LayoutVolumes:

@@ -56,10 +56,7 @@ class InVolumes(Protocol):
         """What is beside the volumes and is not read; safe to show."""
 
     def problems(self) -> Iterator[ContentError]:
-        """Each volume that is not here or cannot be used, and `damaged_copies`."""
-
-    def damaged_copies(self) -> Iterator[ContentError]:
-        """Where a volume differs from the first one in what all of them hold."""
+        """Each volume that is not here or cannot be used."""
 
     def absence(self, digest: Digest) -> ContentError | None:
         """The error for a blob that is in a volume that is not here, or cannot be used; None for others."""

@@ -1,14 +1,15 @@
 """The table of a layout in volumes, `airgap.volumes/1`: which volume holds what (docs/reference/volumes.md).
 
-Each volume is a tar with the same `oci-layout`, `index.json` and table, with the blobs that all volumes have, and with
-its share of the others. A blob that is larger than a volume is cut into chunks, each of which is a blob of its own
-digest. The table proves nothing: content counts by its digest.
+Each volume is a tar that begins with the same bytes in all volumes: `oci-layout`, `index.json`, the table, and the
+blobs that all of them hold. Then comes its share of the others. A blob that is larger than a volume is cut into chunks:
+files beside the blobs, at most one in a volume. The table proves nothing: content counts by its digest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final, Self
 
@@ -20,13 +21,15 @@ from airgap.text import safe
 
 VOLUMES_FILE: Final = "airgap-volumes.json"
 """Its name in the tar, beside `index.json`."""
+CHUNK_FILE: Final = "airgap-chunk."
+"""With the number of its volume, the name of the chunk there. No reader takes it for a blob, whatever digest it has."""
 VOLUMES_SCHEMA: Final = "airgap.volumes/1"
 _MEMBERS: Final = ("schema", "count", "everywhere", "blobs")
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Bytes in one volume: a whole blob, or a chunk of one."""
+    """Bytes in one volume: a blob, or a chunk of one."""
 
     digest: Digest
     size: int
@@ -55,49 +58,43 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class PlacedBlob:
-    """A blob of the layout, and where it is: as it is in one volume or in all, or in chunks, in their order."""
+    """A blob of the layout, and where it is: in one volume, or in chunks, in their order."""
 
     digest: Digest
     size: int
-    pieces: tuple[Piece, ...]
+    volume: int = 0
+    """Its number, from 1; 0 for what all volumes hold, and for what is cut."""
+    chunks: tuple[Piece, ...] = ()
 
     @property
-    def is_cut(self) -> bool:
-        """Whether it is in chunks."""
-        return len(self.pieces) != 1 or self.pieces[0].digest != self.digest
-
-    @classmethod
-    def whole(cls, piece: Piece) -> Self:
-        """One that is not cut."""
-        return cls(piece.digest, piece.size, (piece,))
+    def volumes(self) -> tuple[int, ...]:
+        """The numbers of the volumes that are needed for it; empty for what all of them hold."""
+        return tuple(chunk.volume for chunk in self.chunks) or ((self.volume,) if self.volume else ())
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
         """Raises FormatError."""
         source = json.as_object(value)
         if "chunks" not in source:
-            return cls.whole(Piece.from_json(source))
+            piece = Piece.from_json(source)
+            return cls(piece.digest, piece.size, piece.volume)
         _refuse_unknown(source, ("digest", "size", "chunks"))
         chunks = json.take_list(source, "chunks", Piece.from_json, limit=limits.VOLUMES)
         stated = Piece.from_json({"digest": source.get("digest"), "size": source.get("size")}, 0)
-        found = cls(stated.digest, stated.size, chunks)
-        if sum(chunk.size for chunk in chunks) != found.size or not all(chunk.size for chunk in chunks):
+        found = cls(stated.digest, stated.size, chunks=chunks)
+        if not chunks or sum(chunk.size for chunk in chunks) != found.size or not all(chunk.size for chunk in chunks):
             raise FormatError("do not have the size of their blob", where="chunks")
         if any(one.volume >= other.volume for one, other in pairwise(chunks)):
             raise FormatError("are not in the order of their volumes", where="chunks")
-        if len(chunks) < 2 or found.digest in {chunk.digest for chunk in chunks}:  # noqa: PLR2004
-            raise FormatError("are not parts of their blob", where="chunks")
         return found
 
     def to_json(self) -> dict[str, Any]:
         """The object."""
-        if not self.is_cut:
-            return self.pieces[0].to_json()
-        chunks = [piece.to_json() for piece in self.pieces]
-        return {"digest": str(self.digest), "size": self.size, "chunks": chunks}
+        place = {"chunks": [chunk.to_json() for chunk in self.chunks]} if self.chunks else {"volume": self.volume}
+        return {"digest": str(self.digest), "size": self.size, **place}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class VolumeTable:
     """What is in which volume."""
 
@@ -107,11 +104,19 @@ class VolumeTable:
     blobs: tuple[PlacedBlob, ...]
     """All else."""
 
-    def pieces(self) -> Iterator[Piece]:
-        """Everything that volumes hold."""
-        yield from self.everywhere
+    @cached_property
+    def chunks(self) -> Mapping[int, Piece]:
+        """The chunk of each volume that has one."""
+        return {chunk.volume: chunk for blob in self.blobs for chunk in blob.chunks}
+
+    @cached_property
+    def shares(self) -> Mapping[int, Mapping[Digest, int]]:
+        """The blobs of each volume, with their sizes; without those that all of them hold."""
+        found: dict[int, dict[Digest, int]] = {number: {} for number in range(1, self.count + 1)}
         for blob in self.blobs:
-            yield from blob.pieces
+            if blob.volume:
+                found[blob.volume][blob.digest] = blob.size
+        return found
 
     def dump(self) -> bytes:
         """The document. Its length depends on the places alone, not on the digests of chunks."""
@@ -141,17 +146,14 @@ class VolumeTable:
         return table
 
     def _check(self) -> None:
-        numbers = {piece.volume for blob in self.blobs for piece in blob.pieces}
+        numbers = {number for blob in self.blobs for number in blob.volumes}
         if not 1 <= self.count <= limits.VOLUMES or max(numbers, default=1) > self.count:
             raise FormatError("is not the number of volumes", where="count")
-        seen: set[tuple[Digest, int]] = set()
-        for piece in self.pieces():
-            if (piece.digest, piece.volume) in seen:
-                raise FormatError(f"{piece.digest} is placed twice", where="blobs")
-            seen.add((piece.digest, piece.volume))
         once = [*(piece.digest for piece in self.everywhere), *(blob.digest for blob in self.blobs)]
         if len(set(once)) != len(once):
             raise FormatError("name a digest twice", where="blobs")
+        if len(self.chunks) != sum(len(blob.chunks) for blob in self.blobs):
+            raise FormatError("place two chunks in one volume", where="blobs")
 
 
 def _refuse_unknown(source: json.JsonObject, known: tuple[str, ...]) -> None:

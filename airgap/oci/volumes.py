@@ -1,29 +1,41 @@
 """A layout in volumes: tars in one folder, in any order, read in place as one layout and never joined on disk.
 
-All volumes have the same `index.json` and the same table (`volume_table.py`), which says what each of them holds. A
-volume that holds anything else is not used: no reader of one volume sees what the whole does not have.
+All volumes begin with the same bytes, and their table (`volume_table.py`) says what each of them holds. A tar that
+differs in either is not used: no reader of one volume sees what the whole does not have.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airgap import limits
-from airgap.errors import AirgapError, ContentError, FormatError
-from airgap.files import list_folder
+from airgap.errors import AirgapError, ContentError, FormatError, LimitError
+from airgap.hashing import new_hash
 from airgap.oci.archive import LayoutArchive, open_archive
 from airgap.oci.digest import Digest
-from airgap.oci.documents import LAYOUT_FILE, LAYOUT_INDEX, LayoutOnDisk, LooseFiles, malformed
-from airgap.oci.store import missing
-from airgap.oci.volume_table import VOLUMES_FILE, Piece, PlacedBlob, VolumeTable
+from airgap.oci.documents import (
+    DOCKER_SAVE_FILES,
+    FULL_INDEX_FILES,
+    LAYOUT_FILE,
+    LAYOUT_INDEX,
+    OWN_NAMES,
+    LayoutOnDisk,
+    LooseFiles,
+    blob_name,
+    malformed,
+)
+from airgap.oci.layout import loose_files_in, read_loose_in
+from airgap.oci.store import hash_bytes, missing
+from airgap.oci.volume_table import CHUNK_FILE, VOLUMES_FILE, Piece, PlacedBlob, VolumeTable
 from airgap.text import safe, some
 
 if TYPE_CHECKING:
@@ -51,30 +63,33 @@ class _Folder:
     """Tars that cannot be read, and why: each may be a volume."""
 
 
+@dataclass(slots=True)
+class _Sorted:
+    """The volumes of a set."""
+
+    volumes: dict[int, LayoutArchive] = field(default_factory=dict)
+    unusable: dict[int, str] = field(default_factory=dict)
+    """Those that are here and are not what the table says, or are not here, and why."""
+    notes: list[str] = field(default_factory=list)
+
+
 class LayoutVolumes(LayoutOnDisk):
     """A layout whose content is spread over tars (a `Store`); threads may share it."""
 
-    def __init__(
-        self,
-        path: str,
-        table: VolumeTable,
-        volumes: Mapping[int, LayoutArchive],
-        unusable: Mapping[int, str],
-        notes: Sequence[str],
-    ) -> None:
-        """Use `open_volumes`."""
+    def __init__(self, path: str, table: VolumeTable, found: _Sorted, loose: frozenset[str] | None) -> None:
+        """Use `open_volumes`. `loose`: where the folder is the layout, names of files in it that are its volumes."""
         self.table: Final = table
-        self.volumes: Final = volumes
+        self.volumes: Final[Mapping[int, LayoutArchive]] = dict(sorted(found.volumes.items()))
         """Those that are here, by number."""
-        self.unusable: Final = unusable
-        """Those that are here and are not what the table says, and why."""
-        self._notes: Final = notes
-        self._first: Final = next(iter(volumes.values()))
+        self._unusable: Final = found.unusable
+        self._notes: Final = tuple(found.notes)
+        self._loose: Final = loose
+        self._first: Final = next(iter(self.volumes.values()))
         super().__init__(path)
 
     @cached_property
     def _placed(self) -> Mapping[Digest, PlacedBlob]:
-        whole = (PlacedBlob.whole(piece) for piece in self.table.everywhere)
+        whole = (PlacedBlob(piece.digest, piece.size) for piece in self.table.everywhere)
         return {blob.digest: blob for blob in (*whole, *self.table.blobs)}
 
     @property
@@ -87,25 +102,25 @@ class LayoutVolumes(LayoutOnDisk):
         """See `InVolumes`."""
         return self._notes
 
-    @property
-    def absent(self) -> tuple[int, ...]:
-        """Numbers of the volumes that are not here or cannot be used."""
-        return tuple(number for number in range(1, self.table.count + 1) if number not in self.volumes)
-
     def size(self, digest: Digest) -> int | None:
         """The blob's size in bytes; None where there is none, or not all of it is here."""
         blob = self._placed.get(digest)
-        if blob is None or self._away(blob):
-            return None
-        return blob.size  # `open_volumes` compared the sizes
+        return None if blob is None or self._away(blob) else blob.size  # `open_volumes` compared the sizes
 
     def open(self, digest: Digest) -> io.RawIOBase:
         """The blob's bytes, from all volumes that have some. Raises ContentError (`content.missing`)."""
         blob = self._placed.get(digest)
         if blob is None or self._away(blob):
             raise missing(self, digest)
-        parts = [self.volumes.get(piece.volume, self._first).open(piece.digest) for piece in blob.pieces]
-        return parts[0] if len(parts) == 1 else _Joined(parts)
+        if blob.chunks:
+            return _Joined([self._chunk(chunk) for chunk in blob.chunks])
+        return self.volumes.get(blob.volume, self._first).open(digest)
+
+    def _chunk(self, chunk: Piece) -> io.RawIOBase:
+        found = self.volumes[chunk.volume].beside(f"{CHUNK_FILE}{chunk.volume}")
+        if found is None:
+            raise missing(self, chunk.digest)
+        return found
 
     def absence(self, digest: Digest) -> ContentError | None:
         """See `InVolumes`."""
@@ -113,88 +128,66 @@ class LayoutVolumes(LayoutOnDisk):
         away = self._away(blob) if blob else []
         if not away:
             return None
-        message = f"{digest} is in {self.called(away[0])}, which {self._why(away[0])}"
+        message = f"{digest} is in {self._called(away[0])}, which {self._why(away[0])}"
         if len(away) > 1:
             message = f"{digest} is in the volumes {some(away, _SHOWN)} of {self.table.count}, which are not here"
-        return ContentError("content.missing", message, remedy=self.remedy, digest=str(digest))
+        return ContentError("content.missing", message, remedy=_TOGETHER, digest=str(digest))
 
     def damaged(self, error: ContentError, digest: Digest) -> ContentError:
         """See `InVolumes`. The chunks of a blob have digests of their own, so that one volume can be named."""
         blob = self._placed[digest]
-        bad = (
-            [piece.volume for piece in blob.pieces if not self._is_good(piece)]
-            if blob.is_cut
-            else [piece.volume or next(iter(self.volumes)) for piece in blob.pieces]
+        bad = [chunk.volume for chunk in blob.chunks if not self._is_good(chunk)] if blob.chunks else [blob.volume]
+        names = [f"{self._called(number)} ({self.volumes[number].name})" for number in bad if number]
+        where = f"in {some(names, _SHOWN)}" if names else "in all volumes"
+        again = (
+            f"Copy volume {bad[0]} again from where it was made, or make it again there: "
+            f"airgap bundle split TARGET DST --volume-size SIZE --volume {bad[0]}"
+            if names
+            else "Ask for the volumes again: this is in all of them, or in none of their chunks alone."
         )
-        names = some([f"{self.called(number)} ({self.volumes[number].name})" for number in bad], _SHOWN)
-        where = f"; in {names}" if bad else "; its chunks are not parts of it"
-        found = ContentError(error.reason, f"{error}{where}", remedy=self._again(bad))
+        found = ContentError(error.reason, f"{error}; {where}", remedy=again)
         found.facts = error.facts
         return found
 
-    def _is_good(self, piece: Piece) -> bool:
-        """Whether a volume that is here holds a piece as its digest says."""
-        hasher = piece.digest.new_hash()
+    def _is_good(self, chunk: Piece) -> bool:
+        hasher = new_hash(chunk.digest.algorithm)
         try:
-            with self.volumes[piece.volume].open(piece.digest) as part:
-                while chunk := part.read(limits.CHUNK_BYTES):
-                    hasher.update(chunk)
+            with self._chunk(chunk) as part:
+                while data := part.read(limits.CHUNK_BYTES):
+                    hasher.update(data)
         except (ContentError, OSError):
             return False
-        return hasher.hexdigest() == piece.digest.encoded
+        return hasher.hexdigest() == chunk.digest.encoded
 
-    def _again(self, bad: Sequence[int]) -> str:
-        numbers = some(bad, _SHOWN)
-        return (
-            f"Copy volume {numbers} again from where it was made, or make it again there: "
-            f"airgap bundle split TARGET DST --volume-size SIZE --volume {bad[0]}"
-            if bad
-            else "Ask the maker of the volumes to make them again."
-        )
-
-    def called(self, number: int) -> str:
-        """A volume, for messages."""
+    def _called(self, number: int) -> str:
         return f"volume {number} of {self.table.count}"
 
     def _why(self, number: int) -> str:
-        return self.unusable.get(number, "is not here")
+        return self._unusable.get(number, "is not here")
 
     def _away(self, blob: PlacedBlob) -> list[int]:
-        return [piece.volume for piece in blob.pieces if piece.volume and piece.volume not in self.volumes]
-
-    @property
-    def remedy(self) -> str:
-        """What to do about volumes that are not here."""
-        return "Put all volumes into one folder, in any order, and name the folder or any of them."
+        return [number for number in blob.volumes if number not in self.volumes]
 
     def problems(self) -> Iterator[ContentError]:
         """See `InVolumes`."""
-        for number in self.absent:
-            yield ContentError(
-                "content.missing", f"{self.called(number)} {self._why(number)}", remedy=self.remedy, volume=number
-            )
-        yield from self.damaged_copies()
-
-    def damaged_copies(self) -> Iterator[ContentError]:
-        """See `InVolumes`."""
-        for number, volume in self.volumes.items():
-            for piece in self.table.everywhere if volume is not self._first else ():
-                if not self._is_good(replace(piece, volume=number)):
-                    yield ContentError(
-                        "content.digest",
-                        f"{self.called(number)} ({volume.name}) is damaged: {piece.digest} has other bytes there",
-                        remedy=self._again([number]),
-                        digest=str(piece.digest),
-                        volume=number,
-                    )
+        for number in range(1, self.table.count + 1):
+            if number not in self.volumes:
+                message = f"{self._called(number)} {self._why(number)}"
+                yield ContentError("content.missing", message, remedy=_TOGETHER, volume=number)
+            elif number in self._unusable:  # other tools may read that one
+                message = f"{self._called(number)} is here twice, and one {self._unusable[number]}"
+                yield malformed(message, remedy="Remove that file.", volume=number)
 
     def loose_files(self) -> LooseFiles:
-        """None: a volume with other files is not used."""
-        return LooseFiles(())
+        """See `LooseFileHolder`: where the folder is the layout, what lies in it and is no volume. Tars hold none."""
+        if self._loose is None:
+            return LooseFiles(())
+        found = loose_files_in(self.path)
+        return found._replace(names=tuple(name for name in found.names if name not in self._loose))
 
-    def read_loose(self, name: str, limit: int) -> bytes:  # noqa: ARG002 - see `LooseFileHolder`
-        """There is none."""
-        raise malformed(f"{self.name} has no file {safe(name)}")
+    def read_loose(self, name: str, limit: int) -> bytes:
+        """See `LooseFileHolder`."""
+        return read_loose_in(self.path, name, limit)
 
     def close(self) -> None:
         """Closes the volumes."""
@@ -202,8 +195,10 @@ class LayoutVolumes(LayoutOnDisk):
             volume.close()
 
     def __reduce__(self) -> tuple[object, ...]:
+        from airgap.oci.open import open_layout  # it imports this module
+
         # an executor of processes opens the volumes again on its side
-        return (open_volumes, (self.path,))
+        return (open_layout, (self.path,))
 
     def _has(self, name: str) -> bool:
         return name in {LAYOUT_FILE, LAYOUT_INDEX}
@@ -211,6 +206,9 @@ class LayoutVolumes(LayoutOnDisk):
     def document(self, name: str, limit: int) -> bytes:
         """See `LayoutOnDisk`."""
         return self._first.document(name, limit)
+
+
+_TOGETHER: Final = "Put all volumes into one folder, in any order, and name the folder or any of them."
 
 
 class _Joined(io.RawIOBase):
@@ -243,21 +241,41 @@ class _Joined(io.RawIOBase):
 
 def is_volume(archive: LayoutArchive) -> bool:
     """Whether a tar is a volume of a layout."""
-    return archive.has_beside(VOLUMES_FILE)
+    return archive.extent(VOLUMES_FILE) is not None
 
 
-def holds_volumes(folder: str) -> bool:
-    """Whether a folder that is no layout has tars, one of which may be a volume."""
+def is_volume_at(path: Path) -> bool:
+    """Whether the file at `path` is a volume of a layout."""
     try:
-        return any(
-            _is_tar(name, is_folder) for name, is_folder in list_folder(Path(folder), limits.VOLUMES * 4).items()
-        )
-    except (OSError, FormatError):
+        with open_archive(str(path)) as archive:
+            return is_volume(archive)
+    except (AirgapError, OSError, ValueError):
         return False
 
 
-def _is_tar(name: str, is_folder: bool) -> bool:  # noqa: FBT001 - an item of `list_folder`
-    return name.lower().endswith(".tar") and not is_folder and not name.startswith(".")
+def may_hold_volumes(folder: Path) -> bool:
+    """Whether a folder has tars and no file of a layout: with `index.json` or `blobs` it is one, whole or not."""
+    names = OWN_NAMES | DOCKER_SAVE_FILES | FULL_INDEX_FILES
+    try:
+        return not any(os.path.lexists(folder / name) for name in names) and bool(_tars(folder))
+    except (OSError, LimitError):
+        return False
+
+
+def _tars(folder: Path) -> list[str]:
+    """The names of tars in a folder. Raises OSError, LimitError."""
+    found: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if (
+                entry.name.lower().endswith(".tar")
+                and not entry.name.startswith(".")
+                and not entry.is_dir(follow_symlinks=False)
+            ):
+                found.append(entry.name)
+                if len(found) > limits.TARS_BESIDE:
+                    raise LimitError(f"{safe(folder)} has more than {limits.TARS_BESIDE} tars")
+    return sorted(found)
 
 
 def open_volumes(path: str, named: LayoutArchive | None = None) -> LayoutVolumes | None:
@@ -268,20 +286,26 @@ def open_volumes(path: str, named: LayoutArchive | None = None) -> LayoutVolumes
     """
     folder = Path(path).parent if named else Path(path)
     with ExitStack() as stack:
-        found = _look_into(folder, stack, named)
-        if named is not None:
-            key = _key(named)
-        elif not found.sets:
+        try:
+            found = _look_into(folder, stack, named)
+        except LimitError as error:
+            raise malformed(str(error), remedy="Put the volumes into a folder of their own.") from None
+        if named is None and not found.sets:
             return None
-        elif len(found.sets) > 1:
+        if named is None and len(found.sets) > 1:
             raise _several(folder, found)
-        else:
-            key = next(iter(found.sets))
+        key = _key(named) if named is not None else next(iter(found.sets))
         try:
             table = VolumeTable.parse(key.table)
         except FormatError as error:
             raise malformed(f"{safe(path)}: {VOLUMES_FILE} cannot be read: {error}") from None
-        layout = _joined(path, table, found, key)
+        volumes = _sort(path, table, found, key)
+        if named is not None and named not in volumes.volumes.values():  # it is what other tools are given
+            number = _number(named, dict(named.blobs()), _own(table), table)
+            raise malformed(f"{safe(path)}: volume {number} {volumes.unusable[number]}")
+        is_folder = named is None
+        own = frozenset(Path(one.path).name for one in found.sets[key]) if is_folder else None
+        layout = LayoutVolumes(path, table, volumes, own)
         stack.pop_all()
     kept = set(layout.volumes.values())
     for other in (one for some_set in found.sets.values() for one in some_set if one not in kept):
@@ -294,89 +318,156 @@ def _look_into(folder: Path, stack: ExitStack, named: LayoutArchive | None) -> _
     if named is not None:
         stack.callback(named.close)
         found.sets[_key(named)].append(named)
-    for name, is_folder in list_folder(folder, limits.VOLUMES * 4).items():
+    for name in _tars(folder):
         place = folder / name
-        if not _is_tar(name, is_folder) or (named is not None and place.resolve() == Path(named.path).resolve()):
+        if named is not None and os.path.realpath(place) == os.path.realpath(named.path):
             continue
         try:
             # links are for several media; what they lead to is a volume of the same set, or is not read
-            archive = open_archive(str(place.resolve() if place.is_symlink() else place))
+            archive = open_archive(os.path.realpath(place) if place.is_symlink() else str(place))
         except (AirgapError, OSError) as error:
             found.unreadable[name] = str(error) if isinstance(error, AirgapError) else str(error.strerror)
             continue
-        if is_volume(archive):
-            stack.callback(archive.close)
-            found.sets[_key(archive)].append(archive)
-        else:
+        if not is_volume(archive):
             archive.close()
             found.others.append(name)
+            continue
+        stack.callback(archive.close)
+        try:
+            found.sets[_key(archive)].append(archive)
+        except AirgapError as error:
+            archive.close()
+            found.unreadable[name] = str(error)
     return found
 
 
 def _key(archive: LayoutArchive) -> _SetKey:
-    table = archive.read_loose(VOLUMES_FILE, limits.VOLUME_TABLE_BYTES)
+    try:
+        table = archive.read_loose(VOLUMES_FILE, limits.VOLUME_TABLE_BYTES)
+    except LimitError as error:
+        raise malformed(str(error)) from None
     return _SetKey(archive.document(LAYOUT_INDEX, limits.LAYOUT_INDEX_BYTES), table)
 
 
 def _several(folder: Path, found: _Folder) -> ContentError:
-    groups = "; ".join(
-        some([safe(Path(one.path).name, limit=80) for one in volumes], _SHOWN) for volumes in found.sets.values()
-    )
+    groups = "; ".join(some([_name(one) for one in volumes], _SHOWN) for volumes in found.sets.values())
     return malformed(
         f"{safe(folder)} holds volumes of {len(found.sets)} sets, which are different layouts: {groups}",
         remedy="Name one volume of the set that you mean, or move the others away.",
     )
 
 
-def _joined(path: str, table: VolumeTable, found: _Folder, key: _SetKey) -> LayoutVolumes:
-    shares: dict[int, dict[Digest, int]] = {number: {} for number in range(1, table.count + 1)}
-    for piece in table.pieces():
-        for number in (piece.volume,) if piece.volume else shares:
-            shares[number][piece.digest] = piece.size
-    own = {piece.digest: piece.volume for piece in table.pieces() if piece.volume}
-    volumes: dict[int, LayoutArchive] = {}
-    unusable: dict[int, str] = {}
-    notes: list[str] = []
+def _name(archive: LayoutArchive) -> str:
+    return safe(Path(archive.path).name, limit=80)
+
+
+def _sort(path: str, table: VolumeTable, found: _Folder, key: _SetKey) -> _Sorted:
+    """Which volume is which, and what cannot be used. Raises ContentError where none can be."""
+    own = _own(table)
+    everywhere = {piece.digest: piece.size for piece in table.everywhere}
+    result = _Sorted()
+    candidates: list[tuple[int, LayoutArchive, int]] = []
     for archive in found.sets[key]:
         held = dict(archive.blobs())
-        number = _number(held, own, table.count)
-        problem = _wrong(archive, held, shares[number])
+        number = _number(archive, held, own, table)
+        head, problem = _compare(archive, number, held, table, everywhere)
         if problem:
-            unusable.setdefault(number, f"cannot be used: {archive.name} {problem}")
-        elif number in volumes:
-            notes.append(f"{archive.name} is volume {number} again, as {volumes[number].name}; it is not read")
+            result.unusable.setdefault(number, f"cannot be used: {archive.name} {problem}")
         else:
-            volumes[number] = archive
-    doubled = [number for number in volumes if number in unusable]
-    notes += [f"volume {number} is here twice; one {unusable.pop(number)}" for number in doubled]
-    if not volumes:
-        raise malformed(f"{safe(path)} holds no volume that can be used: {next(iter(unusable.values()))}")
-    notes += _beside(found, key)
-    for number in shares:
-        if number not in volumes and number not in unusable and found.unreadable:
-            unusable[number] = _maybe(number, table.count, found.unreadable)
-    return LayoutVolumes(path, table, dict(sorted(volumes.items())), unusable, notes)
+            candidates.append((number, archive, head))
+    heads = _heads(candidates, everywhere)
+    for number, archive, _ in candidates:
+        if archive not in heads:
+            result.unusable.setdefault(number, f"cannot be used: {archive.name} differs in what all volumes hold")
+        elif number in result.volumes:
+            result.notes.append(f"{archive.name} is volume {number} again, and is not read")
+        else:
+            result.volumes[number] = archive
+    if not result.volumes:
+        why = next(iter(result.unusable.values()))
+        raise malformed(f"{safe(path)} holds no volume that can be used: volume {why}")
+    for number in range(1, table.count + 1):
+        if number not in result.volumes and number not in result.unusable and found.unreadable:
+            result.unusable[number] = _maybe(number, table.count, found.unreadable)
+    result.notes += _beside(found, key)
+    return result
 
 
-def _number(held: Iterable[Digest], own: Mapping[Digest, int], count: int) -> int:
-    """The volume that most of its blobs belong to; what else it holds is compared after that."""
+def _own(table: VolumeTable) -> Mapping[Digest, int]:
+    return {blob.digest: blob.volume for blob in table.blobs if blob.volume}
+
+
+def _number(archive: LayoutArchive, held: Iterable[Digest], own: Mapping[Digest, int], table: VolumeTable) -> int:
+    """The number of its chunk, or the volume that most of its blobs belong to. All it holds is compared after that."""
+    for number in table.chunks:
+        if archive.extent(f"{CHUNK_FILE}{number}"):
+            return number
     votes = Counter(own[digest] for digest in held if digest in own)
-    return votes.most_common(1)[0][0] if votes else count
+    return votes.most_common(1)[0][0] if votes else table.count
 
 
-def _wrong(archive: LayoutArchive, held: Mapping[Digest, int], share: Mapping[Digest, int]) -> str | None:
-    """In which way a tar is not what the table says of it."""
-    others = [name for name in archive.loose_files().names if name != VOLUMES_FILE]
+def _compare(
+    archive: LayoutArchive,
+    number: int,
+    held: Mapping[Digest, int],
+    table: VolumeTable,
+    everywhere: Mapping[Digest, int],
+) -> tuple[int, str | None]:
+    """How many bytes it begins with that all volumes have; and in which way it is not what the table says of it."""
+    share = {**table.shares[number], **everywhere}
+    chunk = table.chunks.get(number)
+    names = {VOLUMES_FILE, *([f"{CHUNK_FILE}{number}"] if chunk else [])}
+    others = [name for name in archive.loose_files().names if name not in names]
     others += [*archive.docker_documents(), *([archive.full_index] if archive.full_index else [])]
+    head = [archive.extent(name) for name in (LAYOUT_FILE, LAYOUT_INDEX, VOLUMES_FILE)]
+    head += [archive.extent(blob_name(digest)) for digest in everywhere]
+    end = max((start + size for start, size in filter(None, head)), default=0)
+    rest = [archive.extent(blob_name(digest)) for digest in table.shares[number]]
+    rest += [archive.extent(f"{CHUNK_FILE}{number}")]
     if others:
-        return f"holds files that no volume has: {some(others, _SHOWN, lambda name: safe(name, limit=80))}"
+        return 0, f"holds files that no volume has: {some(others, _SHOWN, lambda name: safe(name, limit=80))}"
     if lost := [digest for digest in share if digest not in held]:
-        return f"lacks {len(lost)} of its blobs, as {lost[0]}"
+        return 0, f"lacks {len(lost)} of its blobs, as {lost[0]}"
     if more := [digest for digest in held if digest not in share]:
-        return f"holds {len(more)} blobs that it should not, as {more[0]}"
+        return 0, f"holds {len(more)} blobs that it should not, as {more[0]}"
     if sized := [digest for digest, size in share.items() if held[digest] != size]:
-        return f"holds {sized[0]} in another size"
-    return None
+        return 0, f"holds {sized[0]} in another size"
+    if chunk and (archive.extent(f"{CHUNK_FILE}{number}") or (0, -1))[1] != chunk.size:
+        return 0, "lacks its chunk of a blob, or has it in another size"
+    if any(start < end for start, _ in filter(None, rest)):
+        return 0, "does not begin with what all volumes hold: it was packed again"
+    return end, None
+
+
+def _heads(
+    candidates: Sequence[tuple[int, LayoutArchive, int]], everywhere: Mapping[Digest, int]
+) -> frozenset[LayoutArchive]:
+    """The volumes that begin with the same bytes: of several groups the first that is good, else the largest."""
+    if len(candidates) == 1:
+        return frozenset(archive for _, archive, _ in candidates)
+    groups: dict[tuple[int, str], list[LayoutArchive]] = defaultdict(list)
+    for _, archive, end in candidates:
+        groups[end, _head_digest(archive, end)].append(archive)
+    found = sorted(groups.values(), key=len, reverse=True)
+    good = (group for group in found if len(found) > 1 and _is_whole(group[0], everywhere))
+    return frozenset(next(good, found[0] if found else []))
+
+
+def _head_digest(archive: LayoutArchive, end: int) -> str:
+    """Of the first bytes of a volume: headers and all."""
+    hasher = new_hash("sha256")
+    for start in range(0, end, limits.CHUNK_BYTES):
+        hasher.update(archive.file.read(start, min(limits.CHUNK_BYTES, end - start)))
+    return hasher.hexdigest()
+
+
+def _is_whole(archive: LayoutArchive, everywhere: Iterable[Digest]) -> bool:
+    try:
+        for digest in everywhere:
+            hash_bytes(archive, digest)
+    except ContentError:
+        return False
+    return True
 
 
 def _maybe(number: int, count: int, unreadable: Mapping[str, str]) -> str:
@@ -388,12 +479,11 @@ def _maybe(number: int, count: int, unreadable: Mapping[str, str]) -> str:
 
 def _beside(found: _Folder, key: _SetKey) -> Iterator[str]:
     """What is in the folder and is not used."""
-    strange = [one.path for other, volumes in found.sets.items() if other != key for one in volumes]
+    strange = [_name(one) for other, volumes in found.sets.items() if other != key for one in volumes]
     if strange:
-        names = some([safe(Path(name).name, limit=80) for name in strange], _SHOWN)
-        yield f"volumes of another set are beside them, and are not read: {names}"
+        yield f"volumes of another set are beside them, and are not read: {some(strange, _SHOWN)}"
     if found.unreadable:
         shown = some([f"{safe(name, limit=80)} ({why})" for name, why in found.unreadable.items()], 3)
-        yield f"cannot be read, and may be a volume: {shown}"
+        yield f"cannot be read, and are not used: {shown}"
     if found.others:
         yield f"no volumes, and not read: {some([safe(name, limit=80) for name in found.others], _SHOWN)}"

@@ -478,8 +478,7 @@ class _Copy:
         request = self._request
         plan = self._plans.prepared(plan, None).plan
         layout = lay_out_plan(plan, JUDGED_TYPES, size)
-        self._volumes = layout.volumes(folder.absolute().name)
-        check_volumes_folder(folder, self._volumes, overwrite=request.overwrite)
+        self._volumes = check_volumes_folder(folder, layout, overwrite=request.overwrite)
         if request.dry_run:
             self._room = room_in(folder, sum(layout.sizes), max(layout.sizes))
             self._expect(plan, Survey.of_all(plan))
@@ -574,11 +573,10 @@ class _Copy:
 
         Raises UntrustedError; where the copy keeps going, not for what is lost of a bundle.
         """
-        from airgap.stages.medium_check import check_evidence_beside, check_volumes, lost_of_bundles
+        from airgap.stages.medium_check import check_evidence_beside, lost_of_bundles
 
         whole = set(self._sources.whole())
         for store, graph in (*self._streamed, *(item for item in self._sources.opened() if item[1] in whole)):
-            check_volumes(store, graph)
             check_evidence_beside(store, graph)
             for lost in lost_of_bundles(store, graph):
                 self._refuse(safe(graph.name), lost)

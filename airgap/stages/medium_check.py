@@ -11,7 +11,7 @@ from airgap.oci.content import ContentChecker
 from airgap.oci.graph import Graph
 from airgap.oci.problems import ContentProblem
 from airgap.oci.reference import LayoutReference
-from airgap.oci.store import InVolumes, Store
+from airgap.oci.store import Store
 from airgap.oci.target import Target
 from airgap.revocation.artifact import is_evidence_alone
 from airgap.text import safe
@@ -32,12 +32,6 @@ def check_evidence_beside(store: Store, graph: Graph) -> None:
             for wrong in check_judged(checker, graph, closure).problems:
                 if wrong.descriptor is None or wrong.descriptor.digest in evidence:
                     raise _refused(wrong, graph)
-
-
-def check_volumes(store: Store, graph: Graph) -> None:
-    """Refuses volumes that differ in what all of them hold. Raises UntrustedError."""
-    for error in store.damaged_copies() if isinstance(store, InVolumes) else ():
-        raise _refused(ContentProblem.of(error, None, "volumes"), graph)
 
 
 def lost_of_bundles(store: Store, graph: Graph) -> Iterator[UntrustedError]:

@@ -17,8 +17,7 @@ from airgap.oci.target import Target, open_target
 from airgap.text import safe, some
 from airgap.transfer.events import Progress, silent
 from airgap.transfer.room import room_in
-from airgap.transfer.volume_contents import layout_contents
-from airgap.transfer.volume_layout import lay_out_volumes
+from airgap.transfer.volume_contents import lay_out_layout
 from airgap.transfer.volume_writer import check_volumes_folder, write_volumes
 from airgap.trust.separation import check_output
 
@@ -54,14 +53,12 @@ def split_bundle(
         store = _checked(target)
         check_output(request.destination, [Path(store.path)], what="destination")
         index = store.document(LAYOUT_INDEX, limits.LAYOUT_INDEX_BYTES)
-        contents = tuple(layout_contents(target.store, target.graph, JUDGED_TYPES))
-        layout = lay_out_volumes(index, contents, request.volume_size)
-        volumes = layout.volumes(request.destination.absolute().name)
+        layout = lay_out_layout(index, target.store, target.graph, JUDGED_TYPES, request.volume_size)
         only = request.only
+        volumes = check_volumes_folder(request.destination, layout, overwrite=request.overwrite or only is not None)
         if only is not None and not 1 <= only <= len(volumes):
             raise UsageError(f"there are the volumes 1 to {len(volumes)}, and no volume {only}")
         written = volumes if only is None else (volumes[only - 1],)
-        check_volumes_folder(request.destination, volumes, overwrite=request.overwrite or only is not None)
         room = None
         if request.dry_run:
             sizes = [volume.size for volume in written]

@@ -20,6 +20,8 @@ from airgap.transfer.plan import PlannedArtifact, Selection
 def left_behind(graphs: Iterable[Graph], selection: Selection, planned: Container[Digest]) -> Iterator[Problem]:
     """What `docker load` would load instead, and signatures and records without their subject."""
     for graph in graphs:
+        for text in graph.beside:
+            yield Problem(message=text, reason="layout.volumes", target=graph.name)
         for problem in _of_docker(graph):
             yield _not_copied(problem).as_problem(graph.name, counts=False)
         if not selection.referrers or selection.artifact_types:

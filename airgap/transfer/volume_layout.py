@@ -1,8 +1,8 @@
 """The places of all content of a layout in volumes of one size, before the first byte is written.
 
 Blobs are placed in the order in which artifacts need them, each in the first volume with room for it. So most artifacts
-are in few volumes. A blob that no volume can hold begins a new one, fills as many as it needs, and leaves the rest of
-the last one to others. The same content and size give the same volumes.
+are in few volumes. A blob that no volume can hold fills what the last one has left, as many more as it needs, and
+leaves the rest of the last to others. The same content and size give the same volumes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_FILE, LAYOUT_INDEX, blob_name
 from airgap.oci.store import size_error
 from airgap.oci.tar_header import BLOCK
-from airgap.oci.volume_table import VOLUMES_FILE, Piece, PlacedBlob, VolumeTable
+from airgap.oci.volume_table import CHUNK_FILE, VOLUMES_FILE, Piece, PlacedBlob, VolumeTable
 from airgap.text import safe
 from airgap.transfer.endpoint import BlobStream
 from airgap.transfer.index_writer import LAYOUT_CONTENT
@@ -80,12 +80,15 @@ class PlacedContent:
     content: VolumeContent
     places: tuple[VolumeSlot, ...]
 
+    is_cut: bool = False
+
     def as_blob(self, chunks: Sequence[Digest]) -> PlacedBlob:
         """Its row in the table; `chunks`: the digests of its chunks, if it is cut."""
-        digest = self.content.descriptor.digest
-        names = chunks or (digest,)
-        pieces = (Piece(name, place.size, place.volume) for name, place in zip(names, self.places, strict=True))
-        return PlacedBlob(digest, self.content.descriptor.size, tuple(pieces))
+        digest, size = self.content.descriptor.digest, self.content.descriptor.size
+        if not self.is_cut:
+            return PlacedBlob(digest, size, self.places[0].volume)
+        found = (Piece(name, place.size, place.volume) for name, place in zip(chunks, self.places, strict=True))
+        return PlacedBlob(digest, size, chunks=tuple(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ class VolumeLayout:
         return {
             item.content.descriptor.digest: [unknown_digest(number) for number in range(len(item.places))]
             for item in self.placed
-            if len(item.places) > 1
+            if item.is_cut
         }
 
 
@@ -178,15 +181,16 @@ def lay_out_volumes(index: bytes, contents: Sequence[VolumeContent], size: int) 
     base = sum(
         _member(name, length) for name, length in ((LAYOUT_FILE, len(LAYOUT_CONTENT)), (LAYOUT_INDEX, len(index)))
     ) + sum(_member(blob_name(one.descriptor.digest), one.descriptor.size) for one in everywhere)
+    needed = sum(_member(blob_name(one.descriptor.digest), one.descriptor.size) for one in shared)
     length = 0
     while True:  # the table has a place for each chunk, and takes room from them
-        placing = _Placing(base + _member(VOLUMES_FILE, length), size)
+        placing = _Placing(base + _member(VOLUMES_FILE, length), size, needed)
         placed = [placing.add(one) for one in shared]
         found = VolumeLayout(index, tuple(everywhere), tuple(placed), tuple(placing.ends))
-        needed = len(found.table(found.unknown_chunks()).dump())
-        if needed <= length:
+        table = len(found.table(found.unknown_chunks()).dump())
+        if table <= length:
             return found
-        length = needed
+        length = table
 
 
 def _member(name: str, size: int) -> int:
@@ -200,9 +204,13 @@ class _Placing:
     head: int
     """The bytes of what each volume begins with."""
     size: int
+    needed: int
+    """The bytes of all that is placed."""
     ends: list[int] = field(default_factory=list)
     room: list[int] = field(default_factory=list)
     """Numbers of volumes that may have room."""
+    chunked: int = 0
+    """The last volume with a chunk."""
 
     @property
     def last(self) -> int:
@@ -216,12 +224,12 @@ class _Placing:
         if len(self.ends) >= limits.VOLUMES:
             raise UsageError(
                 f"volumes of {self.size} bytes are too small: there would be more than {limits.VOLUMES}",
-                remedy="Choose a larger size.",
+                remedy=f"Choose a size of at least {2 * self.needed // limits.VOLUMES + self.head}.",
             )
         if self.last - self.head < max(BLOCK * 128, self.head // 4):
             raise UsageError(
                 f"volumes of {self.size} bytes are too small: each has {self.head} bytes of manifests and signatures",
-                remedy=f"Choose a size of at least {2 * self.head + 4 * RECORD}.",
+                remedy=f"Choose a size of at least {4 * self.head + 16 * RECORD}.",
             )
         self.ends.append(self.head)
         self.room.append(len(self.ends))
@@ -232,19 +240,22 @@ class _Placing:
         """The next content, where it has room."""
         name, size = blob_name(content.descriptor.digest), content.descriptor.size
         if self.head + _member(name, size) > self.last:
-            return PlacedContent(content, tuple(self._cut(size)))
+            return PlacedContent(content, tuple(self._cut(size)), is_cut=True)
         fits = (number for number in self.room if self.ends[number - 1] + _member(name, size) <= self.last)
         return PlacedContent(content, (self._take(next(fits, 0) or self._begin(), name, size),))
 
     def _cut(self, size: int) -> list[VolumeSlot]:
-        name = blob_name(unknown_digest(0))
-        most = (self.last - self.head - len(header(name, self.size))) // BLOCK * BLOCK
-        found = []
+        """Chunks, one at most in a volume; the first one fills what the last volume has left, unless that is little."""
+        found: list[VolumeSlot] = []
         while size:
-            volume = len(self.ends) if self.ends[-1] == self.head else self._begin()
-            part = min(size, most)
-            found.append(self._take(volume, name, part))
-            size -= part
+            volume = len(self.ends)
+            if volume == self.chunked or self.last - self.ends[-1] < (self.last - self.head) // 8:
+                volume = self._begin()
+            self.chunked = volume
+            name = f"{CHUNK_FILE}{volume}"
+            most = (self.last - self.ends[-1] - len(header(name, self.size))) // BLOCK * BLOCK
+            found.append(self._take(volume, name, min(size, most)))
+            size -= found[-1].size
         return found
 
     def _take(self, volume: int, name: str, size: int) -> VolumeSlot:

@@ -7,20 +7,22 @@ each volume: its length is known before, and it is written last.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 from airgap import limits
-from airgap.errors import UsageError
+from airgap.errors import AirgapError, UsageError
 from airgap.files import complete_or_absent, is_temporary, list_folder, make_folders, sweep_leftovers
 from airgap.hashing import new_hash
+from airgap.oci.archive import open_archive
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_FILE, LAYOUT_INDEX, blob_name
 from airgap.oci.tar_header import BLOCK
-from airgap.oci.volume_table import VOLUMES_FILE
+from airgap.oci.volume_table import CHUNK_FILE, VOLUMES_FILE
+from airgap.oci.volumes import is_volume
 from airgap.text import safe
 from airgap.transfer.checked_bytes import copy_checked, writing
 from airgap.transfer.endpoint import TransferMethod
@@ -34,21 +36,36 @@ from airgap.transfer.workers import WorkerPool
 _FLUSHED_BYTES: Final = 16 * limits.MIB
 
 
-def check_volumes_folder(folder: Path, volumes: Sequence[Volume], *, overwrite: bool) -> None:
-    """Raises UsageError where the folder has anything but what an interrupted run left, or (`overwrite`) volumes."""
+def check_volumes_folder(folder: Path, layout: VolumeLayout, *, overwrite: bool) -> tuple[Volume, ...]:
+    """The volumes to be. Raises UsageError where the folder has anything but what an interrupted run left of them.
+
+    With `overwrite`, it may have volumes of these names.
+    """
+    volumes = layout.volumes(folder.absolute().name)
     names = {volume.name for volume in volumes}
     if not folder.is_dir():
         if folder.exists():
             raise UsageError(f"{safe(folder)} is no folder", remedy="Volumes are written into a new folder.")
-        return
-    found = [name for name in list_folder(folder, limits.VOLUMES * 4) if not is_temporary(name)]
+        return volumes
+    found = [name for name in list_folder(folder, limits.TARS_BESIDE) if not is_temporary(name)]
     strange = [name for name in found if name not in names]
-    if strange or (len(found) == len(names) and not overwrite):
-        what = strange[0] if strange else found[0]
+    others = [] if overwrite else [name for name in found if not _is_of(folder / name, layout.index)]
+    if strange or others or (len(found) == len(names) and not overwrite):
+        what = (strange or others or found)[0]
         raise UsageError(
             f"{safe(folder)} holds {safe(what)} already",
             remedy="Choose another folder, or remove it." if strange else "Choose another folder, or add --overwrite.",
         )
+    return volumes
+
+
+def _is_of(path: Path, index: bytes) -> bool:
+    """Whether a file may be a volume of the layout, or damaged."""
+    try:
+        with open_archive(str(path)) as there:
+            return there.document(LAYOUT_INDEX, limits.LAYOUT_INDEX_BYTES) == index
+    except (AirgapError, OSError):
+        return True
 
 
 def write_volumes(
@@ -72,7 +89,24 @@ def write_volumes(
             number: stack.enter_context(complete_or_absent(folder / volume.name)).fileno()
             for number, volume in wanted.items()
         }
-        _Writing(layout, files, executor, progress).run()
+        table = _Writing(layout, files, executor, progress).run()
+        for volume in volumes if only is not None else ():
+            _check_same_set(folder / volume.name, layout.index, table)
+
+
+def _check_same_set(path: Path, index: bytes, table: bytes) -> None:
+    """Raises UsageError where a volume that is there is of another set: then the new one would not fit the others."""
+    try:
+        with open_archive(str(path)) as there:
+            held = there.document(LAYOUT_INDEX, limits.LAYOUT_INDEX_BYTES)
+            known = there.read_loose(VOLUMES_FILE, limits.VOLUME_TABLE_BYTES) if is_volume(there) else b""
+    except (AirgapError, OSError):
+        return  # not there, or damaged: it is made again, too
+    if (held, known) != (index, table):
+        raise UsageError(
+            f"{safe(path)} is a volume of another set: of another size, or of a layout with other content",
+            remedy="Make all volumes again, into a new folder; or name the layout and size that these were made of.",
+        )
 
 
 class _Writing:
@@ -86,9 +120,10 @@ class _Writing:
 
     def _is_wanted(self, item: PlacedContent) -> bool:
         # the table names the chunks of all blobs that are cut, also of those in other volumes
-        return len(item.places) > 1 or item.places[0].volume in self._files
+        return item.is_cut or item.places[0].volume in self._files
 
-    def run(self) -> None:
+    def run(self) -> bytes:
+        """Returns the table."""
         layout = self._layout
         self._progress(
             Started(
@@ -111,6 +146,7 @@ class _Writing:
         for number, file in self._files.items():
             end = layout.ends[number - 1]
             _write(file, end, memoryview(bytes(layout.sizes[number - 1] - end)))
+        return layout.table(self._chunks).dump()
 
     def _wanted_contents(self) -> list[VolumeContent]:
         return [item.content for item in self._wanted]
@@ -157,7 +193,7 @@ class _Writing:
         output = _Output(item, self._files)
         self._read(item.content, output.write)
         chunks = output.end()
-        if len(item.places) > 1:
+        if item.is_cut:
             self._chunks[digest] = chunks
         if item.content.descriptor.size >= _FLUSHED_BYTES:
             for place in item.places:  # flushed while others hash
@@ -190,7 +226,6 @@ class _Output:
         """Bytes of the current member."""
         self._hasher = new_hash("sha256")
         self._digests: list[Digest] = []
-        self._is_cut: Final = len(item.places) > 1
         self._begin()
 
     @property
@@ -202,13 +237,14 @@ class _Output:
         return self._files.get(self._place.volume)
 
     def _begin(self) -> None:
-        """A header in front of the bytes; that of a chunk is written again, with its name."""
-        name = bytes(self._place.head) if self._is_cut else self._header(self._item.content.descriptor.digest)
+        """A header in front of the bytes."""
+        name = (
+            f"{CHUNK_FILE}{self._place.volume}"
+            if self._item.is_cut
+            else blob_name(self._item.content.descriptor.digest)
+        )
         if self._file is not None:
-            _write(self._file, self._place.start, memoryview(name))
-
-    def _header(self, digest: Digest) -> bytes:
-        return header(blob_name(digest), self._place.size)
+            _write(self._file, self._place.start, memoryview(header(name, self._place.size)))
 
     def write(self, chunk: memoryview) -> None:
         while chunk:
@@ -218,7 +254,7 @@ class _Output:
                 self._done = 0
                 self._begin()
             part = chunk[: self._place.size - self._done]
-            if self._is_cut:
+            if self._item.is_cut:
                 self._hasher.update(part)
             if self._file is not None:
                 _write(self._file, self._place.body + self._done, part)
@@ -227,13 +263,11 @@ class _Output:
 
     def _finish(self) -> None:
         padding = memoryview(bytes(self._place.end - self._place.body - self._place.size))
-        if self._is_cut:
+        if self._item.is_cut:
             self._digests.append(Digest("sha256", self._hasher.hexdigest()))
             self._hasher = new_hash("sha256")
         if self._file is not None:
             _write(self._file, self._place.body + self._place.size, padding)
-            if self._is_cut:
-                _write(self._file, self._place.start, memoryview(self._header(self._digests[-1])))
 
     def end(self) -> list[Digest]:
         """The digests of the chunks; of a whole blob none."""

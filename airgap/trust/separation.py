@@ -34,6 +34,14 @@ def check_output(output: Path, others: Iterable[Path], *, what: str = "report") 
 
     Inputs never change (RULE-7). `what`: the name of the file in messages.
     """
+    if output.is_file():
+        from airgap.oci.volumes import is_volume_at  # outputs are seldom there
+
+        if is_volume_at(output):
+            raise UsageError(
+                f"the {what} {safe(output)} is a volume of a layout, which nothing replaces",
+                remedy=f"Name another place for the {what}.",
+            )
     for path in others:
         if is_inside(output, path):
             raise UsageError(

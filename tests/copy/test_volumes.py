@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from airgap import CopyRequest, copy
+from airgap import CopyRequest, copy, limits
 from airgap.errors import UsageError
 from airgap.oci.descriptor import REF_NAME, Descriptor
-from airgap.oci.volume_table import VOLUMES_FILE
+from airgap.oci.digest import Digest
+from airgap.oci.volume_table import CHUNK_FILE, VOLUMES_FILE
 from airgap.transfer import volume_writer
 from tests.copy.test_bundle import WEB, create, verify
 from tests.copy.test_import import BOTH, held, stick
@@ -69,11 +70,6 @@ def volumes_of(tmp_path: Path) -> tuple[Written, Path]:
     return written, folder
 
 
-def blobs(volume: Path) -> dict[str, int]:
-    with tarfile.open(volume) as archive:
-        return {member.name: member.size for member in archive if member.name.startswith("blobs/")}
-
-
 # --- writing ---
 
 
@@ -96,10 +92,10 @@ def test_each_is_a_layout_tar_of_at_most_the_size(tmp_path: Path) -> None:
     document = json.loads(table)
     assert (document["schema"], document["count"]) == ("airgap.volumes/1", len(found))
     (cut,) = [row for row in document["blobs"] if "chunks" in row]
-    assert [row["volume"] for row in cut["chunks"]] == [2, 3, 4]
+    assert [row["volume"] for row in cut["chunks"]] == [1, 2, 3]
     assert sum(row["size"] for row in cut["chunks"]) == cut["size"] == 450_000
-    for row in cut["chunks"]:
-        assert blobs(found[row["volume"] - 1])[f"blobs/{row['digest'].replace(':', '/')}"] == row["size"]
+    whole = b"".join(_files(found[row["volume"] - 1])[f"{CHUNK_FILE}{row['volume']}"] for row in cut["chunks"])
+    assert cut["digest"] == str(Digest.of(whole))
 
 
 def test_the_whole_comes_back_byte_for_byte(tmp_path: Path) -> None:
@@ -334,12 +330,12 @@ def test_a_damaged_copy_of_a_manifest_is_found_in_every_volume(tmp_path: Path) -
 def test_doubled_and_foreign_files_are_noted(tmp_path: Path) -> None:
     written, folder = volumes_of(tmp_path)
     first = min(folder.iterdir())
-    shutil.copy(first, folder / "copy.tar")
+    shutil.copy(first, folder / "zcopy.tar")
     (folder / "other.tar").write_bytes(tar_of({"x": b"y"}))
     (folder / "layout.tar").write_bytes(_plain(tmp_path))
     ran = verify(written, folder)
     assert ran.code == 0, ran
-    for name in ("copy.tar", "other.tar", "layout.tar"):
+    for name in ("zcopy.tar", "other.tar", "layout.tar"):
         assert name in ran.out
 
 
@@ -380,7 +376,7 @@ def test_a_volume_with_something_more_is_not_used(tmp_path: Path, member: str) -
 
 def _files(volume: Path) -> dict[str, bytes]:
     with tarfile.open(volume) as archive:
-        return {member.name: archive.extractfile(member).read() for member in archive}  # type: ignore[union-attr]
+        return {member.name: archive.extractfile(member).read() for member in archive if member.isfile()}  # type: ignore[union-attr]
 
 
 def changed_table(volume: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -414,19 +410,108 @@ def test_a_table_that_cannot_be_read(tmp_path: Path, name: str) -> None:
     assert VOLUMES_FILE in ran.out
 
 
-def test_a_false_table_makes_no_other_content(tmp_path: Path) -> None:
-    """Chunks in another order, or of something else, do not have the digest of their blob."""
+def test_digests_of_chunks_only_help_to_name_a_volume(tmp_path: Path) -> None:
+    """Content counts by its own digest. No chunk can be taken for a blob, whatever its digest is said to be."""
 
-    def swap(table: dict[str, Any]) -> None:
+    def lie(table: dict[str, Any]) -> None:
         (cut,) = [row for row in table["blobs"] if "chunks" in row]
-        one, other, *_ = cut["chunks"]
-        one["digest"], other["digest"] = other["digest"], one["digest"]
-        one["volume"], other["volume"] = 2, 3
+        for row in cut["chunks"]:
+            row["digest"] = table["everywhere"][0]["digest"]
 
     written, folder = volumes_of(tmp_path)
     for volume in folder.iterdir():
-        changed_table(volume, swap)
+        changed_table(volume, lie)
+    assert verify(written, folder).code == 0
+    for volume in folder.iterdir():
+        files = _files(volume)
+        files = {name: data[:-1] + b"!" if name.startswith(CHUNK_FILE) else data for name, data in files.items()}
+        volume.write_bytes(tar_of(files))
     assert verify(written, folder).code == 16
+
+
+def test_layers_of_equal_chunks(tmp_path: Path) -> None:
+    """A raw disk of zeros; a layer that begins as another one; one that ends as the config."""
+    builder = LayoutBuilder()
+    builder.list(
+        builder.add_image(bytes(900_000), bytes(190_000), noise(400_000) + b"{}", noise(1000)), **{REF_NAME: "v"}
+    )
+    source = builder.write_directory(tmp_path / "layout")
+    assert split(source, tmp_path / "trip").code == 0
+    assert run_here(["copy", str(tmp_path / "trip"), str(tmp_path / "back"), "--no-record"]).code == 0
+    assert tree(tmp_path / "back" / "blobs") == tree(source / "blobs")
+
+
+def test_the_named_volume_is_what_is_judged(tmp_path: Path) -> None:
+    """Other tools read the file that was named: one that differs is refused, whatever good copies lie beside it."""
+    written, folder = volumes_of(tmp_path)
+    good = sorted(folder.iterdir())[1]
+    bad = folder / "zz.tar"
+    files = _files(good)
+    bad.write_bytes(tar_of({**files, "manifest.json": b"[]"}))
+    assert verify(written, bad).code == 16
+    assert verify(written, f"{bad}:{WEB}").code == 16
+    assert verify(written, folder).code == 16  # all of the folder is meant
+    assert verify(written, good).code == 16
+    table = json.loads(files[VOLUMES_FILE])
+    name = f"blobs/{table['everywhere'][0]['digest'].replace(':', '/')}"
+    bad.write_bytes(tar_of({**files, name: b"!" + files[name][1:]}))
+    assert verify(written, f"{bad}:{WEB}").code == 16
+    assert verify(written, folder).code == 16
+
+
+@pytest.mark.parametrize("place", ["crls/new.crl", "new.crl", "deep/er/new.crl"])
+def test_evidence_in_the_folder_of_volumes_counts(tmp_path: Path, place: str) -> None:
+    """As in the folder of any layout."""
+    written, folder = volumes_of(tmp_path)
+    (folder / place).parent.mkdir(parents=True, exist_ok=True)
+    (folder / place).write_bytes(REVOKING)
+    trust = ["--trust", str(written.trust)]
+    assert verify(written, folder).code == 14
+    assert verify(written, f"{folder}:{WEB}").code == 14
+    assert run_here(["copy", str(folder), str(tmp_path / "x"), *trust]).code == 14
+
+
+@pytest.mark.parametrize("name", ["index.json", "blobs", "manifest.json"])
+def test_files_of_a_layout_beside_volumes_are_not_passed_over(tmp_path: Path, name: str) -> None:
+    """skopeo reads a folder without `oci-layout`."""
+    written, folder = volumes_of(tmp_path)
+    if name == "blobs":
+        (folder / name).mkdir()
+    else:
+        (folder / name).write_text("[]")
+    assert verify(written, folder).code == 16
+    assert verify(written, f"{folder}:{WEB}").code == 16
+
+
+def test_no_output_replaces_a_volume(tmp_path: Path) -> None:
+    written, folder = volumes_of(tmp_path)
+    before = tree(folder)
+    one, other, *_ = sorted(folder.iterdir())
+    assert verify(written, one, "--report", str(other)).code == 2
+    assert run_here(["copy", str(one), str(other), "--overwrite"]).code == 2
+    assert tree(folder) == before
+
+
+def test_a_volume_of_another_set_is_not_made_among_others(tmp_path: Path) -> None:
+    written, folder = volumes_of(tmp_path)
+    before = tree(folder)
+    ran = split(written.layout, folder, "--volume", 2, size=SIZE - 10_240)
+    assert ran.code == 2
+    assert "another set" in ran.err
+    assert tree(folder) == before
+
+
+def test_what_else_lies_in_the_folder_of_a_named_volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, folder = volumes_of(tmp_path)
+    one = min(folder.iterdir())
+    (folder / "loop.tar").symlink_to(folder / "loop.tar")
+    (folder / "directory.tar").mkdir()
+    monkeypatch.setattr(limits, "VOLUME_TABLE_BYTES", 100_000)
+    (folder / "large.tar").write_bytes(tar_of({**_files(one), VOLUMES_FILE: b" " * (limits.VOLUME_TABLE_BYTES + 1)}))
+    for number in range(300):
+        (folder / f"{number}.txt").write_text("x")
+    assert verify(written, one).code == 0
+    assert verify(written, folder).code == 0
 
 
 # --- what is not for them ---
@@ -470,6 +555,20 @@ def test_a_bundle_in_volumes(tmp_path: Path) -> None:
     again = tmp_path / "again" / "packed"
     assert split(whole, again, size="200kB").code == 0
     assert verify(written, again).code == 0
+
+
+def test_a_volume_of_a_bundle_is_made_again_alone(tmp_path: Path) -> None:
+    """`create` and `split` put everything into the same places."""
+    written = large(tmp_path)
+    folder, whole = tmp_path / "trip", tmp_path / "trip.tar"
+    assert create(written, folder, "--volume-size", SIZE).code == 0
+    assert create(written, whole).code == 0
+    for number, volume in enumerate(sorted(folder.iterdir()), 1):
+        data = volume.read_bytes()
+        volume.unlink()
+        ran = split(whole, folder, "--volume", number)
+        assert ran.code == 0, ran
+        assert volume.read_bytes() == data
 
 
 def test_a_bundle_in_volumes_needs_a_folder(tmp_path: Path) -> None:
