@@ -179,7 +179,7 @@ class LayoutVolumes(LayoutOnDisk):
                 yield malformed(message, remedy="Remove that file.", volume=number)
 
     def loose_files(self) -> LooseFiles:
-        """See `LooseFileHolder`: where the folder is the layout, what lies in it and is no volume. Tars hold none."""
+        """See `LooseFileHolder`: where the folder is the layout, what is in it and is no volume. Tars hold none."""
         if self._loose is None:
             return LooseFiles(())
         found = loose_files_in(self.path)

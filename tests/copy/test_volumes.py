@@ -442,7 +442,7 @@ def test_layers_of_equal_chunks(tmp_path: Path) -> None:
 
 
 def test_the_named_volume_is_what_is_judged(tmp_path: Path) -> None:
-    """Other tools read the file that was named: one that differs is refused, whatever good copies lie beside it."""
+    """Other tools read the file that was named: one that differs is refused, whatever good copies are there."""
     written, folder = volumes_of(tmp_path)
     good = sorted(folder.iterdir())[1]
     bad = folder / "zz.tar"
@@ -501,7 +501,7 @@ def test_a_volume_of_another_set_is_not_made_among_others(tmp_path: Path) -> Non
     assert tree(folder) == before
 
 
-def test_what_else_lies_in_the_folder_of_a_named_volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_files_in_the_folder_of_a_named_volume_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written, folder = volumes_of(tmp_path)
     one = min(folder.iterdir())
     (folder / "loop.tar").symlink_to(folder / "loop.tar")
