@@ -501,7 +501,9 @@ def test_a_volume_of_another_set_is_not_made_among_others(tmp_path: Path) -> Non
     assert tree(folder) == before
 
 
-def test_other_files_in_the_folder_of_a_named_volume_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_files_in_the_folder_of_a_named_volume_are_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written, folder = volumes_of(tmp_path)
     one = min(folder.iterdir())
     (folder / "loop.tar").symlink_to(folder / "loop.tar")
