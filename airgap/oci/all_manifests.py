@@ -103,8 +103,8 @@ class AllManifests:
 
 def _below(manifest: Index | Manifest) -> Iterator[Descriptor]:
     """What may be a manifest, and all entries of an index."""
-    is_index = isinstance(manifest, Index)
-    yield from (below for _, below in manifest.successors() if is_index or below.is_manifest)
+    listed = manifest.successors() if isinstance(manifest, Index) else manifest.children()
+    yield from (below for _, below in listed)
     if manifest.subject is not None:
         yield manifest.subject
 

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, Self, TypedDict
 
 from airgap import limits
@@ -87,8 +88,9 @@ def essence(media_type: str) -> str:
     return media_type.partition(";")[0].strip().lower()
 
 
+@lru_cache(maxsize=1024)
 def is_media_type(text: str) -> bool:
-    """Whether it has the form of a media type."""
+    """Whether it has the form of a media type. Few texts are asked for, again and again."""
     return _MEDIA_TYPE.fullmatch(text) is not None
 
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from airgap import limits
 from airgap.errors import ContentError, FormatError
@@ -30,9 +29,11 @@ SUPPORTED: Final = SHA2
 """Algorithms that can be computed here; MAN-14: the reference takes the same three."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Digest:
-    """`algorithm:encoded`, valid by construction through `parse` or `of`; ordered as its text is."""
+class Digest(NamedTuple):
+    """`algorithm:encoded`, valid by construction through `parse` or `of`; ordered as its text is.
+
+    A named tuple, because a layout asks for the hash of each some twenty times.
+    """
 
     algorithm: str
     encoded: str

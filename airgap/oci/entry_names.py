@@ -12,7 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from airgap.errors import NotFoundError
 from airgap.oci.descriptor import BASE_NAME, CONTAINERD_NAME, REF_NAME, Descriptor
@@ -36,8 +36,17 @@ class IndexEntry(NamedTuple):
 
     descriptor: Descriptor
     number: int
+    names: tuple[str, ...]
+    """Every name by which some tool runs it."""
     aside: bool = False
     """It is attached to the image of this name, and cannot be run in its place: the name belongs to the image."""
+
+    @classmethod
+    def of(cls, descriptor: Descriptor, number: int) -> Self:
+        """The entry with this number, and the names in its annotations."""
+        annotations = descriptor.annotations
+        found = (annotations.get(REF_NAME), annotations.get(CONTAINERD_NAME)) if annotations else ()
+        return cls(descriptor, number, tuple(dict.fromkeys(filter(None, found))))
 
     @property
     def ref(self) -> str | None:
@@ -48,17 +57,6 @@ class IndexEntry(NamedTuple):
     def image(self) -> str | None:
         """The name that containerd gives it."""
         return self.descriptor.annotations.get(CONTAINERD_NAME) or None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Every name by which some tool runs it."""
-        annotations = self.descriptor.annotations
-        if self.aside or not annotations:
-            return ()
-        ref, image = annotations.get(REF_NAME), annotations.get(CONTAINERD_NAME)
-        if ref and image and ref != image:
-            return ref, image
-        return (name,) if (name := ref or image) else ()
 
     @property
     def base(self) -> str | None:
@@ -82,7 +80,7 @@ def read_entries(
     image. Files, charts and modules keep their names. So does what is attached and comes before the image of its name,
     as skopeo takes it by that name.
     """
-    entries = [IndexEntry(descriptor, number) for number, descriptor in enumerate(index.manifests)]
+    entries = [IndexEntry.of(descriptor, number) for number, descriptor in enumerate(index.manifests)]
     bearers: defaultdict[str, list[IndexEntry]] = defaultdict(list)
     for entry in entries:
         for name in entry.names:
@@ -107,7 +105,7 @@ def read_entries(
             }
         attached |= apart
     aside = {number for number, entry in attached.items() if kept.issuperset(entry.names)} - leading
-    return tuple(entry._replace(aside=True) if entry.number in aside else entry for entry in entries)
+    return tuple(entry._replace(aside=True, names=()) if entry.number in aside else entry for entry in entries)
 
 
 class Names:

@@ -87,7 +87,7 @@ class ExaminedManifests:
     def below(self, descriptor: Descriptor) -> Iterator[Descriptor]:
         """The manifests that it lists."""
         manifest = self.manifest(descriptor)
-        return (below for _, below in manifest.successors() if below.is_manifest) if manifest else iter(())
+        return (below for _, below in manifest.children()) if manifest else iter(())
 
     def children(self, descriptors: Iterable[Descriptor]) -> set[Digest]:
         """All descriptors below these; digests make cycles impossible."""

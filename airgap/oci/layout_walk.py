@@ -156,7 +156,7 @@ class LayoutWalk:
             self._visited.add(key)
             for unread in (self.unread, self._unread_named):
                 unread.pop(key, None)  # it may be readable at a smaller depth, or with its right size
-            following = (found.to(name, below) for name, below in manifest.successors() if below.is_manifest)
+            following = (found.to(name, below) for name, below in manifest.children())
             queue.extend(step for step in following if self._is_new(step))
             if manifest.subject is not None:
                 referrer = Referrer(
@@ -167,8 +167,9 @@ class LayoutWalk:
                     subject=manifest.subject,
                 )
                 self.add(manifest.subject.digest, referrer)
-                if manifest.subject.is_manifest and self._has(manifest.subject.digest):
-                    queue.append(found.to("subject", manifest.subject, named=True))
+                subject = manifest.subject
+                if subject.is_manifest and subject.manifest_key not in self._visited and self._has(subject.digest):
+                    queue.append(found.to("subject", subject, named=True))
 
     def _is_new(self, found: _Reached) -> bool:
         """Whether it was not reached before; a million entries may list the same manifest."""
@@ -261,7 +262,7 @@ class LayoutWalk:
                 continue
             self._walk([_Reached(child, place)], FoundBy.TAG)
             if not refers_by(manifest, tag):  # decision 0025: its own subject counts, and not the tag
-                self.misplaced.append(entry._replace(descriptor=replace(child, annotations={})))
+                self.misplaced.append(IndexEntry.of(replace(child, annotations={}), entry.number))
                 message = f"{child.digest} is listed as a referrer under a tag of which it has not the subject"
                 self.note(child, place, message)
 

@@ -56,6 +56,14 @@ class Manifest:
         found += [(f"blobs[{number}]", blob) for number, blob in enumerate(self.blobs)]
         return tuple(found)
 
+    def children(self) -> tuple[tuple[str, Descriptor], ...]:
+        """Those of them that are manifests: none, but in what is odd."""
+        if MANIFEST_TYPES.isdisjoint([item.media_type for item in (*self.layers, *self.blobs)]) and not (
+            self.config and self.config.is_manifest
+        ):
+            return ()
+        return tuple((place, item) for place, item in self.successors() if item.is_manifest)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
@@ -76,6 +84,10 @@ class Index:
         return tuple(
             (str(entry.platform or "") or f"manifests[{number}]", entry) for number, entry in enumerate(self.manifests)
         )
+
+    def children(self) -> tuple[tuple[str, Descriptor], ...]:
+        """Those of them that are manifests."""
+        return tuple((place, item) for place, item in self.successors() if item.is_manifest)
 
 
 def parse_manifest(raw: bytes, media_type: str) -> Manifest | Index:

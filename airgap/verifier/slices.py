@@ -12,6 +12,7 @@ workers is used: `judge` returns None, and the caller judges all of it in one pr
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -399,6 +400,7 @@ def _check_same(target: Target, layout: SeenLayout) -> None:
 
 def _begin(packed: bytes = b"") -> None:
     """Prepares a process of ours: it ends with the one that began it, which alone answers signals."""
+    gc.freeze()  # what a fork has from its parent lives as long as it: to go through it would copy all of its memory
     _kept.receive(packed)
     for name in _LEFT_TO_PARENT:
         if number := getattr(signal, name, None):
