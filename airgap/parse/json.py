@@ -148,27 +148,24 @@ def _marked(value: object) -> str:
 
 def take(source: JsonObject, key: str, kind: type[T]) -> T:
     """The required member `key` of type `kind`. Raises FormatError with the member's name."""
-    found = _plain(source, key, kind)
-    if found is not None:
-        return found
+    if type(source) is dict:
+        found: Any = source.get(key)
+        # nothing below would refuse it
+        if (type(found) is kind and kind is not str) or (type(found) is str and kind is str and found.isascii()):
+            return cast("T", found)
     _refuse_case_double_of(key, source)
     if key not in source:
         raise FormatError("is missing", where=key)
     return _checked(source[key], key, kind)
 
 
-def _plain(source: JsonObject, key: str, kind: type[T]) -> T | None:
-    """The member, where nothing could refuse it, as is the case nearly always; else None."""
-    found: Any = source.get(key) if type(source) is dict else None
-    is_plain = found.isascii() if type(found) is str else type(found) is kind
-    return cast("T", found) if is_plain and type(found) is kind else None
-
-
 def take_optional(source: JsonObject, key: str, kind: type[T]) -> T | None:
     """The optional member `key`; null is refused, because it is neither present nor absent."""
-    found = _plain(source, key, kind)
-    if found is not None:
-        return found
+    if type(source) is dict:
+        found: Any = source.get(key)
+        # nothing below would refuse it
+        if (type(found) is kind and kind is not str) or (type(found) is str and kind is str and found.isascii()):
+            return cast("T", found)
     _refuse_case_double_of(key, source)
     return _checked(source[key], key, kind) if key in source else None
 
