@@ -10,7 +10,7 @@ import io
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -208,6 +208,7 @@ class LayoutVolumes(LayoutOnDisk):
         return self._first.document(name, limit)
 
 
+_AGAIN: Final = "Ask for this volume again."
 _TOGETHER: Final = "Put all volumes into one folder, in any order, and name the folder or any of them."
 
 
@@ -370,6 +371,10 @@ def _sort(path: str, table: VolumeTable, found: _Folder, key: _SetKey) -> _Sorte
     for archive in found.sets[key]:
         held = dict(archive.blobs())
         number = _number(archive, held, own, table)
+        if strange := _strange(
+            archive, number, held, table, everywhere
+        ):  # no medium makes that, and it may be evidence
+            raise malformed(f"{archive.name} is volume {number} and {strange}", remedy="Remove that file. " + _AGAIN)
         head, problem = _compare(archive, number, held, table, everywhere)
         if problem:
             result.unusable.setdefault(number, f"cannot be used: {archive.name} {problem}")
@@ -384,8 +389,13 @@ def _sort(path: str, table: VolumeTable, found: _Folder, key: _SetKey) -> _Sorte
         else:
             result.volumes[number] = archive
     if not result.volumes:
-        why = next(iter(result.unusable.values()))
-        raise malformed(f"{safe(path)} holds no volume that can be used: volume {why}")
+        number, why = next(iter(result.unusable.items()))
+        raise malformed(f"{safe(path)}: volume {number} {why}, and no other volume is here")
+    result.notes += [
+        f"volume {number} is here twice, and one {why}"
+        for number, why in result.unusable.items()
+        if number in result.volumes
+    ]
     for number in range(1, table.count + 1):
         if number not in result.volumes and number not in result.unusable and found.unreadable:
             result.unusable[number] = _maybe(number, table.count, found.unreadable)
@@ -406,6 +416,21 @@ def _number(archive: LayoutArchive, held: Iterable[Digest], own: Mapping[Digest,
     return votes.most_common(1)[0][0] if votes else table.count
 
 
+def _strange(
+    archive: LayoutArchive, number: int, held: Iterable[Digest], table: VolumeTable, everywhere: Container[Digest]
+) -> str | None:
+    """What a volume holds that no volume of this set has."""
+    names = {VOLUMES_FILE, *([f"{CHUNK_FILE}{number}"] if number in table.chunks else [])}
+    others = [name for name in archive.loose_files().names if name not in names]
+    others += [*archive.docker_documents(), *([archive.full_index] if archive.full_index else [])]
+    if others:
+        return f"holds files that no volume has: {some(others, _SHOWN, lambda name: safe(name, limit=80))}"
+    own = table.shares[number]
+    if more := [digest for digest in held if digest not in own and digest not in everywhere]:
+        return f"holds blobs that are not of this volume: {some(more, _SHOWN)}"
+    return None
+
+
 def _compare(
     archive: LayoutArchive,
     number: int,
@@ -416,20 +441,13 @@ def _compare(
     """How many bytes it begins with that all volumes have; and in which way it is not what the table says of it."""
     share = {**table.shares[number], **everywhere}
     chunk = table.chunks.get(number)
-    names = {VOLUMES_FILE, *([f"{CHUNK_FILE}{number}"] if chunk else [])}
-    others = [name for name in archive.loose_files().names if name not in names]
-    others += [*archive.docker_documents(), *([archive.full_index] if archive.full_index else [])]
     head = [archive.extent(name) for name in (LAYOUT_FILE, LAYOUT_INDEX, VOLUMES_FILE)]
     head += [archive.extent(blob_name(digest)) for digest in everywhere]
     end = max((start + size for start, size in filter(None, head)), default=0)
     rest = [archive.extent(blob_name(digest)) for digest in table.shares[number]]
     rest += [archive.extent(f"{CHUNK_FILE}{number}")]
-    if others:
-        return 0, f"holds files that no volume has: {some(others, _SHOWN, lambda name: safe(name, limit=80))}"
     if lost := [digest for digest in share if digest not in held]:
         return 0, f"lacks {len(lost)} of its blobs, as {lost[0]}"
-    if more := [digest for digest in held if digest not in share]:
-        return 0, f"holds {len(more)} blobs that it should not, as {more[0]}"
     if sized := [digest for digest, size in share.items() if held[digest] != size]:
         return 0, f"holds {sized[0]} in another size"
     if chunk and (archive.extent(f"{CHUNK_FILE}{number}") or (0, -1))[1] != chunk.size:
