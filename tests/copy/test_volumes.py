@@ -272,6 +272,9 @@ def test_a_missing_volume_is_named_with_what_it_touches(tmp_path: Path) -> None:
     ran = verify(written, folder)
     assert ran.code == 16
     assert f"volume 3 of {count}" in ran.out
+    listed = run_here(["ls", str(folder)])
+    assert listed.code == 16
+    assert f"volume 3 of {count} is not here" in listed.out
     assert verify(written, f"{folder}:{WEB}").code == 0
     big = verify(written, f"{folder}:{BIG}")
     assert big.code == 16
