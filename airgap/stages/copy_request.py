@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 from airgap.errors import UsageError
 from airgap.files import check_writable
@@ -15,17 +15,25 @@ from airgap.oci.lookup import ReferrersTag
 from airgap.oci.reference import LayoutReference, RegistryReference
 from airgap.text import safe
 from airgap.transfer.destinations import DestinationReference, RegistryPrefix, is_tar, parse_destination
+from airgap.transfer.events import Progress, silent
 from airgap.transfer.lists import read_list
 from airgap.transfer.plan import CopyPlan, Selection
 from airgap.trust.separation import check_apart, check_apart_from, check_output, layout_paths, same_place
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from airgap.net.credentials import Credentials
+    from airgap.net.options import TransportOptions
     from airgap.oci.digest import Digest
+    from airgap.oci.lookup import Mechanism
     from airgap.oci.open import Layout
     from airgap.revocation.target_evidence import TargetEvidence
+    from airgap.transfer.copied import CopyResult
     from airgap.transfer.finished_tar import FinishedTar
     from airgap.trust.directory import TrustDirectory
     from airgap.trust.location import Location
+    from airgap.verifier.outcome import Outcome
     from airgap.verifier.verification_plugins import AllowedPlugins
 
 STREAM: Final = "-"
@@ -100,6 +108,11 @@ class CopyRequest:
     """The number of threads, if no executor is given."""
 
     @property
+    def hashes_existing(self) -> bool:
+        """Whether existing content of the destination is hashed before it is used."""
+        return self.verify_existing or self.trust is not None
+
+    @property
     def layout(self) -> str | None:
         """The destination layout, for `airgap.fetch(into=...)`; None for a registry or a stream.
 
@@ -111,6 +124,24 @@ class CopyRequest:
     def place(self) -> DestinationReference | None:
         """The destination; None for a stream. Raises UsageError."""
         return None if self.destination == STREAM else parse_destination(self.destination)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyServices:
+    """What a copy is done with, and who is called (`airgap.copy` says what each is for)."""
+
+    transport: TransportOptions | None = None
+    credentials: Credentials | None = None
+    to_transport: TransportOptions | None = None
+    to_credentials: Credentials | None = None
+    mechanism: Mechanism | None = None
+    executor: Executor | None = None
+    progress: Progress = silent
+    source: BinaryIO | None = None
+    output: BinaryIO | None = None
+    stopped: Callable[[CopyResult], None] | None = None
+    judged: Callable[[Outcome], None] | None = None
+    naming: Callable[[CopyResult], None] | None = None
 
 
 class Packer(Protocol):

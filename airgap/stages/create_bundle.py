@@ -39,6 +39,7 @@ from airgap.signature.sealing import seal
 from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.stages.bundle_request import BundleRequest, BundleSigning
 from airgap.stages.copy import copy_packed
+from airgap.stages.copy_request import CopyServices
 from airgap.text import safe, some
 from airgap.transfer.attach import Attachment
 from airgap.transfer.copied import CopiedArtifact, CopyResult
@@ -87,9 +88,7 @@ def create_bundle(
         copied: CopyResult | None = None
         error: AirgapError | None = None
         try:
-            copied = copy_packed(
-                replace(copying, trust=directory),
-                packer,
+            services = CopyServices(
                 transport=transport,
                 credentials=credentials,
                 mechanism=mechanism,
@@ -97,6 +96,7 @@ def create_bundle(
                 progress=progress,
                 judged=packer.take_verdicts,
             )
+            copied = copy_packed(replace(copying, trust=directory), services, packer)
         except UsageError:
             raise
         except AirgapError as raised:
