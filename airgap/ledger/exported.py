@@ -34,7 +34,7 @@ def export_lines(ledger: Ledger) -> Iterator[str]:
         yield _line({"schema": EXPORT_SCHEMA, "id": ledger.identity, "count": head.rows, "head": head.hash})
         for raw, attached in ledger.stored():
             yield _line(_row(raw, attached))
-        for data in ledger.shared():
+        for data in ledger.kept.shared():
             yield _line({"certificate": encode_standard(data)})
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -30,13 +28,13 @@ from airgap.ledger.entries import (
     RowEntry,
     RowKind,
     as_kept,
-    named_certificates,
     parse_entry,
     read_held,
     runs,
     written_entry,
 )
 from airgap.ledger.hash_chain import Chain, Checked, Head, RawRow, linked
+from airgap.ledger.kept_content import KeptContent
 from airgap.oci.digest import Digest
 from airgap.parse.time import iso
 from airgap.text import safe
@@ -71,6 +69,8 @@ class Ledger:
     def __init__(self, path: Path, opened: sqlite3.Connection) -> None:
         self.path: Final = path
         self._opened = opened
+        self.kept: Final = KeptContent(path, opened)
+        """What is beside the rows."""
         with translated(path):
             self.identity: Final = str(self._head_row()[0])
 
@@ -132,27 +132,16 @@ class Ledger:
         if number > limits.LEDGER_ROWS:
             raise UsageError(f"a ledger has {limits.LEDGER_ROWS} rows at most", remedy="Begin another file.")
         entry = record.entry
-        attached = self._keep(record.attached)
+        attached = self.kept.keep(record.attached)
         if (entry.attached or None) != (attached.hex() if attached else None):
             raise UsageError("the entry names other attached bytes than it came with")
         for certificate in record.certificates:
-            self._keep(certificate)
+            self.kept.keep(certificate)
         body = written_entry(entry, number)
         row_digest = digest("sha256", body)
         row_hash = linked(before, row_digest)
         self._opened.execute(_INSERT, (number, row_digest, row_hash, body, *_derived(entry)))
         return row_hash
-
-    def _keep(self, data: bytes | None) -> bytes | None:
-        if data is None:
-            return None
-        if len(data) > limits.LEDGER_ATTACHED_BYTES:
-            raise UsageError(f"{len(data)} bytes are more than a ledger keeps beside a row")
-        name = digest("sha256", data)
-        known = self._opened.execute("SELECT 1 FROM content WHERE digest = ?", (name,)).fetchone()
-        if known is None:
-            self._opened.execute("INSERT INTO content VALUES (?, ?, ?)", (name, len(data), zlib.compress(data)))
-        return name
 
     def _check_mark(self, mark: Mark) -> None:
         known = self.marks().get(mark.stream)
@@ -263,23 +252,14 @@ class Ledger:
     def attached(self, row: Row) -> bytes | None:
         """What is kept beside a row; None where nothing is, or where it was pruned. Raises LedgerError."""
         name = row.entry.attached if row.entry else None
-        return None if name is None else self._content(bytes.fromhex(name))
+        return None if name is None else self.kept.read(bytes.fromhex(name))
 
     def certificate(self, fingerprint: str) -> bytes | None:
         """The DER of a certificate that a verdict document names. Raises LedgerError."""
         try:
-            return self._content(bytes.fromhex(fingerprint))
+            return self.kept.read(bytes.fromhex(fingerprint))
         except ValueError:
             return None
-
-    def _content(self, name: bytes) -> bytes | None:
-        with translated(self.path):
-            found = self._opened.execute("SELECT size, data FROM content WHERE digest = ?", (name,)).fetchone()
-        if found is None:
-            return None
-        if (data := _unpacked(*found)) is None or digest("sha256", data) != name:
-            raise LedgerError("ledger.damaged", f"{safe(self.path)} holds other bytes than its rows name")
-        return data
 
     def marks(self) -> Mapping[str, Mark]:
         """The high-water mark of each stream."""
@@ -326,7 +306,7 @@ class Ledger:
                 "SELECT number, size, data FROM rows JOIN content ON content.digest = rows.attached"
                 f" WHERE kind = '{JudgedArtifact.kind}' ORDER BY number"
             ):
-                yield number, self._sound(*kept)
+                yield number, self.kept.unpacked(*kept)
 
     # --- its chain ---
 
@@ -352,7 +332,7 @@ class Ledger:
         identity, count, value = self._head_row()
         chain = Chain(identity)
         chain.require(heads, identities)
-        bad, lacking = self._bad_content()
+        bad, lacking = self.kept.faults()
         without: list[int] = []
         found = self._opened.execute(
             f"SELECT number, rows.digest, hash, body, {_DERIVED}, size"
@@ -372,21 +352,6 @@ class Ledger:
             elif entry.attached in lacking and isinstance(entry, JudgedArtifact):
                 chain.lacks_certificate(number)
         return chain.result(Head(count, value.hex()), without, len(heads))
-
-    def _bad_content(self) -> tuple[frozenset[str], frozenset[str]]:
-        """The names of content that is not what it is named by, and of documents without their certificates."""
-        bad, lacking = set(), set()
-        is_kept = lru_cache(maxsize=4096)(self._is_kept)
-        for name, size, data in self._opened.execute("SELECT digest, size, data FROM content"):
-            if (unpacked := _unpacked(size, data)) is None or digest("sha256", unpacked) != name:
-                bad.add(name.hex())
-            elif not all(map(is_kept, named_certificates(unpacked))):
-                lacking.add(name.hex())
-        return frozenset(bad), frozenset(lacking)
-
-    def _is_kept(self, name: str) -> bool:
-        kept = self._opened.execute("SELECT 1 FROM content WHERE digest = ?", (bytes.fromhex(name),))
-        return kept.fetchone() is not None
 
     def to_prune(self, before: datetime, *, rows: bool) -> Prunable:
         """What `prune` would remove."""
@@ -431,7 +396,11 @@ class Ledger:
             f" {'' if rows else 'AND data IS NOT NULL'} ORDER BY number",
             (*kinds, iso(as_kept(before))),
         )
-        kept = [(number, packed) for number, packed, *data in found if rows or not _AGAINST.search(self._sound(*data))]
+        kept = [
+            (number, packed)
+            for number, packed, *data in found
+            if rows or not _AGAINST.search(self.kept.unpacked(*data))
+        ]
         sizes = [packed for _, packed in kept if packed is not None]
         return Prunable(len(kept) if rows else 0, len(sizes), sum(sizes)), [number for number, _ in kept]
 
@@ -453,20 +422,7 @@ class Ledger:
             "SELECT number, rows.digest, hash, body, size, data FROM rows"
             " LEFT JOIN content ON content.digest = rows.attached ORDER BY number"
         ):
-            yield self._raw(found[:4]), None if found[5] is None else self._sound(*found[4:])
-
-    def shared(self) -> Iterator[bytes]:
-        """What no row names: the certificates of verdict documents. Raises LedgerError."""
-        for found in self._opened.execute(
-            "SELECT size, data FROM content WHERE digest NOT IN"
-            " (SELECT attached FROM rows WHERE attached IS NOT NULL) ORDER BY rowid"
-        ):
-            yield self._sound(*found)
-
-    def _sound(self, size: Any, data: Any) -> bytes:
-        if (unpacked := _unpacked(size, data)) is None:
-            raise LedgerError("ledger.damaged", f"{safe(self.path)} holds bytes that cannot be unpacked")
-        return unpacked
+            yield self._raw(found[:4]), None if found[5] is None else self.kept.unpacked(*found[4:])
 
 
 _AGAINST: Final = re.compile(rb'"said_against":\[\{|"reason":"revocation\.(?:revoked|on_hold)"')
@@ -512,15 +468,3 @@ def _derived(entry: RowEntry) -> tuple[Any, ...]:
         "\n".join(entry.names),
         None if entry.attached is None else bytes.fromhex(entry.attached),
     )
-
-
-def _unpacked(size: Any, data: Any) -> bytes | None:
-    """Kept bytes; None where they are not what they were packed from, or would have more than their size."""
-    if not (isinstance(size, int) and 0 <= size <= limits.LEDGER_ATTACHED_BYTES and isinstance(data, bytes)):
-        return None
-    packed = zlib.decompressobj()
-    try:
-        found = packed.decompress(data, size + 1)
-    except zlib.error:
-        return None
-    return found if len(found) == size else None

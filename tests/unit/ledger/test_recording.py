@@ -91,7 +91,7 @@ def test_certificates_are_kept_once(tmp_path: Path) -> None:
         for _ in range(3):
             ledger.record(judgements(outcome, operator="ada"))
         with ledger.one_state():
-            assert len(list(ledger.shared())) == len(set(ledger.shared())) == 6, "two chains of three"
+            assert len(list(ledger.kept.shared())) == len(set(ledger.kept.shared())) == 6, "two chains of three"
 
 
 def test_a_row_without_its_certificates_is_damaged(tmp_path: Path) -> None:
