@@ -2,8 +2,8 @@
 
 The records of a judgement, each with the modules that make it and those that read it:
 
-    EvidenceFile             a file that may hold evidence          evidence_directory, target_evidence > evidence_reader
-    CrlFile, OcspFile        a file that does                       evidence_reader > pool
+    EvidenceFile             a file that may hold evidence          evidence_directory, target_evidence
+    CrlFile, OcspFile        a file that does                       evidence_reader > pool > all below
     UnreadableEvidence       one that may, and cannot be read       evidence_reader, misplaced > condemning
     MisplacedEvidence        one that is where none is read         misplaced > pool > condemning
     RevocationQuery          a certificate and the judged time      judge > condemning, clearing

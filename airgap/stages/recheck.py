@@ -6,29 +6,24 @@ same verifier judges its content.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from airgap import limits
-from airgap.errors import AirgapError, FormatError, LimitError, TrustMaterialError, UsageError
-from airgap.files import is_there, read_regular
+from airgap.errors import AirgapError, TrustMaterialError, UsageError
 from airgap.ledger.rejudging import RecordedJudgements
 from airgap.oci.content_mode import Content
 from airgap.oci.digest import Digest
-from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.oci.target import open_target
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
-from airgap.revocation.evidence_files import Evidence, EvidenceFile
-from airgap.revocation.pool import EvidencePool
-from airgap.signature.stamped_evidence import of_token
+from airgap.stages.recheck_sources import RecheckSource, evidence_in, is_empty, place_of
 from airgap.stages.verify import JudgingProgress, Workers, no_progress, verify_again
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
@@ -40,7 +35,6 @@ from airgap.verifier.outcome import ArtifactOutcome, Outcome
 from airgap.verifier.rechecked import Basis, Rechecked, RecheckOutcome
 from airgap.verifier.recorded import RecordedArtifact, RecordedReport, RecordedSignature, RecordedSignatures
 from airgap.verifier.report_judge import ReportJudge, not_recorded
-from airgap.verifier.report_reader import parse_report
 from airgap.verifier.request import JudgeRequest, VerifyRequest
 
 if TYPE_CHECKING:
@@ -93,15 +87,16 @@ def recheck(
     directory = TrustDirectory.open(trust)
     check_apart(directory.path, request.sources)
     directory.policy()
-    reports = [(source, _report_or_problem(source)) for source in request.sources]
+    sources = [RecheckSource.read(name) for name in request.sources]
     with ExitStack() as stack:
         ledger = None
         if request.ledger is not None:
             opened = RecordedJudgements.open(request.ledger, since=request.since, name=request.name)
             ledger = stack.enter_context(opened)
-        tokens = chain(_tokens(reports), ledger.tokens() if ledger else ())
-        layout_evidence = stack.enter_context(evidence_of_layouts(_layouts(reports), _evidence_in(tokens)))
-        return _Recheck(request, directory, layout_evidence, workers).outcome(reports, ledger)
+        tokens = chain(*(source.tokens() for source in sources), ledger.tokens() if ledger else ())
+        layouts = chain.from_iterable(source.layouts() for source in sources)
+        layout_evidence = stack.enter_context(evidence_of_layouts(layouts, evidence_in(tokens)))
+        return _Recheck(request, directory, layout_evidence, workers).outcome(sources, ledger)
 
 
 class _Recheck:
@@ -126,11 +121,9 @@ class _Recheck:
         self._problems: dict[str, Problem] = {}
         self._warnings: dict[str, Problem] = {}
 
-    def outcome(
-        self, reports: Sequence[tuple[str, RecordedReport | Problem | None]], ledger: RecordedJudgements | None
-    ) -> RecheckOutcome:
+    def outcome(self, sources: Sequence[RecheckSource], ledger: RecordedJudgements | None) -> RecheckOutcome:
         self._fail(*self._layout_evidence.problems)
-        artifacts = [artifact for source, report in reports for artifact in self._source(source, report)]
+        artifacts = [artifact for source in sources for artifact in self._source(source)]
         if ledger is not None:
             artifacts += ledger.judge_again(self._by_report)
             self._fail(*ledger.problems)
@@ -149,20 +142,21 @@ class _Recheck:
             warnings=tuple(self._warnings.values()),
         )
 
-    def _source(self, source: str, report: RecordedReport | Problem | None) -> Iterator[Rechecked]:
+    def _source(self, source: RecheckSource) -> Iterator[Rechecked]:
+        report = source.report
         if isinstance(report, Problem):
             self._fail(report)
             return
         if report is None:
-            yield from self._layout(source)
+            yield from self._layout(source.name)
             return
         self._fail(*(replace(problem, target=problem.target or report.name) for problem in report.problems))
         if not report.artifacts:
-            self._fail(_nothing(f"the report {report.name} is about no artifact", source))
+            self._fail(_nothing(f"the report {report.name} is about no artifact", source.name))
         yield from self._report(report)
 
     def _layout(self, target: str) -> Iterator[Rechecked]:
-        if _is_empty(target):
+        if is_empty(target):
             self._fail(_nothing(f"the folder {safe(target)} is empty", target))
             return
         request = self._demands([target], self._request.scope, self._request.metadata)
@@ -175,7 +169,7 @@ class _Recheck:
     # --- the artifacts of a report ---
 
     def _report(self, report: RecordedReport) -> Iterator[Rechecked]:
-        placed = [(_place(artifact), artifact) for artifact in report.artifacts]
+        placed = [(place_of(artifact), artifact) for artifact in report.artifacts]
         together: dict[tuple[str, _TypedName], list[RecordedArtifact]] = {}
         for place, artifact in placed:
             if place is not None:
@@ -290,93 +284,8 @@ class _Recheck:
             self._warnings.setdefault(warning.message, warning)
 
 
-_NO_REPORT: Final = "Name reports of airgap verify or import (--report), as they were written, or layouts."
-
-
-def _report_or_problem(source: str) -> RecordedReport | Problem | None:
-    """A report, or the problem of a malformed one; None if `source` is something else."""
-    try:
-        return _report(source)
-    except (FormatError, OSError) as error:
-        message = f"{safe(source)} is no report: {safe(error)}"
-        return Problem(message=message, exit_code=ExitCode.ERROR, target=safe(source), remedy=_NO_REPORT)
-
-
-def _layouts(reports: Iterable[tuple[str, RecordedReport | Problem | None]]) -> Iterator[str]:
-    """The layouts that are judged, and existing layouts of reports."""
-    for source, report in reports:
-        if report is None:
-            yield source
-        elif isinstance(report, RecordedReport):
-            yield from dict.fromkeys(place for item in report.artifacts if (place := _place(item)) is not None)
-
-
-def _tokens(reports: Iterable[tuple[str, RecordedReport | Problem | None]]) -> Iterator[bytes]:
-    """The timestamp tokens of reports."""
-    for _, report in reports:
-        if isinstance(report, RecordedReport):
-            for signature in (signature for artifact in report.artifacts for signature in artifact.signatures):
-                if (token := signature.timestamp_token) is not None:
-                    yield token
-
-
-def _evidence_in(tokens: Iterable[bytes]) -> Iterator[Evidence]:
-    """The evidence in timestamp tokens: it is used for everything that is judged.
-
-    A token that cannot be read has none, which judging it reports.
-    """
-    pieces: dict[bytes, EvidenceFile] = {}
-    for token in tokens:
-        with suppress(FormatError):
-            for piece in of_token(token):
-                try:
-                    pieces[piece.read()] = piece
-                except LimitError:
-                    pieces[token] = piece
-    if pieces:
-        yield EvidencePool(tuple(pieces.values()), unread=())
-
-
-_BEFORE_TEXT: Final = b" \t\r\n\x0b\x0c\x00\xef\xbb\xbf\xff\xfe"
-"""White space and byte order marks: a report that an editor or PowerShell saved is recognised."""
-
-
-def _report(source: str) -> RecordedReport | None:
-    """A report; None if `source` is something else. Raises FormatError, OSError."""
-    path = Path(source)
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        if not file.read(64).lstrip(_BEFORE_TEXT).startswith(b"{"):
-            return None
-    return parse_report(read_regular(path, limits.REPORT_BYTES), source)
-
-
-def _is_empty(path: str) -> bool:
-    """Whether a folder is empty; an unreadable folder is not."""
-    try:
-        with os.scandir(path) as entries:
-            return next(entries, None) is None
-    except OSError:
-        return False
-
-
 def _nothing(message: str, source: str) -> Problem:
     return Problem.of_reason("recheck.nothing", message, target=safe(source))
-
-
-def _place(artifact: RecordedArtifact) -> str | None:
-    """The path of the layout of a report; None if it is missing or an empty folder (a mount point)."""
-    place = path = artifact.path
-    if path is None:
-        try:
-            reference = parse_reference(artifact.reference)
-        except AirgapError:
-            return None
-        if not isinstance(reference, LayoutReference):
-            return None
-        place, path = reference.whole, reference.path
-    return place if is_there(path) and not _is_empty(path) else None
 
 
 def _recorded_signatures(

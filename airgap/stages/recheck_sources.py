@@ -1,0 +1,109 @@
+"""What a recheck is given: reports, layouts, and what it uses of them before anything is judged."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple, Self
+
+from airgap import limits
+from airgap.errors import AirgapError, FormatError, LimitError
+from airgap.files import is_there, read_regular
+from airgap.oci.reference import LayoutReference, parse_reference
+from airgap.problem import Problem
+from airgap.reasons import ExitCode
+from airgap.revocation.evidence_files import Evidence, EvidenceFile
+from airgap.revocation.pool import EvidencePool
+from airgap.signature.stamped_evidence import of_token
+from airgap.text import safe
+from airgap.verifier.recorded import RecordedArtifact, RecordedReport
+from airgap.verifier.report_reader import parse_report
+
+_NO_REPORT: Final = "Name reports of airgap verify or import (--report), as they were written, or layouts."
+_BEFORE_TEXT: Final = b" \t\r\n\x0b\x0c\x00\xef\xbb\xbf\xff\xfe"
+"""White space and byte order marks: a report that an editor or PowerShell saved is recognised."""
+
+
+class RecheckSource(NamedTuple):
+    """One report or layout."""
+
+    name: str
+    """As it was named."""
+    report: RecordedReport | Problem | None
+    """The report, or the problem of a malformed one; None for a layout."""
+
+    @classmethod
+    def read(cls, name: str) -> Self:
+        """What a name leads to."""
+        try:
+            return cls(name, _report(name))
+        except (FormatError, OSError) as error:
+            message = f"{safe(name)} is no report: {safe(error)}"
+            return cls(name, Problem(message=message, exit_code=ExitCode.ERROR, target=safe(name), remedy=_NO_REPORT))
+
+    def layouts(self) -> Iterator[str]:
+        """The layout that is judged, or those of the report that are there."""
+        if self.report is None:
+            yield self.name
+        elif isinstance(self.report, RecordedReport):
+            yield from dict.fromkeys(place for item in self.report.artifacts if (place := place_of(item)) is not None)
+
+    def tokens(self) -> Iterator[bytes]:
+        """The timestamp tokens of a report."""
+        if isinstance(self.report, RecordedReport):
+            for signature in (signature for artifact in self.report.artifacts for signature in artifact.signatures):
+                if (token := signature.timestamp_token) is not None:
+                    yield token
+
+
+def _report(source: str) -> RecordedReport | None:
+    """A report; None if `source` is something else. Raises FormatError, OSError."""
+    path = Path(source)
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        if not file.read(64).lstrip(_BEFORE_TEXT).startswith(b"{"):
+            return None
+    return parse_report(read_regular(path, limits.REPORT_BYTES), source)
+
+
+def place_of(artifact: RecordedArtifact) -> str | None:
+    """The path of the layout of a report; None if it is missing or an empty folder (a mount point)."""
+    place = path = artifact.path
+    if path is None:
+        try:
+            reference = parse_reference(artifact.reference)
+        except AirgapError:
+            return None
+        if not isinstance(reference, LayoutReference):
+            return None
+        place, path = reference.whole, reference.path
+    return place if is_there(path) and not is_empty(path) else None
+
+
+def is_empty(path: str) -> bool:
+    """Whether a folder is empty; an unreadable folder is not."""
+    try:
+        with os.scandir(path) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return False
+
+
+def evidence_in(tokens: Iterable[bytes]) -> Iterator[Evidence]:
+    """The evidence in timestamp tokens: it is used for everything that is judged.
+
+    A token that cannot be read has none, which judging it reports.
+    """
+    pieces: dict[bytes, EvidenceFile] = {}
+    for token in tokens:
+        with suppress(FormatError):
+            for piece in of_token(token):
+                try:
+                    pieces[piece.read()] = piece
+                except LimitError:
+                    pieces[token] = piece
+    if pieces:
+        yield EvidencePool(tuple(pieces.values()), unread=())
