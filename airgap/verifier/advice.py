@@ -33,8 +33,8 @@ def no_anchor(chain: Sequence[Certificate], anchors: Anchors, elsewhere: Hint) -
     root = chain[-1]
     twins = list(_twins(chain, anchors))
     remedy = (
-        "The certificate was issued anew, or another CA has the same name: all bytes are compared. If the new one is "
-        "to be trusted, add it to the trust store, after checking its fingerprint."
+        "A trusted certificate has the same name and other bytes: it was issued anew, or is of another CA. If that "
+        "of the chain is to be trusted, check its fingerprint, then add it to the trust store."
     )
     return Rejected(
         "authenticity.no_anchor",
