@@ -27,7 +27,6 @@ DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
 IMAGE_CONFIG: Final = "application/vnd.oci.image.config.v1+json"
 DOCKER_CONFIG: Final = "application/vnd.docker.container.image.v1+json"
-IMAGE_LAYER: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
 EMPTY: Final = "application/vnd.oci.empty.v1+json"
 SIGNATURE_MANIFESTS: Final = frozenset({IMAGE_MANIFEST, ARTIFACT_MANIFEST})
 """Types of what can be a signature: MAN-2, MAN-3, MAN-11."""

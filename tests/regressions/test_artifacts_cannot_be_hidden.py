@@ -18,7 +18,6 @@ from airgap.oci.descriptor import (
     DOCKER_MANIFEST,
     EMPTY,
     IMAGE_CONFIG,
-    IMAGE_LAYER,
     IMAGE_MANIFEST,
     NOTARY_SIGNATURE,
     REF_NAME,
@@ -29,7 +28,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
 from tests.support.command import Ran, run_here
-from tests.support.layouts import BLOCK, END, LayoutBuilder, tar_member
+from tests.support.layouts import BLOCK, END, IMAGE_LAYER, LayoutBuilder, tar_member
 from tests.support.scenario import Scene, bare
 from tests.support.tools import needed
 

@@ -18,7 +18,6 @@ from airgap.oci.descriptor import (
     EMPTY,
     IMAGE_CONFIG,
     IMAGE_INDEX,
-    IMAGE_LAYER,
     IMAGE_MANIFEST,
     NOTARY_SIGNATURE,
     REF_NAME,
@@ -36,6 +35,8 @@ BLOCK = 512
 NAME = 100
 """Bytes of a name in a header."""
 END = bytes(2 * BLOCK)
+
+IMAGE_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
 def dump(document: Any) -> bytes:

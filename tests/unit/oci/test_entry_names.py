@@ -14,7 +14,6 @@ from airgap.oci.descriptor import (
     CONTAINERD_NAME,
     EMPTY,
     IMAGE_CONFIG,
-    IMAGE_LAYER,
     IMAGE_MANIFEST,
     REF_NAME,
     Descriptor,
@@ -22,7 +21,7 @@ from airgap.oci.descriptor import (
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.lookup import FoundBy
-from tests.support.layouts import LayoutBuilder, graph_of, tar_member
+from tests.support.layouts import IMAGE_LAYER, LayoutBuilder, graph_of, tar_member
 
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 REF, NAME = "library/app:v1", "docker.io/library/app:v1"

@@ -16,7 +16,6 @@ from airgap.oci.descriptor import (
     EMPTY,
     IMAGE_CONFIG,
     IMAGE_INDEX,
-    IMAGE_LAYER,
     IMAGE_MANIFEST,
     NOTARY_SIGNATURE,
     Descriptor,
@@ -24,6 +23,7 @@ from airgap.oci.descriptor import (
 )
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest, parse_layout_index, parse_manifest
+from tests.support.layouts import IMAGE_LAYER
 
 Json = dict[str, Any]
 

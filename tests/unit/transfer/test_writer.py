@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from airgap.errors import ContentError, UsageError
-from airgap.oci.descriptor import IMAGE_LAYER, Descriptor
+from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.transfer import writer
 from airgap.transfer.checked_bytes import WriteError, writing
 from airgap.transfer.endpoint import BlobStream, TransferMethod
 from airgap.transfer.staging import PREFIX
 from airgap.transfer.writer import LayoutProbe, LayoutWriter
+from tests.support.layouts import IMAGE_LAYER
 
 posix = pytest.mark.skipif(os.name != "posix", reason="folders cannot be locked here")
 
