@@ -92,7 +92,7 @@ def is_empty(path: str) -> bool:
         return False
 
 
-def evidence_in(tokens: Iterable[bytes]) -> Iterator[Evidence]:
+def evidence_in_tokens(tokens: Iterable[bytes]) -> Iterator[Evidence]:
     """The evidence in timestamp tokens: it is used for everything that is judged.
 
     A token that cannot be read has none, which judging it reports.
