@@ -41,6 +41,22 @@ def check_authentic_time(facts: SignatureFacts) -> str:
     return f"signed at {iso(moment)}, says the signing authority"
 
 
+def proven_time(state: SignatureState, facts: SignatureFacts) -> datetime | None:
+    """The latest time at which it was made, if that is proven (D31); None if it is not, whatever its check demands.
+
+    Its timestamp proves it, or a signing authority that a store of the statement names, within its own validity.
+    """
+    if state.timestamp:
+        return state.timestamp.info.latest
+    if state.anchor is None or facts.authentic_time is None:
+        return None
+    try:
+        check_authentic_time(facts)
+    except Rejected:
+        return None
+    return facts.authentic_time
+
+
 def needs_timestamp(statement: Statement, facts: SignatureFacts, at: datetime) -> bool:
     """TS-1: the statement names a tsa store, and its verifyTimestamp asks for the check."""
     if not statement.stores_of(StoreType.TSA):

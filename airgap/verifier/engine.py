@@ -45,6 +45,7 @@ from airgap.verifier.authentic_time import (
     authority_chains,
     check_authentic_time,
     needs_timestamp,
+    proven_time,
     timestamp_warnings,
     verified_timestamps,
 )
@@ -286,7 +287,7 @@ class SignatureVerifier:
 
     def _chain_revocation(self, state: SignatureState) -> str:
         facts = _proven(state.facts)
-        signed_at = state.timestamp.info.latest if state.timestamp else facts.authentic_time  # D31: proven times only
+        signed_at = proven_time(state, facts)
         try:
             plugin = self._asked_plugin(state, Check.REVOCATION)
         except Undecided:  # the plugin's answer of now is unknown, but condemning evidence counts
