@@ -245,9 +245,9 @@ SLIPS: Final = (
     ),
     Slip(
         "and is compared with invalidityDate",
-        "airgap/verifier/engine.py",
-        "state.timestamp.info.latest if state.timestamp else facts.authentic_time",
-        "state.timestamp.info.latest if state.timestamp else None",
+        "airgap/verifier/authentic_time.py",
+        "    return facts.authentic_time\n",
+        "    return None\n",
         "tests/e2e/test_edges_of_time.py::test_the_authoritys_time_is_compared_with_the_date_of_invalidity",
     ),
     Slip(

@@ -7,7 +7,7 @@ chain that cannot be read is reported and does not stop the others.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TypeVar
 
@@ -20,11 +20,12 @@ from airgap.oci.manifest import Manifest
 from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, read_verified
 from airgap.pki.certificate import Certificate, verify_issued
-from airgap.pki.chain import Anchors, offered_chains, other_keys
+from airgap.pki.chain import Anchors, offered_chains
 from airgap.pki.crl import Crl
 from airgap.pki.timestamp_token import TimestampToken
 from airgap.revocation.evidence_files import Evidence
 from airgap.revocation.freshness import ChainKind
+from airgap.revocation.makers import KnownCertificates
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.signature.model import Envelope
 from airgap.signature.signature_manifest import envelope_descriptor, is_signature
@@ -42,12 +43,21 @@ class CertificateToCheck:
     """None where the issuer's certificate is not available."""
     chain: ChainKind
     renewed: tuple[Certificate, ...]
-    """The issuer's certificates with other keys, where the chain proves them or the operator's stores have them."""
+    """The issuer's other certificates, as a verifier knows them (`KnownCertificates.of_ca`)."""
+    above: tuple[Certificate, ...] = field(default=(), compare=False)
+    """The authorities above its issuer, where signatures prove the chain."""
 
     @property
     def issuers(self) -> tuple[Certificate, ...]:
         """All certificates of the issuer that are available."""
         return () if self.issuer is None else (self.issuer, *self.renewed)
+
+    def with_makers(self, known: KnownCertificates, offered: tuple[Certificate, ...] = ()) -> CertificateToCheck:
+        """The same with all that is known of its issuer."""
+        if self.issuer is None:
+            return self
+        found = known.renewed((self.issuer, *self.above), offered)
+        return replace(self, renewed=tuple(dict.fromkeys((*self.renewed, *found))))
 
     def is_listed_by(self, crl: Crl) -> bool:
         """Whether a CRL of any issuer lists it; true where the list cannot be read."""
@@ -99,14 +109,13 @@ def _each_once(parts: Iterable[tuple[_Item, ...]]) -> tuple[_Item, ...]:
 
 
 def collect_chains(
-    store: Store, graph: Graph, roots: Iterable[Descriptor], anchors: Anchors, *, stored: Iterable[Certificate]
+    store: Store, graph: Graph, roots: Iterable[Descriptor], anchors: Anchors, *, known: KnownCertificates
 ) -> CollectedChains:
     """The chains of all signatures of `roots`, of what they consist of and of what refers to them, recursively.
 
     `anchors` are those of the operator's tsa stores: with them the chain of a timestamp is the one that a verifier
-    builds; without, it is what the token offers, which may lack its root. `stored` are the certificates of all stores.
+    builds; without, it is what the token offers, which may lack its root. `known`: whose keys are known.
     """
-    known = tuple(stored)
     to_check: dict[CertificateToCheck, None] = {}
     unread: list[UnreadableSignature] = []
     seen: set[Digest] = set()
@@ -164,7 +173,7 @@ def _envelope(store: Store, graph: Graph, descriptor: Descriptor) -> Envelope | 
     return parse_envelope(layer.media_type, read_verified(store, layer, limits.ENVELOPE_BYTES), plugins=ANY_PLUGIN)
 
 
-def _timestamp(envelope: Envelope, anchors: Anchors, known: Sequence[Certificate]) -> Iterator[CertificateToCheck]:
+def _timestamp(envelope: Envelope, anchors: Anchors, known: KnownCertificates) -> Iterator[CertificateToCheck]:
     """The chain of its timestamp, if it has one. Raises FormatError, Rejected for a token that cannot be read."""
     if envelope.timestamp_token is None:
         return
@@ -191,11 +200,12 @@ def _may_stamp(certificate: Certificate) -> bool:
     return usage is not None and usage.oids == (_TIME_STAMPING,)
 
 
-def _pairs(chain: Sequence[Certificate], kind: ChainKind, known: Sequence[Certificate]) -> Iterator[CertificateToCheck]:
+def _pairs(chain: Sequence[Certificate], kind: ChainKind, known: KnownCertificates) -> Iterator[CertificateToCheck]:
     proven = [_is_issued(certificate, issuer) for certificate, issuer in pairwise(chain)]
-    for (certificate, issuer), is_proven in zip(pairwise(chain), proven, strict=True):
-        renewed = tuple(dict.fromkeys(other_keys((*(chain if all(proven) else ()), *known), issuer)))
-        yield CertificateToCheck(certificate, issuer if is_proven else None, kind, renewed)
+    for position, (certificate, issuer) in enumerate(pairwise(chain)):
+        whole = tuple(chain) if all(proven) else ()
+        item = CertificateToCheck(certificate, issuer if proven[position] else None, kind, (), whole[position + 2 :])
+        yield item.with_makers(known, whole)
     if chain and not chain[-1].self_issued:
         yield CertificateToCheck(chain[-1], None, kind, ())
 

@@ -35,6 +35,7 @@ from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.revocation.evidence_files import Evidence, EvidenceFile, UnreadableEvidence
 from airgap.revocation.evidence_reader import holds_responders_alone
 from airgap.revocation.freshness import Freshness
+from airgap.revocation.makers import KnownCertificates
 from airgap.revocation.pool import EvidencePool
 from airgap.revocation.target_evidence import TargetEvidence, find_evidence_beside
 from airgap.text import safe
@@ -95,7 +96,9 @@ class EvidenceCollector:
 
     def look(self, store: Store, graph: Graph, roots: Iterable[Descriptor]) -> CollectedChains:
         """The chains of the signatures of `roots`; evidence is collected for those in `chains`."""
-        return collect_chains(store, graph, roots, self._anchors, stored=self._stored)
+        evidence = self._trust.evidence if self._trust else EvidencePool((), unread=())
+        known = KnownCertificates(lambda: self._stored, evidence)
+        return collect_chains(store, graph, roots, self._anchors, known=known)
 
     def offer(self, beside: TargetEvidence, name: str) -> None:
         """Offer the evidence that a target holds; of what it can be for, `take` decides."""
@@ -107,7 +110,7 @@ class EvidenceCollector:
         self.warnings.extend(beside.unread_notices())
         self._unread.extend(beside.beyond_bounds)
         self.warnings.extend(EvidencePool((), unread=beside.beyond_bounds).notices())
-        self._certificates.extend(beside.responder_files())
+        self._certificates.extend(beside.maker_files())
 
     # --- taking ---
 
@@ -201,7 +204,7 @@ class EvidenceCollector:
             self._evidence,
             beside,
             offered=self._left,
-            responders=self._stored,
+            stored=self._stored,
             replaced=self._replaced,
         )
         if packed is None:

@@ -234,8 +234,9 @@ def _status(
         text = f"the certificate of its issuer {safe(certificate.issuer_text)!r} is not available"
         return Status.GAP, (), "fetch.issuer", text
     try:
-        strict.check_certificate(certificate, issuer, item.renewed, kind=item.chain)
-        uses = judge.check_certificate(certificate, issuer, item.renewed, kind=item.chain)
+        authorities = issuer, *item.above
+        strict.check_certificate(certificate, authorities, item.renewed, kind=item.chain)
+        uses = judge.check_certificate(certificate, authorities, item.renewed, kind=item.chain)
     except Rejected as error:
         return Status.REVOKED, (), error.reason, str(error)
     except Undecided as error:

@@ -267,7 +267,7 @@ class Gatherer:
             return replace(attempt, this_update=made, next_update=due, certificate=certificate)
         if maker and maker.holder and _is_made_for(maker.holder.response, item):
             self._holders[maker.holder.fingerprint] = maker.holder.response
-        elif maker:
+        elif maker and not maker.delegate.may_make_crls:  # in a trust directory it would be that of the CA of its name
             self._lone[maker.delegate] = None
         kept = self._writer.keep_ocsp(data, response, certificate, issuer, item.renewed)
         attempt = self._kept(source, "ocsp", kept, f"{OCSP}/{kept.name}", None, single.this_update, single.next_update)

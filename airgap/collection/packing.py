@@ -24,7 +24,7 @@ from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP
 from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
 from airgap.revocation.index import INDEX
-from airgap.revocation.makers import EvidenceMakers, ResponseMaker
+from airgap.revocation.makers import EvidenceMakers, KnownCertificates, ResponseMaker
 from airgap.revocation.pool import EvidencePool
 from airgap.transfer.attach import Attachment
 
@@ -36,7 +36,7 @@ def pack_evidence(
     beside: EvidencePool,
     *,
     offered: Evidence,
-    responders: Collection[Certificate],
+    stored: Collection[Certificate],
     replaced: Mapping[str, str],
 ) -> Attachment | None:
     """The artifact about `subject`; None where there is no evidence for any of its certificates.
@@ -50,8 +50,8 @@ def pack_evidence(
     From `offered`, which is all else that is available, comes what revokes one of the certificates, and the indirect
     CRLs of other CAs that list one: the receiving site may have these CAs in a store.
 
-    `responders`: certificates that may be those of delegated responders. One that proves a response here, and is in no
-    other response, comes along in a file of its own: the receiving site may not have it.
+    `stored`: certificates of the trust directory, which may be those of makers. One that proves evidence here, and is
+    in no response and no chain, comes along in a file of its own: the receiving site may not have it.
 
     All that is `beside` the image stays, except what newer evidence in this artifact replaces (`replaced`, fingerprints
     of the older and the newer). The receiving site may be able to prove what is not proven here, or need it for other
@@ -61,7 +61,9 @@ def pack_evidence(
     ocsp: dict[str, bytes] = {}
     index: dict[str, dict[str, None]] = {}
     packed: set[str] = set()
-    makers = EvidenceMakers(evidence, lambda: (*responders, *offered.responders()))
+    makers = EvidenceMakers(evidence, lambda: (*stored, *offered.responders()))
+    every = KnownCertificates(lambda: stored, CombinedEvidence((evidence, offered, beside)))
+    to_check = [item.with_makers(every) for item in to_check]
     certificates = dict.fromkeys(beside.lone_responders())
     for item in to_check:
         known = CombinedEvidence((evidence, beside)) if item.issuer is None else evidence
@@ -71,7 +73,7 @@ def pack_evidence(
                 ocsp[_name(response)] = response.response.der
                 packed.add(response.fingerprint)
         for file in known.crls(item.certificate.issuer):
-            if (crl := _proven(file, item.issuers)) is None:
+            if (crl := _proven(file, item, certificates)) is None:
                 continue
             crls[crl_name(crl)] = crl.der
             packed.add(crl.fingerprint)
@@ -81,7 +83,7 @@ def pack_evidence(
     gone = {older for older, newer in replaced.items() if newer in packed}
     stays = (file.load() for file in beside.all_crls() if file.fingerprint not in gone)
     listing = _listing(CombinedEvidence((evidence, offered)), to_check)
-    for crl in (*listing, *_revoking_crls(offered, to_check), *stays):
+    for crl in (*listing, *_revoking_crls(offered, to_check, certificates), *stays):
         crls.setdefault(crl_name(crl), crl.der)
     ocsp |= {_name(file): file.response.der for file in beside.all_ocsp() if file.fingerprint not in gone}
     if not crls and not ocsp:
@@ -128,14 +130,18 @@ def count_evidence_files(packed: Attachment) -> int:
     return sum(blob.media_type in {CRL_MEDIA_TYPE, OCSP_MEDIA_TYPE} for blob, _ in packed.blobs)
 
 
-def _proven(file: CrlFile, issuers: tuple[Certificate, ...]) -> Crl | None:
-    """The CRL, if one of `issuers` made it; where none of their certificates is available, the CRL that names it."""
+def _proven(file: CrlFile, item: CertificateToCheck, certificates: dict[Certificate, None]) -> Crl | None:
+    """The CRL, if its issuer made it; where that has no available certificate, the CRL that names it.
+
+    Where another certificate than one of the chain proves it, that is added to `certificates`.
+    """
     try:
         crl = file.load()
-        if issuers:
-            crl.verify_made_by(*issuers)
+        maker = crl.verify_made_by(*item.issuers) if item.issuers else None
     except (FormatError, Undecided):
         return None
+    if maker and maker not in {item.issuer, *item.above}:
+        certificates[maker] = None
     return crl
 
 
@@ -155,11 +161,13 @@ def _revoking_responses(evidence: Evidence, item: CertificateToCheck) -> Iterato
             yield file
 
 
-def _revoking_crls(evidence: Evidence, to_check: Collection[CertificateToCheck]) -> Iterator[Crl]:
+def _revoking_crls(
+    evidence: Evidence, to_check: Collection[CertificateToCheck], certificates: dict[Certificate, None]
+) -> Iterator[Crl]:
     """The CRLs of the issuers that list one of the certificates."""
     for item in to_check:
         for file in evidence.crls(item.certificate.issuer) if item.issuer else ():
-            if (crl := _proven(file, item.issuers)) is not None and item.is_listed_by(crl):
+            if (crl := _proven(file, item, certificates)) is not None and item.is_listed_by(crl):
                 yield crl
 
 

@@ -133,6 +133,17 @@ class Certificate:
         return self.basic_constraints is not None and self.basic_constraints.ca
 
     @property
+    def crl_issuers(self) -> tuple[bytes, ...]:
+        """The raw Names of the CRL issuers that it names (RFC 5280, 4.2.1.13)."""
+        points = (*self.distribution_points, *self.freshest_crl)
+        return tuple(dict.fromkeys(name for point in points for name in point.crl_issuers))
+
+    @property
+    def may_make_crls(self) -> bool:
+        """Whether it is that of a CA, or of a signer of CRLs alone: that need not be one (RFC 5280, 6.3.3 (f))."""
+        return self.is_ca or (self.key_usage is not None and "cRLSign" in self.key_usage.bits)
+
+    @property
     def subject_key(self) -> bytes | None:
         """The subject key identifier (RFC 5280, 4.2.1.2), if any."""
         extension = self.extensions.get(ext.SUBJECT_KEY_IDENTIFIER)

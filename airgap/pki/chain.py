@@ -20,7 +20,6 @@ from airgap.pki import algorithms
 from airgap.pki import extensions as ext
 from airgap.pki.certificate import Certificate, Offered, verify_issued
 from airgap.pki.constraints import check_name_constraints, check_policies
-from airgap.pki.distinguished_names import same_name
 from airgap.text import safe
 
 _TIME_STAMPING: Final = "1.3.6.1.5.5.7.3.8"
@@ -164,11 +163,6 @@ def check_validity(chain: Sequence[Certificate], at: datetime) -> None:
 
 
 # Rules of one chain
-
-
-def other_keys(known: Iterable[Certificate], issuer: Certificate) -> tuple[Certificate, ...]:
-    """Other CA certificates of a proven chain or of trust stores with the name of `issuer`: its other keys."""
-    return tuple(item for item in known if item.is_ca and item != issuer and same_name(item.subject, issuer.subject))
 
 
 def _check_order(chain: Sequence[Certificate]) -> None:

@@ -6,7 +6,8 @@ known extension (CHAIN-20). Unknown extensions are kept unparsed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -110,6 +111,8 @@ class DistributionPoint(NamedTuple):
     """The reasons that its CRL covers; None means all."""
     crl_issuer: bool = False
     """Whether it names another CRL issuer (an indirect CRL)."""
+    crl_issuers: tuple[bytes, ...] = ()
+    """The raw Names of that, as far as they can be read."""
 
 
 def read_extensions(element: der.Element) -> Mapping[str, Extension]:
@@ -242,7 +245,16 @@ def _point(element: der.Element, where: str) -> DistributionPoint:
         relative=parsed.relative,
         reasons=read_reasons(reasons, where) if reasons else None,
         crl_issuer=issuer is not None,
+        crl_issuers=tuple(_directory_names(issuer)) if issuer else (),
     )
+
+
+def _directory_names(names: der.Element) -> Iterator[bytes]:
+    """The raw Names among GeneralNames; the reference does not read them, so that a malformed one is no error."""
+    with suppress(FormatError):
+        for item in names.children():
+            if item.tag == _DIRECTORY:
+                yield item.only("cRLIssuer").raw
 
 
 def _names(flags: frozenset[int], names: tuple[str, ...]) -> frozenset[str]:

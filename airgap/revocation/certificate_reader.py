@@ -52,13 +52,11 @@ def certificates_in_trust_directory(
 
 
 def certificates_in_target(data: bytes, make: MakeHeld) -> Iterator[HeldCertificate]:
-    """Those of a file of a target that prove as responders, and of CAs. Raises LimitError behind the first ones."""
+    """Those of a file of a target, and responders' in a form that is not read. Raises LimitError as above."""
     from airgap.pki.file_kinds import recognise
     from airgap.pki.ocsp import OcspResponse
 
-    for item in parse_readable(data):
-        if item and (item.is_ca or OcspResponse.may_sign(item)):
-            yield make(certificate=item)
+    yield from (make(certificate=item) for item in parse_readable(data) if item)
     found = recognise(data)
     for item in filter(OcspResponse.may_sign, _packed(data)):
         yield make(certificate=item, problem=f"it is {found.words if found else 'in a form'}, which is not read")

@@ -6,7 +6,7 @@ More evidence can only make an answer newer or more severe, because every piece 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from airgap.pki.certificate import Certificate
@@ -64,9 +64,9 @@ class CombinedEvidence:
         """See `Evidence`."""
         return tuple(item for body in self._bodies for item in body.held_certificates())
 
-    def authorities(self) -> tuple[Certificate, ...]:
+    def certificates(self) -> Iterator[Certificate]:
         """See `Evidence`."""
-        return tuple(item for body in self._bodies for item in body.authorities())
+        return (item for body in self._bodies for item in body.certificates())
 
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:
         """See `Evidence`."""

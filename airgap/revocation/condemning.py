@@ -8,8 +8,9 @@ counts: which certificate it is about, and since when.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
@@ -19,7 +20,7 @@ from airgap.errors import FormatError, Rejected, Unchecked, Undecided
 from airgap.once import Once
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.extensions import authority_key
-from airgap.revocation.answer_evidence import TargetStatement
+from airgap.revocation.answer_evidence import NOTHING_FOUND, TargetStatement
 from airgap.revocation.damage import DamagedEvidence, damage_of, has_near_key
 from airgap.revocation.evidence_files import (
     CrlFile,
@@ -29,8 +30,8 @@ from airgap.revocation.evidence_files import (
     UnreadableEvidence,
     where,
 )
-from airgap.revocation.makers import EvidenceMakers
-from airgap.revocation.query import HOLD, REMOVED, RevocationQuery, about_file, revoked
+from airgap.revocation.makers import EvidenceMakers, KnownCertificates
+from airgap.revocation.query import HOLD, REMOVED, RevocationQuery, about_file, is_about_key, revoked
 
 if TYPE_CHECKING:
     from airgap.pki.certificate import Certificate
@@ -109,6 +110,11 @@ class RevocationStatements(NamedTuple):
         )
 
     @property
+    def is_against(self) -> bool:
+        """Whether something follows against the certificate."""
+        return bool(self.revoked or self.doubts)
+
+    @property
     def final(self) -> tuple[RevocationStatement, ...]:
         """Final revocations."""
         return tuple(item for item in self.revoked if not item.is_hold)
@@ -136,23 +142,14 @@ class RevocationStatements(NamedTuple):
 class CondemningEvidence:
     """Finds the statements against certificates in one body of evidence."""
 
-    def __init__(
-        self,
-        evidence: Evidence,
-        damaged: DamagedEvidence,
-        stored: Callable[[bytes], Iterable[Certificate]],
-        every: Callable[[], Iterable[Certificate]],
-    ) -> None:
-        """`damaged`: of the trust directory. `stored`: the certificates of its stores with a subject (raw Name).
-
-        `every`: all certificates of the stores.
-        """
+    def __init__(self, evidence: Evidence, damaged: DamagedEvidence, known: KnownCertificates) -> None:
+        """`damaged`: of the trust directory. `known`: certificates in this evidence and in the trust directory."""
         self._evidence: Final = evidence
-        self._stored: Final = stored
+        self.known: Final = known
         self._damaged: Final = damaged
         self._here: Final = Once(lambda: evidence.fingerprints() | {file.fingerprint for file in evidence.trusted()})
         """Fingerprints of all evidence."""
-        self.makers: Final = EvidenceMakers(evidence, every)
+        self.makers: Final = EvidenceMakers(evidence, known.stored)
 
     def find(self, query: RevocationQuery) -> RevocationStatements:
         """All statements of genuine evidence against the certificate of `query`."""
@@ -168,20 +165,9 @@ class CondemningEvidence:
             ).advising(item.remedy)
             for item in self.unread(query)
         )
-        others = (*self._from_others(query), *self._damaged.about(query), *unread)
-        return RevocationStatements.joined((*crls, *responses, *self._of_unproven(query), _doubt(*others), *misplaced))
-
-    def _from_others(self, query: RevocationQuery) -> Iterator[Undecided]:
-        """What CRLs of other CAs say against it: whether they may, the certificate would have to say."""
-        for file in self._evidence.indirect():
-            if self.lists_as_another(query, file):
-                text = (
-                    f"{file.name} says that {query.who} is revoked, and is from another CA than its issuer: it is not "
-                    "known whether that may say so"
-                )
-                yield Undecided("revocation.crl.issuer", text, **query.facts(evidence=file.name)).advising(
-                    "Ask the issuer. If it revoked the certificate, do not use the artifact; else remove the CRL."
-                )
+        others = (self.of_another(query, file) for file in evidence.indirect())
+        doubts = _doubt(*self._damaged.about(query), *unread)
+        return RevocationStatements.joined((*crls, *responses, *self._of_unproven(query), *others, doubts, *misplaced))
 
     def _of_unproven(self, query: RevocationQuery) -> Iterator[RevocationStatements]:
         """What came from elsewhere and says that it is revoked: in the trust directory such a piece is damaged."""
@@ -211,25 +197,58 @@ class CondemningEvidence:
         remedy = f"Get {proof.path} again, as PEM or DER, and ask the CA before you remove it."
         return _doubt(Undecided("evidence.unread", text, **facts).advising(remedy))
 
-    def lists_as_another(self, query: RevocationQuery, file: CrlFile) -> bool:
-        """Whether a CRL of another CA of the trust stores lists it; in the trust directory, of whatever CA.
+    def against_key(
+        self,
+        query: RevocationQuery,
+        authorities: tuple[Certificate, ...],
+        offered: tuple[Certificate, ...] = (),
+        *,
+        stated: bool,
+    ) -> Iterator[tuple[RevocationQuery, RevocationStatement]]:
+        """The final revocations of other certificates that are about its key, each with what was asked."""
+        for item, issuer in self.known.of_key(query.certificate, authorities, offered):
+            above = issuer, *authorities
+            renewed = self.known.renewed(above)
+            asked = replace(query, certificate=item, authorities=above, renewed=renewed, lost=NOTHING_FOUND)
+            final = self.find(asked).final
+            yield from ((asked, said) for said in final if is_about_key(said.reason, stated=stated))
 
-        Or of its issuer, under another name.
+    def of_another(self, query: RevocationQuery, file: CrlFile) -> RevocationStatements:
+        """What a CRL of another name than its issuer's says against it.
+
+        That counts where the certificate names its maker as the issuer of such CRLs (RFC 5280, 6.3.3 (f)). Else it is
+        a doubt if it may be from a CA of the trust stores, or from the issuer; in the trust directory from any CA.
         """
         if same_name(file.facts.issuer, query.issuer.subject):
-            return False
+            return RevocationStatements()
+        text = (
+            f"{file.name} says that {query.who} is revoked, and is from another CA than its issuer: it is not known "
+            "whether that may say so"
+        )
+        doubt = _doubt(
+            Undecided("revocation.crl.issuer", text, **query.facts(evidence=file.name)).advising(
+                "Ask the issuer. If it revoked the certificate, do not use the artifact; else remove the CRL."
+            )
+        )
         try:
             crl = file.load()
-            if not file.trusted and not self._may_be_by(crl, (*query.issuers, *self._stored(crl.issuer))):
-                return False
         except FormatError:
-            return file.trusted
+            return doubt if file.trusted else RevocationStatements()
         try:
-            entries = crl.entries(query.certificate)
-        except Undecided:
-            return True
-        said = _of_entries(query, file, entries)
-        return bool(said.revoked or said.doubts)
+            said = _of_entries(query, file, crl.entries(query.certificate))
+        except Undecided as error:
+            said = _doubt(about_file(query, file, error))
+        if not said.is_against:
+            return RevocationStatements()
+        is_named = any(same_name(name, crl.issuer) for name in query.certificate.crl_issuers)
+        named = self.known.of_ca(crl.issuer, query.authorities) if is_named else ()
+        if any(_is_intact(crl, item) for item in named):
+            return said
+        makers = (*query.issuers, *named, *self.known.stored_of(crl.issuer))
+        if file.trusted or self._may_be_by(crl, makers) or (is_named and not named and not file.is_unsigned):
+            return doubt
+        why = f"{file.name} {where(file.origin)} says that {query.who} is revoked, and no certificate here made it"
+        return RevocationStatements(unproven=(why,) if named else ())
 
     @staticmethod
     def _may_be_by(crl: Crl, makers: Iterable[Certificate]) -> bool:
@@ -278,12 +297,20 @@ class CondemningEvidence:
         """Whether something follows from what it says against the certificate."""
         if self.makers.is_genuine(query, file) or self.unproven(query, file).doubts:
             return True
-        return isinstance(file, CrlFile) and self.lists_as_another(query, file)
+        return isinstance(file, CrlFile) and self.of_another(query, file).is_against
 
     def unread(self, query: RevocationQuery) -> tuple[UnreadableEvidence, ...]:
         """Evidence that cannot be read, and may be about the certificate."""
         urls = frozenset(_urls(query, self._evidence.crls(query.issuer.subject)))
         return self._evidence.unread(query.certificate.issuer, _keys(query), urls)
+
+
+def _is_intact(crl: Crl, maker: Certificate) -> bool:
+    try:
+        crl.verify_intact(maker)
+    except Undecided:
+        return False
+    return True
 
 
 def _keys(query: RevocationQuery) -> frozenset[bytes]:

@@ -93,6 +93,11 @@ class CrlFile:
         return MakerName(self.facts.issuer)
 
     @property
+    def is_unsigned(self) -> bool:
+        """Whether it came into the trust directory in an unsigned snapshot."""
+        return not self.trusted and self.origin == TRUST_DIRECTORY
+
+    @property
     def dated(self) -> DatedEvidence:
         """Its dates."""
         return DatedEvidence(self.kind, self.name, self.facts.this_update, self.facts.next_update)
@@ -288,8 +293,8 @@ class Evidence(Protocol):
         """All of the operator, in whatever file; of targets those in forms that are not read."""
         ...
 
-    def authorities(self) -> tuple[Certificate, ...]:
-        """The certificates of CAs in any file, not verified: they only show which keys are revoked."""
+    def certificates(self) -> Iterable[Certificate]:
+        """Those in any file and in any response, not verified: only signatures prove whose they are."""
         ...
 
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:

@@ -7,20 +7,15 @@ can make an answer newer or more severe, never milder. The answer does not depen
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import datetime
-from itertools import chain, pairwise
 
 from airgap import limits
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
-from airgap.once import Once
 from airgap.pki.certificate import Certificate
-from airgap.pki.chain import other_keys
-from airgap.pki.distinguished_names import name_key
 from airgap.reasons import BRING_LAYOUT
 from airgap.revocation.answer_evidence import (
     NOTHING_FOUND,
@@ -37,15 +32,11 @@ from airgap.revocation.condemning import CondemningEvidence, RevocationStatement
 from airgap.revocation.damage import DamagedEvidence
 from airgap.revocation.evidence_files import CrlFile, Evidence, where
 from airgap.revocation.freshness import ChainKind, Freshness
-from airgap.revocation.makers import EvidenceMakers
+from airgap.revocation.makers import EvidenceMakers, KnownCertificates
 from airgap.revocation.query import RevocationQuery
 from airgap.revocation.target_statements import StatementsInTargets
 
-_OF_ONE_CERTIFICATE = frozenset({"affiliationChanged", "superseded", "cessationOfOperation", "privilegeWithdrawn"})
-"""Reasons of final revocations that say nothing against the key (RFC 5280, 5.3.1)."""
-
 _Answered = tuple[EvidenceUse, ...] | Rejected | Undecided
-_Ask = Callable[[RevocationQuery], _Answered]
 
 
 class RevocationJudge:
@@ -57,14 +48,14 @@ class RevocationJudge:
         """`stored`: reads the certificates of all trust stores; what it raises, each method here does."""
         self._moment = moment
         self._freshness = freshness
-        self._stored = Once(lambda: _by_subject(stored()))
-        self._damaged = DamagedEvidence(evidence, EvidenceMakers(evidence, self._all_stored))
-        self._use(evidence)
+        known = KnownCertificates(stored, evidence)
+        self._damaged = DamagedEvidence(evidence, EvidenceMakers(evidence, known.stored))
+        self._use(evidence, known)
 
-    def _use(self, evidence: Evidence) -> None:
+    def _use(self, evidence: Evidence, known: KnownCertificates) -> None:
         self._evidence = evidence
-        self._condemning = CondemningEvidence(evidence, self._damaged, self._named, self._all_stored)
-        self._authorities = Once(evidence.authorities)
+        self._known = known
+        self._condemning = CondemningEvidence(evidence, self._damaged, known)
         self._in_targets = StatementsInTargets(evidence, self._condemning)
         self._clearing = ClearingEvidence(evidence, self._condemning, self._freshness, self._moment)
         self._answers: dict[RevocationQuery, _Answered] = {}
@@ -77,7 +68,8 @@ class RevocationJudge:
         It does not search the trust directory again: there may be thousands of files and of targets.
         """
         judge = copy(self)
-        judge._use(CombinedEvidence([self._evidence, *more]))  # noqa: SLF001 - a copy of its own
+        together = CombinedEvidence([self._evidence, *more])
+        judge._use(together, self._known.with_those_of(together))  # noqa: SLF001 - a copy of its own
         return judge
 
     def check_chain(
@@ -87,41 +79,61 @@ class RevocationJudge:
         kind: ChainKind,
         signed_at: datetime | None,
         lost: FoundInTargets = NOTHING_FOUND,
+        roots: Iterable[Certificate] = (),
+        offered: Iterable[Certificate] = (),
     ) -> tuple[EvidenceUse, ...]:
         """The evidence that clears every certificate of `chain` but the last, leaf first (REV-2, D38).
 
+        Nothing clears one whose key the final revocation of another certificate is about (decision 0012): of any
+        available one, or one of `offered`, that signatures prove below this chain or `roots`.
         `lost`: what an earlier judgement found in a layout: older answers do not replace its answers, and no responder
         answers that it may be against. What it says against the chain itself, `unanswered` judges.
 
         Raises Rejected (revocation.revoked, revocation.on_hold) if one is revoked, even if another one is unknown
         (REV-4); else Undecided if there is no answer for one of them.
         """
-        return self._worst_of(self._queries(chain, kind, signed_at, lost), self._answer)
-
-    def authorities(self) -> tuple[Certificate, ...]:
-        """The certificates of CAs in any available file, trusted or not."""
-        return self._authorities()
-
-    def revoked_keys(
-        self, chains: Iterable[Sequence[Certificate]], *, kind: ChainKind, lost: FoundInTargets
-    ) -> Mapping[bytes, Rejected]:
-        """The keys that a final revocation of some certificate of `chains` is about, and that revocation.
-
-        It is about that certificate alone if its reason says so; no CA must state a reason (decision 0012).
-        """
-        return {
-            query.certificate.public_key_bits: said.rejection(query)
-            for chain in chains
-            for query in self._queries(chain, kind, None, lost)
-            for said in self._against(query).final
-            if said.reason not in _OF_ONE_CERTIFICATE
-        }
+        queries = self._queries(chain, kind, signed_at, lost)
+        keys = self._revoked_keys(queries, (*chain[1:], *roots), tuple(offered))
+        return _worst_of([*map(self._answer, queries), *keys])
 
     def check_certificate(
-        self, certificate: Certificate, issuer: Certificate, renewed: tuple[Certificate, ...], *, kind: ChainKind
+        self,
+        certificate: Certificate,
+        authorities: tuple[Certificate, ...],
+        renewed: tuple[Certificate, ...],
+        *,
+        kind: ChainKind,
     ) -> tuple[EvidenceUse, ...]:
-        """The same for one certificate, whose issuer also has the keys of `renewed`, without a signing time."""
-        return self._worst_of([self._query(certificate, issuer, kind, None, renewed)], self._answer)
+        """The same for one certificate below `authorities`, its issuer first, without a signing time.
+
+        `renewed`: others that may be its issuer's.
+        """
+        query = self._query(certificate, authorities, kind, None, renewed)
+        return _worst_of([self._answer(query), *self._revoked_keys([query], authorities)])
+
+    def _revoked_keys(
+        self,
+        queries: Iterable[RevocationQuery],
+        authorities: tuple[Certificate, ...],
+        offered: tuple[Certificate, ...] = (),
+    ) -> Iterator[Rejected]:
+        """The errors for final revocations of other certificates that are about the keys of these."""
+        return (said.rejection(asked) for _, asked, said in self._against_keys(queries, authorities, offered))
+
+    def _against_keys(
+        self,
+        queries: Iterable[RevocationQuery],
+        authorities: tuple[Certificate, ...],
+        offered: tuple[Certificate, ...] = (),
+    ) -> Iterator[tuple[Certificate, RevocationQuery, RevocationStatement]]:
+        """What is about the keys of these certificates: each with what was asked about another one of its key.
+
+        A signer may renew a certificate with its key, and the CA revoke the older one without a reason.
+        """
+        for query in queries:
+            stated = query.chain == "signing"
+            for asked, said in self._condemning.against_key(query, authorities, offered, stated=stated):
+                yield query.certificate, asked, said
 
     def refuse_condemned(self, chain: Sequence[Certificate], *, signed_at: datetime | None) -> None:
         """For chains that a plugin clears: available evidence that condemns still counts.
@@ -129,11 +141,18 @@ class RevocationJudge:
         Raises Rejected (revocation.revoked) if that evidence has a final revocation of a certificate of `chain`,
         Rejected (revocation.on_hold) if it is on hold and no newer evidence clears it; Undecided if either may be true.
         """
-        self._worst_of(self._queries(chain, "signing", signed_at), self._condemned)
+        queries = self._queries(chain, "signing", signed_at)
+        _worst_of([*map(self._condemned, queries), *self._revoked_keys(queries, tuple(chain[1:]))])
 
     def in_targets(self, chain: Sequence[Certificate], *, kind: ChainKind) -> FoundInTargets:
         """Evidence of a target about `chain`: a later judgement without the target must know it."""
-        return _joined([self._find_in_targets(query) for query in self._queries(chain, kind, None)])
+        queries = self._queries(chain, kind, None)
+        of_keys = tuple(
+            TargetStatement(evidence=EvidenceInTarget.of(file, kind, certificate, said.this_update), is_hold=False)
+            for certificate, _, said in self._against_keys(queries, tuple(chain[1:]))
+            if not (file := said.file).trusted
+        )
+        return _joined([*map(self._find_in_targets, queries), FoundInTargets(statements=of_keys)])
 
     def _find_in_targets(self, query: RevocationQuery) -> FoundInTargets:
         if query not in self._found:
@@ -236,51 +255,25 @@ class RevocationJudge:
         signed_at: datetime | None,
         lost: FoundInTargets = NOTHING_FOUND,
     ) -> list[RevocationQuery]:
+        whole = tuple(chain)
         return [
             replace(
-                self._query(certificate, issuer, kind, signed_at, other_keys(chain, issuer)),
-                lost=lost.about(certificate, kind),
+                self._query(certificate, whole[position:], kind, signed_at, whole), lost=lost.about(certificate, kind)
             )
-            for certificate, issuer in pairwise(chain)
+            for position, certificate in enumerate(whole[:-1], start=1)
         ]
-
-    def _all_stored(self) -> Iterator[Certificate]:
-        return chain.from_iterable(self._stored().values())
-
-    def _named(self, subject: bytes) -> tuple[Certificate, ...]:
-        return self._stored().get(name_key(subject), ())
 
     def _query(
         self,
         certificate: Certificate,
-        issuer: Certificate,
+        authorities: tuple[Certificate, ...],
         kind: ChainKind,
         signed_at: datetime | None,
-        renewed: tuple[Certificate, ...],
+        offered: tuple[Certificate, ...],
     ) -> RevocationQuery:
-        """About one certificate; its issuer has the keys that the operator's stores give to its name, too."""
-        stored = other_keys(self._named(issuer.subject), issuer)
-        keys = tuple(dict.fromkeys((*renewed, *stored)))
-        return RevocationQuery(certificate, issuer, kind, self._moment, signed_at, keys, lost=NOTHING_FOUND)
-
-    def _worst_of(self, queries: Iterable[RevocationQuery], ask: _Ask) -> tuple[EvidenceUse, ...]:
-        """All answers together; the most severe error is raised. Raises Rejected, Undecided."""
-        uses: list[EvidenceUse] = []
-        undecided: Undecided | None = None
-        on_hold: Rejected | None = None
-        for query in queries:
-            answer = ask(query)
-            if isinstance(answer, Rejected):
-                if answer.reason == "revocation.revoked":
-                    raise answer.with_traceback(None)  # the cached error would get a longer traceback with each raise
-                on_hold = on_hold or answer
-            elif isinstance(answer, Undecided):
-                undecided = undecided or answer
-            else:
-                uses.extend(answer)
-        if error := on_hold or undecided:
-            raise error.with_traceback(None)
-        return tuple(uses)
+        """About one certificate; `authorities`: its issuer, and those above. `offered`: may be its issuer's."""
+        renewed = self._known.renewed(authorities, offered)
+        return RevocationQuery(certificate, authorities, kind, self._moment, signed_at, renewed, NOTHING_FOUND)
 
     def _condemned(self, query: RevocationQuery) -> _Answered:
         """What condemns a certificate that a plugin clears; no evidence where nothing does."""
@@ -396,11 +389,23 @@ class RevocationJudge:
         return crls if _lifts(crls, hold) else None
 
 
-def _by_subject(stored: Iterable[Certificate]) -> Mapping[tuple[object, ...], tuple[Certificate, ...]]:
-    found: defaultdict[tuple[object, ...], list[Certificate]] = defaultdict(list)
-    for certificate in dict.fromkeys(stored):
-        found[name_key(certificate.subject)].append(certificate)
-    return {name: tuple(items) for name, items in found.items()}
+def _worst_of(answers: Iterable[_Answered]) -> tuple[EvidenceUse, ...]:
+    """All answers together; the most severe error is raised. Raises Rejected, Undecided."""
+    uses: list[EvidenceUse] = []
+    undecided: Undecided | None = None
+    on_hold: Rejected | None = None
+    for answer in answers:
+        if isinstance(answer, Rejected):
+            if answer.reason == "revocation.revoked":
+                raise answer.with_traceback(None)  # the cached error would get a longer traceback with each raise
+            on_hold = on_hold or answer
+        elif isinstance(answer, Undecided):
+            undecided = undecided or answer
+        else:
+            uses.extend(answer)
+    if error := on_hold or undecided:
+        raise error.with_traceback(None)
+    return tuple(uses)
 
 
 def _lifts(answer: ClearingAnswer, hold: RevocationStatement | EvidenceInTarget) -> bool:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airgap import limits
@@ -30,6 +31,116 @@ if TYPE_CHECKING:  # imported only when there is a response to read
 
 _MAKERS: Final = 64
 """Of a target with more of one name, a report would be too large; then what is not proven always counts."""
+
+
+class KnownCertificates:
+    """Which available certificates are of one CA, and which have one key: the same for every kind of chain.
+
+    What the operator has is that of the CA of its name. What came from elsewhere counts only where signatures lead from
+    it to an authority of the chain (RFC 5280, 6.3.3 (f)): anyone can make a certificate with that name or key.
+    """
+
+    def __init__(self, stored: Callable[[], Iterable[Certificate]], evidence: Evidence) -> None:
+        """`stored`: reads the operator's; what it raises, each method here does."""
+        self._own: Final = Once(lambda: _by_name(stored()))
+        self._all: Final = Once(lambda: tuple(dict.fromkeys((*self.stored(), *evidence.certificates()))))
+        self._named: Final = Once(lambda: _by_name(item for item in self._all() if item.may_make_crls))
+        self._keys: Final = Once(lambda: _by_key_bits(self._all()))
+        self._cas: Final[dict[_Proof, Mapping[tuple[object, ...], list[Certificate]]]] = {}
+        self._issuers: Final[dict[tuple[Certificate, _Proof], Certificate | None]] = {}
+
+    def with_those_of(self, evidence: Evidence) -> KnownCertificates:
+        """The same with other evidence. The operator's are not read again."""
+        return KnownCertificates(self.stored, evidence)
+
+    def stored(self) -> Iterator[Certificate]:
+        """The operator's."""
+        return chain.from_iterable(self._own().values())
+
+    def stored_of(self, name: bytes) -> Sequence[Certificate]:
+        """The operator's that may make CRLs with this issuer (raw Name)."""
+        return [item for item in self._own().get(name_key(name), ()) if item.may_make_crls]
+
+    def of_ca(
+        self, name: bytes, authorities: tuple[Certificate, ...], offered: tuple[Certificate, ...] = ()
+    ) -> tuple[Certificate, ...]:
+        """Those that may make the CRLs of a CA (raw Name), with whatever key; `authorities`: of the chain.
+
+        `offered`: others that are available.
+        """
+        proven = [item for item in authorities if item.may_make_crls and same_name(item.subject, name)]
+        own = dict.fromkeys((*proven, *self.stored_of(name)))
+        more = (item for item in offered if item.may_make_crls and same_name(item.subject, name))
+        others = dict.fromkeys(item for item in (*self._named().get(name_key(name), ()), *more) if item not in own)
+        return *own, *(item for item in others if self._issuer(item, authorities, offered))
+
+    def renewed(
+        self, authorities: tuple[Certificate, ...], offered: tuple[Certificate, ...] = ()
+    ) -> tuple[Certificate, ...]:
+        """The other ones of the first of these: the same CA, with another key."""
+        issuer = authorities[0]
+        return tuple(item for item in self.of_ca(issuer.subject, authorities, offered) if item != issuer)
+
+    def of_key(
+        self, certificate: Certificate, authorities: tuple[Certificate, ...], offered: tuple[Certificate, ...] = ()
+    ) -> Iterator[tuple[Certificate, Certificate]]:
+        """The other ones with its key, whatever their names and validity, each with its issuer; no authority."""
+        more = (item for item in offered if item.public_key_bits == certificate.public_key_bits)
+        for item in dict.fromkeys((*self._keys().get(certificate.public_key_bits, ()), *more)):
+            if item not in {certificate, *authorities} and (issuer := self._issuer(item, authorities, offered)):
+                yield item, issuer
+
+    def _issuer(
+        self, certificate: Certificate, authorities: tuple[Certificate, ...], offered: tuple[Certificate, ...] = ()
+    ) -> Certificate | None:
+        """The one that issued it, an authority of the chain or what such a one issued, through whatever CAs."""
+        proof = authorities, offered
+        if proof not in self._cas:
+            self._cas[proof] = _proven_cas(authorities, (*self._all(), *offered))
+        if (certificate, proof) not in self._issuers:
+            named = self._cas[proof].get(name_key(certificate.issuer), ())
+            found = next((issuer for issuer in named if is_issued(certificate, issuer)), None)
+            self._issuers[certificate, proof] = found
+        return self._issuers[certificate, proof]
+
+
+_Proof = tuple[tuple[Certificate, ...], tuple[Certificate, ...]]
+"""Authorities of a chain, and other certificates that are available."""
+
+
+def _by_name(certificates: Iterable[Certificate]) -> Mapping[tuple[object, ...], list[Certificate]]:
+    found: defaultdict[tuple[object, ...], list[Certificate]] = defaultdict(list)
+    for item in dict.fromkeys(certificates):
+        found[name_key(item.subject)].append(item)
+    return found
+
+
+def _by_key_bits(certificates: Iterable[Certificate]) -> Mapping[bytes, list[Certificate]]:
+    found: defaultdict[bytes, list[Certificate]] = defaultdict(list)
+    for item in certificates:
+        found[item.public_key_bits].append(item)
+    return found
+
+
+def _proven_cas(
+    authorities: Iterable[Certificate], others: Iterable[Certificate]
+) -> Mapping[tuple[object, ...], list[Certificate]]:
+    """The authorities, and the CAs below them, by name. Bounded: each of the others is checked with these alone."""
+    left: defaultdict[tuple[object, ...], list[Certificate]] = defaultdict(list)
+    for item in others:
+        if item.is_ca:
+            left[name_key(item.issuer)].append(item)
+    found: defaultdict[tuple[object, ...], list[Certificate]] = defaultdict(list)
+    known: set[Certificate] = set()
+    waiting = [*authorities]
+    while waiting:
+        issuer = waiting.pop()
+        if issuer not in known:
+            known.add(issuer)
+            name = name_key(issuer.subject)
+            found[name].append(issuer)
+            waiting += [item for item in left.get(name, ()) if item not in known and is_issued(item, issuer)]
+    return found
 
 
 class EvidenceMakers:

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from airgap import limits
 from airgap.once import Once
@@ -85,12 +85,14 @@ class EvidencePool:
         return found
 
     def certificates(self) -> Iterator[Certificate]:
-        """Those of CAs and responders in all files of the operator, whatever their names and folders are."""
-        return (held.certificate for held in self._all_held() if held.trusted and held.certificate)
-
-    def authorities(self) -> tuple[Certificate, ...]:
         """See `Evidence`."""
-        return tuple(held.certificate for held in self._all_held() if held.certificate and held.certificate.is_ca)
+        yield from (held.certificate for held in self._all_held() if held.certificate)
+        for file in self._sorted().responses:
+            yield from file.response.certificates
+
+    def stored(self) -> Iterator[Certificate]:
+        """Those of who may make evidence in all files of the operator, whatever their names and folders are."""
+        return (item for held in self._all_held() if held.trusted and _may_make(item := held.certificate))
 
     def _all_held(self) -> Iterator[HeldCertificate]:
         return (held for held in (*self._sorted().certificates, *self._stored) if not held.problem)
@@ -105,8 +107,9 @@ class EvidencePool:
 
     @property
     def may_hold_makers(self) -> bool:
-        """Whether it holds, or may hold, the certificate of a responder that a response may lack."""
-        return bool(self.lone_responders() or self.held_certificates())
+        """Whether it holds, or may hold, a certificate that shows who made evidence."""
+        certificates = (held.certificate for held in self._sorted().certificates)
+        return any(map(_may_make, certificates)) or bool(self.held_certificates())
 
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:
         """See `Evidence`."""
@@ -137,6 +140,11 @@ class EvidencePool:
         """Of every CRL and every OCSP response."""
         found = self._sorted()
         return frozenset((*(file.fingerprint for file in found.crls), *(file.fingerprint for file in found.responses)))
+
+    @property
+    def count(self) -> int:
+        """Of all pieces, certificates included; of more than are read, the number that is read and one."""
+        return self._sorted().pieces
 
     def all_unread(self) -> tuple[UnreadableEvidence, ...]:
         """Every file that cannot be read, in the order of names."""
@@ -210,6 +218,8 @@ def _misplaced_problems(items: Sequence[MisplacedEvidence]) -> Iterator[Problem]
 class _Sorted(NamedTuple):
     """Evidence by kind and by look-up key."""
 
+    pieces: int
+    """Of all kinds."""
     crls: tuple[CrlFile, ...]
     responses: tuple[OcspFile, ...]
     unread: tuple[UnreadableEvidence, ...]
@@ -220,7 +230,6 @@ class _Sorted(NamedTuple):
     trusted: tuple[CrlFile | OcspFile, ...]
     misplaced: tuple[MisplacedEvidence, ...]
     certificates: tuple[HeldCertificate, ...]
-    """Those of responders and CAs."""
     held_certificates: tuple[HeldCertificate, ...]
     """Those that may be a lost proof: not those of an unsigned snapshot, or its carrier could keep a site undecided."""
 
@@ -252,6 +261,7 @@ class _Sorted(NamedTuple):
             by_issuer[name_key(crl.facts.issuer)].append(crl)
         known = {name_key(crl.facts.issuer) for crl in crls if crl.trusted}
         return cls(
+            pieces=sum((len(certificates), len(misplaced), len(crls), len(responses), len(left), len(told))),
             crls=tuple(crls),
             responses=tuple(responses),
             unread=tuple(
@@ -262,7 +272,7 @@ class _Sorted(NamedTuple):
             by_issuer={key: tuple(files) for key, files in by_issuer.items()},
             by_serial=_by_serial(responses),
             misplaced=tuple(misplaced),
-            certificates=tuple(held for _, held in certificates if not held.problem and _may_make(held.certificate)),
+            certificates=tuple(held for _, held in certificates if not held.problem),
             held_certificates=(
                 *(held for piece, held in certificates if held.trusted or (held.problem and piece.unsigned is None)),
                 *(held for file in responses if file.trusted for held in _certificates_in(file)),
@@ -271,11 +281,13 @@ class _Sorted(NamedTuple):
         )
 
 
-def _may_make(certificate: Certificate | None) -> bool:
-    """Whether it is that of a CA or of a responder."""
-    from airgap.pki.ocsp import OcspResponse
+def _may_make(certificate: Certificate | None) -> TypeGuard[Certificate]:
+    """Whether it is that of a CA, of a signer of CRLs or of a responder."""
+    if certificate is None or certificate.may_make_crls:
+        return certificate is not None
+    from airgap.pki.ocsp import OcspResponse  # few files hold others
 
-    return certificate is not None and (certificate.is_ca or OcspResponse.may_sign(certificate))
+    return OcspResponse.may_sign(certificate)
 
 
 def _certificates_in(file: OcspFile) -> Iterator[HeldCertificate]:

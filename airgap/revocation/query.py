@@ -20,6 +20,19 @@ if TYPE_CHECKING:
 
 HOLD: Final = "certificateHold"
 REMOVED: Final = "removeFromCRL"
+_OF_ONE_CERTIFICATE: Final = frozenset(
+    {"affiliationChanged", "superseded", "cessationOfOperation", "privilegeWithdrawn", HOLD, REMOVED}
+)
+"""Reasons that say nothing against the key (RFC 5280, 5.3.1)."""
+_OF_A_KEY: Final = frozenset({"keyCompromise", "cACompromise", "aACompromise"})
+
+
+def is_about_key(reason: str | None, *, stated: bool = False) -> bool:
+    """Whether a revocation for this reason is about the key, so about each certificate with it (decision 0012).
+
+    No CA must state a reason (RFC 5280, 5.3.1). `stated`: of reasons, only that of a compromise counts.
+    """
+    return reason in _OF_A_KEY if stated else reason not in _OF_ONE_CERTIFICATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +40,21 @@ class RevocationQuery:
     """One certificate and the judged time."""
 
     certificate: Certificate
-    issuer: Certificate
+    authorities: tuple[Certificate, ...]
+    """Those of its chain, its issuer first."""
     chain: ChainKind
     moment: Moment
     signed_at: datetime | None
     """The latest possible time of the signature, if it is proven (D31)."""
     renewed: tuple[Certificate, ...]
-    """Other CA certificates of its name, in the chain or in a trust store: the same CA, with another key."""
+    """Other certificates of the same CA, with another key (`KnownCertificates.of_ca`)."""
     lost: FoundInTargets
     """What was in a layout that is gone, and is about the certificate (decision 0027)."""
+
+    @property
+    def issuer(self) -> Certificate:
+        """The certificate that issued it."""
+        return self.authorities[0]
 
     @property
     def issuers(self) -> tuple[Certificate, ...]:

@@ -148,8 +148,8 @@ class TargetEvidence(EvidencePool):
         whole = len(rest) == len(self.pieces)  # which was read for that already
         return self.notices() if whole else EvidencePool(rest, unread=self.beyond_bounds).notices()
 
-    def responder_files(self) -> Iterator[EvidenceFile]:
-        """Those that may hold the certificate of an OCSP responder that a response may lack; also beside evidence."""
+    def maker_files(self) -> Iterator[EvidenceFile]:
+        """Those that may hold a certificate that shows who made evidence, also beside evidence."""
         return (piece for piece in self.pieces if EvidencePool([piece], unread=()).may_hold_makers)
 
     def not_among(self, copied: Container[Digest]) -> tuple[str, ...]:

@@ -252,7 +252,7 @@ class TrustDirectory:
             self._material.note(notices)
             for store in loaded:
                 yield from store.certificates
-        yield from self.evidence.certificates()
+        yield from self.evidence.stored()
 
     def uses(self) -> TrustUses:
         """What was asked so far."""

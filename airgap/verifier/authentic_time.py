@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from airgap import limits
 from airgap.errors import FormatError, Rejected, Undecided
 from airgap.parse.time import iso
-from airgap.pki.certificate import Certificate, Offered
-from airgap.pki.chain import Anchors, timestamping_chains
+from airgap.pki.chain import Anchors
 from airgap.text import safe
 from airgap.trust.levels import VerifyTimestamp
 from airgap.trust.statement import Statement
@@ -93,24 +92,6 @@ def verified_timestamps(
         raise untrusted_timestamp(error, token, stamped.signature_value, state.statement, others()) from None
     check_within(found[0], facts.chain)  # TS-26: all of the time that it allows
     return found
-
-
-def authority_chains(state: SignatureState, anchors: Anchors) -> tuple[tuple[Certificate, ...], ...]:
-    """The chains of its timestamp, and those with other certificates of the same keys: for revocation alone.
-
-    What a token leaves out is under no signature. So certificates count that are in the trust directory, in files of a
-    target, and in the tokens of other signatures of the artifact (decision 0012). Raises Rejected if too many.
-    """
-    chains = [stamp.chain for stamp in state.timestamps]
-    beside = [item for sibling in state.siblings for item in sibling.token_certificates()]
-    offered = Offered(tuple(dict.fromkeys((*beside, *state.revocation.authorities()))))
-    used = {item for chain in chains for item in chain}
-    keys = {(item.subject, item.public_key_bits) for chain in chains for item in chain[1:-1]}
-    if all(item in used or (item.subject, item.public_key_bits) not in keys for item in offered):
-        return tuple(chains)
-    leaves = dict.fromkeys(chain[0] for chain in chains)
-    more = [chain for leaf in leaves for chain in timestamping_chains(leaf, offered, anchors, at=None)]
-    return tuple(dict.fromkeys((*chains, *more)))
 
 
 def timestamp_warnings(facts: SignatureFacts, timestamp: VerifiedTimestamp, at: datetime) -> Iterator[str]:

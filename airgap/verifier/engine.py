@@ -42,7 +42,6 @@ from airgap.verifier.advice import (
     unnamed_store,
 )
 from airgap.verifier.authentic_time import (
-    authority_chains,
     check_authentic_time,
     needs_timestamp,
     proven_time,
@@ -256,9 +255,7 @@ class SignatureVerifier:
 
         No time of signing softens a revocation. Raises Undecided if a chain is open and none holds, else Rejected.
         """
-        chains = authority_chains(state, anchors)
-        revoked_keys = state.revocation.revoked_keys(chains, kind="tsa", lost=state.signature.lost)
-        answers = [self._timestamp_answer(state, stamp, revoked_keys) for stamp in state.timestamps]
+        answers = [self._timestamp_answer(state, stamp, anchors) for stamp in state.timestamps]
         refusals = [answer for answer in answers if not isinstance(answer, tuple)]
         if len(refusals) == len(answers):
             raise next((error for error in refusals if isinstance(error, Undecided)), refusals[0])
@@ -272,18 +269,14 @@ class SignatureVerifier:
         return stamp
 
     def _timestamp_answer(
-        self, state: SignatureState, stamp: VerifiedTimestamp, revoked_keys: Mapping[bytes, Rejected]
+        self, state: SignatureState, stamp: VerifiedTimestamp, anchors: Anchors
     ) -> tuple[EvidenceUse, ...] | Rejected | Undecided:
-        """What clears the chain of a timestamp, or why nothing does: a revoked key counts for all certificates."""
-        answer: tuple[EvidenceUse, ...] | Rejected | Undecided
+        """What clears the chain of a timestamp, or why nothing does."""
+        check = Check.AUTHENTIC_TIMESTAMP
         try:
-            answer = self._ask_revocation(state, Check.AUTHENTIC_TIMESTAMP, stamp.chain, kind="tsa", signed_at=None)
-        except Rejected as error:
+            return self._ask_revocation(state, check, stamp.chain, kind="tsa", signed_at=None, roots=anchors)
+        except (Rejected, Undecided) as error:
             return error
-        except Undecided as error:
-            answer = error
-        keys = (certificate.public_key_bits for certificate in stamp.chain[:-1])
-        return next((revoked_keys[key] for key in keys if key in revoked_keys), answer)
 
     def _chain_revocation(self, state: SignatureState) -> str:
         facts = _proven(state.facts)
@@ -313,11 +306,20 @@ class SignatureVerifier:
         *,
         kind: ChainKind,
         signed_at: datetime | None,
+        roots: Iterable[Certificate] = (),
     ) -> tuple[EvidenceUse, ...]:
-        """What the available evidence says; a recorded revocation for good stays (decision 0009)."""
+        """What the available evidence says; a recorded revocation for good stays (decision 0009).
+
+        Other certificates of a key count also where only the token of another signature has them: what a token leaves
+        out is under no signature (decision 0012).
+        """
         try:
             state.signature.refuse_if_revoked(check, _proven(state.facts).chain[0].fingerprint)
-            uses = state.revocation.check_chain(chain, kind=kind, signed_at=signed_at, lost=state.signature.lost)
+            tokens = state.siblings if kind == "tsa" else ()
+            offered = dict.fromkeys(item for sibling in tokens for item in sibling.token_certificates())
+            uses = state.revocation.check_chain(
+                chain, kind=kind, signed_at=signed_at, lost=state.signature.lost, roots=roots, offered=offered
+            )
             _refuse_lost(state, check, chain, kind=kind, signed_at=signed_at)
         finally:
             _tell_unproven(state, chain, kind)

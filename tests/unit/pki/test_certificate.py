@@ -160,7 +160,7 @@ def test_distribution_points_keep_their_structure() -> None:
     assert (first.reasons, first.crl_issuer, first.relative) == (None, False, None)
     assert second.names == (extensions.uri("http://b.test/2.crl"), directory)
     assert second.reasons == frozenset({"keyCompromise", "aACompromise"})
-    assert third == DistributionPoint(crl_issuer=True)
+    assert third == DistributionPoint(crl_issuer=True, crl_issuers=(names.harbour("CRL issuer"),))
     (freshest,) = certificate.freshest_crl
     assert freshest.uris == ("http://a.test/delta.crl",)
 

@@ -315,7 +315,7 @@ def test_what_was_not_copied_is_named_by_file(tmp_path: Path) -> None:
         assert len(evidence.whole) == 3
 
 
-def test_certificates_of_responders_are_offered_beside_the_evidence(tmp_path: Path) -> None:
+def test_certificates_of_makers_are_offered_beside_the_evidence(tmp_path: Path) -> None:
     builder = LayoutBuilder()
     responder = issue("ocsp", issuer=LEAF.root)
     files = {"a.crl": NEW, "b.pem": responder.pem, "c.pem": LEAF.pem}
@@ -324,4 +324,4 @@ def test_certificates_of_responders_are_offered_beside_the_evidence(tmp_path: Pa
     builder.write_directory(tmp_path)
     with open_target(f"oci:{tmp_path}") as target:
         evidence = find_target_evidence(target.store, AllManifests(target.store, target.graph.manifest), "here", ())
-        assert sorted(piece.name for piece in evidence.responder_files()) == ["b.pem", "loose-b.pem"]
+        assert sorted(piece.name for piece in evidence.maker_files()) == ["b.pem", "loose-b.pem"]

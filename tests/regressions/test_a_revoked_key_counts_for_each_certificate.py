@@ -1,0 +1,121 @@
+"""A final revocation of a certificate that is about its key counts for every certificate with that key.
+
+It did for intermediates of timestamping chains under one name alone: not for the authority's own key, not for a key
+under another name, and not for an OCSP responder's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.regressions.test_keys_in_any_file_condemn import put
+from tests.support import names
+from tests.support.command import run_here
+from tests.support.crls import crl, entry
+from tests.support.ocsp import ocsp_response
+from tests.support.pki import Issued, issue
+from tests.support.scenario import Scene
+from tests.support.trust import oci_policy, statement
+from tests.support.tsa import token
+
+URL = "http://crl.example/{}.crl"
+OTHER_NAME = names.harbour("Other")
+ROOT = issue("root", slot=5, subject=names.harbour("TSA Root"))
+SECOND = issue("root", slot=4, subject=names.harbour("TSA Root 2"))
+CA = issue("intermediate", issuer=ROOT, subject=names.harbour("TSA CA"), slot=6, crl_urls=[URL.format("ca")])
+UNIT = issue("tsa", issuer=CA, crl_urls=[URL.format("unit")])
+Twin = Callable[[bytes | None], Issued]
+TWINS: dict[str, Twin] = {
+    "the authority": lambda subject: issue("tsa", issuer=CA, key=UNIT.key, subject=subject or UNIT.subject),
+    "the authority, by another CA": lambda subject: issue(
+        "tsa", issuer=SECOND, key=UNIT.key, subject=subject or UNIT.subject
+    ),
+    "its CA": lambda subject: issue("intermediate", issuer=SECOND, key=CA.key, subject=subject or CA.subject),
+}
+
+
+def stamped(twin: Issued, reason: str | None, embed: list[Issued], *, second: bool = True) -> Scene:
+    """An image with a timestamp, and a CRL that lists another certificate of one of its keys."""
+    scene = Scene()
+    scene.signature.token = lambda value: token(UNIT, value, embed=embed)
+    roots = [ROOT, SECOND] if second else [ROOT]
+    scene.stores = {**scene.stores, "tsa:harbour": roots}
+    stores = ["ca:harbour", "tsa:harbour"]
+    scene.policy = oci_policy(
+        statement(trustStores=stores, signatureVerification={"level": "strict", "verifyTimestamp": "always"})
+    )
+    clean = {"unit.crl": crl(CA), "ca.crl": crl(ROOT)}
+    scene.crls = {**clean, "twin.crl": crl(twin.chain[1], number=9, revoked=[entry(twin.serial, reason=reason)])}
+    return scene
+
+
+@pytest.mark.parametrize("subject", [None, OTHER_NAME], ids=["same name", "another name"])
+@pytest.mark.parametrize("place", ["token", "trust", "target", "nowhere"])
+@pytest.mark.parametrize("case", TWINS)
+def test_the_key_of_a_timestamping_certificate_is_revoked(
+    tmp_path: Path, case: str, place: str, subject: bytes | None
+) -> None:
+    twin = TWINS[case](subject)
+    embed = [UNIT, CA, twin] if place == "token" else [UNIT, CA]
+    here = stamped(twin, "keyCompromise", embed).write(tmp_path)
+    if place in {"trust", "target"}:
+        put(here.trust if place == "trust" else here.layout, "crls/twin.crt", twin.pem)
+    assert run_here(here.arguments()).code == (0 if place == "nowhere" else 14)
+
+
+@pytest.mark.parametrize("reason", [None, "superseded", "cessationOfOperation", "affiliationChanged"])
+@pytest.mark.parametrize("case", TWINS)
+def test_a_reason_says_whether_it_is_about_the_key(tmp_path: Path, case: str, reason: str | None) -> None:
+    twin = TWINS[case](None)
+    here = stamped(twin, reason, [UNIT, CA, twin]).write(tmp_path)
+    assert run_here(here.arguments()).code == (0 if reason else 14)
+
+
+@pytest.mark.parametrize("case", ["the authority, by another CA", "its CA"])
+def test_a_certificate_that_no_root_of_the_policy_proves_says_nothing_of_a_key(tmp_path: Path, case: str) -> None:
+    """A key is public, so that anyone can certify it, and revoke that certificate."""
+    twin = TWINS[case](None)
+    here = stamped(twin, "keyCompromise", [UNIT, CA, twin, SECOND], second=False).write(tmp_path)
+    assert run_here(here.arguments()).code == 0
+
+
+RESPONDER = issue("ocsp", issuer=CA, slot=3)
+RESPONDERS: dict[str, Callable[[], Issued]] = {
+    "a responder": lambda: issue("ocsp", issuer=CA, key=RESPONDER.key),
+    "a responder of another name": lambda: issue("ocsp", issuer=CA, key=RESPONDER.key, subject=OTHER_NAME),
+    "something else": lambda: issue("tsa", issuer=CA, key=RESPONDER.key),
+}
+
+
+@pytest.mark.parametrize("crls", [True, False])
+@pytest.mark.parametrize("reason", ["keyCompromise", None, "superseded"])
+@pytest.mark.parametrize("case", RESPONDERS)
+def test_a_responder_whose_key_is_revoked_clears_nothing(
+    tmp_path: Path, case: str, reason: str | None, crls: bool
+) -> None:
+    twin = RESPONDERS[case]()
+    leaf = issue("leaf", issuer=CA, ocsp_urls=["http://ocsp.example"], crl_urls=[URL.format("leaf")] if crls else [])
+    scene = Scene()
+    scene.sign_with(leaf)
+    scene.ocsp = {"good.ors": ocsp_response(leaf, responder=RESPONDER, embed=[RESPONDER, twin])}
+    scene.crls = {"ca.crl": crl(ROOT), "twin.crl": crl(CA, revoked=[entry(twin.serial, reason=reason)])}
+    assert run_here(scene.write(tmp_path).arguments()).code == (0 if crls or reason == "superseded" else 15)
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"), [("keyCompromise", 14), ("cACompromise", 14), (None, 0), ("superseded", 0)]
+)
+def test_the_key_of_a_signer_is_revoked_where_the_reason_says_so(tmp_path: Path, reason: str | None, code: int) -> None:
+    """A certificate that is renewed with its key may be revoked after that, which no CA must give a reason for."""
+    leaf = issue("leaf", issuer=CA, crl_urls=[URL.format("leaf")])
+    twin = issue("leaf", issuer=CA, key=leaf.key)
+    scene = Scene()
+    scene.sign_with(leaf)
+    scene.crls = {"ca.crl": crl(ROOT), "leaf.crl": crl(CA, revoked=[entry(twin.serial, reason=reason)])}
+    here = scene.write(tmp_path)
+    assert run_here(here.arguments()).code == 0
+    put(here.trust, "old.crt", twin.pem)
+    assert run_here(here.arguments()).code == code
