@@ -134,6 +134,10 @@ FOLDER_NAMES: Final = 1_000_000
 EVIDENCE_PIECES: Final = 50_000
 """CRLs and other pieces in the evidence files of one place: a PEM file may hold several."""
 
+UNSIGNED_SHARE: Final = 2
+"""One part in so many of the bounds of a trust directory, up to which unsigned snapshots may fill it with evidence: any
+carrier may have made them, and what is signed must have room."""
+
 STATEMENTS_REPORTED: Final = 256
 """What evidence in a target says against one certificate, in a report: each takes 600 bytes for each signature."""
 

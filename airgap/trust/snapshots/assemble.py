@@ -23,7 +23,7 @@ from airgap.files import is_there, read_regular
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.store import Store, read_verified
-from airgap.revocation.evidence_directory import read_evidence_index
+from airgap.revocation.evidence_directory import MAKE_ROOM, EvidenceDirectory, read_evidence_index
 from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.revocation.unsigned_evidence import FILE as UNSIGNED_FILE
 from airgap.revocation.unsigned_evidence import LOCAL, UnsignedEvidence
@@ -127,13 +127,16 @@ def assemble(
             _write_layer(store, snapshot.layers[file.path], path)
     added: dict[str, Digest] = {}
     for folder in _EVIDENCE:
-        new = _merge_folder(swap.trust / folder, target / folder, store, _layers_of(snapshot, folder))
+        layers = _layers_of(snapshot, folder)
+        new = _merge_folder(swap.trust / folder, target / folder, store, layers, signed=signed)
         added |= {f"{folder}/{name}": digest for name, digest in new.items()}
     unsigned = UnsignedEvidence.read(swap.trust).files
     covered = frozenset(layer.digest for layer in snapshot.layers.values()) if signed else frozenset()
     kept = {path: digest for path, digest in unsigned.items() if digest not in covered and (target / path).exists()}
     UnsignedEvidence(kept if signed else kept | added).write(target)
     write_local(swap, pins, state)
+    if added and not signed and EvidenceDirectory.open(target).count > limits.EVIDENCE_PIECES // limits.UNSIGNED_SHARE:
+        raise _too_much(swap.trust, limits.EVIDENCE_PIECES, "pieces of evidence", signed=False)
 
 
 def assemble_previous(swap: StagedSwap, pins: Pins, state: State | None) -> None:
@@ -219,7 +222,20 @@ def _layers_of(snapshot: Snapshot, folder: str) -> dict[str, Descriptor]:
     return {path.removeprefix(prefix): layer for path, layer in snapshot.layers.items() if path.startswith(prefix)}
 
 
-def _merge_folder(old: Path, new: Path, store: Store, layers: Mapping[str, Descriptor]) -> dict[str, Digest]:
+def _too_much(place: Path, limit: int, what: str, *, signed: bool) -> TrustMaterialError:
+    """The error for a snapshot that would fill the trust directory; an unsigned one may not fill all of it."""
+    if signed:
+        text, remedy = f"{safe(place)} would have more than {limit} {what}", MAKE_ROOM
+    else:
+        share = limit // limits.UNSIGNED_SHARE
+        text = f"{safe(place)} would have more than {share} {what}, and the snapshot is not signed"
+        remedy = f"Bring one that a pinned signer signed: the rest is kept for those. {MAKE_ROOM}"
+    return TrustMaterialError("evidence.malformed", text, remedy=remedy)
+
+
+def _merge_folder(
+    old: Path, new: Path, store: Store, layers: Mapping[str, Descriptor], *, signed: bool
+) -> dict[str, Digest]:
     """The names of what is added to the folder, with the digests."""
     if not layers:
         if old.is_dir():
@@ -238,12 +254,13 @@ def _merge_folder(old: Path, new: Path, store: Store, layers: Mapping[str, Descr
         else EvidenceIndex.parse(read_verified(store, index_layer, index_layer.size), INDEX),
     )
     merged = merge(local, incoming, taken=kept)
-    if len(kept) + len(merged.added) >= limits.EVIDENCE_FILES:
-        raise TrustMaterialError(
-            "evidence.malformed",
-            f"{safe(old)} would have more than {limits.EVIDENCE_FILES} entries",
-            remedy="Remove what is superseded: airgap trust fetch --prune.",
-        )
+    document = merged.index_bytes()
+    share = 1 if signed else limits.UNSIGNED_SHARE
+    if merged.added and len(kept) + len(merged.added) >= limits.EVIDENCE_FILES // share:
+        raise _too_much(old, limits.EVIDENCE_FILES, "entries", signed=signed)
+    is_mapped = merged.index != local.index.files
+    if document is not None and is_mapped and len(document) > limits.EVIDENCE_INDEX_BYTES // share:
+        raise _too_much(old / INDEX, limits.EVIDENCE_INDEX_BYTES, "bytes", signed=signed)
     for name in kept:  # of any kind: reading decides later whether it is used
         if name in local.files:
             link_or_copy(old / name, new / name)
@@ -251,7 +268,7 @@ def _merge_folder(old: Path, new: Path, store: Store, layers: Mapping[str, Descr
             copy_into(old / name, new / name)
     for name, source in merged.added.items():
         _write_layer(store, layers[source], new / name)
-    if (document := merged.index_bytes()) is not None:
+    if document is not None:
         (new / INDEX).write_bytes(document)
     return {name: layers[source].digest for name, source in merged.added.items()}
 
