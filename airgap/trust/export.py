@@ -92,6 +92,7 @@ def _notes_on_limits(directory: TrustDirectory) -> Iterator[str]:
             "a certificate that names no CRL is not looked up in one by notation, and the reasons and issuers that a "
             "certificate's distribution point names are not looked at"
         )
+        yield "a revoked key is not refused by notation in another certificate than the one that a CRL lists"
 
 
 def export_containers_policy(directory: TrustDirectory, target: Path) -> Exported:

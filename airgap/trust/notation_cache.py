@@ -37,7 +37,7 @@ from airgap.revocation.damage import contradicts, is_damaged
 from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.evidence_files import CrlFile, OcspFile
 from airgap.revocation.index import EvidenceIndex
-from airgap.revocation.query import REMOVED
+from airgap.revocation.query import REMOVED, is_about_key
 from airgap.text import quoted, safe
 from airgap.trust.notation_view import Learned, ListedSerial, MilderError, entries_of
 
@@ -193,6 +193,13 @@ class _Cache:
             raise MilderError("lists a negative serial number, which notation takes for that of no certificate")
         if problem := _scope_problem(crl, url):  # CRL-8: scopes count
             raise MilderError(f"{problem}, which notation does not look at")
+        for ca, file in self._revoked():
+            with suppress(Undecided):
+                crl.verify_intact(ca)
+                raise MilderError(
+                    f"is signed with the key of {quoted(ca.subject_text)}, which {file.name} revokes, and notation "
+                    "accepts another certificate of that key"
+                )
         for ca in self.known:  # D34: it clears nothing of a CA with the same key and another name
             if not same_name(ca.subject, crl.issuer):
                 with suppress(Undecided):
@@ -201,6 +208,14 @@ class _Cache:
                         f"is signed with the key of {quoted(ca.subject_text)}, but is from {quoted(crl.issuer_text)}, "
                         "and notation does not compare the names"
                     )
+
+    def _revoked(self) -> Iterator[tuple[Certificate, CrlFile]]:
+        """The known certificates of which a final revocation is about the key (decision 0012)."""
+        for item in self.known:
+            for file in dict.fromkeys((*self.evidence.crls(item.issuer), *self.evidence.indirect())):
+                with suppress(FormatError, Undecided):
+                    if any(is_about_key(entry.reason) for entry in file.load().entries(item)):
+                        yield item, file
 
     def _check_decides(self, chosen: CrlFile, url: str) -> None:
         """Checks that no newer CRL of another scope would be asked here for a certificate, and leave it undecided."""

@@ -275,6 +275,19 @@ def test_the_crl_of_a_ca_that_is_not_in_a_store_is_exported(tmp_path: Path) -> N
         assert NAME in cache_of(root, files, known=[]).files
 
 
+@pytest.mark.parametrize("reason", ["cACompromise", None, "superseded", "certificateHold"])
+def test_a_crl_of_a_key_that_is_revoked_in_another_certificate_is_not_exported(
+    tmp_path: Path, reason: str | None
+) -> None:
+    """notation asks about the one certificate of the chain, and accepts it: verify refuses the key (decision 0012)."""
+    twin = issue("intermediate", issuer=STRANGER, key=CA.key, subject=CA.subject)
+    other = made(STRANGER, revoked=[entry(twin.serial, reason=reason)])
+    cache = cache_of(tmp_path, {"a.crl": GOOD, "b.crl": other}, known=[CA, twin])
+    told = [omission for omission in cache.omissions if "b.crl revokes" in omission.sentence]
+    is_about_key = reason in {"cACompromise", None}
+    assert (bool(cache.files), [item.file for item in told]) == (not is_about_key, ["a.crl"] if is_about_key else [])
+
+
 @pytest.mark.parametrize("known", [(), (CA,)])
 def test_reports_a_crl_that_cannot_be_checked_for_damage(tmp_path: Path, known: Sequence[Issued]) -> None:
     cache = cache_of(tmp_path, {"a.crl": GOOD}, known=known)
