@@ -29,6 +29,7 @@ from airgap.signature.results import InspectedArtifact, InspectedSignature, Sign
 from airgap.stages.keys import GeneratedKey
 from airgap.stages.snapshot import Created
 from airgap.transfer.attached_files import AttachedFiles
+from airgap.transfer.carried_bundles import CarriedBundle
 from airgap.transfer.copied import CopyResult
 from airgap.transfer.imported import ImportResult
 from airgap.trust.blob_policy import BlobPolicy
@@ -48,8 +49,8 @@ from airgap.verifier.snapshot_judgement import SnapshotOutcome
 from airgap.verifier.snapshot_signer import JudgedSnapshot
 
 __all__ = [
-    "Algorithm", "Anchors", "AttachedFiles", "BlobOutcome", "BlobPolicy", "BrokenStore",
-    "BundleDifference", "BundleOverview", "BundleResult", "Certificate", "CheckedPolicy", "CopyResult", "Created",
+    "Algorithm", "Anchors", "AttachedFiles", "BlobOutcome", "BlobPolicy", "BrokenStore", "BundleDifference",
+    "BundleOverview", "BundleResult", "CarriedBundle", "Certificate", "CheckedPolicy", "CopyResult", "Created",
     "Descriptor", "Difference", "Discovered", "Exported", "FetchOutcome", "GeneratedKey", "Host", "ImportResult",
     "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "JudgedSnapshot", "Listing", "LocalKey",
     "LoginResult", "NamedKey", "NetworkGuard", "OciPolicy", "OpenBundle", "OpenSnapshot", "Outcome", "Plugin",

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from airgap.bundle.bundle_document import BundledArtifact, BundleDocument
-from airgap.bundle.opened_bundle import read_bundle, set_id
+from airgap.bundle.opened_bundle import read_bundle
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import ACQUISITION
 from airgap.oci.digest import Digest
@@ -21,6 +21,7 @@ from airgap.oci.target import Target
 from airgap.problem import Problem
 from airgap.revocation.artifact import EVIDENCE_TYPE
 from airgap.text import safe, some
+from airgap.trust.fingerprint_words import set_id
 
 _SHOWN: Final = 20
 """Artifacts that are named one by one."""

@@ -10,7 +10,7 @@ from airgap import limits
 from airgap.bundle.bundle_check import missing_of
 from airgap.bundle.bundle_document import BundledArtifact, BundleDocument
 from airgap.bundle.licences import stated_licences
-from airgap.bundle.opened_bundle import OpenBundle, set_id
+from airgap.bundle.opened_bundle import OpenBundle
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
@@ -20,6 +20,7 @@ from airgap.oci.store import Store, read_verified
 from airgap.signature.results import inspect_envelope
 from airgap.signature.signature_manifest import envelope_descriptor, is_signature
 from airgap.text import safe
+from airgap.trust.fingerprint_words import set_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from airgap import limits
 from airgap.bundle.bundle_document import BUNDLE_TYPE, BundleDocument
 from airgap.errors import ContentError, FormatError, NotFoundError, TrustMaterialError
 from airgap.oci.descriptor import EMPTY, EMPTY_CONFIG, IMAGE_MANIFEST, Descriptor
-from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
 from airgap.oci.nodes import Root
@@ -19,14 +18,11 @@ from airgap.oci.reference import LayoutReference
 from airgap.oci.store import Store, read_verified
 from airgap.oci.target import Target, open_target
 from airgap.text import safe
-from airgap.trust.fingerprint_words import groups, spoken
+from airgap.trust.fingerprint_words import set_id
 
 if TYPE_CHECKING:
     from airgap.bundle.bundle_difference import BundleDifference
     from airgap.bundle.bundle_overview import BundleOverview
-
-_SET_BYTES: Final = 6
-"""Bytes of a set id: enough to tell the bundles of a site apart. It proves nothing; the digest does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +55,6 @@ class OpenBundle:
         from airgap.bundle.bundle_difference import BundleDifference
 
         return BundleDifference.of(self, other)
-
-
-def set_id(digest: Digest) -> str:
-    """The first bytes of the digest, in words and in groups of digits."""
-    first = bytes.fromhex(digest.encoded[: 2 * _SET_BYTES])
-    return f"{' '.join(spoken(first))} ({groups(first.hex())})"
 
 
 def is_bundle(graph: Graph, root: Root) -> bool:

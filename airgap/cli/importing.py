@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -28,7 +28,7 @@ from airgap.cli.lazy import typer_app
 from airgap.cli.ledger_options import Recording
 from airgap.cli.naming_options import KeepHostOption, NameMapOption
 from airgap.cli.plugin_options import PluginOptions
-from airgap.errors import AirgapError
+from airgap.errors import AirgapError, UsageError
 from airgap.text import safe
 
 app = typer_app()
@@ -64,6 +64,12 @@ class ImportWriting:
             help="Write files for containerd, podman, CRI-O, OpenShift and k3s, which then pull from the registry.",
         ),
     ] = None
+    allow_replay: Annotated[
+        str,
+        typer.Option(
+            metavar="REASON", help="Import a bundle that is not newer than the last one; the ledger keeps the reason."
+        ),
+    ] = ""
 
     def request(
         self, references: list[str], demanded: Demands, plugins: PluginOptions, naming: NamingOptions
@@ -130,12 +136,17 @@ def import_(
     place = location(trust)
     inputs = [place.path, *request.inputs]
     check_report_apart(report, inputs)
+    if writing.allow_replay.strip() and recording.path is None:
+        raise UsageError(
+            "--allow-replay needs a ledger, which keeps the reason",
+            remedy="Name it with --ledger FILE. Without a ledger no bundle is refused as a replay.",
+        )
     if not request.dry_run:
         recording.prove(report, inputs)
     connection = replace(connection, connections=request.concurrency)
     started = time.monotonic()
 
-    rows = _Rows(recording, place.path, output, dry_run=request.dry_run)
+    rows = _Rows(recording, place.path, output, request, writing.allow_replay.strip())
     interrupted: list[airgap.values.ImportResult] = []
     try:
         with shown(output) as progress:
@@ -148,6 +159,7 @@ def import_(
                 progress=progress,
                 stopped=interrupted.append,
                 naming=rows.begin,
+                carried=rows.compare,
             )
     except KeyboardInterrupt:
         for stopped in interrupted:
@@ -173,34 +185,61 @@ def import_(
 class _Rows:
     """What an import records in a ledger, where there is one."""
 
-    def __init__(self, recording: Recording, trust: Path, output: QuietOutput, *, dry_run: bool) -> None:
-        self._recording, self._trust, self._output, self._dry_run = recording, trust, output, dry_run
+    def __init__(
+        self, recording: Recording, trust: Path, output: QuietOutput, request: airgap.ImportRequest, reason: str
+    ) -> None:
+        """`reason`: why a bundle may be imported that is not newer than the last one."""
+        self._recording, self._trust, self._output = recording, trust, output
+        self._request, self._reason = request, reason
         self._begun: airgap.values.ImportResult | None = None
+        self._bundles: Sequence[airgap.values.CarriedBundle] = ()
+
+    def compare(self, bundles: Sequence[airgap.values.CarriedBundle]) -> Iterable[airgap.values.Problem]:
+        """What is odd about the numbers of the bundles. Raises UntrustedError (17) for one that is not newer."""
+        self._bundles = bundles
+        if self._recording.path is None:
+            return airgap.ledger.StreamCheck.unwatched(bundles).warnings
+        return self._streams().warnings
+
+    def _streams(self) -> airgap.ledger.StreamCheck:
+        """The bundles beside the marks, as the ledger has them now."""
+        history = self._recording.mark_history() if self._bundles else {}
+        return airgap.ledger.StreamCheck.of(
+            history, self._bundles, at=self._request.clock, operator=self._recording.who, reason=self._reason
+        )
 
     def begin(self, expected: airgap.values.ImportResult) -> None:
         """What will get its tags now: who is killed after this leaves a row that says so."""
         self._begun = expected
-        self._recording.record(self._judgements(expected, begins=True), self._output)
+        notes = self._streams().notes()  # another import may have set a mark meanwhile
+        self._recording.record(chain(notes, self._judgements(expected, begins=True)), self._output)
 
     def end(self, result: airgap.values.ImportResult) -> None:
-        """What else was judged, and then what is in the registry."""
-        if not self._dry_run:
+        """What else was judged, what is in the registry, and the marks of the bundles that are there as a whole."""
+        if not self._request.dry_run:
             judged = self._judgements(result, begun=self._begun)
-            self._recording.record(chain(judged, self._arrivals(result)), self._output)
+            is_done = self._begun is not None and result.error is None
+            marks = self._streams().marks(result.copied) if is_done and result.copied else ()
+            self._recording.record(chain(judged, self._arrivals(result), marks), self._output)
 
     def _judgements(self, result: airgap.values.ImportResult, **options: Any) -> Iterable[airgap.ledger.NewRow]:
         if result.outcome is None:
             return ()
         snapshot = airgap.ledger.snapshot_in_force(self._trust)
         return airgap.ledger.judgements(
-            result.outcome, operator=self._recording.who, snapshot=snapshot, imported_as=result, **options
+            result.outcome,
+            operator=self._recording.who,
+            snapshot=snapshot,
+            imported_as=result,
+            bundles=self._bundles,
+            **options,
         )
 
     def _arrivals(self, result: airgap.values.ImportResult) -> Iterable[airgap.ledger.NewRow]:
         if result.outcome is None or result.copied is None:
             return ()
         at = result.outcome.moment.clock
-        return airgap.ledger.arrivals(result.copied, operator=self._recording.who, at=at)
+        return airgap.ledger.arrivals(result.copied, operator=self._recording.who, at=at, bundles=self._bundles)
 
 
 def _configure(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -86,6 +86,13 @@ class Recording:
         if report is not None:
             airgap.trust.check_output(report, ledger_files(path))
         airgap.Ledger.open(path, write=True).close()
+
+    def mark_history(self) -> Mapping[str, Sequence[airgap.ledger.Mark]]:
+        """All marks of each stream; none where there is no ledger yet. Raises LedgerError, AirgapError."""
+        if (path := self.path) is None or not path.exists():
+            return {}
+        with airgap.Ledger.open(path) as ledger:
+            return ledger.mark_history()
 
     def record_outcome(self, outcome: airgap.values.Outcome, trust: Path, output: QuietOutput) -> None:
         """Records every artifact of an outcome, where there is a ledger. Raises LedgerError, AirgapError."""

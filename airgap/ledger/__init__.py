@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from airgap.ledger.ledger_file import Prunable
     from airgap.ledger.receipt import Receipt, StreamMark, read_receipt, write_receipt
     from airgap.ledger.recording import arrivals, judgements, snapshot_in_force
+    from airgap.ledger.streams import StreamCheck
 
 __getattr__, __dir__ = on_demand(
     __name__,
@@ -54,12 +55,13 @@ __getattr__, __dir__ = on_demand(
         "airgap.ledger.ledger_file": ("Prunable",),
         "airgap.ledger.receipt": ("Receipt", "StreamMark", "read_receipt", "write_receipt"),
         "airgap.ledger.recording": ("arrivals", "judgements", "snapshot_in_force"),
+        "airgap.ledger.streams": ("StreamCheck",),
     },
 )
 
 __all__ = [
     "NOTE_TYPE", "ChainFault", "Checked", "Head", "Held", "Import", "JudgedArtifact", "LedgerError", "Mark", "NewRow",
-    "Note", "Prunable", "Pruned", "Receipt", "Row", "RowEntry", "RowKind", "StreamMark", "arrivals", "check_export",
-    "custody_note", "export_lines", "imported", "is_export", "judgements", "note_document", "read_receipt",
-    "sealed_note", "snapshot_in_force", "write_export", "write_receipt",
+    "Note", "Prunable", "Pruned", "Receipt", "Row", "RowEntry", "RowKind", "StreamCheck", "StreamMark", "arrivals",
+    "check_export", "custody_note", "export_lines", "imported", "is_export", "judgements", "note_document",
+    "read_receipt", "sealed_note", "snapshot_in_force", "write_export", "write_receipt",
 ]  # fmt: skip

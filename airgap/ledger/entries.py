@@ -205,15 +205,17 @@ class Note(RowEntry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark(RowEntry):
-    """The high-water mark of a numbered stream: its bundle with this number was brought in."""
+    """The mark of a numbered stream: its bundle with this number was brought in. The last one counts."""
 
     kind: ClassVar = RowKind.MARK
 
     stream: str
     number: int
     bundle: Digest
+    made: datetime | None = None
+    """When it was made, as it says."""
     reason: str = ""
-    """Why the operator let it pass over missing numbers."""
+    """Why the operator let it in, although it is not newer than the mark before."""
 
     @property
     def subject(self) -> str:
@@ -450,6 +452,9 @@ _READERS: Final[Mapping[str, Callable[[json.JsonObject, str], Any]]] = {
     "int": lambda source, member: json.take(source, member, int),
     "int | None": lambda source, member: json.take_optional(source, member, int),
     "datetime": lambda source, member: rfc3339(_text(source, member), where=member),
+    "datetime | None": lambda source, member: (
+        None if source.get(member) is None else rfc3339(_text(source, member), where=member)
+    ),
     "Verdict": lambda source, member: json.take_one_of(source, member, Verdict),
     "Digest": _digest,
     "Digest | None": lambda source, member: None if source.get(member) is None else _digest(source, member),

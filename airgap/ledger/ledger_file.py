@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 from airgap import limits
-from airgap.errors import FormatError, NotFoundError, UntrustedError, UsageError
+from airgap.errors import FormatError, NotFoundError, UsageError
 from airgap.hashing import digest
 from airgap.ledger.database import LedgerError, open_to_read, open_to_write, translated
 from airgap.ledger.entries import (
@@ -35,6 +35,7 @@ from airgap.ledger.entries import (
 )
 from airgap.ledger.hash_chain import Chain, Checked, Head, RawRow, linked
 from airgap.ledger.kept_content import KeptContent
+from airgap.ledger.streams import check_mark
 from airgap.oci.digest import Digest
 from airgap.parse.time import iso
 from airgap.text import safe
@@ -102,15 +103,15 @@ class Ledger:
     def record(self, records: Iterable[NewRow]) -> Head:
         """Write rows, all of them or none; the new head. They are on the medium when this returns.
 
-        Raises UntrustedError (17) for a mark that is not above that of its stream, AirgapError where it cannot be
-        written.
+        Raises UntrustedError (17) for a mark without a reason that is not above that of its stream, AirgapError where
+        it cannot be written.
         """
         with self._writing():
             _, count, before = self._head_row()
             for record in records:
                 count += 1
-                if isinstance(record.entry, Mark):
-                    self._check_mark(record.entry)
+                if isinstance(record.entry, Mark) and not record.entry.reason:
+                    check_mark(record.entry, self.marks().get(record.entry.stream))
                 before = self._insert(record, count, before)
             self._opened.execute("UPDATE head SET count = ?, hash = ?", (count, before))
         return Head(count, before.hex())
@@ -142,19 +143,6 @@ class Ledger:
         row_hash = linked(before, row_digest)
         self._opened.execute(_INSERT, (number, row_digest, row_hash, body, *_derived(entry)))
         return row_hash
-
-    def _check_mark(self, mark: Mark) -> None:
-        known = self.marks().get(mark.stream)
-        if known is None or mark.number > known.number or (mark.number, mark.bundle) == (known.number, known.bundle):
-            return
-        raise UntrustedError(
-            f"bundle {mark.number} of the stream {safe(mark.stream)!r} is not newer than bundle {known.number} "
-            f"({known.bundle}), which was brought in on {iso(known.at)}",
-            reason="stream.replayed",
-            stream=safe(mark.stream),
-            number=mark.number,
-            known=known.number,
-        )
 
     # --- reading ---
 
@@ -262,14 +250,16 @@ class Ledger:
             return None
 
     def marks(self) -> Mapping[str, Mark]:
-        """The high-water mark of each stream."""
-        marks: dict[str, Mark] = {}
+        """The mark of each stream: the last one of it."""
+        return {stream: marks[-1] for stream, marks in self.mark_history().items()}
+
+    def mark_history(self) -> Mapping[str, Sequence[Mark]]:
+        """All marks of each stream, in the order of time."""
+        history: dict[str, list[Mark]] = {}
         for row in self.rows(kinds=(Mark.kind,)):
-            if isinstance(row.entry, Mark) and (
-                row.entry.stream not in marks or marks[row.entry.stream].number < row.entry.number
-            ):
-                marks[row.entry.stream] = row.entry
-        return marks
+            if isinstance(row.entry, Mark):
+                history.setdefault(row.entry.stream, []).append(row.entry)
+        return history
 
     def held(self) -> Mapping[str, Mapping[Digest, int]]:
         """What each registry holds by the imports here: manifests and blobs, with sizes. Raises LedgerError."""

@@ -7,7 +7,7 @@ rows share. So a recheck reads it as it reads a report.
 from __future__ import annotations
 
 import json as writer
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING
 from airgap.errors import AirgapError, TrustMaterialError, UntrustedError
 from airgap.hashing import fingerprint
 from airgap.ledger.entries import Held, JudgedArtifact, NewRow, first_texts, imported
+from airgap.ledger.streams import OF_STREAMS
 from airgap.oci.digest import Digest
 from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.text import safe
+from airgap.transfer.carried_bundles import CarriedBundle, bundle_of
+from airgap.transfer.sources import path_of
 from airgap.trust.separation import layout_paths
 from airgap.trust.snapshots.state import State
 from airgap.verdict import Verdict, all_of
@@ -36,7 +39,7 @@ def judgements(
     *,
     operator: str,
     at: datetime | None = None,
-    bundle: Digest | None = None,
+    bundles: Iterable[CarriedBundle] = (),
     snapshot: str | None = None,
     exceptions: Mapping[Digest, tuple[str, ...]] | None = None,
     imported_as: ImportResult | None = None,
@@ -45,11 +48,13 @@ def judgements(
 ) -> Iterator[NewRow]:
     """A record for each artifact of an outcome.
 
-    `at`: when it is recorded; by default what the clock said when the run began. `snapshot`: `snapshot_in_force`.
+    `at`: when it is recorded; by default what the clock said when the run began. `bundles`: those of the media, so that
+    a row says in which one its artifact came. `snapshot`: `snapshot_in_force`.
     `exceptions`: those of the operator that were used, by artifact. `imported_as`: the import that the outcome is of;
     what it did not bring in is recorded as refused. `begins`: it puts its tags after this is recorded, and here is only
     what will get some. `begun`: what was recorded so; it is left out if it is there now.
     """
+    bundles = tuple(bundles)
     policy = outcome.trust.get("policy_digest")
     left_out = _LeftOut(imported_as) if imported_as else None
     earlier = _LeftOut(begun) if begun else None
@@ -81,7 +86,7 @@ def judgements(
             reasons=tuple(dict.fromkeys(filter(None, reasons))),
             signers=first_texts(dict.fromkeys(_signers(artifact)))[0],
             target=safe(artifact.path or ""),
-            bundle=bundle,
+            bundle=bundle_of(bundles, artifact.path, digest),
             judged=outcome.moment.judged,
             policy=None if policy is None else str(policy),
             snapshot=snapshot,
@@ -91,7 +96,9 @@ def judgements(
         yield NewRow(entry, document, tuple(dict.fromkeys(_certificates(artifact))))
 
 
-def arrivals(copied: CopyResult, *, operator: str, at: datetime, bundle: Digest | None = None) -> Iterator[NewRow]:
+def arrivals(
+    copied: CopyResult, *, operator: str, at: datetime, bundles: Sequence[CarriedBundle] = ()
+) -> Iterator[NewRow]:
     """A record for each artifact that has its names in a registry now: all that a receipt says is held there.
 
     Of an artifact that lost some of its referrers, only its own content is recorded: a later delta then brings more
@@ -110,7 +117,7 @@ def arrivals(copied: CopyResult, *, operator: str, at: datetime, bundle: Digest 
             root=item.descriptor.digest,
             held=(Held(digest, size) for digest, _, size in keys),
             tags=item.tags,
-            bundle=bundle,
+            bundle=bundle_of(bundles, path_of(item.planned.wanted.source), item.descriptor.digest),
         )
 
 
@@ -152,7 +159,8 @@ class _LeftOut:
             return
         error = self._errors.get(_key(artifact)) or self._result.error or AirgapError("it was not sent")
         # what another artifact was refused for is not said of this one
-        reason = None if isinstance(error, UntrustedError) else error.reason
+        is_of_another = isinstance(error, UntrustedError) and error.reason not in OF_STREAMS
+        reason = None if is_of_another else error.reason
         yield Problem(message=f"not brought in: {error}", exit_code=error.exit_code, reason=reason)
 
 

@@ -8,7 +8,6 @@ from typing import Final, Self
 
 from airgap.bundle.bundle_document import BundleDocument
 from airgap.bundle.created_bundle import BundleResult
-from airgap.bundle.opened_bundle import set_id
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import Descriptor
 from airgap.parse.time import iso, iso_or_null
@@ -23,6 +22,7 @@ from airgap.report.verify_text import VerifyReport, artifact_lines, headline, pr
 from airgap.report.wording import count, error_document, size
 from airgap.text import safe
 from airgap.transfer.volume_layout import Volume
+from airgap.trust.fingerprint_words import set_id
 
 BUNDLE_CREATE_SCHEMA: Final = "airgap.bundle.create/1"
 

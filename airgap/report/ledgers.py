@@ -207,6 +207,7 @@ def _facts(entry: RowEntry, attached: bytes | None) -> Iterator[tuple[str, str]]
         case Mark():
             yield "stream", f"{safe(entry.stream)}, bundle {entry.number}"
             yield "bundle", str(entry.bundle)
+            yield "made", iso(entry.made) if entry.made else ""
             yield "reason", safe(entry.reason)
         case Pruned():
             yield "before", iso(entry.before)

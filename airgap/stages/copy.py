@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
     from airgap.net.options import TransportOptions
     from airgap.oci.store import Store
+    from airgap.transfer.carried_bundles import CarriedBundle
     from airgap.verifier.outcome import Outcome
 
 
@@ -84,6 +85,7 @@ def copy(
     stopped: Callable[[CopyResult], None] | None = None,
     judged: Callable[[Outcome], None] | None = None,
     naming: Callable[[CopyResult], None] | None = None,
+    carried: Callable[[Sequence[CarriedBundle]], Iterable[Problem]] | None = None,
 ) -> CopyResult:
     """Copy artifacts and everything attached to them from their sources to the destination.
 
@@ -97,7 +99,8 @@ def copy(
     several repositories of a registry are written, and an error or Ctrl-C ends that, `stopped` is called with what was
     done before: repositories with all of their names. Evidence that is left behind is not looked for then. `judged` is
     called with all verdicts, before the first of them stops the copy; `naming` with what will be there, before
-    anything gets a name in any of these repositories.
+    anything gets a name in any of these repositories. `carried` is called with the bundles of the layouts that are
+    read, where all is judged, and before anything is written: what it returns is a part of the warnings.
     """
     services = CopyServices(
         transport=transport,
@@ -112,6 +115,7 @@ def copy(
         stopped=stopped,
         judged=judged,
         naming=naming,
+        carried=carried,
     )
     return copy_packed(request, services, None)
 
@@ -287,7 +291,7 @@ class _Copy:
             evidence_left=self._left,
             volumes=self._writer.volumes,
             into_registry=isinstance(destination, RegistryReference | RegistryPrefix),
-            warnings=(*(self._judge.judgement.outcome.warnings if self._judge.judgement else ()), *self._lost),
+            warnings=(*self._judge.warnings, *self._lost),
         )
 
     def _receive(self) -> list[CopyRoot]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from airgap.collection.evidence_left import SourceEvidence
 from airgap.errors import AirgapError, UntrustedError
 from airgap.oci.graph import Graph
 from airgap.oci.reference import LayoutReference, RegistryReference
+from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.stages.copy_request import CopyRequest, CopyServices, Packer
 from airgap.text import safe
@@ -47,6 +49,7 @@ class CopyJudge:
         self.evidence = SourceEvidence()
         """That of the sources."""
         self.judgement: Judgement | None = None
+        self._of_bundles: tuple[Problem, ...] = ()
 
     def accepted(
         self, plans: list[CopyPlan], layouts: Sequence[tuple[Store, Graph]], whole: Collection[Graph]
@@ -75,7 +78,17 @@ class CopyJudge:
             plans = [CopyPlan.of([_without_list(item) for item in plan.artifacts], plan.nodes) for plan in plans]
         if self._packer is not None:
             self._packer.check()
+        if self._services.carried is not None:
+            from airgap.stages.medium_check import carried_bundles
+
+            found = [carried_bundles(store, graph, is_asked_for=graph in whole) for store, graph in layouts]
+            self._of_bundles = tuple(self._services.carried(list(chain.from_iterable(found))))
         return plans
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """Those of the judgement, and what is odd about the bundles of the sources."""
+        return (*(self.judgement.outcome.warnings if self.judgement else ()), *self._of_bundles)
 
     def _check_media(self, media: Iterable[tuple[Store, Graph]], there: Iterable[tuple[Store, Graph]]) -> None:
         """Whether verify refuses the layouts for something beside what is judged of them.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from airgap.oci.digest import Digest
     from airgap.oci.lookup import Mechanism
     from airgap.oci.open import Layout
+    from airgap.problem import Problem
     from airgap.revocation.target_evidence import TargetEvidence
+    from airgap.transfer.carried_bundles import CarriedBundle
     from airgap.transfer.copied import CopyResult
     from airgap.transfer.finished_tar import FinishedTar
     from airgap.trust.directory import TrustDirectory
@@ -142,6 +144,7 @@ class CopyServices:
     stopped: Callable[[CopyResult], None] | None = None
     judged: Callable[[Outcome], None] | None = None
     naming: Callable[[CopyResult], None] | None = None
+    carried: Callable[[Sequence[CarriedBundle]], Iterable[Problem]] | None = None
 
 
 class Packer(Protocol):

@@ -15,7 +15,6 @@ from airgap.bundle.opened_bundle import is_bundle
 from airgap.errors import AirgapError, NotFoundError, UntrustedError, UsageError
 from airgap.oci.content import ContentChecker, ContentReport
 from airgap.oci.digest import Digest
-from airgap.oci.documents import LayoutOnDisk
 from airgap.oci.graph import Graph
 from airgap.oci.problems import ContentProblem
 from airgap.oci.reference import docker_name
@@ -31,7 +30,7 @@ from airgap.text import safe
 from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact, Selection, key_of
 from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
-from airgap.transfer.sources import LayoutSource
+from airgap.transfer.sources import LayoutSource, path_of
 from airgap.trust.choice import repository_of
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.location import Location
@@ -187,12 +186,6 @@ def _requested(item: PlannedArtifact) -> RequestedArtifact:
     return RequestedArtifact(wanted.descriptor.digest, typed)
 
 
-def _path(source: object) -> str | None:
-    """The layout that it comes from; None for a registry."""
-    store: object = source.store if isinstance(source, LayoutSource) else None
-    return str(Path(store.path).absolute()) if isinstance(store, LayoutOnDisk) else None
-
-
 def comes_along_in(plan: CopyPlan) -> Callable[[PlannedArtifact], bool]:
     """Tells which artifacts of the plan come with what they are about, and need no signature. Raises AirgapError."""
     if not any(item.comes_along for item in plan.artifacts):
@@ -285,7 +278,7 @@ class Judgement:
     ) -> Judgement:
         """The verdicts on what was asked for, in that order, and what needs none."""
         artifacts = [
-            replace(artifact, reference=items[0].wanted.reference, path=_path(items[0].wanted.source))
+            replace(artifact, reference=items[0].wanted.reference, path=path_of(items[0].wanted.source))
             for items, artifact in zip(asked.values(), outcome.artifacts, strict=True)
         ]
         outcomes = dict(zip(asked, artifacts, strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,6 +24,8 @@ from airgap.trust.separation import check_output, layout_paths
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
     from airgap.net.options import TransportOptions
+    from airgap.problem import Problem
+    from airgap.transfer.carried_bundles import CarriedBundle
     from airgap.trust.directory import TrustDirectory
     from airgap.trust.location import Location
     from airgap.verifier.outcome import Outcome
@@ -121,6 +123,7 @@ def import_artifacts(
     progress: Progress = silent,
     stopped: Callable[[ImportResult], None] | None = None,
     naming: Callable[[ImportResult], None] | None = None,
+    carried: Callable[[Sequence[CarriedBundle]], Iterable[Problem]] | None = None,
 ) -> ImportResult:
     """Judge everything that is named, and put it into the registry with all that is attached to it.
 
@@ -132,7 +135,8 @@ def import_artifacts(
     Whatever ends it is the `error` of the result. Raises UsageError, TrustMaterialError, and AirgapError for a folder
     of `mirror_config` that cannot be written; after KeyboardInterrupt `stopped` has the result until then.
 
-    `naming` gets the result to be, before the first tag is put: what it raises ends the import.
+    `carried` gets the bundles of the media, after all was judged and before anything is sent, also of a dry run: what
+    it returns is warned of. `naming` gets the result to be, before the first tag is put. What they raise ends it.
     """
     copying = request.copying(trust)
     verdicts: list[Outcome] = []
@@ -166,6 +170,7 @@ def import_artifacts(
                 stopped=done.append,
                 judged=verdicts.append,
                 naming=begin,
+                carried=carried,
             )
         )
     except UsageError:

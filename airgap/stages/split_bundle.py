@@ -9,7 +9,7 @@ from pathlib import Path
 
 from airgap import limits
 from airgap.bundle.bundle_document import JUDGED_TYPES
-from airgap.bundle.opened_bundle import bundles_of, set_id
+from airgap.bundle.opened_bundle import bundles_of
 from airgap.bundle.split_layout import SplitResult
 from airgap.errors import UsageError
 from airgap.oci.documents import LAYOUT_INDEX, LayoutOnDisk
@@ -19,6 +19,7 @@ from airgap.transfer.events import Progress, silent
 from airgap.transfer.room import room_in
 from airgap.transfer.volume_contents import lay_out_layout
 from airgap.transfer.volume_writer import check_volumes_folder, write_volumes
+from airgap.trust.fingerprint_words import set_id
 from airgap.trust.separation import check_output
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from airgap.errors import AirgapError, ContentError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.documents import BLOBS
+from airgap.oci.documents import BLOBS, LayoutOnDisk
 from airgap.oci.graph import Graph
 from airgap.oci.layout import LayoutDirectory
 from airgap.oci.lookup import ReferrersLookup
@@ -154,3 +154,9 @@ def _unreadable(error: OSError) -> AirgapError:
         f"the source cannot be read any more: {error.strerror or os.strerror(error.errno or 0)}",
         remedy="The medium may have been pulled out or be failing.",
     )
+
+
+def path_of(source: object) -> str | None:
+    """The path of the layout that a source or store reads, as results name it; None for others."""
+    store = source.store if isinstance(source, LayoutSource) else source
+    return str(Path(store.path).absolute()) if isinstance(store, LayoutOnDisk) else None

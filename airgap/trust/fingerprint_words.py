@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from airgap.oci.digest import Digest
+
 EVEN: Final = tuple(
     """
     aardvark absurd accrue acme adrift adult afflict ahead aimless Algol allow alone ammo ancient apple artist
@@ -71,3 +73,13 @@ def groups(fingerprint: str) -> str:
     """Hex digits in groups of four, upper case, for people."""
     digits = fingerprint.upper()
     return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
+
+
+def set_id(digest: Digest) -> str:
+    """A short name of a bundle: the first bytes of its digest, in words and in groups of digits."""
+    first = bytes.fromhex(digest.encoded[: 2 * _SET_BYTES])
+    return f"{' '.join(spoken(first))} ({groups(first.hex())})"
+
+
+_SET_BYTES: Final = 6
+"""Enough to tell the bundles of a site apart. It proves nothing; the digest does."""

@@ -11,8 +11,10 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from airgap import Ledger
 from airgap.oci.descriptor import REF_NAME, Descriptor
 from tests.regressions.test_evidence_of_a_target_counts_in_every_place import LEAF
+from tests.support.command import run_here
 from tests.support.crls import crl
 from tests.support.layouts import LayoutBuilder
 from tests.support.registry import LoopbackRegistry
@@ -43,8 +45,8 @@ def many_on_a_stick(tmp_path: Path) -> Written:
     return scene.write(tmp_path)
 
 
-def import_(written: Written, host: str, ledger: Path) -> subprocess.Popen[str]:
-    arguments = ["import", "--trust", str(written.trust), "--ledger", str(ledger), str(written.layout), host]
+def import_(written: Written, bundle: Path, host: str, ledger: Path) -> subprocess.Popen[str]:
+    arguments = ["import", "--trust", str(written.trust), "--ledger", str(ledger), str(bundle), host]
     return subprocess.Popen(
         [sys.executable, "-m", "airgap", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -67,8 +69,11 @@ def test_kills(tmp_path: Path) -> None:
     written, ledger = many_on_a_stick(tmp_path), tmp_path / "ledger"
     for seed in range(KILLS):
         chance = random.Random(seed)  # noqa: S311
+        bundle = tmp_path / f"{seed + 1}.tar"
+        numbered = ["--stream", "monthly", "--number", str(seed + 1), "--no-download", "--trust", str(written.trust)]
+        assert run_here(["bundle", "create", str(bundle), str(written.layout), *numbered]).code == 0
         with LoopbackRegistry() as registry:
-            process = import_(written, registry.host, ledger)
+            process = import_(written, bundle, registry.host, ledger)
             # by what it has sent, not by the clock: a loaded machine needs longer for the beginning
             after = chance.randrange(0, 90)
             until = time.monotonic() + 60
@@ -78,9 +83,12 @@ def test_kills(tmp_path: Path) -> None:
             _, err = process.communicate(timeout=60)
             assert "Traceback" not in err
             check_whole(registry)
-            again = import_(written, registry.host, ledger)
+            again = import_(written, bundle, registry.host, ledger)
             out, err = again.communicate(timeout=120)
             assert (again.returncode, check_whole(registry)) == (0, IMAGES), out + err
+        with Ledger.open(ledger) as opened:
+            marks = [mark.number for mark in opened.mark_history()["monthly"]]
+        assert marks == list(range(1, seed + 2)), "one of each, whenever it was killed"
     checked = subprocess.run(
         [sys.executable, "-m", "airgap", "ledger", "check", "--ledger", str(ledger)], capture_output=True, check=False
     )

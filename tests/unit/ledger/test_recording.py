@@ -21,12 +21,29 @@ from airgap.ledger.rejudging import RecordedJudgements
 from airgap.oci.digest import Digest
 from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
+from airgap.transfer.carried_bundles import CarriedBundle
 from airgap.trust.snapshots.state import State
+from airgap.verifier.outcome import Outcome
 from airgap.verifier.recorded import RecordedReport
 from airgap.verifier.report_reader import parse_report
-from tests.support.ledgers import BUNDLE, change, verified
+from tests.support.ledgers import BUNDLE, DAY, change, verified
 from tests.support.many import many_images
 from tests.support.scenario import with_everything
+
+
+def came_in(outcome: Outcome) -> CarriedBundle:
+    """A bundle that lists all that was judged."""
+    return CarriedBundle(
+        reference="stick",
+        path=outcome.artifacts[0].path,
+        digest=BUNDLE,
+        stream=None,
+        number=None,
+        created=DAY,
+        artifacts=frozenset(artifact.descriptor.digest for artifact in outcome.artifacts),
+        is_whole=True,
+        is_asked_for=True,
+    )
 
 
 @pytest.mark.parametrize("metadata", [{}, {"a": "\u00e9"}])
@@ -44,7 +61,7 @@ def test_each_artifact_is_a_row_that_says_what_a_report_says(tmp_path: Path, met
     airgap.report.write_report(file, airgap.report.VerifyReport(outcome, 0))
     report = parse_report(file.read_bytes(), "row")
     with airgap.Ledger.open(tmp_path / "l", write=True) as ledger:
-        ledger.record(judgements(outcome, operator="ada", bundle=BUNDLE, snapshot="default/7 sha256:ab"))
+        ledger.record(judgements(outcome, operator="ada", bundles=[came_in(outcome)], snapshot="default/7 sha256:ab"))
         rows = list(ledger.rows())
         assert len(rows) == len(report.artifacts) == 13
         for row, artifact, judged in zip(rows, report.artifacts, outcome.artifacts, strict=True):
