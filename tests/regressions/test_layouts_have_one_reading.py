@@ -511,6 +511,9 @@ def test_copy_says_what_docker_would_load_and_is_not_copied(tmp_path: Path, arch
     whole = written.target.partition("@")[0]
     for number, trust in enumerate(([], ["--trust", str(written.trust)])):
         ran = run_here(["copy", *trust, "--format", "json", whole, f"oci:{tmp_path}/copy{number}"])
+        if unread and trust:  # it may give any name to what was judged
+            assert ran.code == 16
+            continue
         assert ran.code == 0, ran
         (warning,) = ran.document["warnings"]
         assert warning["reason"] == "layout.disagrees"
