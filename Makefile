@@ -9,7 +9,7 @@ SEED ?= 1
 # of `make mutants`: how many of each folder
 SAMPLE ?= 150
 
-.PHONY: demo test check lint types contracts format layouts tars pkits cluster bench fuzz kills campaign sweep mutants slips requirements frozen clean
+.PHONY: demo test check lint types contracts format layouts tars pkits cluster bench fuzz kills registries campaign sweep mutants slips requirements frozen clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/python layouts/demo.py
@@ -63,6 +63,9 @@ KILLS ?= 500
 
 kills: $(VENV)/.installed-dev
 	$(BIN)/python -m fuzz.kills -n $(KILLS) --seed $(SEED)
+
+registries: $(VENV)/.installed-dev
+	$(BIN)/python -m fuzz.registries
 
 mutants: $(VENV)/.installed-mutants
 	$(BIN)/python -m mutants --sample $(SAMPLE) --seed $(SEED)
