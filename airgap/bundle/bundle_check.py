@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from airgap.bundle.bundle_document import BundledArtifact, BundleDocument
-from airgap.bundle.opened_bundle import read_bundle
+from airgap.bundle.opened_bundle import is_bundle, read_bundle
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import ACQUISITION
 from airgap.oci.digest import Digest
@@ -21,6 +21,8 @@ from airgap.oci.target import Target
 from airgap.problem import Problem
 from airgap.revocation.artifact import EVIDENCE_TYPE
 from airgap.text import safe, some
+from airgap.transfer.carried_bundles import CarriedBundle
+from airgap.transfer.sources import path_of
 from airgap.trust.fingerprint_words import set_id
 
 _SHOWN: Final = 20
@@ -66,6 +68,31 @@ def _said(root: Root, document: BundleDocument, *, agrees: bool) -> str:
     number = len(document.artifacts)
     listed = f"{document.name} lists {number} artifact{'' if number == 1 else 's'}{'; all are here' if agrees else ''}"
     return f"{listed}. Set id: {set_id(root.descriptor.digest)}. It proves nothing about them"
+
+
+def carried_bundles(store: Store, graph: Graph, *, is_asked_for: bool) -> Iterator[CarriedBundle]:
+    """What the bundles of a layout say of themselves. `is_asked_for`: whether all of the layout is copied.
+
+    One that cannot be read is left out: where it is asked for, `check_bundles` says so.
+    """
+    for root in graph.roots():
+        if not is_bundle(graph, root):
+            continue
+        try:
+            document = read_bundle(store, graph, root.descriptor)
+        except AirgapError:
+            continue
+        yield CarriedBundle(
+            reference=safe(graph.name),
+            path=path_of(store),
+            digest=root.descriptor.digest,
+            stream=document.stream,
+            number=document.number,
+            created=document.created,
+            artifacts=frozenset(item.descriptor.digest for item in document.artifacts),
+            is_asked_for=is_asked_for,
+            is_whole=is_asked_for and not any(missing_of(store, graph, document.artifacts)),
+        )
 
 
 def missing_of(

@@ -48,13 +48,13 @@ def judgements(
 ) -> Iterator[NewRow]:
     """A record for each artifact of an outcome.
 
-    `at`: when it is recorded; by default what the clock said when the run began. `bundles`: those of the media, so that
-    a row says in which one its artifact came. `snapshot`: `snapshot_in_force`.
+    `at`: when it is recorded; by default what the clock said when the run began. `bundles`: those of the media, beside
+    those of the outcome, so that a row says in which one its artifact came. `snapshot`: `snapshot_in_force`.
     `exceptions`: those of the operator that were used, by artifact. `imported_as`: the import that the outcome is of;
     what it did not bring in is recorded as refused. `begins`: it puts its tags after this is recorded, and here is only
     what will get some. `begun`: what was recorded so; it is left out if it is there now.
     """
-    bundles = tuple(bundles)
+    bundles = (*bundles, *outcome.bundles)
     policy = outcome.trust.get("policy_digest")
     left_out = _LeftOut(imported_as) if imported_as else None
     earlier = _LeftOut(begun) if begun else None

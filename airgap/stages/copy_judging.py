@@ -79,7 +79,7 @@ class CopyJudge:
         if self._packer is not None:
             self._packer.check()
         if self._services.carried is not None:
-            from airgap.stages.medium_check import carried_bundles
+            from airgap.bundle.bundle_check import carried_bundles
 
             found = [carried_bundles(store, graph, is_asked_for=graph in whole) for store, graph in layouts]
             self._of_bundles = tuple(self._services.carried(list(chain.from_iterable(found))))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -44,6 +45,8 @@ from airgap.verifier.request import JudgeRequest, VerifyRequest
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+
+    from airgap.transfer.carried_bundles import CarriedBundle
 
 
 class RequestedArtifact(NamedTuple):
@@ -237,6 +240,7 @@ class _Verification:
         self._artifacts: list[ArtifactOutcome] = []
         self._problems: list[Problem] = list(layout_evidence.problems)
         self._warnings: list[Problem] = []
+        self._bundles: list[CarriedBundle] = []
         self._told: set[PieceKey] = set()
         """The evidence of open layouts, about which all notices are given; a copy has the same."""
 
@@ -355,6 +359,7 @@ class _Verification:
             artifacts=tuple(self._artifacts),
             problems=tuple(self._problems),
             warnings=(*self._warnings, *self._request.warnings_about(self._directory)),
+            bundles=tuple(self._bundles),
         )
 
     def _report_entries(self, target: Target, text: str) -> None:
@@ -380,8 +385,11 @@ class _Verification:
 
     def _report_bundles(self, target: Target, bundles: Sequence[Root], others: Sequence[Root]) -> None:
         """Whether what bundles list is here; what is not listed is judged as always."""
-        from airgap.bundle.bundle_check import check_bundles  # few layouts have one
+        from airgap.bundle.bundle_check import carried_bundles, check_bundles  # few layouts have one
 
+        path = str(Path(target.reference.path).absolute())
+        carried = carried_bundles(target.store, target.graph, is_asked_for=True)
+        self._bundles += [replace(bundle, path=path) for bundle in carried]
         for found in check_bundles(target, bundles, others):
             (self._problems if found.exit_code else self._warnings).append(found)
 

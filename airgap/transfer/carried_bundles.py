@@ -6,10 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from airgap.oci.digest import Digest
-from airgap.transfer.copied import CopyResult
 from airgap.transfer.sources import path_of
+
+if TYPE_CHECKING:
+    from airgap.transfer.copied import CopyResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ from airgap.verifier.run import RunOutcome
 
 if TYPE_CHECKING:
     from airgap.oci.record import Record
+    from airgap.transfer.carried_bundles import CarriedBundle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,6 +332,8 @@ class Outcome(RunOutcome):
     max_signatures: int = limits.SIGNATURES
     """How many signatures of an artifact were judged at most."""
     artifacts: tuple[ArtifactOutcome, ...] = ()
+    bundles: tuple[CarriedBundle, ...] = ()
+    """Those of the layouts that were judged as a whole: what they say proves nothing."""
 
     @property
     def parts(self) -> tuple[ArtifactOutcome, ...]:

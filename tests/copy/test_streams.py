@@ -305,6 +305,7 @@ def test_a_verify_sets_no_mark(site: Site) -> None:
     bundle = site.bundle(1)
     arguments = ["verify", str(bundle), "--trust", str(site.written.trust), "--ledger", str(site.ledger)]
     assert (run_here(arguments).code, site.marks()) == (0, [])
+    assert [str(entry.bundle) for entry in site.entries(JudgedArtifact)] == [own(bundle)[0]] * 2
 
 
 def test_a_kill_before_the_mark_is_completed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
