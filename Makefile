@@ -83,6 +83,7 @@ sweep: $(VENV)/.installed-dev
 # The help texts and the shapes of the JSON documents that a test holds; for a change that is made on purpose.
 frozen: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.frozen.faces
+	$(BIN)/python -m tests.frozen.screens
 
 # The pages of docs/reference/requirements, from their .toml files and from what cites the rules.
 requirements: $(VENV)/.installed-dev

@@ -188,7 +188,7 @@ _ROWS: Final = (
      "Do not use this artifact until the issuer lifts the hold in a newer CRL."),
     ("revocation.plugin", 14, "The verification plugin refuses the signature in its check of revocation.",
      "Read the plugin's reason. If it says revoked, do not use the artifact; get one that is signed anew."),
-    ("revocation.crl.missing", 15, "No CRL for a distribution point is available.", _CRL),
+    ("revocation.crl.missing", 15, "A CRL that is needed is not available.", _CRL),
     ("revocation.crl.stale", 15, "The CRL is past its nextUpdate.", _CRL),
     ("revocation.crl.future", 15, "The CRL is from the future.", _CLOCK),
     ("revocation.crl.malformed", 15, "The CRL cannot be parsed or breaks a rule of RFC 5280.", _CRL),
@@ -197,7 +197,7 @@ _ROWS: Final = (
     ("revocation.crl.scope", 15, "The CRL does not cover this certificate.", _CRL),
     ("revocation.crl.extension", 15, "The CRL has a critical extension that is not understood.", MADE_SO),
     ("revocation.crl.delta", 15, "The delta CRL is missing, stale or does not fit the base CRL.", _CRL),
-    ("revocation.ocsp.missing", 15, "No OCSP response for a certificate is available.", _OCSP),
+    ("revocation.ocsp.missing", 15, "An OCSP response that is needed is not available.", _OCSP),
     ("revocation.ocsp.stale", 15, "The OCSP response is past its nextUpdate, or names none.", _OCSP),
     ("revocation.ocsp.future", 15, "The OCSP response is from the future.", _CLOCK),
     ("revocation.ocsp.malformed", 15, "The OCSP response cannot be parsed or is an error.", _OCSP),
@@ -329,6 +329,11 @@ _ROWS: Final = (
 
 REASONS: Final = MappingProxyType({row[0]: Reason(*row) for row in _ROWS})
 """Every reason code with its row."""
+
+
+def severity(exit_code: int) -> int:
+    """A key to sort by: the most severe first."""
+    return SEVERITY.index(exit_code) if exit_code in SEVERITY else len(SEVERITY)
 
 
 def most_severe(exit_codes: frozenset[int] | set[int]) -> int:

@@ -49,9 +49,10 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What other programs leave in the shared one is neither looked through nor removed."""
+    """What other programs leave in the shared one is neither looked through nor removed; no terminal has a width."""
     folder = tmp_path_factory.mktemp("temporary")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(folder))
         patch.setattr(tempfile, "tempdir", None)
+        patch.delenv("COLUMNS", raising=False)
         yield

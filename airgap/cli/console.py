@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Final, NoReturn, TextIO
 
 import typer
 
@@ -103,14 +103,42 @@ def keeping(exit_code: int) -> Iterator[None]:
         raise typer.Exit(exit_code) from error
 
 
-def drawn(text: str) -> str:
-    """The text with its branches in ASCII, where standard output has no characters for them."""
+def drawn(line: str, stream: TextIO | None = None) -> str:
+    """A line with its signs in ASCII, where a stream (standard output) has no characters for them."""
+    if line.isascii():
+        return line
     try:
-        text.encode(sys.stdout.encoding or "utf-8")
+        line.encode((stream or sys.stdout).encoding or "utf-8")
     except UnicodeEncodeError:
-        drawn_again = _BRANCHES.sub(lambda found: found[0].translate(_ASCII), text)
-        return drawn_again.replace(" · ", ", ").replace("→ ", "-> ")
-    return text
+        line = _BRANCHES.sub(lambda found: found[0].translate(_ASCII), line)
+        return line.replace(" · ", ", ").replace("→ ", "-> ").replace("…", "...")
+    return line
+
+
+def shown_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Lines for standard output, each ended, while they are made."""
+    return (f"{drawn(line)}\n" for line in lines)
+
+
+def style_of(stream: TextIO, *, plain: bool) -> airgap.report.Style:
+    """Colour on a terminal that supports it, and its size; `COLUMNS` and `LINES` count for files and pipes, too."""
+    width, height = _number("COLUMNS"), _number("LINES")
+    if stream.isatty():
+        with suppress(OSError, ValueError):
+            size = os.get_terminal_size(stream.fileno())
+            width, height = width or size.columns, height or size.lines
+    return airgap.report.Style(
+        colour=stream.isatty() and not plain, width=max(width, _NARROWEST) if width else None, height=height or 24
+    )
+
+
+def _number(variable: str) -> int:
+    text = os.environ.get(variable, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else 0
+
+
+_NARROWEST: Final = 40
+_DIGITS: Final = 6
 
 
 def named(error: OSError) -> OSError:
@@ -158,12 +186,21 @@ class Output:
     @property
     def style(self) -> airgap.report.Style:
         """Colour on a terminal that supports it."""
-        return airgap.report.Style(colour=sys.stdout.isatty() and not self.is_plain)
+        return style_of(sys.stdout, plain=self.is_plain)
 
     def show(self, report: airgap.report.Report) -> None:
-        """The result, on standard output."""
+        """The result, on standard output; warnings beside it on standard error, before it."""
         self._shown.append(report)
-        write_pieces(report.pieces() if self.is_json else (drawn(report.text(self.style)),))
+        if self.is_json:
+            write_pieces(report.pieces())
+        else:
+            self.warn(report)
+            write_pieces(shown_lines(report.lines(self.style)))
+
+    def warn(self, report: airgap.report.Report, *, quiet: bool = False) -> None:
+        """The warnings beside a result, on standard error."""
+        for line in report.warning_lines(style_of(sys.stderr, plain=self.is_plain), quiet=quiet):
+            note(drawn(line, sys.stderr))
 
     def finish(
         self,
@@ -184,8 +221,7 @@ class Output:
                 airgap.trust.check_output(file, apart_from)
                 airgap.report.write_report(file, report)
         except AirgapError as error:
-            if self.is_json:  # a person sees the error below the result
-                report = report.ended_by(error)
+            report = report.ended_by(error)  # a person sees the error below the result, too
             raise
         finally:  # the verdict is shown even if the report cannot be written
             with keeping(report.exit_code):
@@ -207,7 +243,8 @@ class QuietOutput(Output):
     def show(self, report: airgap.report.Report) -> None:
         """The result, as far as `--quiet` shows it."""
         if self.quiet and not self.is_json:
-            write(drawn(report.brief()))
+            self.warn(report, quiet=True)
+            write_pieces(shown_lines(report.brief_lines()))
         else:
             Output.show(self, report)
 

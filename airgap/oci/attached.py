@@ -144,3 +144,25 @@ def begins_as_layer(head: bytes) -> bool:
 
     # nothing at all, and blocks of zeros, are an empty tar
     return not head.strip(b"\0") or is_packed(head) or is_tar_header(head)
+
+
+_SBOM: Final = ("spdx", "cyclonedx", "syft", "sbom")
+_ATTESTATION: Final = ("in-toto", "dsse", "attestation", "provenance", "slsa")
+_ORDER: Final = ("sig", "cosign sig", "sigstore bundle", "sbom", "att", "crl", "ocsp", "evidence", "record")
+_OTHER: Final = "other"
+
+
+def kind_of_types(types: str) -> str:
+    """What has these types, in a word for people: `sbom`, `att` or `other`."""
+    types = types.lower()
+    if any(word in types for word in _SBOM):
+        return "sbom"
+    return "att" if any(word in types for word in _ATTESTATION) else _OTHER
+
+
+def by_kind(item: tuple[str, int]) -> tuple[int, str]:
+    """A key to sort numbers of kinds by: signatures first, what is not known last."""
+    kind, _ = item
+    if kind in _ORDER:
+        return _ORDER.index(kind), kind
+    return (len(_ORDER) + (kind == _OTHER), kind)

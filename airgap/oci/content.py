@@ -61,6 +61,9 @@ class ContentChecker:
         self._store: Final = store
         self._pool: Final = pool
         self._outcomes: Final[dict[Digest, _Outcome]] = {}
+        self._counted: Final[set[Digest]] = set()
+        self.read = 0
+        """Bytes that were proven good: those of a blob that artifacts share once."""
         self._running: Final[dict[Digest, tuple[_Batch, Future[tuple[_Outcome, ...]]]]] = {}
 
     def prepare(self, closures: Iterable[Closure], *, mode: Content = Content.ALL) -> None:
@@ -102,6 +105,9 @@ class ContentChecker:
                 good[reached.descriptor.digest] = reached.descriptor.size
             else:
                 problems.append(replace(problem, descriptor=reached.descriptor, path=reached.path))
+        new = good.keys() - self._counted
+        self._counted.update(new)
+        self.read += sum(good[digest] for digest in new)
         return ContentReport(
             verdict="fail" if problems else "not-applicable" if mode == Content.NONE else "pass",
             mode=mode,

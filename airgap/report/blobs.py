@@ -12,13 +12,25 @@ from airgap.errors import AirgapError
 from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.problem import Problem
+from airgap.reasons import REASONS
+from airgap.report.finding_text import (
+    PAINTED,
+    WORD,
+    lower,
+    problem_lines,
+    problem_text,
+    reason_detail,
+    signature_lines,
+    signed_by,
+    touches_verdict,
+    warning_lines,
+)
 from airgap.report.inspection import inspected_document, inspected_exit_code, inspected_lines
 from airgap.report.report import Json, Report, VerdictReport
 from airgap.report.signing import signature_json, signed_lines
-from airgap.report.style import Style
+from airgap.report.style import PLAIN, Style, unbroken
 from airgap.report.verify_document import heading, network_document
-from airgap.report.verify_text import problem_and_warning_lines, problem_line, reason_lines, signature_lines, signed_by
-from airgap.report.wording import described
+from airgap.report.wording import count, described
 from airgap.signature.results import InspectedSignature, SignedBlob
 from airgap.text import safe
 from airgap.verdict import Verdict
@@ -29,6 +41,7 @@ from airgap.verifier.artifact_document import (
     signature_document,
 )
 from airgap.verifier.blob_outcome import BlobOutcome
+from airgap.verifier.outcome import Finding
 
 SIGN_SCHEMA = "airgap.blob.sign/1"
 VERIFY_SCHEMA = "airgap.blob.verify/1"
@@ -96,19 +109,33 @@ class BlobReport(VerdictReport[BlobOutcome]):
         }
 
     def lines(self, style: Style) -> Iterable[str]:
-        """The verdict first, then what decided, then what to do about failures."""
-        return _lines(self.outcome, style, self.verbose)
+        """The file, what decided, what to do about failures, and last the verdict."""
+        outcome = self.outcome
+        yield from style.entry(WORD[outcome.verdict].upper(), ", ".join(_facts(outcome)), PAINTED[outcome.verdict])
+        yield ""
+        yield from _judged_lines(outcome, style, self.verbose)
+        yield from problem_lines(outcome.problems, style)
+        yield ""
+        yield from self._verdict(style)
 
     def brief_lines(self) -> Iterator[str]:
-        """The verdict in one sentence.
+        """The verdict, below what could not be judged at all."""
+        yield from (f"problem {problem_text(problem)}" for problem in self.outcome.problems)
+        yield from self._verdict(PLAIN)
 
-        Never quiet: what could not be judged at all, and what was odd about a signature that the file passed by.
-        """
+    def _verdict(self, style: Style) -> Iterator[str]:
+        word, _, rest = _headline(self.outcome).partition(":")
+        painted = style.paint(PAINTED[self.outcome.verdict], f"{word}:")
+        return style.paragraph(f"{painted}{rest} {unbroken(f'Exit code {self.exit_code}.')}", rest=" " * 8)
+
+    def warning_lines(self, style: Style, *, quiet: bool = False) -> Iterator[str]:
+        """Warnings about the run; with `quiet` what touches the verdict, and what is odd about a good signature."""
         outcome = self.outcome
-        yield _headline(outcome)
-        if outcome.signature and outcome.verdict is Verdict.PASS:
-            yield from (f"  note {warning}" for warning in outcome.signature.warnings)
-        yield from map(problem_line, outcome.problems)
+        found = [warning for warning in outcome.warnings if not quiet or touches_verdict(warning)]
+        yield from warning_lines(found, style)
+        if quiet and outcome.signature and outcome.verdict is Verdict.PASS:
+            for warning in outcome.signature.warnings:
+                yield from style.entry("note", warning, "unsure")
 
 
 def _headline(outcome: BlobOutcome) -> str:
@@ -121,12 +148,20 @@ def _headline(outcome: BlobOutcome) -> str:
         case Verdict.SKIPPED:
             return f"SKIPPED: the policy verifies no signature of {outcome.path}. NOTHING proves who made it."
         case Verdict.INDETERMINATE:
-            return f"UNSURE: evidence is missing or stale for {outcome.path}. Do not use it yet."
+            return f"UNSURE: do not use {outcome.path} yet: {_cause(outcome)}."
         case _:
-            return f"FAIL: {outcome.path} did not verify. Do not use it."
+            return f"FAIL: do not use {outcome.path}: {_cause(outcome)}."
 
 
-_KIND = {Verdict.PASS: "good", Verdict.FAIL: "bad"}
+def _cause(outcome: BlobOutcome) -> str:
+    """The meaning of the reason that makes the exit code."""
+    found: list[Problem | Finding] = [*outcome.problems, *([outcome.unjudged] if outcome.unjudged else [])]
+    found += [finding for finding in (outcome.signature.findings if outcome.signature else ()) if finding.blocks]
+    reasons = [item.reason for item in found if item.reason]
+    reason = next((reason for reason in reasons if REASONS[reason].exit_code == outcome.exit_code), None)
+    return lower(REASONS[reason].meaning) if reason else "it was not verified"
+
+
 _REMEDIES = {
     "signature.none": "Bring the signature along (FILE.jws.sig or FILE.cose.sig), or name it with --signature.",
     "policy.no_statement": "Name a statement of trustpolicy.blob.json with --policy-name, or make one the global one.",
@@ -134,30 +169,30 @@ _REMEDIES = {
 """Remedies that differ between files and artifacts."""
 
 
-def _lines(outcome: BlobOutcome, style: Style, verbose: bool) -> Iterator[str]:
-    yield style.paint(_KIND.get(outcome.verdict, "unsure"), _headline(outcome))
+def _judged_lines(outcome: BlobOutcome, style: Style, verbose: bool) -> Iterator[str]:
     signature = outcome.signature
     if signature and signature.signer and signature.verdict is Verdict.PASS:
-        yield f"  {signed_by(signature)} {signature.signer.subject}; {outcome.size} bytes, {outcome.digest}"
+        yield from style.entry("pass", f"{signed_by(signature)} {signature.signer.subject}", "good")
         for key, value in signature.metadata.items():
-            yield f"          {key}={value}"
+            yield from style.entry("", f"{key}={value}")
     if unjudged := outcome.unjudged:
         kind = "unsure" if unjudged.reason == "policy.skip" else "bad"
         remedy = unjudged.remedy or _REMEDIES.get(unjudged.reason or "", "")
-        yield from reason_lines(unjudged.message, unjudged.reason, style, kind, remedy=remedy)
+        yield from reason_detail(unjudged.message, unjudged.reason, kind, remedy=remedy).lines(style)
     if signature:
         yield from signature_lines(signature, style, verbose, quiet=False)
-    yield from problem_and_warning_lines(outcome, style)
-    yield style.paint("quiet", "; ".join(_footer(outcome)))
 
 
-def _footer(outcome: BlobOutcome) -> Iterator[str]:
+def _facts(outcome: BlobOutcome) -> Iterator[str]:
     moment = outcome.moment
+    yield f"{outcome.path}: {count(outcome.size, 'byte')}" if outcome.size is not None else outcome.path
+    if outcome.digest:
+        yield str(outcome.digest)
     clock = "" if moment.is_now else f" (the clock says {iso(moment.clock)})"
-    yield f"judged for {iso(moment.judged)}{clock}"
+    yield f"checked as of {iso(moment.judged)}{clock}"
+    yield f"trust directory {outcome.trust.get('directory', 'unknown')}"
     if outcome.policy:
         yield f"statement {safe(outcome.policy.statement)!r}, level {outcome.policy.level}"
-    yield f"trust {outcome.trust.get('directory', 'unknown')}"
     if outcome.plugins:
         yield f"plugins were run, which may use the network: {', '.join(outcome.plugins)}"
 

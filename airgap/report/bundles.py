@@ -15,10 +15,12 @@ from airgap.reasons import ExitCode
 from airgap.report.bundle_split import volume_lines, volumes_document
 from airgap.report.copying import CopyReport
 from airgap.report.fetching import FetchReport
+from airgap.report.finding_text import problem_and_warning_lines
 from airgap.report.importing import reasons_of
 from airgap.report.report import TOOL, Json, OutcomeReport
 from airgap.report.style import PLAIN, Style
-from airgap.report.verify_text import VerifyReport, artifact_lines, headline, problem_and_warning_lines
+from airgap.report.verdict_sentence import headline
+from airgap.report.verify_text import VerifyReport, artifact_lines
 from airgap.report.wording import count, error_document, size
 from airgap.text import safe
 from airgap.transfer.volume_layout import Volume

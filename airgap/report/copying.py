@@ -163,7 +163,7 @@ def _lines(result: CopyResult, style: Style, seconds: float | None) -> Iterator[
 
 def _warning_lines(result: CopyResult, style: Style) -> Iterator[str]:
     if result.warnings:
-        from airgap.report.verify_text import warning_lines
+        from airgap.report.finding_text import warning_lines
 
         yield from warning_lines(result.warnings, style)
 
@@ -239,14 +239,15 @@ def _not_chosen(planned: PlannedArtifact) -> Iterator[str]:
 
 
 def _judged_lines(outcome: ArtifactOutcome, style: Style) -> Iterator[str]:
-    from airgap.report.verify_text import signed_by, soft_lines
+    from airgap.report.finding_text import signed_by, soft_notes
 
     accepted = outcome.accepted
     if accepted is None or accepted.signer is None or outcome.unjudged:
         yield f"         {style.paint('unsure', 'note')} {_TAKEN if outcome.exit_code else _SKIPPED}"
         return
     yield f"         {signed_by(accepted)} {accepted.signer.subject}"
-    yield from (line[1:] for line in soft_lines(outcome, style))
+    for text in soft_notes(outcome):
+        yield f"         {style.paint('unsure', 'note')} {text}"
 
 
 def _judged_notes(outcome: ArtifactOutcome) -> tuple[str, ...]:

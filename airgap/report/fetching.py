@@ -12,9 +12,9 @@ from airgap.collection.coverage import CertificateCoverage, FetchOutcome, Status
 from airgap.errors import AirgapError
 from airgap.parse.time import iso, iso_or_null
 from airgap.reasons import REASONS, remedy_of
+from airgap.report.finding_text import problem_and_warning_lines
 from airgap.report.report import TOOL, Json, OutcomeReport
 from airgap.report.style import Style
-from airgap.report.verify_text import problem_and_warning_lines
 from airgap.report.wording import count
 from airgap.revocation.answer_evidence import EvidenceUse
 from airgap.revocation.freshness import by_age

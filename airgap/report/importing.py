@@ -9,9 +9,11 @@ from typing import Final, Self
 from airgap.errors import AirgapError, ContentError
 from airgap.reasons import ExitCode
 from airgap.report.copying import CopyReport, copy_error_document
+from airgap.report.finding_text import problem_and_warning_lines
 from airgap.report.report import TOOL, Json, OutcomeReport
 from airgap.report.style import PLAIN, Style
-from airgap.report.verify_text import VerifyReport, artifact_lines, footer, headline, problem_and_warning_lines
+from airgap.report.verdict_sentence import headline
+from airgap.report.verify_text import VerifyReport, artifact_lines, footer
 from airgap.report.wording import count
 from airgap.transfer.copied import CopyResult
 from airgap.transfer.imported import ImportResult
@@ -63,7 +65,7 @@ class ImportReport(OutcomeReport[ImportResult]):
         elif outcome is not None:
             yield from problem_and_warning_lines(outcome, style)
         if outcome is not None:
-            yield footer(outcome, style)
+            yield from footer(outcome, style)
 
     def brief_lines(self) -> Iterator[str]:
         """What is in the registry, in a line; and what odd there is about what was accepted."""

@@ -12,10 +12,18 @@ from airgap.errors import AirgapError
 from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.problem import Problem
+from airgap.report.finding_text import (
+    has_reservations,
+    problem_lines,
+    problem_text,
+    signature_notes,
+    soft_notes,
+    touches_verdict,
+    warning_lines,
+)
 from airgap.report.report import Json, OutcomeReport, Rows
 from airgap.report.style import PLAIN, Style
 from airgap.report.verify_document import heading
-from airgap.report.verify_text import has_reservations, note_lines, problem_and_warning_lines, problem_line, soft_lines
 from airgap.report.wording import count
 from airgap.verdict import Verdict
 from airgap.verifier.artifact_document import problem_document, signature_document
@@ -55,7 +63,12 @@ class RecheckReport(OutcomeReport[RecheckOutcome]):
         """The verdict in one line; what is worse and what could not be judged is never quiet."""
         yield _headline(self.outcome)
         yield from (_line(artifact, PLAIN) for artifact in self.outcome.artifacts if artifact.change is Change.WORSE)
-        yield from (problem_line(problem) for problem in self.outcome.problems)
+        yield from (f"problem {problem_text(problem)}" for problem in self.outcome.problems)
+
+    def warning_lines(self, style: Style, *, quiet: bool = False) -> Iterator[str]:
+        """Warnings about the run; with `quiet` those that touch the verdict."""
+        found = [warning for warning in self.outcome.warnings if not quiet or touches_verdict(warning)]
+        return warning_lines(found, style)
 
 
 def _artifact(artifact: Rechecked) -> Json:
@@ -85,12 +98,14 @@ def _lines(outcome: RecheckOutcome, style: Style) -> Iterator[str]:
             yield f"          {problem.message}" + (f" [{problem.reason}]" if problem.reason else "")
             if problem.shown_remedy:
                 yield f"          → {problem.shown_remedy}"
-        yield from soft_lines(artifact.now, style)
+        notes = [*soft_notes(artifact.now)]
         if artifact.verdict is not Verdict.PASS:
-            yield from chain.from_iterable(note_lines(signature, style) for signature in artifact.now.signatures)
+            notes += chain.from_iterable(map(signature_notes, artifact.now.signatures))
+        for text in notes:
+            yield from style.entry("note", text, "unsure")
     if outcome.still_good:
         yield f"  {count(outcome.still_good, 'artifact')} of the ledger: was pass, is pass"
-    yield from problem_and_warning_lines(outcome, style)
+    yield from problem_lines(outcome.problems, style)
 
 
 def _line(artifact: Rechecked, style: Style) -> str:

@@ -45,6 +45,11 @@ class Report(ABC):
         """What `--quiet` leaves of it: the verdict in a line, or nothing."""
         return ()
 
+    def warning_lines(self, style: Style, *, quiet: bool = False) -> Iterable[str]:
+        """What goes to standard error beside it; with `quiet` only what touches the verdict."""
+        del style, quiet
+        return ()
+
     def ended_by(self, error: AirgapError) -> Report:
         """The same where the command ended with this error after the result: its document must not say 0."""
         del error

@@ -1,45 +1,54 @@
-"""Outcomes as text: the verdict first, then one line for each artifact, then what to do about failures."""
+"""The text of a verify: common facts, the artifacts, what failed and what to do about it, and last the verdict."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, Self
+from itertools import islice
+from typing import Final, NamedTuple, Self
 
 from airgap.errors import AirgapError
 from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.problem import Problem
-from airgap.reasons import remedy_of
+from airgap.reasons import severity
+from airgap.report.artifact_names import ArtifactName, short
+from airgap.report.artifact_rows import JudgedRow, Signers, Table, folded, rows_of
+from airgap.report.finding_text import (
+    PAINTED,
+    WORD,
+    Detail,
+    attachment_notes,
+    content_details,
+    detail_lines,
+    other_signature,
+    problem_lines,
+    problem_text,
+    reason_detail,
+    referrer_lines,
+    signature_details,
+    signature_lines,
+    signature_notes,
+    touches_verdict,
+    warning_lines,
+)
 from airgap.report.report import Json, VerdictReport
-from airgap.report.style import PLAIN, Style
+from airgap.report.style import PLAIN, Style, unbroken
+from airgap.report.verdict_sentence import RuledOutcome, verdict_sentence, verdict_word
 from airgap.report.wording import count, size
 from airgap.text import safe, some
-from airgap.trust.levels import Action, Check
 from airgap.verdict import Verdict
-from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, ReferrerOutcome, SignatureOutcome
+from airgap.verifier.outcome import ArtifactOutcome, Outcome
 
-_KIND = {
-    Verdict.PASS: "good",
-    Verdict.FAIL: "bad",
-    Verdict.INDETERMINATE: "unsure",
-    Verdict.SKIPPED: "unsure",
-    Verdict.NOT_APPLICABLE: "quiet",
-}
-_WORD = {
-    Verdict.PASS: "pass",
-    Verdict.FAIL: "FAIL",
-    Verdict.INDETERMINATE: "UNSURE",
-    Verdict.SKIPPED: "SKIPPED",
-    Verdict.NOT_APPLICABLE: "-",
-}
-_PROBLEMS_SHOWN = 20
-_KINDS_SHOWN = 5
-_NAMES_SHOWN = 5
-_ARROW = "          → "
+_NAMES: Final = 3
+_GROUPS: Final = 20
+"""So many causes and notes are said; -v has all."""
+_FAILED: Final = 8
+"""So many rows of one cause."""
+_BESIDE: Final = 8
+"""Rows of a screen for all else but what is good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,329 +67,287 @@ class VerifyReport(VerdictReport[Outcome]):
         return verify_members(self.outcome, self.attempts)
 
     def lines(self, style: Style) -> Iterable[str]:
-        """The verdict first, then one line an artifact, then what to do about failures."""
-        return _lines(self.outcome, style, self.verbose)
+        """Common facts, a row an artifact, what failed and what to do about it, and last the verdict."""
+        ruled = RuledOutcome.of(self.outcome)
+        yield from _facts_lines(ruled, style)
+        if ruled.artifacts:
+            yield from (_every_artifact if self.verbose else _Screen)(ruled, style)
+        yield from problem_lines(self.outcome.problems, style)
+        yield ""
+        yield from _verdict(ruled, style)
 
     def brief_lines(self) -> Iterator[str]:
-        """The verdict in one line.
+        """The verdict with the names of what failed, below what could not be judged at all."""
+        yield from (f"problem {problem_text(problem)}" for problem in self.outcome.problems)
+        yield from _verdict(RuledOutcome.of(self.outcome), PLAIN)
 
-        Never quiet: what could not be judged at all, and what was odd about signatures that something passed by.
-        """
-        yield headline(self.outcome)
-        for artifact in self.outcome.artifacts:
-            if artifact.verdict is Verdict.PASS and artifact.accepted:
-                yield from (f"  note {artifact.reference}: {warning}" for warning in artifact.accepted.warnings)
-        yield from map(problem_line, self.outcome.problems)
+    def warning_lines(self, style: Style, *, quiet: bool = False) -> Iterator[str]:
+        """Warnings about the run; with `quiet` those that touch the verdict, and what is odd about what passed."""
+        found = [warning for warning in self.outcome.warnings if not quiet or touches_verdict(warning)]
+        yield from warning_lines(found, style)
+        if quiet:
+            for artifact in self.outcome.artifacts:
+                if artifact.verdict is Verdict.PASS and artifact.accepted:
+                    for warning in artifact.accepted.warnings:
+                        yield from style.entry("note", f"{artifact.reference}: {warning}", "unsure")
 
 
-def _lines(outcome: Outcome, style: Style, verbose: bool) -> Iterator[str]:
-    yield style.paint(_KIND[outcome.verdict], headline(outcome))
-    for artifact in outcome.artifacts:
-        yield from artifact_lines(artifact, style, verbose)
-    yield from problem_and_warning_lines(outcome, style)
-    yield footer(outcome, style)
+def _verdict(ruled: RuledOutcome, style: Style) -> Iterator[str]:
+    word, rest = verdict_sentence(ruled)
+    painted = style.paint(PAINTED[ruled.ruling.verdict], f"{word}:")
+    return style.paragraph(f"{painted} {rest} {unbroken(f'Exit code {ruled.ruling.exit_code}.')}", rest=" " * 8)
+
+
+def _facts_lines(ruled: RuledOutcome, style: Style) -> Iterator[str]:
+    """What was judged, for when and by what, and how long it holds; the first word is the verdict."""
+    outcome, verdict = ruled.outcome, ruled.ruling.verdict
+    names = dict.fromkeys(_target(item) for item in outcome.artifacts)
+    names |= dict.fromkeys(item.target for item in outcome.problems if item.target)
+    target = f"{len(names)} targets" if len(names) > 1 else next(iter(names), None) or "nothing was read"
+    modes = {artifact.content.mode if artifact.content else "none" for artifact in outcome.artifacts}
+    parts = [f"{target}: {count(len(outcome.artifacts), 'artifact')}"] if outcome.artifacts else [target]
+    if modes == {"all"}:
+        parts.append(f"{size(outcome.read)} read")
+    elif modes:
+        parts.append("content NOT checked" if modes == {"none"} else f"{size(outcome.read)} read, layers NOT checked")
+    parts += judged_by(outcome)
+    yield from style.entry(verdict_word(ruled), ", ".join(parts), PAINTED[verdict])
+
+
+def judged_by(outcome: Outcome) -> Iterator[str]:
+    """For when and by what it was judged, and how long it holds."""
+    moment = outcome.moment
+    clock = "" if moment.is_now else f" (the clock says {iso(moment.clock)})"
+    yield f"checked as of {iso(moment.judged)}{clock}"
+    yield f"trust directory {outcome.trust.get('directory', 'unknown')}"
+    if outcome.plugins:
+        yield f"plugins were run, which may use the network: {', '.join(outcome.plugins)}"
+    if expiry := outcome.earliest_expiry:
+        word = "evidence good until" if expiry[0] >= moment.judged else "evidence was due for renewal on"
+        yield f"{word} {iso(expiry[0])} ({expiry[1]})"
+    if (first := outcome.expires_first) and first != (expiry and (expiry[0], f"evidence {expiry[1]}")):
+        yield f"first to run out on {iso(first[0])}: {first[1]}"
+
+
+def footer(outcome: Outcome, style: Style) -> Iterator[str]:
+    """The same below a result of another command."""
+    return style.paragraph(style.paint("quiet", ", ".join(judged_by(outcome))))
+
+
+def _target(artifact: ArtifactOutcome) -> str:
+    return ArtifactName.of_artifact(artifact).target
+
+
+def _sorted(ruled: RuledOutcome) -> tuple[str, list[JudgedRow]]:
+    """The registry that all are from, and the artifacts by target, in the order of the command, and by name."""
+    signers = Signers(ruled.outcome.artifacts)
+    judged = [signers.judged(artifact, ruling) for artifact, ruling in ruled.artifacts]
+    targets = {target: number for number, target in enumerate(dict.fromkeys(item.name.target for item in judged))}
+    judged.sort(key=lambda item: (targets[item.name.target], *item.name.order))
+    hosts = {item.name.host for item in judged}
+    host = hosts.pop() if len(hosts) == 1 else ""
+    rest = len(host) + 1 if host else 0
+    return host, [
+        item._replace(place=place, repository=item.name.repository[rest:]) for place, item in enumerate(judged)
+    ]
+
+
+_ORDER: Final = (Verdict.PASS, Verdict.SKIPPED, Verdict.NOT_APPLICABLE, Verdict.INDETERMINATE, Verdict.FAIL)
+
+
+def _every_artifact(ruled: RuledOutcome, style: Style) -> Iterator[str]:
+    """Each artifact with all that is known about it; what failed is last."""
+    host, judged = _sorted(ruled)
+    several = len({item.name.target for item in judged}) > 1
+    table = Table(rows_of(judged, verbose=True), style, host=host, targets=several)
+    yield ""
+    yield from table.heading()
+    for verdict in _ORDER:
+        for item in judged:
+            if item.ruling.verdict is verdict:
+                yield from table.lines([item.row(verbose=True)])
+                yield from _all_about(item.artifact, style)
+
+
+def _all_about(artifact: ArtifactOutcome, style: Style) -> Iterator[str]:
+    yield f"          {artifact.descriptor.digest}"
+    if problem := artifact.unjudged or artifact.unsigned:
+        kind = "unsure" if problem.reason == "policy.skip" else "bad"
+        detail = reason_detail(problem.message, problem.reason, kind, remedy=problem.remedy)
+        yield from detail.lines(style)
+    good = artifact.signature_verdict is Verdict.PASS
+    for signature in artifact.signatures:
+        yield from signature_lines(signature, style, verbose=True, quiet=good)
+    if artifact.content:
+        yield from detail_lines(content_details(artifact.content.problems, verbose=True), style)
+    for referrer in artifact.referrers:
+        yield from referrer_lines(referrer, style)
+    for note in (*_notes_on_names(artifact), *_notes_on_rest(artifact)):
+        yield from style.entry("note", note.text, note.kind)
+
+
+class _Screen:
+    """As much as a person takes in: what is good in few rows, each cause and each note once."""
+
+    def __init__(self, ruled: RuledOutcome, style: Style) -> None:
+        self._style = style
+        self._host, self._judged = _sorted(ruled)
+
+    def __iter__(self) -> Iterator[str]:
+        style = self._style
+        good = [item for item in self._judged if item.ruling.verdict in _GOOD]
+        most = max(1, style.height - _BESIDE)
+        rows = list(islice(rows_of(good, verbose=False), most + 1))
+        hidden = len(rows) > most
+        if hidden:
+            rows = list(folded(good))
+        groups, unsaid = self._groups()
+        failed = [(list(islice(rows_of(group, verbose=False), _FAILED + 1)), group) for _, group in groups]
+        several = len({item.name.target for item in self._judged}) > 1
+        table = Table((*rows, *(row for found, _ in failed for row in found)), style, host=self._host, targets=several)
+        yield from self._notes()
+        yield ""
+        yield from table.heading()
+        rows.sort(key=lambda row: _ORDER.index(row.verdict))
+        yield from table.lines(rows)
+        if hidden:
+            yield from style.entry("", style.paint("quiet", "-v lists each of them"))
+        for (details, _), (found, group) in zip(groups, failed, strict=True):
+            yield from table.lines(found[:_FAILED])
+            if len(found) > _FAILED:
+                yield from style.entry("", f"… {len(group)} artifacts in all; -v lists each of them")
+            yield from detail_lines(details, style)
+        if unsaid:
+            yield from style.entry("", f"… and {count(unsaid, 'artifact')} more, for other causes; -v shows all")
+
+    def _groups(self) -> tuple[list[tuple[tuple[Detail, ...], list[JudgedRow]]], int]:
+        """What did not pass, by its causes, the worst last; and how many are not among them."""
+        groups: dict[tuple[tuple[Detail, ...], str], list[JudgedRow]] = {}
+        unsaid = 0
+        for verdict in (Verdict.FAIL, Verdict.INDETERMINATE):
+            for item in self._judged:
+                if item.ruling.verdict is verdict:
+                    key = (tuple(_causes(item.artifact)), verdict.value)
+                    if key in groups or len(groups) < _GROUPS:
+                        groups.setdefault(key, []).append(item)
+                    else:
+                        unsaid += 1
+        worst_last = sorted(groups.items(), key=lambda group: severity(group[1][0].ruling.exit_code), reverse=True)
+        return [(details, group) for (details, _), group in worst_last], unsaid
+
+    def _notes(self) -> Iterator[str]:
+        """Each note once, with the names of what it is about."""
+        notes: dict[str, _About] = {}
+        for item in self._judged:
+            for note in _all_notes(item.artifact, item.ruling.verdict):
+                known = notes.get(note.shared)
+                if known is None:
+                    notes[note.shared] = _About(note, 1, [item.name.name])
+                else:
+                    names = known.names if len(known.names) >= _NAMES else [*known.names, item.name.name]
+                    notes[note.shared] = _About(known.note, known.number + 1, names)
+        total = len(self._judged)
+        for about in islice(notes.values(), _GROUPS):
+            yield from self._style.entry("note", about.text(total), about.note.kind)
+        if len(notes) > _GROUPS:
+            yield from self._style.entry("note", f"{len(notes) - _GROUPS} more notes; -v shows all", "unsure")
+
+
+_GOOD: Final = frozenset({Verdict.PASS, Verdict.SKIPPED, Verdict.NOT_APPLICABLE})
+
+
+class Remark(NamedTuple):
+    """Something about an artifact that decides nothing."""
+
+    text: str
+    kind: str = "unsure"
+    several: str = ""
+    """What is said of several at once, where the text is about one."""
+
+    @property
+    def shared(self) -> str:
+        """By which notes are the same."""
+        return self.several or self.text
+
+
+class _About(NamedTuple):
+    note: Remark
+    number: int
+    names: Sequence[str]
+
+    def text(self, total: int) -> str:
+        text = self.note.text if self.number == 1 else self.note.shared
+        if total == 1:
+            return text
+        more = self.number - len(self.names)
+        names = f"all {total} artifacts" if self.number == total else ", ".join(self.names)
+        return f"{text} ({names}{f' and {more} more' if more and self.number != total else ''})"
+
+
+def _causes(artifact: ArtifactOutcome) -> Iterator[Detail]:
+    """What keeps an artifact from being good, and what to do."""
+    if problem := artifact.unjudged or artifact.unsigned:
+        yield reason_detail(problem.message, problem.reason, "bad", remedy=problem.remedy)
+    if artifact.signature_verdict is not Verdict.PASS:
+        for signature in artifact.signatures:
+            yield from (Detail("unsure", f"note: {text}") for text in signature_notes(signature))
+            yield from signature_details(signature)
+    if artifact.content:
+        yield from content_details(artifact.content.problems, verbose=False)
+    yield from (Detail("unsure", f"note: {text}") for text in artifact.warnings)
+
+
+def _all_notes(artifact: ArtifactOutcome, verdict: Verdict) -> Iterator[Remark]:
+    yield from _notes_on_names(artifact)
+    if artifact.signature_verdict is Verdict.PASS:
+        for signature in artifact.signatures:
+            if signature.verdict is not Verdict.PASS:
+                yield Remark(other_signature(signature), "quiet")
+            yield from (Remark(text) for text in signature_notes(signature))
+    if verdict in _GOOD:
+        yield from map(Remark, artifact.warnings)
+    yield from _notes_on_rest(artifact, warnings=False)
+
+
+def _notes_on_names(artifact: ArtifactOutcome) -> Iterator[Remark]:
+    if artifact.scope_origin == "record":
+        # the acquisition record chose the statement: a reader of the verdict must know that
+        yield Remark(
+            f"judged as {safe(artifact.scope)}, by the acquisition record",
+            several="judged as the repository that the acquisition record of each names; -v shows it",
+        )
+    if others := artifact.other_names:
+        listed = some(others, _NAMES, lambda name: safe(name, limit=128))
+        several = "each has other names here, too; -v shows them"
+        yield Remark(f"other names of it here: {listed}", "quiet", several)
+
+
+def _notes_on_rest(artifact: ArtifactOutcome, *, warnings: bool = True) -> Iterator[Remark]:
+    content = artifact.content
+    if content and content.absent:
+        yield Remark(f"left out on purpose when this was copied: {count(len(content.absent), 'manifest')}")
+    if content and content.external:
+        what = count(len(content.external), "layer")
+        yield Remark(f"{what} are stored elsewhere by design and were not checked")
+    yield from map(Remark, attachment_notes(artifact))
+    if artifact.foreign_signatures and artifact.signatures:  # without a Notary Project signature, the reason says it
+        what = count(len(artifact.foreign_signatures), "signature")
+        kinds = Counter(artifact.foreign_signatures)
+        yield Remark(f"{what} of another kind not judged here: {', '.join(kinds)}", "quiet")
+    if warnings:
+        yield from map(Remark, artifact.warnings)
 
 
 def artifact_lines(artifact: ArtifactOutcome, style: Style, verbose: bool) -> Iterator[str]:
     """One artifact: its verdict in a line, then the reasons, and what to do."""
-    yield _artifact_line(artifact, style)
-    notes = () if verbose else (_note("", style), _note("", style, "quiet"))
-    yield from _each_once(_artifact_details(artifact, style, verbose), (_ARROW, *notes))
-
-
-def _each_once(lines: Iterator[str], shared: tuple[str, ...]) -> Iterator[str]:
-    """The lines, with those that begin so (remedies, notes) only at their first place: several findings share one."""
-    said: set[str] = set()
-    for line in lines:
-        if line.startswith(shared):
-            if line in said:
-                continue
-            said.add(line)
-        yield line
-
-
-def headline(outcome: Outcome) -> str:
-    """The verdict in one sentence, and one more for all else that is no pass: that must not be taken for good."""
-    tally = Counter(artifact.verdict for artifact in outcome.artifacts)
-    about, sentence = _verdict_sentence(outcome, tally)
-    return " ".join((sentence, *(more for other, more in _besides(outcome, tally) if other != about)))
-
-
-def _verdict_sentence(outcome: Outcome, tally: Counter[Verdict]) -> tuple[Verdict | None, str]:
-    """The sentence, and whom it is about: the artifacts of a verdict; None for the problems of the run."""
-    verdict = outcome.verdict
-    total = count(tally.total(), "artifact")
-    skipped = tally[Verdict.SKIPPED]
-    match verdict:
-        case Verdict.PASS if soft := sum(map(has_reservations, outcome.artifacts)):
-            seen = count(soft, "artifact")
-            return verdict, f"PASS, WITH RESERVATIONS: the policy does not enforce every check; see {seen}."
-        case Verdict.PASS if skipped:
-            rest = f"the policy skips the rest: NOTHING proves who made {_them(skipped)}"
-            return Verdict.SKIPPED, f"PASS: {tally[verdict]} of {total}; {rest}."
-        case Verdict.PASS:
-            content = "signatures and content are" if _content_checked(outcome) else "signatures are"
-            return verdict, f"PASS: {content} good ({total})."
-        case Verdict.SKIPPED:
-            nothing = f"NOTHING proves who made {_them(skipped)}"
-            return verdict, f"SKIPPED: the policy verifies no signature of {total}. {nothing}."
-        case Verdict.INDETERMINATE if unsure := tally[verdict]:
-            return verdict, f"UNSURE: evidence is missing or stale for {unsure} of {total}. Do not use yet."
-        case Verdict.FAIL if failed := tally[verdict]:
-            return verdict, f"FAIL: {failed} of {total} did not verify. Do not use what failed."
-        case _ if not tally:
-            return None, f"{_WORD[verdict]}: nothing was verified."
-        case _:
-            return None, f"{_WORD[verdict]}: {count(len(outcome.problems), 'problem')}; see below."
-
-
-def _besides(outcome: Outcome, tally: Counter[Verdict]) -> Iterator[tuple[Verdict | None, str]]:
-    """What is no pass, with whom it is about."""
-    if unsure := tally[Verdict.INDETERMINATE]:
-        are = "is" if unsure == 1 else "are"
-        yield Verdict.INDETERMINATE, f"{count(unsure, 'artifact')} {are} UNSURE: do not use {_them(unsure)} yet."
-    if skipped := tally[Verdict.SKIPPED]:
-        yield (
-            Verdict.SKIPPED,
-            f"The policy skips {count(skipped, 'artifact')}: NOTHING proves who made {_them(skipped)}.",
-        )
-    if outcome.problems:
-        yield None, f"{count(len(outcome.problems), 'problem')} beside; see below."
-
-
-def _them(number: int) -> str:
-    return "it" if number == 1 else "them"
-
-
-def has_reservations(artifact: ArtifactOutcome) -> bool:
-    """Whether an artifact passed only because the policy softens some check."""
-    accepted = artifact.accepted
-    return artifact.verdict is Verdict.PASS and accepted is not None and bool(accepted.reservations)
-
-
-def _content_checked(outcome: Outcome) -> bool:
-    return all(artifact.content is not None and artifact.content.mode == "all" for artifact in outcome.artifacts)
-
-
-def _artifact_line(artifact: ArtifactOutcome, style: Style) -> str:
-    word = style.paint(_KIND[artifact.verdict], f"{_WORD[artifact.verdict]:<7}")
-    return f"  {word} {artifact.reference}  {_summary(artifact)}"
-
-
-def _summary(artifact: ArtifactOutcome) -> str:
-    parts = []
-    accepted = artifact.accepted
-    if accepted and accepted.signer and not artifact.unjudged:
-        others = sum(signature.verdict is Verdict.PASS for signature in artifact.signatures) - 1
-        more = f" and {others} more" if others else ""
-        parts.append(f"{signed_by(accepted)} {accepted.signer.subject}{more}")
-    elif artifact.signatures:
-        parts.append(f"none of {count(len(artifact.signatures), 'signature')} is accepted")
-    elif not artifact.unjudged:
-        parts.append("no signature")
-    content = artifact.content
-    if content is not None and content.problems:
-        parts.append(f"content: {count(len(content.problems), 'problem')}")
-    elif content is None or content.mode == "none":
-        parts.append("content NOT checked")
-    else:
-        scope = "manifests only, layers NOT checked" if content.mode != "all" else "every byte"
-        parts.append(f"content good ({count(content.blobs, 'blob')}, {size(content.bytes)}, {scope})")
-    return "; ".join(parts)
-
-
-def signed_by(accepted: SignatureOutcome) -> str:
-    """How to name the signer of a signature that was accepted: one that is in no trust store only claims a name."""
-    untrusted = any(finding.check is Check.AUTHENTICITY for finding in accepted.reservations)
-    return "signature claims to be by" if untrusted else "signed by"
-
-
-def _artifact_details(artifact: ArtifactOutcome, style: Style, verbose: bool) -> Iterator[str]:
-    if problem := artifact.unjudged or artifact.unsigned:
-        kind = "unsure" if problem.reason == "policy.skip" else "bad"
-        yield from reason_lines(problem.message, problem.reason, style, kind, remedy=problem.remedy)
-    if artifact.scope_origin == "record":
-        # the acquisition record chose the statement: a reader of the verdict must know that
-        yield _note(f"judged as {safe(artifact.scope)}, by the acquisition record", style)
-    if others := artifact.other_names:
-        listed = some(others, _NAMES_SHOWN, lambda name: safe(name, limit=128))
-        yield _note(f"other names of it here: {listed}", style, "quiet")
-    for signature in artifact.signatures:
-        yield from signature_lines(signature, style, verbose, quiet=artifact.signature_verdict is Verdict.PASS)
-    yield from _content_lines(artifact, style)
-    for referrer in artifact.referrers:
-        yield from _referrer_lines(referrer, style, verbose)
-    yield from _attachment_lines(artifact, style)
-    if artifact.foreign_signatures and artifact.signatures:  # without a Notary Project signature, the reason says it
-        what = count(len(artifact.foreign_signatures), "signature")
-        kinds = list(dict.fromkeys(artifact.foreign_signatures))
-        yield _note(f"{what} of another kind not judged here: {', '.join(kinds)}", style, "quiet")
-    for warning in artifact.warnings:
-        yield _note(warning, style)
-
-
-def _attachment_lines(artifact: ArtifactOutcome, style: Style) -> Iterator[str]:
-    """What is attached and not proven; apart, what has a signature of which it is not known whether it is valid."""
-    bare = artifact.unsigned_attachments
-    unsure = [item for item in bare if item.verdict is Verdict.INDETERMINATE]
-    for found, problem, so in (
-        ([item for item in bare if item not in unsure], "no valid signature", "nothing proves"),
-        (unsure, "a signature that may be valid", "it is not known"),
-    ):
-        if found:
-            what = f"{count(len(found), 'attachment')} of {len(artifact.attachments)}"
-            have, them = ("has", "it") if len(found) == 1 else ("have", "them")
-            kinds = list(dict.fromkeys(safe(item.shown_type or "artifact", limit=128) for item in found))
-            listed = ", ".join(kinds[:_KINDS_SHOWN]) + (", …" if len(kinds) > _KINDS_SHOWN else "")
-            yield _note(f"{what} {have} {problem}, so {so} who made {them}: {listed}", style)
-
-
-def signature_lines(signature: SignatureOutcome, style: Style, verbose: bool, *, quiet: bool) -> Iterator[str]:
-    """One signature. `quiet`: another signature is good, so the faults of this one matter less."""
-    signer = signature.signer.subject if signature.signer else "unknown signer"
-    if verbose or signature.verdict is not Verdict.PASS:
-        word = style.paint(_KIND[signature.verdict], _WORD[signature.verdict])
-        yield f"          signature {signature.digest}: {word}, {signer}"
-    for finding in signature.findings:
-        if verbose:
-            yield f"            {finding.check.value:<19} {_WORD[finding.verdict]:<8}{finding.message}"
-        elif finding.blocks:
-            shown = "quiet" if quiet else _KIND[finding.verdict]
-            yield from reason_lines(
-                finding.message, finding.reason, style, shown, check=finding.check.value, remedy=finding.shown_remedy
-            )
-        elif finding.is_reservation:
-            yield _reservation_line(finding, style)
+    ruling = artifact.ruling
+    item = Signers([artifact]).judged(artifact, ruling)
+    _, signer, has = item.row().cells
+    text = f"{short(artifact.reference, verbose=verbose)}  {signer}  {has}"
+    yield from style.entry(WORD[ruling.verdict], text, PAINTED[ruling.verdict])
     if verbose:
-        for use in signature.evidence:
-            until = f", good until {iso(use.good_until)}" if use.good_until else ""
-            source = f" by {use.name} ({use.origin})" if use.name else ""
-            yield f"            {use.kind:<19} {use.certificate}: {use.status}{source}{until}"
-    yield from note_lines(signature, style)
-
-
-def soft_lines(artifact: ArtifactOutcome, style: Style) -> Iterator[str]:
-    """What an accepted artifact's pass is worth less by: softened checks, stale evidence, and what else is odd."""
-    if (accepted := artifact.accepted) and artifact.verdict is Verdict.PASS:
-        yield from (_reservation_line(finding, style) for finding in accepted.reservations)
-        yield from note_lines(accepted, style)
-    for warning in artifact.warnings:
-        yield _note(warning, style)
-
-
-def _reservation_line(finding: Finding, style: Style) -> str:
-    how = "only logged" if finding.action is Action.LOG else "not checked"
-    code = f" [{finding.reason}]" if finding.reason else ""
-    return _note(f"{finding.check.value} is {how}: {finding.message}{code}", style)
-
-
-def _note(text: str, style: Style, kind: str = "unsure") -> str:
-    return f"          {style.paint(kind, 'note')} {text}"
-
-
-def note_lines(signature: SignatureOutcome, style: Style) -> Iterator[str]:
-    """The warnings about one signature, and the stale evidence that was accepted."""
-    for warning in signature.warnings:
-        yield _note(warning, style)
-    for use in signature.evidence:
-        if use.accepted_stale:
-            due = f"was due on {iso(use.next_update)}" if use.next_update else "names no nextUpdate"
-            yield _note(f"stale evidence accepted: {use.name} {due}", style)
-
-
-def _content_lines(artifact: ArtifactOutcome, style: Style) -> Iterator[str]:
-    content = artifact.content
-    if content is None:
+        yield from _all_about(artifact, style)
         return
-    for problem in content.problems[:_PROBLEMS_SHOWN]:
-        message = f"{problem.path}: {problem.message}"
-        yield from reason_lines(message, problem.reason, style, "bad", check="content", remedy=problem.remedy)
-    hidden = len(content.problems) - _PROBLEMS_SHOWN
-    if hidden > 0:
-        yield f"          … and {hidden} more; all of them are in --format json"
-    if content.absent:
-        what = count(len(content.absent), "manifest")
-        yield _note(f"left out on purpose when this was copied: {what}", style)
-    if content.external:
-        what = count(len(content.external), "layer")
-        yield _note(f"{what} are stored elsewhere by design and were not checked", style)
-
-
-def _referrer_lines(referrer: ReferrerOutcome, style: Style, verbose: bool) -> Iterator[str]:
-    if referrer.verdict is None and not verbose:
-        return
-    word = _WORD[referrer.verdict] if referrer.verdict else "unsigned"
-    kind = style.paint(_KIND[referrer.verdict] if referrer.verdict else "quiet", word)
-    yield f"          attached {safe(referrer.shown_type or 'artifact')} {referrer.descriptor.digest}: {kind}"
-    if referrer.verdict is not Verdict.PASS or verbose:
-        for signature in referrer.signatures:
-            yield from signature_lines(signature, style, verbose, quiet=True)
-
-
-class _HasProblems(Protocol):
-    @property
-    def problems(self) -> Sequence[Problem]: ...
-
-    @property
-    def warnings(self) -> Sequence[Problem]: ...
-
-
-def problem_and_warning_lines(outcome: _HasProblems, style: Style) -> Iterator[str]:
-    """The problems and warnings of an outcome, and the remedies."""
-    for problem in outcome.problems:
-        yield from _problem_lines(problem, style, "problem", "bad")
-    yield from warning_lines(outcome.warnings, style)
-
-
-def warning_lines(warnings: Iterable[Problem], style: Style) -> Iterator[str]:
-    """Warnings about the whole run, and the remedies."""
-    for warning in warnings:
-        if warning.reason == "bundle.claims":
-            yield problem_line(warning, style, "note", "quiet")
-        else:
-            yield from _problem_lines(warning, style, "warning", "unsure")
-
-
-def problem_line(problem: Problem, style: Style = PLAIN, word: str = "problem", kind: str = "bad") -> str:
-    """Problems and warnings, without the remedy."""
-    target = f"{problem.target}: " if problem.target and not _names(problem.message, problem.target) else ""
-    code = f" [{problem.reason}]" if problem.reason else ""
-    return f"  {style.paint(kind, word)} {target}{problem.message}{code}"
-
-
-def _names(text: str, target: str) -> bool:
-    """Whether the text names the target, and not only a word or path that has its letters."""
-    return re.search(rf"(?<![\w./-]){re.escape(target)}(?![\w-]|[./]\w)", text) is not None
-
-
-def _problem_lines(problem: Problem, style: Style, word: str, kind: str) -> Iterator[str]:
-    yield problem_line(problem, style, word, kind)
-    if remedy := problem.shown_remedy:
-        yield f"{_ARROW}{remedy}"
-
-
-def reason_lines(
-    message: str, reason: str | None, style: Style, kind: str, check: str = "", remedy: str = ""
-) -> Iterator[str]:
-    """A sentence with its reason code and the remedy: `remedy`, else that of the reason code."""
-    code = style.paint(kind, f"[{reason}]") if reason else ""
-    yield f"          {check + ': ' if check else ''}{message} {code}".rstrip()
-    if kind != "quiet" and (shown := remedy_of(reason, remedy)):
-        yield f"{_ARROW}{shown}"
-
-
-def footer(outcome: Outcome, style: Style) -> str:
-    """For when and by what it was judged, and how long it holds."""
-    moment = outcome.moment
-    judged = f"judged for {iso(moment.judged)}"
-    if not moment.is_now:
-        judged += f" (the clock says {iso(moment.clock)})"
-    parts = [judged, f"trust {outcome.trust.get('directory', 'unknown')}"]
-    if outcome.plugins:
-        parts.append(f"plugins were run, which may use the network: {', '.join(outcome.plugins)}")
-    if expiry := outcome.earliest_expiry:
-        word = "evidence good until" if expiry[0] >= moment.judged else "evidence was due for renewal on"
-        parts.append(f"{word} {iso(expiry[0])} ({expiry[1]})")
-    if (first := outcome.expires_first) and first != (expiry and (expiry[0], f"evidence {expiry[1]}")):
-        parts.append(f"first to run out on {iso(first[0])}: {first[1]}")
-    return style.paint("quiet", "; ".join(parts))
+    yield from detail_lines(_causes(artifact), style)
+    for note in _all_notes(artifact, ruling.verdict):
+        yield from style.entry("note", note.text, note.kind)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from airgap.errors import AirgapError, ContentError, FormatError, TransferError
 from airgap.net.artifacts import Artifacts, FetchedParts, open_artifacts
 from airgap.net.registries import Registries
-from airgap.oci.attached import IMAGE_CONFIGS
+from airgap.oci.attached import IMAGE_CONFIGS, by_kind, kind_of_types
 from airgap.oci.descriptor import ACQUISITION, CREATED, Claims, Descriptor, Platform
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
@@ -47,11 +47,8 @@ if TYPE_CHECKING:
     from airgap.net.options import TransportOptions
     from airgap.net.source import RegistrySource
 
-_OTHER: Final = "other"
 _COSIGN: Final[Mapping[str, str]] = MappingProxyType({"sig": "cosign sig", "att": "att", "sbom": "sbom"})
 """By the suffix of cosign's tags."""
-_SBOM: Final = ("spdx", "cyclonedx", "syft", "sbom")
-_ATTESTATION: Final = ("in-toto", "dsse", "attestation", "provenance", "slsa")
 
 
 def kinds_of(referrer: Referrer) -> tuple[str, ...]:
@@ -73,21 +70,8 @@ def _kind(referrer: Referrer) -> str:
     if foreign is not None:
         return foreign.replace("signature", "sig")
     layers = referrer.manifest.layers if isinstance(referrer.manifest, Manifest) else ()
-    types = " ".join((referrer.artifact_type or "", *(layer.media_type for layer in layers))).lower()
-    if any(word in types for word in _SBOM):
-        return "sbom"
-    return "att" if any(word in types for word in _ATTESTATION) else _OTHER
-
-
-_ORDER: Final = ("sig", "cosign sig", "sigstore bundle", "sbom", "att", "crl", "ocsp", "record")
-
-
-def by_kind(item: tuple[str, int]) -> tuple[int, str]:
-    """A key to sort numbers of kinds by: signatures first, what is not known last."""
-    kind, _ = item
-    if kind in _ORDER:
-        return _ORDER.index(kind), kind
-    return (len(_ORDER) + (kind == _OTHER), kind)
+    types = " ".join((referrer.artifact_type or "", *(layer.media_type for layer in layers)))
+    return kind_of_types(types)
 
 
 _PARTS: Final = FetchedParts(configs=True, digest_tags=True)

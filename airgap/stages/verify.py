@@ -238,6 +238,7 @@ class _Verification:
         self._judged = self._known = 0
         """Artifacts, for the progress."""
         self._artifacts: list[ArtifactOutcome] = []
+        self._read = 0
         self._problems: list[Problem] = list(layout_evidence.problems)
         self._warnings: list[Problem] = []
         self._bundles: list[CarriedBundle] = []
@@ -314,6 +315,7 @@ class _Verification:
         self._judge = LayoutJudge(target, self._request, self._policy, verifier, self._pool, lambda: beside.damaged)
 
     def _leave(self, target: Target) -> None:
+        self._read += self._judge.read
         self._judge_slices(target)
         self._warnings += self._beside.new_notices(self._told)
 
@@ -340,7 +342,8 @@ class _Verification:
         )
         if judged is None:
             raise _OneProcess
-        self._artifacts += judged
+        self._artifacts += judged.outcomes
+        self._read += judged.read
 
     def _tell(self, judged: int) -> None:
         self._judged += judged
@@ -357,6 +360,7 @@ class _Verification:
             metadata=self._request.metadata,
             max_signatures=self._request.max_signatures,
             artifacts=tuple(self._artifacts),
+            read=self._read,
             problems=tuple(self._problems),
             warnings=(*self._warnings, *self._request.warnings_about(self._directory)),
             bundles=tuple(self._bundles),

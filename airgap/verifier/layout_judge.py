@@ -83,6 +83,11 @@ class LayoutJudge:
         self._judged: Final[dict[Descriptor, tuple[Statement, ReferrerOutcome]]] = {}
         """The judged attachments, with the last applied statement."""
 
+    @property
+    def read(self) -> int:
+        """Bytes of content that were read so far and are good."""
+        return self._checker.read
+
     def artifact(self, target: Target, root: Root, content: Contents, earlier: Earlier) -> ArtifactOutcome:
         """The outcome of one artifact of this layout; its content is hashed while its signatures are judged."""
         policy: AppliedPolicy | None = None

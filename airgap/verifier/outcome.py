@@ -334,6 +334,8 @@ class Outcome(RunOutcome):
     artifacts: tuple[ArtifactOutcome, ...] = ()
     bundles: tuple[CarriedBundle, ...] = ()
     """Those of the layouts that were judged as a whole: what they say proves nothing."""
+    read: int = field(default=0, compare=False)
+    """Bytes of content that were read and proven good; by several processes, those that each of them read."""
 
     @property
     def parts(self) -> tuple[ArtifactOutcome, ...]:

@@ -127,6 +127,17 @@ class _Judged(NamedTuple):
     uses: TrustUses
     spent: int
     """How many descriptors the walks through the layout met."""
+    read: int
+    """How many bytes were read for them and are good."""
+
+
+class JudgedSlices(NamedTuple):
+    """What workers made of the artifacts of a layout."""
+
+    outcomes: tuple[ArtifactOutcome, ...]
+    """In the order of the artifacts."""
+    read: int
+    """The bytes that they read for them, and that are good."""
 
 
 class OpenedLayout(NamedTuple):
@@ -140,13 +151,13 @@ class OpenedLayout(NamedTuple):
     def judged(self, artifacts: Sequence[Asked]) -> _Judged:
         """The outcomes of these. Raises AirgapError."""
         graph = self.target.graph
-        before = graph.spent
+        before, read = graph.spent, self.judge.read
         content = self.judge.contents(self.target, [root for _, root in artifacts])
         outcomes = tuple(
             self.judge.artifact(self.target._replace(reference=reference), root, content, self.earlier)
             for reference, root in artifacts
         )
-        return _Judged(outcomes, self.directory.uses(), graph.spent - before)
+        return _Judged(outcomes, self.directory.uses(), graph.spent - before, self.judge.read - read)
 
 
 # --- here ---
@@ -160,7 +171,7 @@ def judge(
     executor: Executor | None,
     jobs: int,
     tell: Callable[[int], None],
-) -> tuple[ArtifactOutcome, ...] | None:
+) -> JudgedSlices | None:
     """The outcome of each artifact, in order, from workers: those of `executor`, or `jobs` processes of our own.
 
     `tell` is called with the number of artifacts of each slice that is judged. None if one process must judge them all.
@@ -168,11 +179,11 @@ def judge(
     """
     if executor is None and len(artifacts) <= _SLICE:  # to begin a process takes longer
         try:
-            outcomes = opened.judged(artifacts).outcomes
+            judged = opened.judged(artifacts)
         except AirgapError:
             return None
-        tell(len(outcomes))
-        return outcomes
+        tell(len(judged.outcomes))
+        return JudgedSlices(judged.outcomes, judged.read)
     with ExitStack() as stack:
         if executor is None:
             name, pool = stack.enter_context(_processes(jobs, opened, kit))
@@ -235,9 +246,9 @@ def _failed(error: Exception) -> WorkerError:
 
 def _together(
     opened: OpenedLayout, kit: Kit, units: Sequence[tuple[Slice, Sequence[Asked]]], answers: Sequence[Answer]
-) -> tuple[ArtifactOutcome, ...] | None:
+) -> JudgedSlices | None:
     found: list[ArtifactOutcome] = []
-    spent = opened.target.graph.spent
+    spent, read = opened.target.graph.spent, 0
     uses: list[TrustUses] = []
     for (unit, part), answer in zip(units, answers, strict=True):
         if answer.refusal:
@@ -257,12 +268,13 @@ def _together(
             raise WorkerError("a worker's answer is not about the artifacts that it was asked about")
         found += judged.outcomes
         spent += judged.spent
+        read += judged.read
         uses.append(judged.uses)
     if spent > limits.GRAPH_REACHED:
         return None
     for one in uses:
         opened.directory.add_uses(one)
-    return tuple(found)
+    return JudgedSlices(tuple(found), read)
 
 
 @contextmanager

@@ -372,7 +372,7 @@ def test_what_is_not_listed_is_judged_and_noted(tmp_path: Path) -> None:
     builder.write_directory(tmp_path / "extra")
     assert run_here(["copy", str(tmp_path / "extra"), str(bundle)]).code == 0
     ran = verify(written, bundle)
-    assert (ran.code, "not listed in the bundle, and judged as always" in ran.out) == (10, True), ran
+    assert (ran.code, "not listed in the bundle, and judged as always" in ran.err) == (10, True), ran
 
 
 def _bundle_like(bundle: Path, change: Callable[[dict[str, Any]], None], name: str | None = None) -> None:

@@ -120,8 +120,8 @@ def test_nothing_is_put_where_one_does_not_verify(
     assert not registry.seen
     first, verdict, failed, *_ = ran.out.splitlines()
     assert first == f"NOT IMPORTED: no tag was put into {registry.host}."
-    assert verdict.startswith("FAIL: 1 of 2 artifacts did not verify.")
-    assert failed.startswith(f"  FAIL    {written.layout}:registry.example/lab/db:15"), ran
+    assert verdict.startswith(f"FAIL: do not use {written.layout}:registry.example/lab/db:15: ")
+    assert failed.startswith(f"FAIL    {written.layout}:registry.example/lab/db:15"), ran
     assert ran.out.count(f"[{reason}]") == 1, ran
     document = import_(written, written.layout, registry.host, "--format", "json").held_to("import")
     assert (document["exit_code"], document["imported"], document["copy"]) == (code, False, None)
@@ -137,7 +137,7 @@ def test_what_passes_is_imported_on_request(tmp_path: Path, registry: LoopbackRe
     ran = import_(written, "--keep-going", written.layout, registry.host)
     assert (ran.code, held(registry)) == (20, {"team/web": {"v1"}}), ran
     assert ran.out.startswith(f"IMPORTED IN PART: 1 of 2 artifacts in {registry.host}.\n")
-    assert f"  FAIL    {written.layout}:registry.example/lab/db:15" in ran.out
+    assert f"\nFAIL    {written.layout}:registry.example/lab/db:15" in ran.out
     assert "authenticity.no_anchor" in ran.out
     brief = import_(written, "--keep-going", "-q", written.layout, registry.host)
     assert brief.out.startswith("IMPORTED IN PART: 1 of 2 artifacts"), brief

@@ -47,7 +47,7 @@ def test_a_report_is_what_the_command_prints(tmp_path: Path) -> None:
     document, printed = report.document(), ran.document
     printed["time"]["clock"] = document["time"]["clock"]  # it has gone on
     assert printed == document
-    assert report.brief() == report.text().splitlines(keepends=True)[0]
+    assert report.brief() == report.text().splitlines(keepends=True)[-1]
 
 
 def test_a_report_that_cannot_be_written_has_a_remedy(tmp_path: Path) -> None:

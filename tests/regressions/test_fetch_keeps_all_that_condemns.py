@@ -235,9 +235,9 @@ def test_evidence_that_cannot_be_read_stays_beside_an_image(tmp_path: Path) -> N
     made.packing.append(lambda builder, target: builder.list(_attached(builder, target, good, against.hex().encode())))
     written = made.write(tmp_path)
     fetch = ["trust", "fetch", "--into", str(written.layout), "--no-download", "--trust", str(written.trust)]
-    (note,) = [line for line in run_here(written.arguments()[:-2]).out.splitlines() if "left out" in line]
+    (note,) = [line for line in run_here(written.arguments()[:-2]).err.splitlines() if "left out" in line]
     assert run_here(fetch).code == 0
-    assert note in run_here(written.arguments()[:-2]).out
+    assert note in run_here(written.arguments()[:-2]).err
     before = (written.layout / "index.json").read_bytes()
     assert run_here(fetch).code == 0
     assert (written.layout / "index.json").read_bytes() == before

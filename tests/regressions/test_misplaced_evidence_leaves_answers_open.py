@@ -317,7 +317,7 @@ def test_an_unreadable_folder_leaves_the_answer_open(
     refuse_to_list(monkeypatch, written.trust / folder)
     ran = text(written)
     assert ran.code == code, ran
-    assert "cannot be looked into (Permission denied)" in ran.out
+    assert "cannot be looked into (Permission denied)" in ran.out + ran.err
 
 
 @pytest.mark.parametrize("heap", ["heap", ".heap", "plugins"])

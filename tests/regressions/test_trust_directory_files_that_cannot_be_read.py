@@ -174,7 +174,7 @@ def test_reports_a_misspelt_freshness_file(tmp_path: Path, name: str) -> None:
     (written.trust / name).write_text('[freshness]\ncrl = "90d"\n')
     ran = run_here([item for item in written.arguments() if item not in {"--format", "json"}])
     assert ran.code == 0
-    assert f"'{name}' in the trust directory is not read: its name must be airgap.toml" in ran.out
+    assert f"'{name}' in the trust directory is not read: its name must be airgap.toml" in ran.err
     (written.trust / "airgap.toml").write_text('[freshness]\ncrl = "90d"\n')
     assert "is not read" not in run_here(written.arguments()).out
 

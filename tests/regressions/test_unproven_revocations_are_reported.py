@@ -60,8 +60,8 @@ def test_reports_what_is_not_proven_with_a_remedy_whatever_the_answer_is(tmp_pat
     quiet = [shown(written, "-q")] if code == 0 else []  # else one line alone
     for ran in (*quiet, shown(written, "--report", str(report))):
         assert ran.code == code
-        assert ran.out.count("it is not proven that its issuer says so") == 1
-        assert "Ask the CA: if it revoked the certificate" in ran.out
+        assert (ran.out + ran.err).count("it is not proven that its issuer says so") == 1
+        assert "Ask the CA: if it revoked the certificate" in ran.out + ran.err
     shutil.rmtree(written.layout)
     ran = rechecked(written, report)
     assert ran.code == code
@@ -102,11 +102,11 @@ def test_quiet_reports_what_is_newer_and_does_not_count(tmp_path: Path, kind: st
     made.ocsp = {"good.ors": ocsp_response(LEAF)} if answering == "good.ors" else None
     written = made.write(tmp_path)
     (written.trust / "crls").mkdir(exist_ok=True)
-    assert "does not count" not in shown(written, "-q").out
+    assert "does not count" not in shown(written, "-q").err
     put, data = NEWER[kind]
     put(written, data)
     ran = shown(written, "-q")
-    assert (ran.code, "a newer piece of evidence does not count" in ran.out, "newer.crl" in ran.out) == (0, True, True)
+    assert (ran.code, "a newer piece of evidence does not count" in ran.err, "newer.crl" in ran.err) == (0, True, True)
 
 
 @pytest.mark.parametrize("here", [True, False])
@@ -144,7 +144,7 @@ def test_reports_a_response_of_a_maker_that_may_not_answer(tmp_path: Path, maker
     written = made.write(tmp_path)
     (tmp_path / place / "x.ors").write_bytes(ocsp_response(LEAF, responder=MAKERS[maker], status="revoked"))
     ran = shown(written, *(["-q"] if place == "layout" else []))
-    assert (ran.code, "x.ors" in ran.out) == (0 if place == "layout" else 15, True)
+    assert (ran.code, "x.ors" in ran.out + ran.err) == (0 if place == "layout" else 15, True)
 
 
 def test_nothing_lifts_a_hold_whose_proof_was_damaged_meanwhile(tmp_path: Path) -> None:

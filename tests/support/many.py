@@ -46,15 +46,16 @@ def _with_attachment(scene: Scene, image: Descriptor) -> None:
 
 def _damaged(scene: Scene, image: Descriptor) -> None:
     _signed(scene, image)
-    scene.builder.damage(_layer(scene.builder, image), b"damaged")
+    scene.builder.damage(last_layer(scene.builder, image), b"damaged")
 
 
 def _incomplete(scene: Scene, image: Descriptor) -> None:
     _signed(scene, image)
-    scene.builder.drop(_layer(scene.builder, image))
+    scene.builder.drop(last_layer(scene.builder, image))
 
 
-def _layer(builder: LayoutBuilder, image: Descriptor) -> Descriptor:
+def last_layer(builder: LayoutBuilder, image: Descriptor) -> Descriptor:
+    """The second layer of an image with two."""
     last = json.loads(builder.blobs[image.digest])["layers"][1]
     return Descriptor(media_type=last["mediaType"], digest=Digest.parse(last["digest"]), size=last["size"])
 

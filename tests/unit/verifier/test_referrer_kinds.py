@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from airgap.oci.attached import by_kind
 from airgap.oci.descriptor import ACQUISITION, IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.lookup import FoundBy
 from airgap.oci.manifest import parse_manifest
 from airgap.oci.nodes import Referrer
 from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE, OCSP_MEDIA_TYPE
-from airgap.stages.ls import by_kind, kinds_of
+from airgap.stages.ls import kinds_of
 from tests.support.layouts import LayoutBuilder
 
 SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json"
