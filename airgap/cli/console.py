@@ -143,7 +143,12 @@ _DIGITS: Final = 6
 
 def named(error: OSError) -> OSError:
     """An error of writing to standard output, with its name; no further text is written there."""
-    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for the interpreter's last flush
+    try:  # what is left in its buffer goes nowhere at the interpreter's last flush, which would fail again
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):  # a program that uses this command put something else in its place
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - kept to the end
     problem = "it is closed" if error.errno == errno.EBADF else error.strerror or str(error)
     return OSError(error.errno, problem, "standard output")
 
