@@ -10,7 +10,7 @@ import typer
 import airgap.report
 import airgap.trust
 from airgap.cli.command import command
-from airgap.cli.console import QuietOutput, clock, clock_reading, demands
+from airgap.cli.console import QuietOutput, VerboseOption, clock, clock_reading, demands
 from airgap.cli.judging_options import Judging, checked_scope, parse_moment
 from airgap.cli.lazy import typer_app
 from airgap.cli.ledger_options import needed_ledger
@@ -26,7 +26,7 @@ def recheck(
     *,
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[LAYOUT|REPORT]...", help="Reports of airgap verify, layouts, layout tars."),
+        typer.Argument(metavar="[LAYOUT|REPORT]...", help="Reports of verify, folders of them, layouts, layout tars."),
     ] = None,
     ledger: Annotated[
         Path | None,
@@ -63,6 +63,7 @@ def recheck(
         Path | None, typer.Option(metavar="FILE", help="Write the JSON document to this file, too.")
     ] = None,
     workers: WorkerOptions,
+    verbose: VerboseOption = False,
     output: QuietOutput,
 ) -> None:
     """Judge again what was accepted earlier, under the evidence of today, and name what changed.
@@ -96,4 +97,4 @@ def recheck(
         outcome = airgap.recheck(request, place, **work)
     # only now it is known which layouts the reports name
     named = [Path(item.now.path) for item in outcome.artifacts if item.now.path]
-    output.finish(airgap.report.RecheckReport(outcome), file=report, apart_from=named)
+    output.finish(airgap.report.RecheckReport(outcome, verbose), file=report, apart_from=named)

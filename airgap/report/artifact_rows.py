@@ -16,8 +16,6 @@ from airgap.revocation.artifact import EVIDENCE_TYPE
 from airgap.verdict import Ruling, Verdict
 from airgap.verifier.outcome import ArtifactOutcome, SignatureOutcome
 
-_HEAD: Final = ("SIGNED BY", "ATTACHED")
-"""Beside the name."""
 _MARGIN: Final = 8
 _RUN: Final = 3
 """So many tags of a repository in a row that differ in nothing else are one row."""
@@ -139,13 +137,21 @@ def folded(judged: Sequence[JudgedRow]) -> Iterator[TableRow]:
 class Table:
     """Rows under a heading, as wide as they have to be and the screen allows."""
 
-    def __init__(self, rows: Iterable[TableRow], style: Style, *, host: str, targets: bool) -> None:
+    def __init__(
+        self,
+        rows: Iterable[TableRow],
+        style: Style,
+        *,
+        host: str,
+        targets: bool,
+        head: tuple[str, str] = ("SIGNED BY", "ATTACHED"),
+    ) -> None:
         """`host`: the registry that all are from. `targets`: whether there are several, each named above its rows."""
-        self._head = (f"NAME in {host}/" if host else "NAME", *_HEAD)
+        self._head = (f"NAME in {host}/" if host else "NAME", *head)
         widths = [cells(head) for head in self._head]
         for row in rows:
             widths = [max(width, cells(cell)) for width, cell in zip(widths, row.cells, strict=True)]
-        room = style.columns - _MARGIN - 2 * len(_HEAD)
+        room = style.columns - _MARGIN - 2 * len(head)
         signer = min(widths[1], room // 2)
         name = min(widths[0], max(room - signer - widths[2], room // 3))
         self._starts = (_MARGIN, _MARGIN + name + 2, _MARGIN + name + signer + 4)

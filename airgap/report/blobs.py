@@ -10,7 +10,6 @@ from typing import Self
 
 from airgap.errors import AirgapError
 from airgap.moment import Moment
-from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.report.finding_text import (
@@ -30,6 +29,7 @@ from airgap.report.report import Json, Report, VerdictReport
 from airgap.report.signing import signature_json, signed_lines
 from airgap.report.style import PLAIN, Style, unbroken
 from airgap.report.verify_document import heading, network_document
+from airgap.report.verify_text import moment_facts
 from airgap.report.wording import count, described
 from airgap.signature.results import InspectedSignature, SignedBlob
 from airgap.text import safe
@@ -184,13 +184,10 @@ def _judged_lines(outcome: BlobOutcome, style: Style, verbose: bool) -> Iterator
 
 
 def _facts(outcome: BlobOutcome) -> Iterator[str]:
-    moment = outcome.moment
     yield f"{outcome.path}: {count(outcome.size, 'byte')}" if outcome.size is not None else outcome.path
     if outcome.digest:
         yield str(outcome.digest)
-    clock = "" if moment.is_now else f" (the clock says {iso(moment.clock)})"
-    yield f"checked as of {iso(moment.judged)}{clock}"
-    yield f"trust directory {outcome.trust.get('directory', 'unknown')}"
+    yield from moment_facts(outcome)
     if outcome.policy:
         yield f"statement {safe(outcome.policy.statement)!r}, level {outcome.policy.level}"
     if outcome.plugins:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import Final, NamedTuple, Self
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple, Protocol, Self, TypeVar
 
+from airgap.problem import Problem
 from airgap.reasons import REASONS, severity
 from airgap.report.artifact_names import ArtifactName, short
 from airgap.report.finding_text import WORD, lower
@@ -59,12 +60,12 @@ def verdict_sentence(ruled: RuledOutcome) -> tuple[str, str]:
     clock = [warning.message for warning in outcome.warnings if warning.reason == _CLOCK]
     sentences = [*_failed(ruled), *_rest(ruled, tally)]
     if outcome.problems:
-        sentences[:0] = _problems(outcome, nothing=not tally)
+        sentences.insert(0, f"{'nothing was verified: ' if not tally else ''}{problem_sentence(outcome.problems)}")
     if clock and ruled.ruling.verdict is not Verdict.PASS:  # it may be the cause of all else
         sentences.insert(0, f"{clock[0]}.")
     if not sentences:
         sentences = ["nothing was verified."]
-    return verdict_word(ruled), f"{sentences[0]}{''.join(f' {_capital(text)}' for text in sentences[1:])}"
+    return verdict_word(ruled), sentences_of(*sentences)
 
 
 def verdict_word(ruled: RuledOutcome) -> str:
@@ -75,31 +76,49 @@ def verdict_word(ruled: RuledOutcome) -> str:
 def _failed(ruled: RuledOutcome) -> Iterator[str]:
     """What not to use, by cause: what failed, then what is unsure."""
     for verdict, yet in ((Verdict.FAIL, ""), (Verdict.INDETERMINATE, " yet")):
-        causes: dict[tuple[int, str], list[ArtifactOutcome]] = {}
-        for artifact, ruling in ruled.artifacts:
-            if ruling.verdict is verdict:
-                key = (severity(ruling.exit_code), _cause(artifact, ruling.exit_code))
-                causes.setdefault(key, []).append(artifact)
-        worst = sorted(causes.items(), key=lambda item: item[0][0])
-        for (_, cause), found in worst[:_CAUSES]:
-            yield f"do not use {_names(found, len(ruled.artifacts))}{yet}: {cause}."
-        if more := sum(len(found) for _, found in worst[_CAUSES:]):
-            yield f"and do not use {count(more, 'artifact')} more{yet}, for other causes."
+        found = ((artifact, ruling) for artifact, ruling in ruled.artifacts if ruling.verdict is verdict)
+        for names, cause in by_cause(found, len(ruled.artifacts), ArtifactName.of_artifact):
+            yield f"do not use {names}{yet}: {cause}."
 
 
-def _cause(artifact: ArtifactOutcome, exit_code: int) -> str:
+class _JudgedItem(Protocol):
+    @property
+    def reference(self) -> str: ...
+    @property
+    def because(self) -> Sequence[Problem]: ...
+
+
+T = TypeVar("T", bound=_JudgedItem)
+
+
+def by_cause(
+    judged: Iterable[tuple[T, Ruling]], total: int, name: Callable[[T], ArtifactName]
+) -> Iterator[tuple[str, str]]:
+    """The names of what is no pass, and why in few words; the most severe cause first, and few of them."""
+    causes: dict[tuple[int, str], list[T]] = {}
+    for item, ruling in judged:
+        key = (severity(ruling.exit_code), _cause(item, ruling.exit_code))
+        causes.setdefault(key, []).append(item)
+    worst = sorted(causes.items(), key=lambda cause: cause[0][0])
+    for (_, cause), found in worst[:_CAUSES]:
+        yield _names(found, total, name), cause
+    if more := sum(len(found) for _, found in worst[_CAUSES:]):
+        yield f"{count(more, 'artifact')} more", "other causes"
+
+
+def _cause(item: _JudgedItem, exit_code: int) -> str:
     """The meaning of the reason that makes the exit code."""
-    reasons = (problem.reason for problem in artifact.because if problem.reason)
+    reasons = (problem.reason for problem in item.because if problem.reason)
     reason = next((reason for reason in reasons if REASONS[reason].exit_code == exit_code), None)
-    return lower(REASONS[reason].meaning) if reason else f"see {short(artifact.reference)}"
+    return lower(REASONS[reason].meaning) if reason else f"see {short(item.reference)}"
 
 
-def _names(found: list[ArtifactOutcome], total: int) -> str:
+def _names(found: Sequence[T], total: int, name: Callable[[T], ArtifactName]) -> str:
     if len(found) == 1:
         return short(found[0].reference)
     if len(found) == total:
         return f"any of the {total} artifacts"
-    names = [ArtifactName.of_artifact(artifact).name for artifact in found[:_NAMES]]
+    names = [name(item).name for item in found[:_NAMES]]
     more = len(found) - len(names)
     return f"{', '.join(names)} and {more} more" if more else f"{', '.join(names[:-1])} and {names[-1]}"
 
@@ -122,15 +141,20 @@ def _rest(ruled: RuledOutcome, tally: Counter[Verdict]) -> Iterator[str]:
         yield f"the policy skips {count(skipped, 'artifact')}: NOTHING proves who made {them}."
 
 
-def _problems(outcome: Outcome, *, nothing: bool) -> Iterator[str]:
+def problem_sentence(problems: Sequence[Problem]) -> str:
     """The problem that decides, in few words; the lines before say all of it."""
-    first, *others = worst_first(outcome.problems)
+    first, *others = worst_first(problems)
     text = lower(REASONS[first.reason].meaning.partition(";")[0]) if first.reason else first.message.removesuffix(".")
     where = [f"in {first.target}"] if first.target and first.reason else []
     if others:
         where.append(count(len(others), "more problem"))
     beside = f" ({'; '.join(where)})" if where else ""
-    yield f"{'nothing was verified: ' if nothing else ''}{text}{beside}."
+    return f"{text}{beside}."
+
+
+def sentences_of(first: str, *others: str) -> str:
+    """Sentences after a word and a colon."""
+    return " ".join((first, *map(_capital, others)))
 
 
 def _capital(text: str) -> str:

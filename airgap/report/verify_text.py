@@ -41,6 +41,7 @@ from airgap.report.wording import count, size
 from airgap.text import safe, some
 from airgap.verdict import Verdict
 from airgap.verifier.outcome import ArtifactOutcome, Outcome
+from airgap.verifier.run import RunOutcome
 
 _NAMES: Final = 3
 _GROUPS: Final = 20
@@ -114,16 +115,21 @@ def _facts_lines(ruled: RuledOutcome, style: Style) -> Iterator[str]:
     yield from style.entry(verdict_word(ruled), ", ".join(parts), PAINTED[verdict])
 
 
-def judged_by(outcome: Outcome) -> Iterator[str]:
-    """For when and by what it was judged, and how long it holds."""
+def moment_facts(outcome: RunOutcome) -> Iterator[str]:
+    """For when and by what it was judged."""
     moment = outcome.moment
     clock = "" if moment.is_now else f" (the clock says {iso(moment.clock)})"
     yield f"checked as of {iso(moment.judged)}{clock}"
     yield f"trust directory {outcome.trust.get('directory', 'unknown')}"
+
+
+def judged_by(outcome: Outcome) -> Iterator[str]:
+    """The same, and how long it holds."""
+    yield from moment_facts(outcome)
     if outcome.plugins:
         yield f"plugins were run, which may use the network: {', '.join(outcome.plugins)}"
     if expiry := outcome.earliest_expiry:
-        word = "evidence good until" if expiry[0] >= moment.judged else "evidence was due for renewal on"
+        word = "evidence good until" if expiry[0] >= outcome.moment.judged else "evidence was due for renewal on"
         yield f"{word} {iso(expiry[0])} ({expiry[1]})"
     if (first := outcome.expires_first) and first != (expiry and (expiry[0], f"evidence {expiry[1]}")):
         yield f"first to run out on {iso(first[0])}: {first[1]}"
@@ -236,21 +242,22 @@ class _Screen:
         return [(details, group) for (details, _), group in worst_last], unsaid
 
     def _notes(self) -> Iterator[str]:
-        """Each note once, with the names of what it is about."""
-        notes: dict[str, _About] = {}
-        for item in self._judged:
-            for note in _all_notes(item.artifact, item.ruling.verdict):
-                known = notes.get(note.shared)
-                if known is None:
-                    notes[note.shared] = _About(note, 1, [item.name.name])
-                else:
-                    names = known.names if len(known.names) >= _NAMES else [*known.names, item.name.name]
-                    notes[note.shared] = _About(known.note, known.number + 1, names)
-        total = len(self._judged)
-        for about in islice(notes.values(), _GROUPS):
-            yield from self._style.entry("note", about.text(total), about.note.kind)
-        if len(notes) > _GROUPS:
-            yield from self._style.entry("note", f"{len(notes) - _GROUPS} more notes; -v shows all", "unsure")
+        found = ((item.name, _all_notes(item.artifact, item.ruling.verdict)) for item in self._judged)
+        return note_lines(found, len(self._judged), self._style)
+
+
+def note_lines(noted: Iterable[tuple[ArtifactName, Iterable[Remark]]], total: int, style: Style) -> Iterator[str]:
+    """Each note once, with the names of what it is about, of `total`."""
+    notes: dict[str, _About] = {}
+    for name, found in noted:
+        for note in found:
+            known = notes.get(note.shared, _About(note, 0, ()))
+            names = known.names if len(known.names) >= _NAMES else (*known.names, name.name)
+            notes[note.shared] = _About(known.note, known.number + 1, names)
+    for about in islice(notes.values(), _GROUPS):
+        yield from style.entry("note", about.text(total), about.note.kind)
+    if len(notes) > _GROUPS:
+        yield from style.entry("note", f"{len(notes) - _GROUPS} more notes; -v shows all", "unsure")
 
 
 _GOOD: Final = frozenset({Verdict.PASS, Verdict.SKIPPED, Verdict.NOT_APPLICABLE})

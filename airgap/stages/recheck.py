@@ -49,7 +49,7 @@ class RecheckRequest(JudgeRequest):
     """
 
     sources: Sequence[str] = ()
-    """Reports (files of `airgap.verify/1`) and layouts."""
+    """Reports (files of `airgap.verify/1`), folders of them, and layouts."""
     ledger: Path | None = None
     """A ledger: everything that was accepted by it is judged again, by what it holds."""
     since: datetime | None = None
@@ -87,7 +87,7 @@ def recheck(
     directory = TrustDirectory.open(trust)
     check_apart(directory.path, request.sources)
     directory.policy()
-    sources = [RecheckSource.read(name) for name in request.sources]
+    sources = [source for name in request.sources for source in RecheckSource.all_in(name)]
     with ExitStack() as stack:
         ledger = None
         if request.ledger is not None:

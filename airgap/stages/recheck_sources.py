@@ -43,6 +43,17 @@ class RecheckSource(NamedTuple):
             message = f"{safe(name)} is no report: {safe(error)}"
             return cls(name, Problem(message=message, exit_code=ExitCode.ERROR, target=safe(name), remedy=_NO_REPORT))
 
+    @classmethod
+    def all_in(cls, name: str) -> Iterator[Self]:
+        """The same; of a folder that holds nothing but reports, each of them."""
+        folder = Path(name)
+        files: list[Path] = []
+        if folder.is_dir():
+            with suppress(OSError):  # one that cannot be read is reported where it is opened
+                files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        layout = not files or any(path.suffix != ".json" or path.name == "index.json" for path in files)
+        return map(cls.read, [name] if layout else map(str, files))
+
     def layouts(self) -> Iterator[str]:
         """The layout that is judged, or those of the report that are there."""
         if self.report is None:

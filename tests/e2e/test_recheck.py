@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -313,8 +314,10 @@ class TestShippedLayouts:
             document = checked(ran)
             assert (ran.code, document["worse"], _reasons(document)) == (14, 1, {"revocation.revoked"})
         text = recheck(report, "--trust", trust)
-        assert text.out.startswith("CHANGED: 1 of 1")
-        assert "was pass, is fail" in text.out
+        last = text.out.splitlines()[-1]
+        assert (text.out[:8], last[:18]) == ("CHANGED ", "CHANGED: pull out ")
+        assert last.endswith(": a certificate has been revoked. Exit code 14.")
+        assert re.search(r"^FAIL +v1 +pass +\S+ alone$", text.out, re.MULTILINE)
 
     def test_malformed_trust_material_is_refused_before_anything_is_judged(self, accepted: Accepted) -> None:
         (accepted.trust / "trustpolicy.oci.json").write_text("{}")

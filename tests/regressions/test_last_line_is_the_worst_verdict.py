@@ -192,7 +192,7 @@ class TestRecheck:
         trust = write_trust(tmp_path / "trust", policy=policy, stores={"ca:harbour": [leaf.root]}, crls=crls)
         for source in (layout, report):
             ran = run_here(["recheck", str(source), "--trust", str(trust), "--at", iso(AT)])
-            assert (ran.code, ran.out.startswith("GOOD, WITH RESERVATIONS: ")) == (0, True), ran
+            assert (ran.code, ran.out.startswith("GOOD, WITH RESERVATIONS ")) == (0, True), ran
             assert "note    revocation is only logged" in ran.out
             assert "[revocation.revoked]" in ran.out
 
@@ -204,7 +204,8 @@ class TestRecheck:
         arguments = ["recheck", str(report), "--trust", str(trust), "--at", iso(AT)]
         ran = run_here(arguments)
         assert ran.code == 0
-        assert ran.out.splitlines()[0].endswith("NOTHING proves who made them. 1 of them had been accepted earlier.")
+        said = "NOTHING proves who made them. 1 of them had been accepted earlier. Exit code 0."
+        assert ran.out.splitlines()[-1].endswith(said)
         assert json.loads(run_here([*arguments, "--format", "json"]).out)["worse"] == 1
 
     def test_quiet_recheck_names_what_became_worse(self, tmp_path: Path) -> None:
@@ -216,10 +217,24 @@ class TestRecheck:
         missing = tmp_path / "missing"
         ran = run_here(["recheck", str(report), str(missing), "--trust", str(trust), "--at", iso(AT), "-q"])
         lines = ran.out.splitlines()
-        assert (ran.code, len(lines)) == (14, 3), ran
-        assert lines[1].startswith(f"  {layout}:v1 sha256:")
-        assert lines[1].endswith(": was pass, is fail")
-        assert lines[2] == f"problem there is no file or directory {missing}"
+        assert (ran.code, len(lines)) == (14, 2), ran
+        assert lines[0] == f"problem there is no file or directory {missing}"
+        assert lines[1] == (
+            f"CHANGED: pull out {layout}:v1: a certificate has been revoked. "
+            f"There is no file or directory {missing}. Exit code 14."
+        )
+
+    def test_a_folder_of_reports_is_each_of_them(self, tmp_path: Path) -> None:
+        leaf = chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL)
+        _, report = self._accepted(tmp_path, leaf)
+        folder = tmp_path / "reports"
+        folder.mkdir()
+        shutil.copy(report, folder / "a.json")
+        (folder / "b.json").write_text("{")
+        trust = write_trust(tmp_path / "other", stores={"ca:harbour": [leaf.root]})
+        ran = run_here(["recheck", str(folder), "--trust", str(trust), "--at", iso(AT), "--format", "json"])
+        assert [artifact["was"]["report"] for artifact in ran.document["artifacts"]] == [str(folder / "a.json")]
+        assert [problem["target"] for problem in ran.document["problems"]] == [str(folder / "b.json")]
 
     def _accepted(self, folder: Path, leaf: Issued) -> tuple[Path, Path]:
         """A layout, and the report that accepted it."""
