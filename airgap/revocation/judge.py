@@ -135,21 +135,38 @@ class RevocationJudge:
             for asked, said in self._condemning.against_key(query, authorities, offered, stated=stated):
                 yield query.certificate, asked, said
 
-    def refuse_condemned(self, chain: Sequence[Certificate], *, signed_at: datetime | None) -> None:
+    def refuse_condemned(
+        self, chain: Sequence[Certificate], *, signed_at: datetime | None, roots: Iterable[Certificate] = ()
+    ) -> None:
         """For chains that a plugin clears: available evidence that condemns still counts.
+
+        `roots`: as for `check_chain`.
 
         Raises Rejected (revocation.revoked) if that evidence has a final revocation of a certificate of `chain`,
         Rejected (revocation.on_hold) if it is on hold and no newer evidence clears it; Undecided if either may be true.
         """
         queries = self._queries(chain, "signing", signed_at)
-        _worst_of([*map(self._condemned, queries), *self._revoked_keys(queries, tuple(chain[1:]))])
+        _worst_of([*map(self._condemned, queries), *self._revoked_keys(queries, (*chain[1:], *roots))])
 
-    def in_targets(self, chain: Sequence[Certificate], *, kind: ChainKind) -> FoundInTargets:
-        """Evidence of a target about `chain`: a later judgement without the target must know it."""
+    def in_targets(
+        self,
+        chain: Sequence[Certificate],
+        *,
+        kind: ChainKind,
+        roots: Iterable[Certificate] = (),
+        offered: Iterable[Certificate] = (),
+    ) -> FoundInTargets:
+        """Evidence of a target about `chain`: a later judgement without the target must know it.
+
+        `roots` and `offered`: as for `check_chain`.
+        """
         queries = self._queries(chain, kind, None)
+        clock = self._moment.clock
+        # what counts later only, a later judgement must know as well
+        whenever = [replace(query, moment=Moment(judged=clock, clock=clock)) for query in queries]
         of_keys = tuple(
             TargetStatement(evidence=EvidenceInTarget.of(file, kind, certificate, said.this_update), is_hold=False)
-            for certificate, _, said in self._against_keys(queries, tuple(chain[1:]))
+            for certificate, _, said in self._against_keys(whenever, (*chain[1:], *roots), tuple(offered))
             if not (file := said.file).trusted
         )
         return _joined([*map(self._find_in_targets, queries), FoundInTargets(statements=of_keys)])

@@ -46,7 +46,7 @@ class KnownCertificates:
         self._all: Final = Once(lambda: tuple(dict.fromkeys((*self.stored(), *evidence.certificates()))))
         self._named: Final = Once(lambda: _by_name(item for item in self._all() if item.may_make_crls))
         self._keys: Final = Once(lambda: _by_key_bits(self._all()))
-        self._cas: Final[dict[_Proof, Mapping[tuple[object, ...], list[Certificate]]]] = {}
+        self._cas: Final[dict[_Proof, Mapping[tuple[object, ...], Mapping[Certificate, int]]]] = {}
         self._issuers: Final[dict[tuple[Certificate, _Proof], Certificate | None]] = {}
 
     def with_those_of(self, evidence: Evidence) -> KnownCertificates:
@@ -98,8 +98,13 @@ class KnownCertificates:
         if proof not in self._cas:
             self._cas[proof] = _proven_cas(authorities, (*self._all(), *offered))
         if (certificate, proof) not in self._issuers:
-            named = self._cas[proof].get(name_key(certificate.issuer), ())
-            found = next((issuer for issuer in named if is_issued(certificate, issuer)), None)
+            named = self._cas[proof].get(name_key(certificate.issuer), {}).items()
+            is_below = certificate.is_ca and not certificate.self_issued
+            # what began after its issuer had ended is no certificate of that CA
+            able = (
+                issuer for issuer, room in named if room >= is_below and not issuer.ended_before(certificate.not_before)
+            )
+            found = next((issuer for issuer in able if is_issued(certificate, issuer)), None)
             self._issuers[certificate, proof] = found
         return self._issuers[certificate, proof]
 
@@ -124,23 +129,42 @@ def _by_key_bits(certificates: Iterable[Certificate]) -> Mapping[bytes, list[Cer
 
 def _proven_cas(
     authorities: Iterable[Certificate], others: Iterable[Certificate]
-) -> Mapping[tuple[object, ...], list[Certificate]]:
-    """The authorities, and the CAs below them, by name. Bounded: each of the others is checked with these alone."""
+) -> Mapping[tuple[object, ...], Mapping[Certificate, int]]:
+    """The authorities, and the CAs below them, by name, with how many CAs may be below each.
+
+    Bounded: each of the others is checked with these alone. A CA below needs the right to issue certificates, and room
+    in the path lengths above it (RFC 5280, 6.1.4).
+    """
     left: defaultdict[tuple[object, ...], list[Certificate]] = defaultdict(list)
     for item in others:
-        if item.is_ca:
+        if item.is_ca and (item.key_usage is None or "keyCertSign" in item.key_usage.bits):
             left[name_key(item.issuer)].append(item)
-    found: defaultdict[tuple[object, ...], list[Certificate]] = defaultdict(list)
-    known: set[Certificate] = set()
-    waiting = [*authorities]
+    found: defaultdict[tuple[object, ...], dict[Certificate, int]] = defaultdict(dict)
+    room: dict[Certificate, int] = {}
+    """Of the ways to it the best."""
+    waiting = [(issuer, _path_length(issuer)) for issuer in authorities]
     while waiting:
-        issuer = waiting.pop()
-        if issuer not in known:
-            known.add(issuer)
-            name = name_key(issuer.subject)
-            found[name].append(issuer)
-            waiting += [item for item in left.get(name, ()) if item not in known and is_issued(item, issuer)]
+        issuer, below = waiting.pop()
+        if below <= room.get(issuer, -1):
+            continue
+        name = name_key(issuer.subject)
+        room[issuer] = found[name][issuer] = below
+        for item in left.get(name, ()):
+            more = min(below - (not item.self_issued), _path_length(item))
+            if (
+                more >= 0
+                and more > room.get(item, -1)
+                and not issuer.ended_before(item.not_before)
+                and is_issued(item, issuer)
+            ):
+                waiting.append((item, more))
     return found
+
+
+def _path_length(certificate: Certificate) -> int:
+    """How many CAs it allows below it; without a bound more than any chain has."""
+    stated = certificate.basic_constraints.path_length if certificate.basic_constraints else None
+    return limits.CHAIN_CERTIFICATES if stated is None else min(stated, limits.CHAIN_CERTIFICATES)
 
 
 class EvidenceMakers:

@@ -210,12 +210,26 @@ class _Cache:
                     )
 
     def _revoked(self) -> Iterator[tuple[Certificate, CrlFile]]:
-        """The known certificates of which a final revocation is about the key (decision 0012)."""
+        """The known certificates of which a final revocation, proven by a known CA, is about the key (decision 0012).
+
+        Below signing roots that is one for a compromise; what is known of timestamping is not told apart here.
+        """
         for item in self.known:
             for file in dict.fromkeys((*self.evidence.crls(item.issuer), *self.evidence.indirect())):
                 with suppress(FormatError, Undecided):
-                    if any(is_about_key(entry.reason) for entry in file.load().entries(item)):
+                    crl = file.load()
+                    listed = any(is_about_key(entry.reason, stated=True) for entry in crl.entries(item))
+                    if listed and self._is_proven(crl):
                         yield item, file
+
+    def _is_proven(self, crl: Crl) -> bool:
+        """Whether a known certificate with the name of its issuer made it."""
+        for ca in self.known:
+            if same_name(ca.subject, crl.issuer):
+                with suppress(Undecided):
+                    crl.verify_intact(ca)
+                    return True
+        return False
 
     def _check_decides(self, chosen: CrlFile, url: str) -> None:
         """Checks that no newer CRL of another scope would be asked here for a certificate, and leave it undecided."""

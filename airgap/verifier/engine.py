@@ -203,7 +203,7 @@ class SignatureVerifier:
 
     def _authenticity(self, state: SignatureState) -> str:
         facts = _proven(state.facts)
-        kind = StoreType.CA if facts.scheme is Scheme.X509 else StoreType.SIGNING_AUTHORITY
+        kind = _store_of(facts)
         if not state.statement.stores_of(kind):  # SCHEME-4: each scheme has its own stores
             raise no_store(facts, kind, state.statement, self._trust.others(state.statement, kind))
         anchors = self._trust.anchors(state.statement, kind)
@@ -285,18 +285,27 @@ class SignatureVerifier:
             plugin = self._asked_plugin(state, Check.REVOCATION)
         except Undecided:  # the plugin's answer of now is unknown, but condemning evidence counts
             _tell_unproven(state, facts.chain, "signing")
-            state.revocation.refuse_condemned(facts.chain, signed_at=signed_at)
+            state.revocation.refuse_condemned(facts.chain, signed_at=signed_at, roots=self._roots(state))
             raise
         if plugin and plugin.decides(Check.REVOCATION):  # VERIFY-15: it clears, but cannot override condemning evidence
             _tell_unproven(state, facts.chain, "signing")
-            state.revocation.refuse_condemned(facts.chain, signed_at=signed_at)
+            state.revocation.refuse_condemned(facts.chain, signed_at=signed_at, roots=self._roots(state))
             state.signature.refuse_if_revoked(Check.REVOCATION, facts.chain[0].fingerprint)
             _refuse_lost(state, Check.REVOCATION, facts.chain, kind="signing", signed_at=signed_at)
             return plugin.check(Check.REVOCATION)
-        uses = self._ask_revocation(state, Check.REVOCATION, facts.chain, kind="signing", signed_at=signed_at)
+        uses = self._ask_revocation(
+            state, Check.REVOCATION, facts.chain, kind="signing", signed_at=signed_at, roots=self._roots(state)
+        )
         state.add_evidence(uses)
         named = [use for use in uses if use.kind != "none"]
         return "no certificate is revoked" if named else "no certificate names a way to ask about its revocation"
+
+    def _roots(self, state: SignatureState) -> Iterable[Certificate]:
+        """All roots that the statement has for its scheme. None where they cannot be read: authenticity says so."""
+        try:
+            return self._trust.anchors(state.statement, _store_of(_proven(state.facts)))
+        except TrustMaterialError:
+            return ()
 
     def _ask_revocation(
         self,
@@ -315,8 +324,7 @@ class SignatureVerifier:
         """
         try:
             state.signature.refuse_if_revoked(check, _proven(state.facts).chain[0].fingerprint)
-            tokens = state.siblings if kind == "tsa" else ()
-            offered = dict.fromkeys(item for sibling in tokens for item in sibling.token_certificates())
+            offered = state.offered_certificates() if kind == "tsa" else ()
             uses = state.revocation.check_chain(
                 chain, kind=kind, signed_at=signed_at, lost=state.signature.lost, roots=roots, offered=offered
             )
@@ -417,9 +425,14 @@ class SignatureVerifier:
             state.warnings.append(unread)
         if facts and facts.later and isinstance(state.signature, Candidate):
             anchors = partial(self._trust.anchors, state.statement, StoreType.TSA)
-            found = found_in_targets(state, facts, facts.later, anchors)
+            found = found_in_targets(state, facts, facts.later, anchors, self._roots(state))
             facts = replace(facts, later=replace(facts.later, in_targets=found))
         return state.outcome(facts)
+
+
+def _store_of(facts: SignatureFacts) -> StoreType:
+    """The type of the stores for its scheme (SCHEME-4)."""
+    return StoreType.CA if facts.scheme is Scheme.X509 else StoreType.SIGNING_AUTHORITY
 
 
 def _tell_unproven(state: SignatureState, chain: Sequence[Certificate], kind: ChainKind) -> None:

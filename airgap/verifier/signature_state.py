@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -92,6 +93,11 @@ class SignatureState:
         except FormatError:
             return ()
         return token.certificates if token else ()
+
+    def offered_certificates(self) -> tuple[Certificate, ...]:
+        """Those in the tokens of all signatures of the artifact, each once."""
+        found = (item for sibling in self.siblings for item in sibling.token_certificates())
+        return tuple(dict.fromkeys(found))
 
     def unread_token(self) -> str:
         """The note that its timestamp token cannot be read, where no finding says so; empty if it can be."""
@@ -209,33 +215,46 @@ class SignatureState:
 
 
 def found_in_targets(
-    state: SignatureState, facts: SignatureFacts, later: LaterFacts, anchors: Callable[[], Anchors]
+    state: SignatureState,
+    facts: SignatureFacts,
+    later: LaterFacts,
+    anchors: Callable[[], Anchors],
+    roots: Iterable[Certificate],
 ) -> FoundInTargets:
     """What came with a target about both chains of a signature, whether or not revocation was asked.
 
-    `anchors`: reads the statement's roots for timestamps; what it raises is no error here.
+    `anchors`: reads the statement's roots for timestamps; what it raises is no error here. `roots`: those for the
+    signing chain.
     """
     judge = state.revocation
-    found = _of_chain(judge, facts.chain, "signing")
+    found = _of_chain(judge, facts.chain, "signing", roots)
     try:
         token = state.token()
     except FormatError:  # a later judgement will not need it, either
         return found
     if token is None:
         return found
-    try:
+    proven: Sequence[VerifiedTimestamp] = ()
+    tsa_roots: Iterable[Certificate] = ()
+    with suppress(Rejected, TrustMaterialError):
+        tsa_roots = anchors()
         proven = state.timestamps or token.verify(later.signature_value, anchors())
-    except (Rejected, TrustMaterialError):
-        proven = ()
     chains = [stamp.chain for stamp in proven]
     # another policy may accept a chain of these
     rest = [item for item in token.certificates if not any(item in chain for chain in chains)]
-    of_chains = [_of_chain(judge, chain, "tsa") for chain in chains]
+    offered = state.offered_certificates()
+    of_chains = [_of_chain(judge, chain, "tsa", tsa_roots, offered) for chain in chains]
     return FoundInTargets.joined([found, *of_chains, judge.unproven_in_targets(rest, kind="tsa")])
 
 
-def _of_chain(judge: RevocationJudge, chain: Sequence[Certificate], kind: ChainKind) -> FoundInTargets:
+def _of_chain(
+    judge: RevocationJudge,
+    chain: Sequence[Certificate],
+    kind: ChainKind,
+    roots: Iterable[Certificate],
+    offered: Iterable[Certificate] = (),
+) -> FoundInTargets:
     try:
-        return judge.in_targets(chain, kind=kind)
+        return judge.in_targets(chain, kind=kind, roots=roots, offered=offered)
     except TrustMaterialError:  # the keys of the issuers are not known
         return judge.unproven_in_targets(chain, kind=kind)

@@ -7,16 +7,20 @@ under another name, and not for an OCSP responder's.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.regressions.test_keys_in_any_file_condemn import put
 from tests.support import names
+from tests.support.clock import set_clock
 from tests.support.command import run_here
 from tests.support.crls import crl, entry
+from tests.support.extensions import BasicConstraints, KeyUsage
 from tests.support.ocsp import ocsp_response
-from tests.support.pki import Issued, issue
+from tests.support.pki import AT, START, Issued, issue
 from tests.support.scenario import Scene
 from tests.support.trust import oci_policy, statement
 from tests.support.tsa import token
@@ -119,3 +123,102 @@ def test_the_key_of_a_signer_is_revoked_where_the_reason_says_so(tmp_path: Path,
     assert run_here(here.arguments()).code == 0
     put(here.trust, "old.crt", twin.pem)
     assert run_here(here.arguments()).code == code
+
+
+# --- chains of signers, and judgements without the layout ---
+
+SIGNING_ROOT = issue("root", slot=0)
+SIGNING_ROOT_2 = issue("root", slot=4, subject=names.harbour("Root 2"))
+ISSUER = issue(
+    "intermediate", issuer=SIGNING_ROOT, subject=names.harbour("Issuing"), slot=1, crl_urls=[URL.format("ca")]
+)
+LATER = AT + timedelta(days=9)
+
+
+def signed(leaf: Issued, crls: dict[str, bytes]) -> Scene:
+    scene = Scene()
+    scene.sign_with(leaf)
+    scene.stores = {"ca:harbour": [SIGNING_ROOT, SIGNING_ROOT_2]}
+    scene.crls = crls
+    return scene
+
+
+@pytest.mark.parametrize(("reason", "code"), [("cACompromise", 14), ("superseded", 0), (None, 0)])
+@pytest.mark.parametrize("place", ["trust", "target"])
+def test_a_cross_certificate_of_a_signing_ca_below_any_root_of_the_policy(
+    tmp_path: Path, place: str, reason: str | None, code: int
+) -> None:
+    """Only the root of the chain itself was looked at."""
+    cross = issue("intermediate", issuer=SIGNING_ROOT_2, key=ISSUER.key, subject=ISSUER.subject)
+    leaf = issue("leaf", issuer=ISSUER, crl_urls=[URL.format("leaf")])
+    crls = {"leaf.crl": crl(ISSUER), "ca.crl": crl(SIGNING_ROOT)}
+    revoking = crl(SIGNING_ROOT_2, number=5, revoked=[entry(cross.serial, reason=reason)])
+    here = signed(leaf, {**crls, "root2.crl": revoking}).write(tmp_path)
+    put(here.trust if place == "trust" else here.layout, "crls/cross.crt", cross.pem)
+    assert run_here(here.arguments()).code == code
+
+
+def test_a_key_that_is_revoked_later_is_known_without_the_layout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A report did not know of it: recheck said that nothing had changed, once the layout was gone."""
+    far = AT + timedelta(days=60)
+    older = issue("leaf", issuer=ISSUER, crl_urls=[URL.format("leaf")])
+    leaf = issue("leaf", issuer=ISSUER, key=older.key, crl_urls=[URL.format("leaf")])
+    crls = {"leaf.crl": crl(ISSUER, next_update=far), "ca.crl": crl(SIGNING_ROOT, next_update=far)}
+    here = signed(leaf, crls).write(tmp_path)
+    listed = entry(older.serial, reason="keyCompromise", at=AT + timedelta(days=5))
+    put(here.layout, "crls/new.crl", crl(ISSUER, number=9, revoked=[listed], this_update=AT + timedelta(days=6)))
+    put(here.layout, "crls/older.crt", older.pem)
+    set_clock(monkeypatch, AT + timedelta(days=10))
+    report = tmp_path / "report.json"
+    assert run_here(here.arguments("--report", str(report))).code == 0
+    recheck = ["recheck", str(report), "--trust", str(here.trust), "--at", LATER.isoformat()]
+    assert run_here(recheck).code == 14
+    here.layout.rename(tmp_path / "gone")
+    assert run_here(recheck).code == 15
+
+
+def test_a_cross_certificate_of_a_timestamping_ca_is_known_without_the_layout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = AT + timedelta(days=60)
+    twin = TWINS["its CA"](None)
+    scene = stamped(twin, "cACompromise", [UNIT, CA])
+    leaf = issue("leaf", issuer=SIGNING_ROOT, not_after=AT + timedelta(days=5), crl_urls=[URL.format("leaf")])
+    scene.sign_with(leaf)
+    scene.stores = {"ca:harbour": [SIGNING_ROOT], "tsa:harbour": [ROOT, SECOND]}
+    level = {"level": "strict", "verifyTimestamp": "afterCertExpiry"}
+    scene.policy = oci_policy(statement(trustStores=["ca:harbour", "tsa:harbour"], signatureVerification=level))
+    revoking = scene.crls.pop("twin.crl")
+    clean = {"leaf.crl": SIGNING_ROOT, "unit.crl": CA, "ca.crl": ROOT, "root2.crl": SECOND}
+    scene.crls = {name: crl(maker, next_update=far) for name, maker in clean.items()}
+    here = scene.write(tmp_path)
+    put(here.layout, "crls/twin.crl", revoking)
+    put(here.layout, "crls/twin.crt", twin.pem)
+    report = tmp_path / "report.json"
+    assert run_here(here.arguments("--report", str(report))).code == 0
+    set_clock(monkeypatch, AT + timedelta(days=10))
+    recheck = ["recheck", str(report), "--trust", str(here.trust)]
+    assert run_here(recheck).code == 14
+    here.layout.rename(tmp_path / "gone")
+    assert run_here(recheck).code == 15
+
+
+NO_ISSUERS: dict[str, dict[str, Any]] = {
+    "a path length of 0": {"basic_constraints": BasicConstraints(True, 0)},
+    "no right to issue certificates": {"key_usage": KeyUsage(("cRLSign",))},
+    "an end before that": {"not_after": START + timedelta(days=2)},
+}
+
+
+@pytest.mark.parametrize("case", NO_ISSUERS)
+def test_who_may_not_issue_certificates_proves_no_ca(tmp_path: Path, case: str) -> None:
+    """RFC 5280, 6.3.3 (f): the path to the maker of a CRL is validated."""
+    other = issue("intermediate", issuer=SIGNING_ROOT, subject=names.harbour("Other Sub"), slot=4, **NO_ISSUERS[case])
+    forged = issue("intermediate", issuer=other, subject=ISSUER.subject, slot=5, not_before=START + timedelta(days=3))
+    leaf = issue("leaf", issuer=ISSUER, crl_urls=[URL.format("leaf")])
+    here = signed(leaf, {"leaf.crl": crl(ISSUER), "ca.crl": crl(SIGNING_ROOT)}).write(tmp_path)
+    put(here.layout, "crls/forged.crl", crl(forged, number=9, revoked=[entry(leaf.serial, reason="keyCompromise")]))
+    put(here.layout, "crls/forged.pem", forged.pem + other.pem)
+    assert run_here(here.arguments()).code == 0
