@@ -161,12 +161,11 @@ class RevocationJudge:
         `roots` and `offered`: as for `check_chain`.
         """
         queries = self._queries(chain, kind, None)
-        clock = self._moment.clock
-        # what counts later only, a later judgement must know as well
-        whenever = [replace(query, moment=Moment(judged=clock, clock=clock)) for query in queries]
         of_keys = tuple(
             TargetStatement(evidence=EvidenceInTarget.of(file, kind, certificate, said.this_update), is_hold=False)
-            for certificate, _, said in self._against_keys(whenever, (*chain[1:], *roots), tuple(offered))
+            for certificate, _, said in self._against_keys(
+                [query.at_any_time for query in queries], (*chain[1:], *roots), tuple(offered)
+            )
             if not (file := said.file).trusted
         )
         return _joined([*map(self._find_in_targets, queries), FoundInTargets(statements=of_keys)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -60,6 +60,12 @@ class RevocationQuery:
     def issuers(self) -> tuple[Certificate, ...]:
         """The issuer with each key that the chain proves: evidence may be signed by any of them."""
         return self.issuer, *self.renewed
+
+    @property
+    def at_any_time(self) -> RevocationQuery:
+        """The same, where nothing is too late to count: what a judgement for a later moment must know."""
+        clock = self.moment.clock
+        return replace(self, moment=Moment(judged=clock, clock=clock), signed_at=None)
 
     @property
     def who(self) -> str:

@@ -105,7 +105,7 @@ class StatementsInTargets:
             if file.trusted or same_name(file.facts.issuer, query.issuer.subject):
                 continue
             said = _said(certificate, query.chain, file, file.facts.this_update, [None])
-            if self._condemning.of_another(query, file).is_against:
+            if self._condemning.of_another(query.at_any_time, file).is_against:
                 yield from said
             else:
                 with suppress(FormatError):

@@ -17,8 +17,8 @@ from tests.regressions.test_keys_in_any_file_condemn import put
 from tests.support import names
 from tests.support.clock import set_clock
 from tests.support.command import run_here
-from tests.support.crls import crl, entry
-from tests.support.extensions import BasicConstraints, KeyUsage
+from tests.support.crls import crl, entry, scope
+from tests.support.extensions import BasicConstraints, KeyUsage, Point
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, START, Issued, issue
 from tests.support.scenario import Scene
@@ -170,6 +170,30 @@ def test_a_key_that_is_revoked_later_is_known_without_the_layout(
     listed = entry(older.serial, reason="keyCompromise", at=AT + timedelta(days=5))
     put(here.layout, "crls/new.crl", crl(ISSUER, number=9, revoked=[listed], this_update=AT + timedelta(days=6)))
     put(here.layout, "crls/older.crt", older.pem)
+    set_clock(monkeypatch, AT + timedelta(days=10))
+    report = tmp_path / "report.json"
+    assert run_here(here.arguments("--report", str(report))).code == 0
+    recheck = ["recheck", str(report), "--trust", str(here.trust), "--at", LATER.isoformat()]
+    assert run_here(recheck).code == 14
+    here.layout.rename(tmp_path / "gone")
+    assert run_here(recheck).code == 15
+
+
+def test_a_crl_issuer_that_revokes_later_is_known_without_the_layout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = AT + timedelta(days=60)
+    maker = issue("intermediate", issuer=SIGNING_ROOT, subject=names.harbour("CRL Authority"), slot=6)
+    point = Point((), crl_issuer=maker.subject)
+    leaf = issue("leaf", issuer=ISSUER, ocsp_urls=["http://ocsp.example/"], points=[point])
+    scene = signed(leaf, {"ca.crl": crl(SIGNING_ROOT, next_update=far)})
+    scene.ocsp = {"good.ocsp": ocsp_response(leaf, next_update=far)}
+    here = scene.write(tmp_path)
+    revoked = AT + timedelta(days=5)
+    listed = entry(leaf.serial, reason="keyCompromise", certificate_issuer=ISSUER.subject, at=revoked)
+    indirect = crl(maker, revoked=[listed], number=5, scope=scope(indirect=True), this_update=revoked, next_update=far)
+    put(here.layout, "crls/x.crl", indirect)
+    put(here.layout, "crls/x.crt", maker.pem)
     set_clock(monkeypatch, AT + timedelta(days=10))
     report = tmp_path / "report.json"
     assert run_here(here.arguments("--report", str(report))).code == 0
