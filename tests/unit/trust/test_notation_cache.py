@@ -288,7 +288,7 @@ def test_a_crl_of_a_key_that_is_revoked_in_another_certificate_is_not_exported(
     assert (bool(cache.files), [item.file for item in told]) == (not is_about_key, ["a.crl"] if is_about_key else [])
 
 
-def test_a_crl_that_nobody_known_made_excludes_no_other(tmp_path: Path) -> None:
+def test_a_forged_crl_excludes_no_other(tmp_path: Path) -> None:
     """Anyone can write that a key is revoked, in an unsigned snapshot, too."""
     twin = issue("intermediate", issuer=STRANGER, key=CA.key, subject=CA.subject)
     forger = issue("root", slot=4, subject=STRANGER.subject)
