@@ -146,7 +146,7 @@ class LayoutVolumes(LayoutOnDisk):
             else "Ask for the volumes again: this is in all of them, or in none of their chunks alone."
         )
         found = ContentError(error.reason, f"{error}; {where}", remedy=again)
-        found.facts = error.facts
+        found.facts = {**error.facts, "where": where.removeprefix("in ")}
         return found
 
     def _is_good(self, chunk: Piece) -> bool:

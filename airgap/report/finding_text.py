@@ -189,6 +189,8 @@ def _expected(problem: ContentProblem, verbose: bool) -> Iterator[tuple[str, str
     if found := facts.get("found_digest"):
         yield "expected", digest
         yield "found", short(str(found), verbose=verbose)
+        if "where" in facts:
+            yield "in", str(facts["where"])
     elif "found_size" in facts and "expected_size" in facts:
         yield "expected", f"{facts['expected_size']} bytes ({digest})"
         yield "found", f"{facts['found_size']} bytes"

@@ -260,7 +260,7 @@ def test_links_in_a_folder_lead_to_volumes_on_several_media(tmp_path: Path) -> N
     (linked / "pipe.tar").symlink_to(tmp_path / "pipe")
     ran = verify(written, linked)
     assert ran.code == 0, ran
-    assert "gone.tar" in ran.out
+    assert "gone.tar" in ran.err
     assert verify(written, max(linked.iterdir())).code == 0
     assert verify(written, tmp_path / "medium0").code == 16
 
@@ -339,7 +339,7 @@ def test_doubled_and_foreign_files_are_noted(tmp_path: Path) -> None:
     ran = verify(written, folder)
     assert ran.code == 0, ran
     for name in ("zcopy.tar", "other.tar", "layout.tar"):
-        assert name in ran.out
+        assert name in ran.err
 
 
 def _plain(tmp_path: Path) -> bytes:
@@ -361,7 +361,7 @@ def test_volumes_of_two_sets_in_a_folder_are_not_mixed(tmp_path: Path) -> None:
     assert "volumes of 2 sets" in ran.out
     one = verify(written, folder / f"trip.1of{count}.tar")
     assert one.code == 16
-    assert "volumes of another set are beside them" in one.out
+    assert "volumes of another set are beside them" in one.err
     assert f"volume 3 of {count} is not here" in one.out
 
 
