@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from airgap import limits
 from airgap.errors import FormatError
@@ -28,9 +28,7 @@ from airgap.transfer.checked_bytes import check_bytes, writing
 from airgap.transfer.endpoint import Entry, NamingResult
 from airgap.transfer.index_writer import merged_index
 from airgap.transfer.layout_referrers_tags import relisted_entries, relisted_since
-from airgap.transfer.tar_writer import header
-
-_RECORD: Final = 20 * BLOCK
+from airgap.transfer.tar_members import RECORD, header
 
 
 class _TarParts(NamedTuple):
@@ -120,7 +118,7 @@ def _write(
     for name, raw in _new(parts, blobs):
         _put(out, f"{prefix}{name}", raw)
     out.write(bytes(2 * BLOCK))
-    out.write(bytes(-out.tell() % _RECORD))
+    out.write(bytes(-out.tell() % RECORD))
 
 
 def _new(parts: _TarParts, blobs: Sequence[tuple[Descriptor, bytes]]) -> Iterator[tuple[str, bytes]]:

@@ -3,9 +3,6 @@
 First come `oci-layout`, `index.json` and all manifests, so that a reader of a pipe or a slow medium gets them at once;
 then everything else by digest. The descriptors have all sizes, so the place of each member is known before the first
 byte. Several threads write into a file at once, without a temporary copy; a pipe gets one member after the other.
-
-ustar headers with times and owners of zero; sizes beyond 8 GiB in GNU's base-256 form, which every reader of the field
-reads (some lose the PAX form).
 """
 
 from __future__ import annotations
@@ -13,33 +10,35 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from airgap import limits
 from airgap.errors import AirgapError, ContentError, UsageError
 from airgap.files import complete_or_absent, is_there, sweep_leftovers
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.documents import LAYOUT_FILE, LAYOUT_INDEX, blob_name
 from airgap.oci.store import size_error
-from airgap.oci.tar_header import BLOCK
 from airgap.text import safe
-from airgap.transfer.checked_bytes import copy_checked, write_whole_chunks, writing
-from airgap.transfer.endpoint import TransferMethod
-from airgap.transfer.events import ArtifactDone, BlobAdvanced, BlobDone, BlobStarted, Progress, Started, silent
+from airgap.transfer.checked_bytes import write_whole_chunks, writing
+from airgap.transfer.events import ArtifactDone, Progress, Started, silent
 from airgap.transfer.index_writer import LAYOUT_CONTENT, index_document
 from airgap.transfer.mover import Survey, TransferResult
 from airgap.transfer.plan import CopyPlan, Key, Node, key_of
 from airgap.transfer.room import check_room
+from airgap.transfer.tar_members import (
+    FLUSHED_BYTES,
+    copy_member,
+    header,
+    member_size,
+    takes_gaps,
+    tar_size,
+    write_at,
+    writer_from,
+)
 from airgap.transfer.workers import WorkerPool
-
-RECORD: Final = 20 * BLOCK
-"""Tars are filled up to whole records of 10 KiB (POSIX); GNU tar says so if they are not."""
-_FLUSHED_BYTES: Final = 16 * limits.MIB
-_OCTAL_LIMIT: Final = 8**11
-_NAME_BYTES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class Slot:
     @property
     def end(self) -> int:
         """The offset of the next member."""
-        return self.body + self.size + -self.size % BLOCK
+        return self.start + member_size(self.name, self.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ class TarPlan:
     @property
     def size(self) -> int:
         """The size of the whole tar in bytes."""
-        return -(-(self.end + 2 * BLOCK) // RECORD) * RECORD
+        return tar_size(self.end)
 
 
 def lay_out(plan: CopyPlan) -> TarPlan:
@@ -112,34 +111,6 @@ def _order(item: tuple[Key, Node]) -> tuple[bool, str, str]:
 def _name(descriptor: Descriptor) -> str:
     descriptor.digest.new_hash()  # only the names of known algorithms become a path
     return blob_name(descriptor.digest)
-
-
-def header(name: str, size: int) -> bytes:
-    """The header blocks of a plain file: one, or with GNU's long name (sha384 and sha512) three."""
-    raw = name.encode("ascii")
-    if len(raw) <= _NAME_BYTES:
-        return _block(raw, size)
-    long = raw + b"\0"
-    return (
-        _block(b"././@LongLink", len(long), b"L") + long + bytes(-len(long) % BLOCK) + _block(raw[:_NAME_BYTES], size)
-    )
-
-
-def _block(name: bytes, size: int, kind: bytes = b"0") -> bytes:
-    block = bytearray(BLOCK)
-    sized = b"%011o\0" % size if size < _OCTAL_LIMIT else b"\x80" + size.to_bytes(11, "big")
-    for offset, value in (
-        (0, name),
-        (100, b"0000644\0" + b"0000000\0" * 2),
-        (124, sized),
-        (136, b"00000000000\0"),
-        (148, b" " * 8),
-        (156, kind),
-        (257, b"ustar\x0000"),
-    ):
-        block[offset : offset + len(value)] = value
-    block[148:156] = b"%06o\0 " % sum(block)
-    return bytes(block)
 
 
 # --- writing ---
@@ -234,15 +205,15 @@ class _Writing:
             self._in_order(write_whole_chunks(file))
             return
         for slot in self.tar.slots:
-            _write_at(file, slot.start)(memoryview(slot.head))
+            write_at(file, slot.start, memoryview(slot.head))
             if slot.raw is not None:
-                _write_at(file, slot.body)(memoryview(slot.raw))
+                write_at(file, slot.body, memoryview(slot.raw))
         self._workers.run(self._blobs, lambda slot: self._put(slot, file), _collect)
         os.ftruncate(file, self.tar.size)
 
     def _put(self, slot: Slot, file: int) -> None:
-        self._copy_checked(slot, _write_at(file, slot.body))
-        if slot.size >= _FLUSHED_BYTES:
+        self._copy_checked(slot, writer_from(file, slot.body))
+        if slot.size >= FLUSHED_BYTES:
             os.fsync(file)  # flushed while others hash, so that there is less to wait for at the end
 
     def into_stream(self, stream: BinaryIO) -> None:
@@ -277,52 +248,13 @@ class _Writing:
         if node is None:
             raise TypeError("a member without content")
         descriptor = node.descriptor
-
-        def advance(count: int) -> None:
-            self._workers.check()
-            self._progress(BlobAdvanced(digest=descriptor.digest, bytes=count))
-
-        self._progress(BlobStarted(digest=descriptor.digest, size=descriptor.size))
         try:
-            with closing(node.source.open(descriptor)) as stream:
-                copy_checked(stream, descriptor, write, advance)
+            copy_member(descriptor, partial(node.source.open, descriptor), write, self._workers, self._progress)
         except ContentError as error:
             if not self._keep_going:
                 raise
             self.failures[key_of(descriptor)] = error
-            return
-        self._progress(BlobDone(digest=descriptor.digest, size=descriptor.size, how=TransferMethod.COPIED))
 
 
 def _collect(_: Slot, future: Future[None]) -> None:
     future.result()
-
-
-def takes_gaps(file: int) -> bool:
-    """Whether a file may be written at several offsets: FAT and similar file systems fill gaps with zeros first.
-
-    The new file stays empty.
-    """
-    if not hasattr(os, "pwrite"):
-        return False
-    try:
-        os.ftruncate(file, limits.MIB)
-    except OSError:  # network shares, MTP and some FUSE file systems cannot grow a file without writing to it
-        return False
-    blocks = os.fstat(file).st_blocks
-    os.ftruncate(file, 0)
-    return blocks * BLOCK < limits.MIB
-
-
-def _write_at(file: int, offset: int) -> Callable[[memoryview], None]:
-    """Writes from `offset` on, independently of other writers."""
-    position = offset
-
-    def write(chunk: memoryview) -> None:
-        nonlocal position
-        while chunk:
-            count = os.pwrite(file, chunk, position)
-            position += count
-            chunk = chunk[count:]
-
-    return write

@@ -7,7 +7,6 @@ leaves the rest of the last to others. The same content and size give the same v
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from airgap.oci.volume_table import CHUNK_FILE, VOLUMES_FILE, Piece, PlacedBlob,
 from airgap.text import safe
 from airgap.transfer.endpoint import BlobStream
 from airgap.transfer.index_writer import LAYOUT_CONTENT
-from airgap.transfer.tar_writer import RECORD, header
+from airgap.transfer.tar_members import RECORD, head_size, member_size, tar_size
 
 _DISC: Final = 4 * limits.MIB
 """For the file system of a disc itself."""
@@ -50,6 +49,16 @@ class VolumeContent:
     """Whether each volume holds it."""
     open: Callable[[], BlobStream]
 
+    @property
+    def name(self) -> str:
+        """Its name in a tar."""
+        return blob_name(self.descriptor.digest)
+
+    @property
+    def member_size(self) -> int:
+        """The bytes of its member in a tar."""
+        return member_size(self.name, self.descriptor.size)
+
 
 @dataclass(frozen=True, slots=True)
 class VolumeSlot:
@@ -70,7 +79,12 @@ class VolumeSlot:
     @property
     def end(self) -> int:
         """The offset of the next member."""
-        return self.body + self.size + -self.size % BLOCK
+        return self.body + self.size + self.padding
+
+    @property
+    def padding(self) -> int:
+        """The bytes after it, up to a whole block."""
+        return -self.size % BLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +127,7 @@ class VolumeLayout:
     @property
     def sizes(self) -> tuple[int, ...]:
         """Of the tars, in bytes."""
-        return tuple(-(-(end + 2 * BLOCK) // RECORD) * RECORD for end in self.ends)
+        return tuple(map(tar_size, self.ends))
 
     def volumes(self, stem: str) -> tuple[Volume, ...]:
         """The files: trip.1of5.tar and so on, with as many digits each as sort them."""
@@ -134,7 +148,7 @@ class VolumeLayout:
     def unknown_chunks(self) -> dict[Digest, list[Digest]]:
         """Digests of the right length for chunks that are not read yet."""
         return {
-            item.content.descriptor.digest: [unknown_digest(number) for number in range(len(item.places))]
+            item.content.descriptor.digest: [_unknown_digest(number) for number in range(len(item.places))]
             for item in self.placed
             if item.is_cut
         }
@@ -154,11 +168,11 @@ def volume_bytes(text: str) -> int:
             remedy=f"Write a number of bytes, 650MB, 64MiB, 4GB, or one of {', '.join(VOLUME_SIZES)}.",
         )
     number, unit, binary = match.groups()
-    step = 1024 if binary else 1000
-    return int(number) * math.prod([step] * (" KMGT".index(unit.upper()) if unit else 0))
+    factor: int = (1024 if binary else 1000) ** " KMGT".index((unit or " ").upper())
+    return int(number) * factor
 
 
-def unknown_digest(number: int) -> Digest:
+def _unknown_digest(number: int) -> Digest:
     """A digest of the right length."""
     return Digest("sha256", f"{number:064x}")
 
@@ -178,23 +192,18 @@ def lay_out_volumes(index: bytes, contents: Sequence[VolumeContent], size: int) 
             by_digest[item.descriptor.digest] = item
     everywhere = sorted((one for one in by_digest.values() if one.everywhere), key=lambda one: one.descriptor.digest)
     shared = [one for one in by_digest.values() if not one.everywhere]
-    base = sum(
-        _member(name, length) for name, length in ((LAYOUT_FILE, len(LAYOUT_CONTENT)), (LAYOUT_INDEX, len(index)))
-    ) + sum(_member(blob_name(one.descriptor.digest), one.descriptor.size) for one in everywhere)
-    needed = sum(_member(blob_name(one.descriptor.digest), one.descriptor.size) for one in shared)
+    documents = member_size(LAYOUT_FILE, len(LAYOUT_CONTENT)) + member_size(LAYOUT_INDEX, len(index))
+    base = documents + sum(one.member_size for one in everywhere)
+    needed = sum(one.member_size for one in shared)
     length = 0
     while True:  # the table has a place for each chunk, and takes room from them
-        placing = _Placing(base + _member(VOLUMES_FILE, length), size, needed)
+        placing = _Placing(base + member_size(VOLUMES_FILE, length), size, needed)
         placed = [placing.add(one) for one in shared]
         found = VolumeLayout(index, tuple(everywhere), tuple(placed), tuple(placing.ends))
         table = len(found.table(found.unknown_chunks()).dump())
         if table <= length:
             return found
         length = table
-
-
-def _member(name: str, size: int) -> int:
-    return len(header(name, size)) + size + -size % BLOCK
 
 
 @dataclass(slots=True)
@@ -238,11 +247,11 @@ class _Placing:
 
     def add(self, content: VolumeContent) -> PlacedContent:
         """The next content, where it has room."""
-        name, size = blob_name(content.descriptor.digest), content.descriptor.size
-        if self.head + _member(name, size) > self.last:
+        needed, size = content.member_size, content.descriptor.size
+        if self.head + needed > self.last:
             return PlacedContent(content, tuple(self._cut(size)), is_cut=True)
-        fits = (number for number in self.room if self.ends[number - 1] + _member(name, size) <= self.last)
-        return PlacedContent(content, (self._take(next(fits, 0) or self._begin(), name, size),))
+        fits = (number for number in self.room if self.ends[number - 1] + needed <= self.last)
+        return PlacedContent(content, (self._take(next(fits, 0) or self._begin(), content.name, size),))
 
     def _cut(self, size: int) -> list[VolumeSlot]:
         """Chunks, one at most in a volume; the first one fills what the last volume has left, unless that is little."""
@@ -253,12 +262,12 @@ class _Placing:
                 volume = self._begin()
             self.chunked = volume
             name = f"{CHUNK_FILE}{volume}"
-            most = (self.last - self.ends[-1] - len(header(name, self.size))) // BLOCK * BLOCK
+            most = (self.last - self.ends[-1] - head_size(name)) // BLOCK * BLOCK
             found.append(self._take(volume, name, min(size, most)))
             size -= found[-1].size
         return found
 
     def _take(self, volume: int, name: str, size: int) -> VolumeSlot:
-        place = VolumeSlot(volume, self.ends[volume - 1], len(header(name, size)), size)
+        place = VolumeSlot(volume, self.ends[volume - 1], head_size(name), size)
         self.ends[volume - 1] = place.end
         return place

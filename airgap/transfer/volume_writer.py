@@ -19,21 +19,18 @@ from airgap.files import complete_or_absent, is_temporary, list_folder, make_fol
 from airgap.hashing import new_hash
 from airgap.oci.archive import open_archive
 from airgap.oci.digest import Digest
-from airgap.oci.documents import LAYOUT_FILE, LAYOUT_INDEX, blob_name
+from airgap.oci.documents import LAYOUT_FILE, LAYOUT_INDEX
 from airgap.oci.tar_header import BLOCK
 from airgap.oci.volume_table import CHUNK_FILE, VOLUMES_FILE
 from airgap.oci.volumes import is_volume
 from airgap.text import safe
-from airgap.transfer.checked_bytes import copy_checked, writing
-from airgap.transfer.endpoint import TransferMethod
-from airgap.transfer.events import BlobAdvanced, BlobDone, BlobStarted, Progress, Started, silent
+from airgap.transfer.checked_bytes import writing
+from airgap.transfer.events import Progress, Started, silent
 from airgap.transfer.index_writer import LAYOUT_CONTENT
 from airgap.transfer.room import check_room
-from airgap.transfer.tar_writer import header, takes_gaps
+from airgap.transfer.tar_members import FLUSHED_BYTES, copy_member, header, takes_gaps, write_at, writer_from
 from airgap.transfer.volume_layout import PlacedContent, Volume, VolumeContent, VolumeLayout, VolumeSlot
 from airgap.transfer.workers import WorkerPool
-
-_FLUSHED_BYTES: Final = 16 * limits.MIB
 
 
 def check_volumes_folder(folder: Path, layout: VolumeLayout, *, overwrite: bool) -> tuple[Volume, ...]:
@@ -130,63 +127,58 @@ class _Writing:
                 artifacts=0,
                 blobs=len(self._wanted),
                 manifests=len(layout.everywhere),
-                bytes=sum(item.descriptor.size for item in (*self._wanted_contents(), *layout.everywhere)),
+                bytes=sum(
+                    item.descriptor.size for item in (*(one.content for one in self._wanted), *layout.everywhere)
+                ),
                 present_bytes=0,
             )
         )
         has_gaps = all(takes_gaps(file) for file in self._files.values())  # while they are empty
-        self._write_heads()
+        table_at, table = self._write_heads()
         if has_gaps:
             self._workers.run(self._wanted, self._put, _collect)
         else:  # one after the other, so that no file gets bytes before earlier ones
             for item in self._wanted:
                 self._put(item)
-        if self._chunks:
-            self._write_table()
+        if self._chunks:  # whose digests were not known before
+            table = layout.table(self._chunks).dump()
+            self._write_all(table_at, memoryview(table))
         for number, file in self._files.items():
             end = layout.ends[number - 1]
-            _write(file, end, memoryview(bytes(layout.sizes[number - 1] - end)))
-        return layout.table(self._chunks).dump()
+            write_at(file, end, memoryview(bytes(layout.sizes[number - 1] - end)))
+        return table
 
-    def _wanted_contents(self) -> list[VolumeContent]:
-        return [item.content for item in self._wanted]
-
-    def _write_heads(self) -> None:
-        documents = [(LAYOUT_FILE, LAYOUT_CONTENT), (LAYOUT_INDEX, self._layout.index)]
+    def _write_heads(self) -> tuple[int, bytes]:
+        """What all volumes begin with. Returns the offset of the table, and the table, without digests of chunks."""
         table = self._layout.table(self._chunks).dump()
-        position = 0
-        for name, raw in (*documents, (VOLUMES_FILE, table)):
-            member = header(name, len(raw)) + raw + bytes(-len(raw) % BLOCK)
-            self._table_at = position + len(header(name, len(raw)))
-            for file in self._files.values():
-                _write(file, position, memoryview(member))
+        position = table_at = 0
+        documents = ((LAYOUT_FILE, LAYOUT_CONTENT), (LAYOUT_INDEX, self._layout.index), (VOLUMES_FILE, table))
+        for name, raw in documents:
+            head = header(name, len(raw))
+            table_at = position + len(head)
+            member = head + raw + bytes(-len(raw) % BLOCK)
+            self._write_all(position, memoryview(member))
             position += len(member)
         for content in self._layout.everywhere:
             self._put_everywhere(content, position)
-            size = content.descriptor.size
-            position += len(header(blob_name(content.descriptor.digest), size)) + size + -size % BLOCK
+            position += content.member_size
+        return table_at, table
 
-    def _write_table(self) -> None:
-        raw = memoryview(self._layout.table(self._chunks).dump())
+    def _write_all(self, offset: int, chunk: memoryview) -> None:
         for file in self._files.values():
-            _write(file, self._table_at, raw)
+            write_at(file, offset, chunk)
 
     def _put_everywhere(self, content: VolumeContent, start: int) -> None:
-        descriptor = content.descriptor
-        head = header(blob_name(descriptor.digest), descriptor.size)
-        position = start + len(head)
+        writers = [writer_from(file, start) for file in self._files.values()]
 
         def write(chunk: memoryview) -> None:
-            nonlocal position
-            for file in self._files.values():
-                _write(file, position, chunk)
-            position += len(chunk)
+            for write_one in writers:
+                write_one(chunk)
 
-        for file in self._files.values():
-            _write(file, start, memoryview(head))
+        size = content.descriptor.size
+        write(memoryview(header(content.name, size)))
         self._read(content, write)
-        for file in self._files.values():
-            _write(file, position, memoryview(bytes(-descriptor.size % BLOCK)))
+        write(memoryview(bytes(-size % BLOCK)))
 
     def _put(self, item: PlacedContent) -> None:
         digest = item.content.descriptor.digest
@@ -195,25 +187,13 @@ class _Writing:
         chunks = output.end()
         if item.is_cut:
             self._chunks[digest] = chunks
-        if item.content.descriptor.size >= _FLUSHED_BYTES:
-            for place in item.places:  # flushed while others hash
+        if item.content.descriptor.size >= FLUSHED_BYTES:
+            for place in item.places:
                 if place.volume in self._files:
                     os.fsync(self._files[place.volume])
 
     def _read(self, content: VolumeContent, write: Callable[[memoryview], object]) -> None:
-        descriptor = content.descriptor
-
-        def advance(count: int) -> None:
-            self._workers.check()
-            self._progress(BlobAdvanced(digest=descriptor.digest, bytes=count))
-
-        self._progress(BlobStarted(digest=descriptor.digest, size=descriptor.size))
-        stream = content.open()
-        try:
-            copy_checked(stream, descriptor, write, advance)
-        finally:
-            stream.close()
-        self._progress(BlobDone(digest=descriptor.digest, size=descriptor.size, how=TransferMethod.COPIED))
+        copy_member(content.descriptor, content.open, write, self._workers, self._progress)
 
 
 class _Output:
@@ -238,13 +218,9 @@ class _Output:
 
     def _begin(self) -> None:
         """A header in front of the bytes."""
-        name = (
-            f"{CHUNK_FILE}{self._place.volume}"
-            if self._item.is_cut
-            else blob_name(self._item.content.descriptor.digest)
-        )
+        name = f"{CHUNK_FILE}{self._place.volume}" if self._item.is_cut else self._item.content.name
         if self._file is not None:
-            _write(self._file, self._place.start, memoryview(header(name, self._place.size)))
+            write_at(self._file, self._place.start, memoryview(header(name, self._place.size)))
 
     def write(self, chunk: memoryview) -> None:
         while chunk:
@@ -257,35 +233,22 @@ class _Output:
             if self._item.is_cut:
                 self._hasher.update(part)
             if self._file is not None:
-                _write(self._file, self._place.body + self._done, part)
+                write_at(self._file, self._place.body + self._done, part)
             self._done += len(part)
             chunk = chunk[len(part) :]
 
     def _finish(self) -> None:
-        padding = memoryview(bytes(self._place.end - self._place.body - self._place.size))
+        padding = memoryview(bytes(self._place.padding))
         if self._item.is_cut:
             self._digests.append(Digest("sha256", self._hasher.hexdigest()))
             self._hasher = new_hash("sha256")
         if self._file is not None:
-            _write(self._file, self._place.body + self._place.size, padding)
+            write_at(self._file, self._place.body + self._place.size, padding)
 
     def end(self) -> list[Digest]:
         """The digests of the chunks; of a whole blob none."""
         self._finish()
         return self._digests
-
-
-def _write(file: int, offset: int, chunk: memoryview) -> None:
-    """Writes at an offset. Where the system has no such call, only one thread writes."""
-    if not hasattr(os, "pwrite"):
-        os.lseek(file, offset, os.SEEK_SET)
-        while chunk:
-            chunk = chunk[os.write(file, chunk) :]
-        return
-    while chunk:
-        count = os.pwrite(file, chunk, offset)
-        offset += count
-        chunk = chunk[count:]
 
 
 def _collect(_: PlacedContent, future: Future[None]) -> None:

@@ -20,7 +20,8 @@ from airgap.transfer import tar_writer
 from airgap.transfer.plan import CopyPlan, CopyRoot, Selection
 from airgap.transfer.planner import make_plan
 from airgap.transfer.sources import LayoutSource
-from airgap.transfer.tar_writer import header, lay_out, write_tar_file, write_tar_stream
+from airgap.transfer.tar_members import head_size, header
+from airgap.transfer.tar_writer import lay_out, write_tar_file, write_tar_stream
 from tests.support.copying import check_complete, family, write
 from tests.support.layouts import END, LayoutBuilder
 
@@ -47,7 +48,7 @@ def test_headers_are_read_by_tarfile(size: int, algorithm: str) -> None:
     """Sizes from 8 GiB on in GNU's form (field notes, 9); sha512's names in GNU's form, too."""
     name = f"blobs/{algorithm}/{'0' * (64 if algorithm == 'sha256' else 128)}"
     head = header(name, size)
-    assert len(head) % BLOCK == 0
+    assert (len(head) % BLOCK, len(head)) == (0, head_size(name))
     member = tarfile.TarInfo.frombuf(head[-BLOCK:], "utf-8", "strict")
     assert member.size == size
     with tarfile.open(fileobj=io.BytesIO(header(name, 0) + END)) as archive:
