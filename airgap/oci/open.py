@@ -55,7 +55,8 @@ def _volumes_in(folder: str) -> LayoutVolumes | None:
 
 def _tar_at(path: str) -> LayoutArchive | LayoutVolumes:
     from airgap.oci.archive import open_archive
-    from airgap.oci.volumes import is_volume, open_volumes
+    from airgap.oci.volume_set import is_volume
+    from airgap.oci.volumes import open_volumes
 
     archive = open_archive(str(Path(path).resolve()) if Path(path).is_symlink() else path)
     return (open_volumes(path, archive) if is_volume(archive) else None) or archive

@@ -1,4 +1,4 @@
-"""The table of a layout in volumes, `airgap.volumes/1`: which volume holds what (docs/reference/volumes.md).
+"""The table of a layout in volumes, `airgap.volumes/1`: which volume holds what (docs/reference/bundle.md).
 
 Each volume is a tar that begins with the same bytes in all volumes: `oci-layout`, `index.json`, the table, and the
 blobs that all of them hold. Then comes its share of the others. A blob that is larger than a volume is cut into chunks:
@@ -108,6 +108,16 @@ class VolumeTable:
     def chunks(self) -> Mapping[int, Piece]:
         """The chunk of each volume that has one."""
         return {chunk.volume: chunk for blob in self.blobs for chunk in blob.chunks}
+
+    @cached_property
+    def common(self) -> Mapping[Digest, int]:
+        """The blobs that all volumes hold, with their sizes."""
+        return {piece.digest: piece.size for piece in self.everywhere}
+
+    @cached_property
+    def homes(self) -> Mapping[Digest, int]:
+        """The volume of each blob that is whole, and in one volume alone."""
+        return {blob.digest: blob.volume for blob in self.blobs if blob.volume}
 
     @cached_property
     def shares(self) -> Mapping[int, Mapping[Digest, int]]:

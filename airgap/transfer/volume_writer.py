@@ -21,8 +21,8 @@ from airgap.oci.archive import open_archive
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_FILE, LAYOUT_INDEX
 from airgap.oci.tar_header import BLOCK
+from airgap.oci.volume_set import is_volume
 from airgap.oci.volume_table import CHUNK_FILE, VOLUMES_FILE
-from airgap.oci.volumes import is_volume
 from airgap.text import safe
 from airgap.transfer.checked_bytes import writing
 from airgap.transfer.events import Progress, Started, silent
