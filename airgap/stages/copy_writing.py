@@ -138,7 +138,7 @@ class DestinationWriter:
             self.room = room_in(folder, sum(layout.sizes), max(layout.sizes))
             self._expect(plan, Survey.of_all(plan))
         else:
-            write_volumes(folder, layout, self._pool, progress=self._progress)
+            write_volumes(folder, layout, self._pool, artifacts=plan.count, progress=self._progress)
             self._account(plan, TransferResult.of_all(plan))
 
     def _finished_plan(self, tar: FinishedTar, plan: CopyPlan) -> CopyPlan | None:

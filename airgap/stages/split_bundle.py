@@ -66,7 +66,8 @@ def split_bundle(
             room = room_in(request.destination, sum(sizes), max(sizes))
         else:
             pool = executor or stack.enter_context(ThreadPoolExecutor(max(1, request.concurrency)))
-            write_volumes(request.destination, layout, pool, only=only, progress=progress)
+            artifacts = len(target.graph.roots())
+            write_volumes(request.destination, layout, pool, artifacts=artifacts, only=only, progress=progress)
         return SplitResult(
             destination=safe(request.destination),
             dry_run=request.dry_run,

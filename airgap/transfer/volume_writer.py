@@ -66,12 +66,18 @@ def _is_of(path: Path, index: bytes) -> bool:
 
 
 def write_volumes(
-    folder: Path, layout: VolumeLayout, executor: Executor, *, only: int | None = None, progress: Progress = silent
+    folder: Path,
+    layout: VolumeLayout,
+    executor: Executor,
+    *,
+    artifacts: int,
+    only: int | None = None,
+    progress: Progress = silent,
 ) -> None:
     """Writes the volumes into `folder`, each complete or not at all.
 
-    `only`: write this one alone; the blobs of which it has a chunk are read whole. Raises WriteError, ContentError, and
-    what sources raise.
+    `artifacts`: how many the layout has, for `progress`. `only`: write this volume alone; the blobs of which it has a
+    chunk are read whole. Raises WriteError, ContentError, and what sources raise.
     """
     volumes = layout.volumes(folder.absolute().name)
     numbers = range(1, len(volumes) + 1) if only is None else (only,)
@@ -86,7 +92,7 @@ def write_volumes(
             number: stack.enter_context(complete_or_absent(folder / volume.name)).fileno()
             for number, volume in wanted.items()
         }
-        table = _Writing(layout, files, executor, progress).run()
+        table = _Writing(layout, files, executor, progress).run(artifacts)
         for volume in volumes if only is not None else ():
             _check_same_set(folder / volume.name, layout.index, table)
 
@@ -119,12 +125,12 @@ class _Writing:
         # the table names the chunks of all blobs that are cut, also of those in other volumes
         return item.is_cut or item.places[0].volume in self._files
 
-    def run(self) -> bytes:
+    def run(self, artifacts: int) -> bytes:
         """Returns the table."""
         layout = self._layout
         self._progress(
             Started(
-                artifacts=0,
+                artifacts=artifacts,
                 blobs=len(self._wanted),
                 manifests=len(layout.everywhere),
                 bytes=sum(

@@ -98,6 +98,11 @@ def test_each_is_a_layout_tar_of_at_most_the_size(tmp_path: Path) -> None:
     assert cut["digest"] == str(Digest.of(whole))
 
 
+def test_progress_says_how_many_artifacts_there_are(tmp_path: Path) -> None:
+    written = large(tmp_path)
+    assert "3 artifacts: " in split(written.layout, tmp_path / "trip").err
+
+
 def test_the_whole_comes_back_byte_for_byte(tmp_path: Path) -> None:
     written, folder = volumes_of(tmp_path)
     assert run_here(["copy", str(folder), str(tmp_path / "back"), "--no-record"]).code == 0
