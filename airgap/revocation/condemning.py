@@ -242,7 +242,7 @@ class CondemningEvidence:
             return RevocationStatements()
         is_named = any(same_name(name, crl.issuer) for name in query.certificate.crl_issuers)
         named = self.known.of_ca(crl.issuer, query.authorities) if is_named else ()
-        if any(_is_intact(crl, item) for item in named):
+        if any(map(crl.is_intact, named)):
             return said
         makers = (*query.issuers, *named, *self.known.stored_of(crl.issuer))
         if file.trusted or self._may_be_by(crl, makers) or (is_named and not named and not file.is_unsigned):
@@ -303,14 +303,6 @@ class CondemningEvidence:
         """Evidence that cannot be read, and may be about the certificate."""
         urls = frozenset(_urls(query, self._evidence.crls(query.issuer.subject)))
         return self._evidence.unread(query.certificate.issuer, _keys(query), urls)
-
-
-def _is_intact(crl: Crl, maker: Certificate) -> bool:
-    try:
-        crl.verify_intact(maker)
-    except Undecided:
-        return False
-    return True
 
 
 def _keys(query: RevocationQuery) -> frozenset[bytes]:

@@ -22,6 +22,7 @@ from datetime import datetime
 from airgap import limits
 from airgap.errors import FormatError, Undecided
 from airgap.hashing import digest, fingerprint
+from airgap.once import Once
 from airgap.parse.base64 import encode_standard
 from airgap.parse.time import iso
 from airgap.pki import digests
@@ -108,6 +109,10 @@ class _Cache:
     notes: list[str] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
     _listed: dict[str, frozenset[ListedSerial]] = field(default_factory=dict)
+    _revoked: Once[tuple[tuple[Certificate, CrlFile], ...]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._revoked = Once(lambda: tuple(self._find_revoked()))
 
     def made(self) -> NotationCache:
         chosen = [found for url, files in sorted(self._by_url().items()) if (found := self._choose(url, files))]
@@ -193,23 +198,24 @@ class _Cache:
             raise MilderError("lists a negative serial number, which notation takes for that of no certificate")
         if problem := _scope_problem(crl, url):  # CRL-8: scopes count
             raise MilderError(f"{problem}, which notation does not look at")
+        self._check_keys(crl)
+
+    def _check_keys(self, crl: Crl) -> None:
+        """Checks that no key signed it for which notation would accept what is refused here."""
         for ca, file in self._revoked():
-            with suppress(Undecided):
-                crl.verify_intact(ca)
+            if crl.is_intact(ca):
                 raise MilderError(
                     f"is signed with the key of {quoted(ca.subject_text)}, which {file.name} revokes, and notation "
                     "accepts another certificate of that key"
                 )
         for ca in self.known:  # D34: it clears nothing of a CA with the same key and another name
-            if not same_name(ca.subject, crl.issuer):
-                with suppress(Undecided):
-                    crl.verify_intact(ca)
-                    raise MilderError(
-                        f"is signed with the key of {quoted(ca.subject_text)}, but is from {quoted(crl.issuer_text)}, "
-                        "and notation does not compare the names"
-                    )
+            if not same_name(ca.subject, crl.issuer) and crl.is_intact(ca):
+                raise MilderError(
+                    f"is signed with the key of {quoted(ca.subject_text)}, but is from {quoted(crl.issuer_text)}, "
+                    "and notation does not compare the names"
+                )
 
-    def _revoked(self) -> Iterator[tuple[Certificate, CrlFile]]:
+    def _find_revoked(self) -> Iterator[tuple[Certificate, CrlFile]]:
         """The known certificates of which a final revocation, proven by a known CA, is about the key (decision 0012).
 
         Below signing roots that is one for a compromise; what is known of timestamping is not told apart here.
@@ -224,12 +230,7 @@ class _Cache:
 
     def _is_proven(self, crl: Crl) -> bool:
         """Whether a known certificate with the name of its issuer made it."""
-        for ca in self.known:
-            if same_name(ca.subject, crl.issuer):
-                with suppress(Undecided):
-                    crl.verify_intact(ca)
-                    return True
-        return False
+        return any(same_name(ca.subject, crl.issuer) and crl.is_intact(ca) for ca in self.known)
 
     def _check_decides(self, chosen: CrlFile, url: str) -> None:
         """Checks that no newer CRL of another scope would be asked here for a certificate, and leave it undecided."""
