@@ -51,7 +51,7 @@ class RevokedEntry:
 class RevokedList:
     """The revokedCertificates of the CRL `data`; `element` is None if the CRL has none."""
 
-    __slots__ = ("_checked", "_data", "_element", "_found_issuers", "_places")
+    __slots__ = ("_checked", "_data", "_element", "_found_issuers", "_known_marks", "_places")
 
     def __init__(self, data: bytes, element: der.Element | None) -> None:
         self._data = data
@@ -59,6 +59,7 @@ class RevokedList:
         self._checked = False
         self._found_issuers: Sequence[tuple[int, bytes | None]] | None = None
         self._places: Sequence[int] = ()
+        self._known_marks: Sequence[int] | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -118,16 +119,17 @@ class RevokedList:
         Entries are compared by eight bytes of their hashes, so that two lists of a million take 50 MB, not 500.
         """
         try:
-            marks = array("Q", sorted(self._marks()))
-            return all(_holds(marks, mark) for mark in other._marks())
+            marks, others = self._marks(), other._marks()
         except FormatError:
             return False
+        return marks == others or all(_holds(marks, mark) for mark in others)
 
-    def _marks(self) -> Iterator[int]:
-        if self._element is None:
-            return
-        for entry in self._element.walk():
-            yield short_hash(entry.raw)
+    def _marks(self) -> Sequence[int]:
+        """In order; kept, because a list is compared with many others. Raises FormatError."""
+        if self._known_marks is None:
+            entries = self._element.walk() if self._element else ()
+            self._known_marks = array("Q", sorted(short_hash(entry.raw) for entry in entries))
+        return self._known_marks
 
     def _check_form(self) -> None:
         if self._checked or self._element is None:
