@@ -17,10 +17,10 @@ from airgap.errors import FormatError
 from airgap.oci.descriptor import ACQUISITION, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse import json
+from airgap.parse.json_members import refuse_unknown
 from airgap.parse.time import iso, rfc3339
 from airgap.revocation.artifact import EVIDENCE_TYPE
 from airgap.text import safe
-from airgap.trust.policy_members import refuse_unknown
 from airgap.trust.snapshots.snapshot_document import parse_number, parse_stream
 
 BUNDLE_TYPE: Final = "application/vnd.airgap.bundle.v1+json"

@@ -17,6 +17,7 @@ from airgap import limits
 from airgap.errors import FormatError
 from airgap.oci.digest import Digest
 from airgap.parse import json
+from airgap.parse.json_members import refuse_unknown
 from airgap.text import safe
 
 VOLUMES_FILE: Final = "airgap-volumes.json"
@@ -40,7 +41,7 @@ class Piece:
     def from_json(cls, value: Any, volume: int | None = None) -> Self:
         """Raises FormatError."""
         source = json.as_object(value)
-        _refuse_unknown(source, ("digest", "size") if volume is not None else ("digest", "size", "volume"))
+        refuse_unknown(source, ("digest", "size") if volume is not None else ("digest", "size", "volume"))
         digest = Digest.parse(json.take(source, "digest", str))
         if not digest.supported:
             raise FormatError("has an algorithm that cannot be checked here", where="digest")
@@ -78,7 +79,7 @@ class PlacedBlob:
         if "chunks" not in source:
             piece = Piece.from_json(source)
             return cls(piece.digest, piece.size, piece.volume)
-        _refuse_unknown(source, ("digest", "size", "chunks"))
+        refuse_unknown(source, ("digest", "size", "chunks"))
         chunks = json.take_list(source, "chunks", Piece.from_json, limit=limits.VOLUMES)
         stated = Piece.from_json({"digest": source.get("digest"), "size": source.get("size")}, 0)
         found = cls(stated.digest, stated.size, chunks=chunks)
@@ -145,7 +146,7 @@ class VolumeTable:
         document = json.load_object(raw, json.Reading.OWN, limit=limits.VOLUME_TABLE_BYTES, what=VOLUMES_FILE)
         if (schema := json.take(document, "schema", str)) != VOLUMES_SCHEMA:
             raise FormatError(f"is {safe(schema, limit=64)!r}, not {VOLUMES_SCHEMA!r}", where="schema")
-        _refuse_unknown(document, _MEMBERS)
+        refuse_unknown(document, _MEMBERS)
         most = limits.BUNDLE_BLOBS
         table = cls(
             count=json.take(document, "count", int),
@@ -164,9 +165,3 @@ class VolumeTable:
             raise FormatError("name a digest twice", where="blobs")
         if len(self.chunks) != sum(len(blob.chunks) for blob in self.blobs):
             raise FormatError("place two chunks in one volume", where="blobs")
-
-
-def _refuse_unknown(source: json.JsonObject, known: tuple[str, ...]) -> None:
-    for name in source:
-        if name not in known:
-            raise FormatError("is not a member of this object", where=safe(name, limit=64))

@@ -9,10 +9,10 @@ from typing import Final
 from airgap.errors import FormatError, Rejected, UsageError
 from airgap.parse import json
 from airgap.parse.json import JsonObject
+from airgap.parse.json_members import Notes
 from airgap.text import safe, some
 from airgap.trust.levels import Level
 from airgap.trust.policy_document import Policy
-from airgap.trust.policy_members import Notes
 from airgap.trust.statement import Statement, at_statement, parse_statement, statement_path
 
 _GLOBAL = "globalPolicy"

@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from airgap.errors import FormatError, Rejected
+from airgap.parse.json_members import Notes
 from airgap.pki.certificate import Certificate
 from airgap.text import safe
 from airgap.trust.identity_names import is_known, parse_name, read_subject, render_name
-from airgap.trust.policy_members import Notes
 
 ANY: Final = "*"
 """The identity that every signer has whose chain ends in the statement's trust stores (ID-1)."""

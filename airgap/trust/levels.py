@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from airgap.errors import FormatError
 from airgap.parse import json
+from airgap.parse.json_members import Notes, as_choice, refuse_unknown
 from airgap.text import safe
-from airgap.trust.policy_members import Notes, as_choice, refuse_unknown
 
 
 class Check(StrEnum):

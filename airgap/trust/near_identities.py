@@ -11,10 +11,10 @@ from typing import Final
 from airgap import limits
 from airgap.errors import FormatError
 from airgap.parse import der
+from airgap.parse.json_members import near_name
 from airgap.pki.distinguished_names import SHORT_NAMES, string_value
 from airgap.text import LOOK_ALIKES, first_difference, safe
 from airgap.trust.identity_names import MANDATORY, TYPES, is_known, parse_name, render_name
-from airgap.trust.policy_members import near_name
 
 _LIMIT: Final = 100
 _SHOWN: Final = 5

@@ -10,9 +10,9 @@ from airgap import limits
 from airgap.errors import FormatError, Rejected
 from airgap.parse import json
 from airgap.parse.json import JsonObject
+from airgap.parse.json_members import Notes, each, take_items
 from airgap.text import safe, some
 from airgap.trust.policy_document import Policy
-from airgap.trust.policy_members import Notes, each, take_items
 from airgap.trust.scopes import EVERY, near_scopes, parse_scope
 from airgap.trust.statement import Statement, at_statement, parse_statement, statement_path
 

@@ -15,10 +15,10 @@ from airgap.errors import FormatError, TrustMaterialError
 from airgap.oci.digest import Digest
 from airgap.parse import json
 from airgap.parse.json import JsonObject
+from airgap.parse.json_members import Fault, FormatErrors, Notes, each, faults_of, refuse_unknown
 from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.text import safe
-from airgap.trust.policy_members import Fault, FormatErrors, Notes, each, faults_of, refuse_unknown
 from airgap.trust.statement import COMMON, LIST, Statement, check_unique_names, label_of
 
 if TYPE_CHECKING:

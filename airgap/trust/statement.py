@@ -10,6 +10,7 @@ from airgap import limits
 from airgap.errors import FormatError
 from airgap.parse import json
 from airgap.parse.json import JsonObject
+from airgap.parse.json_members import Fault, FormatErrors, Notes, each, refuse_unknown, take_items
 from airgap.text import safe
 from airgap.trust.identities import Identity, parse_identities
 from airgap.trust.identities import doubts as identity_doubts
@@ -22,7 +23,6 @@ from airgap.trust.levels import (
     parse_verification,
     stated_level,
 )
-from airgap.trust.policy_members import Fault, FormatErrors, Notes, each, refuse_unknown, take_items
 from airgap.trust.store_types import StoreType
 from airgap.trust.stores import StoreRef
 

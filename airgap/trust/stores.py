@@ -17,13 +17,13 @@ from typing import Final, NamedTuple, NoReturn, Self
 from airgap import limits
 from airgap.errors import FormatError, LimitError, TrustMaterialError
 from airgap.files import list_folder, read_regular, reading_problem
+from airgap.parse.json_members import as_choice
 from airgap.pki.algorithms import signs_certificates
 from airgap.pki.certificate import Certificate
 from airgap.pki.certificate_files import load_certificates
 from airgap.pki.chain import anchor_flaw
 from airgap.problem import Problem
 from airgap.text import safe, strange
-from airgap.trust.policy_members import as_choice
 from airgap.trust.store_types import FOLDER, StoreType
 
 EXTENSIONS: Final = (".pem", ".crt", ".cer")

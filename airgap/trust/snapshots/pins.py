@@ -24,12 +24,12 @@ from airgap.files import parse_if_there, write_file
 from airgap.hashing import fingerprint
 from airgap.parse import json
 from airgap.parse.base64 import decode_standard, encode_standard
+from airgap.parse.json_members import as_choice, refuse_unknown
 from airgap.parse.time import iso, rfc3339
 from airgap.pki.certificate import Certificate
 from airgap.revocation.unsigned_evidence import LOCAL
 from airgap.text import safe
 from airgap.trust.identities import X509_SUBJECT, parse_identity
-from airgap.trust.policy_members import as_choice, refuse_unknown
 from airgap.trust.snapshots.snapshot_document import parse_stream
 
 FILE: Final = "pins.json"

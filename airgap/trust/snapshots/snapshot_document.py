@@ -21,10 +21,10 @@ from airgap.oci.descriptor import CREATED, IMAGE_MANIFEST, TITLE, Descriptor
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.store import Store, read_verified
 from airgap.parse import json
+from airgap.parse.json_members import refuse_unknown
 from airgap.parse.time import iso, rfc3339
 from airgap.revocation.freshness import PIECE_KINDS, PieceKind
 from airgap.text import safe
-from airgap.trust.policy_members import refuse_unknown
 from airgap.trust.snapshots.material import MaterialFile, Part, check_together, largest, part_of
 
 SNAPSHOT_TYPE: Final = "application/vnd.airgap.trust.snapshot.v1"

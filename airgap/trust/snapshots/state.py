@@ -24,10 +24,10 @@ from airgap.errors import Fact, FormatError, Rejected
 from airgap.files import parse_if_there, write_file
 from airgap.oci.digest import Digest
 from airgap.parse import json
+from airgap.parse.json_members import refuse_unknown
 from airgap.parse.time import iso, rfc3339
 from airgap.revocation.unsigned_evidence import LOCAL
 from airgap.text import safe
-from airgap.trust.policy_members import refuse_unknown
 from airgap.trust.snapshots.snapshot_document import Snapshot, parse_number, parse_stream
 
 STATE_FILE: Final = "state.json"

@@ -1,4 +1,4 @@
-"""JSON members of policy documents: unknown and misspelt ones are refused (D49), and all errors are reported."""
+"""JSON members of our own documents: unknown and misspelt ones are refused (D49), and all errors are reported."""
 
 from __future__ import annotations
 
