@@ -1,4 +1,4 @@
-"""JudgedRow artifacts as rows of a table: name, signer, and what is attached."""
+"""Judged artifacts as rows of a table: name, signer, and what is attached."""
 
 from __future__ import annotations
 

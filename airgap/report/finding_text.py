@@ -149,10 +149,10 @@ def soft_notes(artifact: ArtifactOutcome) -> Iterator[str]:
     yield from artifact.warnings
 
 
-def has_reservations(artifact: ArtifactOutcome) -> bool:
-    """Whether an artifact passed only because the policy softens some check."""
-    accepted = artifact.accepted
-    return artifact.verdict is Verdict.PASS and accepted is not None and bool(accepted.reservations)
+def has_reservations(artifact: ArtifactOutcome, verdict: Verdict) -> bool:
+    """Whether an artifact with this verdict passed only because the policy softens some check."""
+    accepted = artifact.accepted if verdict is Verdict.PASS else None
+    return accepted is not None and bool(accepted.reservations)
 
 
 def claims_its_signer(accepted: SignatureOutcome) -> bool:

@@ -242,7 +242,7 @@ def _good(outcome: RecheckOutcome, total: int) -> Iterator[str]:
     artifacts = outcome.artifacts
     are = "the artifact is" if total == 1 else f"all {total} artifacts are"
     skipped = [artifact for artifact in artifacts if artifact.verdict is Verdict.SKIPPED]
-    soft = sum(has_reservations(artifact.now) for artifact in artifacts)
+    soft = sum(has_reservations(artifact.now, artifact.now.verdict) for artifact in artifacts)
     if skipped:
         before = sum(artifact.change is Change.WORSE for artifact in skipped)
         yield "SKIPPED"

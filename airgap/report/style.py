@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -74,10 +74,6 @@ class Style:
     def arrow(self, remedy: str, indent: int = _MARGIN) -> Iterator[str]:
         """What to do."""
         return self.paragraph(remedy, f"{' ' * indent}→ ")
-
-    def columns_of(self, cells_: Iterable[str], widths: Iterable[int]) -> str:
-        """A row of a table, without blanks at its end."""
-        return "  ".join(padded(cell, width) for cell, width in zip(cells_, widths, strict=True)).rstrip()
 
 
 def cells(text: str) -> int:

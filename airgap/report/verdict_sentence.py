@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Protocol, Self, TypeVar
 from airgap.problem import Problem
 from airgap.reasons import REASONS, severity
 from airgap.report.artifact_names import ArtifactName, short
-from airgap.report.finding_text import WORD, lower
+from airgap.report.finding_text import WORD, has_reservations, lower
 from airgap.report.wording import count
 from airgap.verdict import Ruling, Verdict, all_of, worst_first
 from airgap.verifier.outcome import ArtifactOutcome, Outcome
@@ -38,13 +38,12 @@ class RuledOutcome(NamedTuple):
     @property
     def is_soft(self) -> bool:
         """Whether it passed, and some artifact only because the policy softens a check."""
-        return self.ruling.verdict is Verdict.PASS and any(map(_is_soft, self.artifacts))
+        return self.ruling.verdict is Verdict.PASS and self.softened > 0
 
-
-def _is_soft(ruled: tuple[ArtifactOutcome, Ruling]) -> bool:
-    artifact, ruling = ruled
-    accepted = artifact.accepted if ruling.verdict is Verdict.PASS else None
-    return accepted is not None and bool(accepted.reservations)
+    @property
+    def softened(self) -> int:
+        """How many artifacts passed only because the policy softens a check."""
+        return sum(has_reservations(artifact, ruling.verdict) for artifact, ruling in self.artifacts)
 
 
 def headline(outcome: Outcome) -> str:
@@ -128,7 +127,7 @@ def _rest(ruled: RuledOutcome, tally: Counter[Verdict]) -> Iterator[str]:
     total = count(tally.total(), "artifact")
     them = "it" if skipped == 1 else "them"
     content = "signatures and content" if _content_checked(ruled.outcome) else "signatures"
-    soft = sum(map(_is_soft, ruled.artifacts))
+    soft = ruled.softened
     if soft:
         seen = f"of {soft} of {total}" if tally.total() > 1 else "of its signature"
         yield f"the policy does not enforce every check {seen}; the notes say which."
