@@ -21,7 +21,7 @@ from tests.support.crls import crl, entry, scope
 from tests.support.extensions import BasicConstraints, KeyUsage, Point
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, START, Issued, issue
-from tests.support.scenario import Scene
+from tests.support.scenario import Scene, Written
 from tests.support.trust import oci_policy, statement
 from tests.support.tsa import token
 
@@ -143,6 +143,21 @@ def signed(leaf: Issued, crls: dict[str, bytes]) -> Scene:
     return scene
 
 
+def reported(here: Written, tmp_path: Path) -> Path:
+    """The report of a judgement that passed."""
+    report = tmp_path / "report.json"
+    assert run_here(here.arguments("--report", str(report))).code == 0
+    return report
+
+
+def check_that_it_is_known(here: Written, report: Path, *arguments: str) -> None:
+    """A later judgement finds the revocation in the layout, and knows of it where the layout is gone."""
+    recheck = ["recheck", str(report), "--trust", str(here.trust), *arguments]
+    assert run_here(recheck).code == 14
+    here.layout.rename(report.with_name("gone"))
+    assert run_here(recheck).code == 15
+
+
 @pytest.mark.parametrize(("reason", "code"), [("cACompromise", 14), ("superseded", 0), (None, 0)])
 @pytest.mark.parametrize("place", ["trust", "target"])
 def test_a_cross_certificate_of_a_signing_ca_below_any_root_of_the_policy(
@@ -171,12 +186,8 @@ def test_a_key_that_is_revoked_later_is_known_without_the_layout(
     put(here.layout, "crls/new.crl", crl(ISSUER, number=9, revoked=[listed], this_update=AT + timedelta(days=6)))
     put(here.layout, "crls/older.crt", older.pem)
     set_clock(monkeypatch, AT + timedelta(days=10))
-    report = tmp_path / "report.json"
-    assert run_here(here.arguments("--report", str(report))).code == 0
-    recheck = ["recheck", str(report), "--trust", str(here.trust), "--at", LATER.isoformat()]
-    assert run_here(recheck).code == 14
-    here.layout.rename(tmp_path / "gone")
-    assert run_here(recheck).code == 15
+    report = reported(here, tmp_path)
+    check_that_it_is_known(here, report, "--at", LATER.isoformat())
 
 
 def test_a_crl_issuer_that_revokes_later_is_known_without_the_layout(
@@ -195,12 +206,8 @@ def test_a_crl_issuer_that_revokes_later_is_known_without_the_layout(
     put(here.layout, "crls/x.crl", indirect)
     put(here.layout, "crls/x.crt", maker.pem)
     set_clock(monkeypatch, AT + timedelta(days=10))
-    report = tmp_path / "report.json"
-    assert run_here(here.arguments("--report", str(report))).code == 0
-    recheck = ["recheck", str(report), "--trust", str(here.trust), "--at", LATER.isoformat()]
-    assert run_here(recheck).code == 14
-    here.layout.rename(tmp_path / "gone")
-    assert run_here(recheck).code == 15
+    report = reported(here, tmp_path)
+    check_that_it_is_known(here, report, "--at", LATER.isoformat())
 
 
 def test_a_cross_certificate_of_a_timestamping_ca_is_known_without_the_layout(
@@ -220,13 +227,9 @@ def test_a_cross_certificate_of_a_timestamping_ca_is_known_without_the_layout(
     here = scene.write(tmp_path)
     put(here.layout, "crls/twin.crl", revoking)
     put(here.layout, "crls/twin.crt", twin.pem)
-    report = tmp_path / "report.json"
-    assert run_here(here.arguments("--report", str(report))).code == 0
+    report = reported(here, tmp_path)
     set_clock(monkeypatch, AT + timedelta(days=10))
-    recheck = ["recheck", str(report), "--trust", str(here.trust)]
-    assert run_here(recheck).code == 14
-    here.layout.rename(tmp_path / "gone")
-    assert run_here(recheck).code == 15
+    check_that_it_is_known(here, report)
 
 
 NO_ISSUERS: dict[str, dict[str, Any]] = {
