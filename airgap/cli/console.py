@@ -292,9 +292,11 @@ def _remedy(error: OSError) -> str:
     """What to do about an error of the operating system; empty where that is not known."""
     if error.errno not in {errno.EACCES, errno.EPERM} or not isinstance(error.filename, str):
         return _REMEDIES.get(error.errno or 0, "")
-    path = Path(error.filename)
-    unread = path.is_file() and not os.access(path, os.R_OK)
-    place = path if unread else next(folder for folder in (path, *path.parents) if folder.is_dir())
+    path = Path(error.filename).absolute()
+    # os.path answers no where a Path raises what is told here: a folder above may not be entered
+    unread = os.path.isfile(path) and not os.access(path, os.R_OK)  # noqa: PTH113
+    folders = (folder for folder in (path, *path.parents) if os.path.isdir(folder))  # noqa: PTH112
+    place = path if unread else next(folders, path.anchor)
     what = "read it" if unread else "write there"
     return f"Look at owner and mode of {safe(place)}: the user who runs this must be allowed to {what}."
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from airgap import limits
-from airgap.errors import AirgapError, UsageError
+from airgap.errors import AirgapError, LimitError, UsageError
 from airgap.files import complete_or_absent, is_temporary, list_folder, make_folders, sweep_leftovers
 from airgap.hashing import new_hash
 from airgap.oci.archive import open_archive
@@ -40,11 +40,12 @@ def check_volumes_folder(folder: Path, layout: VolumeLayout, *, overwrite: bool)
     """
     volumes = layout.volumes(folder.absolute().name)
     names = {volume.name for volume in volumes}
-    if not folder.is_dir():
-        if folder.exists():
-            raise UsageError(f"{safe(folder)} is no folder", remedy="Volumes are written into a new folder.")
-        return volumes
-    found = [name for name in list_folder(folder, limits.TARS_BESIDE) if not is_temporary(name)]
+    with writing(folder):
+        if not folder.is_dir():
+            if folder.exists():
+                raise UsageError(f"{safe(folder)} is no folder", remedy="Volumes are written into a new folder.")
+            return volumes
+        found = _names_in(folder)
     strange = [name for name in found if name not in names]
     others = [] if overwrite else [name for name in found if not _is_of(folder / name, layout.index)]
     if strange or others or (len(found) == len(names) and not overwrite):
@@ -54,6 +55,14 @@ def check_volumes_folder(folder: Path, layout: VolumeLayout, *, overwrite: bool)
             remedy="Choose another folder, or remove it." if strange else "Choose another folder, or add --overwrite.",
         )
     return volumes
+
+
+def _names_in(folder: Path) -> list[str]:
+    """What is in it, without what dead writers left. Raises OSError, and UsageError where there is much."""
+    try:
+        return [name for name in list_folder(folder, limits.TARS_BESIDE) if not is_temporary(name)]
+    except LimitError as error:
+        raise UsageError(f"{safe(folder)} {error}", remedy="Volumes are written into a new folder.") from None
 
 
 def _is_of(path: Path, index: bytes) -> bool:

@@ -179,6 +179,20 @@ def test_nothing_of_others_is_replaced(tmp_path: Path, what: str) -> None:
     assert split(written.layout, folder, "--overwrite").code == (0 if what == "volumes" else 2)
 
 
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, folder = volumes_of(tmp_path)
+    monkeypatch.setattr(limits, "TARS_BESIDE", 2)
+    ran = split(written.layout, folder)
+    assert (ran.code, f"{folder} has more than 2 entries" in ran.err) == (2, True)
+
+    def denied(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(volume_writer, "list_folder", denied)
+    ran = split(written.layout, folder)
+    assert (ran.code, f"{folder} cannot be written: Permission denied" in ran.err) == (1, True)
+
+
 def test_an_interrupted_run_is_completed(tmp_path: Path) -> None:
     written, folder = volumes_of(tmp_path)
     whole = tree(folder)

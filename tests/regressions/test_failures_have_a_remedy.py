@@ -254,3 +254,27 @@ def test_the_remedy_for_a_trust_directory_that_cannot_be_written(
         1,
         [f"Error: {place}: {os.strerror(code)}", f"       {remedy.format(trust=written.trust)}"],
     )
+
+
+def test_a_folder_that_may_not_be_entered_is_named(
+    written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To look for the remedy failed as well, and the error was said to be of standard output."""
+    place = tmp_path / "closed" / "copy.tar"
+    place.parent.mkdir()
+    look = os.stat
+
+    def refuse(path: object, **options: bool) -> os.stat_result:
+        if str(path).startswith(f"{place.parent}{os.sep}"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return look(path, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "stat", refuse)
+    ran = run_here(["copy", str(written.layout), str(place)])
+    assert (ran.code, ran.err.splitlines()) == (
+        1,
+        [
+            f"Error: {place}: Permission denied",
+            f"       Look at owner and mode of {place.parent}: the user who runs this must be allowed to write there.",
+        ],
+    )
