@@ -60,20 +60,21 @@ def split_bundle(
         if only is not None and not 1 <= only <= len(volumes):
             raise UsageError(f"there are the volumes 1 to {len(volumes)}, and no volume {only}")
         written = volumes if only is None else (volumes[only - 1],)
+        bundles = bundles_of(target.graph)
         room = None
         if request.dry_run:
             sizes = [volume.size for volume in written]
             room = room_in(request.destination, sum(sizes), max(sizes))
         else:
             pool = executor or stack.enter_context(ThreadPoolExecutor(max(1, request.concurrency)))
-            artifacts = len(target.graph.roots())
+            artifacts = len(target.graph.roots()) - len(bundles)
             write_volumes(request.destination, layout, pool, artifacts=artifacts, only=only, progress=progress)
         return SplitResult(
             destination=safe(request.destination),
             dry_run=request.dry_run,
             volumes=volumes,
             written=written,
-            set_ids=tuple(set_id(root.descriptor.digest) for root in bundles_of(target.graph)),
+            set_ids=tuple(set_id(root.descriptor.digest) for root in bundles),
             room=room,
         )
 
