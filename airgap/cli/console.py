@@ -293,7 +293,7 @@ def _remedy(error: OSError) -> str:
     if error.errno not in {errno.EACCES, errno.EPERM} or not isinstance(error.filename, str):
         return _REMEDIES.get(error.errno or 0, "")
     path = Path(error.filename).absolute()
-    # os.path answers no where a Path raises what is told here: a folder above may not be entered
+    # os.path answers no where a Path raises the error that this function reports: a folder above may not be entered
     unread = os.path.isfile(path) and not os.access(path, os.R_OK)  # noqa: PTH113
     folders = (folder for folder in (path, *path.parents) if os.path.isdir(folder))  # noqa: PTH112
     place = path if unread else next(folders, path.anchor)
