@@ -12,7 +12,7 @@ SAMPLE ?= 150
 .PHONY: demo test check lint types contracts format layouts tars pkits cluster bench fuzz kills registries campaign sweep mutants slips requirements frozen clean
 
 demo: $(VENV)/.installed
-	@$(BIN)/python layouts/demo.py
+	@$(BIN)/airgap demo
 
 # Bytecode is kept whatever the environment says: to compile the tests anew costs more than to collect them.
 test: $(VENV)/.installed-dev

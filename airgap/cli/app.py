@@ -41,6 +41,7 @@ class Commands(LazyGroup):
         "plugin": Lazy("airgap.cli.plugin", "List, install and remove plugins."),
         "login": Lazy("airgap.cli.login", "Check credentials with a registry and keep them."),
         "logout": Lazy("airgap.cli.logout", "Forget the credentials for a registry."),
+        "demo": Lazy("airgap.cli.demo", "Verify the small layouts that come with airgap: a first look."),
         "version": Lazy("airgap.cli.version", "Show the version."),
         "completion": Lazy("airgap.cli.completion", "Print a shell completion script."),
     }

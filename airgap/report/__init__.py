@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airgap.report.bundle_split import BundleSplitReport
     from airgap.report.bundles import BundleCreateReport
     from airgap.report.copying import CopyReport
+    from airgap.report.demonstration import DemoCase, DemoReport, demo_cases
     from airgap.report.discovery import DiscoverReport
     from airgap.report.evidence_status import StatusReport
     from airgap.report.exporting import ExportReport
@@ -55,6 +56,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.report.bundles": ("BundleCreateReport",),
         "airgap.report.store_certificates": ("CertificatesReport",),
         "airgap.report.copying": ("CopyReport",),
+        "airgap.report.demonstration": ("DemoCase", "DemoReport", "demo_cases"),
         "airgap.report.discovery": ("DiscoverReport",),
         "airgap.report.exporting": ("ExportReport",),
         "airgap.report.fetching": ("FetchReport",),
@@ -87,11 +89,11 @@ __getattr__, __dir__ = on_demand(
 
 __all__ = [
     "AttachReport", "BlobReport", "BundleCreateReport", "BundleDiffReport", "BundleShowReport", "BundleSplitReport",
-    "CertificatesReport", "CopyReport", "DiscoverReport", "ErrorReport", "ExportReport", "FetchReport",
-    "ImportReport", "InspectReport", "InspectedBlobReport", "KeysReport", "LedgerCheckReport", "LedgerListReport",
-    "LedgerNoteReport", "LedgerPruneReport", "LedgerShowReport", "LsReport", "PinsReport", "PluginsReport",
-    "PolicyReport", "ReceiptReport", "RecheckReport", "RefusedPolicyReport", "Report", "ShownRow", "SignReport",
-    "SignedBlobReport", "SnapshotReport", "StatusReport", "Style", "TimestampReport", "VerifyReport",
-    "ceremony_text", "check_report", "count", "ledger_lines", "prunable_words", "size", "to_json",
+    "CertificatesReport", "CopyReport", "DemoCase", "DemoReport", "DiscoverReport", "ErrorReport", "ExportReport",
+    "FetchReport", "ImportReport", "InspectReport", "InspectedBlobReport", "KeysReport", "LedgerCheckReport",
+    "LedgerListReport", "LedgerNoteReport", "LedgerPruneReport", "LedgerShowReport", "LsReport", "PinsReport",
+    "PluginsReport", "PolicyReport", "ReceiptReport", "RecheckReport", "RefusedPolicyReport", "Report", "ShownRow",
+    "SignReport", "SignedBlobReport", "SnapshotReport", "StatusReport", "Style", "TimestampReport", "VerifyReport",
+    "ceremony_text", "check_report", "count", "demo_cases", "ledger_lines", "prunable_words", "size", "to_json",
     "write_bundle_html", "write_report",
 ]  # fmt: skip
