@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from airgap.stages.copy_request import CopyRequest
     from airgap.stages.create_bundle import create_bundle
     from airgap.stages.discover import discover
+    from airgap.stages.doctor import DoctorRequest, doctor
     from airgap.stages.fetch import FetchRequest, fetch
     from airgap.stages.import_artifacts import ImportRequest, import_artifacts
     from airgap.stages.inspect import inspect
@@ -78,6 +79,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.stages.copy_request": ("CopyRequest",),
         "airgap.stages.create_bundle": ("create_bundle",),
         "airgap.stages.discover": ("discover",),
+        "airgap.stages.doctor": ("DoctorRequest", "doctor"),
         "airgap.stages.fetch": ("FetchRequest", "fetch"),
         "airgap.stages.import_artifacts": ("ImportRequest", "import_artifacts"),
         "airgap.stages.inspect": ("inspect",),
@@ -100,11 +102,11 @@ __getattr__, __dir__ = on_demand(
 
 __all__ = [
     "AirgapError", "AllowedPlugins", "AttachRequest", "BlobSignRequest", "BlobVerifyRequest", "BundleRequest",
-    "BundleSigning", "Content", "CopyRequest", "Credential", "Credentials", "Deadline", "Digest", "EvidenceOptions",
-    "FetchRequest", "HttpTsa", "ImportRequest", "Ledger", "Mechanism", "PlatformFilter", "PluginDirectory",
-    "RecheckRequest", "ReferrersTag", "Selection", "SignRequest", "SplitRequest", "TimestampRequest",
-    "TransportOptions", "TrustDirectory", "Verdict", "VerifyRequest", "__version__", "add_timestamps", "attach", "copy",
-    "create_bundle", "discover", "events", "fetch", "from_oras", "import_artifacts", "inspect", "inspect_blob",
-    "login", "logout", "ls", "no_network", "open_bundle", "recheck", "sign", "sign_blob", "split_bundle",
-    "verify", "verify_blob", "volume_bytes",
+    "BundleSigning", "Content", "CopyRequest", "Credential", "Credentials", "Deadline", "Digest", "DoctorRequest",
+    "EvidenceOptions", "FetchRequest", "HttpTsa", "ImportRequest", "Ledger", "Mechanism", "PlatformFilter",
+    "PluginDirectory", "RecheckRequest", "ReferrersTag", "Selection", "SignRequest", "SplitRequest",
+    "TimestampRequest", "TransportOptions", "TrustDirectory", "Verdict", "VerifyRequest", "__version__",
+    "add_timestamps", "attach", "copy", "create_bundle", "discover", "doctor", "events", "fetch", "from_oras",
+    "import_artifacts", "inspect", "inspect_blob", "login", "logout", "ls", "no_network", "open_bundle", "recheck",
+    "sign", "sign_blob", "split_bundle", "verify", "verify_blob", "volume_bytes",
 ]  # fmt: skip

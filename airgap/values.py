@@ -11,6 +11,7 @@ from airgap.bundle.created_bundle import BundleResult
 from airgap.bundle.opened_bundle import OpenBundle
 from airgap.bundle.split_layout import SplitResult
 from airgap.collection.coverage import FetchOutcome
+from airgap.examination import Examination
 from airgap.guard import NetworkGuard
 from airgap.net.login import LoginResult
 from airgap.oci.artifact_tree import Discovered
@@ -51,9 +52,9 @@ from airgap.verifier.snapshot_signer import JudgedSnapshot
 __all__ = [
     "Algorithm", "Anchors", "AttachedFiles", "BlobOutcome", "BlobPolicy", "BrokenStore", "BundleDifference",
     "BundleOverview", "BundleResult", "CarriedBundle", "Certificate", "CheckedPolicy", "CopyResult", "Created",
-    "Descriptor", "Difference", "Discovered", "Exported", "FetchOutcome", "GeneratedKey", "Host", "ImportResult",
-    "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "JudgedSnapshot", "Listing", "LocalKey",
-    "LoginResult", "NamedKey", "NetworkGuard", "OciPolicy", "OpenBundle", "OpenSnapshot", "Outcome", "Plugin",
-    "Problem", "RecheckOutcome", "SignedArtifact", "SignedBlob", "Snapshot", "SnapshotOutcome", "SplitResult",
-    "StampedSignature", "StoreRef", "StoredFile", "TokenKey", "TrustStatus",
+    "Descriptor", "Difference", "Discovered", "Examination", "Exported", "FetchOutcome", "GeneratedKey", "Host",
+    "ImportResult", "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "JudgedSnapshot",
+    "Listing", "LocalKey", "LoginResult", "NamedKey", "NetworkGuard", "OciPolicy", "OpenBundle", "OpenSnapshot",
+    "Outcome", "Plugin", "Problem", "RecheckOutcome", "SignedArtifact", "SignedBlob", "Snapshot", "SnapshotOutcome",
+    "SplitResult", "StampedSignature", "StoreRef", "StoredFile", "TokenKey", "TrustStatus",
 ]  # fmt: skip

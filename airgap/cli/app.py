@@ -42,6 +42,7 @@ class Commands(LazyGroup):
         "login": Lazy("airgap.cli.login", "Check credentials with a registry and keep them."),
         "logout": Lazy("airgap.cli.logout", "Forget the credentials for a registry."),
         "demo": Lazy("airgap.cli.demo", "Verify the small layouts that come with airgap: a first look."),
+        "doctor": Lazy("airgap.cli.doctor", "Look at this machine: what does not work, and what to do."),
         "version": Lazy("airgap.cli.version", "Show the version."),
         "completion": Lazy("airgap.cli.completion", "Print a shell completion script."),
     }

@@ -20,6 +20,7 @@ Beside them:
     wire.py         what registries put into headers and bodies, parsed
     auth.py         Authorization for a request: basic, bearer tokens, their cache
     credentials.py  docker's and containers' configuration, credential helpers
+    kept_credentials.py  for which registries there are any, without these
     login.py        `airgap login` and `logout`
     connections.py  connections and TLS contexts: requests' adapters, no session of it
     diagnosis.py    what these libraries raise, as a cause and a sentence

@@ -200,7 +200,7 @@ class Credentials:
             try:
                 credential = self._search(configuration, host, repository, problems)
             except FormatError as error:
-                raise _unusable(path, error) from None
+                raise wrong_configuration(path, error) from None
             if credential is not None:
                 return Lookup(credential=credential, source=safe(path), problems=tuple(problems))
         return Lookup(problems=tuple(problems))
@@ -270,7 +270,7 @@ def read_configuration(path: Path, reading: Reading = Reading.WHOLE) -> JsonObje
     try:
         return load_object(data, reading, what="registry configuration")
     except FormatError as error:
-        raise _unusable(path, error) from None
+        raise wrong_configuration(path, error) from None
 
 
 def run_helper(helper: str, action: str, sent: str, environment: Mapping[str, str]) -> bytes | None:
@@ -376,7 +376,8 @@ def _normal(key: str) -> str:
     return re.sub(r"^https?://|/(v[12]/?)?$", "", key.strip())
 
 
-def _unusable(path: Path, error: FormatError) -> AirgapError:
+def wrong_configuration(path: Path, error: FormatError) -> AirgapError:
+    """The error for a configuration file with another content than it should have."""
     return AirgapError(
         f"the registry configuration {safe(path)} cannot be used: {error}",
         remedy="Correct the file, or name another with --registry-config.",

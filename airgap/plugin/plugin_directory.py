@@ -8,6 +8,7 @@ import stat
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final, Self
 
@@ -108,14 +109,17 @@ class PluginDirectory:
         found = (self.path / place / file for place in places for file in names)
         return next((safe(path) for path in found if os.path.isfile(path)), "")  # noqa: PTH113 - a file that cannot be examined is no hint
 
-    def installed(self) -> tuple[Installed, ...]:
-        """Every folder of the plugin directory, by name, with the metadata of its plugin (PLUGIN-14)."""
+    def names(self) -> tuple[str, ...]:
+        """The names of the plugins that have a folder, in order; none is run."""
         try:
             entries = sorted(entry.name for entry in os.scandir(self.path) if entry.is_dir(follow_symlinks=False))
         except FileNotFoundError:
             return ()
-        names = [name for name in entries if _NAME.fullmatch(name)]
-        return tuple(self._entry(name) for name in names[: limits.PLUGINS])
+        return tuple(islice((name for name in entries if _NAME.fullmatch(name)), limits.PLUGINS))
+
+    def installed(self) -> tuple[Installed, ...]:
+        """Every folder of the plugin directory, by name, with the metadata of its plugin (PLUGIN-14)."""
+        return tuple(self._entry(name) for name in self.names())
 
     def _entry(self, name: str) -> Installed:
         path = self.path / name / executable_name(name)

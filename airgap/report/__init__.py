@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airgap.report.demonstration import DemoCase, DemoReport, demo_cases
     from airgap.report.discovery import DiscoverReport
     from airgap.report.evidence_status import StatusReport
+    from airgap.report.examined import DoctorReport
     from airgap.report.exporting import ExportReport
     from airgap.report.fetching import FetchReport
     from airgap.report.importing import ImportReport
@@ -80,6 +81,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.report.report": ("ErrorReport", "Report", "check_report", "to_json", "write_report"),
         "airgap.report.signing": ("AttachReport", "KeysReport", "SignReport", "TimestampReport"),
         "airgap.report.snapshots": ("PinsReport", "SnapshotReport", "ceremony_text"),
+        "airgap.report.examined": ("DoctorReport",),
         "airgap.report.evidence_status": ("StatusReport",),
         "airgap.report.style": ("Style",),
         "airgap.report.verify_text": ("VerifyReport",),
@@ -89,11 +91,11 @@ __getattr__, __dir__ = on_demand(
 
 __all__ = [
     "AttachReport", "BlobReport", "BundleCreateReport", "BundleDiffReport", "BundleShowReport", "BundleSplitReport",
-    "CertificatesReport", "CopyReport", "DemoCase", "DemoReport", "DiscoverReport", "ErrorReport", "ExportReport",
-    "FetchReport", "ImportReport", "InspectReport", "InspectedBlobReport", "KeysReport", "LedgerCheckReport",
-    "LedgerListReport", "LedgerNoteReport", "LedgerPruneReport", "LedgerShowReport", "LsReport", "PinsReport",
-    "PluginsReport", "PolicyReport", "ReceiptReport", "RecheckReport", "RefusedPolicyReport", "Report", "ShownRow",
-    "SignReport", "SignedBlobReport", "SnapshotReport", "StatusReport", "Style", "TimestampReport", "VerifyReport",
-    "ceremony_text", "check_report", "count", "demo_cases", "ledger_lines", "prunable_words", "size", "to_json",
-    "write_bundle_html", "write_report",
+    "CertificatesReport", "CopyReport", "DemoCase", "DemoReport", "DiscoverReport", "DoctorReport", "ErrorReport",
+    "ExportReport", "FetchReport", "ImportReport", "InspectReport", "InspectedBlobReport", "KeysReport",
+    "LedgerCheckReport", "LedgerListReport", "LedgerNoteReport", "LedgerPruneReport", "LedgerShowReport",
+    "LsReport", "PinsReport", "PluginsReport", "PolicyReport", "ReceiptReport", "RecheckReport",
+    "RefusedPolicyReport", "Report", "ShownRow", "SignReport", "SignedBlobReport", "SnapshotReport", "StatusReport",
+    "Style", "TimestampReport", "VerifyReport", "ceremony_text", "check_report", "count", "demo_cases",
+    "ledger_lines", "prunable_words", "size", "to_json", "write_bundle_html", "write_report",
 ]  # fmt: skip
