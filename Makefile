@@ -84,6 +84,7 @@ sweep: $(VENV)/.installed-dev
 frozen: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.frozen.faces
 	$(BIN)/python -m tests.frozen.screens
+	$(BIN)/python -m tests.frozen.command_screens
 
 # The pages of docs/reference/requirements, from their .toml files and from what cites the rules.
 requirements: $(VENV)/.installed-dev

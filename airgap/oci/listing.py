@@ -28,8 +28,13 @@ class ListedArtifact:
     """Bytes of everything that belongs to it, each content once, without what is attached."""
     created: datetime | None
     licenses: str | None
+    """The annotation."""
+    licences: tuple[str, ...]
+    """All that annotations, labels and SBOMs state."""
     attached: Mapping[str, int]
-    """What is attached to it, its children and its referrers: how many of each kind (`sig`, `sbom`, `crl`, ...)."""
+    """What is attached to it and its children: how many of each kind (`sbom`, `crl`, ...), of signatures its own."""
+    attached_below: Mapping[str, int]
+    """What is attached to that, and signatures of its children."""
     attached_size: int
     unread: tuple[ContentProblem, ...]
     """What cannot be read: there may be more than is listed."""

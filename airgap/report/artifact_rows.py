@@ -9,14 +9,17 @@ from typing import Final, NamedTuple
 
 from airgap.oci.attached import by_kind, kind_of_types
 from airgap.report.artifact_names import ArtifactName, short
+from airgap.report.columns import Columns
 from airgap.report.finding_text import PAINTED, WORD, claims_its_signer
-from airgap.report.style import Style, cells, padded
-from airgap.report.wording import count
+from airgap.report.style import MARGIN, Style
+from airgap.report.wording import count, kinds
 from airgap.revocation.artifact import EVIDENCE_TYPE
 from airgap.verdict import Ruling, Verdict
 from airgap.verifier.outcome import ArtifactOutcome, SignatureOutcome
 
-_MARGIN: Final = 8
+_SIGNER: Final = 12
+_ATTACHED: Final = 24
+"""Columns of a screen that signers and attachments have in any case."""
 _RUN: Final = 3
 """So many tags of a repository in a row that differ in nothing else are one row."""
 
@@ -91,15 +94,15 @@ def _common_name(subject: str) -> str:
 
 def attached(artifact: ArtifactOutcome) -> str:
     """How many of each kind: `sig 2 · sbom 1`."""
-    kinds = Counter({"sig": len(artifact.signatures)} if artifact.signatures else {})
+    found = Counter({"sig": len(artifact.signatures)} if artifact.signatures else {})
     for referrer in artifact.referrers:
         if referrer.artifact_type == EVIDENCE_TYPE:
-            kinds["evidence"] += 1
+            found["evidence"] += 1
         elif referrer.foreign is not None:
-            kinds[referrer.foreign.replace("signature", "sig")] += 1
+            found[referrer.foreign.replace("signature", "sig")] += 1
         else:
-            kinds[kind_of_types(f"{referrer.artifact_type or ''} {referrer.shown_type or ''}")] += 1
-    return " · ".join(f"{kind} {number}" for kind, number in sorted(kinds.items(), key=by_kind)) or "-"
+            found[kind_of_types(f"{referrer.artifact_type or ''} {referrer.shown_type or ''}")] += 1
+    return kinds(dict(sorted(found.items(), key=by_kind)))
 
 
 def rows_of(judged: Iterable[JudgedRow], *, verbose: bool) -> Iterator[TableRow]:
@@ -147,35 +150,19 @@ class Table:
         head: tuple[str, str] = ("SIGNED BY", "ATTACHED"),
     ) -> None:
         """`host`: the registry that all are from. `targets`: whether there are several, each named above its rows."""
-        self._head = (f"NAME in {host}/" if host else "NAME", *head)
-        widths = [cells(head) for head in self._head]
-        for row in rows:
-            widths = [max(width, cells(cell)) for width, cell in zip(widths, row.cells, strict=True)]
-        room = style.columns - _MARGIN - 2 * len(head)
-        signer = min(widths[1], room // 2)
-        name = min(widths[0], max(room - signer - widths[2], room // 3))
-        self._starts = (_MARGIN, _MARGIN + name + 2, _MARGIN + name + signer + 4)
+        names = (f"NAME in {host}/" if host else "NAME", *head)
+        least = (style.columns // 4, _SIGNER, _ATTACHED)
+        self._columns = Columns(names, (row.cells for row in rows), style, least=least)
         self._style, self._targets, self._target = style, targets, ""
 
     def heading(self) -> Iterator[str]:
         """The names of the columns."""
-        yield from self._line("", self._head, "strong")
+        return self._columns.heading()
 
     def lines(self, rows: Iterable[TableRow]) -> Iterator[str]:
         """The rows."""
         for row in rows:
             if self._targets and row.target and row.target != self._target:
                 self._target = row.target
-                yield from self._style.paragraph(row.target, " " * _MARGIN)
-            word = WORD[row.verdict]
-            yield from self._line(padded(word, _MARGIN), row.cells, "", self._style.paint(PAINTED[row.verdict], word))
-
-    def _line(self, first: str, row: Sequence[str], kind: str, painted: str = "") -> Iterator[str]:
-        """A row; a cell that is too wide for its column moves the rest to the next line."""
-        line = padded(painted, _MARGIN) if painted else first
-        for start, cell in zip(self._starts, row, strict=True):
-            if start > _MARGIN and cells(line) > start - 2:
-                yield line.rstrip()
-                line = ""
-            line = padded(line, start) + (self._style.paint(kind, cell) if kind else cell)
-        yield line.rstrip()
+                yield from self._style.paragraph(row.target, " " * MARGIN)
+            yield from self._columns.row(row.cells, WORD[row.verdict], PAINTED[row.verdict])

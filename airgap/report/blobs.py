@@ -27,7 +27,7 @@ from airgap.report.finding_text import (
 from airgap.report.inspection import inspected_document, inspected_exit_code, inspected_lines
 from airgap.report.report import Json, Report, VerdictReport
 from airgap.report.signing import signature_json, signed_lines
-from airgap.report.style import PLAIN, Style, unbroken
+from airgap.report.style import PLAIN, Style
 from airgap.report.verify_document import heading, network_document
 from airgap.report.verify_text import moment_facts
 from airgap.report.wording import count, described
@@ -125,8 +125,7 @@ class BlobReport(VerdictReport[BlobOutcome]):
 
     def _verdict(self, style: Style) -> Iterator[str]:
         word, _, rest = _headline(self.outcome).partition(":")
-        painted = style.paint(PAINTED[self.outcome.verdict], f"{word}:")
-        return style.paragraph(f"{painted}{rest} {unbroken(f'Exit code {self.exit_code}.')}", rest=" " * 8)
+        return style.ending(word, rest.lstrip(), self.exit_code, PAINTED[self.outcome.verdict])
 
     def warning_lines(self, style: Style, *, quiet: bool = False) -> Iterator[str]:
         """Warnings about the run; with `quiet` what touches the verdict, and what is odd about a good signature."""

@@ -33,6 +33,8 @@ WORD: Final = {
 }
 _PROBLEMS_SHOWN: Final = 5
 _KINDS_SHOWN: Final = 5
+_UNREAD_SHOWN: Final = 100
+_NAMES_SHOWN: Final = 3
 _INDENT: Final = " " * 8
 _DEEPER: Final = " " * 10
 
@@ -263,6 +265,23 @@ def problem_lines(problems: Iterable[Problem], style: Style) -> Iterator[str]:
     """What could not be judged, and what to do."""
     for problem in problems:
         yield from _problem_lines(problem, style, "problem", "bad")
+
+
+def unread_lines(unread: Iterable[tuple[str, ContentProblem]], style: Style, *, verbose: bool = False) -> Iterator[str]:
+    """What cannot be read, each once, with the names of the artifacts (empty for none); remedies are said once, too."""
+    names: dict[Problem, list[str]] = {}
+    for name, item in unread:
+        names.setdefault(item.as_problem().alone, []).append(name)
+    shown = [*names] if verbose else [*names][:_UNREAD_SHOWN]
+    last = {problem.shown_remedy: place for place, problem in enumerate(shown)}
+    for place, problem in enumerate(shown):
+        about = list(dict.fromkeys(filter(None, names[problem])))
+        before = f"{some(about, len(about) if verbose else _NAMES_SHOWN)}: " if about else ""
+        yield from style.entry("NOT READ", short(f"{before}{problem_text(problem)}", verbose=verbose), "bad")
+        if problem.shown_remedy and last[problem.shown_remedy] == place:
+            yield from style.arrow(problem.shown_remedy)
+    if len(names) > len(shown):
+        yield from style.entry("", f"… {len(names)} in all; -v lists each of them")
 
 
 def warning_lines(warnings: Iterable[Problem], style: Style) -> Iterator[str]:

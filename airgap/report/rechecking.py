@@ -29,7 +29,7 @@ from airgap.report.finding_text import (
     warning_lines,
 )
 from airgap.report.report import Json, OutcomeReport, Rows
-from airgap.report.style import PLAIN, Style, unbroken
+from airgap.report.style import PLAIN, Style
 from airgap.report.verdict_sentence import by_cause, problem_sentence, sentences_of
 from airgap.report.verify_document import heading
 from airgap.report.verify_text import Remark, moment_facts, note_lines
@@ -86,8 +86,7 @@ class RecheckReport(OutcomeReport[RecheckOutcome]):
 
     def _verdict(self, style: Style) -> Iterator[str]:
         word, rest = _headline(self.outcome)
-        painted = style.paint(PAINTED[self.outcome.verdict], f"{word}:")
-        return style.paragraph(f"{painted} {rest} {unbroken(f'Exit code {self.exit_code}.')}", rest=" " * 8)
+        return style.ending(word, rest, self.exit_code, PAINTED[self.outcome.verdict])
 
     def warning_lines(self, style: Style, *, quiet: bool = False) -> Iterator[str]:
         """Warnings about the run; with `quiet` those that touch the verdict."""

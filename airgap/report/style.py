@@ -16,7 +16,7 @@ _PAINT: Final = re.compile(r"\x1b\[[\d;]*m")
 _KEPT: Final = "\u00a0"
 """A blank inside of a name. Text that is safe has none of its own."""
 _QUOTED: Final = re.compile(r"""(?<!\w)'[^']+'(?!\w)|(?<!\w)"[^"]+"(?!\w)|(?<=: )x509\.subject: [^\[;(]+$""")
-_MARGIN: Final = 8
+MARGIN: Final = 8
 """Columns for the first word of a line; all else is indented by as much."""
 
 
@@ -42,7 +42,7 @@ class Style:
     def entry(self, word: str, text: str, kind: str = "") -> Iterator[str]:
         """A text with a word in the margin: `FAIL    ...`."""
         painted = self.paint(kind, word) if kind and word else word
-        return self.paragraph(text, painted + " " * max(1, _MARGIN - len(word)), " " * _MARGIN)
+        return self.paragraph(text, painted + " " * max(1, MARGIN - len(word)), " " * MARGIN)
 
     def paragraph(self, text: str, first: str = "", rest: str | None = None) -> Iterator[str]:
         """A text in lines, broken between words; the first begins with `first`, the others with `rest`.
@@ -71,7 +71,12 @@ class Style:
         for word in _QUOTED.sub(lambda found: unbroken(found[0]), text).split(" "):
             yield from [word.replace(_KEPT, " ")] if cells(word) <= room else word.split(_KEPT)
 
-    def arrow(self, remedy: str, indent: int = _MARGIN) -> Iterator[str]:
+    def ending(self, word: str, text: str, exit_code: int, kind: str) -> Iterator[str]:
+        """The last line: the outcome in a word, what it is about, and the exit code."""
+        painted = self.paint(kind, f"{word}:")
+        return self.paragraph(f"{painted} {text} {unbroken(f'Exit code {exit_code}.')}", rest=" " * MARGIN)
+
+    def arrow(self, remedy: str, indent: int = MARGIN) -> Iterator[str]:
         """What to do."""
         return self.paragraph(remedy, f"{' ' * indent}→ ")
 

@@ -35,7 +35,7 @@ from airgap.report.finding_text import (
     warning_lines,
 )
 from airgap.report.report import Json, VerdictReport
-from airgap.report.style import PLAIN, Style, unbroken
+from airgap.report.style import PLAIN, Style
 from airgap.report.verdict_sentence import RuledOutcome, verdict_sentence, verdict_word
 from airgap.report.wording import count, size
 from airgap.text import safe, some
@@ -95,8 +95,7 @@ class VerifyReport(VerdictReport[Outcome]):
 
 def _verdict(ruled: RuledOutcome, style: Style) -> Iterator[str]:
     word, rest = verdict_sentence(ruled)
-    painted = style.paint(PAINTED[ruled.ruling.verdict], f"{word}:")
-    return style.paragraph(f"{painted} {rest} {unbroken(f'Exit code {ruled.ruling.exit_code}.')}", rest=" " * 8)
+    return style.ending(word, rest, ruled.ruling.exit_code, PAINTED[ruled.ruling.verdict])
 
 
 def _facts_lines(ruled: RuledOutcome, style: Style) -> Iterator[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airgap.report.style import unbroken
 from airgap.text import safe
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 def count(number: int, noun: str) -> str:
     """`1 blob`, `2 blobs`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def kinds(numbers: Mapping[str, int]) -> str:
+    """How many there are of each kind: `sig 1 · sbom 2`. It is broken before a kind only."""
+    return f"{unbroken(' ·')} ".join(unbroken(f"{kind} {number}") for kind, number in numbers.items()) or "-"
 
 
 def size(number: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +11,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from airgap.bundle.licences import stated_licences
 from airgap.errors import AirgapError, ContentError, FormatError, TransferError
 from airgap.net.artifacts import Artifacts, FetchedParts, open_artifacts
 from airgap.net.registries import Registries
@@ -60,6 +61,15 @@ def kinds_of(referrer: Referrer) -> tuple[str, ...]:
     return evidence or (_kind(referrer),)
 
 
+def _is_attached(referrer: Referrer, kinds: Sequence[str], root: Root, found: _Found) -> bool:
+    """Whether it is about the artifact, or one of its children. The signature of a child does not sign the artifact."""
+    signs = any("sig" in kind for kind in kinds)  # of any kind: "cosign sig", "sigstore bundle"
+    about = {root.descriptor.digest} if signs else found.parts | {root.descriptor.digest}
+    if referrer.subject is not None:
+        return referrer.subject.digest in about
+    return any((referrer.tag or "").startswith(f"{item.algorithm}-{item.encoded}.") for item in about)
+
+
 def _kind(referrer: Referrer) -> str:
     if referrer.artifact_type == ACQUISITION:
         return "record"
@@ -86,8 +96,9 @@ _ZERO_TIME: Final = datetime(1, 1, 1, tzinfo=UTC)
 def ls(target: str, *, transport: TransportOptions | None = None, credentials: Credentials | None = None) -> Listing:
     """What `target` holds: a layout or tar, one artifact of it or of a registry, a repository, or a registry alone.
 
-    Manifests and configs are read, no layers. What cannot be read is in the result. `transport` and `credentials` are
-    for registries. Raises AirgapError where the target cannot be read, and where a registry gives no list.
+    Manifests, configs and SBOMs are read, no layers. What cannot be read is in the result. `transport` and
+    `credentials` are for registries. Raises AirgapError where the target cannot be read, and where a registry gives no
+    list.
     """
     with Registries(credentials, transport) as registries:
         host = _registry(target)
@@ -147,7 +158,11 @@ class _Found:
     attached: dict[Digest, int] = field(default_factory=dict)
     entries: set[Descriptor] = field(default_factory=set)
     """Of its indexes."""
+    parts: set[Digest] = field(default_factory=set)
+    """Its manifests."""
     kinds: Counter[str] = field(default_factory=Counter)
+    below: Counter[str] = field(default_factory=Counter)
+    """What is attached to what is attached, and signatures of its children."""
     platforms: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     created: list[datetime] = field(default_factory=list)
@@ -193,9 +208,11 @@ class _Lister:
                 sizes = found.attached if item.attached else found.own
                 sizes.setdefault(descriptor.digest, descriptor.size)
             if item.parsed and not item.attached:
+                found.parts.add(descriptor.digest)
                 self._describe(descriptor, self._graph.manifest(descriptor), found)
         for referrer in closure.referrers:
-            found.kinds.update(kinds_of(referrer))
+            kinds = kinds_of(referrer)
+            (found.kinds if _is_attached(referrer, kinds, root, found) else found.below).update(kinds)
         unread: list[ContentProblem] = [] if isinstance(self._opened, Target) else [*self._opened.unread]
         self._graph.referrers(root.descriptor).readable(unread.append)  # what is left out may be a referrer, too
         for problem in closure.problems:
@@ -216,7 +233,9 @@ class _Lister:
             size=sum(found.own.values()),
             created=_time(annotations.get(CREATED)) or max(found.created, default=None),
             licenses=annotations.get(_LICENSES),
+            licences=stated_licences(self._store, self._graph, root.descriptor),
             attached=MappingProxyType(dict(sorted(found.kinds.items(), key=by_kind))),
+            attached_below=MappingProxyType(dict(sorted(found.below.items(), key=by_kind))),
             attached_size=sum(size for digest, size in found.attached.items() if digest not in found.own),
             unread=tuple(map(self._opened.located, dict.fromkeys((*unread, *found.unread)))),
         )

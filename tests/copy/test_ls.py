@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,8 @@ def test_a_layout_shows_each_image_with_what_is_attached(form: str, tmp_path: Pa
     assert one["tags"] == ["v1", "v2", "v3"]
     assert one["platforms"] == ["linux/arm64"]
     assert one["created"] == "2026-03-04T05:06:07Z"
-    assert one["attached"] == {"sig": 2, "sbom": 1, "att": 1, "crl": 3, "other": 1}
+    assert one["attached"] == {"sig": 2, "sbom": 1, "crl": 3, "other": 1}
+    assert one["attached_below"] == {"att": 1}
     assert (many["platforms"], many["attached"]) == (["linux/amd64", "linux/arm64"], {})
     manifest = next(entry for entry in made.entries if entry["digest"] == one["digest"])
     assert one["size"] == manifest["size"] + len(_CONFIG) + len(b"layer")
@@ -69,14 +71,15 @@ def test_a_layout_shows_each_image_with_what_is_attached(form: str, tmp_path: Pa
 def test_prints_one_row_for_each_image(tmp_path: Path) -> None:
     path = builder().write_directory(tmp_path / "stick")
     ran = run_here(["ls", str(path)])
-    head, one, also, many, total = ran.out.splitlines()
+    title, _, head, many, one, also, _, total = ran.out.splitlines()
+    assert title == f"{path}: what its manifests claim; airgap verify judges it."
     assert head.split() == ["NAME", "PLATFORMS", "SIZE", "DATE", "ATTACHED"]
     assert one.split()[:2] == ["v1", "linux/arm64"]
     assert "2026-03-04" in one
-    assert one.endswith("sig 2 · sbom 1 · att 1 · crl 3 · other 1")
-    assert also == "  also v2, v3"
-    assert many.startswith("many  linux/amd64, linux/arm64")
-    assert total.startswith("total: 2 artifacts, ")
+    assert one.endswith("sig 2 · sbom 1 · crl 3 · other 1")
+    assert also == "    also v2, v3"
+    assert many.startswith("many  linux/amd64, arm64  ")
+    assert re.fullmatch(r"LISTED: 2 artifacts; with all that is attached \d+ blobs, \d\.\d KiB\. Exit code 0\.", total)
     assert "sha256:" in run_here(["ls", "-v", str(path)]).out
 
 
@@ -93,6 +96,32 @@ def test_shows_one_artifact_of_a_layout(tmp_path: Path) -> None:
     path = builder().write_directory(tmp_path / "stick")
     assert [item["tags"] for item in listed(f"{path}:many")["artifacts"]] == [["many"]]
     assert run_here(["ls", f"{path}:nothing"]).code == 11
+
+
+def test_the_signature_of_an_attachment_or_child_does_not_sign_the_image(tmp_path: Path) -> None:
+    """Of an unsigned image with a signed SBOM it said `sig 1`."""
+    made = LayoutBuilder()
+    child = made.add_image(b"child", platform=Platform(architecture="amd64", os="linux"))
+    made.tag(made.add_index(child), "v1")
+    made.add_referrer(child, b"envelope of the child")
+    sbom = made.add_referrer(child, b"{}", artifact_type="application/spdx+json")
+    made.add_referrer(sbom, b"envelope of the SBOM")
+    path = str(made.write_directory(tmp_path / "stick"))
+    (one,) = listed(path)["artifacts"]
+    assert (one["attached"], one["attached_below"]) == ({"sbom": 1}, {"sig": 2})
+    assert "  sbom 1\n" in run_here(["ls", path]).out
+    assert "attached to its attachments and children: sig 2" in run_here(["ls", "-v", path]).out
+
+
+def test_licences_of_sboms_and_annotations_are_listed(tmp_path: Path) -> None:
+    made = LayoutBuilder()
+    image = made.tag(made.add_image(b"layer", annotations={"org.opencontainers.image.licenses": "MIT"}), "v1")
+    sbom = json.dumps({"packages": [{"licenseConcluded": "Zlib"}, {"licenseConcluded": "NOASSERTION"}]}).encode()
+    made.add_referrer(image, sbom, artifact_type="application/spdx+json")
+    path = str(made.write_directory(tmp_path / "stick"))
+    (one,) = listed(path)["artifacts"]
+    assert (one["licenses"], one["licences"]) == ("MIT", ["MIT", "Zlib"])
+    assert "    licence MIT, Zlib\n" in run_here(["ls", path]).out
 
 
 def test_reports_unreadable_content(tmp_path: Path) -> None:
@@ -183,7 +212,7 @@ def test_a_text_of_a_layout_is_escaped(tmp_path: Path) -> None:
         ran = run_here(["ls", path, *options])
         assert ran.code == 0
         assert "\x1b" not in ran.out + ran.err
-        assert len(ran.out.splitlines()) in {3, 4} or options == ["--format", "json"]
+        assert len(ran.out.splitlines()) in {6, 8} or options == ["--format", "json"]
 
 
 # registries

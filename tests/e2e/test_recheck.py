@@ -317,7 +317,7 @@ class TestShippedLayouts:
         last = text.out.splitlines()[-1]
         assert (text.out[:8], last[:18]) == ("CHANGED ", "CHANGED: pull out ")
         assert last.endswith(": a certificate has been revoked. Exit code 14.")
-        assert re.search(r"^FAIL +v1 +pass +\S+ alone$", text.out, re.MULTILINE)
+        assert re.search(r"^FAIL +v1 +pass +\S+\s+alone$", text.out, re.MULTILINE)
 
     def test_malformed_trust_material_is_refused_before_anything_is_judged(self, accepted: Accepted) -> None:
         (accepted.trust / "trustpolicy.oci.json").write_text("{}")

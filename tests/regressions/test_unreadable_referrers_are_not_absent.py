@@ -275,7 +275,7 @@ def test_each_artifact_says_only_how_many_entries_are_unreadable(
     builder = LayoutBuilder()
     for number in range(30):
         builder.tag(builder.add_image(b"%d" % number), f"t{number}")
-    lost = [f"sha256:{number:064x}" for number in range(90)]
+    lost = [f"sha256:{number:012x}{0:052x}" for number in range(90)]
     builder.entries += [{"mediaType": IMAGE_MANIFEST, "digest": digest, "size": 5} for digest in lost]
     layout = builder.write_directory(tmp_path / "layout")
     more: dict[str, list[object]] = {
@@ -285,10 +285,10 @@ def test_each_artifact_says_only_how_many_entries_are_unreadable(
     ran = run_here([command, f"oci:{layout}", *map(str, more.get(command, [])), *options])
     assert ran.code in {16, 20}, ran
     said = [line for line in ran.out.splitlines() if "90 manifests or entries cannot be read; each may be a" in line]
-    assert len(said) >= (1 if command == "verify" else 30)  # verify says it once for all
+    assert len(said) >= (1 if command in {"verify", "ls"} else 30)  # they say it once for all
     rest = "\n".join(line for line in ran.out.splitlines() if line not in said)
-    assert 1 <= rest.count(lost[49]) <= 6
-    assert (rest.count(lost[50]), "40 more cannot be read" in ran.out) == (0, True)
+    assert 1 <= rest.count(lost[49][:19]) <= 6
+    assert (rest.count(lost[50][:19]), "40 more cannot be read" in ran.out) == (0, True)
 
 
 def test_reports_a_blobs_folder_without_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
