@@ -36,6 +36,8 @@ class ArtifactTree:
     mechanism: FoundBy | None
     """How a referrer was found; None for others."""
     annotations: dict[str, str]
+    total: int
+    """Bytes of all that belongs to it, each content once, without what is attached; 0 where it cannot be read."""
     missing: str | None
     """Why the manifest cannot be read; None where it can."""
     below: tuple[ArtifactTree, ...]
@@ -75,6 +77,7 @@ class TreeBuilder:
     """The manifests of this tree."""
     _drawn: set[ContentKey] = field(default_factory=set)
     """The manifests of all trees."""
+    _totals: dict[ContentKey, int] = field(default_factory=dict)
     _repeats: int = 0
 
     def draw(self, descriptor: Descriptor) -> ArtifactTree:
@@ -114,11 +117,19 @@ class TreeBuilder:
             shown_type=referrer.shown_type if referrer else artifact_type,
             mechanism=referrer.mechanism if referrer else None,
             annotations=annotations,
+            total=0 if missing else self._total(descriptor),
             missing=missing,
             below=tuple(below),
             repeated=repeated,
             more=more,
         )
+
+    def _total(self, descriptor: Descriptor) -> int:
+        """Of what is repeated it is known already; the graph bounds how much is reached."""
+        key = descriptor.content_key
+        if key not in self._totals:
+            self._totals[key] = sum(self.graph.closure(descriptor).sizes(attached=False).values())
+        return self._totals[key]
 
     def _may_follow(self, descriptor: Descriptor, depth: int) -> bool:
         if depth < limits.GRAPH_DEPTH:

@@ -48,6 +48,15 @@ class Closure(NamedTuple):
     declared_absent: frozenset[Digest]
     """The digests that the caller declared to be left out."""
 
+    def sizes(self, *, attached: bool) -> dict[Digest, int]:
+        """The bytes of each content that is here: of the artifact itself, or of what is attached to it."""
+        here = (item for item in self.reached if item.parsed or not item.descriptor.urls)  # others are elsewhere
+        found: dict[Digest, int] = {}
+        for item in here:
+            if item.attached is attached:
+                found.setdefault(item.descriptor.digest, item.descriptor.size)
+        return found
+
 
 class _Step(NamedTuple):
     """One descriptor on the walk, and how it was reached."""

@@ -62,7 +62,7 @@ class InspectReport(Report):
                 root.add(style.paint("bad", not_read(problem)))
             if not artifact.signatures:
                 root.add("no signature that can be read" if artifact.unread else "no signature of the Notary Project")
-            lines.extend(root.lines())
+            lines.extend(root.lines(style))
         return lines
 
 
@@ -75,7 +75,7 @@ def inspected_lines(name: str, signature: InspectedSignature, style: Style = PLA
     """One signature by itself, below the warning that nothing was judged."""
     root = TreeNode(style.paint("strong", name))
     _signature_node(root, signature, style)
-    return [style.paint("unsure", _WARNING.format("airgap blob verify")), *root.lines()]
+    return [style.paint("unsure", _WARNING.format("airgap blob verify")), *root.lines(style)]
 
 
 def _signature_node(parent: TreeNode, signature: InspectedSignature, style: Style) -> None:

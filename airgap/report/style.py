@@ -60,6 +60,8 @@ class Style:
             if not empty and used + 1 + length > self.width:
                 yield line.rstrip()
                 line, used, empty = rest, cells(rest), True
+                if not word:  # of two blanks between words
+                    continue
             line += word if empty else f" {word}"
             used += length if empty else length + 1
             empty = False

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airgap.report.style import unbroken
+from airgap.report.style import Style, unbroken
 from airgap.text import safe
 
 if TYPE_CHECKING:
@@ -76,14 +76,16 @@ class TreeNode:
         self.children.append(child)
         return child
 
-    def lines(self) -> Iterator[str]:
+    def lines(self, style: Style) -> Iterator[str]:
         """This node and everything below it, top down."""
-        yield self.label
-        yield from _below(self.children, "")
+        yield from style.paragraph(self.label, rest="│     " if self.children else "    ")
+        yield from _below(self.children, "", style)
 
 
-def _below(children: Sequence[TreeNode], indent: str) -> Iterator[str]:
+def _below(children: Sequence[TreeNode], indent: str, style: Style) -> Iterator[str]:
     for number, child in enumerate(children, start=1):
         last = number == len(children)
-        yield f"{indent}{'└── ' if last else '├── '}{child.label}"
-        yield from _below(child.children, indent + ("    " if last else "│   "))
+        inside = indent + ("    " if last else "│   ")
+        rest = inside + ("│     " if child.children else "    ")
+        yield from style.paragraph(child.label, f"{indent}{'└── ' if last else '├── '}", rest)
+        yield from _below(child.children, inside, style)

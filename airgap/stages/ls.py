@@ -154,8 +154,6 @@ class _Found:
 
     manifest: Manifest | Index | None = None
     """Its own: the first that is reached."""
-    own: dict[Digest, int] = field(default_factory=dict)
-    attached: dict[Digest, int] = field(default_factory=dict)
     entries: set[Descriptor] = field(default_factory=set)
     """Of its indexes."""
     parts: set[Digest] = field(default_factory=set)
@@ -204,9 +202,6 @@ class _Lister:
         found = _Found()
         for item in closure.reached:
             descriptor = item.descriptor
-            if item.parsed or not descriptor.urls:  # foreign layers are elsewhere
-                sizes = found.attached if item.attached else found.own
-                sizes.setdefault(descriptor.digest, descriptor.size)
             if item.parsed and not item.attached:
                 found.parts.add(descriptor.digest)
                 self._describe(descriptor, self._graph.manifest(descriptor), found)
@@ -220,8 +215,9 @@ class _Lister:
                 found.left_out.append(str(problem.descriptor.platform or _UNKNOWN))
             else:
                 unread.append(problem)
-        self._all.update(found.own)
-        self._all.update(found.attached)
+        own, attached = closure.sizes(attached=False), closure.sizes(attached=True)
+        self._all.update(own)
+        self._all.update(attached)
         annotations = found.manifest.annotations if found.manifest else {}
         return ListedArtifact(
             reference=self._opened.name(root),
@@ -230,13 +226,13 @@ class _Lister:
             artifact_type=found.manifest.artifact_type if found.manifest else None,
             platforms=tuple(dict.fromkeys(found.platforms)),
             left_out=tuple(dict.fromkeys(found.left_out)),
-            size=sum(found.own.values()),
+            size=sum(own.values()),
             created=_time(annotations.get(CREATED)) or max(found.created, default=None),
             licenses=annotations.get(_LICENSES),
             licences=stated_licences(self._store, self._graph, root.descriptor),
             attached=MappingProxyType(dict(sorted(found.kinds.items(), key=by_kind))),
             attached_below=MappingProxyType(dict(sorted(found.below.items(), key=by_kind))),
-            attached_size=sum(size for digest, size in found.attached.items() if digest not in found.own),
+            attached_size=sum(size for digest, size in attached.items() if digest not in own),
             unread=tuple(map(self._opened.located, dict.fromkeys((*unread, *found.unread)))),
         )
 

@@ -394,7 +394,7 @@ def test_several_repositories_get_full_names_in_a_layout(tmp_path: Path, registr
     host = registry.host
     copy(f"{host}/team/one:v1", f"{host}/team/two:v1", tmp_path / "stick")
     check_complete(tmp_path / "stick", one.index, two.index)
-    with_names = run_here(["discover", f"{tmp_path / 'stick'}:{host}/team/two:v1"])
+    with_names = run_here(["discover", "-v", f"{tmp_path / 'stick'}:{host}/team/two:v1"])
     assert str(two.index.digest) in with_names.out
     # out again, each below the destination, under its own path
     copy(tmp_path / "stick", f"{host}/mirror/")

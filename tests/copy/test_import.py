@@ -89,7 +89,7 @@ def test_what_passes_gets_its_own_name(tmp_path: Path, registry: LoopbackRegistr
     assert second == "PASS: signatures are good (2 artifacts)."
     # the signatures came along
     digest = registry.repositories["lab/db"].tags["15"]
-    shown = run_here(["discover", f"{registry.host}/lab/db@{digest}"])
+    shown = run_here(["discover", "-v", f"{registry.host}/lab/db@{digest}"])
     assert "application/vnd.cncf.notary.signature" in shown.out, shown
 
 

@@ -256,7 +256,7 @@ def test_every_command_reads_them_as_one(tmp_path: Path) -> None:
         assert whole.code == 0, whole
         assert all(item["content"]["verdict"] == "pass" for item in whole.document["artifacts"])
         assert verify(written, f"{target}:{BIG}").code == 0
-        assert BIG in run_here(["ls", str(target)]).out
+        assert "team/big v1  " in run_here(["ls", str(target)]).out
         assert run_here(["discover", f"{target}:{BIG}"]).code == 0
         assert run_here(["inspect", f"{target}:{BIG}"]).code == 0
     assert verify(written, shuffled, "--jobs", "2").code == 0

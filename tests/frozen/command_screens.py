@@ -82,6 +82,8 @@ def _lost() -> None:
 SITUATIONS: Final[Mapping[str, tuple[str, Callable[[], None]]]] = {
     "ls: a medium": ("ls stick", _stick),
     "ls: something cannot be read": ("ls stick", _lost),
+    "discover: one image": ("discover stick:registry.acme.example/team/web:v1.9", _stick),
+    "discover: something cannot be read": ("discover stick:registry.acme.example/tools/migrate:v1.9", _lost),
 }
 
 

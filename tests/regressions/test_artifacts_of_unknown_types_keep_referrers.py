@@ -35,7 +35,7 @@ def test_copy_and_discover_take_its_referrers_along(tmp_path: Path, transport: s
     written, artifact, signature = _written(tmp_path)
     first, _, *options = written.arguments()
     for target in (f"oci:{written.layout}:model", f"oci:{written.layout}@{artifact.digest}", f"oci:{written.layout}"):
-        assert str(signature.digest) in run_here(["discover", target]).out
+        assert str(signature.digest) in run_here(["discover", "-v", target]).out
         new = f"{transport}:{tmp_path / 'new'}{len(target)}"
         ran = run_here(["copy", target, new, "--format", "json"])
         assert ran.code == 0, ran
