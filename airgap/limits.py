@@ -386,6 +386,9 @@ TARS_BESIDE: Final = 2000
 VOLUME_TABLE_BYTES: Final = 128 * MIB
 """The table of a layout in volumes: a place for each of `BUNDLE_BLOBS`."""
 
+DELTA_BASES: Final = 100
+"""Receipts and bundles since which one delta is: `--since` may be repeated."""
+
 BUNDLES: Final = 100
 """Bundles in one layout: a copy may gather some."""
 

@@ -96,9 +96,16 @@ def _about(one: BundleDocument, other: BundleDocument) -> Iterator[str]:
         ("moment", iso(one.created), iso(other.created)),
         ("use by", iso(one.use_by) if one.use_by else _UNKNOWN, iso(other.use_by) if other.use_by else _UNKNOWN),
         ("made by airgap", one.tool, other.tool),
+        ("delta since", *(item.base.text if item.base else "nothing" for item in (one, other))),
+        ("left out", *(_left_out(item) for item in (one, other))),
     ):
         if before != after:
             yield f"{what}: {safe(before)}, then {safe(after)}"
+
+
+def _left_out(document: BundleDocument) -> str:
+    held = document.base.held if document.base else ()
+    return f"{len(held)} layers of {sum(blob.size for blob in held)} bytes" if held else "nothing"
 
 
 def _changes(one: BundledArtifact, other: BundledArtifact) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 It proves nothing: it lets people see what a bundle carries, and tools find what is missing. The same content, stream,
 number and moment give the same bytes. It does not know volumes (`oci/volume_table.py`): a bundle is the same on
-media of any size. The base of a delta gets members of its own, which are not read yet.
+media of any size. A delta has a `base`: what its receiver is said to hold, and is not in the layout.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from airgap import limits
 from airgap.errors import FormatError
@@ -20,15 +20,16 @@ from airgap.parse import json
 from airgap.parse.json_members import refuse_unknown
 from airgap.parse.time import iso, rfc3339
 from airgap.revocation.artifact import EVIDENCE_TYPE
-from airgap.text import safe
+from airgap.text import safe, some
 from airgap.trust.snapshots.snapshot_document import parse_number, parse_stream
 
 BUNDLE_TYPE: Final = "application/vnd.airgap.bundle.v1+json"
 """Artifact type of its manifest, and media type of its only layer."""
 BUNDLE_SCHEMA: Final = "airgap.bundle/1"
+_SINCE_SHOWN: Final = 3
 JUDGED_TYPES: Final = frozenset({NOTARY_SIGNATURE, ACQUISITION, EVIDENCE_TYPE, BUNDLE_TYPE})
 """Types of artifacts whose blobs are read before any layer: each volume of a layout holds them."""
-_MEMBERS: Final = ("schema", "tool", "stream", "number", "created", "useBy", "artifacts", "blobs")
+_MEMBERS: Final = ("schema", "tool", "stream", "number", "created", "useBy", "artifacts", "blobs", "base")
 _ARTIFACT: Final = (
     "name", "tags", "mediaType", "digest", "size", "bytes", "platforms", "absent", "signatures", "attachments", "useBy",
 )  # fmt: skip
@@ -164,6 +165,78 @@ class BundledBlob:
         return {"digest": str(self.digest), "size": self.size}
 
 
+BaseKind = Literal["receipt", "bundle", "request"]
+_KINDS: Final[tuple[BaseKind, ...]] = ("receipt", "bundle", "request")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseSource:
+    """By what the maker of a delta knew what its receiver holds."""
+
+    kind: BaseKind
+    digest: Digest
+    """Of the bytes of a receipt or request, or of the artifact of a bundle."""
+    created: datetime
+    name: str | None = None
+    """The site of a receipt or request, `stream/number` of a bundle; None where it has none."""
+
+    @property
+    def text(self) -> str:
+        """It in a sentence; safe to show."""
+        name = f" {safe(self.name, limit=100)}" if self.name else ""
+        return f"the {self.kind}{name} made {iso(self.created)}"
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Raises FormatError."""
+        source = json.as_object(value)
+        refuse_unknown(source, ("kind", "digest", "created", "name"))
+        return cls(
+            kind=json.take_one_of(source, "kind", _KINDS),
+            digest=_digest(source),
+            created=rfc3339(json.take(source, "created", str), where="created"),
+            name=json.take_optional(source, "name", str),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The object."""
+        named = {} if self.name is None else {"name": self.name}
+        return {"kind": self.kind, "digest": str(self.digest), "created": iso(self.created), **named}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeltaBase:
+    """What a delta leaves out: layers of its artifacts that its receiver is said to hold."""
+
+    since: tuple[BaseSource, ...]
+    held: tuple[BundledBlob, ...]
+    """Not in the layout. That the receiver has them is a claim, which an import looks after."""
+
+    @property
+    def total(self) -> int:
+        """Bytes that are left out."""
+        return sum(blob.size for blob in self.held)
+
+    @property
+    def text(self) -> str:
+        """In a sentence, since what it is a delta; safe to show."""
+        return some([source.text for source in self.since], _SINCE_SHOWN, joined=" and ")
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Raises FormatError."""
+        source = json.as_object(value)
+        refuse_unknown(source, ("since", "held"))
+        return cls(
+            since=json.take_list(source, "since", BaseSource.from_json, limit=limits.DELTA_BASES),
+            held=json.take_list(source, "held", BundledBlob.from_json, limit=limits.BUNDLE_BLOBS),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The object."""
+        return {"since": [item.to_json() for item in self.since], "held": [item.to_json() for item in self.held]}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleDocument:
     """What a bundle says of itself. All of it is a claim of its maker."""
@@ -179,6 +252,8 @@ class BundleDocument:
     artifacts: tuple[BundledArtifact, ...]
     blobs: tuple[BundledBlob, ...]
     """Everything that is in the layout for it, but the bundle artifact and what refers to that."""
+    base: DeltaBase | None = None
+    """Of a delta: what is not in the layout; None where all is."""
 
     @property
     def total(self) -> int:
@@ -189,7 +264,7 @@ class BundleDocument:
     def name(self) -> str:
         """The bundle in a sentence: its place in its stream, and its moment."""
         stream = f" {self.stream}/{self.number}," if self.stream else ""
-        return f"the bundle{stream} made {iso(self.created)}"
+        return f"the {'delta' if self.base else 'bundle'}{stream} made {iso(self.created)}"
 
     def dump(self) -> bytes:
         """The document. Raises FormatError where a reader would refuse it."""
@@ -202,6 +277,7 @@ class BundleDocument:
                 **({} if self.use_by is None else {"useBy": iso(self.use_by)}),
                 "artifacts": [item.to_json() for item in self.artifacts],
                 "blobs": [item.to_json() for item in self.blobs],
+                **({} if self.base is None else {"base": self.base.to_json()}),
             }
         )
         self.parse(raw)
@@ -226,6 +302,7 @@ class BundleDocument:
             use_by=_moment(document, "useBy"),
             artifacts=json.take_list(document, "artifacts", BundledArtifact.from_json, limit=limits.INDEX_ENTRIES),
             blobs=json.take_list(document, "blobs", BundledBlob.from_json, limit=limits.BUNDLE_BLOBS),
+            base=DeltaBase.from_json(document["base"]) if "base" in document else None,
         )
         found._check()
         return found
@@ -243,6 +320,12 @@ class BundleDocument:
         ends = [item.use_by for item in self.artifacts if item.use_by is not None]
         if self.use_by != min(ends, default=None):
             raise FormatError("is not the earliest of the artifacts", where="useBy")
+        if self.base is not None:
+            _check_order([blob.digest for blob in self.base.held], "base.held")
+            if not self.base.since:
+                raise FormatError("names nothing", where="base.since")
+            if both := next((blob.digest for blob in self.base.held if blob.digest in sizes), None):
+                raise FormatError(f"{both} is said to be here and to be held elsewhere", where="base.held")
 
 
 def _check_order(digests: Sequence[Digest], where: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +15,7 @@ from airgap.bundle.bundle_document import (
     BundleDocument,
     BundledPlatform,
     BundledReferrer,
+    DeltaBase,
     blobs_of,
 )
 from airgap.errors import AirgapError, FormatError
@@ -58,9 +59,19 @@ class BundleMaker:
         self._platforms: dict[Key, Platform | None] = {}
 
     def make(
-        self, plan: CopyPlan, *, created: datetime, stream: str | None = None, number: int | None = None
+        self,
+        plan: CopyPlan,
+        *,
+        created: datetime,
+        stream: str | None = None,
+        number: int | None = None,
+        base: DeltaBase | None = None,
     ) -> MadeBundle:
-        """The bundle of everything that is planned. Raises FormatError for what a reader would refuse."""
+        """The bundle of everything that is planned, without what `base` says is held elsewhere.
+
+        Raises FormatError for what a reader would refuse.
+        """
+        held: Container[Digest] = {blob.digest for blob in base.held} if base else ()
         found: dict[tuple[str, Digest], list[PlannedArtifact]] = {}
         for item in plan.artifacts:
             if item.error is None:
@@ -75,7 +86,14 @@ class BundleMaker:
             number=number,
             use_by=min(ends, default=None),
             artifacts=tuple(artifacts),
-            blobs=blobs_of([(node.descriptor.digest, node.descriptor.size) for node in plan.nodes.values()]),
+            blobs=blobs_of(
+                [
+                    (node.descriptor.digest, node.descriptor.size)
+                    for node in plan.nodes.values()
+                    if node.descriptor.digest not in held
+                ]
+            ),
+            base=base,
         )
         return MadeBundle.of(document)
 

@@ -59,6 +59,13 @@ class ContentOptions(ListOptions):
         str | None, typer.Option(metavar="NAME", help="Name of the stream of numbered bundles that it is one of.")
     ] = None
     number: Annotated[int | None, typer.Option(min=1, metavar="N", help="Its number in the stream.")] = None
+    since: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RECEIPT|BUNDLE",
+            help="Leave out layers that the receiver holds by a receipt, or by a bundle sent before; repeatable.",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +142,7 @@ class BundleWriting:
             judged_for=moment,
             stream=content.stream,
             number=content.number,
+            since=content.since or [],
             selection=airgap.Selection(
                 digest_tags=content.digest_tags,
                 platforms=tuple(airgap.PlatformFilter.parse(text) for text in content.platform or ()),
@@ -220,7 +228,8 @@ def create(
                 progress=progress,
             )
         except TrustMaterialError as error:
-            error.remedy = f"{error.remedy} To judge nothing here, add --allow-unjudged."
+            if error.reason not in {"receipt.malformed", "bundle.malformed"}:  # that is about --since
+                error.remedy = f"{error.remedy} To judge nothing here, add --allow-unjudged."
             raise
     made = airgap.report.BundleCreateReport(result, verbose, time.monotonic() - started)
 

@@ -11,6 +11,7 @@ from airgap.bundle.bundle_overview import BundleOverview
 from airgap.files import unwritable, write_file
 from airgap.parse.time import iso
 from airgap.report.bundle_shown import facts_of
+from airgap.report.bundles import held_text
 from airgap.report.wording import count, size
 
 _STYLE: Final = (
@@ -33,6 +34,7 @@ def bundle_html(shown: BundleOverview) -> str:
         ("made", iso(document.created)),
         ("use by", iso(document.use_by) if document.use_by else "not known"),
         ("holds", f"{count(len(document.artifacts), 'artifact')}, {size(document.total)}"),
+        *([("not here", f"{held_text(document.base)} (a delta since {document.base.text})")] if document.base else []),
         *(("claims", f"it is signed by {signer}") for signer in shown.signers),
         *(("not listed", name) for name in shown.more),
     )

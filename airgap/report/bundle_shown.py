@@ -9,7 +9,7 @@ from typing import Final
 from airgap.bundle.bundle_difference import BundleDifference
 from airgap.bundle.bundle_overview import BundleOverview, ShownArtifact
 from airgap.parse.time import iso, iso_or_null
-from airgap.report.bundles import bundle_lines
+from airgap.report.bundles import base_document, bundle_lines, held_text
 from airgap.report.report import TOOL, Json, Report
 from airgap.report.style import Style
 from airgap.report.wording import count, size
@@ -45,6 +45,7 @@ class BundleShowReport(Report):
             "use_by": iso_or_null(document.use_by),
             "bytes": document.total,
             "blobs": len(document.blobs),
+            "base": base_document(document.base),
             "signers": list(shown.signers),
             "artifacts": [_artifact(item) for item in shown.artifacts],
             "missing": list(shown.missing),
@@ -118,10 +119,12 @@ def facts_of(item: ShownArtifact) -> Iterator[tuple[str, str]]:
 def label_lines(shown: BundleOverview) -> Iterator[str]:
     """A label to print and to stick on the medium."""
     document = shown.document
+    kind = "delta" if document.base else "bundle"
     rows = [
-        f"{document.stream} / {document.number}" if document.stream else "bundle",
+        f"{document.stream} / {document.number}   {kind}" if document.stream else kind,
         f"made {iso(document.created)}   use by {iso(document.use_by) if document.use_by else 'not known'}",
         f"{count(len(document.artifacts), 'artifact')}, {size(document.total)}",
+        *([f"not here: {held_text(document.base)}"] if document.base else []),
         *shown.set_id.removesuffix(")").split(" ("),
         str(shown.descriptor.digest),
     ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
-from airgap.bundle.bundle_document import BundleDocument
+from airgap.bundle.bundle_document import BundleDocument, DeltaBase
 from airgap.bundle.created_bundle import BundleResult
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import Descriptor
@@ -163,6 +163,33 @@ def bundle_lines(document: BundleDocument, descriptor: Descriptor, style: Style)
     yield f"  set id     {style.paint('strong', set_id(descriptor.digest))}"
     yield f"  digest     {descriptor.digest}"
     yield f"  use by     {iso(document.use_by) if document.use_by else 'not known'}"
+    if document.base is not None:
+        yield f"  delta      since {document.base.text}"
+        yield f"  NOT HERE   {held_text(document.base)}: import looks for each in the registry"
+
+
+def held_text(base: DeltaBase) -> str:
+    """What a delta leaves out, in few words."""
+    return f"{count(len(base.held), 'layer')} that the receiver is said to hold, {size(base.total)}"
+
+
+def base_document(base: DeltaBase | None) -> Json | None:
+    """What a delta leaves out; null for a bundle that is no delta."""
+    if base is None:
+        return None
+    return {
+        "since": [
+            {
+                "kind": item.kind,
+                "digest": str(item.digest),
+                "created_at": iso(item.created),
+                "name": None if item.name is None else safe(item.name),
+            }
+            for item in base.since
+        ],
+        "layers": len(base.held),
+        "bytes": base.total,
+    }
 
 
 def _bundle(result: BundleResult) -> Json | None:
@@ -179,5 +206,6 @@ def _bundle(result: BundleResult) -> Json | None:
         "artifacts": len(document.artifacts),
         "blobs": len(document.blobs),
         "bytes": document.total,
+        "base": base_document(document.base),
         "signed": result.signed,
     }

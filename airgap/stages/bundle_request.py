@@ -58,6 +58,8 @@ class BundleRequest:
     stream: str | None = None
     """The stream of numbered bundles that it is one of."""
     number: int | None = None
+    since: Sequence[str] = ()
+    """Receipts and earlier bundles: layers that the receiver holds by them are left out, and the bundle is a delta."""
     selection: Selection = field(default_factory=Selection)
     pinned: bool = False
     """Refuse sources without a digest (a lock file)."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from airgap.bundle.bundle_document import BUNDLE_TYPE
 from airgap.bundle.bundle_maker import BundleMaker, MadeBundle
 from airgap.bundle.created_bundle import BundleResult
+from airgap.bundle.delta import KnownHeld, carried_part
 from airgap.bundle.manifest_images import ManifestImages
 from airgap.collection.asking import PlaceAsker
 from airgap.collection.collector import EvidenceCollector
@@ -40,6 +41,7 @@ from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.stages.bundle_request import BundleRequest, BundleSigning
 from airgap.stages.copy import copy_packed
 from airgap.stages.copy_request import CopyServices
+from airgap.stages.delta_base import read_known
 from airgap.text import safe, some
 from airgap.transfer.attach import Attachment
 from airgap.transfer.copied import CopiedArtifact, CopyResult
@@ -78,13 +80,15 @@ def create_bundle(
     is in its crls/ and ocsp/ is offered as evidence. `transport`, `credentials` and `mechanism` are for registries,
     `evidence` is for the hosts of issuers.
 
-    Whatever ends it is the `error` of the result. Raises UsageError, TrustMaterialError.
+    Whatever ends it is the `error` of the result. Raises UsageError, TrustMaterialError; and what reading the receipts
+    and bundles of `since` raises.
     """
     found = ManifestImages.of(request.manifests)
     copying = request.copying(trust, found)
     directory = TrustDirectory.open(trust) if isinstance(trust, Location | Path) else trust
+    known = read_known(request.since)
     with ExitStack() as stack:
-        packer = _Packer(request, directory, evidence, stack)
+        packer = _Packer(request, directory, evidence, stack, known)
         copied: CopyResult | None = None
         error: AirgapError | None = None
         try:
@@ -133,8 +137,9 @@ class _Packer:
         trust: TrustDirectory | None,
         evidence: EvidenceOptions | None,
         stack: ExitStack,
+        known: KnownHeld | None,
     ) -> None:
-        self._request, self._trust = request, trust
+        self._request, self._trust, self._known = request, trust, known
         self._evidence_options, self._stack = evidence, stack
         self.outcome: Outcome | None = None
         self.fetched: FetchOutcome | None = None
@@ -232,9 +237,16 @@ class _Packer:
     def pack(self, plan: CopyPlan, layout: Layout | None) -> tuple[CopyPlan, frozenset[Digest]]:
         """The plan with the bundle's artifact and its signature, and what that replaces in an interrupted one."""
         request = self._request
-        made = self._maker.make(plan, created=request.at, stream=request.stream, number=request.number)
+        left_out = self._known.left_out(plan) if self._known else frozenset()
+        made = self._maker.make(
+            plan,
+            created=request.at,
+            stream=request.stream,
+            number=request.number,
+            base=self._known.base(left_out) if self._known else None,
+        )
         self.made = made
-        addition = Addition(plan)
+        addition = Addition(carried_part(plan, left_out))
         addition.add(made.manifest, made.raw, made.blobs)
         if request.signing is not None:
             signature = self._signatures.get(made.manifest.digest) or _signed(made, request.signing, request.clock)

@@ -57,7 +57,7 @@ class PlannedStore:
         for node in plan.nodes.values():
             if node.manifest is not None:
                 self._held[node.descriptor.digest] = node.manifest.raw
-        for wanted in _read_by_judgements(plan):
+        for wanted in read_by_judgements(plan):
             self._hold(wanted.digest, limits.CRL_FILE_BYTES)
 
     def _hold(self, digest: Digest, limit: int) -> None:
@@ -107,7 +107,7 @@ class PlannedStore:
         raise ContentError(reason, f"{digest} is not read before it is copied", digest=str(digest))
 
 
-def _read_by_judgements(plan: CopyPlan) -> Iterator[Descriptor]:
+def read_by_judgements(plan: CopyPlan) -> Iterator[Descriptor]:
     """Envelopes, evidence, records and configs; and artifacts of unknown types, which may hide a manifest."""
     for node in plan.nodes.values():
         manifest = node.manifest

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from airgap.bundle.bundle_document import BundleDocument, blobs_of
+from airgap.bundle.bundle_document import BaseSource, BundleDocument, DeltaBase, blobs_of
 from airgap.errors import AirgapError, FormatError
 from airgap.oci.digest import Digest
 from tests.support.bundles import IMAGE, build
@@ -34,9 +34,24 @@ def test_the_same_content_gives_the_same_bytes() -> None:
     assert build(created=AT + timedelta(seconds=1)).dump() != build().dump()
 
 
+def delta() -> BundleDocument:
+    since = BaseSource(kind="receipt", digest=Digest.of(b"receipt"), created=AT, name="harbour")
+    return build(base=DeltaBase(since=(since,), held=blobs_of([(Digest.of(b"a"), 7), (Digest.of(b"b"), 9)])))
+
+
 def test_follows_its_schema() -> None:
     schema = json.loads((REFERENCE / "bundle.schema.json").read_bytes())
-    Draft202012Validator(schema).validate(json.loads(build().dump()))
+    for document in (build(), delta()):
+        Draft202012Validator(schema).validate(json.loads(document.dump()))
+
+
+def test_a_delta_says_what_is_held_elsewhere() -> None:
+    document = delta()
+    assert BundleDocument.parse(document.dump()) == document
+    assert document.base is not None
+    assert (document.base.total, document.total) == (16, build().total)
+    assert document.name.startswith("the delta monthly/4, made ")
+    assert document.base.text == "the receipt harbour made 2026-06-01T12:00:00Z"
 
 
 def _set(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
@@ -93,3 +108,27 @@ def test_refuses_a_member_that_appears_twice() -> None:
 def test_what_is_no_document(raw: bytes) -> None:
     with pytest.raises(AirgapError):
         BundleDocument.parse(raw)
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (_set("base.since", []), "base.since"),
+        (_set("base.since.0.kind", "rumour"), "kind"),
+        (_set("base.since.0.digest", "sha256:x"), "since[0]"),
+        (_set("base.since.0.proven", True), "proven"),
+        (_set("base.more", 1), "more"),
+        (lambda d: d["base"]["held"].reverse(), "base.held"),
+        (lambda d: d["base"]["held"].append(d["base"]["held"][-1]), "base.held"),
+        (lambda d: d["base"].update(held=[d["blobs"][0]]), "base.held"),
+        (_set("base.held.0.size", -1), "size"),
+        (_set("base", None), ""),
+    ],
+)
+def test_refuses_of_a_delta(change: Callable[[dict[str, Any]], None], where: str) -> None:
+    """What is here and held elsewhere at once, too: one of the two is wrong."""
+    document = json.loads(delta().dump())
+    change(document)
+    with pytest.raises(FormatError) as refused:
+        BundleDocument.parse(json.dumps(document).encode())
+    assert where in str(refused.value)

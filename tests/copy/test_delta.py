@@ -1,0 +1,209 @@
+"""Deltas: what a receipt or an earlier bundle says is held is left out, layer by layer, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.copy.test_bundle import own
+from tests.support.clock import set_clock
+from tests.support.command import Ran, run_here
+from tests.support.months import FIRST, SECOND, digest, layer, month
+from tests.support.pki import AT
+from tests.support.scenario import Written
+from tests.support.signing import tree
+
+
+@pytest.fixture(autouse=True)
+def _then(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_clock(monkeypatch, AT)
+
+
+def create(written: Written, destination: Path, *arguments: object) -> Ran:
+    options = ["--trust", written.trust, "--no-download", "--at", "2026-06-01T00:00:00Z"]
+    return run_here(["bundle", "create", *map(str, [destination, written.layout, *options, *arguments])])
+
+
+def two_months(tmp_path: Path, *arguments: object) -> tuple[Written, Path, Path]:
+    """What is sent in the second month, the first bundle, and the delta since it."""
+    first, second = month(tmp_path / "one", FIRST), month(tmp_path / "two", SECOND)
+    before, delta = tmp_path / "first", tmp_path / "delta"
+    assert create(first, before).code == 0
+    ran = create(second, delta, "--since", before, *arguments)
+    assert ran.code == 0, ran
+    return second, before, delta
+
+
+def held_by(delta: Path) -> set[str]:
+    return {item["digest"] for item in own(delta)[1]["base"]["held"]}
+
+
+def receipt(path: Path, *layers: str, **changes: Any) -> Path:
+    """A receipt that names these layers."""
+    held = [{"digest": digest(name), "size": len(layer(name))} for name in layers]
+    document = {
+        "schema": "airgap.receipt/1",
+        "site": "harbour",
+        "created": "2026-05-01T00:00:00Z",
+        "ledger": {"id": "0" * 32, "count": 0, "head": "0" * 64},
+        "streams": [],
+        "registries": [{"registry": "registry.site", "held": held}],
+        **changes,
+    }
+    path.write_text(json.dumps(document))
+    return path
+
+
+# --- making ---
+
+
+def test_leaves_out_the_layers_that_were_sent_before(tmp_path: Path) -> None:
+    """Also two of the four of one image; manifests, configs and signatures are always in it."""
+    _, before, delta = two_months(tmp_path)
+    _, document = own(delta)
+    assert held_by(delta) == {digest(name) for name in ("base", "web-a", "db-a", "db-b")}
+    assert [(item["kind"], item["digest"]) for item in document["base"]["since"]] == [("bundle", own(before)[0])]
+    here = {f"sha256:{path.name}" for path in (delta / "blobs" / "sha256").iterdir()}
+    assert {digest(name) for name in ("web-b2", "web-c2", "new-a")} <= here
+    assert not here & held_by(delta)
+    listed = {item["digest"] for item in document["blobs"]}
+    for item in document["artifacts"]:
+        assert {item["digest"], *item["signatures"], *(one["digest"] for one in item["attachments"])} <= here & listed
+        manifest = json.loads((delta / "blobs" / item["digest"].replace(":", "/")).read_bytes())
+        assert manifest["config"]["digest"] in here
+        layers = {one["digest"] for one in manifest["layers"]}
+        assert layers <= here | held_by(delta)
+
+
+def test_by_a_receipt_it_leaves_out_what_that_lists(tmp_path: Path) -> None:
+    second = month(tmp_path / "two", SECOND)
+    delta = tmp_path / "delta"
+    ran = create(second, delta, "--since", receipt(tmp_path / "receipt.json", "web-a", "gone"))
+    assert ran.code == 0, ran
+    assert held_by(delta) == {digest("web-a")}
+    assert "since the receipt harbour made 2026-05-01T00:00:00Z" in ran.out
+    assert "NOT HERE   1 layer that the receiver is said to hold" in ran.out
+
+
+def test_what_several_say_is_left_out(tmp_path: Path) -> None:
+    """In any order, and one named twice, it is the same bundle."""
+    second = month(tmp_path / "two", SECOND)
+    one, two = receipt(tmp_path / "one.json", "base"), receipt(tmp_path / "two.json", "db-b")
+    made = [tmp_path / "a", tmp_path / "b"]
+    for folder, names in zip(made, ([one, two], [two, one, two]), strict=True):
+        assert create(second, folder, *(part for name in names for part in ("--since", name))).code == 0
+    assert held_by(made[0]) == {digest("base"), digest("db-b")}
+    assert tree(made[0]) == tree(made[1])
+
+
+def test_a_delta_since_a_delta_counts_on_both(tmp_path: Path) -> None:
+    second, _, delta = two_months(tmp_path)
+    third = tmp_path / "third"
+    assert create(second, third, "--since", delta).code == 0
+    assert held_by(third) == {digest(name) for name in ("base", "web-a", "web-b2", "web-c2", "db-a", "db-b", "new-a")}
+
+
+def test_a_size_that_is_wrong_leaves_nothing_out(tmp_path: Path) -> None:
+    second = month(tmp_path / "two", SECOND)
+    lie = [{"registry": "r", "held": [{"digest": digest("base"), "size": 1}]}]
+    delta = tmp_path / "delta"
+    assert create(second, delta, "--since", receipt(tmp_path / "r.json", registries=lie)).code == 0
+    assert held_by(delta) == set()
+
+
+def test_manifests_configs_and_what_is_attached_are_never_left_out(tmp_path: Path) -> None:
+    """Whatever a receipt says: it lists all that there is."""
+    second = month(tmp_path / "two", SECOND)
+    whole, delta = tmp_path / "whole", tmp_path / "delta"
+    assert create(second, whole).code == 0
+    listed = own(whole)[1]["blobs"]
+    everything = receipt(tmp_path / "all.json", registries=[{"registry": "r", "held": listed}])
+    assert create(second, delta, "--since", everything).code == 0
+    layers = {digest(name) for names in SECOND.values() for name in names.split()}
+    assert held_by(delta) == layers
+    assert {item["digest"] for item in own(delta)[1]["blobs"]} == {item["digest"] for item in listed} - layers
+
+
+def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
+    """In a folder and a tar; a second run into the same folder changes nothing."""
+    second, before, delta = two_months(tmp_path)
+    was = tree(delta)
+    assert create(second, delta, "--since", before).code == 0
+    assert tree(delta) == was
+    tar, unpacked = tmp_path / "delta.tar", tmp_path / "unpacked"
+    assert create(second, tar, "--since", before).code == 0
+    again = tmp_path / "delta2.tar"
+    assert create(second, again, "--since", before).code == 0
+    assert tar.read_bytes() == again.read_bytes()
+    with tarfile.open(tar) as opened:
+        opened.extractall(unpacked, filter="data")
+    assert tree(unpacked) == was
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "says"),
+    [
+        ("{}", 18, "is no receipt"),
+        ('{"schema": "airgap.receipt/2"}', 18, "is no receipt"),
+        (None, 11, "there is no file or directory"),
+        ("not json", 16, ""),
+    ],
+)
+def test_what_is_no_receipt_and_no_bundle_ends_it(tmp_path: Path, text: str | None, code: int, says: str) -> None:
+    second = month(tmp_path / "two", SECOND)
+    named = tmp_path / "receipt.json"
+    if text is not None:
+        named.write_text(text)
+    ran = create(second, tmp_path / "delta", "--since", named)
+    assert (ran.code, says in ran.out + ran.err) == (code, True), ran
+    assert not (tmp_path / "delta").exists()
+
+
+def test_a_layout_without_a_bundle_is_no_base(tmp_path: Path) -> None:
+    second = month(tmp_path / "two", SECOND)
+    ran = create(second, tmp_path / "delta", "--since", second.layout)
+    assert ran.code == 11, ran
+    assert "holds no bundle" in ran.out + ran.err
+
+
+# --- showing ---
+
+
+def test_show_says_what_is_not_here(tmp_path: Path) -> None:
+    _, _, delta = two_months(tmp_path)
+    shown = run_here(["bundle", "show", str(delta)])
+    assert shown.code == 0
+    assert "  delta      since the bundle made 2026-06-01T00:00:00Z" in shown.out, shown
+    assert "NOT HERE   4 layers that the receiver is said to hold" in shown.out
+    base = run_here(["bundle", "show", str(delta), "--format", "json"]).held_to("bundle-show")["base"]
+    assert (base["layers"], base["bytes"], base["since"][0]["kind"]) == (
+        4,
+        sum(len(layer(name)) for name in ("base", "web-a", "db-a", "db-b")),
+        "bundle",
+    )
+    assert "not here: 4 layers" in run_here(["bundle", "show", str(delta), "--label"]).out
+    page = tmp_path / "page.html"
+    assert run_here(["bundle", "show", str(delta), "--report", str(page)]).code == 0
+    assert "4 layers that the receiver is said to hold" in page.read_text()
+
+
+def test_create_reports_the_base(tmp_path: Path) -> None:
+    second = month(tmp_path / "two", SECOND)
+    named = receipt(tmp_path / "r.json", "base")
+    document = create(second, tmp_path / "delta", "--since", named, "--format", "json").held_to("bundle-create")
+    assert document["bundle"]["base"]["layers"] == 1
+    assert document["bundle"]["base"]["since"][0]["name"] == "harbour"
+
+
+def test_diff_names_what_is_left_out(tmp_path: Path) -> None:
+    second, _, delta = two_months(tmp_path)
+    whole = tmp_path / "whole"
+    assert create(second, whole).code == 0
+    ran = run_here(["bundle", "diff", str(whole), str(delta)])
+    assert ran.code == 21
+    assert "delta since: nothing, then the bundle made" in ran.out, ran
+    assert "left out: nothing, then 4 layers" in ran.out
