@@ -8,8 +8,11 @@ N ?= 1000000
 SEED ?= 1
 # of `make mutants`: how many of each folder
 SAMPLE ?= 150
+# of `make dist`: the name of the key that signs (`airgap key list`); any text: build although files are not committed
+SIGN_KEY ?=
+CHANGED ?=
 
-.PHONY: demo test check lint types contracts format layouts tars pkits cluster bench fuzz kills registries campaign sweep mutants slips requirements frozen clean
+.PHONY: demo test check lint types contracts format layouts tars pkits cluster bench fuzz kills registries campaign sweep mutants slips requirements frozen dist clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/airgap demo
@@ -90,8 +93,14 @@ frozen: $(VENV)/.installed-dev
 requirements: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.architecture.requirements
 
+# What is handed to others, in dist/: docs/release-checklist.md. Its tools have an environment of their own.
+DIST_VENV := .venv-dist
+
+dist: $(DIST_VENV)/.installed
+	$(DIST_VENV)/bin/python -m distribution $(if $(CHANGED),--allow-changes)
+
 clean:
-	rm -rf $(VENV) .fuzz .mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DIST_VENV) build dist .fuzz .mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -109,4 +118,9 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 
 $(VENV)/.installed-fuzz $(VENV)/.installed-mutants $(VENV)/.installed-pkits: $(VENV)/.installed-%: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$*]'
+	@touch $@
+
+$(DIST_VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear $(DIST_VENV)
+	$(DIST_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dist]'
 	@touch $@

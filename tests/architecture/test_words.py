@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-FOLDERS = ("airgap", "benchmarks", "fuzz", "mutants", "tests")
+FOLDERS = ("airgap", "benchmarks", "distribution", "fuzz", "mutants", "tests")
 _CODE = re.compile(r"```.*?```|`[^`\n]*`|^ {4}.*$", re.DOTALL | re.MULTILINE)
 
 REPLACED = {
