@@ -12,7 +12,7 @@ import airgap.signature
 from airgap.cli.command import command
 from airgap.cli.connection_options import Connection
 from airgap.cli.console import Output, QuietOutput, VerboseOption, clock, clock_reading, demands, key_values
-from airgap.cli.judging_options import DemandsOption, Judging, ReportOption
+from airgap.cli.judging_options import DemandsOption, Judging, Reports
 from airgap.cli.key_options import KeyChoice
 from airgap.cli.lazy import typer_app
 from airgap.cli.plugin_options import PluginOptions
@@ -92,7 +92,7 @@ def verify(
     metadata: DemandsOption = None,
     judging: Judging,
     plugins: PluginOptions,
-    report: ReportOption = None,
+    reports: Reports,
     verbose: VerboseOption = False,
     output: QuietOutput,
 ) -> None:
@@ -114,10 +114,11 @@ def verify(
         max_age=judging.ages(),
         plugins=plugins.allowed(),
     )
-    place = judging.location(report, request.inputs)
+    place = judging.location()
+    reports.check([place.path, *request.inputs])
     with airgap.no_network() as guard:
         outcome = airgap.verify_blob(request, place)
-    output.finish(airgap.report.BlobReport(outcome, guard.attempts, verbose), file=report)
+    output.finish(airgap.report.BlobReport(outcome, guard.attempts, verbose), files=reports.files)
 
 
 @command(app)

@@ -19,9 +19,8 @@ from airgap.cli.console import Output, QuietOutput, VerboseOption, clock
 from airgap.cli.copy import source_date
 from airgap.cli.judging_options import (
     Demands,
-    ReportOption,
+    Reports,
     TrustOption,
-    check_report_apart,
     location,
     parse_moment,
 )
@@ -188,7 +187,7 @@ def create(
     evidence: EvidenceSources,
     signing: BundleSignature,
     writing: BundleWriting,
-    report: ReportOption = None,
+    reports: Reports,
     connection: Connection,
     verbose: VerboseOption = False,
     output: QuietOutput,
@@ -208,7 +207,7 @@ def create(
     request = writing.request(destination, references or [], content, demanded, evidence, signing.open(output))
     trust = None if demanded.allow_unjudged else location(demanded.trust)
     inputs = [*request.lists, *request.manifests, *([trust.path] if trust else [])]
-    check_report_apart(report, inputs)
+    reports.check(inputs)
     connection = replace(connection, connections=writing.concurrency)
     started = time.monotonic()
     with shown(output) as progress:
@@ -237,7 +236,7 @@ def create(
         if content.lock_output is not None and result.copied is not None:
             result.copied.write_lock(content.lock_output)
 
-    output.finish(made, file=report, apart_from=inputs, store=store)
+    output.finish(made, files=reports.files, apart_from=inputs, store=store)
 
 
 TargetArgument = Annotated[
@@ -265,13 +264,13 @@ def show(
     """
     with airgap.no_network(), airgap.open_bundle(target) as opened:
         inputs = [Path(opened.place.path)]
-        check_report_apart(report, inputs)
+        Reports(report=[report] if report else []).check(inputs)
         shown = opened.overview()
     made = airgap.report.BundleShowReport(shown, label)
     if report is not None and report.suffix.lower() in {".html", ".htm"}:
         airgap.report.write_bundle_html(report, shown)
         report = None
-    output.finish(made, file=report, apart_from=inputs)
+    output.finish(made, files=[report] if report else [], apart_from=inputs)
 
 
 def _not_split(error: AirgapError, given: Mapping[str, Any]) -> airgap.report.Report:

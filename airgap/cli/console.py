@@ -211,19 +211,20 @@ class Output:
         self,
         report: airgap.report.Report,
         *,
-        file: Path | None = None,
+        files: Iterable[Path] = (),
         apart_from: Iterable[Path] = (),
         store: Callable[[], airgap.report.Report | None] = lambda: None,
     ) -> NoReturn:
-        """Write the document to `file`, where there is one, show the result, and end with its exit code.
+        """Write the report to `files`, each in its form, show the result, and end with its exit code.
 
         `store` keeps the result elsewhere, too; if it gives another report, that one counts. Raises UsageError for a
         file that would change one of `apart_from`, AirgapError for one that cannot be written, and what `store` raises.
         """
         try:
             report = store() or report
-            if file is not None:
-                airgap.trust.check_output(file, apart_from)
+            others = list(apart_from)
+            for file in files:
+                airgap.trust.check_output(file, others)
                 airgap.report.write_report(file, report)
         except AirgapError as error:
             report = report.ended_by(error)  # a person sees the error below the result, too

@@ -19,9 +19,8 @@ from airgap.cli.connection_options import Connection
 from airgap.cli.console import InterruptedRunError, QuietOutput, VerboseOption, clock
 from airgap.cli.judging_options import (
     Demands,
-    ReportOption,
+    Reports,
     TrustOption,
-    check_report_apart,
     location,
 )
 from airgap.cli.lazy import typer_app
@@ -115,7 +114,7 @@ def import_(
     plugins: PluginOptions,
     naming: NamingOptions,
     writing: ImportWriting,
-    report: ReportOption = None,
+    reports: Reports,
     recording: Recording,
     connection: Connection,
     verbose: VerboseOption = False,
@@ -135,14 +134,14 @@ def import_(
     request = writing.request(references, demanded, plugins, naming)
     place = location(trust)
     inputs = [place.path, *request.inputs]
-    check_report_apart(report, inputs)
+    reports.check(inputs)
     if writing.allow_replay.strip() and recording.path is None:
         raise UsageError(
             "--allow-replay needs a ledger, which keeps the reason",
             remedy="Name it with --ledger FILE. Without a ledger no bundle is refused as a replay.",
         )
     if not request.dry_run:
-        recording.prove(report, inputs)
+        recording.prove(reports.files, inputs)
     connection = replace(connection, connections=request.concurrency)
     started = time.monotonic()
 
@@ -179,7 +178,9 @@ def import_(
         return None
 
     seconds = time.monotonic() - started
-    output.finish(airgap.report.ImportReport(result, verbose, seconds), file=report, apart_from=inputs, store=store)
+    output.finish(
+        airgap.report.ImportReport(result, verbose, seconds), files=reports.files, apart_from=inputs, store=store
+    )
 
 
 class _Rows:

@@ -44,9 +44,6 @@ DemandsOption = Annotated[
     list[str] | None,
     typer.Option("--user-metadata", "-m", metavar="KEY=VALUE", help="Metadata that must be in the signature."),
 ]
-ReportOption = Annotated[
-    Path | None, typer.Option("--report", metavar="FILE", help="Write the JSON report to this file, too.")
-]
 
 MaxAgeOption = Annotated[
     list[str] | None,
@@ -105,21 +102,40 @@ class Judging:
         """How stale evidence may be, by kind. Raises UsageError."""
         return airgap.trust.parse_ages(self.max_age or [])
 
-    def location(self, report: Path | None = None, inputs: Iterable[Path] = ()) -> airgap.trust.Location:
-        """The trust directory to use.
+    def location(self) -> airgap.trust.Location:
+        """The trust directory to use."""
+        return location(self.trust)
 
-        Raises UsageError for a `report` that would change it or `inputs`, AirgapError for one that cannot be written.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reports:
+    """Files for the result, beside what is shown."""
+
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Write the result to this file, too, in the form of its ending: .json, .ndjson, .html, .xml (JUnit), "
+            ".intoto.jsonl. Repeatable.",
+        ),
+    ] = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """As they were named."""
+        return tuple(self.report or ())
+
+    def check(self, inputs: Iterable[Path]) -> None:
+        """Refuses a report that would change an input or another report, or cannot be written.
+
+        Raises UsageError, AirgapError.
         """
-        place = location(self.trust)
-        check_report_apart(report, [place.path, *inputs])
-        return place
-
-
-def check_report_apart(report: Path | None, inputs: Iterable[Path]) -> None:
-    """Refuses a report that would change an input, or cannot be written. Raises UsageError, AirgapError."""
-    if report is not None:
-        airgap.trust.check_output(report, inputs)
-        airgap.report.check_report(report)
+        others = list(inputs)
+        for file in self.files:
+            airgap.trust.check_output(file, others)
+            airgap.report.check_report(file)
+            others.append(file)
 
 
 def location(trust: Path | None) -> airgap.trust.Location:

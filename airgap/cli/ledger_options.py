@@ -75,15 +75,15 @@ class Recording:
         """Who records it."""
         return operator_name(self.operator)
 
-    def prove(self, report: Path | None, others: Iterable[Path]) -> None:
+    def prove(self, reports: Iterable[Path], others: Iterable[Path]) -> None:
         """Refuses a ledger that cannot be written, before the work begins whose result it is for; it is made if needed.
 
-        Raises UsageError where it would change one of `others` or the report, LedgerError, AirgapError.
+        Raises UsageError where it would change one of `others` or a report, LedgerError, AirgapError.
         """
         if (path := self.path) is None:
             return
         airgap.trust.check_output(path, others, what="ledger")
-        if report is not None:
+        for report in reports:
             airgap.trust.check_output(report, ledger_files(path))
         airgap.Ledger.open(path, write=True).close()
 

@@ -11,7 +11,7 @@ import airgap.report
 import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.console import QuietOutput, VerboseOption, clock, clock_reading, demands
-from airgap.cli.judging_options import Judging, checked_scope, parse_moment
+from airgap.cli.judging_options import Judging, Reports, checked_scope, parse_moment
 from airgap.cli.lazy import typer_app
 from airgap.cli.ledger_options import needed_ledger
 from airgap.cli.plugin_options import PluginOptions
@@ -59,9 +59,7 @@ def recheck(
     content: Annotated[
         airgap.Content, typer.Option(help="How much content of layouts is checked again.")
     ] = airgap.Content.ALL,
-    report: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the JSON document to this file, too.")
-    ] = None,
+    reports: Reports,
     workers: WorkerOptions,
     verbose: VerboseOption = False,
     output: QuietOutput,
@@ -92,9 +90,10 @@ def recheck(
         plugins=plugins.allowed(),
         content=content,
     )
-    place = judging.location(report, request.inputs)
+    place = judging.location()
+    reports.check([place.path, *request.inputs])
     with workers.working(output.note) as (work, _):
         outcome = airgap.recheck(request, place, **work)
     # only now it is known which layouts the reports name
     named = [Path(item.now.path) for item in outcome.artifacts if item.now.path]
-    output.finish(airgap.report.RecheckReport(outcome, verbose), file=report, apart_from=named)
+    output.finish(airgap.report.RecheckReport(outcome, verbose), files=reports.files, apart_from=named)

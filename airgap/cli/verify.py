@@ -10,7 +10,7 @@ import airgap.report
 import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.console import LayoutOption, QuietOutput, VerboseOption, clock, clock_reading, demands, layout_reference
-from airgap.cli.judging_options import DemandsOption, Judging, ReportOption, ScopeOption, checked_scope
+from airgap.cli.judging_options import DemandsOption, Judging, Reports, ScopeOption, checked_scope
 from airgap.cli.lazy import typer_app
 from airgap.cli.ledger_options import Recording
 from airgap.cli.plugin_options import PluginOptions
@@ -37,7 +37,7 @@ def verify(
     max_signatures: Annotated[
         int, typer.Option(min=1, metavar="N", help="Judge at most so many signatures of an artifact.")
     ] = 100,
-    report: ReportOption = None,
+    reports: Reports,
     recording: Recording,
     workers: WorkerOptions,
     oci_layout: LayoutOption = False,
@@ -64,12 +64,13 @@ def verify(
         max_age=judging.ages(),
         plugins=plugins.allowed(),
     )
-    place = judging.location(report, request.inputs)
-    recording.prove(report, [place.path, *request.inputs])
+    place = judging.location()
+    reports.check([place.path, *request.inputs])
+    recording.prove(reports.files, [place.path, *request.inputs])
     with workers.working(output.note) as (work, guard):
         outcome = airgap.verify(request, place, **work)
     output.finish(
         airgap.report.VerifyReport(outcome, guard.attempts, verbose),
-        file=report,
+        files=reports.files,
         store=lambda: recording.record_outcome(outcome, place.path, output),
     )

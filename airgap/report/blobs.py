@@ -15,16 +15,20 @@ from airgap.reasons import REASONS
 from airgap.report.finding_text import (
     PAINTED,
     WORD,
+    Detail,
     lower,
     problem_lines,
     problem_text,
     reason_detail,
+    signature_details,
     signature_lines,
+    signature_notes,
     signed_by,
     touches_verdict,
     warning_lines,
 )
 from airgap.report.inspection import inspected_document, inspected_exit_code, inspected_lines
+from airgap.report.judged_run import JudgedItem, JudgedRun, plain, plain_details
 from airgap.report.report import Json, Report, VerdictReport
 from airgap.report.signing import signature_json, signed_lines
 from airgap.report.style import PLAIN, Style
@@ -108,6 +112,35 @@ class BlobReport(VerdictReport[BlobOutcome]):
             "warnings": [problem_document(warning) for warning in outcome.warnings],
         }
 
+    def as_judged_run(self) -> JudgedRun:
+        """See `Report`."""
+        outcome = self.outcome
+        signature = outcome.signature
+        item = JudgedItem(
+            name=outcome.path,
+            digest=outcome.digest,
+            verdict=outcome.verdict,
+            exit_code=outcome.exit_code,
+            facts=(("signed by", signature.signer.subject),) if signature and signature.signer else (),
+            causes=plain_details(_causes(outcome)),
+            notes=tuple(map(plain, signature_notes(signature))) if signature else (),
+            document=self.document,
+        )
+        return JudgedRun(
+            command="airgap blob verify",
+            headline=_headline(outcome),
+            exit_code=self.exit_code,
+            verdict=outcome.verdict,
+            judged=outcome.moment.judged,
+            trust=outcome.trust,
+            facts=tuple(moment_facts(outcome)),
+            count=1,
+            items=lambda: (item,),
+            problems=outcome.problems,
+            warnings=outcome.warnings,
+            heading=lambda: heading(VERIFY_SCHEMA, outcome),
+        )
+
     def lines(self, style: Style) -> Iterable[str]:
         """The file, what decided, what to do about failures, and last the verdict."""
         outcome = self.outcome
@@ -174,12 +207,23 @@ def _judged_lines(outcome: BlobOutcome, style: Style, verbose: bool) -> Iterator
         yield from style.entry("pass", f"{signed_by(signature)} {signature.signer.subject}", "good")
         for key, value in signature.metadata.items():
             yield from style.entry("", f"{key}={value}")
+    yield from (line for detail in _unjudged(outcome) for line in detail.lines(style))
+    if signature:
+        yield from signature_lines(signature, style, verbose, quiet=False)
+
+
+def _unjudged(outcome: BlobOutcome) -> Iterator[Detail]:
     if unjudged := outcome.unjudged:
         kind = "unsure" if unjudged.reason == "policy.skip" else "bad"
         remedy = unjudged.remedy or _REMEDIES.get(unjudged.reason or "", "")
-        yield from reason_detail(unjudged.message, unjudged.reason, kind, remedy=remedy).lines(style)
-    if signature:
-        yield from signature_lines(signature, style, verbose, quiet=False)
+        yield reason_detail(unjudged.message, unjudged.reason, kind, remedy=remedy)
+
+
+def _causes(outcome: BlobOutcome) -> Iterator[Detail]:
+    """What keeps it from being good, and what to do."""
+    yield from _unjudged(outcome)
+    if outcome.signature:
+        yield from signature_details(outcome.signature)
 
 
 def _facts(outcome: BlobOutcome) -> Iterator[str]:

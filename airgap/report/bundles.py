@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from airgap.bundle.bundle_document import BundleDocument, DeltaBase
 from airgap.bundle.created_bundle import BundleResult
@@ -25,6 +25,9 @@ from airgap.report.wording import count, error_document, size
 from airgap.text import safe
 from airgap.transfer.volume_layout import Volume
 from airgap.trust.fingerprint_words import set_id
+
+if TYPE_CHECKING:
+    from airgap.report.judged_run import JudgedRun
 
 BUNDLE_CREATE_SCHEMA: Final = "airgap.bundle.create/1"
 
@@ -77,6 +80,20 @@ class BundleCreateReport(OutcomeReport[BundleResult]):
             "copy": self._copied.document() if self._copied else None,
             "error": error_document(result.error) if result.error else None,
         }
+
+    def as_judged_run(self) -> JudgedRun:
+        """See `Report`."""
+        from airgap.report.judged_run import run_of
+
+        outcome = self.outcome.outcome
+        return run_of(
+            outcome,
+            command="airgap bundle create",
+            headline=self._headline(PLAIN),
+            exit_code=self.exit_code,
+            heading=lambda: {**self._members(), "judgement": VerifyReport(outcome).heading() if outcome else None},
+            error=self.outcome.error,
+        )
 
     def lines(self, style: Style) -> Iterator[str]:
         """Whether there is a bundle, why not, and then what is in it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from airgap.errors import AirgapError, ContentError
 from airgap.reasons import ExitCode
@@ -18,6 +18,9 @@ from airgap.report.wording import count
 from airgap.transfer.copied import CopyResult
 from airgap.transfer.imported import ImportResult
 from airgap.verifier.outcome import Outcome
+
+if TYPE_CHECKING:
+    from airgap.report.judged_run import JudgedRun
 
 IMPORT_SCHEMA: Final = "airgap.import/1"
 
@@ -49,6 +52,20 @@ class ImportReport(OutcomeReport[ImportResult]):
             "copy": self._copied.document() if self._copied else None,
             "error": copy_error_document(result.error) if result.error else None,
         }
+
+    def as_judged_run(self) -> JudgedRun:
+        """See `Report`."""
+        from airgap.report.judged_run import run_of
+
+        outcome = self.outcome.outcome
+        return run_of(
+            outcome,
+            command="airgap import",
+            headline=self._headline(PLAIN),
+            exit_code=self.exit_code,
+            heading=lambda: {**self._members(), "judgement": VerifyReport(outcome).heading() if outcome else None},
+            error=self.outcome.error,
+        )
 
     def lines(self, style: Style) -> Iterator[str]:
         """What is in the registry, why something is not, and then each artifact."""

@@ -28,6 +28,7 @@ from airgap.report.finding_text import (
     touches_verdict,
     warning_lines,
 )
+from airgap.report.judged_run import JudgedItem, JudgedRun, plain, plain_details
 from airgap.report.report import Json, OutcomeReport, Rows
 from airgap.report.style import PLAIN, Style
 from airgap.report.verdict_sentence import by_cause, problem_sentence, sentences_of
@@ -66,6 +67,26 @@ class RecheckReport(OutcomeReport[RecheckOutcome]):
             "problems": [problem_document(problem) for problem in outcome.problems],
             "warnings": [problem_document(warning) for warning in outcome.warnings],
         }
+
+    def as_judged_run(self) -> JudgedRun:
+        """See `Report`."""
+        outcome = self.outcome
+        word, rest = _headline(outcome)
+        still_good = (f"{count(outcome.still_good, 'more artifact')} of the ledger still good",)
+        return JudgedRun(
+            command="airgap recheck",
+            headline=f"{word}: {rest}",
+            exit_code=self.exit_code,
+            verdict=outcome.verdict,
+            judged=outcome.moment.judged,
+            trust=outcome.trust,
+            facts=(*moment_facts(outcome), *(still_good if outcome.still_good else ())),
+            count=len(outcome.artifacts),
+            items=lambda: map(_judged_item, _sorted(outcome)),
+            problems=outcome.problems,
+            warnings=outcome.warnings,
+            heading=self.heading,
+        )
 
     def lines(self, style: Style) -> Iterator[str]:
         """Common facts, what changed and what is not good, what to do, and last the verdict."""
@@ -178,6 +199,23 @@ def _changed(judged: Sequence[_Judged], style: Style) -> Iterator[str]:
             yield from detail_lines(details, style)
         if len(groups) > _SHOWN:
             yield from style.entry("", f"… and {len(groups) - _SHOWN} more causes; -v shows all")
+
+
+def _judged_item(item: _Judged) -> JudgedItem:
+    artifact = item.artifact
+    _, was, basis = item.row.cells
+    return JudgedItem(
+        name=artifact.reference,
+        digest=artifact.now.descriptor.digest,
+        scope=artifact.now.scope,
+        verdict=item.verdict,
+        exit_code=artifact.exit_code,
+        facts=(("was", was), ("judged from", basis), ("change", artifact.change.value)),
+        causes=plain_details(_causes(item)),
+        notes=tuple(plain(note.text) for note in _notes(item)),
+        signatures=tuple(found.digest for found in artifact.now.signatures if found.verdict is Verdict.PASS),
+        document=lambda: _artifact(artifact),
+    )
 
 
 def _table(judged: Sequence[_Judged], style: Style) -> Table:

@@ -7,13 +7,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, Self, TypeVar
 
 from airgap import __version__, limits
 from airgap.errors import AirgapError, LimitError, UsageError
 from airgap.files import check_writable, complete_or_absent, unwritable
 from airgap.report.style import PLAIN, Style
 from airgap.text import safe
+
+if TYPE_CHECKING:
+    from airgap.report.judged_run import JudgedRun
 
 Json = dict[str, Any]
 TOOL: Final = {"name": "airgap", "version": __version__}
@@ -49,6 +52,10 @@ class Report(ABC):
         """What goes to standard error beside it; with `quiet` only what touches the verdict."""
         del style, quiet
         return ()
+
+    def as_judged_run(self) -> JudgedRun | None:
+        """The judgement in it, for the other forms of report files; None where the command judges nothing."""
+        return None
 
     def ended_by(self, error: AirgapError) -> Report:
         """The same where the command ended with this error after the result: its document must not say 0."""
@@ -95,6 +102,10 @@ class OutcomeReport(Report, Generic[T]):
     def pieces(self) -> Iterator[str]:
         """See `Report`."""
         return streamed(self._members())
+
+    def heading(self) -> Json:
+        """The document without its long lists."""
+        return {name: value for name, value in self._members().items() if not isinstance(value, Rows)}
 
     @abstractmethod
     def _members(self) -> Mapping[str, Any]:
@@ -168,11 +179,15 @@ def _indented(value: Any, indent: str) -> str:
 
 
 def write_report(path: Path, report: Report) -> None:
-    """The document as a file, complete or not at all. Raises AirgapError, LimitError for what recheck would refuse."""
+    """The report as a file in the form of its ending, complete or not at all.
+
+    Raises AirgapError, UsageError for a form that this report has not, LimitError for what recheck would refuse.
+    """
+    pieces = _pieces(path, report)
     left = limits.REPORT_BYTES
     try:
         with complete_or_absent(path) as file:
-            for piece in report.pieces():
+            for piece in pieces:
                 left -= len(piece)  # ASCII
                 if left < 0:
                     raise LimitError(
@@ -184,6 +199,18 @@ def write_report(path: Path, report: Report) -> None:
         raise unwritable(path, _WHAT, error) from None
 
 
+def _pieces(path: Path, report: Report) -> Iterator[str]:
+    from airgap.report.forms import ReportForm, judged_pieces, report_form
+
+    form = report_form(path)
+    if form is ReportForm.JSON:
+        return report.pieces()
+    judged = report.as_judged_run()
+    if judged is None:
+        raise UsageError(f"{safe(path)}: this command judges nothing", remedy="Name a file that ends with .json.")
+    return judged_pieces(judged, form)
+
+
 def check_report(path: Path) -> None:
     """Refuses a path where no report could be written, before anything is judged.
 
@@ -193,6 +220,9 @@ def check_report(path: Path) -> None:
         raise UsageError(
             "a report is a file", remedy="Name a file; --format json writes the document to standard output."
         )
+    from airgap.report.forms import report_form
+
+    report_form(path)
     check_writable(path, _WHAT)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from airgap.errors import AirgapError
 from airgap.moment import Moment
@@ -36,12 +36,15 @@ from airgap.report.finding_text import (
 )
 from airgap.report.report import Json, VerdictReport
 from airgap.report.style import PLAIN, Style
-from airgap.report.verdict_sentence import RuledOutcome, verdict_sentence, verdict_word
+from airgap.report.verdict_sentence import RuledOutcome, headline, verdict_sentence, verdict_word
 from airgap.report.wording import count, size
 from airgap.text import safe, some
 from airgap.verdict import Verdict
 from airgap.verifier.outcome import ArtifactOutcome, Outcome
 from airgap.verifier.run import RunOutcome
+
+if TYPE_CHECKING:
+    from airgap.report.judged_run import JudgedRun
 
 _NAMES: Final = 3
 _GROUPS: Final = 20
@@ -66,6 +69,18 @@ class VerifyReport(VerdictReport[Outcome]):
         from airgap.report.verify_document import verify_members
 
         return verify_members(self.outcome, self.attempts)
+
+    def as_judged_run(self) -> JudgedRun:
+        """See `Report`."""
+        from airgap.report.judged_run import run_of
+
+        return run_of(
+            self.outcome,
+            command="airgap verify",
+            headline=headline(self.outcome),
+            exit_code=self.exit_code,
+            heading=self.heading,
+        )
 
     def lines(self, style: Style) -> Iterable[str]:
         """Common facts, a row an artifact, what failed and what to do about it, and last the verdict."""
@@ -232,7 +247,7 @@ class _Screen:
         for verdict in (Verdict.FAIL, Verdict.INDETERMINATE):
             for item in self._judged:
                 if item.ruling.verdict is verdict:
-                    key = (tuple(_causes(item.artifact)), verdict.value)
+                    key = (tuple(causes_of(item.artifact)), verdict.value)
                     if key in groups or len(groups) < _GROUPS:
                         groups.setdefault(key, []).append(item)
                     else:
@@ -241,7 +256,7 @@ class _Screen:
         return [(details, group) for (details, _), group in worst_last], unsaid
 
     def _notes(self) -> Iterator[str]:
-        found = ((item.name, _all_notes(item.artifact, item.ruling.verdict)) for item in self._judged)
+        found = ((item.name, notes_of(item.artifact, item.ruling.verdict)) for item in self._judged)
         return note_lines(found, len(self._judged), self._style)
 
 
@@ -290,8 +305,8 @@ class _About(NamedTuple):
         return f"{text} ({names}{f' and {more} more' if more and self.number != total else ''})"
 
 
-def _causes(artifact: ArtifactOutcome) -> Iterator[Detail]:
-    """What keeps an artifact from being good, and what to do."""
+def causes_of(artifact: ArtifactOutcome, *, verbose: bool = False) -> Iterator[Detail]:
+    """What keeps an artifact from being good, and what to do; with `verbose` all of it, and whole digests."""
     if problem := artifact.unjudged or artifact.unsigned:
         yield reason_detail(problem.message, problem.reason, "bad", remedy=problem.remedy)
     if artifact.signature_verdict is not Verdict.PASS:
@@ -299,11 +314,12 @@ def _causes(artifact: ArtifactOutcome) -> Iterator[Detail]:
             yield from (Detail("unsure", f"note: {text}") for text in signature_notes(signature))
             yield from signature_details(signature)
     if artifact.content:
-        yield from content_details(artifact.content.problems, verbose=False)
+        yield from content_details(artifact.content.problems, verbose=verbose)
     yield from (Detail("unsure", f"note: {text}") for text in artifact.warnings)
 
 
-def _all_notes(artifact: ArtifactOutcome, verdict: Verdict) -> Iterator[Remark]:
+def notes_of(artifact: ArtifactOutcome, verdict: Verdict) -> Iterator[Remark]:
+    """Everything about an artifact with this verdict that decides nothing."""
     yield from _notes_on_names(artifact)
     if artifact.signature_verdict is Verdict.PASS:
         for signature in artifact.signatures:
@@ -354,6 +370,6 @@ def artifact_lines(artifact: ArtifactOutcome, style: Style, verbose: bool) -> It
     if verbose:
         yield from _all_about(artifact, style)
         return
-    yield from detail_lines(_causes(artifact), style)
-    for note in _all_notes(artifact, ruling.verdict):
+    yield from detail_lines(causes_of(artifact), style)
+    for note in notes_of(artifact, ruling.verdict):
         yield from style.entry("note", note.text, note.kind)
