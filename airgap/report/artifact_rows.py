@@ -62,8 +62,8 @@ class Signers:
             for signature in artifact.signatures
             if signature.signer and signature.verdict is Verdict.PASS
         }
-        names = Counter(_common_name(subject) for subject in subjects)
-        self._labels = {subject: name if names[name := _common_name(subject)] == 1 else subject for subject in subjects}
+        names = Counter(common_name(subject) for subject in subjects)
+        self._labels = {subject: name if names[name := common_name(subject)] == 1 else subject for subject in subjects}
 
     def judged(self, artifact: ArtifactOutcome, ruling: Ruling) -> JudgedRow:
         """An artifact with its row."""
@@ -85,7 +85,7 @@ def _subjects(signatures: Iterable[SignatureOutcome]) -> Iterator[str]:
     return (item.signer.subject for item in signatures if item.signer and item.verdict is Verdict.PASS)
 
 
-def _common_name(subject: str) -> str:
+def common_name(subject: str) -> str:
     """The common name in a subject as text (RFC 4514), or all of it where that is not simple."""
     names = [part[3:] for part in subject.split(",") if part.startswith("CN=")]
     simple = len(names) == 1 and not {"\\", "+", '"'} & set(subject)

@@ -70,7 +70,7 @@ class DiscoverReport(Report):
         found = f"{count(len(self.artifacts), 'artifact')}, {count(number, 'referrer')}{how}; nothing was judged."
         word, kind, lacking = ("FOUND", "good", "")
         if unread:
-            word, kind, lacking = ("INCOMPLETE", "bad", "something cannot be read that may be a referrer, too. ")
+            word, kind, lacking = ("INCOMPLETE", "bad", "something cannot be read that is part of a tree, or may be. ")
         yield from style.ending(word, f"{lacking}{found}", self.exit_code, kind)
 
 

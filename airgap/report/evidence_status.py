@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from airgap.parse.time import iso, iso_or_null
 from airgap.reasons import REASONS
+from airgap.report.artifact_rows import common_name
+from airgap.report.columns import Columns
+from airgap.report.finding_text import problem_lines, problem_text
 from airgap.report.report import TOOL, Json, Report
-from airgap.report.style import Style
+from airgap.report.style import PLAIN, Style, unbroken
 from airgap.report.wording import count
+from airgap.text import some
 from airgap.trust.piece_status import PieceState, PieceStatus
 from airgap.trust.status import TrustStatus
 from airgap.verifier.run import clock_text
 
 STATUS_SCHEMA: Final = "airgap.status/1"
-_KIND = {
-    PieceState.FRESH: "good",
-    PieceState.ACCEPTED: "unsure",
-    PieceState.STALE: "bad",
-    PieceState.FUTURE: "unsure",
-    PieceState.LATER: "quiet",
-    PieceState.SUPERSEDED: "quiet",
-    PieceState.INCOMPLETE: "bad",
-    PieceState.UNUSABLE: "bad",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +70,21 @@ class StatusReport(Report):
             ],
         }
 
-    def lines(self, style: Style) -> Iterable[str]:
-        """The whole state."""
+    def lines(self, style: Style) -> Iterator[str]:
+        """Common facts, the pieces of evidence, what to do about those that do not count, and last the result."""
         return _status_lines(self.status, style, self.verbose)
 
-    def brief_lines(self) -> Iterable[str]:
+    def brief_lines(self) -> Iterator[str]:
         """In one sentence, whether the evidence is good at the judged time."""
-        return (_status_headline(self.status),)
+        return _ending(self.status, PLAIN)
+
+    def warning_lines(self, style: Style, *, quiet: bool = False) -> Iterator[str]:
+        """That the clock is wrong."""
+        del quiet
+        status = self.status
+        if status.clock_is_behind and status.newest:
+            made, name = status.newest
+            yield from style.entry("warning", clock_text(status.clock, name, made), "bad")
 
 
 def _status_headline(status: TrustStatus) -> str:
@@ -123,57 +125,108 @@ _NO_EVIDENCE: Final = (
 )
 
 
+_GOOD: Final = frozenset({PieceState.FRESH, PieceState.ACCEPTED, PieceState.SUPERSEDED})
+_BESIDE: Final = 8
+"""Rows of a screen for all else but the good pieces."""
+_HEAD: Final = ("STATE", "KIND", "OF", "AGE", "GOOD UNTIL", "LEFT")
+_LEAST: Final = (5, 4, 14, 7, 20, 7)
+
+
+def _ending(status: TrustStatus, style: Style) -> Iterator[str]:
+    word, _, text = _status_headline(status).partition(": ")
+    return style.ending(word, text, status.exit_code, "good" if status.is_good else "bad")
+
+
 def _status_lines(status: TrustStatus, style: Style, verbose: bool) -> Iterator[str]:
-    yield style.paint("good" if status.is_good else "bad", _status_headline(status))
-    for problem in status.problems:
-        yield f"  {style.paint('bad', 'problem')} {problem.message}"
-        yield f"          → {problem.remedy}"
-    for notice in status.notices:
-        yield f"  {style.paint('unsure', 'note')} {notice.message}"
-    if not status.problems and not any(piece.is_needed for piece in status.pieces):
-        yield f"          → {_NO_EVIDENCE}"
-    hidden = 0
-    for piece in status.pieces:
-        if piece.state is PieceState.SUPERSEDED and not verbose:
-            hidden += 1
-            continue
-        yield from _piece_lines(piece, status.at, style, verbose)
-    if hidden:
-        yield style.paint("quiet", f"  {count(hidden, 'older generation')} kept for the past; --verbose lists them")
-    if status.clock_is_behind and status.newest:
-        made, name = status.newest
-        yield f"  {style.paint('bad', 'warning')} {clock_text(status.clock, name, made)}"
-    parts = [f"trust {status.directory}"]
+    word = _status_headline(status).partition(":")[0]
+    older = [piece for piece in status.pieces if piece.state is PieceState.SUPERSEDED]
+    shown = [piece for piece in status.pieces if verbose or piece.state is not PieceState.SUPERSEDED]
+    facts = [f"trust directory {status.directory}", f"{count(len(status.pieces), 'piece')} of evidence"]
+    facts.append(f"looked at as of {iso(status.at)}")
     if status.use_by:
-        parts.append(f"use by {iso(status.use_by[0])} ({status.use_by[1]})")
-    yield style.paint("quiet", "; ".join(parts))
+        facts.append(f"use by {iso(status.use_by[0])} ({status.use_by[1]})")
+    yield from style.entry(word, ", ".join(facts), "good" if status.is_good else "bad")
+    for notice in status.notices:
+        yield from style.entry("note", problem_text(notice), "unsure")
+    if unchecked := [piece.file for piece in shown if piece.is_needed and not piece.checked]:
+        about = "each piece" if len(unchecked) == len(status.pieces) else some(unchecked, len(shown) if verbose else 3)
+        yield from style.entry("note", f"cannot be checked: {_NO_CERTIFICATE} ({about})", "unsure")
+    if older and not verbose:
+        text = f"{count(len(older), 'older generation')} kept for the past; -v lists them"
+        yield from style.entry("note", text, "quiet")
+    if shown:
+        yield ""
+        yield from _piece_lines(shown, status.at, style, verbose)
+    yield from problem_lines(status.problems, style)
+    if not status.problems and not any(piece.is_needed for piece in status.pieces):
+        yield from style.arrow(_NO_EVIDENCE)
+    yield ""
+    yield from _ending(status, style)
 
 
-def _piece_lines(piece: PieceStatus, at: datetime, style: Style, verbose: bool) -> Iterator[str]:
-    number = f" number {piece.number}" if piece.number is not None else ""
-    yield f"  {style.paint(_KIND[piece.state], f'{piece.state.value:<14}')} {piece.kind:<9} {piece.file}{number}"
-    if piece.problem:
-        yield f"                 {piece.problem}"
-    if piece.is_needed and not piece.checked:
-        yield f"                 cannot be checked: {_NO_CERTIFICATE}"
-    if remedy := piece.remedy or _WAYS_OUT.get(piece.state, ""):
-        yield f"                 → {remedy}"
-    if piece.this_update is None:  # it states nothing about itself
-        return
-    age = f"{_span(at - piece.this_update)} old" if at >= piece.this_update else "from the future"
+def _piece_lines(pieces: Sequence[PieceStatus], at: datetime, style: Style, verbose: bool) -> Iterator[str]:
+    """Good pieces first, in the order in which they end; then the others, with what to do."""
+    good = sorted((piece for piece in pieces if piece.state in _GOOD), key=_end)
+    bad = sorted((piece for piece in pieces if piece.state not in _GOOD), key=_end)
+    most = len(good) if verbose or len(good) <= style.height - _BESIDE else max(1, style.height - _BESIDE)
+    rows = {piece.file: _cells(piece, at) for piece in (*good[:most], *bad)}
+    table = Columns(_HEAD, rows.values(), style, least=_LEAST, margin=0)
+    yield from table.heading()
+    for piece in good[:most]:
+        yield from table.row(rows[piece.file])
+        if verbose:
+            yield from _files(piece, style)
+    if most < len(good):
+        yield from style.paragraph(f"… and {len(good) - most} more that end later; -v lists each of them", "  ")
+    last = {_remedy(piece): place for place, piece in enumerate(bad)}
+    for place, piece in enumerate(bad):
+        yield from table.row(rows[piece.file])
+        yield from _files(piece, style)
+        if (remedy := _remedy(piece)) and last[remedy] == place:
+            yield from style.arrow(remedy)
+
+
+def _end(piece: PieceStatus) -> tuple[bool, datetime, str]:
+    end = _until(piece)
+    return end is None, end or datetime.max.replace(tzinfo=UTC), piece.file
+
+
+def _until(piece: PieceStatus) -> datetime | None:
+    """Its nextUpdate, or the end of the responder that signed it."""
     if piece.next_update is None:
-        due = "names no nextUpdate"
-    elif at <= piece.next_update:
-        end = min(piece.next_update, piece.use_by or piece.next_update)  # a responder may end before
-        due = f"good for {_span(end - at)}, until {iso(end)}"
-    else:
-        due = f"was due {_span(at - piece.next_update)} ago, on {iso(piece.next_update)}"
-    yield f"                 {piece.about}; {age}, {due}"
-    if verbose:
-        for url in piece.urls:
-            yield f"                 {url}"
+        return None
+    return min(piece.next_update, piece.use_by or piece.next_update)
 
 
-def _span(span: timedelta) -> str:
-    hours = int(span.total_seconds() // 3600)
-    return f"{hours} hours" if hours < 48 else f"{hours // 24} days"  # noqa: PLR2004
+def _cells(piece: PieceStatus, at: datetime) -> tuple[str, ...]:
+    word = piece.state.value
+    kind = "crl" if piece.kind == "delta-crl" else piece.kind
+    delta = "delta " if piece.kind == "delta-crl" else ""
+    of = common_name(piece.about) if kind == "crl" else piece.about
+    number = f" {unbroken(f'number {piece.number}')}" if piece.number is not None else ""
+    made = piece.this_update
+    age = "-" if made is None else unbroken(span(at - made)) if at >= made else unbroken("made later")
+    end = _until(piece)
+    until, left = ("-" if made is None else "names no nextUpdate"), "-"
+    if end is not None:
+        until, left = iso(end), unbroken(span(end - at) if at <= end else f"{span(at - end)} ago")
+    bad = piece.state not in {*_GOOD, PieceState.LATER}
+    return (word.upper() if bad else word, unbroken(f"{delta}{kind}"), f"{of or '-'}{number}", age, until, left)
+
+
+def _files(piece: PieceStatus, style: Style) -> Iterator[str]:
+    """Which file it is, what is wrong with it, and where it came from."""
+    text = f"{piece.file}: {piece.problem}" if piece.problem else piece.file
+    yield from style.paragraph(text, "        ", "          ")
+    for url in piece.urls:
+        yield from style.paragraph(url, "          ")
+
+
+def _remedy(piece: PieceStatus) -> str:
+    return piece.remedy or _WAYS_OUT.get(piece.state, "")
+
+
+def span(time: timedelta) -> str:
+    """`7 hours`, `12 days`."""
+    hours = int(time.total_seconds() // 3600)
+    return count(hours, "hour") if hours < 48 else f"{hours // 24} days"  # noqa: PLR2004

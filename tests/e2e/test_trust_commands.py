@@ -477,7 +477,7 @@ class TestStatus:
 
     def test_a_clock_before_the_evidence_is_not_good(self, root: Path) -> None:
         """`--at` named a moment at which the CRL counts, and verify is unsure there all the same."""
-        made = crl(ROOT, this_update=NOW + DAY, next_update=NOW + 9 * DAY)
+        made = crl(ROOT, this_update=NOW + DAY, next_update=NOW + 9.5 * DAY)
         write_trust(root, stores={"ca:harbour": [ROOT]}, crls={"a.crl": made})
         at = (NOW + 2 * DAY).isoformat()
         ran = trust(root, "status", "--at", at, "--format", "json")
@@ -496,17 +496,43 @@ class TestStatus:
         ran = self.status(root, crls={"a.crl": future})
         assert ran.document["clock_behind"] is True
         assert ran.code == 15
-        assert "the clock is wrong, or the evidence is" in trust(root, "status").out
+        for options in ([], ["--quiet"]):
+            assert "the clock is wrong, or the evidence is" in trust(root, "status", *options).err
 
     def test_broken_trust_material_is_exit_18(self, root: Path) -> None:
         write_trust(root, policy=oci_policy(), stores={"ca:harbour": {}}, crls={"a.crl": evidence(ROOT)})
         assert trust(root, "status").code == 18
 
-    def test_prints_the_remedies_first(self, root: Path) -> None:
+    def test_the_first_word_and_the_last_line_are_the_answer(self, root: Path) -> None:
         write_trust(root, stores={"ca:harbour": [ROOT]}, crls={"a.crl": pem(evidence(ROOT))})
-        lines = trust(root, "status").out.splitlines()
-        assert lines[0].startswith("GOOD")
-        assert "good for" in lines[2]
+        first, _, head, piece, _, last = trust(root, "status").out.splitlines()
+        assert first.startswith("GOOD    trust directory ")
+        assert head.split() == ["STATE", "KIND", "OF", "AGE", "GOOD", "UNTIL", "LEFT"]
+        assert piece.startswith("fresh  crl ")
+        assert re.fullmatch(r"GOOD: all 1 piece of evidence count at \S+\. Exit code 0\.", last)
+        assert trust(root, "status", "-q").out == f"{last}\n"
+
+    def test_what_ends_first_comes_first_and_what_does_not_count_last(self, root: Path) -> None:
+        crls = {
+            "a.crl": evidence(ROOT, next_update=NOW - DAY),
+            "b.crl": evidence(LEAF.chain[1], next_update=NOW + 9.5 * DAY),
+            "c.crl": evidence(LEAF, next_update=NOW + 3.5 * DAY),
+        }
+        write_trust(root, stores={"ca:harbour": [ROOT]}, crls=crls)
+        out = trust(root, "status").out
+        assert re.findall(r"^(fresh|STALE) .* (\d+ \w+(?: ago)?)$", out, re.MULTILINE) == [
+            ("fresh", "3 days"), ("fresh", "9 days"), ("STALE", "24 hours ago"),
+        ]  # fmt: skip
+        assert "crls/a.crl\n" in out
+        assert "\n        crls/b.crl" not in out
+
+    def test_older_generations_are_counted(self, root: Path) -> None:
+        crls = {f"{number}.crl": evidence(ROOT, number=number) for number in range(2)}
+        write_trust(root, stores={"ca:harbour": [ROOT]}, crls=crls)
+        out = trust(root, "status").out
+        assert "1 older generation kept for the past; -v lists them" in out
+        assert "superseded" not in out
+        assert re.search(r"^superseded ", trust(root, "status", "-v").out, re.MULTILINE)
 
 
 class TestExport:

@@ -11,6 +11,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from unittest import mock
@@ -18,7 +19,9 @@ from unittest import mock
 from airgap.oci.descriptor import Descriptor, Platform
 from tests.frozen.screens import Stick, comparable
 from tests.support.command import run_here
+from tests.support.crls import crl
 from tests.support.evidence import evidence_artifact
+from tests.support.pki import AT
 from tests.support.scenario import Signature
 
 HERE: Final = Path(__file__).parent
@@ -79,9 +82,18 @@ def _lost() -> None:
     path.unlink()
 
 
+def _trust() -> None:
+    """Evidence that ends soon, and some that is too old."""
+    stick = Stick()
+    stick.crls["old.crl"] = crl(stick.leaf, next_update=AT - timedelta(days=12))
+    stick.add(f"{_HOST}/team/web:v1.4", stick.leaf)
+    stick.judged()
+
+
 SITUATIONS: Final[Mapping[str, tuple[str, Callable[[], None]]]] = {
     "ls: a medium": ("ls stick", _stick),
     "ls: something cannot be read": ("ls stick", _lost),
+    "trust status: something is stale": ("trust status --trust trust --at 2026-06-01T12:00:00Z", _trust),
     "discover: one image": ("discover stick:registry.acme.example/team/web:v1.9", _stick),
     "discover: something cannot be read": ("discover stick:registry.acme.example/tools/migrate:v1.9", _lost),
 }
