@@ -44,6 +44,7 @@ from airgap.trust.snapshots.snapshot_document import Snapshot
 from airgap.trust.status import TrustStatus
 from airgap.trust.stores import StoreRef
 from airgap.verifier.blob_outcome import BlobOutcome
+from airgap.verifier.ending_dates import EndingDates
 from airgap.verifier.outcome import Outcome
 from airgap.verifier.rechecked import RecheckOutcome
 from airgap.verifier.snapshot_judgement import SnapshotOutcome
@@ -52,8 +53,8 @@ from airgap.verifier.snapshot_signer import JudgedSnapshot
 __all__ = [
     "Algorithm", "Anchors", "AttachedFiles", "BlobOutcome", "BlobPolicy", "BrokenStore", "BundleDifference",
     "BundleOverview", "BundleResult", "CarriedBundle", "Certificate", "CheckedPolicy", "CopyResult", "Created",
-    "Descriptor", "Difference", "Discovered", "Examination", "Exported", "FetchOutcome", "GeneratedKey", "Host",
-    "ImportResult", "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "JudgedSnapshot",
+    "Descriptor", "Difference", "Discovered", "EndingDates", "Examination", "Exported", "FetchOutcome", "GeneratedKey",
+    "Host", "ImportResult", "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "JudgedSnapshot",
     "Listing", "LocalKey", "LoginResult", "NamedKey", "NetworkGuard", "OciPolicy", "OpenBundle", "OpenSnapshot",
     "Outcome", "Plugin", "Problem", "RecheckOutcome", "SignedArtifact", "SignedBlob", "Snapshot", "SnapshotOutcome",
     "SplitResult", "StampedSignature", "StoreRef", "StoredFile", "TokenKey", "TrustStatus",

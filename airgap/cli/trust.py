@@ -16,6 +16,7 @@ class TrustCommands(LazyGroup):
         "policy": Lazy("airgap.cli.trust_policy", "Write, import, show and check the trust policy."),
         "fetch": Lazy("airgap.cli.trust_fetch", "Fetch the CRLs and OCSP responses that signatures need."),
         "status": Lazy("airgap.cli.trust_status", "Show the evidence with its age, and what goes stale first."),
+        "expiring": Lazy("airgap.cli.trust_expiring", "List what ends soon: evidence, certificates, signatures."),
         "snapshot": Lazy("airgap.cli.trust_snapshot", "Pack, sign, show, compare, verify and apply snapshots."),
         "pin": Lazy("airgap.cli.trust_pin", "Fix, list and remove who may sign snapshots."),
         "export": Lazy("airgap.cli.trust_export", "Write trust material for notation or containers."),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airgap.report.copying import CopyReport
     from airgap.report.demonstration import DemoCase, DemoReport, demo_cases
     from airgap.report.discovery import DiscoverReport
+    from airgap.report.ending import ExpiringReport
     from airgap.report.evidence_status import StatusReport
     from airgap.report.examined import DoctorReport
     from airgap.report.exporting import ExportReport
@@ -82,6 +83,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.report.signing": ("AttachReport", "KeysReport", "SignReport", "TimestampReport"),
         "airgap.report.snapshots": ("PinsReport", "SnapshotReport", "ceremony_text"),
         "airgap.report.examined": ("DoctorReport",),
+        "airgap.report.ending": ("ExpiringReport",),
         "airgap.report.evidence_status": ("StatusReport",),
         "airgap.report.style": ("Style",),
         "airgap.report.verify_text": ("VerifyReport",),
@@ -92,10 +94,10 @@ __getattr__, __dir__ = on_demand(
 __all__ = [
     "AttachReport", "BlobReport", "BundleCreateReport", "BundleDiffReport", "BundleShowReport", "BundleSplitReport",
     "CertificatesReport", "CopyReport", "DemoCase", "DemoReport", "DiscoverReport", "DoctorReport", "ErrorReport",
-    "ExportReport", "FetchReport", "ImportReport", "InspectReport", "InspectedBlobReport", "KeysReport",
-    "LedgerCheckReport", "LedgerListReport", "LedgerNoteReport", "LedgerPruneReport", "LedgerShowReport",
-    "LsReport", "PinsReport", "PluginsReport", "PolicyReport", "ReceiptReport", "RecheckReport",
-    "RefusedPolicyReport", "Report", "ShownRow", "SignReport", "SignedBlobReport", "SnapshotReport", "StatusReport",
-    "Style", "TimestampReport", "VerifyReport", "ceremony_text", "check_report", "count", "demo_cases",
-    "ledger_lines", "prunable_words", "size", "to_json", "write_bundle_html", "write_report",
+    "ExpiringReport", "ExportReport", "FetchReport", "ImportReport", "InspectReport", "InspectedBlobReport",
+    "KeysReport", "LedgerCheckReport", "LedgerListReport", "LedgerNoteReport", "LedgerPruneReport", "LedgerShowReport",
+    "LsReport", "PinsReport", "PluginsReport", "PolicyReport", "ReceiptReport", "RecheckReport", "RefusedPolicyReport",
+    "Report", "ShownRow", "SignReport", "SignedBlobReport", "SnapshotReport", "StatusReport", "Style",
+    "TimestampReport", "VerifyReport", "ceremony_text", "check_report", "count", "demo_cases", "ledger_lines",
+    "prunable_words", "size", "to_json", "write_bundle_html", "write_report",
 ]  # fmt: skip

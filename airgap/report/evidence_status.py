@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from airgap.parse.time import iso, iso_or_null
@@ -14,7 +14,7 @@ from airgap.report.columns import Columns
 from airgap.report.finding_text import problem_lines, problem_text
 from airgap.report.report import TOOL, Json, Report
 from airgap.report.style import PLAIN, Style, unbroken
-from airgap.report.wording import count
+from airgap.report.wording import count, span_text
 from airgap.text import some
 from airgap.trust.piece_status import PieceState, PieceStatus
 from airgap.trust.status import TrustStatus
@@ -205,11 +205,11 @@ def _cells(piece: PieceStatus, at: datetime) -> tuple[str, ...]:
     of = common_name(piece.about) if kind == "crl" else piece.about
     number = f" {unbroken(f'number {piece.number}')}" if piece.number is not None else ""
     made = piece.this_update
-    age = "-" if made is None else unbroken(span(at - made)) if at >= made else unbroken("made later")
+    age = "-" if made is None else unbroken(span_text(at - made)) if at >= made else unbroken("made later")
     end = _until(piece)
     until, left = ("-" if made is None else "names no nextUpdate"), "-"
     if end is not None:
-        until, left = iso(end), unbroken(span(end - at) if at <= end else f"{span(at - end)} ago")
+        until, left = iso(end), unbroken(span_text(end - at) if at <= end else f"{span_text(at - end)} ago")
     bad = piece.state not in {*_GOOD, PieceState.LATER}
     return (word.upper() if bad else word, unbroken(f"{delta}{kind}"), f"{of or '-'}{number}", age, until, left)
 
@@ -224,9 +224,3 @@ def _files(piece: PieceStatus, style: Style) -> Iterator[str]:
 
 def _remedy(piece: PieceStatus) -> str:
     return piece.remedy or _WAYS_OUT.get(piece.state, "")
-
-
-def span(time: timedelta) -> str:
-    """`7 hours`, `12 days`."""
-    hours = int(time.total_seconds() // 3600)
-    return count(hours, "hour") if hours < 48 else f"{hours // 24} days"  # noqa: PLR2004

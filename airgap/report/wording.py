@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airgap.report.style import Style, unbroken
@@ -25,6 +26,12 @@ def count(number: int, noun: str) -> str:
 def kinds(numbers: Mapping[str, int]) -> str:
     """How many there are of each kind: `sig 1 · sbom 2`. It is broken before a kind only."""
     return f"{unbroken(' ·')} ".join(unbroken(f"{kind} {number}") for kind, number in numbers.items()) or "-"
+
+
+def span_text(time: timedelta) -> str:
+    """`7 hours`, `12 days`."""
+    hours = int(time.total_seconds() // 3600)
+    return count(hours, "hour") if hours < 48 else f"{hours // 24} days"  # noqa: PLR2004
 
 
 def size(number: float) -> str:

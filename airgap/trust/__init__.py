@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from airgap.trust.snapshots.tuf_check import load_tuf
     from airgap.trust.status import trust_status
     from airgap.trust.store_types import StoreType
+    from airgap.verifier.ending_dates import ending_dates
     from airgap.verifier.snapshot_judgement import ApplyRequest
 
 __getattr__, __dir__ = on_demand(
@@ -53,6 +54,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.stages.pin": ("add_pin", "check_can_pin", "delete_pin", "list_pins", "propose_pin", "propose_tuf_pin"),
         "airgap.stages.snapshot": ("create_snapshot", "diff_snapshots"),
         "airgap.stages.snapshot_apply": ("apply_snapshot", "undo_snapshot", "verify_snapshot"),
+        "airgap.verifier.ending_dates": ("ending_dates",),
         "airgap.verifier.snapshot_judgement": ("ApplyRequest",),
         "airgap.stages.snapshot_tuf": ("add_tuf_metadata", "prepare_tuf_keys"),
         "airgap.trust.separation": ("check_apart", "check_output"),
@@ -91,7 +93,7 @@ __all__ = [
     "ApplyRequest", "Challenge", "Location", "Pin", "PolicyError", "PolicyWritten", "StoreType", "add_certificates",
     "add_pin", "add_tuf_metadata", "apply_snapshot", "check_apart", "check_can_pin", "check_output", "check_policy",
     "check_scope", "create_snapshot", "delete_certificate", "delete_pin", "delete_store", "diff_snapshots",
-    "export_containers_policy", "export_notation", "find_certificate", "find_policy", "import_policy",
+    "ending_dates", "export_containers_policy", "export_notation", "find_certificate", "find_policy", "import_policy",
     "list_certificates", "list_pins", "load_tuf", "locate", "open_snapshot", "parse_ages", "parse_policy",
     "prepare_tuf_keys", "propose_pin", "propose_tuf_pin", "put_policy", "store_of", "strict_policy", "trust_status",
     "undo_snapshot", "verify_snapshot", "writable",

@@ -477,7 +477,7 @@ class TestStatus:
 
     def test_a_clock_before_the_evidence_is_not_good(self, root: Path) -> None:
         """`--at` named a moment at which the CRL counts, and verify is unsure there all the same."""
-        made = crl(ROOT, this_update=NOW + DAY, next_update=NOW + 9.5 * DAY)
+        made = crl(ROOT, this_update=NOW + DAY, next_update=NOW + 9 * DAY)
         write_trust(root, stores={"ca:harbour": [ROOT]}, crls={"a.crl": made})
         at = (NOW + 2 * DAY).isoformat()
         ran = trust(root, "status", "--at", at, "--format", "json")

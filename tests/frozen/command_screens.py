@@ -94,6 +94,7 @@ SITUATIONS: Final[Mapping[str, tuple[str, Callable[[], None]]]] = {
     "ls: a medium": ("ls stick", _stick),
     "ls: something cannot be read": ("ls stick", _lost),
     "trust status: something is stale": ("trust status --trust trust --at 2026-06-01T12:00:00Z", _trust),
+    "trust expiring": ("trust expiring trip.tar --trust trust --at 2026-06-01T12:00:00Z --within 60d", _trust),
     "discover: one image": ("discover stick:registry.acme.example/team/web:v1.9", _stick),
     "discover: something cannot be read": ("discover stick:registry.acme.example/tools/migrate:v1.9", _lost),
 }

@@ -129,6 +129,12 @@ def _bundle(*words: str) -> Callable[[Path], Ran]:
     return run
 
 
+def _expiring(place: Path) -> Ran:
+    written = with_everything().write(place)
+    trust = ["--trust", str(written.trust), *_DAY, "--within", "3650d"]
+    return run_here(["trust", "expiring", written.target, *trust, "--format", "json"])
+
+
 def _status(place: Path) -> Ran:
     written = with_everything().write(place)
     return run_here(["trust", "status", "--trust", str(written.trust), *_DAY, "--format", "json"])
@@ -217,6 +223,7 @@ SCENES: Final[Mapping[str, Callable[[Path], Ran]]] = {
     "bundle show": _bundle("show", "{}"),
     "bundle diff": _bundle("diff", "{}", "{}"),
     "trust status": _status,
+    "trust expiring": _expiring,
     "copy": _copy,
     "copy dry run": _copy_dry,
     "ls": _ls,
