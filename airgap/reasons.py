@@ -314,6 +314,8 @@ _ROWS: Final = (
      "Ask its maker for one with digests of sha256, sha384 or sha512: another copy of this one is the same."),
     ("content.limit", 16, "The artifact exceeds a bound of depth, count or size.",
      "Another copy of it is as large: ask its maker for a smaller one, or for several."),
+    ("content.held", 15, "Layers are held elsewhere, as the list of the bundle says, and were not checked.",
+     "Import it: that looks for each of them in the registry of the site. What is here is judged by --content manifests."),
     ("content.absent", 0, "A platform was left out on purpose when this was copied.",
      "Copy it again without --platform if it is needed."),
     # reading a layout

@@ -67,7 +67,9 @@ def check_bundles(target: Target, bundles: Iterable[Root], artifacts: Iterable[R
 def _said(root: Root, document: BundleDocument, *, agrees: bool) -> str:
     number = len(document.artifacts)
     listed = f"{document.name} lists {number} artifact{'' if number == 1 else 's'}{'; all are here' if agrees else ''}"
-    return f"{listed}. Set id: {set_id(root.descriptor.digest)}. It proves nothing about them"
+    base = document.base
+    left = f". It leaves out {len(base.held)} layers of {base.total} bytes since {base.text}" if base else ""
+    return f"{listed}{left}. Set id: {set_id(root.descriptor.digest)}. It proves nothing about them"
 
 
 def carried_bundles(store: Store, graph: Graph, *, is_asked_for: bool) -> Iterator[CarriedBundle]:

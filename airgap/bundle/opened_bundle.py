@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from airgap import limits
 from airgap.bundle.bundle_document import BUNDLE_TYPE, BundleDocument
-from airgap.errors import ContentError, FormatError, NotFoundError, TrustMaterialError
+from airgap.errors import AirgapError, ContentError, FormatError, NotFoundError, TrustMaterialError
+from airgap.oci.content import HeldElsewhere
 from airgap.oci.descriptor import EMPTY, EMPTY_CONFIG, IMAGE_MANIFEST, Descriptor
+from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
 from airgap.oci.nodes import Root
@@ -101,6 +103,26 @@ def read_bundle(store: Store, graph: Graph, descriptor: Descriptor) -> BundleDoc
             f"the bundle {descriptor.digest} has a document that cannot be used: {error}",
             digest=str(descriptor.digest),
         ) from None
+
+
+def held_elsewhere(store: Store, graph: Graph) -> HeldElsewhere:
+    """What deltas in a layout say that their receiver holds, and no bundle in it says is here.
+
+    A claim, which makes nothing good. A document that cannot be read says nothing: `check_bundles` reports it.
+    """
+    held: dict[Digest, int] = {}
+    here: set[Digest] = set()
+    for root in graph.roots():
+        if not is_bundle(graph, root):
+            continue
+        try:
+            document = read_bundle(store, graph, root.descriptor)
+        except AirgapError:
+            continue
+        here.update(blob.digest for blob in document.blobs)
+        if document.base is not None:
+            held |= {blob.digest: blob.size for blob in document.base.held}
+    return {digest: size for digest, size in held.items() if digest not in here}
 
 
 @contextmanager

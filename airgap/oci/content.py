@@ -5,7 +5,7 @@ A signature covers only the root manifest (RULE-4: a signature is not the conten
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
@@ -14,9 +14,10 @@ from airgap import limits
 from airgap.errors import ContentError
 from airgap.oci.closure import Closure, Reached
 from airgap.oci.content_mode import Content
+from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.problems import ContentProblem
-from airgap.oci.store import Store, check_descriptor, hash_bytes
+from airgap.oci.store import InVolumes, Store, check_descriptor, hash_bytes
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -27,11 +28,15 @@ _BATCH_BYTES: Final = 8 * limits.MIB
 _BATCH_BLOBS: Final = 256
 
 
+ContentVerdict = Literal["pass", "fail", "indeterminate", "not-applicable"]
+
+
 class ContentReport(NamedTuple):
     """The result for the content of an artifact."""
 
-    verdict: Literal["pass", "fail", "not-applicable"]
-    """`not-applicable` if nothing is wrong in mode `none`, which does not check the content."""
+    verdict: ContentVerdict
+    """`indeterminate` if nothing is wrong but layers are held elsewhere; `not-applicable` if nothing is wrong in mode
+    `none`, which does not check the content."""
     mode: Content
     blobs: int
     """Different blobs that were proven good."""
@@ -42,6 +47,26 @@ class ContentReport(NamedTuple):
     """Missing content that a record declares to be left out on purpose (`content.absent`)."""
     external: tuple[Digest, ...]
     """Foreign layers that are not there. They may be elsewhere; they are not judged."""
+    held: tuple[Descriptor, ...] = ()
+    """Layers that are not there, and that a delta says its receiver holds: they were not checked (`content.held`)."""
+
+
+HELD: Final = "content.held"
+"""The reason code of layers that are held elsewhere: not wrong, and not checked either (decision 0044)."""
+HeldElsewhere = Mapping[Digest, int]
+"""What is said to be held elsewhere, with sizes. It proves nothing."""
+
+
+def nothing_held() -> HeldElsewhere:
+    """That of a layout that is whole."""
+    return {}
+
+
+def is_said_to_be_held(store: Store, missing: Descriptor, held: HeldElsewhere) -> bool:
+    """Whether missing content is said to be elsewhere, and is in no volume that is lost."""
+    if held.get(missing.digest) != missing.size or missing.data is not None:
+        return False
+    return not (isinstance(store, InVolumes) and store.absence(missing.digest))
 
 
 _Outcome = ContentProblem | None
@@ -57,9 +82,16 @@ class ContentChecker:
     signatures are judged.
     """
 
-    def __init__(self, store: Store, pool: Callable[[], Executor] | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        pool: Callable[[], Executor] | None = None,
+        held: Callable[[], HeldElsewhere] = nothing_held,
+    ) -> None:
+        """`held`: asked only where a layer is missing."""
         self._store: Final = store
         self._pool: Final = pool
+        self._held: Final = held
         self._outcomes: Final[dict[Digest, _Outcome]] = {}
         self._counted: Final[set[Digest]] = set()
         self.read = 0
@@ -84,6 +116,7 @@ class ContentChecker:
         """The report on one closure; `also`: what it checks in every mode. Never raises for what the store holds."""
         problems = list(closure.problems)
         external: list[Digest] = []
+        held: dict[Digest, Descriptor] = {}
         good = {reached.descriptor.digest: reached.descriptor.size for reached in closure.reached if reached.parsed}
         to_hash: list[Reached] = []
         for reached in _unparsed(closure, mode, also):
@@ -96,6 +129,8 @@ class ContentChecker:
             except ContentError as error:
                 if error.is_missing and descriptor.is_external:
                     external.append(descriptor.digest)
+                elif error.is_missing and self._is_held(reached):
+                    held.setdefault(descriptor.digest, descriptor)
                 else:
                     problems.append(ContentProblem.of(error, descriptor, reached.path))
         self._hash({reached.descriptor.digest: reached.descriptor.size for reached in to_hash})
@@ -108,15 +143,24 @@ class ContentChecker:
         new = good.keys() - self._counted
         self._counted.update(new)
         self.read += sum(good[digest] for digest in new)
+        if held:
+            problems.append(_UNCHECKED)
         return ContentReport(
-            verdict="fail" if problems else "not-applicable" if mode == Content.NONE else "pass",
+            verdict=_verdict(problems, mode),
             mode=mode,
             blobs=len(good),
             bytes=sum(good.values()),
             problems=tuple(problems),
             absent=closure.absent,
             external=tuple(dict.fromkeys(external)),
+            held=tuple(held.values()),
         )
+
+    def _is_held(self, reached: Reached) -> bool:
+        """Whether a missing layer is said to be elsewhere: one of the artifact itself, in no volume that is lost."""
+        if reached.small or reached.attached:
+            return False
+        return is_said_to_be_held(self._store, reached.descriptor, self._held())
 
     def _hash(self, sizes: dict[Digest, int]) -> None:
         """Fills `_outcomes` for all of these."""
@@ -140,6 +184,22 @@ class ContentChecker:
             future = executor.submit(_hash_batch, self._store, batch)
             for digest in batch:
                 self._running[digest] = (batch, future)
+
+
+_UNCHECKED: Final = ContentProblem(
+    reason=HELD,
+    message="some are held elsewhere, as the list of the bundle says, and were not checked",
+    path="layers",
+    descriptor=None,
+)
+"""The same for all artifacts of a delta, so that people read it once."""
+
+
+def _verdict(problems: Iterable[ContentProblem], mode: Content) -> ContentVerdict:
+    reasons = {problem.reason for problem in problems}
+    if reasons:
+        return "indeterminate" if reasons == {HELD} else "fail"
+    return "not-applicable" if mode == Content.NONE else "pass"
 
 
 def _unparsed(closure: Closure, mode: Content, also: Container[Digest] = ()) -> Iterator[Reached]:

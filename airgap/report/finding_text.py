@@ -14,7 +14,7 @@ from airgap.report.artifact_names import short
 from airgap.report.style import Style, unbroken
 from airgap.text import safe, some
 from airgap.trust.levels import Action, Check
-from airgap.verdict import Verdict
+from airgap.verdict import Ruling, Verdict
 from airgap.verifier.outcome import ArtifactOutcome, Finding, ReferrerOutcome, SignatureOutcome
 
 PAINTED: Final = {
@@ -180,7 +180,8 @@ def content_details(problems: Sequence[ContentProblem], verbose: bool) -> Iterat
             text = f"content: {lower(REASONS[problem.reason].meaning)}"
             yield Detail("bad", text, problem.reason, remedy, (("at", problem.path), *facts))
         else:
-            yield Detail("bad", f"content: {problem.path}: {problem.message}", problem.reason, remedy)
+            kind = PAINTED[Ruling.of_code(REASONS[problem.reason].exit_code).verdict]
+            yield Detail(kind, f"content: {problem.path}: {problem.message}", problem.reason, remedy)
     if len(problems) > shown:
         yield Detail("bad", f"… and {len(problems) - shown} more problems of its content; -v shows them")
 

@@ -200,6 +200,8 @@ def _all_about(artifact: ArtifactOutcome, style: Style) -> Iterator[str]:
         yield from signature_lines(signature, style, verbose=True, quiet=good)
     if artifact.content:
         yield from detail_lines(content_details(artifact.content.problems, verbose=True), style)
+        for layer in artifact.content.held:
+            yield f"          NOT CHECKED  {layer.digest}  {size(layer.size)}"
     for referrer in artifact.referrers:
         yield from referrer_lines(referrer, style)
     for note in (*_notes_on_names(artifact), *_notes_on_rest(artifact)):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from airgap import limits
 from airgap.bundle.bundle_document import JUDGED_TYPES
-from airgap.bundle.opened_bundle import bundles_of
+from airgap.bundle.opened_bundle import bundles_of, held_elsewhere
 from airgap.bundle.split_layout import SplitResult
 from airgap.errors import UsageError
 from airgap.oci.documents import LAYOUT_INDEX, LayoutOnDisk
@@ -54,7 +54,8 @@ def split_bundle(
         store = _checked(target)
         check_output(request.destination, [Path(store.path)], what="destination")
         index = store.document(LAYOUT_INDEX, limits.LAYOUT_INDEX_BYTES)
-        layout = lay_out_layout(index, target.store, target.graph, JUDGED_TYPES, request.volume_size)
+        held = held_elsewhere(target.store, target.graph)
+        layout = lay_out_layout(index, target.store, target.graph, JUDGED_TYPES, request.volume_size, held)
         only = request.only
         volumes = check_volumes_folder(request.destination, layout, overwrite=request.overwrite or only is not None)
         if only is not None and not 1 <= only <= len(volumes):

@@ -9,13 +9,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from airgap import limits
 from airgap.errors import AirgapError, TrustMaterialError, UsageError, WorkerError
-from airgap.oci.content import ContentReport
+from airgap.oci.content import ContentReport, HeldElsewhere
 from airgap.oci.digest import Digest
 from airgap.oci.nodes import Root
 from airgap.oci.reference import LayoutReference
@@ -208,6 +208,13 @@ def bundles_in(target: Target, roots: Sequence[Root]) -> tuple[Root, ...]:
     return tuple(root for root in roots if is_bundle(target.graph, root))
 
 
+def _held_elsewhere(target: Target) -> HeldElsewhere:
+    """What the deltas in a layout say that their receiver holds."""
+    from airgap.bundle.opened_bundle import held_elsewhere  # few layouts have one
+
+    return held_elsewhere(target.store, target.graph)
+
+
 class _OneProcess(Exception):  # noqa: N818 - no fault: it ends the first of two attempts
     """Judging in slices met what only one process reports in its place: a bound of the layout, an error."""
 
@@ -312,7 +319,15 @@ class _Verification:
         roots = [root.descriptor for root in target.graph.roots()]
         self._warnings += list(find_proposals(target.graph, roots, name_of(target)))
         beside = self._beside
-        self._judge = LayoutJudge(target, self._request, self._policy, verifier, self._pool, lambda: beside.damaged)
+        self._judge = LayoutJudge(
+            target,
+            self._request,
+            self._policy,
+            verifier,
+            self._pool,
+            lambda: beside.damaged,
+            cache(partial(_held_elsewhere, target)),
+        )
 
     def _leave(self, target: Target) -> None:
         self._read += self._judge.read
@@ -335,6 +350,7 @@ class _Verification:
             directory=self._directory,
             bodies=self._bodies,
             damaged=frozenset(digest for digest, _ in self._beside.named - self._beside.whole),
+            held=self._judge.held(),
             earlier=earlier,
         )
         judged = slices.judge(

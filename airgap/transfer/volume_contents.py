@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 
+from airgap.oci.content import HeldElsewhere, is_said_to_be_held
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
@@ -40,10 +41,13 @@ def lay_out_plan(plan: CopyPlan, judged: Collection[str], size: int) -> VolumeLa
     return lay_out_volumes(index, contents, size)
 
 
-def lay_out_layout(index: bytes, store: Store, graph: Graph, judged: Collection[str], size: int) -> VolumeLayout:
-    """The volumes of a layout, as it is. Raises UsageError; ContentError where content is missing or cannot be read.
+def lay_out_layout(
+    index: bytes, store: Store, graph: Graph, judged: Collection[str], size: int, held: HeldElsewhere
+) -> VolumeLayout:
+    """The volumes of a layout, as it is. `held`: what deltas say is elsewhere; it stays there.
 
-    Platforms of an index that are not here stay absent: whether they may be, verify says.
+    Raises UsageError; ContentError where content is missing or cannot be read. Platforms
+    of an index that are not here stay absent: whether they may be, verify says.
     """
     for problem in graph.problems:
         raise problem.error()
@@ -59,6 +63,8 @@ def lay_out_layout(index: bytes, store: Store, graph: Graph, judged: Collection[
         if descriptor.digest in absent or (descriptor.is_external and _is_absent(store, descriptor)):
             return None
         if (error := source.lacks(descriptor)) is not None:
+            if error.is_missing and is_said_to_be_held(store, descriptor, held):
+                return None
             raise error
         return partial(source.open, descriptor)
 

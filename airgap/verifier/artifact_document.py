@@ -92,6 +92,7 @@ def content_document(content: ContentReport | None) -> Json:
         "problems": [content_problem_document(problem) for problem in content.problems],
         "absent": [str(digest) for digest in content.absent],
         "external": [str(digest) for digest in content.external],
+        "held": [{"digest": str(item.digest), "size": item.size} for item in content.held],
     }
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from airgap import limits
 from airgap.errors import ContentError, Rejected
 from airgap.oci.closure import Closure
-from airgap.oci.content import ContentChecker, ContentReport
+from airgap.oci.content import ContentChecker, ContentReport, HeldElsewhere, nothing_held
 from airgap.oci.content_mode import Content
 from airgap.oci.descriptor import ACQUISITION, Descriptor
 from airgap.oci.digest import Digest
@@ -70,15 +70,17 @@ class LayoutJudge:
         verifier: SignatureVerifier,
         pool: Callable[[], Executor],
         damaged: Callable[[], Container[Digest]],
+        held: Callable[[], HeldElsewhere] = nothing_held,
     ) -> None:
         """`pool`: makes the threads that hash, if there is enough to hash.
 
-        `damaged`: evidence of the layout that could not be read, by now.
+        `damaged`: evidence of the layout that could not be read, by now. `held`: what it says is held elsewhere.
         """
         self._damaged: Final = damaged
         self._store, self._graph = target.store, target.graph
         self._request, self._policy, self._verifier = request, policy, verifier
-        self._checker: Final = ContentChecker(target.store, pool)
+        self.held: Final = held
+        self._checker: Final = ContentChecker(target.store, pool, held)
         self._nearby: Final = NearbySignatureFinder(target.graph)
         self._judged: Final[dict[Descriptor, tuple[Statement, ReferrerOutcome]]] = {}
         """The judged attachments, with the last applied statement."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from airgap import limits
 from airgap.errors import Fact
-from airgap.oci.content import ContentReport
+from airgap.oci.content import HELD, ContentReport
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse.time import iso
@@ -314,13 +314,17 @@ class ArtifactOutcome(Ruled):
     @property
     def content_failed(self) -> bool:
         """Whether some byte that the artifact reaches is missing or wrong."""
-        return self.content is not None and bool(self.content.problems)
+        return self.content is not None and any(item.reason != HELD for item in self.content.problems)
 
     @property
     def ruling(self) -> Ruling:
         """Signatures and content together (RULE-4)."""
         signed = ruling_under_policy(self.unjudged, self.signatures)
-        return all_of([signed, Ruling.of_code(ExitCode.CONTENT)]) if self.content_failed else signed
+        if self.content_failed:
+            return all_of([signed, Ruling.of_code(ExitCode.CONTENT)])
+        # what is held elsewhere is not wrong, and was not seen either
+        held = self.content is not None and self.content.held
+        return all_of([signed, Ruling.of_code(ExitCode.INDETERMINATE)]) if held else signed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

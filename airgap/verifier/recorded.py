@@ -210,6 +210,8 @@ class RecordedArtifact:
     """Why no statement judged its signatures, so that nothing is known of them; None where one did."""
     verdict: Verdict
     content_failed: bool
+    content_held: bool
+    """Whether some of it was held elsewhere, and not checked."""
     content_mode: Content
     """How much of the content was read."""
     signatures: tuple[RecordedSignature, ...] = field(repr=False)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from airgap.errors import Rejected, TrustMaterialError
+from airgap.oci.content import HELD
 from airgap.problem import Problem
 from airgap.text import safe
 from airgap.trust.choice import (
@@ -39,6 +40,8 @@ class ReportJudge:
         besides = (*not_recorded(report, artifact), *besides)
         if artifact.content_failed:
             besides += (Problem.of_reason("content.digest", "the earlier judgement says that the content was bad"),)
+        if artifact.content_held:
+            besides += (Problem.of_reason(HELD, "the earlier judgement says that layers were held elsewhere"),)
         now = self._outcome(report, artifact)
         return Rechecked(basis=Basis.REPORT, now=now, was=artifact, report=report, besides=besides)
 

@@ -109,6 +109,7 @@ class _Reader:
             policy_reason=_text(json.take(source, "policy", dict), "reason"),
             verdict=json.take_one_of(source, "verdict", Verdict),
             content_failed=json.take(content, "verdict", str) == Verdict.FAIL,
+            content_held=json.take(content, "verdict", str) == Verdict.INDETERMINATE,
             content_mode=json.take_one_of(content, "mode", Content),
             signatures=json.take_list(source, "signatures", self.signature, limit=_SIGNATURES),
         )

@@ -30,6 +30,7 @@ from airgap import limits
 from airgap.errors import AirgapError, WorkerError
 from airgap.guard import no_network
 from airgap.hashing import fingerprint
+from airgap.oci.content import HeldElsewhere
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LayoutOnDisk
 from airgap.oci.graph import Graph
@@ -96,6 +97,8 @@ class Kit(NamedTuple):
     """The evidence of layouts."""
     damaged: frozenset[Digest]
     """Evidence of the layout that could not be read."""
+    held: HeldElsewhere
+    """What the layout says is held elsewhere."""
     earlier: Earlier
 
 
@@ -400,7 +403,9 @@ def _open(kit: Kit, stack: ExitStack) -> OpenedLayout:
     target = Target(kit.reference, store, Graph(store))
     trust = TrustBeside.of(kit.directory, kit.bodies) if kit.bodies else kit.directory
     verifier = kit.request.verifier(trust)
-    judging = LayoutJudge(target, kit.request, kit.directory.policy(), verifier, threads, lambda: kit.damaged)
+    judging = LayoutJudge(
+        target, kit.request, kit.directory.policy(), verifier, threads, lambda: kit.damaged, lambda: kit.held
+    )
     return OpenedLayout(target, judging, kit.directory, kit.earlier)
 
 
