@@ -160,6 +160,9 @@ LAYOUTS_WITH_EVIDENCE: Final = 200
 TARGET_EVIDENCE_FILES: Final = EVIDENCE_FILES
 """Evidence files taken from one target: a snapshot in it may hold all of a trust directory's."""
 
+SIGNER_CERTIFICATES: Final = 10_000
+"""Different certificates in all signatures of one target: those of a mirror's signers are a few dozen."""
+
 OTHER_RESPONDERS: Final = 16
 """Delegated responders of one issuer, valid at one time, that are tried for a response that names none of them."""
 

@@ -73,6 +73,8 @@ class EvidenceCollector:
         self._unread: Final[list[UnreadableEvidence]] = []
         self._certificates: Final[list[EvidenceFile]] = []
         """Files of targets, and offered ones, that may hold certificates of responders, which prove responses."""
+        self._signers: Final[dict[Certificate, None]] = {}
+        """The certificates in the signatures of targets."""
         self._unreadable: tuple[str, ...] = ()
         self._anchors: Final = self._tsa_anchors(trust)
         self._stored: Final = tuple(trust.stored()) if trust is not None else ()
@@ -81,8 +83,12 @@ class EvidenceCollector:
     def _gatherer(self, offered: Sequence[EvidenceFile]) -> Gatherer:
         """Knows the responders of the offered evidence, too: a verifier finds them where the targets are."""
         bodies = [self._trust.evidence] if self._trust else []
-        known = CombinedEvidence([*bodies, EvidencePool([*offered, *self._certificates], unread=())])
+        known = CombinedEvidence([*bodies, self._pool([*offered, *self._certificates])])
         return Gatherer(EvidenceWriter(self.root), known, self._stored, at=self._moment.clock, unproven=self._unproven)
+
+    def _pool(self, files: Sequence[EvidenceFile], unread: Sequence[UnreadableEvidence] = ()) -> EvidencePool:
+        """These, and the certificates in the signatures of the targets: what these prove, a verifier knows, too."""
+        return EvidencePool(files, unread=unread, signers=tuple(self._signers))
 
     def _tsa_anchors(self, trust: TrustDirectory | None) -> Anchors:
         """The certificates of every tsa store: to complete chains any store may be used."""
@@ -96,8 +102,8 @@ class EvidenceCollector:
 
     def look(self, store: Store, graph: Graph, roots: Iterable[Descriptor]) -> CollectedChains:
         """The chains of the signatures of `roots`; evidence is collected for those in `chains`."""
-        evidence = self._trust.evidence if self._trust else EvidencePool((), unread=())
-        known = KnownCertificates(lambda: self._stored, evidence)
+        bodies = [self._trust.evidence] if self._trust else []
+        known = KnownCertificates(lambda: self._stored, CombinedEvidence([*bodies, self._pool(())]))
         return collect_chains(store, graph, roots, self._anchors, known=known)
 
     def offer(self, beside: TargetEvidence, name: str) -> None:
@@ -111,6 +117,7 @@ class EvidenceCollector:
         self._unread.extend(beside.beyond_bounds)
         self.warnings.extend(EvidencePool((), unread=beside.beyond_bounds).notices())
         self._certificates.extend(beside.maker_files())
+        self._signers.update(dict.fromkeys(beside.signers))
 
     # --- taking ---
 
@@ -175,7 +182,7 @@ class EvidenceCollector:
     def _left(self) -> Evidence:
         """All that came, and is not needed to clear a certificate."""
         taken = [*(file for _, file in self._took), *self.gatherer.unproven_downloads(), *self._certificates]
-        return CombinedEvidence([EvidencePool(taken, unread=()), *self._others])
+        return CombinedEvidence([self._pool(taken), *self._others])
 
     @cached_property
     def _replaced(self) -> Mapping[str, str]:
@@ -235,7 +242,7 @@ class EvidenceCollector:
         # a verifier uses what is not kept where the targets are
         left = [file for attempt, file in self._took if attempt.outcome is AttemptResult.REFUSED]
         unproven = self.gatherer.unproven_downloads()
-        refused = EvidencePool([*left, *unproven, *self._certificates], unread=self._unread)
+        refused = self._pool([*left, *unproven, *self._certificates], self._unread)
         certificates: tuple[CertificateCoverage, ...] = coverage_of(
             to_check,
             responders,

@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from airgap.errors import FormatError
+from airgap.errors import AirgapError, FormatError
 from airgap.ledger.entries import OF_EVIDENCE, JudgedArtifact, as_kept
 from airgap.ledger.ledger_file import Ledger
 from airgap.oci.content_mode import Content
@@ -24,6 +24,7 @@ from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.revocation.answer_evidence import FoundInTargets, TargetStatement
+from airgap.signature.carried import Carried
 from airgap.text import safe
 from airgap.trust.levels import Check
 from airgap.verdict import Verdict
@@ -40,6 +41,8 @@ _PRUNED: Final = "Verify them again where they are needed. --since TIME leaves o
 _UNREADABLE: Final = "Verify it again where it is needed. To judge the rest without it, prune its row, or use --since."
 # in a JSON string the quotation marks would be escaped
 _TOKEN: Final = re.compile(rb'"timestamp_token":"([A-Za-z0-9+/=]+)"')
+_CHAIN: Final = re.compile(rb'"chain":\[([^\]]*)\]')
+_FINGERPRINT: Final = re.compile(rb'"([0-9a-f]{64})"')
 _STAMPS: Final = "tsa"
 """The key of what is about certificates of timestamps, which a document need not name."""
 _REVOKED: Final = b"revocation.revoked"
@@ -113,12 +116,23 @@ class RecordedJudgements:
         """What the verdict document of a row says. Raises FormatError."""
         return parse_report(document, f"row {number}", self._certificate)
 
-    def tokens(self) -> Iterator[bytes]:
-        """The timestamp tokens of the artifacts, found without reading the rest of their documents."""
+    def carried(self) -> Iterator[Carried]:
+        """What the signatures of the artifacts carry, found without reading the rest of their documents."""
+        chains: set[bytes] = set()
         for rows in self._artifacts():
             for document in (row.document for row in rows if row.document):
                 for text in _TOKEN.findall(document):
-                    yield decode_standard(text.decode("ascii"), where="timestamp_token")
+                    yield Carried(token=decode_standard(text.decode("ascii"), where="timestamp_token"))
+                for names in set(_CHAIN.findall(document)) - chains:
+                    chains.add(names)
+                    yield Carried(tuple(self._named(names)))
+
+    def _named(self, names: bytes) -> Iterator[bytes]:
+        """Those of a chain that the ledger keeps; what it lost, judging the row reports."""
+        for name in _FINGERPRINT.findall(names):
+            with suppress(AirgapError):
+                if found := self._certificate(name.decode("ascii")):
+                    yield found.der
 
     def judge_again(self, judge: ReportJudge) -> Iterator[Rechecked]:
         """What was accepted; of what is still good without reservations, only the number.

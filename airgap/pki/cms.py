@@ -14,7 +14,7 @@ from typing import Final, Self
 from airgap import limits
 from airgap.errors import FormatError, LimitError
 from airgap.parse import der
-from airgap.parse.der import Element
+from airgap.parse.der import Element, Fields
 from airgap.pki.certificate import Certificate, Offered
 from airgap.pki.digests import hash_identifier
 from airgap.text import safe
@@ -34,15 +34,30 @@ _WHERE: Final = "signedData"
 def may_hold_evidence(token: bytes) -> bool:
     """Whether a token may hold CRLs or OCSP responses: whether it has a place for them, or cannot be read so far."""
     try:
-        signed = der.read(token).children()[1].only().fields(_WHERE)
-        for member in ("version", "digestAlgorithms", "encapContentInfo"):
-            signed.any(member)
+        signed = _from_certificates(token)
         signed.maybe(der.context(0))
         return signed.maybe(der.context(1)) is not None or any(
             kind in token for kind in (_REVOCATION_VALUES, _REVOCATION_ARCHIVAL)
         )
     except (FormatError, IndexError):
         return True
+
+
+def certificates_in(token: bytes) -> Iterator[bytes]:
+    """The DER of what is in the place of certificates, whatever else is wrong with a token; none where it has none."""
+    try:
+        held = _from_certificates(token).maybe(der.context(0))
+        yield from (item.raw for item in held.walk()) if held else ()
+    except (FormatError, IndexError):
+        return
+
+
+def _from_certificates(token: bytes) -> Fields:
+    """The members of signed data from the certificates on. Raises FormatError, IndexError."""
+    signed = der.read(token).children()[1].only().fields(_WHERE)
+    for member in ("version", "digestAlgorithms", "encapContentInfo"):
+        signed.any(member)
+    return signed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -198,15 +198,10 @@ class CondemningEvidence:
         return _doubt(Undecided("evidence.unread", text, **facts).advising(remedy))
 
     def against_key(
-        self,
-        query: RevocationQuery,
-        authorities: tuple[Certificate, ...],
-        offered: tuple[Certificate, ...] = (),
-        *,
-        stated: bool,
+        self, query: RevocationQuery, authorities: tuple[Certificate, ...], *, stated: bool
     ) -> Iterator[tuple[RevocationQuery, RevocationStatement]]:
         """The final revocations of other certificates that are about its key, each with what was asked."""
-        for item, issuer in self.known.of_key(query.certificate, authorities, offered):
+        for item, issuer in self.known.of_key(query.certificate, authorities):
             above = issuer, *authorities
             renewed = self.known.renewed(above)
             asked = replace(query, certificate=item, authorities=above, renewed=renewed, lost=NOTHING_FOUND)

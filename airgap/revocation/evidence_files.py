@@ -294,7 +294,7 @@ class Evidence(Protocol):
         ...
 
     def certificates(self) -> Iterable[Certificate]:
-        """Those in any file and in any response, not verified: only signatures prove whose they are."""
+        """Those in any file, response and signature, not verified: only signatures prove whose they are."""
         ...
 
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:

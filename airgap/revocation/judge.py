@@ -33,6 +33,7 @@ from airgap.revocation.damage import DamagedEvidence
 from airgap.revocation.evidence_files import CrlFile, Evidence, where
 from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.makers import EvidenceMakers, KnownCertificates
+from airgap.revocation.pool import EvidencePool
 from airgap.revocation.query import RevocationQuery
 from airgap.revocation.target_statements import StatementsInTargets
 
@@ -62,11 +63,16 @@ class RevocationJudge:
         self._found: dict[RevocationQuery, FoundInTargets] = {}
         self._said: dict[RevocationQuery, RevocationStatements] = {}
 
-    def using(self, more: Iterable[Evidence]) -> RevocationJudge:
-        """A judge that uses `more` evidence of a target, too.
+    def using(self, more: Iterable[Evidence], carried: Iterable[Certificate] = ()) -> RevocationJudge:
+        """A judge that uses `more` evidence of a target, and the certificates that signatures carry, too.
 
-        It does not search the trust directory again: there may be thousands of files and of targets.
+        It does not search the trust directory again: there may be thousands of files and of targets. This one, with
+        all that it remembers, where there is nothing new.
         """
+        new = tuple(item for item in dict.fromkeys(carried) if not self._known.is_offered(item))
+        more = [*more, *([EvidencePool((), unread=(), signers=new)] if new else [])]
+        if not more:
+            return self
         judge = copy(self)
         together = CombinedEvidence([self._evidence, *more])
         judge._use(together, self._known.with_those_of(together))  # noqa: SLF001 - a copy of its own
@@ -80,12 +86,11 @@ class RevocationJudge:
         signed_at: datetime | None,
         lost: FoundInTargets = NOTHING_FOUND,
         roots: Iterable[Certificate] = (),
-        offered: Iterable[Certificate] = (),
     ) -> tuple[EvidenceUse, ...]:
         """The evidence that clears every certificate of `chain` but the last, leaf first (REV-2, D38).
 
         Nothing clears one whose key the final revocation of another certificate is about (decision 0012): of any
-        available one, or one of `offered`, that signatures prove below this chain or `roots`.
+        available one that signatures prove below this chain or `roots`.
         `lost`: what an earlier judgement found in a layout: older answers do not replace its answers, and no responder
         answers that it may be against. What it says against the chain itself, `unanswered` judges.
 
@@ -93,7 +98,7 @@ class RevocationJudge:
         (REV-4); else Undecided if there is no answer for one of them.
         """
         queries = self._queries(chain, kind, signed_at, lost)
-        keys = self._revoked_keys(queries, (*chain[1:], *roots), tuple(offered))
+        keys = self._revoked_keys(queries, (*chain[1:], *roots))
         return _worst_of([*map(self._answer, queries), *keys])
 
     def check_certificate(
@@ -112,19 +117,13 @@ class RevocationJudge:
         return _worst_of([self._answer(query), *self._revoked_keys([query], authorities)])
 
     def _revoked_keys(
-        self,
-        queries: Iterable[RevocationQuery],
-        authorities: tuple[Certificate, ...],
-        offered: tuple[Certificate, ...] = (),
+        self, queries: Iterable[RevocationQuery], authorities: tuple[Certificate, ...]
     ) -> Iterator[Rejected]:
         """The errors for final revocations of other certificates that are about the keys of these."""
-        return (said.rejection(asked) for _, asked, said in self._against_keys(queries, authorities, offered))
+        return (said.rejection(asked) for _, asked, said in self._against_keys(queries, authorities))
 
     def _against_keys(
-        self,
-        queries: Iterable[RevocationQuery],
-        authorities: tuple[Certificate, ...],
-        offered: tuple[Certificate, ...] = (),
+        self, queries: Iterable[RevocationQuery], authorities: tuple[Certificate, ...]
     ) -> Iterator[tuple[Certificate, RevocationQuery, RevocationStatement]]:
         """What is about the keys of these certificates: each with what was asked about another one of its key.
 
@@ -132,7 +131,7 @@ class RevocationJudge:
         """
         for query in queries:
             stated = query.chain == "signing"
-            for asked, said in self._condemning.against_key(query, authorities, offered, stated=stated):
+            for asked, said in self._condemning.against_key(query, authorities, stated=stated):
                 yield query.certificate, asked, said
 
     def refuse_condemned(
@@ -149,22 +148,17 @@ class RevocationJudge:
         _worst_of([*map(self._condemned, queries), *self._revoked_keys(queries, (*chain[1:], *roots))])
 
     def in_targets(
-        self,
-        chain: Sequence[Certificate],
-        *,
-        kind: ChainKind,
-        roots: Iterable[Certificate] = (),
-        offered: Iterable[Certificate] = (),
+        self, chain: Sequence[Certificate], *, kind: ChainKind, roots: Iterable[Certificate] = ()
     ) -> FoundInTargets:
         """Evidence of a target about `chain`: a later judgement without the target must know it.
 
-        `roots` and `offered`: as for `check_chain`.
+        `roots`: as for `check_chain`.
         """
         queries = self._queries(chain, kind, None)
         of_keys = tuple(
             TargetStatement(evidence=EvidenceInTarget.of(file, kind, certificate, said.this_update), is_hold=False)
             for certificate, _, said in self._against_keys(
-                [query.at_any_time for query in queries], (*chain[1:], *roots), tuple(offered)
+                [query.at_any_time for query in queries], (*chain[1:], *roots)
             )
             if not (file := said.file).trusted
         )

@@ -43,6 +43,7 @@ class KnownCertificates:
     def __init__(self, stored: Callable[[], Iterable[Certificate]], evidence: Evidence) -> None:
         """`stored`: reads the operator's; what it raises, each method here does."""
         self._own: Final = Once(lambda: _by_name(stored()))
+        self._offered: Final = Once(lambda: frozenset(evidence.certificates()))
         self._all: Final = Once(lambda: tuple(dict.fromkeys((*self.stored(), *evidence.certificates()))))
         self._named: Final = Once(lambda: _by_name(item for item in self._all() if item.may_make_crls))
         self._keys: Final = Once(lambda: _by_key_bits(self._all()))
@@ -52,6 +53,10 @@ class KnownCertificates:
     def with_those_of(self, evidence: Evidence) -> KnownCertificates:
         """The same with other evidence. The operator's are not read again."""
         return KnownCertificates(self.stored, evidence)
+
+    def is_offered(self, certificate: Certificate) -> bool:
+        """Whether it is known from elsewhere than from the operator."""
+        return certificate in self._offered()
 
     def stored(self) -> Iterator[Certificate]:
         """The operator's."""
@@ -82,12 +87,11 @@ class KnownCertificates:
         return tuple(item for item in self.of_ca(issuer.subject, authorities, offered) if item != issuer)
 
     def of_key(
-        self, certificate: Certificate, authorities: tuple[Certificate, ...], offered: tuple[Certificate, ...] = ()
+        self, certificate: Certificate, authorities: tuple[Certificate, ...]
     ) -> Iterator[tuple[Certificate, Certificate]]:
         """The other ones with its key, whatever their names and validity, each with its issuer; no authority."""
-        more = (item for item in offered if item.public_key_bits == certificate.public_key_bits)
-        for item in dict.fromkeys((*self._keys().get(certificate.public_key_bits, ()), *more)):
-            if item not in {certificate, *authorities} and (issuer := self._issuer(item, authorities, offered)):
+        for item in self._keys().get(certificate.public_key_bits, ()):
+            if item not in {certificate, *authorities} and (issuer := self._issuer(item, authorities)):
                 yield item, issuer
 
     def _issuer(

@@ -49,13 +49,17 @@ class EvidencePool:
         index: EvidenceIndex = _NO_INDEX,
         notices: Sequence[Problem] = (),
         stored: Sequence[HeldCertificate] = (),
+        signers: Sequence[Certificate] = (),
     ) -> None:
         """`index`: the URLs of CRLs. `unread`: files that could not be read when they were listed.
 
-        `stored`: the certificates below `truststore`.
+        `stored`: the certificates below `truststore`. `signers`: those in the envelopes and timestamp tokens of
+        signatures.
         """
         self._index = index
         self._stored = tuple(stored)
+        self.signers = tuple(signers)
+        """The certificates in signatures."""
         self._sorted = Once(partial(_Sorted.of, pieces, tuple(unread), tuple(notices)))
 
     def crls(self, issuer: bytes) -> tuple[CrlFile, ...]:
@@ -82,6 +86,8 @@ class EvidencePool:
         for held in self._sorted().certificates:
             if held.certificate and OcspResponse.may_sign(held.certificate):
                 found[held.certificate] += ()
+        for item in filter(OcspResponse.may_sign, self.signers):
+            found[item] += ()
         return found
 
     def certificates(self) -> Iterator[Certificate]:
@@ -89,6 +95,7 @@ class EvidencePool:
         yield from (held.certificate for held in self._all_held() if held.certificate)
         for file in self._sorted().responses:
             yield from file.response.certificates
+        yield from self.signers
 
     def stored(self) -> Iterator[Certificate]:
         """Those of who may make evidence in all files of the operator, whatever their names and folders are."""

@@ -7,7 +7,7 @@ It is untrusted: its signatures are verified, within bounds. Other content is ig
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Final, NamedTuple
@@ -22,6 +22,7 @@ from airgap.oci.documents import LooseFileHolder
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
 from airgap.oci.store import Store, embedded, stored_size
+from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
 from airgap.revocation.artifact import (
     FILE_NAME_ENDINGS,
@@ -44,6 +45,7 @@ PieceKey = tuple[Digest, int]
 """A piece of evidence by its digest, and the size of what has this here; the stated size if nothing has."""
 _FEWER: Final = "Take superseded evidence out of the target."
 _FEWER_LOOSE: Final = "Put the layout into a folder of its own, with its evidence."
+_APART: Final = "Put what has other signers into a layout of its own."
 _LET_READ: Final = "Let this user read it, or take it out of the target."
 
 
@@ -63,14 +65,21 @@ class StampedEvidence(NamedTuple):
 
 
 def find_target_evidence(
-    store: Store, listed: AllManifests, origin: str, stamped: Iterable[StampedEvidence]
+    store: Store,
+    listed: AllManifests,
+    origin: str,
+    stamped: Iterable[StampedEvidence],
+    signers: Sequence[Certificate],
+    *,
+    more_certificates: bool,
 ) -> TargetEvidence:
     """All evidence in a target, whatever its subject is, and whatever lists it.
 
     Evidence is signed, so its place does not matter (decision 0020): a trust snapshot, an attachment of any tool, an
     entry of an index, or a file in the layout that belongs to none of its manifests. Of these only such are read that
     are called evidence.
-    `stamped`: what is in the timestamp tokens of its signatures (`airgap.signature.stamped_evidence` has both).
+    `stamped`: what is in the timestamp tokens of its signatures. `signers`: the certificates in its signatures and
+    tokens; `more_certificates`: whether there are more (`airgap.signature.stamped_evidence` has all of it).
     """
     layout = store if isinstance(store, LooseFileHolder) else None
     return TargetEvidence(
@@ -81,6 +90,19 @@ def find_target_evidence(
         stamped=stamped,
         entries=listed.entries,
         more=not listed.is_complete,
+        signers=signers,
+        more_certificates=more_certificates,
+    )
+
+
+def unread_certificates(origin: str, remedy: str) -> UnreadableEvidence:
+    """Where signatures have more certificates than are looked at: one of them may show that any key is revoked."""
+    return _unread_in_target("a signature", origin, "more certificates of signers are here than are looked at", remedy)
+
+
+def _unread_in_target(name: str, origin: str, problem: str, remedy: str) -> UnreadableEvidence:
+    return UnreadableEvidence(
+        name=safe(name, limit=128), origin=origin, problem=problem, trusted=True, in_target=True, remedy=remedy
     )
 
 
@@ -97,11 +119,14 @@ class TargetEvidence(EvidencePool):
         stamped: Iterable[StampedEvidence] = (),
         entries: Collection[Descriptor] = (),
         more: bool = False,
+        signers: Sequence[Certificate] = (),
+        more_certificates: bool = False,
     ) -> None:
         """`manifests` are manifests of `store` that may hold evidence; the same file in several of them counts once.
 
         `layout`: where loose files are looked for, too. `stamped`: what is in timestamp tokens. `entries`: entries of
-        indexes that are no manifests. `more`: whether the layout lists more than was looked at.
+        indexes that are no manifests. `more`: whether the layout lists more than was looked at. `signers` and
+        `more_certificates`: as for `find_target_evidence`.
         Never raises for what they hold: what is too large or no evidence is left out with a notice. Where there is too
         much, what is not used may be about any certificate.
         """
@@ -121,6 +146,8 @@ class TargetEvidence(EvidencePool):
             gathered.take_loose(layout)
         if more:
             gathered.leave_out("a manifest", "the target lists more than is looked at", _FEWER)
+        if more_certificates:
+            gathered.unread.append(unread_certificates(origin, _APART))
         self.pieces: Final = tuple(gathered.pieces.values())
         self.named: Final = frozenset(gathered.pieces)
         """The names of all pieces, whether or not they are there."""
@@ -130,7 +157,7 @@ class TargetEvidence(EvidencePool):
         self._failed: Final = gathered.failed
         self._envelopes: Final[Mapping[PieceKey, set[Digest]]] = dict(envelopes)
         """Where the pieces in timestamp tokens are."""
-        super().__init__(self.pieces, unread=gathered.unread)
+        super().__init__(self.pieces, unread=gathered.unread, signers=signers)
 
     def offered(self) -> Iterator[EvidenceFile]:
         """Those that are evidence or have its name; not those that might have been evidence and are not."""
@@ -323,16 +350,7 @@ class _Gathered:
     def leave_out(self, name: str, problem: str, remedy: str) -> None:
         """The notice that evidence is not read; given once."""
         if not self.unread:
-            self.unread.append(
-                UnreadableEvidence(
-                    name=safe(name, limit=128),
-                    origin=self._origin,
-                    problem=problem,
-                    trusted=True,
-                    in_target=True,
-                    remedy=remedy,
-                )
-            )
+            self.unread.append(_unread_in_target(name, self._origin, problem, remedy))
 
 
 def _telling(name: str) -> tuple[bool, bool, bool, str]:

@@ -1,6 +1,7 @@
-"""The CRLs and OCSP responses in timestamp tokens (D51): evidence of the target, whichever signature holds them.
+"""What signatures carry as evidence of the target, whichever of them holds it: certificates, and what is in tokens.
 
-Few tokens hold any, so that only those are parsed as a whole which have a place for it.
+CRLs and OCSP responses are in timestamp tokens (D51). Few tokens hold any, so that only those are parsed as a whole
+which have a place for it.
 """
 
 from __future__ import annotations
@@ -13,52 +14,62 @@ from typing import TYPE_CHECKING
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, LimitError
 from airgap.oci.all_manifests import AllManifests
-from airgap.oci.descriptor import JWS_ENVELOPE, Descriptor
+from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
 from airgap.oci.store import Store, read_by_digest
 from airgap.revocation.evidence_files import EvidenceFile
 from airgap.revocation.target_evidence import StampedEvidence, TargetEvidence, find_target_evidence
-from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
-from airgap.signature.model import TIMESTAMP
-from airgap.signature.signature_manifest import envelope_descriptor, is_signature
-
-_LABEL = TIMESTAMP.encode()
-"""What a JWS with a token holds, unless characters of it are escaped."""
+from airgap.signature.carried import Carried, SignerCertificates, carried_by
+from airgap.signature.envelope import FORMATS
 
 if TYPE_CHECKING:  # modules that few signatures need are imported for those: see docs/explanation/performance.md
     from airgap.pki.timestamp_token import TimestampToken
 
 
 def evidence_of_target(store: Store, graph: Graph, origin: str) -> TargetEvidence:
-    """All evidence of a target for a judgement: what is in it, and what the timestamp tokens in it hold."""
-    listed = AllManifests(store, graph.manifest)
-    return find_target_evidence(store, listed, origin, evidence_in_tokens(store, listed.manifests, origin))
+    """All evidence of a target for a judgement: what is in it, and what its signatures carry.
 
-
-def evidence_in_tokens(store: Store, manifests: Iterable[Manifest], origin: str) -> Iterator[StampedEvidence]:
-    """What the tokens of these signatures hold, each with its digest and size; read again where it is needed.
-
-    What cannot be read is ignored here: where its signature is judged, it is reported.
+    That are the CRLs and OCSP responses in timestamp tokens, and every certificate: each shows whose keys are revoked,
+    whatever signature holds it. What cannot be read is ignored here: where its signature is judged, it is reported.
     """
-    for manifest in manifests:
-        if not is_signature(manifest) or manifest.subject is None:
-            continue
+    listed = AllManifests(store, graph.manifest)
+    stamped: list[StampedEvidence] = []
+    certificates = SignerCertificates()
+    for layer in _envelopes(listed.manifests):
         try:
-            layer = envelope_descriptor(manifest, manifest.subject)
-            token = _token(store, layer) or b""
-            found = of_token(token) if token else ()
+            carried = _carried(store, layer)
         except AirgapError:
             continue
-        for number, piece in enumerate(found):
-            try:
-                data = piece.read()
-            except LimitError:
-                yield StampedEvidence(Digest.of(token), len(token), layer.digest, replace(piece, origin=origin))
-                continue
-            read = partial(_read_again, store, layer, number)
-            yield StampedEvidence(Digest.of(data), len(data), layer.digest, EvidenceFile(piece.name, origin, read))
+        certificates.take(carried.every_certificate())
+        if carried.token:
+            stamped += _in_token(store, layer, carried.token, origin)
+    return find_target_evidence(
+        store, listed, origin, stamped, certificates.found, more_certificates=not certificates.is_complete
+    )
+
+
+def _envelopes(manifests: Iterable[Manifest]) -> Iterator[Descriptor]:
+    """Those of all signatures, each once."""
+    found = (item for manifest in manifests for _, item in manifest.successors() if item.media_type in FORMATS)
+    return iter({item.digest: item for item in found}.values())
+
+
+def _in_token(store: Store, layer: Descriptor, token: bytes, origin: str) -> Iterator[StampedEvidence]:
+    """What a token holds, each with its digest and size; read again where it is needed."""
+    try:
+        found = of_token(token)
+    except FormatError:
+        return
+    for number, piece in enumerate(found):
+        try:
+            data = piece.read()
+        except LimitError:
+            yield StampedEvidence(Digest.of(token), len(token), layer.digest, replace(piece, origin=origin))
+            continue
+        read = partial(_read_again, store, layer, number)
+        yield StampedEvidence(Digest.of(data), len(data), layer.digest, EvidenceFile(piece.name, origin, read))
 
 
 def of_token(token: bytes) -> tuple[EvidenceFile, ...]:
@@ -94,17 +105,14 @@ def evidence_in_token(token: TimestampToken) -> tuple[EvidenceFile, ...]:
     )
 
 
-def _token(store: Store, layer: Descriptor) -> bytes | None:
-    """The token in an envelope; None if there is none. Raises AirgapError."""
-    raw = read_by_digest(store, layer, limits.ENVELOPE_BYTES)
-    if layer.media_type == JWS_ENVELOPE and _LABEL not in raw and b"\\" not in raw:  # most have none
-        return None
-    return parse_envelope(layer.media_type, raw, plugins=ANY_PLUGIN).timestamp_token
+def _carried(store: Store, layer: Descriptor) -> Carried:
+    """Raises AirgapError."""
+    return carried_by(read_by_digest(store, layer, limits.ENVELOPE_BYTES))
 
 
 def _read_again(store: Store, layer: Descriptor, number: int) -> bytes:
     """Raises FormatError."""
     try:
-        return of_token(_token(store, layer) or b"")[number].read()
+        return of_token(_carried(store, layer).token or b"")[number].read()
     except (AirgapError, IndexError) as error:
         raise FormatError(str(error)) from None

@@ -23,7 +23,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.target import open_target
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
-from airgap.stages.recheck_sources import RecheckSource, evidence_in_tokens, is_empty, place_of
+from airgap.stages.recheck_sources import RecheckSource, carried_evidence, is_empty, place_of
 from airgap.stages.verify import JudgingProgress, Workers, no_progress, verify_again
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
@@ -93,9 +93,9 @@ def recheck(
         if request.ledger is not None:
             opened = RecordedJudgements.open(request.ledger, since=request.since, name=request.name)
             ledger = stack.enter_context(opened)
-        tokens = chain(*(source.tokens() for source in sources), ledger.tokens() if ledger else ())
+        carried = chain(*(source.carried() for source in sources), ledger.carried() if ledger else ())
         layouts = chain.from_iterable(source.layouts() for source in sources)
-        layout_evidence = stack.enter_context(evidence_of_layouts(layouts, evidence_in_tokens(tokens)))
+        layout_evidence = stack.enter_context(evidence_of_layouts(layouts, carried_evidence(carried)))
         return _Recheck(request, directory, layout_evidence, workers).outcome(sources, ledger)
 
 

@@ -14,14 +14,17 @@ from airgap.files import is_there, read_regular
 from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
-from airgap.revocation.evidence_files import Evidence, EvidenceFile
+from airgap.revocation.evidence_files import EvidenceFile
 from airgap.revocation.pool import EvidencePool
+from airgap.revocation.target_evidence import unread_certificates
+from airgap.signature.carried import Carried, SignerCertificates
 from airgap.signature.stamped_evidence import of_token
 from airgap.text import safe
 from airgap.verifier.recorded import RecordedArtifact, RecordedReport
 from airgap.verifier.report_reader import parse_report
 
 _NO_REPORT: Final = "Name reports of airgap verify or import (--report), as they were written, or layouts."
+_FEWER: Final = "Judge fewer of them at once."
 _BEFORE_TEXT: Final = b" \t\r\n\x0b\x0c\x00\xef\xbb\xbf\xff\xfe"
 """White space and byte order marks: a report that an editor or PowerShell saved is recognised."""
 
@@ -61,12 +64,12 @@ class RecheckSource(NamedTuple):
         elif isinstance(self.report, RecordedReport):
             yield from dict.fromkeys(place for item in self.report.artifacts if (place := place_of(item)) is not None)
 
-    def tokens(self) -> Iterator[bytes]:
-        """The timestamp tokens of a report."""
+    def carried(self) -> Iterator[Carried]:
+        """What the signatures in a report carry."""
         if isinstance(self.report, RecordedReport):
             for signature in (signature for artifact in self.report.artifacts for signature in artifact.signatures):
-                if (token := signature.timestamp_token) is not None:
-                    yield token
+                chain = signature.facts.chain if signature.facts else ()
+                yield Carried(tuple(item.der for item in chain), signature.timestamp_token)
 
 
 def _report(source: str) -> RecordedReport | None:
@@ -103,18 +106,21 @@ def is_empty(path: str) -> bool:
         return False
 
 
-def evidence_in_tokens(tokens: Iterable[bytes]) -> Iterator[Evidence]:
-    """The evidence in timestamp tokens: it is used for everything that is judged.
+def carried_evidence(found: Iterable[Carried]) -> Iterator[EvidencePool]:
+    """The evidence and the certificates that signatures carry: used for everything that is judged.
 
     A token that cannot be read has none, which judging it reports.
     """
     pieces: dict[bytes, EvidenceFile] = {}
-    for token in tokens:
+    certificates = SignerCertificates()
+    for carried in found:
+        certificates.take(carried.every_certificate())
         with suppress(FormatError):
-            for piece in of_token(token):
+            for piece in of_token(carried.token) if carried.token else ():
                 try:
                     pieces[piece.read()] = piece
                 except LimitError:
-                    pieces[token] = piece
-    if pieces:
-        yield EvidencePool(tuple(pieces.values()), unread=())
+                    pieces[carried.token or b""] = piece
+    unread = [] if certificates.is_complete else [unread_certificates("the reports", _FEWER)]
+    if pieces or certificates.found or unread:
+        yield EvidencePool(tuple(pieces.values()), unread=unread, signers=certificates.found)

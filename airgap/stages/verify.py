@@ -239,6 +239,7 @@ class _Verification:
         self._directory = directory.accepting(request.max_age)
         self._policy = policy
         self._layout_evidence, self._shared = layout_evidence, layout_evidence.whole
+        self._shared_signers = layout_evidence.signers
         self._shared_verifier = self._verifier(layout_evidence.bodies)
         self._pool = pool
         self._targets = TargetOpener(self._enter, self._leave)
@@ -313,7 +314,7 @@ class _Verification:
         known = self._layout_evidence.layouts.get(target.reference.path)
         self._beside = known or evidence_in(target)
         verifier, self._bodies = self._shared_verifier, self._layout_evidence.bodies
-        if self._beside.beyond_bounds or self._beside.named - self._shared:
+        if self._beside.beyond_bounds or self._beside.named - self._shared or self._new_signers():
             self._bodies = (*self._bodies, self._beside)
             verifier = self._verifier(self._bodies)
         roots = [root.descriptor for root in target.graph.roots()]
@@ -328,6 +329,10 @@ class _Verification:
             lambda: beside.damaged,
             cache(partial(_held_elsewhere, target)),
         )
+
+    def _new_signers(self) -> bool:
+        """Whether the signatures of the open layout have certificates that are not among those of all."""
+        return not self._shared_signers.issuperset(self._beside.signers)
 
     def _leave(self, target: Target) -> None:
         self._read += self._judge.read

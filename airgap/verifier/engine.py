@@ -123,17 +123,21 @@ class SignatureVerifier:
         statement: Statement,
         metadata: Mapping[str, str],
     ) -> tuple[SignatureOutcome, ...]:
-        """The same for all signatures of `target`: evidence in the timestamp token of one is used for each (D51)."""
+        """The same for all signatures of `target`: what one of them carries is used for each (D51).
+
+        That is the evidence in its timestamp token, and every certificate: another one of a key may be revoked
+        (decision 0012). `Evidence` has those of the other signatures in a layout.
+        """
         states: list[SignatureState] = []
         stamped: list[EvidencePool] = []
         for signature in signatures:
-            states.append(state := SignatureState(statement, target, signature, metadata, states))
+            states.append(state := SignatureState(statement, target, signature, metadata))
             self._check(state, Check.INTEGRITY, self._integrity)
             state.release()
             if evidence := state.stamped_evidence():
                 stamped.append(evidence)
                 state.warnings += [notice.message for notice in evidence.notices()]
-        judge = self._revocation.using(stamped) if stamped else self._revocation
+        judge = self._revocation.using(stamped, (item for state in states for item in state.carried_certificates()))
         return tuple(self._rest(state, judge) for state in states)
 
     def _rest(self, state: SignatureState, revocation: RevocationJudge) -> SignatureOutcome:
@@ -317,16 +321,11 @@ class SignatureVerifier:
         signed_at: datetime | None,
         roots: Iterable[Certificate] = (),
     ) -> tuple[EvidenceUse, ...]:
-        """What the available evidence says; a recorded revocation for good stays (decision 0009).
-
-        Other certificates of a key count also where only the token of another signature has them: what a token leaves
-        out is under no signature (decision 0012).
-        """
+        """What the available evidence says; a recorded revocation for good stays (decision 0009)."""
         try:
             state.signature.refuse_if_revoked(check, _proven(state.facts).chain[0].fingerprint)
-            offered = state.offered_certificates() if kind == "tsa" else ()
             uses = state.revocation.check_chain(
-                chain, kind=kind, signed_at=signed_at, lost=state.signature.lost, roots=roots, offered=offered
+                chain, kind=kind, signed_at=signed_at, lost=state.signature.lost, roots=roots
             )
             _refuse_lost(state, check, chain, kind=kind, signed_at=signed_at)
         finally:

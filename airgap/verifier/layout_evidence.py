@@ -21,6 +21,7 @@ from airgap.problem import Problem
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_files import Evidence
 from airgap.revocation.freshness import Freshness
+from airgap.revocation.pool import EvidencePool
 from airgap.revocation.target_evidence import PieceKey, TargetEvidence
 from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.text import safe
@@ -33,8 +34,8 @@ class LayoutEvidence:
     """The evidence of open layouts, by path."""
 
     layouts: Mapping[str, TargetEvidence] = field(default_factory=lambda: MappingProxyType({}))
-    others: tuple[Evidence, ...] = ()
-    """Evidence that is in no layout: in the timestamp tokens of reports."""
+    others: tuple[EvidencePool, ...] = ()
+    """What is in no open layout: what signatures in reports carry, and the certificates in signatures of others."""
     problems: tuple[Problem, ...] = ()
     """Evidence that could not be used for all layouts: it may revoke a signer in another layout."""
 
@@ -44,9 +45,14 @@ class LayoutEvidence:
         return frozenset().union(*(evidence.whole for evidence in self.layouts.values()))
 
     @property
+    def signers(self) -> frozenset[Certificate]:
+        """The certificates in the signatures of all of it."""
+        return frozenset(item for body in (*self.layouts.values(), *self.others) for item in body.signers)
+
+    @property
     def bodies(self) -> tuple[Evidence, ...]:
         """Those that hold something, and those that hold more than is read: it may be about any certificate."""
-        held = (evidence for evidence in self.layouts.values() if evidence.pieces or evidence.beyond_bounds)
+        held = (item for item in self.layouts.values() if item.pieces or item.beyond_bounds or item.signers)
         return (*held, *self.others)
 
 
@@ -54,12 +60,13 @@ NOTHING_ELSE = LayoutEvidence()
 
 
 @contextmanager
-def evidence_of_layouts(targets: Iterable[str], others: Iterable[Evidence] = ()) -> Iterator[LayoutEvidence]:
+def evidence_of_layouts(targets: Iterable[str], others: Iterable[EvidencePool] = ()) -> Iterator[LayoutEvidence]:
     """The evidence of every layout in `targets`, and `others`. Layouts with new evidence stay open meanwhile.
 
     Faults of the layouts do not raise here: judging reports them.
     """
     found: dict[str, TargetEvidence] = {}
+    signers: dict[Certificate, None] = {}
     seen: set[PieceKey] = set()
     problems: list[Problem] = []
     tried: set[str] = set()
@@ -74,6 +81,7 @@ def evidence_of_layouts(targets: Iterable[str], others: Iterable[Evidence] = ())
                 with ExitStack() as opened:
                     evidence = evidence_in(opened.enter_context(open_target(text)))
                     new = evidence.beyond_bounds or evidence.named - seen
+                    signers |= dict.fromkeys(evidence.signers if len(signers) < limits.SIGNER_CERTIFICATES else ())
                     if new and left:
                         left -= 1
                         seen |= evidence.whole
@@ -83,7 +91,10 @@ def evidence_of_layouts(targets: Iterable[str], others: Iterable[Evidence] = ())
                         problems.append(_too_many(path))
             except AirgapError:
                 continue
-        yield LayoutEvidence(found, tuple(others), tuple(problems))
+        if len(signers) >= limits.SIGNER_CERTIFICATES:
+            problems.append(_too_many_signers())
+        carried = [EvidencePool((), unread=(), signers=tuple(signers))] if signers else []
+        yield LayoutEvidence(found, (*others, *carried), tuple(problems))
 
 
 def evidence_in(target: Target) -> TargetEvidence:
@@ -103,6 +114,15 @@ def _too_many(path: str) -> Problem:
         f"{limits.LAYOUTS_WITH_EVIDENCE} layouts with evidence of their own were named",
         target=safe(path),
         remedy="Judge fewer at once, or first take their evidence into the trust directory: airgap trust fetch.",
+    )
+
+
+def _too_many_signers() -> Problem:
+    return Problem.of_reason(
+        "evidence.unread",
+        f"the signatures in the layouts that were named have {limits.SIGNER_CERTIFICATES} different certificates, and "
+        "more are not looked at: some may show that a key is revoked",
+        remedy="Judge fewer layouts at once.",
     )
 
 

@@ -55,8 +55,6 @@ class SignatureState:
     signature: Candidate | RecordedSignature
     demanded: Mapping[str, str]
     """The metadata that it must state."""
-    siblings: Sequence[SignatureState]
-    """All signatures of the artifact, with this one."""
     findings: list[Finding] = field(default_factory=list)
     evidence: list[EvidenceUse] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -86,18 +84,14 @@ class SignatureState:
         rest = self.facts.later if self.facts else None
         return rest.timestamp_token if rest else None
 
-    def token_certificates(self) -> tuple[Certificate, ...]:
-        """Those in its timestamp token, used or not; none where it cannot be read."""
+    def carried_certificates(self) -> tuple[Certificate, ...]:
+        """Those of its envelope, and of its timestamp token where that can be read, used or not."""
+        own = self.facts.chain if self.facts else ()
         try:
             token = self.token()
         except FormatError:
-            return ()
-        return token.certificates if token else ()
-
-    def offered_certificates(self) -> tuple[Certificate, ...]:
-        """Those in the tokens of all signatures of the artifact, each once."""
-        found = (item for sibling in self.siblings for item in sibling.token_certificates())
-        return tuple(dict.fromkeys(found))
+            return own
+        return (*own, *token.certificates) if token else own
 
     def unread_token(self) -> str:
         """The note that its timestamp token cannot be read, where no finding says so; empty if it can be."""
@@ -242,19 +236,14 @@ def found_in_targets(
     chains = [stamp.chain for stamp in proven]
     # another policy may accept a chain of these
     rest = [item for item in token.certificates if not any(item in chain for chain in chains)]
-    offered = state.offered_certificates()
-    of_chains = [_of_chain(judge, chain, "tsa", tsa_roots, offered) for chain in chains]
+    of_chains = [_of_chain(judge, chain, "tsa", tsa_roots) for chain in chains]
     return FoundInTargets.joined([found, *of_chains, judge.unproven_in_targets(rest, kind="tsa")])
 
 
 def _of_chain(
-    judge: RevocationJudge,
-    chain: Sequence[Certificate],
-    kind: ChainKind,
-    roots: Iterable[Certificate],
-    offered: Iterable[Certificate] = (),
+    judge: RevocationJudge, chain: Sequence[Certificate], kind: ChainKind, roots: Iterable[Certificate]
 ) -> FoundInTargets:
     try:
-        return judge.in_targets(chain, kind=kind, roots=roots, offered=offered)
+        return judge.in_targets(chain, kind=kind, roots=roots)
     except TrustMaterialError:  # the keys of the issuers are not known
         return judge.unproven_in_targets(chain, kind=kind)

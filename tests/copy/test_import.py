@@ -26,7 +26,7 @@ from tests.support.registry import LoopbackRegistry, error, then
 from tests.support.scenario import Scene, Signature, Written, add_image
 from tests.support.trust import oci_policy, statement
 
-OTHER = Pki().code_chain()
+OTHER = Pki().code_chain(leaf={"slot": 7})
 
 
 @pytest.fixture(autouse=True)

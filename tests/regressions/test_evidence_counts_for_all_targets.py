@@ -27,7 +27,7 @@ from tests.support.snapshots import Ground
 DAY = timedelta(days=1)
 URL = "http://crl.example/leaf.crl"
 OLD = Pki().code_chain(depth=2, leaf={"crl_urls": [URL]})
-NEW = issue("leaf", issuer=OLD.root, crl_urls=[URL])
+NEW = issue("leaf", issuer=OLD.root, crl_urls=[URL], slot=7)
 MAY = crl(OLD.root, number=1, this_update=AT - 9 * DAY)
 JUNE = crl(OLD.root, number=2, this_update=AT - DAY, revoked=[entry(OLD.serial, reason="keyCompromise")])
 

@@ -717,7 +717,7 @@ def test_a_revocation_in_an_older_report_stays_where_the_layout_is_there(
 def test_a_revocation_in_an_older_report_is_about_its_signer_alone(tmp_path: Path) -> None:
     """Another signature of the artifact, by another signer, was good then, and is."""
     scene = revoked_by_the_layout()
-    other = Pki().code_chain()
+    other = Pki().code_chain(leaf={"slot": 7})
     scene.signatures.append(Signature("cose", other))
     scene.stores = {"ca:harbour": [*scene.stores["ca:harbour"], other.root]}
     kept = Kept(tmp_path, scene)

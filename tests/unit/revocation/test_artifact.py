@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from airgap.oci.all_manifests import AllManifests
 from airgap.oci.descriptor import EMPTY, EMPTY_CONFIG, IMAGE_MANIFEST, NO_CONFIG, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Manifest, parse_manifest
-from airgap.oci.target import open_target
+from airgap.oci.target import Target, open_target
 from airgap.revocation.artifact import (
     CRL_MEDIA_TYPE,
     EVIDENCE_TYPE,
@@ -27,7 +27,7 @@ from airgap.revocation.artifact import (
     possible_evidence_layers,
 )
 from airgap.revocation.evidence_files import EvidenceFile
-from airgap.revocation.target_evidence import StampedEvidence, find_target_evidence
+from airgap.revocation.target_evidence import StampedEvidence, TargetEvidence, find_target_evidence
 from tests.support.crls import crl
 from tests.support.layouts import LayoutBuilder
 from tests.support.ocsp import ocsp_response
@@ -43,6 +43,11 @@ PIECES: dict[str, Callable[[Issued], bytes]] = {
 }
 
 
+def _evidence(target: Target, stamped: Sequence[StampedEvidence] = ()) -> TargetEvidence:
+    listed = AllManifests(target.store, target.graph.manifest)
+    return find_target_evidence(target.store, listed, "here", stamped, (), more_certificates=False)
+
+
 @pytest.mark.parametrize("kind", PIECES)
 def test_what_may_be_evidence_by_its_name_is_offered_if_it_is_some(tmp_path: Path, kind: str) -> None:
     """A CRL, or a response; it need not be both."""
@@ -51,7 +56,7 @@ def test_what_may_be_evidence_by_its_name_is_offered_if_it_is_some(tmp_path: Pat
     builder.extra_files["ca.pem"] = PIECES[kind](LEAF)
     builder.write_directory(tmp_path / "layout")
     with open_target(f"oci:{tmp_path / 'layout'}:v1") as target:
-        evidence = find_target_evidence(target.store, AllManifests(target.store, target.graph.manifest), "here", ())
+        evidence = _evidence(target)
         assert [piece.name for piece in evidence.offered()] == ([] if kind == "certificate" else ["ca.pem"])
         assert list(evidence.not_among(frozenset())) == ([] if kind == "certificate" else ["ca.pem"])
 
@@ -75,7 +80,7 @@ def _held(builder: LayoutBuilder, folder: Path) -> tuple[list[str], list[str]]:
     """The names of what is read, and of what is more than is read."""
     builder.write_directory(folder)
     with open_target(f"oci:{folder}") as target:
-        evidence = find_target_evidence(target.store, AllManifests(target.store, target.graph.manifest), "here", ())
+        evidence = _evidence(target)
         return [piece.name for piece in evidence.pieces], [item.name for item in evidence.beyond_bounds]
 
 
@@ -145,7 +150,7 @@ def test_a_whole_loose_file_counts_instead_of_the_damaged_blob(tmp_path: Path) -
     builder.extra_files["b.crl"] = NEW
     builder.write_directory(tmp_path)
     with open_target(f"oci:{tmp_path}") as target:
-        evidence = find_target_evidence(target.store, AllManifests(target.store, target.graph.manifest), "here", ())
+        evidence = _evidence(target)
         (found,) = evidence.all_crls()
         assert (found.name, found.facts.number) == ("a.crl", 2)
 
@@ -160,7 +165,7 @@ def test_a_loose_file_that_is_called_as_evidence_and_is_none_is_reported(
     builder.extra_files[name] = b"no evidence"
     builder.write_directory(tmp_path)
     with open_target(f"oci:{tmp_path}") as target:
-        evidence = find_target_evidence(target.store, AllManifests(target.store, target.graph.manifest), "here", ())
+        evidence = _evidence(target)
         assert bool(evidence.notices()) is expected
 
 
@@ -307,7 +312,12 @@ def test_what_was_not_copied_is_named_by_file(tmp_path: Path) -> None:
     stamped = [StampedEvidence(Digest.of(third), len(third), place, piece) for place in (envelope, other)]
     with open_target(f"oci:{tmp_path}") as target:
         evidence = find_target_evidence(
-            target.store, AllManifests(target.store, target.graph.manifest), "here", stamped
+            target.store,
+            AllManifests(target.store, target.graph.manifest),
+            "here",
+            stamped,
+            (),
+            more_certificates=False,
         )
         assert evidence.not_among(frozenset()) == ("a.crl", "b.crl", "c.crl")
         assert evidence.not_among({Digest.of(OLD), other}) == ("b.crl",)
@@ -323,5 +333,5 @@ def test_certificates_of_makers_are_offered_beside_the_evidence(tmp_path: Path) 
     builder.extra_files = {f"loose-{name}": data + b"\n" for name, data in files.items()}
     builder.write_directory(tmp_path)
     with open_target(f"oci:{tmp_path}") as target:
-        evidence = find_target_evidence(target.store, AllManifests(target.store, target.graph.manifest), "here", ())
+        evidence = _evidence(target)
         assert sorted(piece.name for piece in evidence.maker_files()) == ["b.pem", "loose-b.pem"]
