@@ -12,7 +12,7 @@ SAMPLE ?= 150
 SIGN_KEY ?=
 CHANGED ?=
 
-.PHONY: demo test check lint types contracts format layouts tars pkits cluster bench fuzz kills registries campaign sweep mutants slips requirements frozen dist clean
+.PHONY: demo test check lint types contracts format layouts tars pkits cluster bench fuzz kills registries campaign sweep mutants slips requirements frozen docs dist clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/airgap demo
@@ -89,6 +89,10 @@ frozen: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.frozen.screens
 	$(BIN)/python -m tests.frozen.command_screens
 
+# The documents as a site, in site/VERSION; it opens without a server and without a network.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+
 # The pages of docs/reference/requirements, from their .toml files and from what cites the rules.
 requirements: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.architecture.requirements
@@ -116,7 +120,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-$(VENV)/.installed-fuzz $(VENV)/.installed-mutants $(VENV)/.installed-pkits: $(VENV)/.installed-%: $(VENV)/.installed-dev
+$(VENV)/.installed-docs $(VENV)/.installed-fuzz $(VENV)/.installed-mutants $(VENV)/.installed-pkits: $(VENV)/.installed-%: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$*]'
 	@touch $@
 

@@ -1,0 +1,64 @@
+"""What the site has beside the pages in this folder: the navigation, and the help of every command.
+
+mkdocs calls these functions (https://www.mkdocs.org/user-guide/plugins/#events).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+from airgap import __version__
+
+HERE: Final = Path(__file__).parent
+_HELP: Final = HERE.parent / "tests" / "frozen" / "help.txt"
+"""A test holds that this is what the commands print."""
+_OUTSIDE: Final = re.compile(r'(<script src=")https://unpkg\.com/iframe-worker/shim(")')
+_SECTIONS: Final = ("tutorial", "how-to", "reference", "explanation", "decisions")
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """The version is in the name of the site and in its folder."""
+    config.site_name = f"airgap {__version__}"
+    config.site_dir = str(Path(config.site_dir) / __version__)
+    config.nav = [{"Start": "README.md"}, *({_title(section): _pages(section)} for section in _SECTIONS)]
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds the page with every help text."""
+    files.append(File.generated(config, "reference/help.md", content=_help_page()))
+    return files
+
+
+def on_post_page(output: str, *, page: Any, config: MkDocsConfig) -> str:
+    """The search loads nothing from outside: a script of ours takes the place of the one that the theme names."""
+    del config
+    top = "../" * page.url.count("/")
+    return _OUTSIDE.sub(rf"\1{top}assets/file-worker.js\2", output)
+
+
+def _title(section: str) -> str:
+    return section.replace("-", " ").capitalize()
+
+
+def _pages(section: str) -> list[Any]:
+    """The pages of a folder, its own README first, then folders."""
+    folder = HERE / section
+    pages: list[Any] = [f"{section}/{path.name}" for path in sorted(folder.glob("*.md"))]
+    pages.sort(key=lambda page: not page.endswith("/README.md"))
+    if section == "reference":
+        pages.insert(1, "reference/help.md")
+    folders = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    return [*pages, *({_title(name): _pages(f"{section}/{name}")} for name in folders)]
+
+
+def _help_page() -> str:
+    parts = re.split(r"^=== (.+)\n", _HELP.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    texts = zip(parts[::2], parts[1::2], strict=True)
+    shown = (f"## {command}\n\n```text\n{text.strip()}\n```\n" for command, text in texts)
+    return "# The help of every command\n\n" + "\n".join(shown)
