@@ -101,7 +101,7 @@ requirements: $(VENV)/.installed-dev
 DIST_VENV := .venv-dist
 
 dist: $(DIST_VENV)/.installed
-	$(DIST_VENV)/bin/python -m distribution $(if $(CHANGED),--allow-changes)
+	$(DIST_VENV)/bin/python -m distribution $(if $(CHANGED),--allow-changes) $(if $(SIGN_KEY),--sign-key $(SIGN_KEY))
 
 clean:
 	rm -rf $(VENV) $(DIST_VENV) build dist .fuzz .mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -18,9 +18,10 @@ def main() -> int:
     """Exit code 0 where everything was made and is as it should be."""
     parser = argparse.ArgumentParser(prog="python -m distribution", description="Build what is handed to others.")
     parser.add_argument("--allow-changes", action="store_true", help="build although files are not committed")
+    parser.add_argument("--sign-key", metavar="NAME", help="sign with this key of `airgap key list`")
     options = parser.parse_args()
     try:
-        build(Request(root=ROOT, variables=os.environ, changed=options.allow_changes), _tell)
+        build(Request(root=ROOT, variables=os.environ, changed=options.allow_changes, sign_key=options.sign_key), _tell)
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -89,6 +89,11 @@ class Names:
         """How to install from the wheelhouse."""
         return f"{self.stem}-INSTALL.txt"
 
+    @property
+    def forms(self) -> str:
+        """The table of start-up times. It is measured, and so in no list of sums."""
+        return f"{self.stem}-forms.md"
+
     def for_others(self) -> tuple[str, ...]:
         """All that is handed out, beside the sums and the signatures."""
         ready = (self.executable, self.folder, self.zipapp)

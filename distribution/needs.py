@@ -19,7 +19,7 @@ def check_complete(wheels: Sequence[Wheel], wanted: Requirement, pythons: Iterab
     pip decides by the Python that runs it what others need, which is not always true of them.
     """
     for python in pythons:
-        usable = {wheel.name: wheel for wheel in wheels if _is_for(wheel, python)}
+        usable = {wheel.name: wheel for wheel in wheels if serves(wheel, python)}
         missing = _missing(usable, wanted, python)
         if missing:
             raise BuildError(f"the wheelhouse lacks what Python {python} needs: {', '.join(missing)}")
@@ -58,8 +58,8 @@ def _counts(need: Requirement, extras: Iterable[str], python: str) -> bool:
     return any(need.marker.evaluate({**versions, "extra": extra}) for extra in ("", *extras))
 
 
-def _is_for(wheel: Wheel, python: str) -> bool:
-    """By the tags in its name: for this Python alone, for any, or for this and later ones (abi3)."""
+def serves(wheel: Wheel, python: str) -> bool:
+    """Whether a Python, such as 3.12, can use the wheel: by its tags it is for that one, for any, or for later ones."""
     minor = int(python.partition(".")[2])
     for tag in parse_wheel_filename(wheel.path.name)[3]:
         if tag.interpreter in {"py3", f"cp3{minor}"}:
