@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
-from itertools import pairwise, takewhile
+from itertools import takewhile
 from typing import Annotated, Any, ClassVar, Final
 
 import typer
@@ -43,6 +43,7 @@ class Commands(LazyGroup):
         "logout": Lazy("airgap.cli.logout", "Forget the credentials for a registry."),
         "demo": Lazy("airgap.cli.demo", "Verify the small layouts that come with airgap: a first look."),
         "doctor": Lazy("airgap.cli.doctor", "Look at this machine: what does not work, and what to do."),
+        "schema": Lazy("airgap.cli.schema", "Print the JSON schema of a document, or list all."),
         "version": Lazy("airgap.cli.version", "Show the version."),
         "completion": Lazy("airgap.cli.completion", "Print a shell completion script."),
     }
@@ -84,14 +85,24 @@ _WORDS: Final = "airgap.words"
 
 def _tell(words: list[str], error: Exception) -> None:
     """The document about options that cannot be understood, where programs wait for one (`--format json`)."""
-    known = list(takewhile(lambda word: word != "--", words))
-    if "--format=json" not in known and ("--format", "json") not in pairwise(known):
+    from airgap.cli.console import wants_json
+
+    if not wants_json(list(takewhile(lambda word: word != "--", words))):
         return
     from airgap.errors import AirgapError, UsageError
     from airgap.report import ErrorReport, to_json
 
-    said = error if isinstance(error, AirgapError) else UsageError(error.format_message())  # type: ignore[attr-defined]
+    said = error if isinstance(error, AirgapError) else UsageError(_message(error), remedy=_remedy(error))
     sys.stdout.write(to_json(ErrorReport(said).document()))
+
+
+def _message(error: Any) -> str:
+    return str(error.format_message())
+
+
+def _remedy(error: Any) -> str:
+    """What the text says above the error."""
+    return f"{error.ctx.command_path} --help shows what there is." if error.ctx else ""
 
 
 app = typer_app(

@@ -6,13 +6,14 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
+from typer.models import OptionInfo
 
 import airgap.report
-from airgap.cli.console import Output, boundary
-from airgap.errors import AirgapError
+from airgap.cli.console import Format, Output, boundary
+from airgap.errors import AirgapError, UsageError
 
 if TYPE_CHECKING:  # reports are made when a command runs
     FailureReport = Callable[[AirgapError, Mapping[str, Any]], airgap.report.Report | None]
@@ -40,6 +41,9 @@ class CopySide:
         mine.help = f"As --{name}, for {self.whom} only."
         return option.replace(name=f"{self.prefix}_{option.name}", annotation=Annotated[kind, mine])
 
+
+FORMAT: Final = "-o"
+"""The short name of `--format`, where a command has no file of this name."""
 
 Function = TypeVar("Function", bound=Callable[..., None])
 
@@ -72,13 +76,16 @@ def _with_options(function: Callable[..., None], failure: FailureReport) -> Call
     hints = get_type_hints(function, include_extras=True)
     parameters = inspect.signature(function).parameters.values()
     groups = {item.name: group for item in parameters if (group := _Group.of(hints[item.name])) is not None}
+    own = {name for item in parameters if item.name not in groups for name in _names(hints[item.name])}
     options: list[inspect.Parameter] = []
     for parameter in parameters:
         if parameter.name in groups:
-            options += groups[parameter.name].options()
+            options += (_without(own, option) for option in groups[parameter.name].options())
         else:
             options.append(parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY))
     options.append(inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=DebugOption))
+
+    taken = next((item.name for item in parameters if FORMAT in own and FORMAT in _names(hints[item.name])), "")
 
     def run(*, debug: bool, **given: Any) -> None:
         for name, group in groups.items():
@@ -90,12 +97,39 @@ def _with_options(function: Callable[..., None], failure: FailureReport) -> Call
                 output.show(report)
 
         with boundary(debug=debug, tell=tell):
+            _check_output(given, taken)
             function(**given)
 
     run.__name__, run.__doc__ = function.__name__, function.__doc__
     run.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
     run.__annotations__ = {option.name: option.annotation for option in options}
     return run
+
+
+def _names(hint: Any) -> set[str]:
+    """The names of an option, `-o` and `--output`; none for what is no option."""
+    _, *beside = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    found = (item for item in beside if isinstance(item, OptionInfo))
+    return {name for item in found for name in (item.default, *(item.param_decls or ())) if isinstance(name, str)}
+
+
+def _without(own: set[str], option: inspect.Parameter) -> inspect.Parameter:
+    """An option of a group, without the names that an option of the command has."""
+    kind, information = get_args(option.annotation)
+    if not own & {*(information.param_decls or ())}:
+        return option
+    mine = copy(information)
+    mine.param_decls = tuple(name for name in information.param_decls if name not in own)
+    return option.replace(annotation=Annotated[kind, mine])
+
+
+def _check_output(given: Mapping[str, Any], taken: str) -> None:
+    """Raises UsageError where `-o` is a file of this command, and a word for a format is given."""
+    if taken and str(given[taken]) in {*Format}:
+        raise UsageError(
+            f"{FORMAT} {given[taken]} would be a file here: {FORMAT} is --output",
+            remedy=f"Write --format {given[taken]}; or name the file in another way.",
+        )
 
 
 class _Group(NamedTuple):

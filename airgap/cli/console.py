@@ -6,11 +6,12 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Final, NoReturn, TextIO
 
@@ -29,6 +30,12 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+def wants_json(words: Sequence[str]) -> bool:
+    """Whether words of a command that could not be understood ask for a document: what `Output` has for that."""
+    pairs = ((name, Format.JSON.value) for name in ("--format", "-o"))
+    return bool({"--json", "--format=json", "-ojson"} & {*words}) or any(pair in pairwise(words) for pair in pairs)
 
 
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")]
@@ -169,14 +176,17 @@ def layout_reference(text: str, *, oci_layout: bool) -> str:
 class Output:
     """How the result is shown: options of every command that has one."""
 
-    format: Annotated[Format, typer.Option(help="Format of the result on standard output.")] = Format.TEXT
+    format: Annotated[Format, typer.Option("--format", "-o", help="Format of the result on standard output.")] = (
+        Format.TEXT
+    )
+    json: Annotated[bool, typer.Option("--json", help="As --format json.")] = False
     no_tty: Annotated[bool, typer.Option("--no-tty", help="No colours or progress bars, even on a terminal.")] = False
     _shown: list[object] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def is_json(self) -> bool:
-        """Whether programs read it."""
-        return self.format is Format.JSON
+        """Whether programs read it as one document."""
+        return self.json or self.format is Format.JSON
 
     @property
     def lacks_document(self) -> bool:

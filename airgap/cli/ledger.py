@@ -43,13 +43,14 @@ class ListOutput(Output):
     """The options of output of a list, which may be long."""
 
     format: Annotated[
-        ListFormat, typer.Option(help="Format of the result on standard output; ndjson is a row in a line.")
+        ListFormat,
+        typer.Option("--format", "-o", help="Format of the result on standard output; ndjson is a row in a line."),
     ] = ListFormat.TEXT  # type: ignore[assignment]
 
     @property
     def is_json(self) -> bool:
         """Whether programs read it as one document."""
-        return self.format is ListFormat.JSON
+        return self.json or self.format is ListFormat.JSON
 
 
 @command(app, "list")
@@ -79,7 +80,7 @@ def list_(
         def rows() -> Iterator[airgap.ledger.Row]:
             return opened.rows(kinds=kind or airgap.ledger.RowKind, since=first, verdict=verdict, name=name)
 
-        if output.format is ListFormat.NDJSON:
+        if output.format is ListFormat.NDJSON and not output.is_json:
             write_pieces(airgap.report.ledger_lines(rows()))
             raise typer.Exit
         output.finish(airgap.report.LedgerListReport(path, opened.head, rows))

@@ -94,7 +94,7 @@ class BlobReport(VerdictReport[BlobOutcome]):
         return cls(BlobOutcome(moment=moment, trust={}, path=safe(path), problems=(Problem.of(error),)))
 
     def _members(self) -> Json:
-        """The whole outcome (schema in docs/reference/blob-verify.schema.json)."""
+        """The whole outcome (schema in airgap/schemas/blob-verify.schema.json)."""
         outcome = self.outcome
         signature = outcome.signature
         return {

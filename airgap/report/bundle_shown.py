@@ -30,7 +30,7 @@ class BundleShowReport(Report):
     """Whether the text is a label for the medium, and nothing else."""
 
     def document(self) -> Json:
-        """The whole overview (schema in docs/reference/bundle-show.schema.json)."""
+        """The whole overview (schema in airgap/schemas/bundle-show.schema.json)."""
         shown, document = self.overview, self.overview.document
         return {
             "schema": BUNDLE_SHOW_SCHEMA,
@@ -145,7 +145,7 @@ class BundleDiffReport(Report):
         return self.difference.exit_code
 
     def document(self) -> Json:
-        """The whole difference (schema in docs/reference/bundle-diff.schema.json)."""
+        """The whole difference (schema in airgap/schemas/bundle-diff.schema.json)."""
         found = self.difference
         return {
             "schema": BUNDLE_DIFF_SCHEMA,

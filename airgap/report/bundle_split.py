@@ -19,7 +19,7 @@ BUNDLE_SPLIT_SCHEMA: Final = "airgap.bundle.split/1"
 
 @dataclass(frozen=True, slots=True)
 class BundleSplitReport(Report):
-    """What `airgap.split_bundle` did: `airgap.bundle.split/1` (docs/reference/bundle-split.schema.json)."""
+    """What `airgap.split_bundle` did: `airgap.bundle.split/1` (airgap/schemas/bundle-split.schema.json)."""
 
     result: SplitResult
     error: AirgapError | None = None

@@ -34,7 +34,7 @@ BUNDLE_CREATE_SCHEMA: Final = "airgap.bundle.create/1"
 
 @dataclass(frozen=True, slots=True)
 class BundleCreateReport(OutcomeReport[BundleResult]):
-    """What `airgap.create_bundle` did: `airgap.bundle.create/1` (docs/reference/bundle-create.schema.json)."""
+    """What `airgap.create_bundle` did: `airgap.bundle.create/1` (airgap/schemas/bundle-create.schema.json)."""
 
     verbose: bool = False
     """Whether the text says every check."""

@@ -86,7 +86,7 @@ class DemoReport(Report):
         return ExitCode.ERROR if self.surprises else ExitCode.OK
 
     def document(self) -> Json:
-        """Every case (schema in docs/reference/demo.schema.json)."""
+        """Every case (schema in airgap/schemas/demo.schema.json)."""
         return {
             "schema": DEMO_SCHEMA,
             "tool": TOOL,

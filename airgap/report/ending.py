@@ -27,7 +27,7 @@ _LEAST: Final = (20, 7, 4, 12, 10)
 
 @dataclass(frozen=True, slots=True)
 class ExpiringReport(Report):
-    """What `airgap.trust.ending_dates` found: `airgap.expiring/1` (docs/reference/expiring.schema.json)."""
+    """What `airgap.trust.ending_dates` found: `airgap.expiring/1` (airgap/schemas/expiring.schema.json)."""
 
     found: EndingDates
     verbose: bool = False

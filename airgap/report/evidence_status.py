@@ -37,7 +37,7 @@ class StatusReport(Report):
         return self.status.exit_code
 
     def document(self) -> Json:
-        """Every piece (schema in docs/reference/status.schema.json)."""
+        """Every piece (schema in airgap/schemas/status.schema.json)."""
         status = self.status
         return {
             "schema": STATUS_SCHEMA,

@@ -29,7 +29,7 @@ class DoctorReport(Report):
         return self.examination.exit_code
 
     def document(self) -> Json:
-        """Everything that was looked at (schema in docs/reference/doctor.schema.json)."""
+        """Everything that was looked at (schema in airgap/schemas/doctor.schema.json)."""
         return {
             "schema": DOCTOR_SCHEMA,
             "tool": TOOL,

@@ -54,7 +54,7 @@ class FetchReport(OutcomeReport[FetchOutcome]):
         return cls(nothing.ended_by(error))
 
     def _members(self) -> Json:
-        """The whole outcome (schema in docs/reference/fetch.schema.json)."""
+        """The whole outcome (schema in airgap/schemas/fetch.schema.json)."""
         outcome = self.outcome
         return {
             "schema": FETCH_SCHEMA,

@@ -27,7 +27,7 @@ IMPORT_SCHEMA: Final = "airgap.import/1"
 
 @dataclass(frozen=True, slots=True)
 class ImportReport(OutcomeReport[ImportResult]):
-    """What `airgap.import_artifacts` did: `airgap.import/1` (docs/reference/import.schema.json)."""
+    """What `airgap.import_artifacts` did: `airgap.import/1` (airgap/schemas/import.schema.json)."""
 
     verbose: bool = False
     """Whether the text says every check."""

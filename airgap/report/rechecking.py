@@ -45,7 +45,7 @@ _SHOWN: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class RecheckReport(OutcomeReport[RecheckOutcome]):
-    """The result of `airgap.recheck`: `airgap.recheck/1` (docs/reference/recheck.schema.json)."""
+    """The result of `airgap.recheck`: `airgap.recheck/1` (airgap/schemas/recheck.schema.json)."""
 
     verbose: bool = False
     """Whether the text lists what did not change, and every check."""

@@ -63,7 +63,7 @@ class SnapshotReport(Report):
         return self.ruling.exit_code
 
     def document(self) -> Json:
-        """All of it (schema in docs/reference/snapshot.schema.json)."""
+        """All of it (schema in airgap/schemas/snapshot.schema.json)."""
         return {
             "schema": SCHEMA,
             "tool": TOOL,

@@ -1,4 +1,4 @@
-"""Outcomes as JSON documents: `airgap.verify/1` (schema in docs/reference/verify.schema.json)."""
+"""Outcomes as JSON documents: `airgap.verify/1` (schema in airgap/schemas/verify.schema.json)."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ _BESIDE: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport(VerdictReport[Outcome]):
-    """The result of `airgap.verify`: `airgap.verify/1` (docs/reference/verify.schema.json)."""
+    """The result of `airgap.verify`: `airgap.verify/1` (airgap/schemas/verify.schema.json)."""
 
     @classmethod
     def of_failure(cls, error: AirgapError, now: datetime) -> Self:

@@ -18,7 +18,7 @@ from tests.support.pki import Issued, Pki
 from tests.support.plugins import ENVELOPE, IDENTITY, RAW, calls, signing, write_plugin
 from tests.support.trust import oci_policy
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "docs/reference/blob-verify.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((Path(__file__).parents[2] / "airgap/schemas/blob-verify.schema.json").read_text(encoding="utf-8"))
 HASHES = {
     "rsa2048": "sha256",
     "rsa3072": "sha384",
@@ -422,6 +422,6 @@ def test_inspect_refuses_malformed_envelopes(tmp_path: Path) -> None:
 
 
 def test_the_schema_has_the_same_signatures_as_that_of_verify() -> None:
-    whole = json.loads((Path(__file__).parents[2] / "docs/reference/verify.schema.json").read_text(encoding="utf-8"))
+    whole = json.loads((Path(__file__).parents[2] / "airgap/schemas/verify.schema.json").read_text(encoding="utf-8"))
     assert {name: whole["$defs"][name] for name in SCHEMA["$defs"]} == SCHEMA["$defs"]
     assert all(SCHEMA["properties"][name] == whole["properties"][name] for name in ("network", "time", "trust"))

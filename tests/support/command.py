@@ -18,7 +18,7 @@ from typer.main import get_command
 
 from airgap.reasons import ExitCode
 
-REFERENCE: Final = Path(__file__).resolve().parents[2] / "docs" / "reference"
+SCHEMAS: Final = Path(__file__).resolve().parents[2] / "airgap" / "schemas"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Ran:
         return document
 
     def held_to(self, schema: str) -> dict[str, Any]:
-        """The document, if it follows this schema in docs/reference and has no other exit code than the real one."""
+        """The document, if it follows this schema in airgap/schemas and has no other exit code than the real one."""
         document = self.document
         _schema(schema).validate(document)
         assert document.get("exit_code", self.code) == self.code, self
@@ -101,7 +101,7 @@ def _blocking_of(artifact: dict[str, Any]) -> Iterator[tuple[str, str]]:
 @functools.cache
 def _schema(name: str) -> Draft202012Validator:
     """To check the schema itself takes longer than a verify, so that is done once."""
-    schema = json.loads((REFERENCE / f"{name}.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema, format_checker=FormatChecker())
 

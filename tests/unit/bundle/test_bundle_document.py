@@ -14,7 +14,7 @@ from airgap.bundle.bundle_document import BaseSource, BundleDocument, DeltaBase,
 from airgap.errors import AirgapError, FormatError
 from airgap.oci.digest import Digest
 from tests.support.bundles import IMAGE, build
-from tests.support.command import REFERENCE
+from tests.support.command import SCHEMAS
 from tests.support.pki import AT
 
 
@@ -40,7 +40,7 @@ def delta() -> BundleDocument:
 
 
 def test_follows_its_schema() -> None:
-    schema = json.loads((REFERENCE / "bundle.schema.json").read_bytes())
+    schema = json.loads((SCHEMAS / "bundle.schema.json").read_bytes())
     for document in (build(), delta()):
         Draft202012Validator(schema).validate(json.loads(document.dump()))
 
