@@ -13,14 +13,16 @@ import time
 from functools import partial
 from typing import Final
 
-from airgap.errors import FormatError
+from airgap.errors import ContentError, FormatError
 from airgap.net.client import RegistryClient
 from airgap.net.manifests import Fetched, ManifestApi
 from airgap.net.transport_errors import PreconditionError, RegistryError
 from airgap.oci.descriptor import IMAGE_INDEX, Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.manifest import Index, Manifest, parse_layout_index, parse_manifest
 from airgap.oci.referrers_index import ReferrersIndex
 from airgap.oci.tags import referrers_tag
+from airgap.transfer.referrers_names import is_list_of_referrers
 from airgap.transfer.workers import at_once
 
 _ATTEMPTS: Final = 8
@@ -42,6 +44,8 @@ class ReferrersTagWriter:
         """For each subject what was listed and is not settled."""
         self._look_at: dict[Digest, float] = {}
         """For each of them when others must have written (time.monotonic)."""
+        self._lists: set[Digest] = set()
+        """Indexes that list referrers: looked through, or made here from such."""
 
     def add(self, subject: Digest, referrer: Descriptor) -> bool:
         """List `referrer` (with its artifact type and annotations); False: it was listed already.
@@ -91,6 +95,7 @@ class ReferrersTagWriter:
             if listing == index:
                 return False
             descriptor, raw = listing.encode()
+            self._lists.add(descriptor.digest)
             fetched = Fetched(descriptor=descriptor, raw=raw)
             if self._is_unchanged(tag, current) and self._write(tag, fetched, current):
                 now = time.monotonic()
@@ -131,6 +136,28 @@ class ReferrersTagWriter:
                 remedy="The tag is used for something else; remove it, or use a registry with the referrers API.",
             )
         try:
+            self._check_list(current, tag)
             return ReferrersIndex.parse(current.raw)
         except FormatError as error:
             raise self._client.error(f"the index under the referrers tag {tag} cannot be read: {error}") from None
+
+    def _check_list(self, current: Fetched, tag: str) -> None:
+        """Refuses to write into an artifact that has this name: it would become another one, which was not judged."""
+        if current.descriptor.digest in self._lists:
+            return
+        index = parse_layout_index(current.raw, "list")
+        if not is_list_of_referrers(index, tag, self._manifest):
+            raise self._client.error(
+                f"the tag {self._repository}:{tag} should list referrers and names an index of something else, which "
+                "is left as it is",
+                remedy="Give that index another tag and remove this one, or use a registry with the referrers API.",
+            )
+        self._lists.add(current.descriptor.digest)
+
+    def _manifest(self, descriptor: Descriptor) -> Manifest | Index | None:
+        """What has the digest, whatever the list says of it: that may be wrong, and is put right."""
+        fetched = self._manifests.get(descriptor.digest)
+        try:
+            return parse_manifest(fetched.raw, fetched.descriptor.media_type)
+        except FormatError as error:
+            raise ContentError("content.malformed", f"{descriptor.digest}: {error}") from None

@@ -22,10 +22,12 @@ from airgap.net.upload import BlobUpload, UploadSizes, holds
 from airgap.oci.descriptor import INDEX_TYPES, Descriptor, ManifestKey
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import ReferrersTag
-from airgap.oci.manifest import parse_manifest
+from airgap.oci.manifest import Index, parse_manifest
+from airgap.oci.tags import is_referrers_tag, referrers_subject
 from airgap.text import safe, some
 from airgap.transfer.checked_bytes import Advance, check_bytes
 from airgap.transfer.endpoint import Blobs, Entry, NamingResult, TransferMethod
+from airgap.transfer.referrers_names import has_referrers_of, means_two_things
 from airgap.transfer.workers import at_once
 
 _SHOWN_TAGS: Final = 10
@@ -191,8 +193,27 @@ class RegistrySink(RegistrySource):
         moved = (tag for tag in wanted if before.get(tag) not in {None, wanted[tag].digest})
         return NamingResult(added=list(before.values()).count(None), moved=tuple(moved), refused=refused)
 
+    def check_name(self, tag: str, descriptor: Descriptor, name: str) -> None:
+        """Refuses a tag that lists referrers here, or will once something here is signed. Raises UsageError.
+
+        `descriptor`: what is to be called so; `name`: the same, safe to show. One that this repository had under the
+        tag before is refused, too, where its subject came later. Raises AirgapError.
+        """
+        if not is_referrers_tag(tag):
+            return
+        subject = referrers_subject(tag)
+        if subject is not None and self.manifests.head(subject):
+            raise means_two_things(name, tag, subject)
+        found = self.manifests.find(tag)
+        if found is None or found.descriptor.digest == descriptor.digest:
+            return
+        index = self.manifest(found.descriptor)
+        if isinstance(index, Index) and has_referrers_of(index, tag, self.manifest):
+            raise means_two_things(name, tag, subject)
+
     def _put_tag(self, descriptor: Descriptor, tag: str) -> Digest | None:
-        """Gives the tag to a manifest that is there; returns what had it before."""
+        """Gives the tag to a manifest that is there; returns what had it before. Raises AirgapError."""
+        self.check_name(tag, descriptor, str(descriptor.digest))
         before = self._named(tag)
         if before != descriptor.digest:
             self.manifests.put(Fetched(descriptor=descriptor, raw=self.manifests.read(descriptor)), tag)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from typing import Final
 
+from airgap.errors import FormatError
 from airgap.oci.digest import Digest
 
 _TAG: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", re.ASCII)
@@ -47,6 +48,17 @@ def referrers_tags(digest: Digest) -> frozenset[str]:
 def is_referrers_tag(ref_name: str) -> bool:
     """Whether the name has the form of a referrers tag (DIST-8, MAN-33); its content decides whether it is one."""
     return _REFERRERS.fullmatch(tag_part(ref_name)) is not None
+
+
+def referrers_subject(ref_name: str) -> Digest | None:
+    """The digest that a referrers tag is made of; None for other names, and where only a part of it is in the tag."""
+    if not is_referrers_tag(ref_name):
+        return None
+    algorithm, _, encoded = tag_part(ref_name).partition("-")
+    try:
+        return Digest.parse(f"{algorithm}:{encoded}")
+    except FormatError:
+        return None
 
 
 def cosign_target(ref_name: str) -> Digest | None:

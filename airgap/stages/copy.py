@@ -223,6 +223,7 @@ class _Copy:
         layouts = (*self._sources.opened(), *self._streamed)
         whole = (*(graph for _, graph in self._streamed), *self._sources.whole())
         plans = self._judge.accepted(plans, layouts, whole)
+        plans = [self._writer.check_names(plan, place) for place, plan in zip(groups, plans, strict=True)]
         for repository, plan in zip(groups, plans, strict=True):
             with self._one_repository(repository, plan):
                 self._writer.write(plan, destination, repository)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -12,18 +13,20 @@ from airgap.errors import AirgapError, UsageError
 from airgap.files import behind_link, sweep_leftovers
 from airgap.net.registries import Registries
 from airgap.oci.reference import LayoutReference, RegistryReference
+from airgap.oci.tags import is_referrers_tag
 from airgap.stages.copy_request import CopyRequest
 from airgap.transfer.destinations import DestinationReference, is_tar
 from airgap.transfer.endpoint import Sink
 from airgap.transfer.events import Progress
 from airgap.transfer.layout_plans import LayoutPlans
 from airgap.transfer.mover import Arrived, Survey, TransferResult, move, survey, transfer, without
-from airgap.transfer.plan import CopyPlan, Key
+from airgap.transfer.plan import CopyPlan, Key, PlannedArtifact
 from airgap.transfer.room import Room, room_in
 from airgap.transfer.sources import lacking
 from airgap.transfer.writer import LayoutProbe, LayoutWriter
 
 if TYPE_CHECKING:
+    from airgap.net.sink import RegistrySink
     from airgap.transfer.finished_tar import FinishedTar
     from airgap.transfer.volume_layout import Volume
 
@@ -66,9 +69,33 @@ class DestinationWriter:
         else:
             self._into_layout(plan, destination)
 
+    def check_names(self, plan: CopyPlan, repository: RegistryReference | None) -> CopyPlan:
+        """The plan without artifacts whose tags list referrers of something in the repository; nothing is sent.
+
+        Raises UsageError for the first of them, unless the copy keeps going; AirgapError.
+        """
+        artifacts = [self._named(item, repository) for item in plan.artifacts] if repository else plan.artifacts
+        return plan if tuple(artifacts) == plan.artifacts else CopyPlan.of(artifacts, plan.nodes)
+
+    def _named(self, item: PlannedArtifact, repository: RegistryReference) -> PlannedArtifact:
+        tags = [] if item.error else [tag for tag in item.wanted.tags if is_referrers_tag(tag)]
+        try:
+            for tag in tags:
+                self._sink(repository).check_name(tag, item.wanted.descriptor, item.wanted.reference)
+        except UsageError as error:
+            if not self._request.keep_going:
+                raise
+            return PlannedArtifact(wanted=item.wanted, error=error)
+        return item
+
+    @cache  # noqa: B019 - as long as one copy
+    def _sink(self, repository: RegistryReference) -> RegistrySink:
+        request = self._request
+        return self._registries.sink(repository, writable=not request.dry_run, referrers_tag=request.referrers_tag)
+
     def _into_registry(self, plan: CopyPlan, repository: RegistryReference) -> None:
         request = self._request
-        sink = self._registries.sink(repository, writable=not request.dry_run, referrers_tag=request.referrers_tag)
+        sink = self._sink(repository)
         if request.dry_run:
             self._expect(plan, survey(plan, sink, self._pool, exact=True))
         elif request.all_or_nothing:

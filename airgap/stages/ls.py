@@ -39,8 +39,8 @@ from airgap.parse.time import rfc3339
 from airgap.revocation.artifact import evidence_kinds
 from airgap.signature.signature_manifest import is_signature
 from airgap.text import safe
-from airgap.transfer.origins import lists_referrers
 from airgap.transfer.platforms import platform_of
+from airgap.transfer.referrers_names import lists_referrers
 from airgap.verifier.nearby import foreign_kind
 
 if TYPE_CHECKING:

@@ -32,6 +32,7 @@ from airgap.transfer.endpoint import Entry, ListedReferrer
 from airgap.transfer.index_writer import names_of
 from airgap.transfer.naming import Naming
 from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact
+from airgap.transfer.referrers_names import without_names_of_lists
 
 _LOCALHOST: Final = "localhost"
 _UNCLEAR: Final = re.compile(r"[.:@]")
@@ -220,8 +221,9 @@ def with_registry_tags(plan: CopyPlan, *, keep_going: bool) -> CopyPlan:
 
     In a layout several repositories may have a signature of the same image. Each goes to the repository of its tag. A
     signature that would replace another one is refused. Raises UsageError, or (`keep_going`) leaves it behind as a
-    problem of its artifact.
+    problem of its artifact. So it does with an artifact that has the name of a list of referrers.
     """
+    plan = without_names_of_lists(plan, keep_going=keep_going)
     taken = {tag: item.wanted.descriptor.digest for item in plan.artifacts for tag in item.wanted.tags}
     artifacts: list[PlannedArtifact] = []
     for planned in plan.artifacts:

@@ -6,26 +6,24 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from typing import Final, NamedTuple, Protocol
 
-from airgap.errors import AirgapError, ContentError, FormatError, NotFoundError, TransferError, UsageError
-from airgap.oci.attached import has_image_layers
-from airgap.oci.descriptor import INDEX_TYPES, Descriptor
+from airgap.errors import AirgapError, FormatError, NotFoundError, TransferError, UsageError
+from airgap.oci.descriptor import Descriptor
 from airgap.oci.graph import Graph
-from airgap.oci.layout_walk import refers_by
-from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import Root, reported_elsewhere
 from airgap.oci.open import Layout, open_layout
 from airgap.oci.record import FoundRecord, find_records
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference, parse_registry_reference
 from airgap.oci.store import Store
-from airgap.oci.tags import cosign_target, is_referrers_tag, is_tag, tag_part
+from airgap.oci.tags import cosign_target, is_tag, tag_part
 from airgap.text import safe
 from airgap.transfer.endpoint import Source
 from airgap.transfer.plan import CopyRoot
+from airgap.transfer.referrers_names import lists_referrers
 from airgap.transfer.sources import LayoutSource
 
 
@@ -298,26 +296,6 @@ def _artifact(source: Repository, reference: RegistryReference, tag: str) -> Cop
     """What a tag names; None for the list of the referrers of something else. Raises AirgapError."""
     found = _resolved(source, reference._replace(tag=tag))
     return None if lists_referrers(source, tag, lambda: found.descriptor) else found
-
-
-def lists_referrers(source: Repository, tag: str, named: Callable[[], Descriptor]) -> bool:
-    """Whether a tag is only there to list referrers; `named` gives what it names, if its form makes that possible.
-
-    It names an index with a referrer of the tag's subject, or without a readable entry, as in layouts. False for an
-    index with an image, whatever its subject. Raises AirgapError.
-    """
-    if not is_referrers_tag(tag):
-        return False
-    descriptor = named()
-    index = source.manifest(descriptor) if descriptor.media_type in INDEX_TYPES else None
-    if not isinstance(index, Index):
-        return False
-    readable: list[Manifest | Index] = []
-    for child in index.manifests:
-        with suppress(ContentError, NotFoundError):  # where its subject is copied, it is reported
-            readable += [manifest] if (manifest := source.manifest(child)) else []
-    is_about = not readable or any(refers_by(manifest, tag) for manifest in readable)
-    return is_about and not any(isinstance(item, Index) or has_image_layers(item) for item in readable)
 
 
 def _resolved(source: Repository, reference: RegistryReference, *, compared: bool = True) -> CopyRoot:
