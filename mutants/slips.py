@@ -91,7 +91,7 @@ SLIPS: Final = (
     ),
     Slip(
         "a signature made at the very invalidityDate is revoked",
-        "airgap/revocation/condemning.py",
+        "airgap/revocation/entry_meaning.py",
         "query.signed_at < invalid_since",
         "query.signed_at <= invalid_since",
         "tests/unit/revocation/test_condemn.py::test_only_the_meaning_of_the_entry_counts",

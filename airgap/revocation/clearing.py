@@ -25,7 +25,8 @@ from airgap.revocation.answer_evidence import (
     UnprovenMaker,
 )
 from airgap.revocation.clearing_crls import ClearingCrls
-from airgap.revocation.condemning import CondemningEvidence, why_harmless
+from airgap.revocation.condemning import CondemningEvidence
+from airgap.revocation.entry_meaning import why_harmless
 from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile, where
 from airgap.revocation.freshness import DatedEvidence, Freshness
 from airgap.revocation.lost_answers import LostAnswers

@@ -18,7 +18,7 @@ from airgap.pki.extensions import REASON_FLAGS, DistributionPoint
 from airgap.reasons import MADE_SO
 from airgap.revocation.ages import EvidenceAges
 from airgap.revocation.answer_evidence import ClearingAnswer, EvidenceUse
-from airgap.revocation.condemning import hold_in_force, why_harmless
+from airgap.revocation.entry_meaning import hold_in_force, why_harmless
 from airgap.revocation.evidence_files import CrlFile, Evidence
 from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.query import RevocationQuery, about_file, crl_use, no_crl, revoked

@@ -28,13 +28,14 @@ from airgap.revocation.answer_evidence import (
 )
 from airgap.revocation.clearing import ClearingEvidence
 from airgap.revocation.combined import CombinedEvidence
-from airgap.revocation.condemning import CondemningEvidence, RevocationStatement, RevocationStatements
+from airgap.revocation.condemning import CondemningEvidence
 from airgap.revocation.damage import DamagedEvidence
 from airgap.revocation.evidence_files import CrlFile, Evidence, where
 from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.makers import EvidenceMakers, KnownCertificates
 from airgap.revocation.pool import EvidencePool
 from airgap.revocation.query import RevocationQuery
+from airgap.revocation.statements import RevocationStatement, RevocationStatements
 from airgap.revocation.target_statements import StatementsInTargets
 
 _Answered = tuple[EvidenceUse, ...] | Rejected | Undecided

@@ -15,7 +15,8 @@ from airgap.errors import FormatError, Undecided
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.extensions import authority_key
 from airgap.revocation.answer_evidence import EvidenceInTarget, TargetStatement
-from airgap.revocation.condemning import CondemningEvidence, doubt_about
+from airgap.revocation.condemning import CondemningEvidence
+from airgap.revocation.entry_meaning import doubt_about
 from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile, UnreadableEvidence
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery
 
