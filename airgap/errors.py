@@ -229,4 +229,7 @@ class Undecided(_Verdict):
 
 
 class Unchecked(Undecided):
-    """The same, because the algorithm of a signature, or the kind of its key, is not known here: it may be genuine."""
+    """The same, because it is not known here whether something is genuine: it may be.
+
+    For example, the algorithm of its signature or the kind of its key is not known.
+    """

@@ -25,7 +25,7 @@ from airgap.pki.crl import Crl
 from airgap.pki.timestamp_token import TimestampToken
 from airgap.revocation.evidence_files import Evidence
 from airgap.revocation.freshness import ChainKind
-from airgap.revocation.makers import KnownCertificates
+from airgap.revocation.known_certificates import KnownCertificates
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.signature.model import Envelope
 from airgap.signature.signature_manifest import envelope_descriptor, is_signature

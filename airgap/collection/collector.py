@@ -35,7 +35,7 @@ from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.revocation.evidence_files import Evidence, EvidenceFile, UnreadableEvidence
 from airgap.revocation.evidence_reader import holds_responders_alone
 from airgap.revocation.freshness import Freshness
-from airgap.revocation.makers import KnownCertificates
+from airgap.revocation.known_certificates import KnownCertificates
 from airgap.revocation.pool import EvidencePool
 from airgap.revocation.target_evidence import TargetEvidence, find_evidence_beside
 from airgap.text import safe

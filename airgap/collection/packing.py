@@ -24,7 +24,8 @@ from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP
 from airgap.revocation.evidence_files import CrlFile, Evidence, OcspFile
 from airgap.revocation.index import INDEX
-from airgap.revocation.makers import EvidenceMakers, KnownCertificates, ResponseMaker
+from airgap.revocation.known_certificates import KnownCertificates
+from airgap.revocation.makers import EvidenceMakers, ResponseMaker
 from airgap.revocation.pool import EvidencePool
 from airgap.transfer.attach import Attachment
 

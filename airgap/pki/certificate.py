@@ -139,6 +139,11 @@ class Certificate:
         return tuple(dict.fromkeys(name for point in points for name in point.crl_issuers))
 
     @property
+    def may_issue(self) -> bool:
+        """Whether it is that of a CA that may issue certificates (RFC 5280, 4.2.1.3)."""
+        return self.is_ca and (self.key_usage is None or "keyCertSign" in self.key_usage.bits)
+
+    @property
     def may_make_crls(self) -> bool:
         """Whether it is that of a CA, or of a signer of CRLs alone: that need not be one (RFC 5280, 6.3.3 (f))."""
         return self.is_ca or (self.key_usage is not None and "cRLSign" in self.key_usage.bits)

@@ -158,7 +158,7 @@ class ClearingResponses:
         said = against.worst() or next(iter(against.holds), None)
         problem = said.rejection(asked) if said else against.first_doubt()
         of_key = self._condemning.against_key(asked, query.issuers, stated=False)
-        problem = problem or next((said.rejection(other) for other, said in of_key), None)
+        problem = problem or next((found.error for found in of_key), None)
         if problem:
             text = f"{file.name} is signed by a responder that may not answer any more: {problem}"
             raise Undecided("revocation.ocsp.responder", text, **query.facts(evidence=file.name))

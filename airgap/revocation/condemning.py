@@ -28,9 +28,19 @@ from airgap.revocation.evidence_files import (
     UnreadableEvidence,
     where,
 )
-from airgap.revocation.makers import EvidenceMakers, KnownCertificates
+from airgap.revocation.known_certificates import KnownCertificates
+from airgap.revocation.maker_proofs import MakerProofs
+from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.query import RevocationQuery, about_file, is_about_key
-from airgap.revocation.statements import RevocationStatement, RevocationStatements, in_doubt, not_proven, unproven_text
+from airgap.revocation.statements import (
+    AgainstKey,
+    RevocationStatement,
+    RevocationStatements,
+    in_doubt,
+    not_proven,
+    unproven_text,
+    unsure_maker,
+)
 
 if TYPE_CHECKING:
     from airgap.pki.certificate import Certificate
@@ -48,12 +58,12 @@ class CondemningEvidence:
         self._here: Final = Once(lambda: evidence.fingerprints() | {file.fingerprint for file in evidence.trusted()})
         """Fingerprints of all evidence."""
         self.makers: Final = EvidenceMakers(evidence, known.stored)
+        self._proofs: Final = MakerProofs(known, self._revoking)
 
     def find(self, query: RevocationQuery) -> RevocationStatements:
         """All statements of genuine evidence against the certificate of `query`."""
         evidence = self._evidence
-        crls = (_of_crl(query, file) for file in evidence.crls(query.issuer.subject))
-        responses = (_of_response(query, file, self.makers) for file in evidence.ocsp(query.certificate.serial))
+        genuine = (self._certain(query, said) for said in self._of_issuer(query))
         misplaced = [_of_misplaced(query, item, self.makers) for item in evidence.misplaced(query.certificate)]
         unread = (
             Undecided(
@@ -65,7 +75,32 @@ class CondemningEvidence:
         )
         others = (self.of_another(query, file) for file in evidence.indirect())
         doubts = in_doubt(*self._damaged.about(query), *unread)
-        return RevocationStatements.joined((*crls, *responses, *self._of_unproven(query), *others, doubts, *misplaced))
+        return RevocationStatements.joined((*genuine, *self._of_unproven(query), *others, doubts, *misplaced))
+
+    def _of_issuer(self, query: RevocationQuery) -> Iterator[RevocationStatements]:
+        """What each piece of the issuer, or of a delegate of it, says."""
+        for crl in self._evidence.crls(query.issuer.subject):
+            yield _of_crl(query, crl)
+        for response in self._evidence.ocsp(query.certificate.serial):
+            yield _of_response(query, response, self.makers)
+
+    def _revoking(self, query: RevocationQuery) -> str:
+        """What says that a certificate is revoked for good; empty if nothing does."""
+        found = (final.file.name for said in self._of_issuer(query) for final in said.final)
+        return next(found, "")
+
+    def _certain(self, query: RevocationQuery, said: RevocationStatements) -> RevocationStatements:
+        """What one piece says: in doubt where CAs that are revoked or had ended prove its maker alone."""
+        if not (said.final and query.renewed):
+            return said
+        file = said.final[0].file
+        if self.makers.is_genuine(replace(query, renewed=()), file):
+            return said
+        unsure = {item: why for item in query.renewed if (why := self._proofs.why_unsure(item, query, file.made))}
+        sure = tuple(item for item in query.renewed if item not in unsure)
+        if not unsure or self.makers.is_genuine(replace(query, renewed=sure), file):
+            return said
+        return said.made_unsure(query, next(iter(unsure.values())))
 
     def _of_unproven(self, query: RevocationQuery) -> Iterator[RevocationStatements]:
         """What came from elsewhere and says that it is revoked: in the trust directory such a piece is damaged."""
@@ -97,14 +132,20 @@ class CondemningEvidence:
 
     def against_key(
         self, query: RevocationQuery, authorities: tuple[Certificate, ...], *, stated: bool
-    ) -> Iterator[tuple[RevocationQuery, RevocationStatement]]:
-        """The final revocations of other certificates that are about its key, each with what was asked."""
+    ) -> Iterator[AgainstKey]:
+        """The final revocations of other certificates that are about its key."""
         for item, issuer in self.known.of_key(query.certificate, authorities):
             above = issuer, *authorities
             renewed = self.known.renewed(above)
             asked = replace(query, certificate=item, authorities=above, renewed=renewed, lost=NOTHING_FOUND)
-            final = self.find(asked).final
-            yield from ((asked, said) for said in final if is_about_key(said.reason, stated=stated))
+            found = self.find(asked)
+            chain = replace(query, authorities=authorities)
+            certain: list[tuple[RevocationStatement, Undecided | None]] = [(said, None) for said in found.final]
+            for said, doubt in (*certain, *found.unsure):
+                if is_about_key(said.reason, stated=stated):
+                    why = self._proofs.why_unsure(item, chain, said.file.made)
+                    unsure = unsure_maker(asked, said, why) if why else doubt
+                    yield AgainstKey(asked, said, unsure or said.rejection(asked))
 
     def of_another(self, query: RevocationQuery, file: CrlFile) -> RevocationStatements:
         """What a CRL of another name than its issuer's says against it.
@@ -135,8 +176,10 @@ class CondemningEvidence:
             return RevocationStatements()
         is_named = any(same_name(name, crl.issuer) for name in query.certificate.crl_issuers)
         named = self.known.of_ca(crl.issuer, query.authorities) if is_named else ()
-        if any(map(crl.is_intact, named)):
-            return said
+        made_by = [item for item in named if crl.is_intact(item)]
+        doubts = [self._proofs.why_unsure(item, query, file.made) for item in made_by]
+        if made_by:
+            return said.made_unsure(query, doubts[0]) if all(doubts) else said
         makers = (*query.issuers, *named, *self.known.stored_of(crl.issuer))
         if file.trusted or self._may_be_by(crl, makers) or (is_named and not named and not file.is_unsigned):
             return doubt

@@ -93,6 +93,11 @@ class CrlFile:
         return MakerName(self.facts.issuer)
 
     @property
+    def made(self) -> datetime:
+        """When it says that it was made."""
+        return self.facts.this_update
+
+    @property
     def is_unsigned(self) -> bool:
         """Whether it came into the trust directory in an unsigned snapshot."""
         return not self.trusted and self.origin == TRUST_DIRECTORY
@@ -135,6 +140,11 @@ class OcspFile:
     def maker(self) -> MakerName:
         """The responder that it states."""
         return MakerName(self.response.responder_name or b"", self.response.responder_key_hash or b"")
+
+    @property
+    def made(self) -> datetime:
+        """When it says that it was made."""
+        return self.response.produced_at
 
     def dated(self, single: SingleResponse) -> DatedEvidence:
         """The dates of one of its answers."""

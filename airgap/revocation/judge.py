@@ -32,10 +32,11 @@ from airgap.revocation.condemning import CondemningEvidence
 from airgap.revocation.damage import DamagedEvidence
 from airgap.revocation.evidence_files import CrlFile, Evidence, where
 from airgap.revocation.freshness import ChainKind, Freshness
-from airgap.revocation.makers import EvidenceMakers, KnownCertificates
+from airgap.revocation.known_certificates import KnownCertificates
+from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.pool import EvidencePool
 from airgap.revocation.query import RevocationQuery
-from airgap.revocation.statements import RevocationStatement, RevocationStatements
+from airgap.revocation.statements import AgainstKey, RevocationStatement, RevocationStatements
 from airgap.revocation.target_statements import StatementsInTargets
 
 _Answered = tuple[EvidenceUse, ...] | Rejected | Undecided
@@ -119,21 +120,21 @@ class RevocationJudge:
 
     def _revoked_keys(
         self, queries: Iterable[RevocationQuery], authorities: tuple[Certificate, ...]
-    ) -> Iterator[Rejected]:
+    ) -> Iterator[Rejected | Undecided]:
         """The errors for final revocations of other certificates that are about the keys of these."""
-        return (said.rejection(asked) for _, asked, said in self._against_keys(queries, authorities))
+        return (found.error for _, found in self._against_keys(queries, authorities))
 
     def _against_keys(
         self, queries: Iterable[RevocationQuery], authorities: tuple[Certificate, ...]
-    ) -> Iterator[tuple[Certificate, RevocationQuery, RevocationStatement]]:
-        """What is about the keys of these certificates: each with what was asked about another one of its key.
+    ) -> Iterator[tuple[Certificate, AgainstKey]]:
+        """What is about the keys of these certificates.
 
         A signer may renew a certificate with its key, and the CA revoke the older one without a reason.
         """
         for query in queries:
             stated = query.chain == "signing"
-            for asked, said in self._condemning.against_key(query, authorities, stated=stated):
-                yield query.certificate, asked, said
+            for found in self._condemning.against_key(query, authorities, stated=stated):
+                yield query.certificate, found
 
     def refuse_condemned(
         self, chain: Sequence[Certificate], *, signed_at: datetime | None, roots: Iterable[Certificate] = ()
@@ -157,11 +158,11 @@ class RevocationJudge:
         """
         queries = self._queries(chain, kind, None)
         of_keys = tuple(
-            TargetStatement(evidence=EvidenceInTarget.of(file, kind, certificate, said.this_update), is_hold=False)
-            for certificate, _, said in self._against_keys(
-                [query.at_any_time for query in queries], (*chain[1:], *roots)
+            TargetStatement(
+                evidence=EvidenceInTarget.of(file, kind, certificate, found.said.this_update), is_hold=False
             )
-            if not (file := said.file).trusted
+            for certificate, found in self._against_keys([query.at_any_time for query in queries], (*chain[1:], *roots))
+            if not (file := found.said.file).trusted
         )
         return _joined([*map(self._find_in_targets, queries), FoundInTargets(statements=of_keys)])
 

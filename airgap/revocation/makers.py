@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airgap import limits
@@ -22,6 +21,7 @@ from airgap.pki.distinguished_names import name_key, same_name
 from airgap.pki.extensions import authority_key
 from airgap.revocation.answer_evidence import MakerName, UnprovenMaker
 from airgap.revocation.evidence_files import CrlFile, Evidence, HeldCertificate, OcspFile, nearly_same, nearly_same_key
+from airgap.revocation.known_certificates import is_issued
 from airgap.revocation.query import RevocationQuery
 from airgap.text import quoted
 
@@ -31,144 +31,6 @@ if TYPE_CHECKING:  # imported only when there is a response to read
 
 _MAKERS: Final = 64
 """Of a target with more of one name, a report would be too large; then what is not proven always counts."""
-
-
-class KnownCertificates:
-    """Which available certificates are of one CA, and which have one key: the same for every kind of chain.
-
-    What the operator has is that of the CA of its name. What came from elsewhere counts only where signatures lead from
-    it to an authority of the chain (RFC 5280, 6.3.3 (f)): anyone can make a certificate with that name or key.
-    """
-
-    def __init__(self, stored: Callable[[], Iterable[Certificate]], evidence: Evidence) -> None:
-        """`stored`: reads the operator's; what it raises, each method here does."""
-        self._own: Final = Once(lambda: _by_name(stored()))
-        self._offered: Final = Once(lambda: frozenset(evidence.certificates()))
-        self._all: Final = Once(lambda: tuple(dict.fromkeys((*self.stored(), *evidence.certificates()))))
-        self._named: Final = Once(lambda: _by_name(item for item in self._all() if item.may_make_crls))
-        self._keys: Final = Once(lambda: _by_key_bits(self._all()))
-        self._cas: Final[dict[_Proof, Mapping[tuple[object, ...], Mapping[Certificate, int]]]] = {}
-        self._issuers: Final[dict[tuple[Certificate, _Proof], Certificate | None]] = {}
-
-    def with_those_of(self, evidence: Evidence) -> KnownCertificates:
-        """The same with other evidence. The operator's are not read again."""
-        return KnownCertificates(self.stored, evidence)
-
-    def is_offered(self, certificate: Certificate) -> bool:
-        """Whether it is known from elsewhere than from the operator."""
-        return certificate in self._offered()
-
-    def stored(self) -> Iterator[Certificate]:
-        """The operator's."""
-        return chain.from_iterable(self._own().values())
-
-    def stored_of(self, name: bytes) -> Sequence[Certificate]:
-        """The operator's that may make CRLs with this issuer (raw Name)."""
-        return [item for item in self._own().get(name_key(name), ()) if item.may_make_crls]
-
-    def of_ca(
-        self, name: bytes, authorities: tuple[Certificate, ...], offered: tuple[Certificate, ...] = ()
-    ) -> tuple[Certificate, ...]:
-        """Those that may make the CRLs of a CA (raw Name), with whatever key; `authorities`: of the chain.
-
-        `offered`: others that are available.
-        """
-        proven = [item for item in authorities if item.may_make_crls and same_name(item.subject, name)]
-        own = dict.fromkeys((*proven, *self.stored_of(name)))
-        more = (item for item in offered if item.may_make_crls and same_name(item.subject, name))
-        others = dict.fromkeys(item for item in (*self._named().get(name_key(name), ()), *more) if item not in own)
-        return *own, *(item for item in others if self._issuer(item, authorities, offered))
-
-    def renewed(
-        self, authorities: tuple[Certificate, ...], offered: tuple[Certificate, ...] = ()
-    ) -> tuple[Certificate, ...]:
-        """The other ones of the first of these: the same CA, with another key."""
-        issuer = authorities[0]
-        return tuple(item for item in self.of_ca(issuer.subject, authorities, offered) if item != issuer)
-
-    def of_key(
-        self, certificate: Certificate, authorities: tuple[Certificate, ...]
-    ) -> Iterator[tuple[Certificate, Certificate]]:
-        """The other ones with its key, whatever their names and validity, each with its issuer; no authority."""
-        for item in self._keys().get(certificate.public_key_bits, ()):
-            if item not in {certificate, *authorities} and (issuer := self._issuer(item, authorities)):
-                yield item, issuer
-
-    def _issuer(
-        self, certificate: Certificate, authorities: tuple[Certificate, ...], offered: tuple[Certificate, ...] = ()
-    ) -> Certificate | None:
-        """The one that issued it, an authority of the chain or what such a one issued, through whatever CAs."""
-        proof = authorities, offered
-        if proof not in self._cas:
-            self._cas[proof] = _proven_cas(authorities, (*self._all(), *offered))
-        if (certificate, proof) not in self._issuers:
-            named = self._cas[proof].get(name_key(certificate.issuer), {}).items()
-            is_below = certificate.is_ca and not certificate.self_issued
-            # what began after its issuer had ended is no certificate of that CA
-            able = (
-                issuer for issuer, room in named if room >= is_below and not issuer.ended_before(certificate.not_before)
-            )
-            found = next((issuer for issuer in able if is_issued(certificate, issuer)), None)
-            self._issuers[certificate, proof] = found
-        return self._issuers[certificate, proof]
-
-
-_Proof = tuple[tuple[Certificate, ...], tuple[Certificate, ...]]
-"""Authorities of a chain, and other certificates that are available."""
-
-
-def _by_name(certificates: Iterable[Certificate]) -> Mapping[tuple[object, ...], list[Certificate]]:
-    found: defaultdict[tuple[object, ...], list[Certificate]] = defaultdict(list)
-    for item in dict.fromkeys(certificates):
-        found[name_key(item.subject)].append(item)
-    return found
-
-
-def _by_key_bits(certificates: Iterable[Certificate]) -> Mapping[bytes, list[Certificate]]:
-    found: defaultdict[bytes, list[Certificate]] = defaultdict(list)
-    for item in certificates:
-        found[item.public_key_bits].append(item)
-    return found
-
-
-def _proven_cas(
-    authorities: Iterable[Certificate], others: Iterable[Certificate]
-) -> Mapping[tuple[object, ...], Mapping[Certificate, int]]:
-    """The authorities, and the CAs below them, by name, with how many CAs may be below each.
-
-    Bounded: each of the others is checked with these alone. A CA below needs the right to issue certificates, and room
-    in the path lengths above it (RFC 5280, 6.1.4).
-    """
-    left: defaultdict[tuple[object, ...], list[Certificate]] = defaultdict(list)
-    for item in others:
-        if item.is_ca and (item.key_usage is None or "keyCertSign" in item.key_usage.bits):
-            left[name_key(item.issuer)].append(item)
-    found: defaultdict[tuple[object, ...], dict[Certificate, int]] = defaultdict(dict)
-    room: dict[Certificate, int] = {}
-    """Of the ways to it the best."""
-    waiting = [(issuer, _path_length(issuer)) for issuer in authorities]
-    while waiting:
-        issuer, below = waiting.pop()
-        if below <= room.get(issuer, -1):
-            continue
-        name = name_key(issuer.subject)
-        room[issuer] = found[name][issuer] = below
-        for item in left.get(name, ()):
-            more = min(below - (not item.self_issued), _path_length(item))
-            if (
-                more >= 0
-                and more > room.get(item, -1)
-                and not issuer.ended_before(item.not_before)
-                and is_issued(item, issuer)
-            ):
-                waiting.append((item, more))
-    return found
-
-
-def _path_length(certificate: Certificate) -> int:
-    """How many CAs it allows below it; without a bound more than any chain has."""
-    stated = certificate.basic_constraints.path_length if certificate.basic_constraints else None
-    return limits.CHAIN_CERTIFICATES if stated is None else min(stated, limits.CHAIN_CERTIFICATES)
 
 
 class EvidenceMakers:
@@ -188,15 +50,23 @@ class EvidenceMakers:
     def verify(self, response: OcspResponse, issuers: tuple[Certificate, ...]) -> ResponseMaker | None:
         """Checks that the CA with these certificates, or a delegate that was valid then, made it.
 
-        Returns the delegate whose certificate the response lacks; None if it needs no other file. Raises Undecided.
+        A key of that CA that only signs CRLs may not answer for it (RFC 6960, 4.2.2.2).
+
+        Returns the delegate whose certificate the response lacks; None if it needs no other file. Raises Undecided;
+        Unchecked where such a key made it, or it cannot be checked here.
         """
+        able = issuers[:1] + tuple(item for item in issuers[1:] if item.may_issue)
         try:
-            response.verify_made_for(*issuers)
+            response.verify_made_for(*able)
         except Undecided as error:
             key = response.fingerprint, issuers
             if key not in self._makers:
                 try:
-                    self._makers[key] = self._found_beside(response, issuers, error)
+                    found = self._found_beside(response, able, error)
+                    signers = tuple(item for item in issuers if item not in able)
+                    if isinstance(found, Undecided) and signers and self._is_made_by(response, signers):
+                        found = _by_signer_of_crls(response)
+                    self._makers[key] = found
                 except Unchecked as more:
                     self._makers[key] = more
             maker = self._makers[key]
@@ -204,6 +74,13 @@ class EvidenceMakers:
                 raise copy(maker) from None  # a caller may give it a remedy of its own
             return self._choose(maker.delegate, maker.holders, issuers)
         return None
+
+    def _is_made_by(self, response: OcspResponse, issuers: tuple[Certificate, ...]) -> bool:
+        try:
+            response.verify_made_for(*issuers)
+        except Undecided as error:
+            return not isinstance(self._found_beside(response, issuers, error), Undecided)
+        return True
 
     def _found_beside(
         self, response: OcspResponse, issuers: tuple[Certificate, ...], refusal: Undecided
@@ -363,6 +240,14 @@ class EvidenceMakers:
         return filter(OcspResponse.may_sign, self._stored())
 
 
+def _by_signer_of_crls(response: OcspResponse) -> Unchecked:
+    text = (
+        f"the OCSP response is from {quoted(response.responder)}, and a key of the issuer that signs CRLs and no "
+        "certificates proves it: it is not known whether that may answer for the issuer"
+    )
+    return Unchecked("revocation.ocsp.responder", text, ocsp=response.fingerprint)
+
+
 class ResponseMaker(NamedTuple):
     """The delegated responder that made a response, which lacks its certificate."""
 
@@ -443,15 +328,6 @@ def _is_made_for(holder: OcspFile, issuers: tuple[Certificate, ...]) -> bool:
     try:
         holder.response.verify_made_for(*issuers)
     except Undecided:
-        return False
-    return True
-
-
-def is_issued(certificate: Certificate, issuer: Certificate) -> bool:
-    """Whether the issuer signed it, with any hash."""
-    try:
-        verify_ever_issued(certificate, issuer)
-    except Rejected:
         return False
     return True
 

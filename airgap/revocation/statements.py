@@ -1,4 +1,4 @@
-"""What evidence says against a certificate, and how that is told (decision 0009)."""
+"""What evidence says against a certificate, and the sentences about it (decision 0009)."""
 
 from __future__ import annotations
 
@@ -56,6 +56,16 @@ class RevocationStatement(NamedTuple):
         return revoked(query, self.dated, self.reason, self.revoked_at)
 
 
+class AgainstKey(NamedTuple):
+    """A final revocation of another certificate with the same key."""
+
+    asked: RevocationQuery
+    """About the other certificate."""
+    said: RevocationStatement
+    error: Rejected | Undecided
+    """Undecided where it is not certain who made it, or who certified the key."""
+
+
 class RevocationStatements(NamedTuple):
     """What a piece of evidence, or all of it, says against a certificate."""
 
@@ -67,20 +77,29 @@ class RevocationStatements(NamedTuple):
     """Why a statement does not count for this signature and time; empty if there is none."""
     misplaced_holds: tuple[tuple[RevocationStatement, Undecided], ...] = ()
     """Holds in misplaced evidence, and the doubt for each that nothing newer lifts."""
+    unsure: tuple[tuple[RevocationStatement, Undecided], ...] = ()
+    """Final revocations of which it is not certain who made them, each with its doubt, which is in `doubts`, too."""
     unproven: tuple[str, ...] = ()
     """What says in a target that it is revoked, and why nothing follows: in words."""
 
     @classmethod
     def joined(cls, pieces: Iterable[Self]) -> Self:
         """What several pieces say together."""
-        revoked, doubts, softened, holds, unproven = zip(cls(), *pieces, strict=True)
+        revoked, doubts, softened, holds, unsure, unproven = zip(cls(), *pieces, strict=True)
         return cls(
             tuple(chain(*revoked)),
             tuple(chain(*doubts)),
             max(softened),
             tuple(chain(*holds)),
+            tuple(chain(*unsure)),
             tuple(dict.fromkeys(chain(*unproven))),
         )
+
+    def made_unsure(self, query: RevocationQuery, why: str) -> Self:
+        """The same, where it is not certain who made the final revocations."""
+        pairs = tuple((said, unsure_maker(query, said, why)) for said in self.final)
+        doubts = (*self.doubts, *(doubt for _, doubt in pairs))
+        return self._replace(revoked=self.holds, doubts=doubts, unsure=(*self.unsure, *pairs))
 
     @property
     def is_against(self) -> bool:
@@ -132,3 +151,10 @@ def unproven_text(query: RevocationQuery, file: CrlFile | OcspFile, error: Forma
     """That a piece says "revoked", and why it is not proven."""
     place = "" if file.trusted else f" {where(file.origin)}"
     return f"{file.name}{place} says that {query.who} is revoked, and it is not proven that its issuer says so: {error}"
+
+
+def unsure_maker(query: RevocationQuery, said: RevocationStatement, why: str) -> Undecided:
+    """The error for a final revocation of which it is not certain who made it."""
+    kind = "crl.issuer" if said.kind == "crl" else "ocsp.responder"
+    text = f"{said.rejection(query)}, and it is not certain that its issuer says so: {why}"
+    return Undecided(f"revocation.{kind}", text, **query.facts_of(said.dated)).advising(f"{_ASK}.")
