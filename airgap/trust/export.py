@@ -27,6 +27,7 @@ from airgap.trust.policy_edit import read_source
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
 from airgap.trust.separation import check_output
 from airgap.trust.statement import Statement
+from airgap.trust.store_types import StoreType
 from airgap.trust.stores import list_stores, load_store
 
 CONFIG = "config"
@@ -63,7 +64,8 @@ def export_notation(directory: TrustDirectory, target: Path, *, at: datetime) ->
     trusted = read_one_state(directory.path, lambda: _trust_files(directory.path), absent=not_there(directory.path))
     folder = directory.path / CRLS
     index = read_evidence_index(folder) if folder.is_dir() else EvidenceIndex()
-    cache = notation_cache(directory.evidence, index, directory.stored(), at=at)
+    stamping = [item for store in directory.all_stores(StoreType.TSA)[0] for item in store.certificates]
+    cache = notation_cache(directory.evidence, index, directory.stored(), stamping=stamping, at=at)
     notes = [*cache.notes, *_notes_on_limits(directory)]
     files: list[str] = []
     for name, data in sorted(trusted.items()):

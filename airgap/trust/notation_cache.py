@@ -15,14 +15,12 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from airgap import limits
 from airgap.errors import FormatError, Undecided
 from airgap.hashing import digest, fingerprint
-from airgap.once import Once
 from airgap.parse.base64 import encode_standard
 from airgap.parse.time import iso
 from airgap.pki import digests
@@ -38,8 +36,9 @@ from airgap.revocation.damage import contradicts, is_damaged
 from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.evidence_files import CrlFile, OcspFile
 from airgap.revocation.index import EvidenceIndex
-from airgap.revocation.query import REMOVED, is_about_key
+from airgap.revocation.query import REMOVED
 from airgap.text import quoted, safe
+from airgap.trust.notation_keys import RevokedKeys
 from airgap.trust.notation_view import Learned, ListedSerial, MilderError, entries_of
 
 _VERSION = 2
@@ -77,13 +76,20 @@ class NotationCache:
 
 
 def notation_cache(
-    evidence: EvidenceDirectory, index: EvidenceIndex, known: Iterable[Certificate], *, at: datetime
+    evidence: EvidenceDirectory,
+    index: EvidenceIndex,
+    known: Iterable[Certificate],
+    *,
+    stamping: Iterable[Certificate],
+    at: datetime,
 ) -> NotationCache:
     """The cache for notation as of `at`. `index` says which files came from which URL (crls/index.json).
 
-    `known`: certificates by which damaged evidence can be recognised, those of the trust stores.
+    `known`: certificates by which damaged evidence can be recognised, those of the trust stores. `stamping`: the roots
+    of the stores for timestamps among them, below which revocations count for keys without a reason.
     """
-    return _Cache(evidence, index, tuple(dict.fromkeys(known)), at).made()
+    certificates = tuple(dict.fromkeys(known))
+    return _Cache(evidence, index, certificates, RevokedKeys(evidence, certificates, stamping), at).made()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +110,12 @@ class _Cache:
     evidence: EvidenceDirectory
     index: EvidenceIndex
     known: tuple[Certificate, ...]
+    keys: RevokedKeys
     at: datetime
     omissions: list[Omission] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
     _listed: dict[str, frozenset[ListedSerial]] = field(default_factory=dict)
-    _revoked: Once[tuple[tuple[Certificate, CrlFile], ...]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._revoked = Once(lambda: tuple(self._find_revoked()))
 
     def made(self) -> NotationCache:
         chosen = [found for url, files in sorted(self._by_url().items()) if (found := self._choose(url, files))]
@@ -202,35 +205,14 @@ class _Cache:
 
     def _check_keys(self, crl: Crl) -> None:
         """Checks that no key signed it for which notation would accept what is refused here."""
-        for ca, file in self._revoked():
-            if crl.is_intact(ca):
-                raise MilderError(
-                    f"is signed with the key of {quoted(ca.subject_text)}, which {file.name} revokes, and notation "
-                    "accepts another certificate of that key"
-                )
+        if problem := self.keys.problem_of(crl):
+            raise MilderError(problem)
         for ca in self.known:  # D34: it clears nothing of a CA with the same key and another name
             if not same_name(ca.subject, crl.issuer) and crl.is_intact(ca):
                 raise MilderError(
                     f"is signed with the key of {quoted(ca.subject_text)}, but is from {quoted(crl.issuer_text)}, "
                     "and notation does not compare the names"
                 )
-
-    def _find_revoked(self) -> Iterator[tuple[Certificate, CrlFile]]:
-        """The known certificates of which a final revocation, proven by a known CA, is about the key (decision 0012).
-
-        Below signing roots that is one for a compromise; what is known of timestamping is not told apart here.
-        """
-        for item in self.known:
-            for file in dict.fromkeys((*self.evidence.crls(item.issuer), *self.evidence.indirect())):
-                with suppress(FormatError, Undecided):
-                    crl = file.load()
-                    listed = any(is_about_key(entry.reason, stated=True) for entry in crl.entries(item))
-                    if listed and self._is_proven(crl):
-                        yield item, file
-
-    def _is_proven(self, crl: Crl) -> bool:
-        """Whether a known certificate with the name of its issuer made it."""
-        return any(same_name(ca.subject, crl.issuer) and crl.is_intact(ca) for ca in self.known)
 
     def _check_decides(self, chosen: CrlFile, url: str) -> None:
         """Checks that no newer CRL of another scope would be asked here for a certificate, and leave it undecided."""

@@ -59,13 +59,15 @@ def cache_of(
     files: Mapping[str, bytes],
     index: Mapping[str, list[str]] | None = None,
     known: Sequence[Issued] = (CA,),
+    stamping: Sequence[Issued] = (),
 ) -> NotationCache:
     for name, data in files.items():
         folder = root / ("ocsp" if name.endswith(".ors") else "crls")
         folder.mkdir(exist_ok=True)
         (folder / name).write_bytes(data)
     mapped = EvidenceIndex({url: tuple(names) for url, names in (index or {URL: ["a.crl"]}).items()})
-    return notation_cache(EvidenceDirectory.open(root), mapped, [Certificate.parse(item.der) for item in known], at=AT)
+    certificates, roots = ([Certificate.parse(item.der) for item in items] for items in (known, stamping))
+    return notation_cache(EvidenceDirectory.open(root), mapped, certificates, stamping=roots, at=AT)
 
 
 def test_exports_a_valid_crl(tmp_path: Path) -> None:
@@ -286,6 +288,41 @@ def test_a_crl_of_a_key_that_is_revoked_in_another_certificate_is_not_exported(
     told = [omission for omission in cache.omissions if "b.crl revokes" in omission.sentence]
     is_about_key = reason == "cACompromise"  # without a reason verify takes it, too: the CA may have renewed it
     assert (bool(cache.files), [item.file for item in told]) == (not is_about_key, ["a.crl"] if is_about_key else [])
+
+
+@pytest.mark.parametrize("stamps", [True, False])
+@pytest.mark.parametrize("reason", [None, "superseded", "cACompromise"])
+def test_a_timestamping_key_that_is_revoked_without_a_reason_is_not_exported(
+    tmp_path: Path, reason: str | None, stamps: bool
+) -> None:
+    """Below roots for timestamps a revocation without a reason is about the key: no CA must state one (0012)."""
+    twin = issue("intermediate", issuer=STRANGER, key=CA.key, subject=CA.subject)
+    other = made(STRANGER, revoked=[entry(twin.serial, reason=reason)])
+    stamping = [STRANGER] if stamps else []
+    cache = cache_of(tmp_path, {"a.crl": GOOD, "b.crl": other}, known=[CA, twin, STRANGER], stamping=stamping)
+    assert bool(cache.files) == (reason == "superseded" or (reason is None and not stamps))
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_crl_that_would_clear_a_certificate_of_a_revoked_key_is_not_exported(tmp_path: Path, listed: bool) -> None:
+    """The certificate of the authority itself, which signs no CRL."""
+    twin = issue("leaf", issuer=STRANGER, key=LEAF.key)
+    other = made(STRANGER, revoked=[entry(twin.serial, reason="keyCompromise")])
+    for name, item in (("one.pem", LEAF), ("other.pem", twin)):
+        (tmp_path / "crls").mkdir(exist_ok=True)
+        (tmp_path / "crls" / name).write_bytes(item.pem)
+    own = made(revoked=[LEAF] if listed else [])
+    cache = cache_of(tmp_path, {"a.crl": own, "b.crl": other}, known=[CA, STRANGER])
+    assert bool(cache.files) == listed
+    assert listed or "a certificate of the key that b.crl revokes" in cache.omissions[0].sentence
+
+
+def test_a_key_that_an_ocsp_response_revokes_is_not_exported(tmp_path: Path) -> None:
+    twin = issue("intermediate", issuer=STRANGER, key=CA.key, subject=CA.subject)
+    said = ocsp_response(twin, status="revoked", reason="cACompromise")
+    cache = cache_of(tmp_path, {"a.crl": GOOD, "b.ors": said}, known=[CA, twin, STRANGER])
+    assert not cache.files
+    assert "b.ors revokes" in cache.omissions[0].sentence
 
 
 def test_a_forged_crl_excludes_no_other(tmp_path: Path) -> None:
