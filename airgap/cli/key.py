@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -124,6 +125,10 @@ def generate(
     ]
     if made.store_path:
         lines.append(f"  trusted in   {safe(made.store_path)}")
+        identity = shlex.quote(f"x509.subject: {made.subject}")
+        statement = f"--name {store} --trust-store ca:{store} --trusted-identity {identity} --scope REPOSITORY"
+        lines.append(f"  the policy   airgap trust policy init {safe(statement)} --trust {safe(trust)}")
+        lines.append("               (add in place of init where there is a policy)")
     write("\n".join(lines) + "\n")
 
 

@@ -12,6 +12,7 @@ class TrustCommands(LazyGroup):
     """Everything about trust material, in the order in which a site is set up."""
 
     COMMANDS: ClassVar[Mapping[str, Lazy]] = {
+        "init": Lazy("airgap.cli.trust_init", "Trust a publisher: certificate and policy, in five questions."),
         "cert": Lazy("airgap.cli.trust_cert", "Add, list, show and delete the certificates that are trusted."),
         "policy": Lazy("airgap.cli.trust_policy", "Write, import, show and check the trust policy."),
         "fetch": Lazy("airgap.cli.trust_fetch", "Fetch the CRLs and OCSP responses that signatures need."),

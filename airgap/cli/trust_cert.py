@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -33,16 +34,32 @@ def add(
     ],
     kind: KindOption,
     store: StoreOption,
+    sha256: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sha256",
+            metavar="FINGERPRINT",
+            help="Add only a certificate with this fingerprint, as its owner told it; repeatable.",
+        ),
+    ] = None,
+    yes: YesOption = False,
     trust: TrustOption = None,
     output: Output,
 ) -> None:
-    """Add certificate files to a trust store, and show their fingerprints so that they can be compared.
+    """Add certificate files to a trust store.
 
-    Refuses what verification would refuse: a certificate that is no CA, for tsa anything but a self-signed root CA. A
-    store gives no trust until a policy statement names it. Compare the fingerprint with its owner first.
+    With --sha256 nothing is added that has another fingerprint. Without it, a terminal shows the fingerprint and asks;
+    where there is none, it is shown afterwards, to be compared. Refused is what verification would refuse: a
+    certificate that is no CA, for tsa anything but a self-signed root CA. A store gives no trust until a policy
+    statement names it.
+
+    Exit codes: 0 added, 2 usage, 11 no such file, 13 another fingerprint (nothing was added), 18 not fit for a store.
     """
-    root = airgap.trust.writable(location(trust))
-    added = airgap.trust.add_certificates(root, airgap.trust.store_of(kind, store), files)
+    root, ref = airgap.trust.writable(location(trust)), airgap.trust.store_of(kind, store)
+    fingerprints = {airgap.trust.parse_fingerprint(text) for text in sha256} if sha256 else None
+    if fingerprints is None and not yes and sys.stdin.isatty() and not output.is_json:
+        fingerprints = confirmed(files, output)
+    added = airgap.trust.add_certificates(root, ref, files, fingerprints=fingerprints)
     output.finish(airgap.report.CertificatesReport(added, verbose=True))
 
 
@@ -68,17 +85,27 @@ def list_(
 @command(app)
 def show(
     *,
-    file: Annotated[str, typer.Argument(metavar="NAME", help="File name in the store, as list shows it.")],
-    kind: KindOption,
-    store: StoreOption,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE|NAME", help="A certificate file; with --store the name of one in that store.")
+    ],
+    kind: Annotated[
+        airgap.trust.StoreType | None, typer.Option("--type", "-t", help="Type of the store that holds it.")
+    ] = None,
+    store: Annotated[str | None, typer.Option("--store", "-s", metavar="NAME", help="The store that holds it.")] = None,
     trust: TrustOption = None,
     output: Output,
 ) -> None:
-    """Show one certificate: subject, validity, CA flag, and its fingerprint in digits and in words.
+    """Show the certificates of a file: subject, validity, CA flag, and the fingerprint in digits and in words.
 
-    The words are those of the PGP word list, for reading over a telephone: who hears another word has another file.
+    So you look at a file before you trust it (cert add), or at one that is in a store. The words are those of the PGP
+    word list, for reading over a telephone: who hears another word has another file.
     """
-    found = airgap.trust.find_certificate(location(trust).path, airgap.trust.store_of(kind, store), file)
+    if (kind is None) is not (store is None):
+        raise UsageError("--type and --store belong together")
+    if kind is not None and store is not None:
+        found = airgap.trust.find_certificate(location(trust).path, airgap.trust.store_of(kind, store), file)
+    else:
+        found = airgap.trust.read_certificates(Path(file))
     output.finish(airgap.report.CertificatesReport([found], verbose=True))
 
 
@@ -106,6 +133,17 @@ def delete(
         airgap.trust.delete_certificate(root, ref, file)
         gone = (file,)
     write("".join(f"deleted {ref} {safe(name)}\n" for name in gone))
+
+
+def confirmed(files: Iterable[Path], output: Output) -> set[str]:
+    """The fingerprints of certificates that a person has compared; the command ends where one is another.
+
+    Raises UsageError, FormatError for a file that cannot be read.
+    """
+    found = [airgap.trust.read_certificates(path) for path in files]
+    output.show(airgap.report.CertificatesReport(found, verbose=True))
+    confirm("Has the owner told you these fingerprints, another way than the files came?", yes=False)
+    return {certificate.fingerprint for item in found for certificate in item.certificates}
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,7 +12,8 @@ import typer
 import airgap.report
 import airgap.trust
 from airgap.cli.command import command
-from airgap.cli.console import Output, note, write
+from airgap.cli.console import Output, note, style_of, write
+from airgap.cli.editor import edited
 from airgap.cli.judging_options import TrustOption, location
 from airgap.cli.lazy import typer_app
 from airgap.errors import UsageError
@@ -20,28 +22,32 @@ from airgap.text import safe
 app = typer_app("Write, import, show and check the trust policy.", no_args_is_help=True)
 
 BlobOption = Annotated[bool, typer.Option("--blob", help="The policy for blobs (trustpolicy.blob.json).")]
+NameOption = Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the statement.")]
+StoresOption = Annotated[
+    list[str], typer.Option("--trust-store", metavar="TYPE:NAME", help="Trust store, as ca:acme; repeatable.")
+]
+IdentitiesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trusted-identity",
+        metavar="IDENTITY",
+        help="'x509.subject: C=US,ST=WA,O=Acme', or '*' for every signer below the stores; repeatable.",
+    ),
+]
+ScopesOption = Annotated[
+    list[str] | None,
+    typer.Option("--scope", metavar="REPOSITORY", help="Repository that it is for, or '*'; repeatable."),
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace a policy that is there; a copy of it is kept.")]
 
 
 @command(app)
 def init(
     *,
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the statement.")],
-    store: Annotated[
-        list[str], typer.Option("--trust-store", metavar="TYPE:NAME", help="Trust store, as ca:acme; repeatable.")
-    ],
-    identity: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--trusted-identity",
-            metavar="IDENTITY",
-            help="'x509.subject: C=US,ST=WA,O=Acme', or '*' for every signer below the stores; repeatable.",
-        ),
-    ] = None,
-    scope: Annotated[
-        list[str] | None,
-        typer.Option("--scope", metavar="REPOSITORY", help="Repository that it is for, or '*'; repeatable."),
-    ] = None,
+    name: NameOption,
+    store: StoresOption,
+    identity: IdentitiesOption = None,
+    scope: ScopesOption = None,
     blob: BlobOption = False,
     force: ForceOption = False,
     trust: TrustOption = None,
@@ -50,15 +56,64 @@ def init(
 
     Without --trusted-identity no signer would be trusted, so one is needed; '*' trusts every signer below the stores.
     """
-    if not blob and not scope:
-        raise UsageError("no repository is named", remedy="Add --scope registry.example/team/app, or --scope '*'.")
-    if not identity:
-        raise UsageError(
-            "no identity is named", remedy="Add --trusted-identity 'x509.subject: C=US,ST=WA,O=Acme', or '*'."
-        )
-    data = airgap.trust.strict_policy(name=name, scopes=scope or [], stores=store, identities=identity, blob=blob)
+    _check_named(scope, identity, blob=blob)
+    data = airgap.trust.strict_policy(name=name, scopes=scope or [], stores=store, identities=identity or [], blob=blob)
     root = airgap.trust.writable(location(trust))
     _show_written(airgap.trust.put_policy(root, data, _kind(blob=blob), replace=force))
+
+
+@command(app)
+def add(
+    *,
+    name: NameOption,
+    store: StoresOption,
+    identity: IdentitiesOption = None,
+    scope: ScopesOption = None,
+    blob: BlobOption = False,
+    trust: TrustOption = None,
+) -> None:
+    """Add one strict statement to the policy that is there: for a second publisher.
+
+    A repository has one statement; for one that another statement names already, change that one (edit). A blob
+    statement is selected by its name. What was there is kept under a name of its own.
+
+    Exit codes: 0 added, 2 usage, 18 the policy would be malformed, or is, or is not there (nothing was changed).
+    """
+    _check_named(scope, identity, blob=blob)
+    root = airgap.trust.writable(location(trust))
+    data = airgap.trust.with_statement(
+        root, name=name, scopes=scope or [], stores=store, identities=identity or [], blob=blob
+    )
+    _show_written(airgap.trust.put_policy(root, data, _kind(blob=blob)))
+
+
+@command(app)
+def edit(*, blob: BlobOption = False, trust: TrustOption = None) -> None:
+    """Edit the trust policy in $VISUAL or $EDITOR; it is put in place only if every rule holds.
+
+    Where one does not, each is named with its line, and you can go on editing; what you wrote is kept.
+
+    Exit codes: 0 changed or left as it was, 1 no editor, 2 no terminal, 18 malformed (nothing was changed).
+    """
+    kind = _kind(blob=blob)
+    root = airgap.trust.writable(location(trust))
+    _, former = airgap.trust.find_policy(root, kind)
+    data = edited(former, f"trustpolicy.{kind}.json", lambda text: _accepted(text, kind))
+    if data == former:
+        note("Nothing was changed.")
+    else:
+        _show_written(airgap.trust.put_policy(root, data, kind))
+
+
+def _accepted(data: bytes, kind: Literal["oci", "blob"]) -> bool:
+    """Whether every rule holds; each that does not is shown."""
+    try:
+        airgap.trust.parse_policy(data, "the policy", kind)
+    except airgap.trust.PolicyError as error:
+        for line in airgap.report.RefusedPolicyReport(error).lines(style_of(sys.stderr, plain=True)):
+            note(line)
+        return False
+    return True
 
 
 @command(app, "import")
@@ -117,6 +172,15 @@ def check(
             note(f"{refusal.located}\n  → {refusal.remedy}" if refusal.remedy else refusal.located)
         checked = replace(checked, refusals=())
     output.finish(airgap.report.PolicyReport(checked))
+
+
+def _check_named(scope: list[str] | None, identity: list[str] | None, *, blob: bool) -> None:
+    if not blob and not scope:
+        raise UsageError("no repository is named", remedy="Add --scope registry.example/team/app, or --scope '*'.")
+    if not identity:
+        raise UsageError(
+            "no identity is named", remedy="Add --trusted-identity 'x509.subject: C=US,ST=WA,O=Acme', or '*'."
+        )
 
 
 def _kind(*, blob: bool) -> Literal["oci", "blob"]:

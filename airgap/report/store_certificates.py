@@ -40,7 +40,7 @@ class CertificatesReport(Report):
             "schema": CERTIFICATES_SCHEMA,
             "files": [
                 {
-                    "store": str(item.store),
+                    "store": str(item.store) if item.store else None,
                     "file": safe(item.name),
                     "certificates": [_certificate_json(item, certificate) for certificate in item.certificates],
                 }
@@ -67,13 +67,17 @@ def _file_lines(item: StoredFile | BrokenStore, style: Style, verbose: bool) -> 
     for number, certificate in enumerate(item.certificates, 1):
         if verbose:
             several = f", {number} of {len(item.certificates)}" if len(item.certificates) > 1 else ""
-            yield style.paint("strong", f"{item.store}  {safe(item.name)}{several}")
+            yield style.paint("strong", f"{_place(item)}{safe(item.name)}{several}")
             yield from _certificate_lines(certificate)
         else:
             subject, until = safe(certificate.subject_text), f"{certificate.not_after:%Y-%m-%d}"
-            yield f"{item.store}  {safe(item.name)}  {subject}  until {until}  {certificate.fingerprint[:16]}…"
-        if notice := certificate_doubt(item.store, item.name, certificate):
+            yield f"{_place(item)}{safe(item.name)}  {subject}  until {until}  {certificate.fingerprint[:16]}…"
+        if item.store and (notice := certificate_doubt(item.store, item.name, certificate)):
             yield f"  {style.paint('unsure', 'note')} {notice.message}"
+
+
+def _place(item: StoredFile) -> str:
+    return f"{item.store}  " if item.store else ""
 
 
 def _certificate_lines(certificate: Certificate) -> Iterator[str]:
@@ -93,7 +97,7 @@ def _certificate_lines(certificate: Certificate) -> Iterator[str]:
 
 
 def _certificate_json(item: StoredFile, certificate: Certificate) -> Json:
-    notice = certificate_doubt(item.store, item.name, certificate)
+    notice = certificate_doubt(item.store, item.name, certificate) if item.store else None
     return {
         "subject": safe(certificate.subject_text),
         "issuer": safe(certificate.issuer_text),

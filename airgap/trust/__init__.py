@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         delete_store,
         find_certificate,
         list_certificates,
+        parse_fingerprint,
+        read_certificates,
         store_of,
         writable,
     )
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
         parse_policy,
         put_policy,
         strict_policy,
+        with_statement,
     )
     from airgap.trust.scopes import check_scope
     from airgap.trust.separation import check_apart, check_output
@@ -65,6 +68,8 @@ __getattr__, __dir__ = on_demand(
             "delete_certificate",
             "delete_store",
             "find_certificate",
+            "parse_fingerprint",
+            "read_certificates",
             "list_certificates",
             "store_of",
             "writable",
@@ -78,6 +83,7 @@ __getattr__, __dir__ = on_demand(
             "parse_policy",
             "put_policy",
             "strict_policy",
+            "with_statement",
         ),
         "airgap.trust.scopes": ("check_scope",),
         "airgap.trust.snapshots.opened": ("open_snapshot",),
@@ -93,8 +99,9 @@ __all__ = [
     "ApplyRequest", "Challenge", "Location", "Pin", "PolicyError", "PolicyWritten", "StoreType", "add_certificates",
     "add_pin", "add_tuf_metadata", "apply_snapshot", "check_apart", "check_can_pin", "check_output", "check_policy",
     "check_scope", "create_snapshot", "delete_certificate", "delete_pin", "delete_store", "diff_snapshots",
-    "ending_dates", "export_containers_policy", "export_notation", "find_certificate", "find_policy", "import_policy",
-    "list_certificates", "list_pins", "load_tuf", "locate", "open_snapshot", "parse_ages", "parse_policy",
-    "prepare_tuf_keys", "propose_pin", "propose_tuf_pin", "put_policy", "store_of", "strict_policy", "trust_status",
-    "undo_snapshot", "verify_snapshot", "writable",
+    "ending_dates", "export_containers_policy", "export_notation", "find_certificate", "find_policy",
+    "import_policy", "list_certificates", "list_pins", "load_tuf", "locate", "open_snapshot", "parse_ages",
+    "parse_fingerprint", "parse_policy", "prepare_tuf_keys", "propose_pin", "propose_tuf_pin", "put_policy",
+    "read_certificates", "store_of", "strict_policy", "trust_status", "undo_snapshot", "verify_snapshot",
+    "with_statement", "writable",
 ]  # fmt: skip

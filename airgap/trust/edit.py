@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from airgap import limits
-from airgap.errors import FormatError, LimitError, NotFoundError, TrustMaterialError, UsageError
+from airgap.errors import FormatError, LimitError, NotFoundError, TrustMaterialError, UntrustedError, UsageError
 from airgap.files import is_there, make_folders, read_regular, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.pki.certificate import Certificate
 from airgap.pki.certificate_files import load_certificates
+from airgap.reasons import ExitCode
 from airgap.text import safe
 from airgap.trust.generation import settled
 from airgap.trust.location import Location, check_ours, is_named, not_there
@@ -35,9 +37,10 @@ FOLDER_MODE = 0o700  # STORE-14: for the owner alone
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile:
-    """One file of a trust store."""
+    """One file of a trust store, or one that may get into a store."""
 
-    store: StoreRef
+    store: StoreRef | None
+    """None for a file that is in no store."""
     name: str
     certificates: tuple[Certificate, ...]
 
@@ -68,14 +71,44 @@ def store_of(kind: StoreType, name: str) -> StoreRef:
         raise UsageError(f"the trust store {error}") from None
 
 
-def add_certificates(root: Path, store: StoreRef, sources: Sequence[Path]) -> tuple[StoredFile, ...]:
+def read_certificates(path: Path) -> StoredFile:
+    """The certificates in a file that the operator named, to be looked at before they are trusted.
+
+    Raises NotFoundError, UsageError, FormatError.
+    """
+    _check_file(path)
+    data = read_regular(path.resolve(), limits.STORE_FILE_BYTES)
+    try:
+        return StoredFile(store=None, name=path.name, certificates=load_certificates(data))
+    except FormatError as error:
+        raise FormatError(f"{safe(path)} {reading_refusal(error)}", remedy=error.remedy) from None
+
+
+def parse_fingerprint(text: str) -> str:
+    """A SHA-256 fingerprint as people write it: hex digits, with colons or blanks between. Raises UsageError."""
+    digits = re.sub(r"[\s:]", "", text.removeprefix("sha256:")).lower()
+    if not re.fullmatch("[0-9a-f]{64}", digits):
+        raise UsageError(
+            f"{safe(text, limit=128)!r} is no SHA-256 fingerprint", remedy="It has 64 hex digits. Write all of them."
+        )
+    return digits
+
+
+def add_certificates(
+    root: Path, store: StoreRef, sources: Sequence[Path], *, fingerprints: Collection[str] | None = None
+) -> tuple[StoredFile, ...]:
     """Copy certificate files (PEM or DER) into a store; all of them, or where one is refused none.
+
+    `fingerprints`: the SHA-256, in hex, of each certificate that may get in. None: they were not named. One of them
+    that no certificate has, or a certificate that has none of them, is refused with UntrustedError (13).
 
     Files keep their names, but for an ending that no file of a store has: `root.der` becomes `root.cer`, a PEM file
     `root.txt` becomes `root.pem`. A name that the store has already is refused, also for the same content. Raises
     TrustMaterialError(store.malformed) for what verification would refuse, UsageError, OSError.
     """
     wanted = [_checked(store, path) for path in sources]
+    if fingerprints is not None:
+        _check_fingerprints([item for item, _ in wanted], fingerprints)
     names = [item.name.lower() for item, _ in wanted]
     folder = store.folder(root)
     make_folders(folder, mode=FOLDER_MODE)
@@ -158,12 +191,36 @@ def delete_store(root: Path, store: StoreRef) -> tuple[str, ...]:
     return tuple(name for name, _ in found)
 
 
-def _checked(store: StoreRef, path: Path) -> tuple[StoredFile, bytes]:
-    name = path.name
+def _check_fingerprints(files: Sequence[StoredFile], fingerprints: Collection[str]) -> None:
+    found = {certificate.fingerprint: item.name for item in files for certificate in item.certificates}
+    for fingerprint, name in found.items():
+        if fingerprint not in fingerprints:
+            raise UntrustedError(
+                f"{safe(name)!r} has a certificate with another fingerprint: SHA-256 {fingerprint}",
+                reason=None,
+                exit_code=ExitCode.UNTRUSTED,
+                remedy="Nothing was added. Ask the owner of the certificate for its fingerprint again, another way.",
+            )
+    for fingerprint in fingerprints:
+        if fingerprint not in found:
+            raise UntrustedError(
+                f"no certificate has the fingerprint SHA-256 {fingerprint}",
+                reason=None,
+                exit_code=ExitCode.UNTRUSTED,
+                remedy="Nothing was added. Name the file of that certificate, too.",
+            )
+
+
+def _check_file(path: Path) -> None:
     if not path.exists():
         raise NotFoundError(f"there is no file {safe(path)}", remedy="Check the path.")
     if path.is_dir():
         raise UsageError(f"{safe(path)} is a directory", remedy="Name the certificate files in it.")
+
+
+def _checked(store: StoreRef, path: Path) -> tuple[StoredFile, bytes]:
+    name = path.name
+    _check_file(path)
     try:
         data = read_regular(path.resolve(), limits.STORE_FILE_BYTES)  # a path of the operator may be a link
     except FormatError as error:

@@ -74,6 +74,35 @@ def strict_policy(
     *, name: str, scopes: Sequence[str], stores: Sequence[str], identities: Sequence[str], blob: bool = False
 ) -> bytes:
     """A policy with one strict statement. Raises TrustMaterialError(policy.malformed) where it would not be valid."""
+    return _written([_strict(name, scopes, stores, identities, blob=blob)], "blob" if blob else "oci")
+
+
+def with_statement(
+    root: Path,
+    *,
+    name: str,
+    scopes: Sequence[str],
+    stores: Sequence[str],
+    identities: Sequence[str],
+    blob: bool = False,
+) -> bytes:
+    """The policy of a trust directory with one more strict statement, after those that it has.
+
+    A blob statement is selected by its name. Raises TrustMaterialError(policy.missing, policy.malformed) for a policy
+    that is not there or not valid, before or afterwards.
+    """
+    kind: PolicyKind = "blob" if blob else "oci"
+    path, data = find_policy(root, kind)
+    parse_policy(data, str(path), kind)
+    document = load_object(data, Reading.SIGNED, limit=limits.POLICY_BYTES)
+    added = _strict(name, scopes, stores, identities, blob=blob)
+    added.pop("globalPolicy", None)
+    return _written([*document["trustPolicies"], added], kind)
+
+
+def _strict(
+    name: str, scopes: Sequence[str], stores: Sequence[str], identities: Sequence[str], *, blob: bool
+) -> dict[str, object]:
     statement: dict[str, object] = {"name": name}
     if blob:
         statement["globalPolicy"] = True
@@ -84,8 +113,12 @@ def strict_policy(
         "trustStores": list(stores),
         "trustedIdentities": list(identities),
     }
-    text = json.dumps({"version": "1.0", "trustPolicies": [statement]}, indent=2, ensure_ascii=False) + "\n"
-    parse_policy(text.encode(), "the new policy", "blob" if blob else "oci")
+    return statement
+
+
+def _written(statements: Sequence[object], kind: PolicyKind) -> bytes:
+    text = json.dumps({"version": "1.0", "trustPolicies": statements}, indent=2, ensure_ascii=False) + "\n"
+    parse_policy(text.encode(), "the new policy", kind)
     return text.encode()
 
 
