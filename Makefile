@@ -97,11 +97,19 @@ docs: $(VENV)/.installed-docs
 requirements: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.architecture.requirements
 
-# What is handed to others, in dist/: docs/release-checklist.md. Its tools have an environment of their own.
+# What is handed to others, in dist/: docs/how-to/make-a-release.md. Its tools have an environment of their own.
 DIST_VENV := .venv-dist
 
 dist: $(DIST_VENV)/.installed
 	$(DIST_VENV)/bin/python -m distribution $(if $(CHANGED),--allow-changes) $(if $(SIGN_KEY),--sign-key $(SIGN_KEY))
+
+# As root: without network, in an empty root, and with each Python that is installed.
+dist-check: $(DIST_VENV)/.installed $(VENV)/.installed-dev
+	$(DIST_VENV)/bin/python -m distribution --check
+
+# Asks a database of known faults about the locked versions, and fails where none answers.
+audit: $(DIST_VENV)/.installed
+	$(DIST_VENV)/bin/python -m distribution --audit
 
 clean:
 	rm -rf $(VENV) $(DIST_VENV) build dist .fuzz .mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis
