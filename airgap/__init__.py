@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from airgap.stages.inspect import inspect
     from airgap.stages.ls import ls
     from airgap.stages.recheck import RecheckRequest, recheck
+    from airgap.stages.request_layers import LayersRequest, request_layers
     from airgap.stages.sign import SignRequest, sign
     from airgap.stages.split_bundle import SplitRequest, split_bundle
     from airgap.stages.timestamp import TimestampRequest, add_timestamps
@@ -85,6 +86,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.stages.inspect": ("inspect",),
         "airgap.stages.ls": ("ls",),
         "airgap.stages.recheck": ("RecheckRequest", "recheck"),
+        "airgap.stages.request_layers": ("LayersRequest", "request_layers"),
         "airgap.stages.sign": ("SignRequest", "sign"),
         "airgap.stages.split_bundle": ("SplitRequest", "split_bundle"),
         "airgap.stages.timestamp": ("TimestampRequest", "add_timestamps"),
@@ -103,10 +105,11 @@ __getattr__, __dir__ = on_demand(
 __all__ = [
     "AirgapError", "AllowedPlugins", "AttachRequest", "BlobSignRequest", "BlobVerifyRequest", "BundleRequest",
     "BundleSigning", "Content", "CopyRequest", "Credential", "Credentials", "Deadline", "Digest", "DoctorRequest",
-    "EvidenceOptions", "FetchRequest", "HttpTsa", "ImportRequest", "Ledger", "Mechanism", "PlatformFilter",
-    "PluginDirectory", "RecheckRequest", "ReferrersTag", "Selection", "SignRequest", "SplitRequest",
+    "EvidenceOptions", "FetchRequest", "HttpTsa", "ImportRequest", "LayersRequest", "Ledger", "Mechanism",
+    "PlatformFilter", "PluginDirectory", "RecheckRequest", "ReferrersTag", "Selection", "SignRequest", "SplitRequest",
     "TimestampRequest", "TransportOptions", "TrustDirectory", "Verdict", "VerifyRequest", "__version__",
     "add_timestamps", "attach", "copy", "create_bundle", "discover", "doctor", "events", "fetch", "from_oras",
     "import_artifacts", "inspect", "inspect_blob", "login", "logout", "ls", "no_network", "open_bundle", "recheck",
+    "request_layers",
     "sign", "sign_blob", "split_bundle", "verify", "verify_blob", "volume_bytes",
 ]  # fmt: skip

@@ -316,6 +316,10 @@ _ROWS: Final = (
      "Another copy of it is as large: ask its maker for a smaller one, or for several."),
     ("content.held", 15, "Layers are held elsewhere, as the list of the bundle says, and were not checked.",
      "Import it: that looks for each of them in the registry of the site. What is here is judged by --content manifests."),
+    ("content.held.missing", 16, "A layer that the bundle leaves out is not where it is said to be held.",
+     "Write down what has to be sent again, and carry that back: airgap receipt request."),
+    ("content.held.there", 0, "Layers that the bundle leaves out are in the destination.",
+     "Nothing has to be done. To read and hash them, too: import --verify-held."),
     ("content.absent", 0, "A platform was left out on purpose when this was copied.",
      "Copy it again without --platform if it is needed."),
     # reading a layout

@@ -9,6 +9,7 @@ from airgap.bundle.bundle_difference import BundleDifference
 from airgap.bundle.bundle_overview import BundleOverview
 from airgap.bundle.created_bundle import BundleResult
 from airgap.bundle.opened_bundle import OpenBundle
+from airgap.bundle.requested_layers import RequestedLayers
 from airgap.bundle.split_layout import SplitResult
 from airgap.collection.coverage import FetchOutcome
 from airgap.examination import Examination
@@ -56,6 +57,7 @@ __all__ = [
     "Descriptor", "Difference", "Discovered", "EndingDates", "Examination", "Exported", "FetchOutcome", "GeneratedKey",
     "Host", "ImportResult", "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "JudgedSnapshot",
     "Listing", "LocalKey", "LoginResult", "NamedKey", "NetworkGuard", "OciPolicy", "OpenBundle", "OpenSnapshot",
-    "Outcome", "Plugin", "Problem", "RecheckOutcome", "SignedArtifact", "SignedBlob", "Snapshot", "SnapshotOutcome",
-    "SplitResult", "StampedSignature", "StoreRef", "StoredFile", "TokenKey", "TrustStatus",
+    "Outcome", "Plugin", "Problem", "RecheckOutcome", "RequestedLayers", "SignedArtifact", "SignedBlob",
+    "Snapshot", "SnapshotOutcome", "SplitResult", "StampedSignature", "StoreRef", "StoredFile", "TokenKey",
+    "TrustStatus",
 ]  # fmt: skip

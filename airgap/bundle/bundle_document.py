@@ -309,7 +309,7 @@ class BundleDocument:
 
     def _check(self) -> None:
         """Raises FormatError where what it lists does not fit together."""
-        _check_order([blob.digest for blob in self.blobs], "blobs")
+        check_order([blob.digest for blob in self.blobs], "blobs")
         sizes = {blob.digest: blob.size for blob in self.blobs}
         for place, item in enumerate(self.artifacts):
             where = f"artifacts[{place}]"
@@ -321,14 +321,15 @@ class BundleDocument:
         if self.use_by != min(ends, default=None):
             raise FormatError("is not the earliest of the artifacts", where="useBy")
         if self.base is not None:
-            _check_order([blob.digest for blob in self.base.held], "base.held")
+            check_order([blob.digest for blob in self.base.held], "base.held")
             if not self.base.since:
                 raise FormatError("names nothing", where="base.since")
             if both := next((blob.digest for blob in self.base.held if blob.digest in sizes), None):
                 raise FormatError(f"{both} is said to be here and to be held elsewhere", where="base.held")
 
 
-def _check_order(digests: Sequence[Digest], where: str) -> None:
+def check_order(digests: Sequence[Digest], where: str) -> None:
+    """Raises FormatError where digests are not in their order, each once."""
     for place in range(1, len(digests)):
         if not digests[place - 1] < digests[place]:
             raise FormatError("is not in the order of digests, each once", where=f"{where}[{place}]")

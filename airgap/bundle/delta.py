@@ -22,6 +22,8 @@ class KnownHeld:
     since: tuple[BaseSource, ...]
     held: Collection[tuple[Digest, int]]
     """With sizes."""
+    wanted: tuple[str, ...] = ()
+    """References to what a site asks for."""
 
     def left_out(self, plan: CopyPlan) -> frozenset[Key]:
         """What of a plan is left out: layers of the artifacts themselves, nothing else."""

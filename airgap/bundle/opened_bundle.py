@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,6 @@ from airgap.bundle.bundle_document import BUNDLE_TYPE, BundleDocument
 from airgap.errors import AirgapError, ContentError, FormatError, NotFoundError, TrustMaterialError
 from airgap.oci.content import HeldElsewhere
 from airgap.oci.descriptor import EMPTY, EMPTY_CONFIG, IMAGE_MANIFEST, Descriptor
-from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
 from airgap.oci.nodes import Root
@@ -110,19 +109,23 @@ def held_elsewhere(store: Store, graph: Graph) -> HeldElsewhere:
 
     A claim, which makes nothing good. A document that cannot be read says nothing: `check_bundles` reports it.
     """
-    held: dict[Digest, int] = {}
-    here: set[Digest] = set()
+    documents = list(_readable(store, graph))
+    here = {blob.digest for document in documents for blob in document.blobs}
+    held = (blob for document in documents if document.base is not None for blob in document.base.held)
+    return {blob.digest: blob.size for blob in held if blob.digest not in here}
+
+
+def has_delta(store: Store, graph: Graph) -> bool:
+    """Whether a bundle of a layout is a delta."""
+    return any(document.base is not None for document in _readable(store, graph))
+
+
+def _readable(store: Store, graph: Graph) -> Iterator[BundleDocument]:
+    """The documents of the bundles of a layout that can be read."""
     for root in graph.roots():
-        if not is_bundle(graph, root):
-            continue
-        try:
-            document = read_bundle(store, graph, root.descriptor)
-        except AirgapError:
-            continue
-        here.update(blob.digest for blob in document.blobs)
-        if document.base is not None:
-            held |= {blob.digest: blob.size for blob in document.base.held}
-    return {digest: size for digest, size in held.items() if digest not in here}
+        if is_bundle(graph, root):
+            with suppress(AirgapError):
+                yield read_bundle(store, graph, root.descriptor)
 
 
 @contextmanager

@@ -61,8 +61,9 @@ class ContentOptions(ListOptions):
     since: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="RECEIPT|BUNDLE",
-            help="Leave out layers that the receiver holds by a receipt, or by a bundle sent before; repeatable.",
+            metavar="FILE",
+            help="Leave out layers that the receiver holds by this receipt, or by this bundle that was sent before; "
+            "with a request, bring what it lacks. Repeatable.",
         ),
     ] = None
 

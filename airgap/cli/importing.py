@@ -51,6 +51,10 @@ class ImportWriting:
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Import what passes; exit 20 if something does not.")
     ] = False
+    verify_held: Annotated[
+        bool,
+        typer.Option("--verify-held", help="Read and hash what a delta leaves out and the registry is said to hold."),
+    ] = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be imported, and write nothing.")] = False
     referrers_tag: Annotated[
         airgap.ReferrersTag, typer.Option(help="When to write referrers tags: as the registry needs it, always, never.")
@@ -84,6 +88,7 @@ class ImportWriting:
             max_age=demanded.ages(),
             plugins=plugins.allowed(),
             keep_going=self.keep_going,
+            verify_held=self.verify_held,
             dry_run=self.dry_run,
             keep_host=naming.keep_host,
             name_map=naming.name_map,
@@ -124,7 +129,7 @@ def import_(
 
     The medium is read once: signatures, evidence and manifests are judged first, every blob is compared with its digest
     while it is sent, and tags are put last. Where anything fails, no tag is put at all; --keep-going imports the rest.
-    Importing again completes what was interrupted.
+    Importing again completes what was interrupted. What a delta leaves out is looked for in the registry first.
 
     Exit codes: 0 imported, 1 could not, 2 usage, 20 partly (with --keep-going); else those of verify, and nothing has a
     tag.

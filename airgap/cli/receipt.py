@@ -1,4 +1,4 @@
-"""`airgap receipt create|show`."""
+"""`airgap receipt create|show|request`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import Annotated
 
 import typer
 
+import airgap
 import airgap.ledger
 import airgap.report
 import airgap.trust
 from airgap.cli.command import command
+from airgap.cli.connection_options import Connection
 from airgap.cli.console import Output, QuietOutput, clock
+from airgap.cli.importing import NamingOptions
 from airgap.cli.judging_options import TrustOption, location
 from airgap.cli.lazy import typer_app
 from airgap.cli.ledger_options import LedgerOption, ledger_files, needed_ledger
@@ -66,3 +69,54 @@ def show(
     receipt = airgap.ledger.read_receipt(file)
     signature = file.with_name(f"{file.name}.jws.sig")
     output.finish(airgap.report.ReceiptReport(file, receipt, signature if os.path.lexists(signature) else None))
+
+
+@command(app)
+def request(
+    *,
+    references: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TARGET... REGISTRY", help="Media with deltas, and the registry of this site, as for airgap import."
+        ),
+    ],
+    to: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The request.")],
+    site: Annotated[str | None, typer.Option(metavar="NAME", help="What the site is called.")] = None,
+    verify_held: Annotated[
+        bool, typer.Option("--verify-held", help="Read and hash what is there: what is damaged is missing.")
+    ] = False,
+    naming: NamingOptions,
+    connection: Connection,
+    output: QuietOutput,
+) -> None:
+    """Write down which layers of a delta the registry lacks, to carry it back.
+
+    It looks as airgap import does, and judges and sends nothing. On the connected side, airgap bundle create with
+    --since FILE makes the bundle that brings what is missing. Where nothing is missing, no file is written.
+
+    Exit codes: 0 done, 1 could not, 2 usage, 11 not found, 16 the medium cannot be read.
+    """
+    from airgap.cli.progress import shown
+
+    *targets, registry = references
+    wanted = airgap.LayersRequest(
+        targets=targets,
+        registry=registry,
+        at=clock(),
+        site=site,
+        keep_host=naming.keep_host,
+        name_map=naming.name_map,
+        to_repository=naming.to_repo,
+        verify_held=verify_held,
+    )
+    airgap.trust.check_output(to, wanted.inputs, what="request")
+    with shown(output) as progress:
+        found = airgap.request_layers(
+            wanted,
+            transport=connection.transport(lambda text: progress(airgap.events.Notice(message=text))),
+            credentials=connection.credentials(output.note),
+            progress=progress,
+        )
+    if found.missing:
+        found.write(to)
+    output.finish(airgap.report.LayersReport(to, found))

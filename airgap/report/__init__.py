@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from airgap.report.listed import LsReport
     from airgap.report.plugins import PluginsReport
     from airgap.report.policies import PolicyReport, RefusedPolicyReport
-    from airgap.report.receipts import ReceiptReport
+    from airgap.report.receipts import LayersReport, ReceiptReport
     from airgap.report.rechecking import RecheckReport
     from airgap.report.report import ErrorReport, Report, check_report, to_json, write_report
     from airgap.report.signing import AttachReport, KeysReport, SignReport, TimestampReport
@@ -77,7 +77,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.report.listed": ("LsReport",),
         "airgap.report.plugins": ("PluginsReport",),
         "airgap.report.policies": ("PolicyReport", "RefusedPolicyReport"),
-        "airgap.report.receipts": ("ReceiptReport",),
+        "airgap.report.receipts": ("LayersReport", "ReceiptReport"),
         "airgap.report.rechecking": ("RecheckReport",),
         "airgap.report.report": ("ErrorReport", "Report", "check_report", "to_json", "write_report"),
         "airgap.report.signing": ("AttachReport", "KeysReport", "SignReport", "TimestampReport"),
@@ -95,7 +95,8 @@ __all__ = [
     "AttachReport", "BlobReport", "BundleCreateReport", "BundleDiffReport", "BundleShowReport", "BundleSplitReport",
     "CertificatesReport", "CopyReport", "DemoCase", "DemoReport", "DiscoverReport", "DoctorReport", "ErrorReport",
     "ExpiringReport", "ExportReport", "FetchReport", "ImportReport", "InspectReport", "InspectedBlobReport",
-    "KeysReport", "LedgerCheckReport", "LedgerListReport", "LedgerNoteReport", "LedgerPruneReport", "LedgerShowReport",
+    "KeysReport", "LayersReport", "LedgerCheckReport", "LedgerListReport", "LedgerNoteReport", "LedgerPruneReport",
+    "LedgerShowReport",
     "LsReport", "PinsReport", "PluginsReport", "PolicyReport", "ReceiptReport", "RecheckReport", "RefusedPolicyReport",
     "Report", "ShownRow", "SignReport", "SignedBlobReport", "SnapshotReport", "StatusReport", "Style",
     "TimestampReport", "VerifyReport", "ceremony_text", "check_report", "count", "demo_cases", "ledger_lines",

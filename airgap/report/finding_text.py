@@ -288,13 +288,15 @@ def unread_lines(unread: Iterable[tuple[str, ContentProblem]], style: Style, *, 
 def warning_lines(warnings: Iterable[Problem], style: Style) -> Iterator[str]:
     """Warnings about the whole run, and the remedies."""
     for warning in warnings:
-        if warning.reason == "bundle.claims":
+        if warning.reason in _NOTES:
             yield from style.entry("note", problem_text(warning), "quiet")
         else:
             yield from _problem_lines(warning, style, "warning", "unsure")
 
 
-_BESIDE: Final = frozenset({"bundle.claims", "bundle.more", "trust.proposal", "content.absent"})
+_NOTES: Final = frozenset({"bundle.claims", "content.held.there"})
+"""Warnings that are notes: nothing is odd."""
+_BESIDE: Final = frozenset({"content.held.there", "bundle.claims", "bundle.more", "trust.proposal", "content.absent"})
 """Warnings that change no verdict: what they are about was not used, or was judged as always."""
 
 

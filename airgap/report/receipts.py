@@ -1,4 +1,4 @@
-"""What `airgap receipt` shows: a summary, or JSON. The receipt itself is `airgap.receipt/1`."""
+"""What `airgap receipt` shows: a summary, or JSON. The files are `airgap.receipt/1` and `airgap.request/1`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from airgap.bundle.requested_layers import RequestedLayers
 from airgap.ledger.receipt import Receipt
 from airgap.parse.time import iso
 from airgap.report.report import Json, Report
 from airgap.report.style import Style
-from airgap.report.wording import size
-from airgap.text import safe
+from airgap.report.wording import count, size
+from airgap.text import safe, some
 
 RECEIPT_SHOW_SCHEMA: Final = "airgap.receipt.show/1"
+RECEIPT_REQUEST_SCHEMA: Final = "airgap.receipt.request/1"
+_LAYERS: Final = 20
+"""Layers that are shown; the file has all."""
 _STREAMS: Final = 20
 """Streams that are shown; JSON has all."""
 
@@ -73,3 +77,51 @@ class ReceiptReport(Report):
             yield f"  signature {safe(self.signature)}{judged}"
         elif not self.made:
             yield "  It is a claim: nothing is accepted because of it."
+
+
+@dataclass(frozen=True, slots=True)
+class LayersReport(Report):
+    """What a registry lacks of a delta: `airgap.receipt.request/1`."""
+
+    file: Path
+    request: RequestedLayers
+
+    def document(self) -> Json:
+        """What is missing; `file` is null where nothing is, and nothing was written."""
+        request = self.request
+        return {
+            "schema": RECEIPT_REQUEST_SCHEMA,
+            "file": safe(self.file) if request.missing else None,
+            "registry": request.registry,
+            "held": len(request.held),
+            "missing": [{"digest": str(blob.digest), "size": blob.size} for blob in request.missing],
+            "artifacts": [
+                {"name": safe(item.name) or None, "digest": str(item.digest), "tags": [safe(tag) for tag in item.tags]}
+                for item in request.artifacts
+            ],
+        }
+
+    def lines(self, style: Style) -> Iterator[str]:
+        """What is missing, and the command by which it is sent."""
+        request = self.request
+        if not request.missing:
+            there = f"of {count(len(request.held), 'layer')} that the medium leaves out, all are there"
+            yield style.paint("good", f"NOTHING IS MISSING in {request.registry}: {there}.")
+            yield "  No file was written. Import the medium: airgap import"
+            return
+        what = f"{count(len(request.missing), 'layer')}, {size(request.total)}"
+        yield style.paint("unsure", f"MISSING in {request.registry}: {what}; {len(request.held)} are there.")
+        for blob in request.missing[:_LAYERS]:
+            yield f"  missing   {blob.digest}  {size(blob.size)}"
+        if len(request.missing) > _LAYERS:
+            yield f"            and {len(request.missing) - _LAYERS} more"
+        names = [safe(source) for item in request.artifacts for source in item.sources]
+        yield f"  needed by {some(names, _LAYERS)}"
+        yield f"  file      {safe(self.file)}"
+        yield "  Carry it back. There, the bundle that brings what is missing is made by:"
+        yield f"          → airgap bundle create fill.tar --since {safe(self.file.name)}"
+        yield "  Import that one, and then this medium again."
+
+    def brief_lines(self) -> Iterator[str]:
+        """Whether something is missing."""
+        yield next(iter(self.lines(Style())))

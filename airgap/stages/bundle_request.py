@@ -59,7 +59,9 @@ class BundleRequest:
     """The stream of numbered bundles that it is one of."""
     number: int | None = None
     since: Sequence[str] = ()
-    """Receipts and earlier bundles: layers that the receiver holds by them are left out, and the bundle is a delta."""
+    """Receipts and earlier bundles: layers that the receiver holds by them are left out, and the bundle is a delta.
+
+    Requests, too: what a site lacks is not left out, and without sources it is what is put into the bundle."""
     selection: Selection = field(default_factory=Selection)
     pinned: bool = False
     """Refuse sources without a digest (a lock file)."""

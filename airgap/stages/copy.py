@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -25,7 +25,7 @@ from airgap.oci.lookup import Mechanism, ReferrersTag
 from airgap.oci.nodes import Root
 from airgap.oci.reference import LayoutReference, RegistryReference, registries_in
 from airgap.problem import Problem
-from airgap.stages.copy_judging import CopyJudge
+from airgap.stages.copy_judging import CopyJudge, without_lists
 from airgap.stages.copy_request import (
     STREAM,
     CopyRequest,
@@ -192,6 +192,8 @@ class _Copy:
         self._tally = Tally(request.layout or STREAM, dry_run=request.dry_run)
         self._judge = CopyJudge(request, services, packer, pool, self._tally, self._refuse)
         self._writer = DestinationWriter(request, plans, registries, pool, self._report, services.output, self._account)
+        self._held: tuple[Problem, ...] = ()
+        """What is said of layers that deltas left out."""
         self._is_naming = False
         self._streamed: tuple[tuple[Store, Graph], ...] = ()
         """The layout that came on standard input."""
@@ -224,6 +226,8 @@ class _Copy:
         whole = (*(graph for _, graph in self._streamed), *self._sources.whole())
         plans = self._judge.accepted(plans, layouts, whole)
         plans = [self._writer.check_names(plan, place) for place, plan in zip(groups, plans, strict=True)]
+        if self._packer is None:
+            plans = self._with_held(list(groups), plans, layouts)
         for repository, plan in zip(groups, plans, strict=True):
             with self._one_repository(repository, plan):
                 self._writer.write(plan, destination, repository)
@@ -238,6 +242,26 @@ class _Copy:
         self._left = tuple(self._judge.evidence.left(layouts, self._tally, written))
         self._lost = (*left_behind(whole, request.selection, self._tally.planned), *self._about_records(written))
         return self._result(destination)
+
+    def _with_held(
+        self,
+        repositories: Sequence[RegistryReference | None],
+        plans: list[CopyPlan],
+        layouts: Collection[tuple[Store, Graph]],
+    ) -> list[CopyPlan]:
+        """The plans, once the layers that deltas leave out were looked for in the destination."""
+        if all(root.tags or root.aliases for _, graph in layouts for root in graph.roots()):
+            return plans  # the list of a bundle has no name
+        from airgap.bundle.opened_bundle import has_delta
+        from airgap.stages.held_layers import HeldLayers
+
+        held = HeldLayers(self._request, self._registries, self._pool)
+        self._writer.mends = any(has_delta(store, graph) for store, graph in layouts)
+        found = held.in_plans(repositories, plans)
+        self._held = tuple(held.notes())
+        if self._services.held is not None:
+            self._services.held(held.search)
+        return [without_lists(plan) for plan in found] if held.search.lost else found
 
     def _about_records(self, written: Path | None) -> Iterator[Problem]:
         """What refers to acquisition records and is no evidence, which is reported by itself. `written`: the layout."""
@@ -292,7 +316,7 @@ class _Copy:
             evidence_left=self._left,
             volumes=self._writer.volumes,
             into_registry=isinstance(destination, RegistryReference | RegistryPrefix),
-            warnings=(*self._judge.warnings, *self._lost),
+            warnings=(*self._judge.warnings, *self._held, *self._lost),
         )
 
     def _receive(self) -> list[CopyRoot]:

@@ -75,7 +75,7 @@ class CopyJudge:
         if request.trust is not None and request.clock is not None:
             plans = self._judged(plans, there, request.trust, request.clock, evidence)
         if self._tally.failed or any(item.error for plan in plans for item in plan.artifacts):
-            plans = [CopyPlan.of([_without_list(item) for item in plan.artifacts], plan.nodes) for plan in plans]
+            plans = list(map(without_lists, plans))
         if self._packer is not None:
             self._packer.check()
         if self._services.carried is not None:
@@ -138,6 +138,11 @@ class CopyJudge:
         if self._services.judged is not None:
             self._services.judged(self.judgement.outcome)
         return self.judgement.accepted(plans, there, keep_going=request.keep_going)
+
+
+def without_lists(plan: CopyPlan) -> CopyPlan:
+    """The plan of which something stays behind, without the lists of bundles."""
+    return CopyPlan.of([_without_list(item) for item in plan.artifacts], plan.nodes)
 
 
 def _without_list(item: PlannedArtifact) -> PlannedArtifact:

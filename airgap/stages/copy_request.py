@@ -23,6 +23,7 @@ from airgap.trust.separation import check_apart, check_apart_from, check_output,
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from airgap.bundle.held_search import HeldSearch
     from airgap.net.credentials import Credentials
     from airgap.net.options import TransportOptions
     from airgap.oci.digest import Digest
@@ -68,6 +69,8 @@ class CopyRequest:
     """Hard links where source and destination are layouts of one file system."""
     verify_existing: bool = False
     """Hash existing content of the destination before using it."""
+    verify_held: bool = False
+    """Of deltas: read and hash the layers that the destination is said to hold."""
     overwrite: bool = False
     """Replace a tar that exists."""
     volume_size: int | None = None
@@ -145,6 +148,8 @@ class CopyServices:
     judged: Callable[[Outcome], None] | None = None
     naming: Callable[[CopyResult], None] | None = None
     carried: Callable[[Sequence[CarriedBundle]], Iterable[Problem]] | None = None
+    held: Callable[[HeldSearch], None] | None = None
+    """Is called with what came of looking for the layers that deltas leave out, unless that ended the copy."""
 
 
 class Packer(Protocol):

@@ -49,6 +49,8 @@ class DestinationWriter:
         self._progress, self._output, self._account = progress, output, account
         self.arrived: list[tuple[RegistryReference, Arrived]] = []
         """With `all_or_nothing`: what has no name in its repository until all of it is there."""
+        self.mends = False
+        """Whether content that the destination lost below its manifests is brought again: a delta is read."""
         self.room: Room | None = None
         self.volumes: tuple[Volume, ...] = ()
         self.finished: FinishedTar | None = None
@@ -97,9 +99,11 @@ class DestinationWriter:
         request = self._request
         sink = self._sink(repository)
         if request.dry_run:
-            self._expect(plan, survey(plan, sink, self._pool, exact=True))
+            self._expect(plan, survey(plan, sink, self._pool, exact=True, mends=self.mends))
         elif request.all_or_nothing:
-            arrived = move(plan, sink, self._pool, progress=self._progress, keep_going=request.keep_going)
+            arrived = move(
+                plan, sink, self._pool, progress=self._progress, keep_going=request.keep_going, mends=self.mends
+            )
             self.arrived.append((repository, arrived))
         else:
             self._move(plan, sink)
@@ -178,7 +182,8 @@ class DestinationWriter:
 
     def _move(self, plan: CopyPlan, sink: Sink) -> None:
         keep_going = self._request.keep_going
-        self._account(plan, transfer(plan, sink, self._pool, progress=self._progress, keep_going=keep_going))
+        done = transfer(plan, sink, self._pool, progress=self._progress, keep_going=keep_going, mends=self.mends)
+        self._account(plan, done)
 
     def _expect(self, plan: CopyPlan, found: Survey) -> None:
         """A dry run reads no blob, and sees which a layout does not have in their size. Raises ContentError."""

@@ -83,10 +83,12 @@ def create_bundle(
     Whatever ends it is the `error` of the result. Raises UsageError, TrustMaterialError; and what reading the receipts
     and bundles of `since` raises.
     """
+    known = read_known(request.since)
+    if known is not None and not (request.sources or request.lists or request.manifests):
+        request = replace(request, sources=known.wanted)
     found = ManifestImages.of(request.manifests)
     copying = request.copying(trust, found)
     directory = TrustDirectory.open(trust) if isinstance(trust, Location | Path) else trust
-    known = read_known(request.since)
     with ExitStack() as stack:
         packer = _Packer(request, directory, evidence, stack, known)
         copied: CopyResult | None = None

@@ -52,6 +52,8 @@ class ImportRequest:
     """Verification plugins that may be run."""
     keep_going: bool = False
     """Import what passes where something else does not."""
+    verify_held: bool = False
+    """Of deltas: read and hash the layers that the registry is said to hold."""
     dry_run: bool = False
     keep_host: bool = False
     """The host of each source before its path, below the registry."""
@@ -86,6 +88,7 @@ class ImportRequest:
             destination=self.registry,
             at=self.clock,
             keep_going=self.keep_going,
+            verify_held=self.verify_held,
             dry_run=self.dry_run,
             keep_host=self.keep_host,
             name_map=self.name_map,
@@ -129,8 +132,8 @@ def import_artifacts(
 
     Signatures, evidence and manifests are judged first. Each blob is compared with its digest while it is sent, and
     tags are put last, for the manifests that were judged: a medium that gives other bytes at a second reading changes
-    nothing. Where something does not verify, or cannot be sent, no tag is put in any repository, unless `keep_going`.
-    Importing again completes what was interrupted.
+    nothing. What a delta leaves out has to be in the registry. Where something does not verify, or cannot be sent, no
+    tag is put in any repository, unless `keep_going`. Importing again completes what was interrupted.
 
     Whatever ends it is the `error` of the result. Raises UsageError, TrustMaterialError, and AirgapError for a folder
     of `mirror_config` that cannot be written; after KeyboardInterrupt `stopped` has the result until then.

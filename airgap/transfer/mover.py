@@ -167,17 +167,20 @@ def _of_attachment(error: ContentError) -> ContentError:
     return ContentError(error.reason, message, remedy=error.remedy, **error.facts)
 
 
-def survey(plan: CopyPlan, sink: DestinationStore, executor: Executor, *, exact: bool = False) -> Survey:
+def survey(
+    plan: CopyPlan, sink: DestinationStore, executor: Executor, *, exact: bool = False, mends: bool = False
+) -> Survey:
     """Ask the destination for its content; only for manifests if it refuses incomplete ones.
 
-    `exact` asks for every blob, also where an upload would ask by itself.
+    `exact` asks for every blob, also where an upload would ask by itself. `mends`: a manifest that is there does not
+    prove that its content still is.
     """
     missing: set[Key] = set()
     covered: set[Key] = set()
     for level in reversed(plan.levels()):
         asked = [node for node in level if key_of(node.descriptor) not in covered]
         for node, there in zip(asked, executor.map(lambda node: sink.has(node.descriptor), asked), strict=True):
-            if there and sink.refuses_incomplete:
+            if there and sink.refuses_incomplete and not mends:
                 covered |= _below(plan, node)
             if not there or not _is_listed(node, sink):
                 missing.add(key_of(node.descriptor))
@@ -240,19 +243,30 @@ class Arrived:
 
 
 def transfer(
-    plan: CopyPlan, sink: Sink, executor: Executor, *, progress: Progress = silent, keep_going: bool = False
+    plan: CopyPlan,
+    sink: Sink,
+    executor: Executor,
+    *,
+    progress: Progress = silent,
+    keep_going: bool = False,
+    mends: bool = False,
 ) -> TransferResult:
-    """Copy everything in `plan` into `sink`, and write the names.
+    """Copy everything in `plan` into `sink`, and write the names; `mends`: as for `survey`.
 
     Raises the first error (AirgapError), unless `keep_going`.
     """
-    arrived = move(plan, sink, executor, progress=progress, keep_going=keep_going)
+    arrived = move(plan, sink, executor, progress=progress, keep_going=keep_going, mends=mends)
     return put_names(arrived, progress=progress, keep_going=keep_going)
 
 
-def move(plan: CopyPlan, sink: Sink, executor: Executor, *, progress: Progress, keep_going: bool) -> Arrived:
-    """Copy the content of `plan` into `sink`. Raises the first error (AirgapError), unless `keep_going`."""
-    found = survey(plan, sink, executor)
+def move(
+    plan: CopyPlan, sink: Sink, executor: Executor, *, progress: Progress, keep_going: bool, mends: bool = False
+) -> Arrived:
+    """Copy the content of `plan` into `sink`; `mends`: as for `survey`.
+
+    Raises the first error (AirgapError), unless `keep_going`.
+    """
+    found = survey(plan, sink, executor, mends=mends)
     sink.reserve(found.to_write, found.largest_of(plan))
     progress(
         Started(
