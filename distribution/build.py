@@ -105,7 +105,7 @@ def _executables(request: Request, names: Names, wheels: Sequence[Wheel], moment
     made = build_executables(site, names, request.work / "executable", epoch=moment)
     copy_executable(made, request.finished / names.executable)
     write = write_zip if names.folder.endswith(".zip") else write_tar
-    write(request.finished / names.folder, files_below(made.folder, names.stem), epoch=moment)
+    write(request.finished / names.folder, files_below(made.folder, names.unpacked), epoch=moment)
     return made
 
 

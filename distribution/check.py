@@ -63,7 +63,7 @@ def _is_up(name: str) -> bool:
 def _check_executables(names: Names, finished: Path, work: Path, tell: Callable[[str], None]) -> None:
     with tarfile.open(finished / names.folder) as tar:
         tar.extractall(work, filter="data")
-    folder = work / names.stem
+    folder = work / names.unpacked
     programs = [path for path in folder.rglob("*") if path.name == "airgap" or ".so" in path.name]
     own = {path.name for path in programs}
     libraries = list(system_libraries([path for path in programs if path.is_file()], own))

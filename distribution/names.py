@@ -62,7 +62,12 @@ class Names:
     @property
     def folder(self) -> str:
         """The same as a folder, packed."""
-        return f"{self.stem}-folder.{'zip' if self.system == 'windows' else 'tar.gz'}"
+        return f"{self.unpacked}.{'zip' if self.system == 'windows' else 'tar.gz'}"
+
+    @property
+    def unpacked(self) -> str:
+        """The folder in it. Its name is not that of the executable, so both may be unpacked in one place."""
+        return f"{self.stem}-folder"
 
     @property
     def zipapp(self) -> str:

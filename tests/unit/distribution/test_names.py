@@ -36,6 +36,12 @@ def test_names_differ_and_a_shell_needs_no_quotes_for_them() -> None:
     assert all(re.fullmatch(r"[\w.-]+", name) for name in names)
 
 
+def test_what_is_unpacked_in_one_place_has_names_of_its_own() -> None:
+    names = Names.of("1.2", "linux", "x86_64", libc="glibc")
+    assert names.unpacked == "airgap-1.2-linux-x86_64-folder"
+    assert names.unpacked not in names.for_others()
+
+
 def test_an_unknown_system_is_refused() -> None:
     with pytest.raises(BuildError, match="nothing is built on plan9"):
         Names.of("1.2", "plan9", "x86_64", libc="")
