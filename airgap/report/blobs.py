@@ -124,6 +124,7 @@ class BlobReport(VerdictReport[BlobOutcome]):
             facts=(("signed by", signature.signer.subject),) if signature and signature.signer else (),
             causes=plain_details(_causes(outcome)),
             notes=tuple(map(plain, signature_notes(signature))) if signature else (),
+            is_wholly_good=outcome.verdict is Verdict.PASS and signature is not None and not signature.reservations,
             document=self.document,
         )
         return JudgedRun(

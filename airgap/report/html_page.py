@@ -52,7 +52,7 @@ def _pieces(run: JudgedRun) -> Iterator[str]:
     yield f'<p class="verdict {_kind(run)}" role="status"><strong>{escape(run.headline)}</strong> '
     yield f"Exit code {run.exit_code}.</p>\n"
     yield from _listed(run.facts)
-    yield from _problems("What could not be judged", run.problems)
+    yield from _problems("What could not be judged", run.all_problems)
     yield from _failures(run)
     yield from _problems("Warnings", run.warnings)
     yield from _table(run)

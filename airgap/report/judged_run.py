@@ -11,9 +11,9 @@ from airgap.oci.digest import Digest
 from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.report.artifact_rows import Signers
-from airgap.report.finding_text import Detail
+from airgap.report.finding_text import Detail, has_reservations
 from airgap.report.report import Json
-from airgap.report.verify_text import causes_of, judged_by, notes_of
+from airgap.report.verify_text import causes_of, content_facts, judged_by, notes_of
 from airgap.verdict import Verdict
 from airgap.verifier.artifact_document import artifact_document
 from airgap.verifier.outcome import ArtifactOutcome, Outcome
@@ -37,6 +37,8 @@ class JudgedItem:
     causes: tuple[Detail, ...] = ()
     """What keeps it from being good, and what to do."""
     notes: tuple[str, ...] = ()
+    is_wholly_good: bool
+    """Whether it passed, no check was softened, and all of its content was read."""
     signatures: tuple[Digest, ...] = ()
     """The signatures that were accepted: digests of their manifests."""
     document: Callable[[], Json]
@@ -60,9 +62,17 @@ class JudgedRun:
     items: Callable[[], Iterable[JudgedItem]]
     """All of them, made anew at each call: there may be many."""
     problems: tuple[Problem, ...] = ()
+    """What could not be judged: each may be about any of the items."""
+    error: Problem | None = None
+    """What ended the command, if something did."""
     warnings: tuple[Problem, ...] = ()
     heading: Callable[[], Json]
     """The JSON document without the items."""
+
+    @property
+    def all_problems(self) -> tuple[Problem, ...]:
+        """What could not be judged, and what ended the command."""
+        return (*self.problems, *((self.error,) if self.error else ()))
 
     @property
     def moment(self) -> str:
@@ -102,6 +112,12 @@ def _item(artifact: ArtifactOutcome, signers: Signers) -> JudgedItem:
         scope=artifact.scope,
         causes=plain_details(causes_of(artifact, verbose=True)) if ruling.exit_code else (),
         notes=tuple(plain(note.text) for note in notes_of(artifact, ruling.verdict)),
+        is_wholly_good=(
+            ruling.verdict is Verdict.PASS
+            and not has_reservations(artifact, ruling.verdict)
+            and artifact.content is not None
+            and artifact.content.mode == "all"
+        ),
         signatures=tuple(item.digest for item in artifact.signatures if item.verdict is Verdict.PASS),
         document=lambda: artifact_document(artifact),
     )
@@ -120,9 +136,6 @@ def run_of(
 
     `error`: what ended it.
     """
-    problems = outcome.problems if outcome else ()
-    if error is not None:
-        problems = (*problems, Problem.of(error))
     return JudgedRun(
         command=command,
         headline=headline,
@@ -130,10 +143,11 @@ def run_of(
         verdict=outcome.verdict if outcome else Verdict.FAIL,
         judged=outcome.moment.judged if outcome else None,
         trust=outcome.trust if outcome else {},
-        facts=tuple(judged_by(outcome)) if outcome else (),
+        facts=(*content_facts(outcome), *judged_by(outcome)) if outcome else (),
         count=len(outcome.artifacts) if outcome else 0,
         items=lambda: items_of(outcome) if outcome else (),
-        problems=problems,
+        problems=outcome.problems if outcome else (),
+        error=Problem.of(error) if error else None,
         warnings=outcome.warnings if outcome else (),
         heading=heading,
     )

@@ -45,6 +45,8 @@ def _pieces(run: JudgedRun) -> Iterator[str]:
     for name, message, text in beside:
         yield f"<testcase classname={_attribute(run.command)} name={_attribute(name)}>\n"
         yield f"<error message={_attribute(message)}>{_text(text)}</error>\n</testcase>\n"
+    if run.warnings:
+        yield f"<system-err>{_text(chr(10).join(map(_whole, run.warnings)))}</system-err>\n"
     yield "</testsuite>\n</testsuites>\n"
 
 
@@ -54,7 +56,7 @@ def _numbered(facts: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 def _beside(run: JudgedRun, not_good: int) -> Iterator[tuple[str, str, str]]:
     """What is no artifact and keeps the run from being good: name, message, text."""
-    problems = [problem for problem in run.problems if problem.exit_code]
+    problems = [problem for problem in run.all_problems if problem.exit_code]
     for problem in problems:
         yield problem.target or "the run", problem.message, _whole(problem)
     if run.exit_code and not problems and not not_good:

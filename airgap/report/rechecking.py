@@ -213,6 +213,13 @@ def _judged_item(item: _Judged) -> JudgedItem:
         facts=(("was", was), ("judged from", basis), ("change", artifact.change.value)),
         causes=plain_details(_causes(item)),
         notes=tuple(plain(note.text) for note in _notes(item)),
+        is_wholly_good=(
+            item.verdict is Verdict.PASS
+            and not has_reservations(artifact.now, artifact.now.verdict)
+            and artifact.basis is Basis.LAYOUT
+            and artifact.now.content is not None
+            and artifact.now.content.mode == "all"
+        ),
         signatures=tuple(found.digest for found in artifact.now.signatures if found.verdict is Verdict.PASS),
         document=lambda: _artifact(artifact),
     )

@@ -1,6 +1,7 @@
 """Verdicts as in-toto statements with a verification summary (SLSA VSA 1.x), one a line.
 
-https://slsa.dev/spec/v1.1/verification_summary. A summary knows PASSED and FAILED alone: what is not accepted, for
+https://slsa.dev/spec/v1.1/verification_summary. A summary knows PASSED and FAILED alone. PASSED is
+what passed without reservations, with all of its content, in a run in which everything could be judged; all else, for
 whatever reason, is FAILED. No build level of SLSA is evaluated here.
 """
 
@@ -12,7 +13,6 @@ from typing import Any, Final
 
 from airgap import __version__
 from airgap.report.judged_run import JudgedItem, JudgedRun
-from airgap.verdict import Verdict
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "https://slsa.dev/verification_summary/v1"
@@ -30,7 +30,7 @@ def summary_lines(run: JudgedRun) -> Iterator[str]:
 def _statement(run: JudgedRun, item: JudgedItem) -> dict[str, Any]:
     digest = item.digest
     assert digest is not None  # noqa: S101 - the caller chose it
-    passed = item.verdict is Verdict.PASS
+    passed = item.is_wholly_good and not run.problems
     policy: dict[str, Any] = {"uri": _POLICY}
     algorithm, _, encoded = str(run.trust.get("policy_digest") or "").partition(":")
     if encoded:

@@ -119,14 +119,19 @@ def _facts_lines(ruled: RuledOutcome, style: Style) -> Iterator[str]:
     names = dict.fromkeys(_target(item) for item in outcome.artifacts)
     names |= dict.fromkeys(item.target for item in outcome.problems if item.target)
     target = f"{len(names)} targets" if len(names) > 1 else next(iter(names), None) or "nothing was read"
-    modes = {artifact.content.mode if artifact.content else "none" for artifact in outcome.artifacts}
     parts = [f"{target}: {count(len(outcome.artifacts), 'artifact')}"] if outcome.artifacts else [target]
-    if modes == {"all"}:
-        parts.append(f"{size(outcome.read)} read")
-    elif modes:
-        parts.append("content NOT checked" if modes == {"none"} else f"{size(outcome.read)} read, layers NOT checked")
+    parts += content_facts(outcome)
     parts += judged_by(outcome)
     yield from style.entry(verdict_word(ruled), ", ".join(parts), PAINTED[verdict])
+
+
+def content_facts(outcome: Outcome) -> Iterator[str]:
+    """How much of the content was looked at, where there are artifacts."""
+    modes = {artifact.content.mode if artifact.content else "none" for artifact in outcome.artifacts}
+    if modes == {"all"}:
+        yield f"{size(outcome.read)} read"
+    elif modes:
+        yield "content NOT checked" if modes == {"none"} else f"{size(outcome.read)} read, layers NOT checked"
 
 
 def moment_facts(outcome: RunOutcome) -> Iterator[str]:

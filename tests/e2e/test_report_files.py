@@ -76,6 +76,17 @@ def test_another_form_is_refused_before_the_reading(tmp_path: Path) -> None:
     assert "no report in the form of r.pdf" in ran.err
 
 
+@pytest.mark.parametrize("content", ["none", "manifests"])
+def test_content_that_was_not_read_is_not_passed_in_a_summary(content: str, tmp_path: Path) -> None:
+    """The layer of this image is damaged: its signatures alone are good."""
+    ran = run_here(["verify", str(BAD), *TRUST, "--content", content, *options(tmp_path)])
+    assert ran.code == 0
+    (line,) = (tmp_path / "r.intoto.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["predicate"]["verificationResult"] == "FAILED"
+    for name in ("r.html", "r.xml"):
+        assert "NOT checked" in (tmp_path / name).read_text(encoding="utf-8")
+
+
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
 def test_a_browser_shows_and_prints_the_page(tmp_path: Path) -> None:
     page, printed = tmp_path / "r.html", tmp_path / "r.pdf"

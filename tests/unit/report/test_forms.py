@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -28,12 +29,8 @@ HOSTILE = "<script>alert(1)</script>&\"'\x1b[31m\ufffe\x00]]>"
 
 def item(verdict: Verdict = Verdict.PASS, name: str = "trip:v1", **more: Any) -> JudgedItem:
     cause = Detail("bad", f"revocation: {name}", "revocation.revoked", "Do not use it.", (("at", name),))
-    given: dict[str, Any] = {
-        "causes": (cause,) if CODES[verdict] else (),
-        "facts": (("signed by", name),),
-        "notes": (name,),
-    }
-    given |= {"digest": DIGEST}
+    given: dict[str, Any] = {"digest": DIGEST, "facts": (("signed by", name),), "notes": (name,)}
+    given |= {"causes": (cause,) if CODES[verdict] else (), "is_wholly_good": verdict is Verdict.PASS}
     return JudgedItem(
         name=name,
         verdict=verdict,
@@ -185,6 +182,19 @@ def test_only_a_pass_is_passed_in_a_summary(verdict: Verdict) -> None:
     assert predicate["policy"]["digest"] == {"sha256": "cd" * 32}
     assert predicate["verificationResult"] == ("PASSED" if verdict is Verdict.PASS else "FAILED")
     assert (predicate["verifiedLevels"] == ["FAILED"]) == (verdict is not Verdict.PASS)
+
+
+def test_only_what_was_judged_as_a_whole_is_passed_in_a_summary() -> None:
+    unread = Problem(message="cannot read it", exit_code=16)
+    for made in (run(item(is_wholly_good=False)), run(item(), problems=(unread,))):
+        (statement,) = map(json.loads, text(made, ReportForm.SUMMARY).splitlines())
+        assert statement["predicate"]["verificationResult"] == "FAILED"
+
+
+def test_warnings_about_the_run_are_in_every_form() -> None:
+    made = replace(run(item()), warnings=(Problem(message="evidence was left out"),))
+    for form in (ReportForm.JUNIT, ReportForm.PAGE):
+        assert "evidence was left out" in text(made, form)
 
 
 def test_a_file_without_a_digest_has_no_summary() -> None:
