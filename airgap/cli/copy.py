@@ -17,7 +17,7 @@ import typer
 import airgap.report
 from airgap.cli.command import CopySide, command
 from airgap.cli.connection_options import Connection, Endpoint, Sides
-from airgap.cli.console import InterruptedRunError, QuietOutput, clock, layout_reference, note
+from airgap.cli.console import InterruptedRunError, QuietOutput, VerboseOption, clock, layout_reference, note
 from airgap.cli.judging_options import location, trust_folder
 from airgap.cli.lazy import typer_app
 from airgap.cli.naming_options import KeepHostOption, NameMapOption
@@ -205,6 +205,7 @@ def copy(
     connection: Connection,
     source: Annotated[Endpoint, CopySide("from", "sources")],
     destination: Annotated[Endpoint, CopySide("to", "the destination")],
+    verbose: VerboseOption = False,
     output: QuietOutput,
 ) -> None:
     """Copy artifacts with everything attached to them, between registries, layouts and tars.
@@ -255,6 +256,7 @@ def copy(
         evidence=evidence,
         complete=not writing.allow_incomplete,
         signed=fetched and not writing.allow_unsigned,
+        verbose=verbose,
     )
     if not aside:
         output.show(report)

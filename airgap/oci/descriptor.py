@@ -34,6 +34,7 @@ NOTARY_SIGNATURE: Final = "application/vnd.cncf.notary.signature"
 JWS_ENVELOPE: Final = "application/jose+json"
 COSE_ENVELOPE: Final = "application/cose"
 ACQUISITION: Final = "application/vnd.airgap.acquisition.v1+json"
+EVIDENCE: Final = "application/vnd.airgap.evidence.v1"
 
 DOCKER_SCHEMA_1: Final = frozenset(
     {

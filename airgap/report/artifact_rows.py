@@ -68,9 +68,10 @@ class Signers:
     def judged(self, artifact: ArtifactOutcome, ruling: Ruling) -> JudgedRow:
         """An artifact with its row."""
         name = ArtifactName.of_artifact(artifact)
-        return JudgedRow(0, artifact, ruling, name, self._signer(artifact), attached(artifact), name.repository)
+        return JudgedRow(0, artifact, ruling, name, self.signer(artifact), attached(artifact), name.repository)
 
-    def _signer(self, artifact: ArtifactOutcome) -> str:
+    def signer(self, artifact: ArtifactOutcome) -> str:
+        """Who signed it, or that it is not known."""
         if artifact.unjudged:
             return "not verified" if artifact.unjudged.reason == "policy.skip" else "not judged"
         accepted = artifact.accepted

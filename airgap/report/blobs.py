@@ -12,10 +12,10 @@ from airgap.errors import AirgapError
 from airgap.moment import Moment
 from airgap.problem import Problem
 from airgap.reasons import REASONS
+from airgap.report.details import Detail
 from airgap.report.finding_text import (
     PAINTED,
     WORD,
-    Detail,
     lower,
     problem_lines,
     problem_text,

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from airgap.errors import AirgapError, ContentError, UntrustedError
-from airgap.oci.descriptor import NOTARY_SIGNATURE
-from airgap.oci.lookup import Mechanism
 from airgap.reasons import ExitCode, most_severe
+from airgap.report.artifact_names import short
+from airgap.report.copied_text import CopiedText
 from airgap.report.report import TOOL, Json, Report
-from airgap.report.style import PLAIN, Style
-from airgap.report.wording import count, lookup_document, size
+from airgap.report.style import PLAIN, Style, unbroken
+from airgap.report.wording import count, lookup_document, sentences_of, size
 from airgap.text import safe, some
 from airgap.transfer.copied import CopiedArtifact, CopyResult, Totals
 from airgap.transfer.left_behind import told_of_records
@@ -22,20 +21,12 @@ from airgap.transfer.room import Room
 if TYPE_CHECKING:
     from airgap.collection.coverage import FetchOutcome
     from airgap.report.fetching import FetchReport
-    from airgap.transfer.plan import PlannedArtifact
     from airgap.verifier.outcome import ArtifactOutcome
 
 COPY_SCHEMA = "airgap.copy/1"
 
 _NAMES = 3
 """Files that are named in a line."""
-_TAKE_ALONG = "Take it along: airgap trust fetch --no-download --into COPY COPY SOURCE"
-_ATTACH = "Attach it, and copy again: airgap trust fetch --no-download --into SOURCE SOURCE"
-_SKIPPED = "the policy skips it: NOTHING proves who made it"
-_TAKEN = "it is not accepted here, and was taken because that was asked for"
-_KIND = {"copied": "good", "current": "good", "planned": "strong", "partial": "unsure", "failed": "bad"}
-_COSIGN = {"sig": "cosign signature", "att": "cosign attestation", "sbom": "cosign SBOM"}
-_WORD = {"copied": "copied", "current": "current", "planned": "planned", "partial": "PARTIAL", "failed": "FAILED"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +42,8 @@ class CopyReport(Report):
     """The evidence that was fetched afterwards."""
     complete: bool = False
     """Whether missing evidence is a failure (15)."""
+    verbose: bool = False
+    """Whether the text has a row for each artifact, and whole digests."""
     signed: bool = False
     """Whether an artifact without a signature is one (10)."""
 
@@ -84,44 +77,118 @@ class CopyReport(Report):
         }
 
     def lines(self, style: Style) -> Iterator[str]:
-        """The whole result."""
-        yield from _lines(self.result, style, self.seconds)
-        yield from self._stop_lines(style)
-        yield from self._unsigned_lines(style)
-        if evidence := self._evidence():
-            yield from evidence.lines(style)
+        """What was copied where, a table, the evidence in a line, and last the result with what was not copied."""
+        word, kind = self._word()
+        yield from style.entry(word, self._what(), kind)
+        yield from self.body_lines(style)
+        yield from self._evidence_lines(style)
+        yield ""
+        yield from self._ending(style)
 
-    def accepted_lines(self, style: Style) -> Iterator[str]:
-        """The result for what was not refused by its verdict."""
-        refused = [item for item in self.result.artifacts if item.judged is not None and item.judged.exit_code]
-        accepted = tuple(item for item in self.result.artifacts if item not in refused)
-        yield from _lines(replace(self.result, artifacts=accepted), style, self.seconds)
-        yield from self._stop_lines(style)
+    def body_lines(self, style: Style, *, accepted: bool = False) -> Iterator[str]:
+        """Notes and the table; `accepted`: without what was refused by its verdict."""
+        artifacts = self.result.artifacts
+        if accepted:
+            artifacts = tuple(item for item in artifacts if item.judged is None or not item.judged.exit_code)
+        yield from CopiedText(self.result, artifacts, style, verbose=self.verbose).lines()
 
     def brief_lines(self) -> Iterator[str]:
-        """What went over, in one line, and another one for the evidence; then what did not, and what is not signed."""
-        for artifact in self.result.artifacts:
-            if self.error or artifact.status in {"failed", "partial"}:
-                yield from _artifact_lines(artifact, PLAIN)
-            elif artifact.judged is not None:
-                yield from (f"note {artifact.source}: {note}" for note in _judged_notes(artifact.judged))
-        yield from _warning_lines(self.result, PLAIN)
-        yield from _evidence_left_lines(self.result, PLAIN)
-        yield _headline(self.result)
-        yield from self._stop_lines(PLAIN)
-        yield from _room_lines(self.result, PLAIN)
-        yield from self._unsigned_lines(PLAIN)
+        """What was not copied, what is odd about what was, and the result."""
+        yield from self.brief_body_lines()
+        yield from self._evidence_lines(PLAIN, brief=True)
+        yield from self._ending(PLAIN)
+
+    def brief_body_lines(self) -> Iterator[str]:
+        """The same without the result. Where an error ended it, all that was copied is named."""
+        text = CopiedText(self.result, self.result.artifacts, PLAIN)
+        if self.error is not None:
+            yield from text.lines()
+            return
+        yield from text.note_lines(brief=True)
+        yield from text.failure_lines()
+
+    def warning_lines(self, style: Style, *, quiet: bool = False) -> Iterator[str]:
+        """Warnings of the judgement, and what a whole layout lists and is not copied."""
+        del quiet
+        if self.result.warnings:
+            from airgap.report.finding_text import warning_lines
+
+            yield from warning_lines(self.result.warnings, style)
+
+    def _word(self) -> tuple[str, str]:
+        """The result in a word or three, and how it is painted."""
+        result = self.result
+        states = {artifact.status for artifact in result.artifacts}
+        if self.error is not None:
+            return "STOPPED", "bad"
+        if states == {"failed"}:
+            return "NOT COPIED", "bad"
+        if result.dry_run:
+            if result.room is not None and result.room.problem:
+                return "DOES NOT FIT", "bad"
+            is_part = bool(states & {"failed", "partial"})
+            return ("WOULD BE COPIED IN PART", "unsure") if is_part else ("WOULD BE COPIED", "strong")
+        if states & {"failed", "partial"}:
+            return "COPIED IN PART", "unsure"
+        return ("CURRENT" if states == {"current"} else "COPIED"), "good" if self.exit_code == ExitCode.OK else "unsure"
+
+    def _what(self) -> str:
+        """How many artifacts, and where to."""
+        artifacts = self.result.artifacts
+        done = sum(artifact.status != "failed" for artifact in artifacts)
+        number = count(done, "artifact") if done == len(artifacts) else f"{done} of {count(len(artifacts), 'artifact')}"
+        return f"{number} into {self.result.destination}"
+
+    @property
+    def amount(self) -> str:
+        """How much of it is new there."""
+        result, totals = self.result, self.result.totals
+        verb = "would be copied" if result.dry_run else "copied"
+        counted = f"{count(totals.blobs, 'blob')}, {count(totals.manifests, 'manifest')}"
+        parts = [f"{unbroken(size(totals.bytes))} {verb} ({counted})"]
+        others = {how: number for how, number in totals.by.items() if how != "copied" and number}
+        parts += [f"{unbroken(size(number))} of it {how}" for how, number in sorted(others.items())]
+        if totals.present_bytes:
+            parts.append(f"{unbroken(size(totals.present_bytes))} there already")
+        if self.seconds is not None and not result.dry_run:
+            parts.append(unbroken(f"{self.seconds:.1f} s"))
+        return ", ".join(parts)
+
+    def _ending(self, style: Style) -> Iterator[str]:
+        word, kind = self._word()
+        return style.ending(word, sentences_of(*self._sentences()), self.exit_code, kind)
+
+    def _sentences(self) -> Iterator[str]:
+        result, room = self.result, self.result.room
+        if self.error is not None:
+            yield "by an error: what is not listed here was copied in part, or not at all."
+        yield f"{self._what()}, {self.amount}."
+        for status, text in (("failed", "not copied"), ("partial", "copied without all that is attached")):
+            if names := [short(item.source) for item in result.artifacts if item.status == status]:
+                yield f"{text}: {some(names, _NAMES)}."
+        if unsigned := self._unsigned:
+            yield f"unsigned, and --allow-unsigned takes it: {some(list(map(short, unsigned)), _NAMES)}."
         if evidence := self._evidence():
             yield from evidence.brief_lines()
+        if room is not None and room.problem:
+            yield f"{room.problem}."
+        elif room is not None and room.free is not None:
+            needed, free = unbroken(size(room.needed)), unbroken(size(room.free))
+            yield f"it fits: {needed} are needed, {free} are free in {room.place}."
 
-    def _stop_lines(self, style: Style) -> Iterator[str]:
-        if self.error is not None:
-            text = "by an error: what is not listed here was copied in part, or not at all"
-            yield f"{style.paint('bad', 'STOPPED')} {text}"
-
-    def _unsigned_lines(self, style: Style) -> Iterator[str]:
+    def _evidence_lines(self, style: Style, *, brief: bool = False) -> Iterator[str]:
+        """What lacks of the evidence, what came without a signature, and what does not fit: with what to do."""
         for name in self._unsigned:
-            yield f"{style.paint('bad', 'UNSIGNED')} {name} came without a signature; --allow-unsigned takes it"
+            text = f"{name} came without a signature; --allow-unsigned takes it"
+            yield from style.entry("UNSIGNED", text, "bad")
+        if (room := self.result.room) and room.problem:
+            yield from style.entry("problem", str(room.problem), "bad")
+            yield from style.arrow(room.problem.remedy)
+        evidence = self._evidence()
+        if evidence is not None and self.evidence is not None and not brief:
+            lacks = self.evidence.misses_something or self.evidence.is_revoked
+            yield ""
+            yield from evidence.lines(style) if lacks else evidence.brief_lines()
 
     @property
     def _unsigned(self) -> tuple[str, ...]:
@@ -136,49 +203,6 @@ class CopyReport(Report):
         return FetchReport(self.evidence)
 
 
-def _headline(result: CopyResult, seconds: float | None = None) -> str:
-    """What was copied, in one line."""
-    totals = result.totals
-    verb = "would be copied" if result.dry_run else "copied"
-    parts = [f"{size(totals.bytes)} {verb} ({count(totals.blobs, 'blob')}, {count(totals.manifests, 'manifest')})"]
-    others = {how: number for how, number in totals.by.items() if how != "copied" and number}
-    parts += [f"{size(number)} of it {how}" for how, number in sorted(others.items())]
-    if totals.present_bytes:
-        parts.append(f"{size(totals.present_bytes)} there already")
-    if seconds is not None and not result.dry_run:
-        parts.append(f"{seconds:.1f} s")
-    return "; ".join(parts)
-
-
-def _lines(result: CopyResult, style: Style, seconds: float | None) -> Iterator[str]:
-    for artifact in result.artifacts:
-        yield from _artifact_lines(artifact, style)
-    for tag in result.moved_tags:
-        yield f"  {style.paint('unsure', 'note')} the tag {tag} named something else before"
-    yield from _warning_lines(result, style)
-    yield from _evidence_left_lines(result, style)
-    yield _headline(result, seconds)
-    yield from _room_lines(result, style)
-
-
-def _warning_lines(result: CopyResult, style: Style) -> Iterator[str]:
-    if result.warnings:
-        from airgap.report.finding_text import warning_lines
-
-        yield from warning_lines(result.warnings, style)
-
-
-def _room_lines(result: CopyResult, style: Style) -> Iterator[str]:
-    room = result.room
-    if room is None:
-        return
-    if problem := room.problem:
-        yield f"{style.paint('bad', 'DOES NOT FIT')} {problem}"
-        yield f"     → {problem.remedy}"
-    elif room.free is not None:
-        yield f"it fits: {size(room.needed)} are needed, {size(room.free)} are free in {room.place}"
-
-
 def _room(room: Room) -> Json:
     return {
         "place": room.place,
@@ -188,94 +212,6 @@ def _room(room: Room) -> Json:
         "file_limit": room.file_limit,
         "fits": room.problem is None,
     }
-
-
-def _evidence_left_lines(result: CopyResult, style: Style) -> Iterator[str]:
-    for left in result.evidence_left:
-        verb = "would not be copied" if result.dry_run else "was not copied"
-        text = f"evidence about revocation in {left.source} {verb}: {some(left.names, _NAMES)}"
-        yield f"{style.paint('unsure', 'note')} {text}"
-        yield f"     → {_ATTACH if result.into_registry else _TAKE_ALONG}"
-
-
-def _artifact_lines(artifact: CopiedArtifact, style: Style) -> Iterator[str]:
-    word = style.paint(_KIND[artifact.status], f"{_WORD[artifact.status]:<8}")
-    where = f" -> {', '.join(artifact.destinations)}" if artifact.destinations else ""
-    yield f"{word} {artifact.source}{where}"
-    if artifact.error is not None:
-        yield f"         {artifact.error}"
-        if artifact.error.remedy:
-            yield f"         → {artifact.error.remedy}"
-        return
-    if artifact.descriptor is not None:
-        yield f"         {style.paint('quiet', f'{artifact.descriptor.digest}  {_attached(artifact)}')}"
-    if artifact.judged is not None:
-        yield from _judged_lines(artifact.judged, style)
-    if artifact.planned is None:
-        return
-    for text in _not_chosen(artifact.planned):
-        yield f"         {style.paint('unsure', 'note')} {text}"
-    for layer in artifact.planned.elsewhere:
-        where = f"; it is at {safe(layer.urls[0], limit=160)}" if layer.urls else ""
-        text = f"a non-distributable layer did not come along: {layer.digest} ({size(layer.size)}){where}"
-        yield f"         {style.paint('unsure', 'note')} {text}"
-    for problem in artifact.planned.problems:
-        yield f"         {style.paint('bad', 'left behind')} {problem}"
-    for note in artifact.planned.notes:
-        yield f"         {style.paint('unsure', 'note')} {note}"
-
-
-def _not_chosen(planned: PlannedArtifact) -> Iterator[str]:
-    """What was left out or behind by choice, or not looked for."""
-    if planned.left_out:
-        names = ", ".join(sorted({str(item.platform or "of no platform") for item in planned.left_out}))
-        yield f"left out, and recorded as left out: {names}"
-    kinds = Counter(item.artifact_type or "unknown type" for item in planned.unchosen)
-    if kinds:
-        told = [f"{number} {safe(kind, limit=80)}" for kind, number in sorted(kinds.items())]
-        yield f"{count(len(planned.unchosen), 'referrer')} not chosen and left behind: {some(told, _NAMES)}"
-    if planned.unasked and planned.referrers:  # where none was asked, the line before says so
-        yield f"the referrers of {count(planned.unasked, 'attachment')} were not looked for (--depth)"
-
-
-def _judged_lines(outcome: ArtifactOutcome, style: Style) -> Iterator[str]:
-    from airgap.report.finding_text import signed_by, soft_notes
-
-    accepted = outcome.accepted
-    if accepted is None or accepted.signer is None or outcome.unjudged:
-        yield f"         {style.paint('unsure', 'note')} {_TAKEN if outcome.exit_code else _SKIPPED}"
-        return
-    yield f"         {signed_by(accepted)} {accepted.signer.subject}"
-    for text in soft_notes(outcome):
-        yield f"         {style.paint('unsure', 'note')} {text}"
-
-
-def _judged_notes(outcome: ArtifactOutcome) -> tuple[str, ...]:
-    """What verify says with --quiet, too: what is odd about the accepted signature, or that none was judged."""
-    accepted = outcome.accepted
-    if accepted is None or outcome.unjudged:
-        return (_TAKEN if outcome.exit_code else _SKIPPED,)
-    return accepted.warnings
-
-
-def _attached(artifact: CopiedArtifact) -> str:
-    planned = artifact.planned
-    if planned is None:
-        return ""
-    if not planned.referrers:
-        return "referrers not looked for"
-    asked = any(found.lookup.mechanism in set(Mechanism) for found in planned.referrers)
-    unasked = "; cosign's tags not looked for (--no-digest-tags)" if asked and not planned.digest_tags else ""
-    if not planned.attached:
-        return f"{'without its referrers' if planned.problems else 'no referrers'}{unasked}"
-    kinds = Counter(_COSIGN.get(item.cosign or "") or item.artifact_type or "unknown type" for item in planned.attached)
-    signatures = kinds.pop(NOTARY_SIGNATURE, 0)
-    parts = [count(signatures, "signature")] if signatures else []
-    parts += [
-        count(number, kind) if kind in _COSIGN.values() else f"{number} {safe(kind, limit=80)}"
-        for kind, number in sorted(kinds.items())
-    ]
-    return f"with {', '.join(parts)}{unasked}"
 
 
 def _document(result: CopyResult, error: AirgapError | None) -> Json:

@@ -14,8 +14,7 @@ from airgap.report.columns import Columns
 from airgap.report.finding_text import WORD, problem_lines
 from airgap.report.report import TOOL, Json, Report
 from airgap.report.style import PLAIN, Style, unbroken
-from airgap.report.verdict_sentence import sentences_of
-from airgap.report.wording import count, span_text
+from airgap.report.wording import count, sentences_of, span_text
 from airgap.verdict import unless
 from airgap.verifier.artifact_document import problem_document
 from airgap.verifier.ending_dates import EndingDate, EndingDates

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from airgap.oci.problems import ContentProblem
 from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.reasons import REASONS, remedy_of
 from airgap.report.artifact_names import short
+from airgap.report.details import Detail, detail_lines
 from airgap.report.style import Style, unbroken
 from airgap.text import safe, some
 from airgap.trust.levels import Action, Check
@@ -37,36 +38,6 @@ _UNREAD_SHOWN: Final = 100
 _NAMES_SHOWN: Final = 3
 _INDENT: Final = " " * 8
 _DEEPER: Final = " " * 10
-
-
-class Detail(NamedTuple):
-    """One cause: a sentence, and what to do. Equal ones are said once."""
-
-    kind: str
-    """How it is painted; `quiet` for what decides nothing here."""
-    text: str
-    reason: str | None = None
-    remedy: str = ""
-    """What to do; empty where nothing has to be done."""
-    facts: tuple[tuple[str, str], ...] = ()
-    """What was expected, and what was found."""
-
-    def lines(self, style: Style, *, arrow: bool = True) -> Iterator[str]:
-        """The sentence with its reason code, the facts, and what to do."""
-        code = f" {style.paint(self.kind, f'[{self.reason}]')}" if self.reason else ""
-        yield from style.paragraph(f"{self.text}{code}", _INDENT, _DEEPER)
-        for name, value in self.facts:
-            yield from style.paragraph(value, f"{_DEEPER}{name:<8}  ")
-        if arrow and self.remedy:
-            yield from style.arrow(self.remedy)
-
-
-def detail_lines(details: Iterable[Detail], style: Style) -> Iterator[str]:
-    """All of them; what to do is said once for those that share it, at the last of them."""
-    found = list(dict.fromkeys(details))
-    last = {detail.remedy: place for place, detail in enumerate(found)}
-    for place, detail in enumerate(found):
-        yield from detail.lines(style, arrow=last[detail.remedy] == place)
 
 
 def reason_detail(message: str, reason: str | None, kind: str, *, check: str = "", remedy: str = "") -> Detail:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final, Self
 from airgap.errors import AirgapError, ContentError
 from airgap.reasons import ExitCode
 from airgap.report.copying import CopyReport, copy_error_document
-from airgap.report.finding_text import problem_and_warning_lines
+from airgap.report.finding_text import problem_lines, problem_text, touches_verdict, warning_lines
 from airgap.report.report import TOOL, Json, OutcomeReport
 from airgap.report.style import PLAIN, Style
-from airgap.report.verdict_sentence import headline
-from airgap.report.verify_text import VerifyReport, artifact_lines, footer
-from airgap.report.wording import count
+from airgap.report.verdict_sentence import RuledOutcome, verdict_sentence
+from airgap.report.verify_text import VerifyReport, artifact_table, judged_by
+from airgap.report.wording import count, sentences_of
 from airgap.transfer.copied import CopyResult
 from airgap.transfer.imported import ImportResult
 from airgap.verifier.outcome import Outcome
@@ -58,76 +58,95 @@ class ImportReport(OutcomeReport[ImportResult]):
         from airgap.report.judged_run import run_of
 
         outcome = self.outcome.outcome
+        word, _, what = self._result()
         return run_of(
             outcome,
             command="airgap import",
-            headline=self._headline(PLAIN),
+            headline=f"{word}: {what}.",
             exit_code=self.exit_code,
             heading=lambda: {**self._members(), "judgement": VerifyReport(outcome).heading() if outcome else None},
             error=self.outcome.error,
         )
 
     def lines(self, style: Style) -> Iterator[str]:
-        """What is in the registry, why something is not, and then each artifact."""
-        yield self._headline(style)
-        yield from self._error_lines(style)
+        """Where to, by what it was judged, what is there now, what is not and why, and last the result."""
         outcome = self.outcome.outcome
-        if outcome is not None:
-            yield headline(outcome)
-            for artifact in outcome.artifacts:
-                if artifact.exit_code or self.verbose:
-                    yield from artifact_lines(artifact, style, self.verbose)
+        word, kind, what = self._result()
+        facts = [what, *(judged_by(outcome) if outcome is not None else ())]
+        yield from style.entry(word, ", ".join(facts), kind)
         if self._copied is not None:
-            yield from self._copied.accepted_lines(style)
-        elif outcome is not None:
-            yield from problem_and_warning_lines(outcome, style)
+            yield from self._copied.body_lines(style, accepted=True)
         if outcome is not None:
-            yield from footer(outcome, style)
+            accepted = self._copied is None or self.verbose
+            yield from artifact_table(outcome, style, verbose=self.verbose, accepted=accepted)
+            yield from problem_lines(outcome.problems, style)
+        yield from self._error_lines(style)
+        yield ""
+        yield from self._ending(style)
 
     def brief_lines(self) -> Iterator[str]:
-        """What is in the registry, in a line; and what odd there is about what was accepted."""
-        yield self._headline(PLAIN)
-        yield from self._error_lines(PLAIN)
+        """What is odd about what was accepted, why something is not there, and the result."""
         if self._copied is not None:
-            yield from self._copied.brief_lines()
+            yield from self._copied.brief_body_lines()
         elif self.outcome.outcome is not None:
-            yield from VerifyReport(self.outcome.outcome).brief_lines()
+            yield from (f"problem {problem_text(problem)}" for problem in self.outcome.outcome.problems)
+        yield from self._error_lines(PLAIN)
+        yield from self._ending(PLAIN)
+
+    def warning_lines(self, style: Style, *, quiet: bool = False) -> Iterator[str]:
+        """Warnings of the judgement and of the copy."""
+        outcome, copied = self.outcome.outcome, self._copied
+        warnings = [*(outcome.warnings if outcome else ())]
+        warnings += [item for item in (copied.result.warnings if copied else ()) if item not in warnings]
+        yield from warning_lines((item for item in warnings if not quiet or touches_verdict(item)), style)
 
     @property
     def _copied(self) -> CopyReport | None:
         copied = self.outcome.copied
-        return CopyReport(result=copied, error=self.outcome.error, seconds=self.seconds) if copied else None
+        if copied is None:
+            return None
+        return CopyReport(result=copied, error=self.outcome.error, seconds=self.seconds, verbose=self.verbose)
 
-    def _headline(self, style: Style) -> str:
+    def _ending(self, style: Style) -> Iterator[str]:
+        """The result, then the verdict with the names of what failed."""
+        word, kind, what = self._result()
+        sentences = [f"{what}."]
+        if self._copied is not None and self.exit_code == ExitCode.OK:
+            sentences.append(f"{self._copied.amount}.")
+        if (outcome := self.outcome.outcome) is not None:
+            verdict, rest = verdict_sentence(RuledOutcome.of(outcome))
+            sentences.append(f"{verdict}: {rest}")
+        return style.ending(word, sentences_of(*sentences), self.exit_code, kind)
+
+    def _result(self) -> tuple[str, str, str]:
+        """The result in a word or three, how it is painted, and what it is about."""
         result, code = self.outcome, self.exit_code
         there = len([item for item in result.copied.artifacts if item.status != "failed"]) if result.copied else 0
         judged = len(result.outcome.artifacts) if result.outcome else 0
         total = count(max(len(result.copied.artifacts) if result.copied else 0, judged), "artifact")
+        place = result.registry
         if code == ExitCode.OK and result.dry_run:
-            return style.paint("strong", f"WOULD BE IMPORTED: {total} into {result.registry}; nothing was written.")
+            return "WOULD BE IMPORTED", "strong", f"{total} into {place}, nothing was written"
         if code == ExitCode.OK:
-            return style.paint("good", f"IMPORTED: {total} in {result.registry}.")
+            return "IMPORTED", "good", f"{total} in {place}"
         is_all = there == judged and (result.copied is None or there == len(result.copied.artifacts))
         if there and is_all and result.error is not None:
-            return style.paint(
-                "unsure", f"IMPORTED: {total} in {result.registry}, but something else failed; see below."
-            )
+            return "IMPORTED", "unsure", f"{total} in {place}, but something else failed"
         if there:
             word = "WOULD BE IMPORTED IN PART" if result.dry_run else "IMPORTED IN PART"
-            return style.paint("unsure", f"{word}: {there} of {total} in {result.registry}.")
+            return word, "unsure", f"{there} of {total} in {place}"
         if result.copied is not None and not result.dry_run and _may_be_named(result.copied):
-            why = "as it failed while tags were put. Import again."
-            return style.paint("bad", f"NOT IMPORTED: some tags may be in {result.registry}, {why}")
-        return style.paint("bad", f"NOT IMPORTED: no tag was put into {result.registry}.")
+            return "NOT IMPORTED", "bad", f"some tags may be in {place}, as it failed while tags were put; import again"
+        return "NOT IMPORTED", "bad", f"no tag was put into {place}"
 
     def _error_lines(self, style: Style) -> Iterator[str]:
         """The error, where no verdict says it."""
         error, outcome = self.outcome.error, self.outcome.outcome
         if error is None or (outcome is not None and error.reason in reasons_of(outcome)):
             return
-        yield f"  {style.paint('bad', 'problem')} {error}"
+        yield from style.entry("problem", str(error), "bad")
         if error.remedy:
-            yield f"          → {error.remedy}"
+            yield from style.arrow(error.remedy)
 
 
 def _may_be_named(copied: CopyResult) -> bool:

@@ -11,7 +11,8 @@ from airgap.oci.digest import Digest
 from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.report.artifact_rows import Signers
-from airgap.report.finding_text import Detail, has_reservations
+from airgap.report.details import Detail
+from airgap.report.finding_text import has_reservations
 from airgap.report.report import Json
 from airgap.report.verify_text import causes_of, content_facts, judged_by, notes_of
 from airgap.verdict import Verdict

@@ -13,11 +13,10 @@ from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.report.artifact_names import ArtifactName, short
 from airgap.report.artifact_rows import Table, TableRow
+from airgap.report.details import Detail, Remark, detail_lines, note_lines
 from airgap.report.finding_text import (
     PAINTED,
     WORD,
-    Detail,
-    detail_lines,
     has_reservations,
     problem_lines,
     problem_text,
@@ -31,10 +30,10 @@ from airgap.report.finding_text import (
 from airgap.report.judged_run import JudgedItem, JudgedRun, plain, plain_details
 from airgap.report.report import Json, OutcomeReport, Rows
 from airgap.report.style import PLAIN, Style
-from airgap.report.verdict_sentence import by_cause, problem_sentence, sentences_of
+from airgap.report.verdict_sentence import by_cause, problem_sentence
 from airgap.report.verify_document import heading
-from airgap.report.verify_text import Remark, moment_facts, note_lines
-from airgap.report.wording import count
+from airgap.report.verify_text import moment_facts
+from airgap.report.wording import count, sentences_of
 from airgap.verdict import Verdict
 from airgap.verifier.artifact_document import problem_document, signature_document
 from airgap.verifier.rechecked import Basis, Change, Rechecked, RecheckOutcome

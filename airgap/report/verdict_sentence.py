@@ -10,7 +10,7 @@ from airgap.problem import Problem
 from airgap.reasons import REASONS, severity
 from airgap.report.artifact_names import ArtifactName, short
 from airgap.report.finding_text import WORD, has_reservations, lower
-from airgap.report.wording import count
+from airgap.report.wording import count, sentences_of
 from airgap.verdict import Ruling, Verdict, all_of, worst_first
 from airgap.verifier.outcome import ArtifactOutcome, Outcome
 
@@ -149,15 +149,6 @@ def problem_sentence(problems: Sequence[Problem]) -> str:
         where.append(count(len(others), "more problem"))
     beside = f" ({'; '.join(where)})" if where else ""
     return f"{text}{beside}."
-
-
-def sentences_of(first: str, *others: str) -> str:
-    """Sentences after a word and a colon."""
-    return " ".join((first, *map(_capital, others)))
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _content_checked(outcome: Outcome) -> bool:

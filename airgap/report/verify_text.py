@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from airgap.errors import AirgapError
 from airgap.moment import Moment
@@ -16,13 +16,12 @@ from airgap.problem import Problem
 from airgap.reasons import severity
 from airgap.report.artifact_names import ArtifactName, short
 from airgap.report.artifact_rows import JudgedRow, Signers, Table, folded, rows_of
+from airgap.report.details import Detail, Remark, detail_lines, note_lines
 from airgap.report.finding_text import (
     PAINTED,
     WORD,
-    Detail,
     attachment_notes,
     content_details,
-    detail_lines,
     other_signature,
     problem_lines,
     problem_text,
@@ -267,49 +266,7 @@ class _Screen:
         return note_lines(found, len(self._judged), self._style)
 
 
-def note_lines(noted: Iterable[tuple[ArtifactName, Iterable[Remark]]], total: int, style: Style) -> Iterator[str]:
-    """Each note once, with the names of what it is about, of `total`."""
-    notes: dict[str, _About] = {}
-    for name, found in noted:
-        for note in found:
-            known = notes.get(note.shared, _About(note, 0, ()))
-            names = known.names if len(known.names) >= _NAMES else (*known.names, name.name)
-            notes[note.shared] = _About(known.note, known.number + 1, names)
-    for about in islice(notes.values(), _GROUPS):
-        yield from style.entry("note", about.text(total), about.note.kind)
-    if len(notes) > _GROUPS:
-        yield from style.entry("note", f"{len(notes) - _GROUPS} more notes; -v shows all", "unsure")
-
-
 _GOOD: Final = frozenset({Verdict.PASS, Verdict.SKIPPED, Verdict.NOT_APPLICABLE})
-
-
-class Remark(NamedTuple):
-    """Something about an artifact that decides nothing."""
-
-    text: str
-    kind: str = "unsure"
-    several: str = ""
-    """What is said of several at once, where the text is about one."""
-
-    @property
-    def shared(self) -> str:
-        """By which notes are the same."""
-        return self.several or self.text
-
-
-class _About(NamedTuple):
-    note: Remark
-    number: int
-    names: Sequence[str]
-
-    def text(self, total: int) -> str:
-        text = self.note.text if self.number == 1 else self.note.shared
-        if total == 1:
-            return text
-        more = self.number - len(self.names)
-        names = f"all {total} artifacts" if self.number == total else ", ".join(self.names)
-        return f"{text} ({names}{f' and {more} more' if more and self.number != total else ''})"
 
 
 def causes_of(artifact: ArtifactOutcome, *, verbose: bool = False) -> Iterator[Detail]:
@@ -365,6 +322,15 @@ def _notes_on_rest(artifact: ArtifactOutcome, *, warnings: bool = True) -> Itera
         yield Remark(f"{what} of another kind not judged here: {', '.join(kinds)}", "quiet")
     if warnings:
         yield from map(Remark, artifact.warnings)
+
+
+def artifact_table(outcome: Outcome, style: Style, *, verbose: bool, accepted: bool) -> Iterator[str]:
+    """Notes and a row for each artifact, as verify shows them; without `accepted` of what did not pass alone."""
+    ruled = RuledOutcome.of(outcome)
+    if not accepted:
+        ruled = ruled._replace(artifacts=tuple(item for item in ruled.artifacts if item[1].exit_code))
+    if ruled.artifacts:
+        yield from (_every_artifact if verbose else _Screen)(ruled, style)
 
 
 def artifact_lines(artifact: ArtifactOutcome, style: Style, verbose: bool) -> Iterator[str]:

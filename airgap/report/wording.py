@@ -44,6 +44,15 @@ def size(number: float) -> str:
     return f"{amount:.1f} TiB"
 
 
+def sentences_of(first: str, *others: str) -> str:
+    """Sentences after a word and a colon."""
+    return " ".join((first, *map(_capital, others)))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def described(content: Descriptor | Payload) -> dict[str, Any]:
     """Media type, digest and size, for a document."""
     return {"media_type": safe(content.media_type), "digest": str(content.digest), "size": content.size}

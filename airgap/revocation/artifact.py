@@ -16,7 +16,7 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import ContentError, FormatError
-from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, TITLE, Descriptor, essence
+from airgap.oci.descriptor import EMPTY, EVIDENCE, IMAGE_MANIFEST, TITLE, Descriptor, essence
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Index, Manifest
@@ -26,7 +26,7 @@ from airgap.problem import Problem
 from airgap.revocation.index import INDEX
 from airgap.revocation.misplaced import POSSIBLE, says_evidence
 
-EVIDENCE_TYPE: Final = "application/vnd.airgap.evidence.v1"
+EVIDENCE_TYPE: Final = EVIDENCE
 CRL_MEDIA_TYPE: Final = "application/pkix-crl"
 OCSP_MEDIA_TYPE: Final = "application/ocsp-response"
 RESPONDER_MEDIA_TYPE: Final = "application/pkix-cert"

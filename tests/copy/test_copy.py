@@ -489,7 +489,7 @@ def test_a_dry_run_finds_a_blob_that_is_not_there(
     place = f"{registry.host}/other" if to == "registry" else tmp_path / to
     for options in ((), ("--keep-going",)):
         planned = run_here(["copy", "--dry-run", *options, str(layout), str(place)])
-        assert (planned.code, layer in planned.out + planned.err) == (16, True), planned
+        assert (planned.code, layer[:19] in planned.out + planned.err) == (16, True), planned
         assert run_here(["copy", *options, str(layout), str(place)]).code == 16
 
 
@@ -535,7 +535,7 @@ def test_reports_unreadable_entries(tmp_path: Path) -> None:
     ran = copy(source, tmp_path / "to", code=16)
     assert str(made.child_signature.digest) in ran.err
     ran = copy("--keep-going", source, tmp_path / "to", code=20)
-    assert str(made.child_signature.digest) in ran.out
+    assert str(made.child_signature.digest)[:19] in ran.out
     ran = copy(f"{source}:v1", tmp_path / "one", code=16)
     assert str(made.child_signature.digest) in ran.err
     copy("--exclude-referrers", f"{source}:v1", tmp_path / "one")

@@ -54,7 +54,7 @@ def test_names_loose_evidence_and_copies_it_on_request(tmp_path: Path, *, archiv
     assert left(written.layout, copied) == [{"source": str(written.layout), "names": ["r.crl"]}]
     assert (verify(written, written.layout), verify(written, copied)) == (14, 0)
     text = run_here(["copy", "--quiet", str(written.layout), str(copied)]).out
-    assert f"note evidence about revocation in {written.layout} was not copied: r.crl" in text
+    assert f"note    evidence about revocation in {written.layout} was not copied: r.crl" in text
     assert "airgap trust fetch --no-download --into COPY COPY SOURCE" in text
     fetch = ["trust", "fetch", "--no-download", "--into", str(copied), str(copied), str(written.layout)]
     run_here([*fetch, "--trust", str(written.trust)])
@@ -68,7 +68,7 @@ def test_advises_to_attach_loose_evidence_before_a_copy_to_a_registry(tmp_path: 
     written = made.write(tmp_path)
     with LoopbackRegistry() as registry:
         planned = run_here(["copy", "--dry-run", str(written.layout), f"{registry.host}/app"])
-        assert f"note evidence about revocation in {written.layout} would not be copied: r.crl" in planned.out
+        assert f"note    evidence about revocation in {written.layout} would not be copied: r.crl" in planned.out
         ran = run_here(["copy", str(written.layout), f"{registry.host}/app"])
         assert "airgap trust fetch --no-download --into SOURCE SOURCE" in ran.out
         source = str(written.layout)
@@ -202,7 +202,7 @@ def test_names_what_is_not_chosen_of_an_image_in_a_registry(tmp_path: Path, *, f
         assert document["evidence_left"] == [{"source": name, "names": [evidence]}]
         assert sorted(item["artifact_type"] for item in artifact["not_chosen"]) == ["a/sbom", EVIDENCE_TYPE]
         assert artifact["looked"][0]["listed"] == 2
-        assert f"note evidence about revocation in {name} was not copied" in run_here([*arguments, "--quiet"]).out
+        assert f"note    evidence about revocation in {name} was not copied" in run_here([*arguments, "--quiet"]).out
         text = run_here(arguments).out
         assert f"2 referrers not chosen and left behind: 1 a/sbom, 1 {EVIDENCE_TYPE}" in text
         answers = [record.record.lookups[0] for record in _records(copied)]

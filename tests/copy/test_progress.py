@@ -49,7 +49,7 @@ def test_draws_bars_on_a_terminal_and_prints_the_result(tmp_path: Path) -> None:
     assert "\x1b[" in shown
     assert "total" in shown
     assert "\x1b[" not in out
-    assert out.startswith("copied ")
+    assert out.startswith("COPIED ")
 
 
 @pytest.mark.parametrize(("options", "words"), [(["--no-tty"], True), (["-q"], False)], ids=["lines", "nothing"])

@@ -127,7 +127,7 @@ def test_a_listed_referrer_that_is_missing_is_missing_content(
     trust = ["--trust", str(written.trust), "--scope", REPOSITORY]
     for options in ([], trust, [*trust, "--keep-going"]):
         ran = run_here(["copy", *options, source, str(tmp_path / "to")])
-        assert (ran.code, gone in ran.err + ran.out) == (16, True), ran
+        assert (ran.code, gone[:19] in ran.err + ran.out) == (16, True), ran
     assert run_here(["copy", "--keep-going", source, str(tmp_path / "to")]).code == 20
 
 

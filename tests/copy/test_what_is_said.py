@@ -71,7 +71,7 @@ def test_names_what_refers_to_a_record(
     said = f"{signature.digest} ({NOTARY_SIGNATURE}) refers to its acquisition record {record.digest}, and is not"
     for number, options in enumerate(([], ["--quiet"])):
         ran = run_here(["copy", asked, f"{tmp_path}/to{number}", *options])
-        assert (ran.code, ran.out.count(said)) == (0, 1), ran
+        assert (ran.code, (ran.out + ran.err).count(said)) == (0, 1), ran
     ran = run_here(["copy", asked, f"{tmp_path}/to", "--format", "json"])
     assert [said in warning["message"] for warning in ran.document["warnings"]] == [True]
     assert len(ran.document["artifacts"][0]["left_behind"]) == 2
@@ -94,9 +94,10 @@ def test_names_what_refers_to_nothing_in_the_layout(
         with source.open("rb") as stream:
             monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=stream))
             ran = run_here(["copy", "-" if piped else str(source), str(tmp_path / f"to{number}"), *options])
-        assert (ran.code, f"{stray.digest} refers to" in ran.out, "is not copied" in ran.out) == (0, True, True), ran
+        said = ran.out if "json" in options else ran.err
+        assert (ran.code, f"{stray.digest} refers to" in said, "is not copied" in said) == (0, True, True), ran
     one = run_here(["copy", f"{source}:v1", str(tmp_path / "one")])
-    assert (one.code, str(stray.digest) in one.out) == (0, False), one
+    assert (one.code, str(stray.digest)[:19] in one.out + one.err) == (0, False), one
 
 
 def test_copies_from_both_of_two_sources_that_look_the_same(tmp_path: Path) -> None:
@@ -126,7 +127,7 @@ def test_reports_a_foreign_layer_without_counting_it(tmp_path: Path, name: str, 
     assert (document["totals"]["blobs"], document["totals"]["present_bytes"]) == (4, 0)
     ran = run_here(["copy", "--overwrite", str(source), destination, *options])
     assert ran.code == 0, ran
-    assert f"did not come along: {FOREIGN.digest} (19 B); it is at https://layers.example/base" in ran.out
+    assert f"did not come along: {str(FOREIGN.digest)[:19]} (19 B); it is at https://layers.example/base" in ran.out
 
 
 def test_records_a_foreign_layer(tmp_path: Path, target: LoopbackRegistry) -> None:
@@ -186,7 +187,7 @@ def test_names_a_cosign_signature_in_a_layout(tmp_path: Path) -> None:
     signature = builder.add_image(builder.add_blob(b'{"critical":{}}', COSIGN_LAYER))
     builder.tag(signature, f"sha256-{image.digest.encoded}.sig")
     ran = run_here(["copy", str(builder.write_directory(tmp_path / "source")), str(tmp_path / "to")])
-    assert "with 1 cosign signature" in ran.out
+    assert "  cosign sig 1\n" in ran.out
     assert "not looked for" not in ran.out
 
 
@@ -267,7 +268,7 @@ def test_copies_signed_artifacts_beside_an_unsigned_one(tmp_path: Path, target: 
     assert ran.document["artifacts"][1]["error"]["exit_code"] == 10
     again = run_here(["copy", "--require-signature", f"{tmp_path / 'to'}:v1", str(tmp_path / "two")])
     assert again.code == 0, again
-    assert str(made.index.digest) in again.out
+    assert "  v1    sig 1" in again.out
 
 
 @pytest.mark.parametrize("into", ["registry", "layout"])

@@ -400,7 +400,7 @@ class TestJourney:
             options = ["--with-evidence", "--keep-going", "-q"]
             ran = run_here(["copy", *sources, str(tmp_path / "stick"), *options])
             assert (ran.code, "COMPLETE: evidence for 2 certificates" in ran.out) == (20, True), ran
-            assert f"FAILED   {here.written.layout}:absent\n" in ran.out
+            assert f"FAILED  {here.written.layout}:absent\n" in ran.out
             here.web.put("/leaf.crl", here.crl(here.ca, revoked=[here.leaf]))
             ran = run_here(["copy", *sources, str(tmp_path / "second"), *options])
             assert (ran.code, "REVOKED: " in ran.out) == (14, True), ran

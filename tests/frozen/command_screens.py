@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 from unittest import mock
@@ -90,11 +90,25 @@ def _trust() -> None:
     stick.judged()
 
 
+def _refused() -> None:
+    """One signer is revoked."""
+    stick = Stick(this_update=_LATELY - timedelta(days=1), next_update=_LATELY + timedelta(days=30))
+    for number in range(4):
+        stick.add(f"{_HOST}/team/web:v1.{number}", stick.old if number == 2 else stick.leaf, sbom=True)
+    stick.judged()
+    stick.builder.write_directory(Path("stick"))
+
+
+_LATELY: Final = datetime.now(UTC).replace(microsecond=0)
+
+
 SITUATIONS: Final[Mapping[str, tuple[str, Callable[[], None]]]] = {
     "ls: a medium": ("ls stick", _stick),
     "ls: something cannot be read": ("ls stick", _lost),
     "trust status: something is stale": ("trust status --trust trust --at 2026-06-01T12:00:00Z", _trust),
     "trust expiring": ("trust expiring trip.tar --trust trust --at 2026-06-01T12:00:00Z --within 60d", _trust),
+    "copy: into a layout": ("copy stick to", _stick),
+    "copy: some are refused": ("copy stick to --trust trust --keep-going", _refused),
     "discover: one image": ("discover stick:registry.acme.example/team/web:v1.9", _stick),
     "discover: something cannot be read": ("discover stick:registry.acme.example/tools/migrate:v1.9", _lost),
 }
@@ -113,7 +127,8 @@ def screens(name: str, widths: Sequence[int] = WIDTHS) -> Iterator[str]:
 
 def alike(text: str) -> str:
     """Without what differs each time: sizes, and digests of signatures."""
-    return re.sub(r"sha256:[0-9a-f]+", "sha256:0", comparable(text))
+    text = re.sub(r"sha256:[0-9a-f]+", "sha256:0", comparable(text))
+    return re.sub(r"\d+\.\d s\b", "0.0 s", text)
 
 
 _INTRODUCTION: Final = """\

@@ -267,9 +267,9 @@ def test_reports_an_envelope_attached_under_another_type(tmp_path: Path, stated:
 @pytest.mark.parametrize(
     ("suffix", "layer", "called", "copied"),
     [
-        ("att", "application/vnd.dsse.envelope.v1+json", "application/vnd.dsse.envelope.v1+json", "cosign attestation"),
-        ("sbom", "text/spdx", "text/spdx", "cosign SBOM"),
-        ("sbom", None, "cosign sbom", "cosign SBOM"),
+        ("att", "application/vnd.dsse.envelope.v1+json", "application/vnd.dsse.envelope.v1+json", "att"),
+        ("sbom", "text/spdx", "text/spdx", "sbom"),
+        ("sbom", None, "cosign sbom", "sbom"),
     ],
 )
 def test_what_cosign_attaches_is_named_by_its_layer_or_tag(
@@ -288,4 +288,4 @@ def test_what_cosign_attaches_is_named_by_its_layer_or_tag(
     verified = run_here([word for word in written.arguments() if word not in {"--format", "json"}])
     assert f"nothing proves who made it: {called}" in verified.out
     assert re.search(rf" {re.escape(called)}  \d+ B  sha256:", run_here(["discover", written.target]).out)
-    assert f"1 {copied}" in run_here(["copy", written.target, f"oci:{tmp_path / 'copy'}"]).out
+    assert f"· {copied} 1\n" in run_here(["copy", written.target, f"oci:{tmp_path / 'copy'}"]).out

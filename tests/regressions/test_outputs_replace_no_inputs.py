@@ -69,7 +69,7 @@ def test_prints_the_result_where_the_lock_file_cannot_be_written(here: Path, mon
 
     monkeypatch.setattr(CopyResult, "write_lock", full)
     ran = run_here(["copy", "lay:v1", "new", "--lock-output", "lock"])
-    assert (ran.code, ran.out.startswith("copied")) == (1, True), ran
+    assert (ran.code, ran.out.startswith("COPIED")) == (1, True), ran
 
 
 @pytest.mark.parametrize("source", ["-", "--file=list"])

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from airgap.errors import UsageError
 from airgap.oci.digest import Digest
 from airgap.problem import Problem
-from airgap.report.finding_text import Detail
+from airgap.report.details import Detail
 from airgap.report.forms import ReportForm, judged_pieces, report_form
 from airgap.report.judged_run import JudgedItem, JudgedRun
 from airgap.verdict import Verdict
