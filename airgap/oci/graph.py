@@ -195,6 +195,21 @@ class Graph:
             self._check_entries()
             raise
 
+    def resolve_judged(self, name: str, descriptor: Descriptor) -> Root:
+        """The artifact that was judged under this tag: by its digest, or by the tag where several have the digest.
+
+        The tag counts only if it leads to what `descriptor` says. Raises as `resolve` does.
+        """
+        if len(self._roots_by_digest.get(descriptor.digest, ())) > 1:
+            try:
+                found = self.resolve(name)
+            except NotFoundError:
+                pass  # the digest is what was judged
+            else:
+                if found.descriptor.same_content(descriptor):
+                    return found
+        return self.resolve(descriptor.digest)
+
     def find(self, reference: LayoutReference) -> Root:
         """The artifact that a reference to this layout names. Raises as `resolve` does."""
         if reference.literal is not None and reference.digest is not None:

@@ -7,7 +7,7 @@ same verifier judges its content.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
@@ -19,7 +19,9 @@ from airgap import limits
 from airgap.errors import AirgapError, TrustMaterialError, UsageError
 from airgap.ledger.rejudging import RecordedJudgements
 from airgap.oci.content_mode import Content
+from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.reference import parse_layout_reference
 from airgap.oci.target import open_target
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
@@ -201,6 +203,7 @@ class _Recheck:
         earlier = Earlier(
             typed=said.typed,
             recorded=recorded,
+            tagged=_tagged(artifacts),
             layout_evidence=self._layout_evidence,
         )
         try:
@@ -302,6 +305,21 @@ def _recorded_signatures(
         place: {digest: RecordedSignatures.of(items) for digest, items in by_digest.items()}
         for place, by_digest in found.items()
     }
+
+
+def _tagged(artifacts: Iterable[RecordedArtifact]) -> dict[Digest, tuple[str, Descriptor]]:
+    """The artifacts that were named by a tag, with that; none whose digest the report describes in two ways."""
+    found: dict[Digest, tuple[str, Descriptor]] = {}
+    described: dict[Digest, Descriptor] = {}
+    ambiguous: set[Digest] = set()
+    for artifact in artifacts:
+        own = artifact.descriptor
+        if not described.setdefault(own.digest, own).same_content(own):
+            ambiguous.add(own.digest)
+        with suppress(AirgapError):
+            if tag := parse_layout_reference(artifact.reference).tag:
+                found[own.digest] = tag, own
+    return {digest: item for digest, item in found.items() if digest not in ambiguous}
 
 
 def _target(artifact: RecordedArtifact, place: str) -> str:

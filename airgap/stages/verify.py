@@ -275,7 +275,7 @@ class _Verification:
         self._leave(target)
 
     def _judge_target(self, target: Target, text: str) -> None:
-        roots = judged_roots(target)
+        roots = judged_roots(target, self._earlier)
         bundles = bundles_in(target, roots)
         alone = {root.descriptor for root in roots if target.is_whole and is_evidence_alone(target.graph, root)}
         alone |= {root.descriptor for root in bundles}

@@ -55,6 +55,8 @@ class Earlier(NamedTuple):
 
     That is the result of a plugin that may not be run now, and evidence that was in the layout.
     """
+    tagged: Mapping[Digest, tuple[str, Descriptor]] = MappingProxyType({})
+    """The tags under which artifacts were judged, and their descriptors: several entries may have one digest."""
     layout_evidence: LayoutEvidence | None = None
     """The evidence in open layouts, used for all targets; None to read it from the layouts of the targets."""
 
@@ -263,9 +265,11 @@ def evidence_reached(graph: Graph, closure: Closure) -> frozenset[Digest]:
     )
 
 
-def judged_roots(target: Target) -> tuple[Root, ...]:
+def judged_roots(target: Target, earlier: Earlier) -> tuple[Root, ...]:
     """The artifacts to judge; unreadable ones of a whole layout are reported entry by entry and do not raise."""
     graph = target.graph
+    if target.reference.digest and (tagged := earlier.tagged.get(target.reference.digest)):
+        return (graph.resolve_judged(*tagged),)
     return graph.roots() if target.is_whole and (graph.problems or graph.names_unread) else target.roots()
 
 

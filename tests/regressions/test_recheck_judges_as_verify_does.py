@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
+from airgap.oci.descriptor import CONTAINERD_NAME, IMAGE_INDEX, REF_NAME, Descriptor
 from airgap.oci.scan import Scan, scan
 from airgap.oci.store import Store
 from airgap.parse.time import iso
@@ -24,7 +24,7 @@ from tests.support.layouts import LayoutBuilder, write_tree
 from tests.support.pki import AT, Pki
 from tests.support.plugins import IDENTITY, REVOCATION, Behaviour, write_plugin
 from tests.support.records import declare
-from tests.support.scenario import SIGNING_CRL, Scene, Signature, Written, add_image, good_crls
+from tests.support.scenario import SIGNING_CRL, Scene, Signature, Written, add_image, bare, good_crls
 from tests.support.trust import oci_policy, statement
 
 FORMS = pytest.mark.parametrize("gone", [False, True], ids=["layout", "report"])
@@ -725,3 +725,32 @@ def test_a_revocation_in_an_older_report_is_about_its_signer_alone(tmp_path: Pat
     take_evidence_out(kept.written.layout)
     ran = kept.again()
     assert ran.code == 0, ran
+
+
+def _list_again(change: dict[str, Any], position: int) -> Callable[[LayoutBuilder, Descriptor], None]:
+    """One more named entry of the image, which contradicts its manifest."""
+
+    def pack(builder: LayoutBuilder, target: Descriptor) -> None:
+        builder.entries.insert(position, {**bare(target), **change, "annotations": {REF_NAME: "v2"}})
+
+    return pack
+
+
+@pytest.mark.parametrize("position", [0, 9])
+@pytest.mark.parametrize(
+    "change",
+    [{"size": 5}, {"mediaType": IMAGE_INDEX}, {"mediaType": "application/vnd.docker.distribution.manifest.v2+json"}],
+    ids=["size", "index", "docker"],
+)
+def test_an_entry_that_contradicts_the_manifest_is_judged_as_verify_does(
+    tmp_path: Path, change: dict[str, Any], position: int
+) -> None:
+    """Verify took the entry of the typed tag, and recheck refused the digest, of which two entries disagree (11)."""
+    scene = Scene(packing=[_list_again(change, position)])
+    scene.refer = lambda written: f"oci:{written.layout}:v1"
+    kept = Kept(tmp_path, scene)
+    ran = kept.again()
+    assert (ran.code, ran.document["artifacts"][0]["basis"]) == (0, "layout"), ran
+    by_digest = kept.written.arguments()
+    by_digest[1] = f"oci:{kept.written.layout}@{kept.written.digest}"
+    assert run_here(by_digest).code == 11
