@@ -17,6 +17,10 @@ from airgap import __version__
 HERE: Final = Path(__file__).parent
 _HELP: Final = HERE.parent / "tests" / "frozen" / "help.txt"
 """A test holds that this is what the commands print."""
+_PACKAGE: Final = HERE.parent / "airgap"
+_SHARED: Final = {"schemas": "*.schema.json"}
+"""Folders of the package that pages link to, and their files: copied into the site."""
+_INTO_PACKAGE: Final = re.compile(r"\]\((?:\.\./)+airgap/(\w+)(/[^)]*)?\)")
 _OUTSIDE: Final = re.compile(r'(<script src=")https://unpkg\.com/iframe-worker/shim(")')
 _SECTIONS: Final = ("tutorial", "how-to", "reference", "explanation", "decisions")
 
@@ -26,13 +30,30 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     config.site_name = f"airgap {__version__}"
     config.site_dir = str(Path(config.site_dir) / __version__)
     config.nav = [{"Start": "README.md"}, *({_title(section): _pages(section)} for section in _SECTIONS)]
+    config.nav += [{_title(folder): f"{folder}/index.md"} for folder in _SHARED]
     return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the page with every help text."""
+    """Adds the page with every help text, and what pages link to in the package."""
     files.append(File.generated(config, "reference/help.md", content=_help_page()))
+    for folder, pattern in _SHARED.items():
+        paths = sorted((_PACKAGE / folder).glob(pattern))
+        for path in paths:
+            files.append(File.generated(config, f"{folder}/{path.name}", abs_src_path=str(path)))
+        files.append(File.generated(config, f"{folder}/index.md", content=_listed(folder, paths)))
     return files
+
+
+def on_page_markdown(markdown: str, *, page: Any, config: MkDocsConfig, files: Files) -> str:
+    """Links into the package lead to the copies."""
+    del config, files
+    top = "../" * page.file.src_uri.count("/")
+    return _INTO_PACKAGE.sub(lambda found: f"]({top}{found[1]}{found[2] or '/index.md'})", markdown)
+
+
+def _listed(folder: str, paths: list[Path]) -> str:
+    return f"# {_title(folder)}\n\n" + "".join(f"- [{path.name}]({path.name})\n" for path in paths)
 
 
 def on_post_page(output: str, *, page: Any, config: MkDocsConfig) -> str:

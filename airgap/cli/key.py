@@ -11,7 +11,7 @@ import typer
 import airgap.report
 import airgap.signature
 from airgap.cli.command import command
-from airgap.cli.console import Output, clock, key_values, write
+from airgap.cli.console import Output, clock, key_values
 from airgap.cli.lazy import typer_app
 from airgap.cli.signing_options import KeyConfigOption, PassPhraseOption, key_folders, pass_phrase
 from airgap.errors import UsageError
@@ -45,6 +45,7 @@ def add(
     default: DefaultOption = False,
     key_config: KeyConfigOption = None,
     passphrase_file: PassPhraseOption = None,
+    output: Output,
 ) -> None:
     """Give a name to a key in files or in a token, or to one that a plugin has.
 
@@ -54,7 +55,8 @@ def add(
     entry = _entry(name, (private_key, chain), (plugin, key_id), plugin_config or [])
     ask = pass_phrase(passphrase_file)
     path = airgap.signature.add_key(key_folders(key_config), entry, default=default, pass_phrase=ask)
-    write(f"Added the key {safe(name)} to {safe(path)}\n")
+    change = airgap.report.ChangedThing(what="key", change="added", name=name, path=path)
+    output.finish(airgap.report.DoneReport("key add", [change], [f"Added the key {safe(name)} to {safe(path)}"]))
 
 
 @command(app, "list")
@@ -64,10 +66,11 @@ def list_(*, key_config: KeyConfigOption = None, output: Output) -> None:
 
 
 @command(app)
-def default(*, name: NameArgument, key_config: KeyConfigOption = None) -> None:
+def default(*, name: NameArgument, key_config: KeyConfigOption = None, output: Output) -> None:
     """Sign with this key where none is named."""
     airgap.signature.choose_default(key_folders(key_config), name)
-    write(f"The default key is {safe(name)}\n")
+    change = airgap.report.ChangedThing(what="default key", change="chosen", name=name)
+    output.finish(airgap.report.DoneReport("key default", [change], [f"The default key is {safe(name)}"]))
 
 
 @command(app)
@@ -75,10 +78,12 @@ def delete(
     *,
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="What the keys are called.")],
     key_config: KeyConfigOption = None,
+    output: Output,
 ) -> None:
     """Forget names of keys; key files stay where they are."""
     airgap.signature.delete_keys(key_folders(key_config), tuple(names))
-    write("".join(f"Forgot the key {safe(name)}\n" for name in names))
+    changes = [airgap.report.ChangedThing(what="key", change="removed", name=name) for name in names]
+    output.finish(airgap.report.DoneReport("key delete", changes, [f"Forgot the key {safe(name)}" for name in names]))
 
 
 @command(app)
@@ -98,6 +103,7 @@ def generate(
     passphrase_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Encrypt the key with the pass phrase in the first line.")
     ] = None,
+    output: Output,
 ) -> None:
     """Make a TEST key: a throwaway root and a signing certificate below it, for trying things out.
 
@@ -129,7 +135,17 @@ def generate(
         statement = f"--name {store} --trust-store ca:{store} --trusted-identity {identity} --scope REPOSITORY"
         lines.append(f"  the policy   airgap trust policy init {safe(statement)} --trust {safe(trust)}")
         lines.append("               (add in place of init where there is a policy)")
-    write("\n".join(lines) + "\n")
+    root = made.fingerprints["root"]
+    changes = [
+        airgap.report.ChangedThing(what="key", change="added", name=made.name, path=made.key_path),
+        airgap.report.ChangedThing(what="chain", change="added", name=made.name, path=made.certificate_path),
+        airgap.report.ChangedThing(what="test root", change="added", name=made.name, path=made.root_path, sha256=root),
+    ]
+    if made.store_path:
+        changes.append(
+            airgap.report.ChangedThing(what="certificate", change="added", path=made.store_path, sha256=root)
+        )
+    output.finish(airgap.report.DoneReport("key generate", changes, lines))
 
 
 def _entry(

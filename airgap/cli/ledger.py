@@ -194,6 +194,8 @@ def export(
         airgap.trust.check_output(to, ledger_files(path), what="export")
         airgap.ledger.write_export(opened, to)
         output.note(f"wrote {opened.head.rows} rows to {safe(to)}; head {opened.head}")
+        change = airgap.report.ChangedThing(what="ledger export", change="written", path=to)
+        output.finish(airgap.report.DoneReport("ledger export", [change], []))
 
 
 @command(app)

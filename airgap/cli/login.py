@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 import airgap
+import airgap.report
 from airgap.cli.command import command
 from airgap.cli.connection_options import Connection
-from airgap.cli.console import note, write
+from airgap.cli.console import Output, note
 from airgap.cli.lazy import typer_app
 from airgap.cli.passwords import ask, secret_from_stdin
 from airgap.errors import UsageError
@@ -27,6 +28,7 @@ def login(
         bool, typer.Option("--identity-token-stdin", help="Read an identity token from standard input.")
     ] = False,
     connection: Connection,
+    output: Output,
 ) -> None:
     """Check credentials with a registry and keep them where docker keeps them.
 
@@ -38,7 +40,9 @@ def login(
     credential = _identity_token(connection) if identity_token_stdin else _user(connection)
     result = airgap.login(registry, credential, stored, connection.transport(note))
     how = "takes these credentials" if result.tried else "asks for no credentials here, so these were not tried"
-    write(f"The registry {registry} {how}. Kept in {result.kept_in}.\n")
+    change = airgap.report.ChangedThing(what="credentials", change="kept", name=registry, path=result.kept_in)
+    said = f"The registry {registry} {how}. Kept in {result.kept_in}."
+    output.finish(airgap.report.DoneReport("login", [change], [said]))
 
 
 def _identity_token(connection: Connection) -> airgap.Credential:

@@ -11,7 +11,7 @@ import typer
 import airgap.plugin
 import airgap.report
 from airgap.cli.command import command
-from airgap.cli.console import Output, YesOption, note, write
+from airgap.cli.console import Output, YesOption, note
 from airgap.cli.lazy import typer_app
 from airgap.cli.plugin_options import plugin_directory
 from airgap.errors import UsageError
@@ -43,6 +43,7 @@ def install(
     force: Annotated[
         bool, typer.Option("--force", help="Install also where an equal or higher version is installed.")
     ] = False,
+    output: Output,
 ) -> None:
     """Install a plugin from a file, with its publisher's checksum. Nothing is downloaded.
 
@@ -53,12 +54,17 @@ def install(
     done = airgap.plugin.install_plugin(plugin_directory(), source or file or Path(), sha256=sha256, force=force)
     metadata = done.metadata
     before = f", in place of {done.replaced}" if done.replaced else ""
-    write(f"Installed the plugin {safe(metadata.name)} {metadata.version}{before}: {safe(done.path)}\n")
+    change = airgap.report.ChangedThing(what="plugin", change="added", name=metadata.name, path=done.path)
+    said = f"Installed the plugin {safe(metadata.name)} {metadata.version}{before}: {safe(done.path)}"
+    output.finish(airgap.report.DoneReport("plugin install", [change], [said]))
 
 
 @command(app)
 def uninstall(
-    *, names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Plugins to remove.")], yes: YesOption = False
+    *,
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Plugins to remove.")],
+    yes: YesOption = False,
+    output: Output,
 ) -> None:
     """Remove plugins, whether or not they work."""
     directory = plugin_directory()
@@ -69,6 +75,8 @@ def uninstall(
             )
         if not typer.confirm(f"Remove {', '.join(map(safe, names))} from {safe(directory.path)}?", err=True):
             note("Nothing was removed.")
-            return
-    for name in names:
-        write(f"Removed {safe(airgap.plugin.uninstall_plugin(directory, name))}\n")
+            output.finish(airgap.report.DoneReport("plugin uninstall", [], []))
+    gone = [(name, airgap.plugin.uninstall_plugin(directory, name)) for name in names]
+    changes = [airgap.report.ChangedThing(what="plugin", change="removed", name=name, path=path) for name, path in gone]
+    said = [f"Removed {safe(path)}" for _, path in gone]
+    output.finish(airgap.report.DoneReport("plugin uninstall", changes, said))

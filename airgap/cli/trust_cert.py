@@ -12,7 +12,7 @@ import typer
 import airgap.report
 import airgap.trust
 from airgap.cli.command import command
-from airgap.cli.console import Output, YesOption, note, write
+from airgap.cli.console import Output, YesOption, note
 from airgap.cli.judging_options import TrustOption, location
 from airgap.cli.lazy import typer_app
 from airgap.errors import UsageError
@@ -118,6 +118,7 @@ def delete(
     everything: Annotated[bool, typer.Option("--all", "-a", help="The whole store.")] = False,
     yes: YesOption = False,
     trust: TrustOption = None,
+    output: Output,
 ) -> None:
     """Delete one certificate file of a trust store, or the whole store with --all.
 
@@ -132,7 +133,9 @@ def delete(
     else:
         airgap.trust.delete_certificate(root, ref, file)
         gone = (file,)
-    write("".join(f"deleted {ref} {safe(name)}\n" for name in gone))
+    changes = [airgap.report.ChangedThing(what="certificate", change="removed", name=f"{ref} {name}") for name in gone]
+    said = [f"deleted {ref} {safe(name)}" for name in gone]
+    output.finish(airgap.report.DoneReport("trust cert delete", changes, said))
 
 
 def confirmed(files: Iterable[Path], output: Output) -> set[str]:

@@ -12,7 +12,7 @@ import typer
 import airgap.report
 import airgap.trust
 from airgap.cli.command import command
-from airgap.cli.console import Output, note, style_of, write
+from airgap.cli.console import Output, note, style_of
 from airgap.cli.editor import edited
 from airgap.cli.judging_options import TrustOption, location
 from airgap.cli.lazy import typer_app
@@ -51,6 +51,7 @@ def init(
     blob: BlobOption = False,
     force: ForceOption = False,
     trust: TrustOption = None,
+    output: Output,
 ) -> None:
     """Write a trust policy with one strict statement.
 
@@ -59,7 +60,7 @@ def init(
     _check_named(scope, identity, blob=blob)
     data = airgap.trust.strict_policy(name=name, scopes=scope or [], stores=store, identities=identity or [], blob=blob)
     root = airgap.trust.writable(location(trust))
-    _show_written(airgap.trust.put_policy(root, data, _kind(blob=blob), replace=force))
+    _show_written(airgap.trust.put_policy(root, data, _kind(blob=blob), replace=force), output)
 
 
 @command(app)
@@ -71,6 +72,7 @@ def add(
     scope: ScopesOption = None,
     blob: BlobOption = False,
     trust: TrustOption = None,
+    output: Output,
 ) -> None:
     """Add one strict statement to the policy that is there: for a second publisher.
 
@@ -84,11 +86,11 @@ def add(
     data = airgap.trust.with_statement(
         root, name=name, scopes=scope or [], stores=store, identities=identity or [], blob=blob
     )
-    _show_written(airgap.trust.put_policy(root, data, _kind(blob=blob)))
+    _show_written(airgap.trust.put_policy(root, data, _kind(blob=blob)), output)
 
 
 @command(app)
-def edit(*, blob: BlobOption = False, trust: TrustOption = None) -> None:
+def edit(*, blob: BlobOption = False, trust: TrustOption = None, output: Output) -> None:
     """Edit the trust policy in $VISUAL or $EDITOR; it is put in place only if every rule holds.
 
     Where one does not, each is named with its line, and you can go on editing; what you wrote is kept.
@@ -101,8 +103,9 @@ def edit(*, blob: BlobOption = False, trust: TrustOption = None) -> None:
     data = edited(former, f"trustpolicy.{kind}.json", lambda text: _accepted(text, kind))
     if data == former:
         note("Nothing was changed.")
-    else:
-        _show_written(airgap.trust.put_policy(root, data, kind))
+        checked = airgap.trust.check_policy(root, kind)
+        output.finish(airgap.report.PolicyReport(replace(checked, refusals=())))
+    _show_written(airgap.trust.put_policy(root, data, kind), output)
 
 
 def _accepted(data: bytes, kind: Literal["oci", "blob"]) -> bool:
@@ -123,24 +126,29 @@ def import_(
     blob: BlobOption = False,
     force: ForceOption = False,
     trust: TrustOption = None,
+    output: Output,
 ) -> None:
     """Put a trust policy in place, if every rule holds; one that is there is only replaced with --force.
 
     What was there is kept under a name of its own. Exit codes: 0, 2 not replaced, 18 malformed (nothing was changed).
     """
     root = airgap.trust.writable(location(trust))
-    _show_written(airgap.trust.import_policy(root, file, _kind(blob=blob), replace=force))
+    _show_written(airgap.trust.import_policy(root, file, _kind(blob=blob), replace=force), output)
 
 
 @command(app)
-def show(*, blob: BlobOption = False, trust: TrustOption = None) -> None:
+def show(*, blob: BlobOption = False, trust: TrustOption = None, output: Output) -> None:
     """Print the trust policy as it is; where it is malformed, say so on standard error.
 
     Exit codes: 0, 18 malformed or not there.
     """
     path, data = airgap.trust.find_policy(location(trust).path, _kind(blob=blob))
-    write("".join(safe(line, limit=len(line)) + "\n" for line in data.decode(errors="replace").splitlines()))
-    airgap.trust.parse_policy(data, str(path), _kind(blob=blob))
+    try:
+        airgap.trust.parse_policy(data, str(path), _kind(blob=blob))
+    except airgap.trust.PolicyError as error:
+        output.show(airgap.report.ShownPolicyReport(path, data, error))
+        raise
+    output.finish(airgap.report.ShownPolicyReport(path, data))
 
 
 @command(app)
@@ -187,7 +195,7 @@ def _kind(*, blob: bool) -> Literal["oci", "blob"]:
     return "blob" if blob else "oci"
 
 
-def _show_written(written: airgap.trust.PolicyWritten) -> None:
+def _show_written(written: airgap.trust.PolicyWritten, output: Output) -> None:
     for backup in written.backups:
         note(f"The policy that was there is kept as {safe(backup)}.")
-    write(airgap.report.PolicyReport(written).text())
+    output.finish(airgap.report.PolicyReport(written))

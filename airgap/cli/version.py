@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import platform
 
-from airgap import __version__
+import airgap.report
 from airgap.cli.command import command
-from airgap.cli.console import write
+from airgap.cli.console import Output
 from airgap.cli.lazy import typer_app
 
 app = typer_app()
 
 
 @command(app)
-def version() -> None:
+def version(*, output: Output) -> None:
     """Show the version, and of what it runs on."""
-    write(f"airgap {__version__} (Python {platform.python_version()}, {platform.platform()})\n")
+    output.finish(airgap.report.VersionReport(platform.python_version(), platform.platform()))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from airgap.report.bundle_shown import BundleDiffReport, BundleShowReport
     from airgap.report.bundle_split import BundleSplitReport
     from airgap.report.bundles import BundleCreateReport
+    from airgap.report.changes import ChangedThing, DoneReport
     from airgap.report.copying import CopyReport
     from airgap.report.demonstration import DemoCase, DemoReport, demo_cases
     from airgap.report.discovery import DiscoverReport
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     )
     from airgap.report.listed import LsReport
     from airgap.report.plugins import PluginsReport
-    from airgap.report.policies import PolicyReport, RefusedPolicyReport
+    from airgap.report.policies import PolicyReport, RefusedPolicyReport, ShownPolicyReport
     from airgap.report.receipts import LayersReport, ReceiptReport
     from airgap.report.rechecking import RecheckReport
     from airgap.report.report import ErrorReport, Report, check_report, to_json, write_report
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from airgap.report.store_certificates import CertificatesReport
     from airgap.report.style import Style
     from airgap.report.verify_text import VerifyReport
+    from airgap.report.versions import VersionReport
     from airgap.report.wording import count, size
 
 __getattr__, __dir__ = on_demand(
@@ -57,6 +59,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.report.bundle_split": ("BundleSplitReport",),
         "airgap.report.bundles": ("BundleCreateReport",),
         "airgap.report.store_certificates": ("CertificatesReport",),
+        "airgap.report.changes": ("ChangedThing", "DoneReport"),
         "airgap.report.copying": ("CopyReport",),
         "airgap.report.demonstration": ("DemoCase", "DemoReport", "demo_cases"),
         "airgap.report.discovery": ("DiscoverReport",),
@@ -76,7 +79,7 @@ __getattr__, __dir__ = on_demand(
         ),
         "airgap.report.listed": ("LsReport",),
         "airgap.report.plugins": ("PluginsReport",),
-        "airgap.report.policies": ("PolicyReport", "RefusedPolicyReport"),
+        "airgap.report.policies": ("PolicyReport", "RefusedPolicyReport", "ShownPolicyReport"),
         "airgap.report.receipts": ("LayersReport", "ReceiptReport"),
         "airgap.report.rechecking": ("RecheckReport",),
         "airgap.report.report": ("ErrorReport", "Report", "check_report", "to_json", "write_report"),
@@ -87,18 +90,19 @@ __getattr__, __dir__ = on_demand(
         "airgap.report.evidence_status": ("StatusReport",),
         "airgap.report.style": ("Style",),
         "airgap.report.verify_text": ("VerifyReport",),
+        "airgap.report.versions": ("VersionReport",),
         "airgap.report.wording": ("count", "size"),
     },
 )
 
 __all__ = [
     "AttachReport", "BlobReport", "BundleCreateReport", "BundleDiffReport", "BundleShowReport", "BundleSplitReport",
-    "CertificatesReport", "CopyReport", "DemoCase", "DemoReport", "DiscoverReport", "DoctorReport", "ErrorReport",
-    "ExpiringReport", "ExportReport", "FetchReport", "ImportReport", "InspectReport", "InspectedBlobReport",
-    "KeysReport", "LayersReport", "LedgerCheckReport", "LedgerListReport", "LedgerNoteReport", "LedgerPruneReport",
-    "LedgerShowReport",
-    "LsReport", "PinsReport", "PluginsReport", "PolicyReport", "ReceiptReport", "RecheckReport", "RefusedPolicyReport",
-    "Report", "ShownRow", "SignReport", "SignedBlobReport", "SnapshotReport", "StatusReport", "Style",
-    "TimestampReport", "VerifyReport", "ceremony_text", "check_report", "count", "demo_cases", "ledger_lines",
+    "CertificatesReport", "ChangedThing", "CopyReport", "DemoCase", "DemoReport", "DiscoverReport", "DoctorReport",
+    "DoneReport", "ErrorReport", "ExpiringReport", "ExportReport", "FetchReport", "ImportReport", "InspectReport",
+    "InspectedBlobReport", "KeysReport", "LayersReport", "LedgerCheckReport", "LedgerListReport",
+    "LedgerNoteReport", "LedgerPruneReport", "LedgerShowReport", "LsReport", "PinsReport", "PluginsReport",
+    "PolicyReport", "ReceiptReport", "RecheckReport", "RefusedPolicyReport", "Report", "ShownPolicyReport",
+    "ShownRow", "SignReport", "SignedBlobReport", "SnapshotReport", "StatusReport", "Style", "TimestampReport",
+    "VerifyReport", "VersionReport", "ceremony_text", "check_report", "count", "demo_cases", "ledger_lines",
     "prunable_words", "size", "to_json", "write_bundle_html", "write_report",
 ]  # fmt: skip

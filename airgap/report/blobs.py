@@ -64,7 +64,7 @@ class SignedBlobReport(Report):
         """The file and its signature."""
         item = self.item
         return {
-            "schema": SIGN_SCHEMA,
+            **self.first_members(SIGN_SCHEMA),
             "path": safe(item.path),
             "blob": described(item.subject),
             "signature": safe(item.signature),
@@ -256,7 +256,7 @@ class InspectedBlobReport(Report):
     def document(self) -> Json:
         """All that the signature says."""
         return {
-            "schema": INSPECT_SCHEMA,
+            **self.first_members(INSPECT_SCHEMA),
             "judged": False,
             "path": safe(self.path),
             "signature": inspected_document(self.signature),

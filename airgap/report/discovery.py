@@ -41,7 +41,7 @@ class DiscoverReport(Report):
     def document(self) -> Json:
         """Everything below each artifact."""
         return {
-            "schema": DISCOVER_SCHEMA,
+            **self.first_members(DISCOVER_SCHEMA),
             "artifacts": [
                 {
                     "reference": artifact.reference,

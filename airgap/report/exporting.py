@@ -34,7 +34,7 @@ class ExportReport(Report):
         """The files, and what was left out."""
         done = self.exported
         return {
-            "schema": EXPORT_SCHEMA,
+            **self.first_members(EXPORT_SCHEMA),
             "for": self.tool,
             "folder": done.folder,
             "files": list(done.files),

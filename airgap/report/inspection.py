@@ -37,7 +37,7 @@ class InspectReport(Report):
     def document(self) -> Json:
         """All that the signatures say."""
         return {
-            "schema": INSPECT_SCHEMA,
+            **self.first_members(INSPECT_SCHEMA),
             "judged": False,
             "artifacts": [
                 {
@@ -136,7 +136,9 @@ def inspected_document(signature: InspectedSignature) -> Json:
         "digest": str(signature.descriptor.digest),
         "mechanism": signature.mechanism,
         "envelope_media_type": safe(signature.media_type) if signature.media_type else None,
-        "obstacles": [{"reason": item.reason, "message": item.message} for item in signature.obstacles],
+        "obstacles": [
+            {"reason": item.reason, "message": item.message, "remedy": item.remedy} for item in signature.obstacles
+        ],
         "algorithm": envelope.algorithm.name if envelope else None,
         "signed_attributes": _attributes(envelope) if envelope else None,
         "signing_agent": safe(envelope.signing_agent) if envelope and envelope.signing_agent else None,

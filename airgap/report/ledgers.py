@@ -28,6 +28,7 @@ PRUNE_SCHEMA: Final = "airgap.ledger.prune/1"
 NOTE_ROW_SCHEMA: Final = "airgap.ledger.note/1"
 
 _COLOUR: Final = {Verdict.PASS: "good", Verdict.FAIL: "bad"}
+_REWRITTEN: Final = REASONS["ledger.rewritten"].remedy
 _SHORT: Final = 12
 _NAMES: Final = 20
 """Names of one row that are shown."""
@@ -70,7 +71,7 @@ class LedgerListReport(Report):
 
     def _members(self) -> Json:
         return {
-            "schema": LIST_SCHEMA,
+            **self.first_members(LIST_SCHEMA),
             "ledger": safe(self.ledger),
             "count": self.head.rows,
             "head": self.head.hash,
@@ -157,7 +158,8 @@ class LedgerShowReport(Report):
 
     def document(self) -> Json:
         """The rows, with their verdict documents."""
-        return {"schema": SHOW_SCHEMA, "ledger": safe(self.ledger), "rows": [_shown(item) for item in self.rows]}
+        rows = [_shown(item) for item in self.rows]
+        return {**self.first_members(SHOW_SCHEMA), "ledger": safe(self.ledger), "rows": rows}
 
     def lines(self, style: Style) -> Iterator[str]:
         """Each row as a paragraph."""
@@ -265,8 +267,7 @@ class LedgerCheckReport(Report):
         """All of it."""
         checked = self.checked
         return {
-            "schema": CHECK_SCHEMA,
-            "exit_code": self.exit_code,
+            **self.first_members(CHECK_SCHEMA),
             "file": safe(self.file),
             "whole": checked.is_whole,
             "id": checked.identity,
@@ -274,7 +275,10 @@ class LedgerCheckReport(Report):
             "head": checked.head.hash,
             "pruned": {"rows": checked.pruned, "documents": checked.documents_pruned},
             "compared": checked.compared,
-            "faults": [{"kind": item.kind, "row": item.number, "message": item.message} for item in checked.faults],
+            "faults": [
+                {"kind": item.kind, "row": item.number, "message": item.message, "remedy": _REWRITTEN}
+                for item in checked.faults
+            ],
             "more_faults": checked.more,
         }
 
@@ -287,7 +291,7 @@ class LedgerCheckReport(Report):
         if checked.more:
             yield f"  and {checked.more} more"
         if checked.faults:
-            yield f"  → {REASONS['ledger.rewritten'].remedy}"
+            yield f"  → {_REWRITTEN}"
         yield f"  head  {checked.head}"
         if checked.pruned or checked.documents_pruned:
             yield f"  pruned: {count(checked.pruned, 'row')}, and the documents of {checked.documents_pruned} more"
@@ -319,7 +323,7 @@ class LedgerPruneReport(Report):
     def document(self) -> Json:
         """All of it."""
         return {
-            "schema": PRUNE_SCHEMA,
+            **self.first_members(PRUNE_SCHEMA),
             "ledger": safe(self.ledger),
             "rows": self.pruned.rows,
             "documents": self.pruned.documents,
@@ -355,7 +359,7 @@ class LedgerNoteReport(Report):
     def document(self) -> Json:
         """The row, and the head."""
         return {
-            "schema": NOTE_ROW_SCHEMA,
+            **self.first_members(NOTE_ROW_SCHEMA),
             "ledger": safe(self.ledger),
             "row": self.head.rows,
             "signed": self.note.attached is not None,

@@ -51,7 +51,7 @@ class LsReport(Report):
         """Everything that was found."""
         listing = self.listing
         return {
-            "schema": LS_SCHEMA,
+            **self.first_members(LS_SCHEMA),
             "target": listing.target,
             "kind": listing.kind,
             "artifacts": [_artifact(artifact) for artifact in listing.artifacts],

@@ -30,7 +30,7 @@ class PluginsReport(Report):
     def document(self) -> Json:
         """What each says of itself."""
         plugins = [_entry(entry) for entry in self.entries]
-        return {"schema": LIST_SCHEMA, "directory": safe(self.folder), "plugins": plugins}
+        return {**self.first_members(LIST_SCHEMA), "directory": safe(self.folder), "plugins": plugins}
 
     def lines(self, style: Style) -> Iterator[str]:  # noqa: ARG002 - plain lines
         """One line a plugin, and why where one cannot be used."""

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+from airgap.errors import AirgapError
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.report.report import Json, Report
 from airgap.report.style import Style
-from airgap.report.wording import count
+from airgap.report.wording import count, error_document
 from airgap.text import safe
 from airgap.trust.policy_document import PolicyError, Refusal
 from airgap.trust.policy_edit import CheckedPolicy, PolicyAnswer
 
 POLICY_SCHEMA: Final = "airgap.policy/1"
+POLICY_SHOW_SCHEMA: Final = "airgap.policy.show/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class PolicyReport(Report):
         """Every statement, and the answer."""
         policy, answer, refusals = self.checked.policy, self.checked.answer, self.checked.refusals
         return {
-            "schema": POLICY_SCHEMA,
+            **self.first_members(POLICY_SCHEMA),
             "valid": not refusals,
             "source": safe(policy.source),
             "digest": policy.digest,
@@ -105,7 +108,7 @@ class RefusedPolicyReport(Report):
         """The refusals that are shown, and the number of all."""
         error = self.error
         return {
-            "schema": POLICY_SCHEMA,
+            **self.first_members(POLICY_SCHEMA),
             "valid": False,
             "source": safe(error.source),
             "digest": None,
@@ -126,6 +129,35 @@ class RefusedPolicyReport(Report):
             yield from _refusal_lines(refusal, style)
         if more := error.total - len(error.refusals):
             yield f"  and {more} more"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPolicyReport(Report):
+    """A policy as it is: `airgap.policy.show/1`."""
+
+    path: Path
+    data: bytes
+    error: AirgapError | None = None
+    """Why it cannot be used."""
+
+    @property
+    def exit_code(self) -> int:
+        """That of the error."""
+        return self.error.exit_code if self.error else ExitCode.OK
+
+    def document(self) -> Json:
+        """The file, and what is wrong with it."""
+        return {
+            **self.first_members(POLICY_SHOW_SCHEMA),
+            "source": safe(self.path),
+            "text": self.data.decode(errors="replace"),
+            "error": error_document(self.error) if self.error else None,
+        }
+
+    def lines(self, style: Style) -> Iterator[str]:
+        """The file, line by line."""
+        del style
+        return (safe(line, limit=len(line)) for line in self.data.decode(errors="replace").splitlines())
 
 
 def _answer_lines(answer: PolicyAnswer, style: Style) -> Iterator[str]:

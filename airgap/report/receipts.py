@@ -38,7 +38,7 @@ class ReceiptReport(Report):
         """What it says, with numbers in the place of its digests."""
         receipt = self.receipt
         return {
-            "schema": RECEIPT_SHOW_SCHEMA,
+            **self.first_members(RECEIPT_SHOW_SCHEMA),
             "file": safe(self.file),
             "signature": None if self.signature is None else safe(self.signature),
             "site": None if receipt.site is None else safe(receipt.site),
@@ -90,7 +90,7 @@ class LayersReport(Report):
         """What is missing; `file` is null where nothing is, and nothing was written."""
         request = self.request
         return {
-            "schema": RECEIPT_REQUEST_SCHEMA,
+            **self.first_members(RECEIPT_REQUEST_SCHEMA),
             "file": safe(self.file) if request.missing else None,
             "registry": request.registry,
             "held": len(request.held),

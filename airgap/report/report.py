@@ -36,6 +36,10 @@ class Report(ABC):
     def document(self) -> Json:
         """The whole result, ready for JSON; complete on failure, too."""
 
+    def first_members(self, schema: str) -> Json:
+        """What every document begins with: its schema, the tool, and the exit code of the command."""
+        return {"schema": schema, "tool": TOOL, "exit_code": self.exit_code}
+
     def pieces(self) -> Iterator[str]:
         """The document as JSON (`to_json`), in pieces; of the reports that may be long, an artifact at a time."""
         yield to_json(self.document())
@@ -246,9 +250,7 @@ class ErrorReport(Report):
     def document(self) -> Json:
         """The message, its reason code and the remedy."""
         return {
-            "schema": ERROR_SCHEMA,
-            "tool": TOOL,
-            "exit_code": self.exit_code,
+            **self.first_members(ERROR_SCHEMA),
             "error": {"message": str(self.error), "reason": self.error.reason, "remedy": self.error.remedy},
         }
 

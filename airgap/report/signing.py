@@ -50,7 +50,7 @@ class AttachingReport(Report, Generic[Attached]):
     def head(self, schema: str) -> Json:
         """How it ended: the beginning of the document."""
         problem = error_document(self.error) if self.error else None
-        return {"schema": schema, "exit_code": self.exit_code, "problem": problem}
+        return {**self.first_members(schema), "problem": problem}
 
 
 def attached_lines(item: AttachedFiles | SignedArtifact, did: str, new: str, known: str, style: Style) -> Iterator[str]:
@@ -189,7 +189,7 @@ class KeysReport(Report):
 
     def document(self) -> Json:
         """The place of each key; never a key."""
-        return {"schema": KEYS_SCHEMA, "keys": [_key(key) for key in self.keys]}
+        return {**self.first_members(KEYS_SCHEMA), "keys": [_key(key) for key in self.keys]}
 
     def lines(self, style: Style) -> Iterator[str]:  # noqa: ARG002 - a plain table
         """A table; the default key is marked with `*`."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from airgap.verifier.snapshot_signer import JudgedSnapshot
 
 SCHEMA: Final = "airgap.snapshot/1"
+PINS_SCHEMA: Final = "airgap.pins/1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,7 @@ class PinsReport(Report):
 
     def document(self) -> Json:
         """Each pin, without the bytes of certificates."""
-        return {"schema": "airgap.pins/1", "pins": [_pin(pin) for pin in self.pins]}
+        return {**self.first_members(PINS_SCHEMA), "pins": [_pin(pin) for pin in self.pins]}
 
     def lines(self, style: Style) -> Iterator[str]:  # noqa: ARG002 - plain lines
         """Each pin with the fingerprints that were compared."""

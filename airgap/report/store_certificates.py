@@ -37,7 +37,7 @@ class CertificatesReport(Report):
     def document(self) -> Json:
         """All that a person compares."""
         return {
-            "schema": CERTIFICATES_SCHEMA,
+            **self.first_members(CERTIFICATES_SCHEMA),
             "files": [
                 {
                     "store": str(item.store) if item.store else None,

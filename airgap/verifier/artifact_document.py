@@ -13,6 +13,7 @@ from airgap.oci.problems import ContentProblem
 from airgap.parse.base64 import encode_standard
 from airgap.parse.time import iso, iso_or_null
 from airgap.problem import Problem
+from airgap.reasons import REASONS
 from airgap.revocation.answer_evidence import EvidenceInTarget, EvidenceUse, UnprovenMaker
 from airgap.text import exact, safe
 from airgap.verifier.facts import FOR_RECHECK
@@ -105,6 +106,7 @@ def content_problem_document(problem: ContentProblem) -> Json:
         "media_type": safe(descriptor.media_type) if descriptor else None,
         "path": problem.path,
         "message": problem.message,
+        "remedy": problem.remedy or REASONS[problem.reason].remedy,
         "facts": dict(problem.facts),
     }
 

@@ -297,7 +297,9 @@ def test_installs_lists_and_uninstalls(tmp_path: Path) -> None:
     assert (done.code, "Installed the plugin good 1.2.3" in done.out) == (0, True), done
     again = run_here(["plugin", "install", str(source), "--sha256sum", checksum])
     assert (again.code, "already installed" in again.err, "--force" in again.err) == (1, True, True), again
-    assert run_here(["plugin", "install", str(source), "--sha256sum", checksum, "--force"]).code == 0
+    forced = run_here(["plugin", "install", str(source), "--sha256sum", checksum, "--force", "--format", "json"])
+    assert forced.code == 0
+    assert [(item["what"], item["change"]) for item in forced.document["changed"]] == [("plugin", "added")]
     listed = run_here(["plugin", "list", "--format", "json"]).document
     assert [(item["name"], item["version"], item["problem"]) for item in listed["plugins"]] == [("good", "1.2.3", None)]
     assert run_here(["plugin", "list"]).out.startswith("good  1.2.3  ")

@@ -31,18 +31,19 @@ class Ran:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The JSON document on stdout; an AssertionError that shows everything where it is none."""
+        """The JSON document on stdout; it follows the schema that it names. Else an AssertionError that shows all."""
         try:
             document = json.loads(self.out)
         except ValueError:
             raise AssertionError(f"stdout is no JSON document\n{self}") from None
         assert isinstance(document, dict), self
+        _schema(schema_name(document["schema"])).validate(document)
         return document
 
     def held_to(self, schema: str) -> dict[str, Any]:
         """The document, if it follows this schema in airgap/schemas and has no other exit code than the real one."""
         document = self.document
-        _schema(schema).validate(document)
+        assert schema_name(document["schema"]) == schema, self
         assert document.get("exit_code", self.code) == self.code, self
         return document
 
@@ -96,6 +97,11 @@ def _blocking_of(artifact: dict[str, Any]) -> Iterator[tuple[str, str]]:
         for finding in signature["findings"]:
             if finding["action"] == "enforce" and finding["verdict"] in {"fail", "indeterminate"}:
                 yield finding["check"], finding["reason"]
+
+
+def schema_name(document: str) -> str:
+    """The name of the schema of a document `airgap.bundle.show/1`: that of its file, and of `airgap schema`."""
+    return document.removeprefix("airgap.").rpartition("/")[0].replace(".", "-")
 
 
 @functools.cache
