@@ -16,7 +16,8 @@ from functools import lru_cache
 from typing import Final, NewType
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError, Rejected, UncheckedIssuer
@@ -54,6 +55,11 @@ class Certificate:
     public_key: PublicKey = field(repr=False, compare=False)
     public_key_bits: bytes = field(repr=False, compare=False)
     """The octets of the subjectPublicKey BIT STRING, which OCSP hashes."""
+    key_encodings: tuple[bytes, ...] = field(repr=False, compare=False)
+    """All that these octets may be for its key: for an EC key both forms of the point (RFC 5480, 2.2), and its own.
+
+    The first is the same for each certificate of the key.
+    """
     key_name: str = field(compare=False)
     """Kind and size of the key: `RSA-2048`, `EC-384`, `RSA-2048 (PSS only)`."""
     pss_only: bool = field(compare=False)
@@ -81,6 +87,11 @@ class Certificate:
         if len(data) > limits.CERTIFICATE_BYTES:
             raise LimitError(f"the certificate has {len(data)} bytes, more than {limits.CERTIFICATE_BYTES}")
         return _parse(data)
+
+    @property
+    def key_identity(self) -> bytes:
+        """Equal for certificates of one key, however each writes it."""
+        return self.key_encodings[0]
 
     @property
     def names_crls(self) -> bool:
@@ -284,6 +295,7 @@ def _parse(data: bytes) -> Certificate:
         not_after=not_after,
         public_key=key,
         public_key_bits=key_bits,
+        key_encodings=_encodings(key, key_bits),
         key_name=algorithms.key_name(key) + (" (PSS only)" if pss_only else ""),
         pss_only=pss_only,
         algorithm=None if pss_only else algorithms.for_key(key),
@@ -328,6 +340,13 @@ def _public_key(element: der.Element) -> tuple[PublicKey, bytes, bool]:
     fields.end()
     # RFC 4055, 1.2: a key with this identifier may only make PSS signatures; cryptography loses that
     return _load_key(element, algorithm, oid), bits, oid == _RSA_PSS_KEY
+
+
+def _encodings(key: PublicKey, bits: bytes) -> tuple[bytes, ...]:
+    if not isinstance(key, EllipticCurvePublicKey):
+        return (bits,)
+    forms = (PublicFormat.UncompressedPoint, PublicFormat.CompressedPoint)
+    return tuple(dict.fromkeys((*(key.public_bytes(Encoding.X962, form) for form in forms), bits)))
 
 
 def _load_key(element: der.Element, algorithm: der.Element, oid: str) -> PublicKey:

@@ -258,7 +258,7 @@ class OcspResponse:
         if self.responder_name is not None:
             return same_name(certificate.subject, self.responder_name)
         # RFC 6960, 4.2.1: always SHA-1
-        return digest("sha1", certificate.public_key_bits) == self.responder_key_hash
+        return any(digest("sha1", encoding) == self.responder_key_hash for encoding in certificate.key_encodings)
 
     def _accept_made(self, candidate: Certificate, issuer: Certificate) -> None:
         self._accept_whenever(candidate, issuer)

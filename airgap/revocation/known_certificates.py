@@ -28,7 +28,7 @@ class KnownCertificates:
         self._offered: Final = Once(lambda: frozenset(evidence.certificates()))
         self._all: Final = Once(lambda: tuple(dict.fromkeys((*self.stored(), *evidence.certificates()))))
         self._named: Final = Once(lambda: _by_name(item for item in self._all() if item.may_make_crls))
-        self._keys: Final = Once(lambda: _by_key_bits(self._all()))
+        self._keys: Final = Once(lambda: _by_key(self._all()))
         self._cas: Final[dict[_Proof, Mapping[tuple[object, ...], Mapping[Certificate, int]]]] = {}
         self._issuers: Final[dict[tuple[Certificate, _Proof], Certificate | None]] = {}
 
@@ -76,7 +76,7 @@ class KnownCertificates:
         self, certificate: Certificate, authorities: tuple[Certificate, ...]
     ) -> Iterator[tuple[Certificate, Certificate]]:
         """The other ones with its key, whatever their names and validity, each with its issuer; no authority."""
-        for item in self._keys().get(certificate.public_key_bits, ()):
+        for item in self._keys().get(certificate.key_identity, ()):
             if item not in {certificate, *authorities} and (issuer := self._issuer(item, authorities)):
                 yield item, issuer
 
@@ -116,10 +116,10 @@ def _by_name(certificates: Iterable[Certificate]) -> Mapping[tuple[object, ...],
     return found
 
 
-def _by_key_bits(certificates: Iterable[Certificate]) -> Mapping[bytes, list[Certificate]]:
+def _by_key(certificates: Iterable[Certificate]) -> Mapping[bytes, list[Certificate]]:
     found: defaultdict[bytes, list[Certificate]] = defaultdict(list)
     for item in certificates:
-        found[item.public_key_bits].append(item)
+        found[item.key_identity].append(item)
     return found
 
 

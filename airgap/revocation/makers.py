@@ -205,7 +205,8 @@ class EvidenceMakers:
     def _by_name(self) -> Mapping[tuple[object, ...], set[str]]:
         found: defaultdict[tuple[object, ...], set[str]] = defaultdict(set)
         for item in (*self._evidence.responders(), *self._stored()):
-            for named in (MakerName(item.subject), MakerName(key_hash=digest("sha1", item.public_key_bits))):
+            hashes = (MakerName(key_hash=digest("sha1", encoding)) for encoding in item.key_encodings)
+            for named in (MakerName(item.subject), *hashes):
                 found[named.key].add(item.fingerprint)
         return found
 
@@ -277,7 +278,8 @@ class _Delegates:
         self.fingerprints: Final = frozenset(held.delegate.fingerprint for held in self._all)
         for held in self._all:
             self._by_name[name_key(held.delegate.subject)].append(held)
-            self._by_key[digest("sha1", held.delegate.public_key_bits)].append(held)
+            for encoding in held.delegate.key_encodings:
+                self._by_key[digest("sha1", encoding)].append(held)
 
     def stated(self, response: OcspResponse) -> list[_Held]:
         """Those that it states as its responder, that were valid then, and whose certificate it lacks."""
@@ -319,7 +321,7 @@ def _by_key(found: Iterable[_Held]) -> dict[tuple[str, bytes], _Held]:
     """The first one of each key."""
     keys: dict[tuple[str, bytes], _Held] = {}
     for held in found:
-        keys.setdefault((held.delegate.key_name, held.delegate.public_key_bits), held)
+        keys.setdefault((held.delegate.key_name, held.delegate.key_identity), held)
     return keys
 
 

@@ -55,7 +55,7 @@ class RevokedKeys:
                     "accepts another certificate of that key"
                 )
             for item in self._all():
-                if item != key and item.public_key_bits == key.public_key_bits and self._would_clear(crl, item):
+                if item != key and item.key_identity == key.key_identity and self._would_clear(crl, item):
                     return (
                         f"does not list {quoted(item.subject_text)}, a certificate of the key that {file} revokes in "
                         "another one, and notation would accept it"

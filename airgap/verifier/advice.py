@@ -135,7 +135,7 @@ def _would_accept(token: TimestampToken, value: bytes, anchors: Anchors) -> bool
 def _twins(chain: Sequence[Certificate], anchors: Anchors) -> Iterator[str]:
     for anchor in anchors:
         for certificate in chain[1:] or chain:
-            same_key = anchor.public_key_bits == certificate.public_key_bits
+            same_key = anchor.key_identity == certificate.key_identity
             if same_key or _same_name(anchor, certificate):
                 subject = "" if certificate is chain[-1] else f" (that is {safe(certificate.subject_text)!r})"
                 key = "the same key" if same_key else "another key"
