@@ -110,7 +110,7 @@ class BundleCreateReport(OutcomeReport[BundleResult]):
             yield f"  {style.paint('unsure', 'note')} nothing was judged here: it is not known who signed what"
         if result.fetched is not None:
             fetched = FetchReport(result.fetched, self.verbose)
-            yield from fetched.lines(style) if self._tells_evidence else fetched.brief_lines()
+            yield from fetched.table_lines(style) if self._tells_evidence else style.paragraph(fetched.sentence())
         yield from self._found_lines(style)
         if self._copied is not None:
             yield from self._copied.lines(style)

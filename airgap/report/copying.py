@@ -169,7 +169,7 @@ class CopyReport(Report):
         if unsigned := self._unsigned:
             yield f"unsigned, and --allow-unsigned takes it: {some(list(map(short, unsigned)), _NAMES)}."
         if evidence := self._evidence():
-            yield from evidence.brief_lines()
+            yield evidence.sentence()
         if room is not None and room.problem:
             yield f"{room.problem}."
         elif room is not None and room.free is not None:
@@ -185,10 +185,9 @@ class CopyReport(Report):
             yield from style.entry("problem", str(room.problem), "bad")
             yield from style.arrow(room.problem.remedy)
         evidence = self._evidence()
-        if evidence is not None and self.evidence is not None and not brief:
-            lacks = self.evidence.misses_something or self.evidence.is_revoked
-            yield ""
-            yield from evidence.lines(style) if lacks else evidence.brief_lines()
+        found = self.evidence
+        if evidence and found and not brief and (found.misses_something or found.is_revoked):
+            yield from evidence.table_lines(style)
 
     @property
     def _unsigned(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Self
@@ -12,17 +12,23 @@ from airgap.collection.coverage import CertificateCoverage, FetchOutcome, Status
 from airgap.errors import AirgapError
 from airgap.parse.time import iso, iso_or_null
 from airgap.reasons import REASONS, remedy_of
-from airgap.report.finding_text import problem_and_warning_lines
+from airgap.report.artifact_names import short
+from airgap.report.artifact_rows import common_name
+from airgap.report.columns import Columns
+from airgap.report.finding_text import problem_lines, problem_text, touches_verdict, warning_lines
 from airgap.report.report import TOOL, Json, OutcomeReport
-from airgap.report.style import Style
+from airgap.report.style import PLAIN, Style, unbroken
 from airgap.report.wording import count
 from airgap.revocation.answer_evidence import EvidenceUse
 from airgap.revocation.freshness import by_age
-from airgap.text import safe
+from airgap.text import safe, some
 from airgap.verifier.artifact_document import problem_document
 
 FETCH_SCHEMA = "airgap.fetch/1"
 
+_NAMES: Final = 3
+_INDENT: Final = " " * 8
+_DEEPER: Final = " " * 10
 _KIND = {
     Status.COVERED: "good",
     Status.NOTHING: "quiet",
@@ -78,13 +84,35 @@ class FetchReport(OutcomeReport[FetchOutcome]):
             "warnings": [problem_document(warning) for warning in outcome.warnings],
         }
 
-    def lines(self, style: Style) -> Iterable[str]:
-        """Whether it is complete, then one line a certificate, and each gap with its reason."""
+    def lines(self, style: Style) -> Iterator[str]:
+        """Common facts, a row a certificate, each gap with its reason and what to do, and last the result."""
         return _lines(self.outcome, style, self.verbose)
 
-    def brief_lines(self) -> Iterable[str]:
+    def brief_lines(self) -> Iterator[str]:
         """In one sentence, whether a verifier will be able to decide."""
-        return (_headline(self.outcome),)
+        yield from (f"problem {problem_text(problem)}" for problem in self.outcome.problems)
+        yield from _ending(self.outcome, PLAIN)
+
+    def warning_lines(self, style: Style, *, quiet: bool = False) -> Iterator[str]:
+        """What is odd; with `quiet` what touches the verdict."""
+        return warning_lines((item for item in self.outcome.warnings if not quiet or touches_verdict(item)), style)
+
+    def sentence(self) -> str:
+        """The same in a sentence, for the result of another command."""
+        return _headline(self.outcome)
+
+    def table_lines(self, style: Style) -> Iterator[str]:
+        """The certificates, and what to do about gaps."""
+        return _table_lines(self.outcome, style, self.verbose)
+
+
+def _ending(outcome: FetchOutcome, style: Style) -> Iterator[str]:
+    word, _, text = _headline(outcome).partition(": ")
+    return style.ending(word, text, outcome.exit_code, _kind(outcome))
+
+
+def _kind(outcome: FetchOutcome) -> str:
+    return "good" if outcome.complete and not outcome.is_revoked else "unsure"
 
 
 def _headline(outcome: FetchOutcome) -> str:
@@ -128,30 +156,70 @@ _NOT_ASKED: Final = (
 )
 
 
+_HEAD: Final = ("CERTIFICATE", "OF", "EVIDENCE", "GOOD UNTIL")
+_LEAST: Final = (16, 7, 16, 20)
+_ROWS: Final = 20
+
+
 def _lines(outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:
-    yield style.paint("good" if outcome.complete and not outcome.is_revoked else "unsure", _headline(outcome))
-    for item in outcome.certificates:
-        yield from _certificate(item, outcome, style, verbose)
+    facts = [f"{count(outcome.signatures, 'signature')} of {count(len(outcome.targets), 'target')}"]
+    facts.append(f"fetched at {iso(outcome.at)}")
+    if outcome.directory:
+        facts.append(f"kept in {outcome.directory}")
+    if outcome.use_by:
+        facts.append(f"good until {iso(outcome.use_by[0])} ({outcome.use_by[1]})")
+    yield from style.entry(_headline(outcome).partition(":")[0], ", ".join(facts), _kind(outcome))
+    if told := [attempt for attempt in outcome.offered if verbose or attempt.outcome is AttemptResult.REFUSED]:
+        for attempt in told:
+            yield from style.entry("offered", f"{attempt.source}: {_attempt(attempt)}", "unsure")
+    if outcome.pruned:
+        names = some(outcome.pruned, len(outcome.pruned) if verbose else _NAMES)
+        yield from style.entry("pruned", names, "quiet")
+    yield from _beside(outcome, style, verbose)
+    yield from _table_lines(outcome, style, verbose)
+    yield from problem_lines(outcome.problems, style)
+    yield ""
+    yield from _ending(outcome, style)
+
+
+def _table_lines(outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:
+    """What is covered, then what is not, with what was asked and what to do."""
+    good = [item for item in outcome.certificates if not (item.is_gap or item.unanswered or item.reason)]
+    bad = [item for item in outcome.certificates if item not in good]
+    rows = {id(item): _row(item) for item in outcome.certificates}
+    if rows:
+        yield ""
+        table = Columns(_HEAD, rows.values(), style, least=_LEAST)
+        yield from table.heading()
+        shown = good if verbose else good[:_ROWS]
+        for item in (*shown, *bad):
+            yield from table.row(rows[id(item)], _WORD[item.status], _KIND[item.status])
+            yield from _certificate(item, outcome, style, verbose)
+        if len(shown) < len(good):
+            yield from style.entry("", f"… and {len(good) - len(shown)} more that are covered; -v lists each of them")
     if gaps := [item for item in outcome.certificates if item.is_gap]:
         asked = any(item.attempts for item in gaps)
         ways = dict.fromkeys(way for item in gaps for way in _ways_out(item))
-        yield from (f"          → {way}" for way in ways or [_ASK_AGAIN if asked else _NOT_ASKED])
+        for way in ways or [_ASK_AGAIN if asked else _NOT_ASKED]:
+            yield from style.arrow(way)
     for unread in outcome.unread:
-        yield f"  {style.paint('unsure', 'unread')} signature {unread.signature}: {unread.message}"
-    told = [attempt for attempt in outcome.offered if verbose or attempt.outcome is AttemptResult.REFUSED]
-    yield from (f"  offered {attempt.source}: {_attempt(attempt)}" for attempt in told)
-    for name in outcome.pruned:
-        yield f"  {style.paint('quiet', 'pruned')} {name}"
-    for artifact in outcome.written:
-        word = "written" if artifact.changed else "unchanged"
-        yield f"  beside {artifact.reference}: {count(artifact.files, 'file')} of evidence, {word} ({artifact.digest})"
-    yield from problem_and_warning_lines(outcome, style)
-    parts = [f"fetched at {iso(outcome.at)}"]
-    if outcome.directory:
-        parts.append(f"kept in {outcome.directory}")
-    if outcome.use_by:
-        parts.append(f"good until {iso(outcome.use_by[0])} ({outcome.use_by[1]})")
-    yield style.paint("quiet", "; ".join(parts))
+        text = short(f"signature {unread.signature}: {unread.message}", verbose=verbose)
+        yield from style.entry("NOT READ", text, "unsure")
+
+
+def _beside(outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:
+    """What was put beside the artifacts of a layout."""
+    for changed, word in ((True, "written"), (False, "unchanged")):
+        found = [item for item in outcome.written if item.changed is changed]
+        names = [item.reference for item in found]
+        if verbose:
+            for item in found:
+                text = f"{count(item.files, 'file')} of evidence beside {item.reference} ({item.digest})"
+                yield from style.entry(word, text, "quiet")
+        elif found:
+            files = sum(item.files for item in found)
+            text = f"{count(files, 'file')} of evidence beside {short(some(names, _NAMES))}"
+            yield from style.entry(word, text, "quiet")
 
 
 def _ways_out(item: CertificateCoverage) -> Iterator[str]:
@@ -166,20 +234,33 @@ def _ways_out(item: CertificateCoverage) -> Iterator[str]:
             yield by_age("ocsp" if attempt.kind == "ocsp" else "crl", item.chain)
 
 
-def _certificate(item: CertificateCoverage, outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:
+def _row(item: CertificateCoverage) -> tuple[str, ...]:
     role = "responder" if item.role == "responder" else item.chain
-    yield f"  {style.paint(_KIND[item.status], f'{_WORD[item.status]:<8}')} {role:<9} {item.subject}"
+    named = [use for use in item.evidence if use.name]  # not where it names no distribution point and no responder
+    kinds = ", ".join(dict.fromkeys(f"{use.kind}{_number(use)}" for use in named))
+    ends = [use.good_until for use in named if use.good_until]
+    nothing = "names no way to ask about its revocation" if item.status is Status.NOTHING else "-"
+    return common_name(item.subject), role, kinds or nothing, iso(min(ends)) if ends else "-"
+
+
+def _certificate(item: CertificateCoverage, outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:
+    if verbose:
+        yield from style.paragraph(item.subject, _INDENT, _DEEPER)
+        for use in item.evidence:
+            if use.name:
+                yield from style.paragraph(f"{use.kind}: {_use(use, outcome)}", _INDENT, _DEEPER)
     for use in item.evidence:
-        if use.name:  # not for a certificate that names no distribution point and no responder
-            yield f"             {use.kind}: {_use(use, outcome)}"
-        yield from (f"             {style.paint('unsure', 'note')} {note}" for note in use.notes)
+        for note in use.notes:
+            yield from style.entry("note", note, "unsure")
     if item.reason:
-        yield f"             {item.message} {style.paint(_KIND[item.status], f'[{item.reason}]')}"
+        yield from style.paragraph(f"{item.message} [{item.reason}]", _INDENT, _DEEPER)
     shown = item.attempts if verbose or item.is_gap or item.unanswered else [a for a in item.attempts if a.reason]
     for attempt in shown:
-        yield f"             {attempt.kind} {attempt.source}: {_attempt(attempt)}"
-    if item.status is Status.NOTHING:
-        yield "             names no way to ask about its revocation"
+        yield from style.paragraph(f"{attempt.kind} {attempt.source}: {_attempt(attempt)}", _DEEPER, f"{_DEEPER}  ")
+
+
+def _number(use: EvidenceUse) -> str:
+    return unbroken(f" number {use.number}") if use.number is not None else ""
 
 
 def _use(use: EvidenceUse, outcome: FetchOutcome) -> str:

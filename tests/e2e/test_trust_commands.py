@@ -699,7 +699,9 @@ class TestFetchCommand:
             here.serve()
             text = trust(root, "fetch", here.written.target, "--require-complete")
             assert text.code == 15
-            assert text.out.startswith("INCOMPLETE: no proven evidence for 1 of 2 certificates of 1 signature.")
+            last = "INCOMPLETE: no proven evidence for 1 of 2 certificates of 1 signature. Exit code 15."
+            assert text.out.splitlines()[-1] == last
+            assert re.search(r"^GAP +\S.* signing +- +-$", text.out, re.MULTILINE)
             assert "[fetch.unreachable]" in text.out
             document = checked(trust(root, "fetch", here.written.target, "--format", "json"))
             assert (document["schema"], document["complete"], document["exit_code"]) == ("airgap.fetch/1", False, 0)

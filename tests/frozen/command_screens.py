@@ -99,6 +99,20 @@ def _refused() -> None:
     stick.builder.write_directory(Path("stick"))
 
 
+def _fetched() -> None:
+    """Everything is there."""
+    stick = Stick(this_update=_LATELY - timedelta(days=1), next_update=_LATELY + timedelta(days=30, hours=1))
+    stick.add(f"{_HOST}/team/web:v1.4", stick.leaf)
+    stick.judged()
+    stick.builder.write_directory(Path("stick"))
+
+
+def _gap() -> None:
+    """One CRL is missing."""
+    _fetched()
+    Path("trust/crls/signing.crl").unlink()
+
+
 _LATELY: Final = datetime.now(UTC).replace(microsecond=0)
 
 
@@ -109,6 +123,8 @@ SITUATIONS: Final[Mapping[str, tuple[str, Callable[[], None]]]] = {
     "trust expiring": ("trust expiring trip.tar --trust trust --at 2026-06-01T12:00:00Z --within 60d", _trust),
     "copy: into a layout": ("copy stick to", _stick),
     "copy: some are refused": ("copy stick to --trust trust --keep-going", _refused),
+    "trust fetch: complete": ("trust fetch stick --trust trust --no-download", _fetched),
+    "trust fetch: a gap": ("trust fetch stick --trust trust --no-download --require-complete", _gap),
     "discover: one image": ("discover stick:registry.acme.example/team/web:v1.9", _stick),
     "discover: something cannot be read": ("discover stick:registry.acme.example/tools/migrate:v1.9", _lost),
 }
@@ -128,6 +144,7 @@ def screens(name: str, widths: Sequence[int] = WIDTHS) -> Iterator[str]:
 def alike(text: str) -> str:
     """Without what differs each time: sizes, and digests of signatures."""
     text = re.sub(r"sha256:[0-9a-f]+", "sha256:0", comparable(text))
+    text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "2026-01-01T00:00:00Z", text)
     return re.sub(r"\d+\.\d s\b", "0.0 s", text)
 
 

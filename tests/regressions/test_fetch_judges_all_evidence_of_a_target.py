@@ -183,7 +183,7 @@ def fetch_from_registry(folder: Path, scene: Scene, tag: str | None = None, tagg
             registry.repositories["app"].tags[tag] = str(tagged.digest)
         name = f"{registry.host}/app:v1"
         ran = run_here(["trust", "fetch", name, "--plain-http", "--trust", str(trust), "--no-download"])
-    return ran.out.partition(":")[0]
+    return ran.out.split()[0]
 
 
 def test_reads_the_cosign_tags_of_a_registry(tmp_path: Path) -> None:

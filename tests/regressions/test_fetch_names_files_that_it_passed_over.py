@@ -62,7 +62,8 @@ def test_evidence_is_taken_whatever_its_name(tmp_path: Path, name: str) -> None:
 def test_an_unreadable_file_leaves_the_fetch_incomplete(tmp_path: Path, name: str, data: bytes) -> None:
     ran = fetch(tmp_path, name, data)
     assert ran.code == 15
-    assert ran.out.startswith("INCOMPLETE: 1 offered file cannot be read, and may hold a newer answer.")
+    last = "INCOMPLETE: 1 offered file cannot be read, and may hold a newer answer. Exit code 15."
+    assert ran.out.splitlines()[-1] == last
     assert name in ran.out
 
 
@@ -119,5 +120,5 @@ def test_reports_a_file_beside_a_layout_that_cannot_be_read(tmp_path: Path) -> N
     assert run_here(written.arguments()).code == 15
     options = ["--trust", str(written.trust), "--no-download"]
     ran = run_here(["trust", "fetch", str(written.layout), *options])
-    assert "june.crl' cannot be used" in ran.out
+    assert "june.crl' cannot be used" in ran.err
     assert run_here(["trust", "fetch", str(written.layout), *options, "--require-complete"]).code == 15
