@@ -12,6 +12,7 @@ from airgap.bundle.bundle_document import BUNDLE_TYPE, BundleDocument
 from airgap.errors import AirgapError, ContentError, FormatError, NotFoundError, TrustMaterialError
 from airgap.oci.content import HeldElsewhere
 from airgap.oci.descriptor import EMPTY, EMPTY_CONFIG, IMAGE_MANIFEST, Descriptor
+from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
 from airgap.oci.nodes import Root
@@ -107,12 +108,17 @@ def read_bundle(store: Store, graph: Graph, descriptor: Descriptor) -> BundleDoc
 def held_elsewhere(store: Store, graph: Graph) -> HeldElsewhere:
     """What deltas in a layout say that their receiver holds, and no bundle in it says is here.
 
-    A claim, which makes nothing good. A document that cannot be read says nothing: `check_bundles` reports it.
+    A claim, which makes nothing good. A document that cannot be read says nothing: `check_bundles` reports it. Where
+    they list more than is looked at, nothing is held elsewhere: what is missing is missing then.
     """
-    documents = list(_readable(store, graph))
-    here = {blob.digest for document in documents for blob in document.blobs}
-    held = (blob for document in documents if document.base is not None for blob in document.base.held)
-    return {blob.digest: blob.size for blob in held if blob.digest not in here}
+    held: dict[Digest, int] = {}
+    here: set[Digest] = set()
+    for document in _readable(store, graph):
+        here.update(blob.digest for blob in document.blobs)
+        held |= {blob.digest: blob.size for blob in document.base.held} if document.base else {}
+        if len(here) + len(held) > limits.GRAPH_REACHED:
+            return {}
+    return {digest: size for digest, size in held.items() if digest not in here}
 
 
 def has_delta(store: Store, graph: Graph) -> bool:

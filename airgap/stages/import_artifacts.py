@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -143,17 +143,22 @@ def import_artifacts(
     """
     copying = request.copying(trust)
     verdicts: list[Outcome] = []
+    of_media: list[Problem] = []
     done: list[CopyResult] = []
 
     def result(error: AirgapError | None = None) -> ImportResult:
         return made(done[0] if done else None, error)
+
+    def warned(bundles: Sequence[CarriedBundle]) -> Iterable[Problem]:
+        of_media.extend(carried(bundles) if carried is not None else ())
+        return of_media
 
     def made(copied: CopyResult | None, error: AirgapError | None) -> ImportResult:
         return ImportResult(
             registry=safe(request.registry),
             scope=None if request.scope is None else parse_registry_reference(request.scope),
             dry_run=request.dry_run,
-            outcome=verdicts[0] if verdicts else None,
+            outcome=_outcome(verdicts, of_media if copied is None else ()),
             copied=copied,
             error=error,
         )
@@ -173,7 +178,7 @@ def import_artifacts(
                 stopped=done.append,
                 judged=verdicts.append,
                 naming=begin,
-                carried=carried,
+                carried=warned,
             )
         )
     except UsageError:
@@ -185,3 +190,8 @@ def import_artifacts(
             stopped(result())
         raise
     return result()
+
+
+def _outcome(verdicts: Sequence[Outcome], of_media: Iterable[Problem]) -> Outcome | None:
+    """The judgement, with what is odd about the bundles where nothing else says it: it may be why the import failed."""
+    return replace(verdicts[0], warnings=(*verdicts[0].warnings, *of_media)) if verdicts else None
