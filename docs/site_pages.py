@@ -18,7 +18,7 @@ HERE: Final = Path(__file__).parent
 _HELP: Final = HERE.parent / "tests" / "frozen" / "help.txt"
 """A test holds that this is what the commands print."""
 _PACKAGE: Final = HERE.parent / "airgap"
-_SHARED: Final = {"schemas": "*.schema.json"}
+_SHARED: Final = {"schemas": "*.schema.json", "topics": "*.md"}
 """Folders of the package that pages link to, and their files: copied into the site."""
 _INTO_PACKAGE: Final = re.compile(r"\]\((?:\.\./)+airgap/(\w+)(/[^)]*)?\)")
 _OUTSIDE: Final = re.compile(r'(<script src=")https://unpkg\.com/iframe-worker/shim(")')

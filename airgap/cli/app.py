@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Final
 import typer
 
 from airgap import __version__
-from airgap.cli.lazy import PARSE_ERRORS, Lazy, LazyGroup, typer_app
+from airgap.cli.lazy import PARSE_ERRORS, TOPICS, Lazy, LazyGroup, typer_app
 from airgap.cli.malloc_arenas import share_arenas
 
 
@@ -43,6 +43,7 @@ class Commands(LazyGroup):
         "logout": Lazy("airgap.cli.logout", "Forget the credentials for a registry."),
         "demo": Lazy("airgap.cli.demo", "Verify the small layouts that come with airgap: a first look."),
         "doctor": Lazy("airgap.cli.doctor", "Look at this machine: what does not work, and what to do."),
+        "help": Lazy("airgap.cli.topics", "Explain a topic, or show the help of a command."),
         "schema": Lazy("airgap.cli.schema", "Print the JSON schema of a document, or list all."),
         "version": Lazy("airgap.cli.version", "Show the version."),
         "completion": Lazy("airgap.cli.completion", "Print a shell completion script."),
@@ -62,7 +63,7 @@ class Commands(LazyGroup):
                     f"a file here is called {safe(taken, limit=160)!r}, and a shell may have made an option of it",
                     remedy="Write ./*.tar, not *.tar. If you mean the option, go to another folder.",
                 )
-        if args[:1] == ["help"]:
+        if args[:1] == ["help"] and not is_topic(args[1:]):
             args = [*args[1:], "--help"]
         ctx.meta[_WORDS] = list(args)
         try:
@@ -70,6 +71,15 @@ class Commands(LazyGroup):
         except PARSE_ERRORS as error:
             _tell(ctx.meta[_WORDS], error)
             raise
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """The topics."""
+        with formatter.section("Topics (airgap help TOPIC)"):
+            from textwrap import wrap
+
+            indent = formatter.current_indent
+            for line in wrap(", ".join(TOPICS), formatter.width - indent, break_on_hyphens=False):
+                formatter.write(f"{'':{indent}}{line}\n")
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command; an error in its options is reported as JSON, too, where that was asked for."""
@@ -81,6 +91,12 @@ class Commands(LazyGroup):
 
 
 _WORDS: Final = "airgap.words"
+
+
+def is_topic(words: list[str]) -> bool:
+    """Whether words after `help` are a topic, and no command: `exit codes` is `exit-codes`."""
+    named = list(takewhile(lambda word: word[:1] != "-", words))
+    return "-".join(named).lower() in TOPICS or bool(words and not named)
 
 
 def _tell(words: list[str], error: Exception) -> None:

@@ -13,6 +13,7 @@ from typer.models import OptionInfo
 
 import airgap.report
 from airgap.cli.console import Format, Output, boundary
+from airgap.cli.lazy import ExplainedCommand
 from airgap.errors import AirgapError, UsageError
 
 if TYPE_CHECKING:  # reports are made when a command runs
@@ -66,7 +67,7 @@ def command(
     """
 
     def register(function: Function) -> Function:
-        app.command(name)(_with_options(function, failure))
+        app.command(name, cls=ExplainedCommand)(_with_options(function, failure))
         return function
 
     return register

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any, ClassVar, Final, NamedTuple
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 
@@ -22,8 +22,39 @@ class Lazy(NamedTuple):
     help: str
 
 
+class ExplainedCommand(TyperCommand):
+    """A command whose help ends with examples."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """The examples, each below its purpose; a line that does not fit is not broken, so that it can be copied."""
+        from airgap.cli.examples import EXAMPLES
+
+        examples = EXAMPLES.get(" ".join(ctx.command_path.split()[1:]), ())
+        if examples:
+            with formatter.section("Examples"):
+                for purpose, line in examples:
+                    formatter.write_text(f"# {purpose}")
+                    formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+
+
 class Group(TyperGroup):
     """A group that names the command which was probably meant, wherever in the tree it is."""
+
+    ALIASES: ClassVar[Mapping[str, str]] = {}
+    """Other names of its commands."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The list of commands in `--help`: no summary is cut, and each has its other names."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(self._named(name), text) for name, text in self.summaries(ctx)])
+
+    def summaries(self, ctx: Any) -> list[tuple[str, str]]:
+        """Each command and what it does, in a sentence."""
+        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        return [(name, command.get_short_help_str(_WHOLE)) for name, command in found if command and not command.hidden]
+
+    def _named(self, name: str) -> str:
+        return ", ".join((name, *(alias for alias, meant in self.ALIASES.items() if meant == name)))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command; an error for an unknown name says which is near."""
@@ -36,6 +67,16 @@ class Group(TyperGroup):
             raise
 
 
+TOPICS: Final = (
+    "bundles",
+    "environment",
+    "exit-codes",
+    "references",
+    "reports",
+    "signing",
+    "trust-directory",
+)
+"""What `airgap help` explains: the names of the files in airgap/topics."""
 PARSE_ERRORS: Final[tuple[type[Exception], ...]] = typer.BadParameter.__bases__
 """What is raised for options and arguments that cannot be understood."""
 _MEANT: Final = {
@@ -50,6 +91,8 @@ _MEANT: Final = {
 }
 """Words for commands in other tools."""
 _ALIKE: Final = 0.7
+_WHOLE: Final = 10_000
+"""Characters of a summary: more than any has."""
 
 
 def _near(ctx: Any, args: list[str]) -> str:
@@ -84,7 +127,6 @@ class LazyGroup(Group):
     """A group over `COMMANDS`; `--help` imports none of them."""
 
     COMMANDS: ClassVar[Mapping[str, Lazy]] = {}
-    ALIASES: ClassVar[Mapping[str, str]] = {}
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """Names in the order in which help shows them."""
@@ -100,10 +142,9 @@ class LazyGroup(Group):
         command.name = name
         return command
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
-        """The list of commands in `--help`, from what is known without importing."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, lazy.help) for name, lazy in self.COMMANDS.items()])
+    def summaries(self, ctx: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+        """From what is known without importing."""
+        return [(name, lazy.help) for name, lazy in self.COMMANDS.items()]
 
 
 def typer_app(help_text: str | None = None, *, cls: type[TyperGroup] = Group, **options: Any) -> typer.Typer:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from airgap.report.snapshots import PinsReport, SnapshotReport, ceremony_text
     from airgap.report.store_certificates import CertificatesReport
     from airgap.report.style import Style
+    from airgap.report.topics import TopicReport
     from airgap.report.verify_text import VerifyReport
     from airgap.report.versions import VersionReport
     from airgap.report.wording import count, size
@@ -89,6 +90,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.report.ending": ("ExpiringReport",),
         "airgap.report.evidence_status": ("StatusReport",),
         "airgap.report.style": ("Style",),
+        "airgap.report.topics": ("TopicReport",),
         "airgap.report.verify_text": ("VerifyReport",),
         "airgap.report.versions": ("VersionReport",),
         "airgap.report.wording": ("count", "size"),
@@ -103,6 +105,6 @@ __all__ = [
     "LedgerNoteReport", "LedgerPruneReport", "LedgerShowReport", "LsReport", "PinsReport", "PluginsReport",
     "PolicyReport", "ReceiptReport", "RecheckReport", "RefusedPolicyReport", "Report", "ShownPolicyReport",
     "ShownRow", "SignReport", "SignedBlobReport", "SnapshotReport", "StatusReport", "Style", "TimestampReport",
-    "VerifyReport", "VersionReport", "ceremony_text", "check_report", "count", "demo_cases", "ledger_lines",
-    "prunable_words", "size", "to_json", "write_bundle_html", "write_report",
+    "TopicReport", "VerifyReport", "VersionReport", "ceremony_text", "check_report", "count", "demo_cases",
+    "ledger_lines", "prunable_words", "size", "to_json", "write_bundle_html", "write_report",
 ]  # fmt: skip

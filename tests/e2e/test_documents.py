@@ -168,6 +168,7 @@ GOOD: Final[Mapping[str, Callable[[Path], Ran]]] = {
     "demo": _run("demo", "--to", "{}/demo"),
     "doctor": _run("doctor"),
     "version": _run("version"),
+    "help": _run("help", "references"),
     "trust cert add": lambda place: _cert(place, "add"),
     "trust cert list": _run("trust", "cert", "list", "--trust", str(ROOT / "layouts/trust")),
     "trust cert show": lambda place: _cert(place, "show"),
