@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,7 +33,8 @@ class TlsFiles:
         return context
 
 
-def make_tls_files(directory: Path) -> TlsFiles:
+def make_tls_files(directory: Path, *, names: Sequence[str] = ()) -> TlsFiles:
+    """`names`: hosts that the server may be called as well."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback authority")])
     authority = _build(name, name, key.public_key(), key, authority=True)
@@ -41,7 +43,7 @@ def make_tls_files(directory: Path) -> TlsFiles:
     for path, common in ((files.server, "127.0.0.1"), (files.client, "packer")):
         own = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
-        certificate = _build(subject, name, own.public_key(), key, authority=False)
+        certificate = _build(subject, name, own.public_key(), key, authority=False, names=names)
         path.write_bytes(
             certificate.public_bytes(serialization.Encoding.PEM)
             + own.private_bytes(
@@ -58,6 +60,7 @@ def _build(
     key: ec.EllipticCurvePrivateKey,
     *,
     authority: bool,
+    names: Sequence[str] = (),
 ) -> x509.Certificate:
     now = datetime.now(UTC)
     builder = (
@@ -86,6 +89,7 @@ def _build(
         )
         builder = builder.add_extension(usage, critical=True)
     else:
-        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        builder = builder.add_extension(names, critical=False)
+        address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+        known = x509.SubjectAlternativeName([address, *map(x509.DNSName, names)])
+        builder = builder.add_extension(known, critical=False)
     return builder.sign(key, hashes.SHA256())

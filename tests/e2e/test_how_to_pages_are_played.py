@@ -1,0 +1,237 @@
+"""The how-to pages: a shell runs their commands word for word, in order, and they end and show what the page says.
+
+Each page has a world: hosts, keys, trust directories, a medium. Nothing of a page is passed over: a block of code is
+made of commands, or named as a text; a command is played, or left out for a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.names import parse
+from tests.support.page_world import World
+from tests.support.pages import Command, blocks_of, commands_of, play, private, same_screen
+from tests.support.pki import Pki
+from tests.support.trust import oci_policy, statement
+from tests.support.warm_command import warm_command
+
+PAGES: Final = Path(__file__).parents[2] / "docs/how-to"
+NOON: Final = datetime(2026, 11, 30, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Page:
+    """How a page is played. Commands and texts are named by what they begin with."""
+
+    prepare: Callable[[World], None]
+    setup: str = ""
+    """Commands of the shell before those of the page."""
+    texts: tuple[str, ...] = ()
+    """Blocks that are no commands."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Commands that cannot be run here, and why."""
+    codes: Mapping[str, int] = field(default_factory=dict)
+    """Exit codes other than 0."""
+    before: Mapping[str, str] = field(default_factory=dict)
+    """What is done in the shell before a command: what a courier or another machine does meanwhile."""
+    clock: datetime = NOON
+
+
+def _stick(world: World) -> None:
+    world.push("registry.example", "app", "v1", "v1.2.3", index=True)
+    world.push("registry.example", "db", "15", "v7")
+    world.push("registry.example", "team/web", "v1")
+    world.push("registry.example", "lab/db", "15")
+    for path in ("etc/airgap", "work/TRUST", "work/trust", "work/site-trust"):
+        world.write_trust(path)
+    world.write("work/list.txt", "registry.example/app:v1\nregistry.example/db:15\n")
+
+
+def _gateway(world: World) -> None:
+    _stick(world)
+    world.write_program("ssh", 'exec /bin/sh -c "$2"')
+    for folder in ("inbox", "outbox"):
+        (world.folder / folder).mkdir()
+
+
+def _chart(world: World) -> None:
+    _stick(world)
+    world.write("work/chart.txt", "kind: Pod\nspec: {containers: [{image: registry.example/app:v1}]}\n")
+    world.write_program("helm", "cat chart.txt")
+
+
+def _files(world: World) -> None:
+    vendor = Pki().code_chain(depth=2, leaf={"subject": parse("C=DE,ST=BE,O=Vendor,CN=release")})
+    world.write_key("home/release.key", "home/release.crt", vendor)
+    policy = text_of("sign-and-verify-files", '{"version"')
+    stores = {"ca:vendor": [vendor.root], "ca:site": [world.publisher.root]}
+    world.write_trust("etc/airgap", blob_policy=policy.encode(), stores=stores)
+    world.write("work/firmware.bin", b"firmware")
+
+
+def _pipeline(world: World) -> None:
+    for host, repository in (("registry.example", "app"), ("registry.example", "agent"), ("other.example", "app")):
+        world.push(host, repository, "v1", index=True, signed=False)
+    both = oci_policy(statement(name="acme", trustStores=["ca:acme", "tsa:acme"]))
+    world.write_trust("work/far-side-trust", policy=both)
+    world.write_key("run/secrets/sign.key", "work/sign.crt", word="a long word")
+    world.write("run/secrets/sign.word", "a long word\n", 0o600)
+    world.write_key("home/own.key", "home/own.crt")
+    world.write("work/tsa-root.pem", world.authority.root.pem)
+    world.write("work/app.spdx.json", "{}")
+
+
+_ADD_KEY = "airgap key add {0} --private-key ~/{0}.key --chain ~/{0}.crt --default; "
+_TRIP = "airgap copy --with-evidence registry.example/team/web:v1 registry.example/lab/db:15 /media/stick/trip.tar"
+
+PLAYED: Final[dict[str, Page]] = {
+    "verify-a-stick": Page(
+        _stick,
+        setup=f"export AIRGAP_TRUST=/etc/airgap; {_TRIP}; mkdir -p /media/a /media/b /media/slow;"
+        "cp /media/stick/trip.tar /media/a; cp /media/stick/trip.tar /media/slow;"
+        "airgap copy --with-evidence registry.example/app:v1 /media/b/more.tar",
+        texts=("TRUST/",),
+    ),
+    "carry-on-a-stick": Page(_gateway, before={"airgap copy - /srv/layout": "mv /outbox/trip.tar /inbox/trip.tar"}),
+    "pack-a-bundle": Page(_chart),
+    "import-into-a-registry": Page(_stick, setup=_TRIP),
+    "prepare-a-trip": Page(
+        _stick,
+        before={"airgap copy --with-evidence": "rm trip.tar"},
+        clock=datetime(2026, 7, 10, 8, tzinfo=UTC),
+    ),
+    "sign-and-verify-files": Page(
+        _files,
+        setup=_ADD_KEY.format("release") + "export AIRGAP_TRUST=/etc/airgap",
+        texts=('{"version"',),
+    ),
+    "sign-in-a-pipeline": Page(
+        _pipeline,
+        setup=_ADD_KEY.format("own") + "CI_BUILD_ID=77; GIT_COMMIT=1f3a;"
+        "airgap copy other.example/app:v1 ./build; "
+        + "".join(
+            f"{name}=$(airgap copy registry.example/{image}:v1 ./{name} --format json | jq -r '.artifacts[0].digest'); "
+            for name, image in (("DIGEST", "app"), ("A", "app"), ("B", "agent"))
+        ),
+    ),
+}
+
+
+NOT_PLAYED: Final[Mapping[str, str]] = {
+    "install-behind-the-gap": "needs an index of packages and a container; tests of the deliverables run it",
+    "make-a-release": "builds the deliverables",
+    "judge-on-several-machines": "needs machines; tests/e2e/test_dask.py",
+    "write-a-trust-policy": "policies; tests/unit/policy reads each",
+    **dict.fromkeys(
+        (
+            "carry-volumes",
+            "keep-a-ledger",
+            "mirror-registries",
+            "proxy-and-private-ca",
+            "read-a-failure",
+            "read-trust-status",
+            "recheck-what-was-accepted",
+            "refresh-a-site",
+            "refresh-a-site-by-snapshot",
+            "run-a-ceremony",
+            "sign-on-the-far-side",
+            "sign-with-a-token",
+            "use-plugins",
+        ),
+        "its world is not built yet",
+    ),
+}
+
+
+def text_of(name: str, start: str) -> str:
+    """The block of a page that begins so."""
+    return next(block for block in blocks_of((PAGES / f"{name}.md").read_text("utf-8")) if block.startswith(start))
+
+
+def page_of(name: str) -> list[Command]:
+    """The commands of a page that are played."""
+    played = PLAYED[name]
+    blocks = list(blocks_of((PAGES / f"{name}.md").read_text(encoding="utf-8")))
+    texts = [block for block in blocks if block.startswith(played.texts or ("\0",))]
+    assert len(texts) >= len(played.texts), "a text that the page does not have"
+    commands = [command for block in blocks if block not in texts for command in commands_of(block)]
+    for start in (*played.left_out, *played.codes, *played.before):
+        assert any(command.text.startswith(start) for command in commands), f"the page has no command {start!r}"
+    return [command for command in commands if not command.text.startswith(tuple(played.left_out) or ("\0",))]
+
+
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with warm_command(tmp_path_factory.mktemp("warm")) as folder:
+        yield folder
+
+
+@pytest.mark.parametrize("name", PLAYED)
+def test_a_page_is_what_happens(name: str, tools: Path, tmp_path: Path) -> None:
+    page = PLAYED[name]
+    commands = page_of(name)
+    with World(tmp_path, page.clock) as world:
+        page.prepare(world)
+        before = dict(page.before)
+        if page.setup:
+            before = {commands[0].text: page.setup, **before}
+        played = play(commands, tmp_path, environment=world.environment(tools), before=before)
+    wrong = []
+    for item in played:
+        wanted = next((code for start, code in page.codes.items() if item.command.text.startswith(start)), 0)
+        if item.code != wanted or (item.command.shown and not same_screen(item.command.shown, item.out)):
+            wrong.append(f"$ {item.command.text}\n{item.out}(exit code {item.code}, not {wanted})\n")
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+def test_every_page_is_played_or_named() -> None:
+    pages = {path.stem for path in PAGES.glob("*.md")}
+    assert pages == {*PLAYED, *NOT_PLAYED}
+    assert not {*PLAYED} & {*NOT_PLAYED}
+
+
+_PAGE: Final = """# A page
+
+    cat > list <<END
+    one
+    END
+    airgap ls a \\
+        b
+
+1. A step:
+
+       $ airgap ls /srv/a
+       …
+       the end
+
+```json
+{}
+```
+"""
+
+
+def test_no_line_of_a_block_is_passed_over() -> None:
+    found = [command for block in blocks_of(_PAGE) for command in commands_of(block)]
+    assert [command.text for command in found] == [
+        "cat > list <<END\none\nEND",
+        "airgap ls a \\\n    b",
+        "airgap ls /srv/a",
+    ]
+    assert [command.shown for command in found] == [None, None, "…\nthe end"]
+
+
+def test_a_screen_is_compared_with_all_that_was_written() -> None:
+    shown = "…\nPASS   at 2026-01-01T00:00:00Z,\n  all good"
+    assert same_screen(shown, "note\nPASS at 2027-02-02T00:00:00Z, all\n good\n")
+    assert not same_screen(shown, "note\nPASS at 2027-02-02T00:00:00Z, all\n good\nmore")
+    assert not same_screen(shown[2:], "note\nPASS at 2027-02-02T00:00:00Z, all good")
+
+
+def test_folders_of_a_machine_are_moved_below_the_test() -> None:
+    assert private("airgap ls /srv/a > /srv; ./srv/b /srvx", Path("/t")) == "airgap ls /t/srv/a > /t/srv; ./srv/b /srvx"
