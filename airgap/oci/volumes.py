@@ -40,14 +40,15 @@ _SHOWN: Final = 5
 class LayoutVolumes(LayoutOnDisk):
     """A layout whose content is spread over tars (a `Store`); threads may share it."""
 
-    def __init__(self, path: str, table: VolumeTable, found: VolumeSet, loose: frozenset[str] | None) -> None:
-        """Use `open_volumes`. `loose`: where the folder is the layout, names of files in it that are its volumes."""
+    def __init__(self, path: str, table: VolumeTable, found: VolumeSet, folder: Path, own: frozenset[str]) -> None:
+        """Use `open_volumes`. `own`: the names of the files in the folder that are its volumes."""
         self.table: Final = table
         self.volumes: Final[Mapping[int, LayoutArchive]] = dict(sorted(found.volumes.items()))
         """Those that are here, by number."""
         self._unusable: Final = found.unusable
         self._notes: Final = tuple(found.notes)
-        self._loose: Final = loose
+        self._folder: Final = str(folder)
+        self._own: Final = own
         self._first: Final = next(iter(self.volumes.values()))
         super().__init__(path)
 
@@ -143,15 +144,13 @@ class LayoutVolumes(LayoutOnDisk):
                 yield malformed(message, remedy="Remove that file.", volume=number)
 
     def loose_files(self) -> LooseFiles:
-        """See `LooseFileHolder`: where the folder is the layout, what is in it and is no volume. Tars hold none."""
-        if self._loose is None:
-            return LooseFiles(())
-        found = loose_files_in(self.path)
-        return found._replace(names=tuple(name for name in found.names if name not in self._loose))
+        """See `LooseFileHolder`: what is in the folder and is no volume, whether it or one of its files was named."""
+        found = loose_files_in(self._folder)
+        return found._replace(names=tuple(name for name in found.names if name not in self._own))
 
     def read_loose(self, name: str, limit: int) -> bytes:
         """See `LooseFileHolder`."""
-        return read_loose_in(self.path, name, limit)
+        return read_loose_in(self._folder, name, limit)
 
     def close(self) -> None:
         """Closes the volumes."""
@@ -243,8 +242,8 @@ def open_volumes(path: str, named: LayoutArchive | None = None) -> LayoutVolumes
         except FormatError as error:
             raise malformed(f"{safe(path)}: {VOLUMES_FILE} cannot be read: {error}") from None
         volumes = sort_volumes(path, table, found, key, named)
-        own = None if named else frozenset(Path(one.path).name for one in found.sets[key])
-        layout = LayoutVolumes(path, table, volumes, own)
+        own = frozenset(Path(one.path).name for one in found.sets[key])
+        layout = LayoutVolumes(path, table, volumes, folder, own)
         stack.pop_all()
     kept = set(layout.volumes.values())
     for other in (one for some_set in found.sets.values() for one in some_set if one not in kept):

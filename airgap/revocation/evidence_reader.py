@@ -33,7 +33,7 @@ def read_evidence(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | HeldCert
     except FormatError as error:
         if piece.trusted:
             yield _holding(piece)(certificate=None, problem=f"it {error}")
-        if not _may_be_passed_over(piece):
+        if not _may_be_passed_over(piece, error):
             unread = _unread(piece, FormatError(f"it {error}", remedy=error.remedy))
             yield _beyond_bounds(piece, unread) if isinstance(error, LimitError) else unread
         return
@@ -58,8 +58,13 @@ def read_evidence(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | HeldCert
             yield found
 
 
-def _may_be_passed_over(piece: EvidenceFile) -> bool:
-    """Whether a file that cannot be read needs no notice: by its name and place it is no evidence."""
+def _may_be_passed_over(piece: EvidenceFile, error: FormatError) -> bool:
+    """Whether a file that cannot be read needs no notice: by its name and place it is no evidence.
+
+    One that is too large to be read, and begins as evidence does, may be some whatever its name is.
+    """
+    if piece.misplaced and piece.trusted and isinstance(error, LimitError):
+        return False
     if not piece.leftover or is_temporary(piece.name.rpartition("/")[2]):
         return piece.leftover
     return piece.misplaced or not (piece.trusted or piece.called or says_evidence(piece.name))

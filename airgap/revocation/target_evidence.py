@@ -255,7 +255,7 @@ class _Gathered:
     def take_entries(self, entries: Iterable[Descriptor], *, leftover: bool) -> None:
         """Takes entries of indexes; `leftover`: those that may be evidence, other content of which is ignored."""
         for item in entries:
-            if not leftover or self._size(item) <= limits.CRL_FILE_BYTES:
+            if not leftover or self._is_readable(item):
                 self._take(item, leftover=leftover)
 
     def take_stamped(self, found: StampedEvidence) -> None:
@@ -265,8 +265,17 @@ class _Gathered:
     def try_to_take(self, manifest: Manifest) -> None:
         """What may be evidence; other content is ignored."""
         for item in possible_evidence_layers(manifest):
-            if self._size(item) <= limits.CRL_FILE_BYTES:
+            if self._is_readable(item):
                 self._take(item, leftover=True, artifact_type=manifest.artifact_type or "")
+
+    def _is_readable(self, item: Descriptor) -> bool:
+        """Whether it is small enough to be read; a larger one is reported where its name is that of evidence."""
+        name = item.annotations.get(TITLE, "")
+        if self._size(item) <= limits.CRL_FILE_BYTES:
+            return True
+        if _is_called_evidence(name):
+            self.leave_out(name, f"it has more than {limits.CRL_FILE_BYTES} bytes", _FEWER)
+        return False
 
     def take_loose(self, layout: LooseFileHolder) -> None:
         """Files that no manifest names and whose names are those of evidence; other files are ignored."""
@@ -282,13 +291,13 @@ class _Gathered:
             self.leave_out(folder, "it is a folder that cannot be listed", _LET_READ)
         for name in found.names:
             if not self._is_full and may_be_evidence(name):
-                self._take_loose(layout, name, is_possible=ends_as_evidence(name))
+                self._take_loose(layout, name)
 
-    def _take_loose(self, layout: LooseFileHolder, name: str, *, is_possible: bool) -> None:
+    def _take_loose(self, layout: LooseFileHolder, name: str) -> None:
         try:
             data = layout.read_loose(name, limits.CRL_FILE_BYTES)
         except LimitError as error:
-            if is_possible:  # else it is no CRL, but something large whose name reads like one
+            if _is_called_evidence(name):
                 self.leave_out(name, str(error), _FEWER)
             return
         except ContentError as error:
@@ -351,6 +360,17 @@ class _Gathered:
         """The notice that evidence is not read; given once."""
         if not self.unread:
             self.unread.append(_unread_in_target(name, self._origin, problem, remedy))
+
+
+def _is_called_evidence(name: str) -> bool:
+    """Whether a file that is too large to be looked into is reported.
+
+    Only letters are compared where it does not end as evidence (`basic-rlang.tar.gz`), so a packed file is none.
+    """
+    return ends_as_evidence(name) or (says_evidence(name) and not name.lower().endswith(_PACKED))
+
+
+_PACKED: Final = (".7z", ".bz2", ".gz", ".tar", ".tgz", ".xz", ".zip", ".zst")
 
 
 def _telling(name: str) -> tuple[bool, bool, bool, str]:

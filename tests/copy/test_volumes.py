@@ -492,6 +492,10 @@ def test_evidence_in_the_folder_of_volumes_counts(tmp_path: Path, place: str) ->
     assert verify(written, folder).code == 14
     assert verify(written, f"{folder}:{WEB}").code == 14
     assert run_here(["copy", str(folder), str(tmp_path / "x"), *trust]).code == 14
+    one = min(path for path in folder.iterdir() if path.suffix == ".tar")
+    assert verify(written, one).code == 14
+    assert verify(written, f"{one}:{WEB}").code == 14
+    assert run_here(["copy", f"{one}:{WEB}", str(tmp_path / "y"), *trust]).code == 14
 
 
 @pytest.mark.parametrize("name", ["index.json", "blobs", "manifest.json"])
