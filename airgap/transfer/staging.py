@@ -51,8 +51,7 @@ class Staging:
                 if not (self.folder / name).exists():
                     path.replace(self.folder / name)
             for folder, lock in self._dead:
-                shutil.rmtree(folder, ignore_errors=True)
-                lock.release()
+                _remove(folder, lock)
 
     @contextmanager
     def file(self) -> Iterator[tuple[int, Path]]:
@@ -99,12 +98,12 @@ class Staging:
     def close(self, *, keep: bool = False) -> None:
         """Removes the folder with its content; `keep`: keeps partial blobs for the next run."""
         kept = set(_partial(self.folder)) if keep and self._lock is not None else set()
-        if kept:
-            for path in self.folder.iterdir():
-                if path not in kept and path.name != LEASE_FILE:
-                    path.unlink(missing_ok=True)
-        else:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        if not kept:
+            _remove(self.folder, self._lock)
+            return
+        for path in self.folder.iterdir():
+            if path not in kept and path.name != LEASE_FILE:
+                path.unlink(missing_ok=True)
         if self._lock is not None:
             self._lock.release()
 
@@ -116,9 +115,10 @@ def sweep_staging(layout: Path) -> None:
             return
         with exclusive(layout):
             for folder, lock in _dead(layout):
-                if not any(_partial(folder)):
-                    shutil.rmtree(folder, ignore_errors=True)
-                lock.release()
+                if any(_partial(folder)):
+                    lock.release()
+                else:
+                    _remove(folder, lock)
 
 
 def kept_parts(layout: Path) -> dict[str, int]:
@@ -193,6 +193,15 @@ def _dead(layout: Path) -> Iterator[tuple[Path, FolderLock]]:
         lock = try_lock(folder)
         if lock is not None:
             yield folder, lock
+
+
+def _remove(folder: Path, lock: FolderLock | None) -> None:
+    """Removes a folder with its content, and gives its lock back."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if lock is not None:
+        lock.release()
+        with suppress(OSError):  # it is still there on Windows, where the file of the lease was open until now
+            folder.rmdir()
 
 
 def _partial(folder: Path) -> Iterator[Path]:

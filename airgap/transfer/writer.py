@@ -114,7 +114,7 @@ class LayoutWriter:
         """See `Sink`; links and clones need no room."""
         with self._staging.file() as (file, staged):
             self._clonable = clone(str(self.path / LAYOUT_FILE), file)
-            staged.unlink()
+        staged.unlink()
         if not self._link and not self._clonable:
             check_room(self.path, size, largest)
 
@@ -137,7 +137,8 @@ class LayoutWriter:
                 copy_checked(stream, descriptor, self._writer(file), advance)
             finally:
                 stream.close()
-            self._done(file, staged, descriptor)
+            self._flush_large(file, descriptor)
+        self._done(staged, descriptor)
         return TransferMethod.COPIED
 
     def put_manifest(self, descriptor: Descriptor, raw: bytes) -> None:
@@ -145,7 +146,8 @@ class LayoutWriter:
         check_bytes(descriptor, raw)
         with self._staging.file() as (file, staged):
             self._writer(file)(memoryview(raw))
-            self._done(file, staged, descriptor)
+            self._flush_large(file, descriptor)
+        self._done(staged, descriptor)
 
     def flush(self) -> None:
         """Flushes everything to the medium and gives it its name."""
@@ -239,13 +241,16 @@ class LayoutWriter:
 
     def _put_clone(self, descriptor: Descriptor, path: str, advance: Advance) -> bool:
         with self._staging.file() as (file, staged):
-            if not clone(path, file):
-                staged.unlink()
-                return False
-            with open_regular(str(staged)) as blob:
-                copy_checked(blob, descriptor, None, advance)
-            self._done(file, staged, descriptor)
-        return True
+            cloned = clone(path, file)
+            if cloned:
+                with open_regular(str(staged)) as blob:
+                    copy_checked(blob, descriptor, None, advance)
+                self._flush_large(file, descriptor)
+        if cloned:
+            self._done(staged, descriptor)
+        else:
+            staged.unlink()
+        return cloned
 
     def _put_resumed(self, descriptor: Descriptor, source: Resumable, advance: Advance) -> None:
         """The part from an earlier run is hashed and kept; if it is wrong, the blob is copied from the start."""
@@ -266,12 +271,19 @@ class LayoutWriter:
                 os.fsync(file)
         self._place([(self._staging.partial_path(name), self._target(descriptor.digest))])
 
-    def _done(self, file: int, staged: Path, descriptor: Descriptor) -> None:
-        """Gives the written and checked content its name, at once or together with others."""
-        target = self._target(descriptor.digest)
+    def _flush_large(self, file: int, descriptor: Descriptor) -> None:
+        """Flushes a large file to the medium; small ones are flushed together."""
         if descriptor.size >= _SMALL_BYTES:
             with writing(self.path):
                 os.fsync(file)
+
+    def _done(self, staged: Path, descriptor: Descriptor) -> None:
+        """Gives the written and checked content its name, at once or together with others.
+
+        The file is closed by now: Windows renames no open file.
+        """
+        target = self._target(descriptor.digest)
+        if descriptor.size >= _SMALL_BYTES:
             self._place([(staged, target)])
             return
         with self._lock:
