@@ -30,7 +30,7 @@ from airgap.text import safe
 from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact, Selection, key_of
 from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
-from airgap.transfer.sources import LayoutSource, path_of
+from airgap.transfer.sources import LayoutSource, path_of, without_mending
 from airgap.trust.choice import repository_of
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.location import Location
@@ -310,7 +310,7 @@ class Judgement:
             brought = {digest for digest, _, _ in plan.nodes}
             held = [_Held(graph, ContentChecker(store), brought) for store, graph in there]
             items = [self._accepted(item, held, keep_going=keep_going) for item in plan.artifacts]
-            result.append(CopyPlan.of(items, plan.nodes))
+            result.append(CopyPlan.of(items, {key: without_mending(node) for key, node in plan.nodes.items()}))
         return result
 
     def _accepted(self, item: PlannedArtifact, held: Iterable[_Held], *, keep_going: bool) -> PlannedArtifact:

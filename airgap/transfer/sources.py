@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -92,6 +93,28 @@ def lacking(node: Node) -> ContentError | None:
         for place in node.places()
     ]
     return errors[0] if all(errors) else None
+
+
+def without_mending(node: Node) -> Node:
+    """The content without the places that embed what their layout lacks, where another descriptor there does not.
+
+    Verify finds that content missing, as other tools do: a judged copy must not fill it in (decision 0036).
+    """
+    places = node.places()
+    if all(place.descriptor.data is None for place in places):  # most embed nothing
+        return node
+    lacking = {
+        id(place.source)
+        for place in places
+        if place.descriptor.data is None
+        and isinstance(place.source, LayoutSource)
+        and place.source.lacks(node.descriptor.bare)
+    }
+    left = [place for place in places if place.descriptor.data is None or id(place.source) not in lacking]
+    if len(left) == len(places):
+        return node
+    first, *others = left
+    return replace(first, others=tuple(replace(place, others=()) for place in others))
 
 
 class MemoryBlobs:
