@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from airgap.errors import AirgapError, ContentError, FormatError, UsageError
+from airgap.errors import AirgapError, ContentError, FormatError, TrustMaterialError, UsageError
 from airgap.files import read_regular
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.documents import open_regular
@@ -29,6 +30,7 @@ from airgap.trust.generation import read_one_state, settled
 from airgap.trust.location import not_there
 from airgap.trust.separation import check_output
 from airgap.trust.snapshots.material import Difference, MaterialFile, largest, list_material
+from airgap.trust.snapshots.merging import IncomingFile, NoRoomError, check_evidence_fits
 from airgap.trust.snapshots.opened import open_snapshot
 from airgap.trust.snapshots.pins import Pins
 from airgap.trust.snapshots.snapshot_coverage import snapshot_coverage
@@ -86,6 +88,7 @@ def create_snapshot(
         what = "no evidence" if evidence_only else "nothing that could travel"
         raise UsageError(f"the trust directory {safe(trust)} holds {what}")
     _check_whole(files)
+    full = _check_fits(trust, files, evidence_only=evidence_only)
     known, unread = _last_number(trust, destination, stream)
     if unread is not None and number is None:
         raise _unsure_number(unread, stream)
@@ -98,6 +101,7 @@ def create_snapshot(
     warnings = (
         [] if chosen > known else [f"number {known} of the stream {stream!r} is known already; sites refuse {chosen}"]
     )
+    warnings += full
     if remember:
         warnings += _remember(trust, built.snapshot)
     reference = f"{'oci-archive' if path.is_file() else 'oci'}:{path}:{built.snapshot.tag}"
@@ -113,6 +117,31 @@ def _check_whole(files: tuple[MaterialFile, ...]) -> None:
             "the trust directory has trust stores and no policy; a site that applied this could verify nothing",
             remedy="Write a policy first, or pack the evidence alone with --evidence-only.",
         )
+
+
+def _check_fits(trust: Path, files: tuple[MaterialFile, ...], *, evidence_only: bool) -> list[str]:
+    """Checks that a site that has no evidence yet has room for this; warns if not without a signature.
+
+    Raises UsageError.
+    """
+    folders: dict[str, dict[str, IncomingFile]] = {}
+    for file in files:
+        if file.part.is_evidence:
+            folder, _, name = file.path.partition("/")
+            read = partial(read_regular, trust / file.path, largest(file.part))
+            folders.setdefault(folder, {})[name] = IncomingFile(file.digest, read)
+    refusals: dict[bool, str] = {}
+    with scratch_folder() as empty:
+        for signed in (True, False) if evidence_only else (True,):
+            try:
+                check_evidence_fits(empty, folders, signed=signed)
+            except NoRoomError as error:
+                refusals[signed] = str(error).replace(safe(empty), "the trust directory of a site")
+            except TrustMaterialError as error:  # it is made nevertheless: each site refuses it
+                return [f"sites refuse it: {error}"]
+    if True in refusals:
+        raise UsageError(f"no site could apply this: {refusals[True]}", remedy="Take out superseded evidence.")
+    return [f"sites refuse it unless a pinned signer signs it: {text}" for text in refusals.values()]
 
 
 def _last_number(trust: Path, destination: str, stream: str) -> tuple[int, AirgapError | None]:

@@ -23,7 +23,7 @@ from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.levels import Check
-from airgap.trust.snapshots.assemble import check_incoming
+from airgap.trust.snapshots.assemble import check_incoming, check_snapshot_fits
 from airgap.trust.snapshots.material import Part, evidence_digests, list_trust_material
 from airgap.trust.snapshots.memory import check_memory, recall, remember
 from airgap.trust.snapshots.opened import OpenSnapshot
@@ -191,6 +191,7 @@ class SnapshotJudgement:
         """The problems that `apply` would find only in the new tree, so that verify reports them, too."""
         try:
             check_incoming(self._store, self._snapshot)
+            check_snapshot_fits(self._trust, self._store, self._snapshot, signed=self.is_signed)
         except AirgapError as error:
             yield Problem.of(error)
 

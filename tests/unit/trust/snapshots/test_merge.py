@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from airgap.oci.digest import Digest
 from airgap.revocation.index import EvidenceIndex
-from airgap.trust.snapshots.assemble import Merged, Side, merge
+from airgap.trust.snapshots.merging import Merged, Side, merge
 
 URLS = ("http://a/", "http://b/")
 Index = Mapping[str, Sequence[str]]
