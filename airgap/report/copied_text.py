@@ -263,13 +263,13 @@ def _remarks(artifact: CopiedArtifact, *, brief: bool) -> Iterator[Remark]:
 
 def _judged_notes(outcome: ArtifactOutcome, *, brief: bool) -> Iterator[str]:
     """What is odd about the accepted signature, or that none was judged."""
-    from airgap.report.finding_text import soft_notes
+    from airgap.report.finding_text import attachment_notes, soft_notes
 
     accepted = outcome.accepted
     if accepted is None or outcome.unjudged:
         yield _TAKEN if outcome.exit_code else _SKIPPED
     else:
-        yield from accepted.warnings if brief else soft_notes(outcome)
+        yield from accepted.warnings if brief else (*soft_notes(outcome), *attachment_notes(outcome))
 
 
 def _not_chosen(planned: PlannedArtifact) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
-from airgap.errors import AirgapError, ContentError
+from airgap.errors import AirgapError, ContentError, UntrustedError, UsageError
 from airgap.reasons import ExitCode
 from airgap.report.copying import CopyReport, copy_error_document
 from airgap.report.finding_text import problem_lines, problem_text, touches_verdict, warning_lines
@@ -152,7 +152,8 @@ class ImportReport(OutcomeReport[ImportResult]):
 def _may_be_named(copied: CopyResult) -> bool:
     """Whether something that was accepted failed after its content was there, or it is not known."""
     accepted = (item for item in copied.artifacts if item.judged is None or not item.judged.exit_code)
-    return not copied.artifacts or any(not isinstance(item.error, ContentError) for item in accepted)
+    before = ContentError | UntrustedError | UsageError
+    return not copied.artifacts or any(not isinstance(item.error, before) for item in accepted)
 
 
 def reasons_of(outcome: Outcome) -> frozenset[str | None]:

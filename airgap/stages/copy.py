@@ -225,7 +225,7 @@ class _Copy:
         layouts = (*self._sources.opened(), *self._streamed)
         whole = (*(graph for _, graph in self._streamed), *self._sources.whole())
         plans = self._judge.accepted(plans, layouts, whole)
-        plans = [self._writer.check_names(plan, place) for place, plan in zip(groups, plans, strict=True)]
+        plans = self._writer.check_names(plans, list(groups))
         if self._packer is None:
             plans = self._with_held(list(groups), plans, layouts)
         for repository, plan in zip(groups, plans, strict=True):
@@ -408,9 +408,9 @@ class _Copy:
         selection = replace(self._request.selection, skip_types=self._request.selection.skip_types | {ACQUISITION})
         plan = make_plan(roots, selection, self._pool, keep_going=self._request.keep_going)
         if self._request.require_signature:
-            from airgap.stages.gate import comes_along_in
+            from airgap.stages.gate_layout import demanding_signatures
 
-            plan = plan.demanding_signatures(comes_along_in(plan), keep_going=self._request.keep_going)
+            plan = demanding_signatures(plan, keep_going=self._request.keep_going)
         if roots[0].destination is not None:
             plan = with_registry_tags(plan, keep_going=self._request.keep_going)
         if self._request.all_tags and self._request.tags is None:  # this includes cosign's tags

@@ -137,7 +137,7 @@ class CopyJudge:
         self.judgement = gate.judge(plans, evidence)
         if self._services.judged is not None:
             self._services.judged(self.judgement.outcome)
-        return self.judgement.accepted(plans, there, keep_going=request.keep_going)
+        return gate.accepted(self.judgement, plans, there, evidence, keep_going=request.keep_going)
 
 
 def without_lists(plan: CopyPlan) -> CopyPlan:

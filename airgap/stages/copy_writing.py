@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import cache
 from pathlib import Path
@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, BinaryIO
 from airgap.errors import AirgapError, UsageError
 from airgap.files import behind_link, sweep_leftovers
 from airgap.net.registries import Registries
+from airgap.oci.nodes import Root
 from airgap.oci.reference import LayoutReference, RegistryReference
 from airgap.oci.tags import is_referrers_tag
 from airgap.stages.copy_request import CopyRequest
-from airgap.transfer.destinations import DestinationReference, is_tar
+from airgap.transfer.destinations import DestinationReference, RegistryPrefix, is_tar
 from airgap.transfer.endpoint import Sink
 from airgap.transfer.events import Progress
 from airgap.transfer.layout_plans import LayoutPlans
 from airgap.transfer.mover import Arrived, Survey, TransferResult, move, survey, transfer, without
 from airgap.transfer.plan import CopyPlan, Key, PlannedArtifact
 from airgap.transfer.room import Room, room_in
-from airgap.transfer.sources import lacking
+from airgap.transfer.sources import LayoutSource, lacking
 from airgap.transfer.writer import LayoutProbe, LayoutWriter
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class DestinationWriter:
         """Write what is planned for one repository, or for the layout or tar. Raises AirgapError."""
         if repository is not None:
             self._into_registry(plan, repository)
+        elif isinstance(destination, RegistryReference | RegistryPrefix):
+            self._account(plan, TransferResult.of_all(plan))  # nothing in it has a place there
         elif not isinstance(destination, LayoutReference):
             self._into_tar(plan, None)
         elif self._request.volume_size is not None:
@@ -71,19 +74,31 @@ class DestinationWriter:
         else:
             self._into_layout(plan, destination)
 
-    def check_names(self, plan: CopyPlan, repository: RegistryReference | None) -> CopyPlan:
-        """The plan without artifacts whose tags list referrers of something in the repository; nothing is sent.
+    def check_names(
+        self, plans: Sequence[CopyPlan], repositories: Sequence[RegistryReference | None]
+    ) -> list[CopyPlan]:
+        """The plans without artifacts that can have no name in their repositories; nothing is sent.
 
-        Raises UsageError for the first of them, unless the copy keeps going; AirgapError.
+        That is what has no repository's name, and a tag that lists referrers of something in the repository. Evidence
+        about what is not here needs no name: it counted, and stays behind. Raises UsageError for the first of them,
+        unless the copy keeps going; AirgapError.
         """
-        artifacts = [self._named(item, repository) for item in plan.artifacts] if repository else plan.artifacts
-        return plan if tuple(artifacts) == plan.artifacts else CopyPlan.of(artifacts, plan.nodes)
+        result: list[CopyPlan] = []
+        for plan, repository in zip(plans, repositories, strict=True):
+            items = [
+                item for item in plan.artifacts if not (item.wanted.unnamed and len(plans) > 1 and _is_alone(item))
+            ]
+            items = [self._named(item, repository) for item in items]
+            result.append(plan if tuple(items) == plan.artifacts else CopyPlan.of(items, plan.nodes))
+        return result
 
-    def _named(self, item: PlannedArtifact, repository: RegistryReference) -> PlannedArtifact:
-        tags = [] if item.error else [tag for tag in item.wanted.tags if is_referrers_tag(tag)]
+    def _named(self, item: PlannedArtifact, repository: RegistryReference | None) -> PlannedArtifact:
         try:
-            for tag in tags:
-                self._sink(repository).check_name(tag, item.wanted.descriptor, item.wanted.reference)
+            if item.error is None and item.wanted.unnamed is not None:
+                raise item.wanted.unnamed
+            for tag in item.wanted.tags if repository and item.error is None else ():
+                if repository and is_referrers_tag(tag):
+                    self._sink(repository).check_name(tag, item.wanted.descriptor, item.wanted.reference)
         except UsageError as error:
             if not self._request.keep_going:
                 raise
@@ -195,3 +210,13 @@ class DestinationWriter:
                     raise error
                 failures[key] = error
         self._account(plan, found.expected(plan, failures))
+
+
+def _is_alone(item: PlannedArtifact) -> bool:
+    """Whether it is evidence about what is not in its layout."""
+    source = item.wanted.source
+    if not isinstance(source, LayoutSource):
+        return False
+    from airgap.revocation.artifact import is_evidence_alone
+
+    return is_evidence_alone(source.graph, Root(item.wanted.descriptor, item.wanted.names))

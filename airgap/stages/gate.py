@@ -11,20 +11,27 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from airgap import __version__
-from airgap.bundle.opened_bundle import is_bundle
 from airgap.errors import AirgapError, NotFoundError, UntrustedError, UsageError
-from airgap.oci.content import ContentChecker, ContentReport
+from airgap.oci.content import ContentChecker
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
+from airgap.oci.nodes import Root
 from airgap.oci.problems import ContentProblem
 from airgap.oci.reference import docker_name
 from airgap.oci.store import Store
-from airgap.oci.tags import cosign_subjects
 from airgap.oci.target import Target
 from airgap.reasons import ExitCode, most_severe
-from airgap.revocation.artifact import is_evidence_alone
 from airgap.revocation.target_evidence import TargetEvidence
 from airgap.signature.stamped_evidence import evidence_of_target
+from airgap.stages.gate_layout import (
+    LEAVE_OUT,
+    PlannedLayout,
+    Refused,
+    as_layout,
+    brought,
+    subjects_of,
+    without_refused,
+)
 from airgap.stages.verify import RequestedArtifact, verify_opened
 from airgap.text import safe
 from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact, Selection, key_of
@@ -67,24 +74,96 @@ class Gate:
         """
         wanted: dict[_JudgedKey, list[PlannedArtifact]] = {}
         targets: list[tuple[Target, list[RequestedArtifact]]] = []
-        exempt: dict[object, _Exempt] = {}
+        exempt: dict[object, PlannedLayout] = {}
         for medium, part in self._media(plans).items():
-            target = self._target(part)
-            exempt[medium] = kept = _Exempt.of(target)
+            exempt[medium] = kept = PlannedLayout.of(self._target(part))
             found: defaultdict[_JudgedKey, list[PlannedArtifact]] = defaultdict(list)
             for plan in part:
                 for item in plan.artifacts:
                     if item.error is None and kept.leaves_to_judge(item):
                         found[_JudgedKey(medium, _requested(item))].append(item)
-            targets.append((target, [asked.artifact for asked in found]))
+            targets.append((kept.target, [asked.artifact for asked in found]))
             wanted |= found
-        outcome = verify_opened(
-            self.request,
-            self.trust,
-            targets,
-            LayoutEvidence({str(number): item for number, item in enumerate(evidence)}),  # two places may have one name
-        )
+        outcome = self._verdicts(targets, evidence)
         return Judgement.of_outcome(wanted, outcome, exempt, self._medium, self.request.scope, self.tolerated)
+
+    def _verdicts(
+        self, targets: Iterable[tuple[Target, Iterable[RequestedArtifact]]], evidence: Iterable[TargetEvidence]
+    ) -> Outcome:
+        held = LayoutEvidence({str(number): item for number, item in enumerate(evidence)})  # two may have one name
+        return verify_opened(self.request, self.trust, targets, held)
+
+    def accepted(
+        self,
+        judgement: Judgement,
+        plans: Sequence[CopyPlan],
+        there: Iterable[tuple[Store, Graph]],
+        evidence: Collection[TargetEvidence],
+        *,
+        keep_going: bool,
+    ) -> list[CopyPlan]:
+        """The plans without what is not accepted, and without what brings more that verify would judge by itself.
+
+        An image that is attached could be run in the place of what it refers to. What is left out may have named or
+        covered others, so the question is asked again until nothing more is refused. Raises as `Judgement.accepted`.
+        """
+        kept = judgement.accepted(plans, there, keep_going=keep_going)
+        media: Mapping[object, PlannedLayout] = judgement.media
+        while True:
+            if any(item.error is not None for plan in kept for item in plan.artifacts):
+                media = {medium: PlannedLayout.of(self._target(part)) for medium, part in self._media(kept).items()}
+            own: defaultdict[object, set[Digest]] = defaultdict(set)
+            for item in (item for plan in kept for item in plan.artifacts if item.error is None):
+                own[self._medium(item)].add(item.wanted.descriptor.digest)
+            refused = self._refused_beside(media, own, evidence)
+            fewer = without_refused(kept, refused, keep_going=keep_going) if refused else None
+            if fewer is None:
+                return kept
+            kept = fewer
+
+    def _refused_beside(
+        self,
+        media: Mapping[object, PlannedLayout],
+        own: Mapping[object, Collection[Digest]],
+        evidence: Iterable[TargetEvidence],
+    ) -> Refused | None:
+        """Why an artifact is refused that brings what is not accepted by itself; None where nothing is so."""
+        beside = {medium: layout.beside(own.get(medium, ())) for medium, layout in media.items()}
+        asked = [(medium, root) for medium, roots in beside.items() for root in roots]
+        if not asked:
+            return None
+        outcome = self._verdicts(
+            (
+                (media[medium].target, [RequestedArtifact(root.descriptor.digest, None) for root in roots])
+                for medium, roots in beside.items()
+            ),
+            evidence,
+        )
+        bad: defaultdict[object, dict[Digest, Root]] = defaultdict(dict)
+        why: dict[tuple[object, Digest], ArtifactOutcome] = {}
+        for (medium, root), judged in zip(asked, outcome.artifacts, strict=True):
+            if judged.exit_code not in {0, *self.tolerated}:
+                bad[medium][root.descriptor.digest] = root
+                why[medium, root.descriptor.digest] = judged
+
+        def refused(item: PlannedArtifact) -> AirgapError | None:
+            medium = self._medium(item)
+            for root in brought(item, bad[medium]):
+                if damage := media[medium].damage(root):
+                    return UntrustedError(
+                        f"{item.wanted.reference} is not copied: something that is attached to it is damaged: {damage} "
+                        f"[{damage.reason}]",
+                        exit_code=damage.exit_code,
+                        reason=damage.reason,
+                        remedy=damage.remedy,
+                    )
+                what = f"{media[medium].named(root)}, is judged by itself: "
+                error = refusal(why[medium, root.descriptor.digest], item.wanted.reference, why=what)
+                error.remedy = f"{error.remedy} {LEAVE_OUT}".lstrip()
+                return error
+            return None
+
+        return refused if why else None
 
     def _medium(self, item: PlannedArtifact) -> object:
         """The layout that an artifact comes from; None for what is judged together."""
@@ -104,7 +183,7 @@ class Gate:
     def _target(self, plans: Sequence[CopyPlan]) -> Target:
         """All plans as one layout, with the records of a copy, so that verifying the copy gives the same verdicts."""
         records = Records(tool=__version__, at=self.request.clock, selection=self.selection)
-        return _as_layout(records.add_to(plan) for plan in plans)
+        return as_layout(records.add_to(plan) for plan in plans)
 
 
 def everything_listed(plans: Sequence[CopyPlan], selection: Selection, executor: Executor) -> CopyPlan:
@@ -186,68 +265,6 @@ def _requested(item: PlannedArtifact) -> RequestedArtifact:
     return RequestedArtifact(wanted.descriptor.digest, typed)
 
 
-def comes_along_in(plan: CopyPlan) -> Callable[[PlannedArtifact], bool]:
-    """Tells which artifacts of the plan come with what they are about, and need no signature. Raises AirgapError."""
-    if not any(item.comes_along for item in plan.artifacts):
-        return lambda _: False
-    return _Exempt.of(_as_layout([plan])).comes_with_its_subject
-
-
-def _as_layout(plans: Iterable[CopyPlan]) -> Target:
-    """All plans as one layout."""
-    whole = list(plans)
-    named = [
-        (item, item.wanted.names if item.wanted.from_layout or _subjects(item) else ())
-        for plan in whole
-        for item in plan.artifacts
-        if item.error is None
-    ]
-    nodes = {key: node for plan in whole for key, node in plan.nodes.items()}
-    return planned_target(CopyPlan.of([item for item, _ in named], nodes), [tags for _, tags in named])
-
-
-def _subjects(item: PlannedArtifact) -> frozenset[Digest]:
-    return cosign_subjects(item.wanted.tags)
-
-
-class _Exempt(NamedTuple):
-    """What needs no judgement of its own."""
-
-    roots: frozenset[Digest]
-    """What is judged, because tools run it by its name."""
-    evidence: Mapping[Digest, ContentReport]
-    """What proves itself, and has to be whole as everything."""
-    bundles: frozenset[Digest]
-    """What only lists what a bundle carries, and proves nothing."""
-
-    @classmethod
-    def of(cls, target: Target) -> _Exempt:
-        graph, checker = target.graph, ContentChecker(target.store)
-        roots = [root.descriptor for root in graph.roots()]
-        alone = [root.descriptor for root in graph.roots() if is_evidence_alone(graph, root)]
-        evidence = {item.digest: check_judged(checker, graph, graph.closure(item)) for item in alone}
-        bundles = frozenset(root.descriptor.digest for root in graph.roots() if is_bundle(graph, root))
-        if len(alone) + len(bundles) == len(roots):  # where nothing else is here it is what was asked for
-            evidence, bundles = {}, frozenset()
-        return cls(frozenset(root.digest for root in roots), evidence, bundles)
-
-    def leaves_to_judge(self, item: PlannedArtifact) -> bool:
-        """Whether it is an artifact that needs a judgement of its own."""
-        return not (self.comes_with_its_subject(item) or self.is_evidence(item) or self.is_bundle(item))
-
-    def comes_with_its_subject(self, item: PlannedArtifact) -> bool:
-        """Whether it comes with what it is about. An image is judged by itself: tools run it by any tag."""
-        return bool(_subjects(item)) and item.wanted.descriptor.digest not in self.roots
-
-    def is_evidence(self, item: PlannedArtifact) -> bool:
-        """Whether it is evidence, which has no name."""
-        return not item.wanted.tags and item.wanted.descriptor.digest in self.evidence
-
-    def is_bundle(self, item: PlannedArtifact) -> bool:
-        """Whether it only lists what a bundle carries; it has no name either."""
-        return item.wanted.is_bundle and not item.wanted.tags and item.wanted.descriptor.digest in self.bundles
-
-
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """The verdicts on everything that is planned."""
@@ -257,8 +274,8 @@ class Judgement:
     _outcomes: Mapping[_JudgedKey, ArtifactOutcome]
     _reached: frozenset[_JudgedKey]
     """What passed, and all that it reaches: cosign's tags are about any of it."""
-    _exempt: Mapping[object, _Exempt]
-    """By medium."""
+    media: Mapping[object, PlannedLayout]
+    """What was judged as one, by medium."""
     _medium: Callable[[PlannedArtifact], object]
     _scope: str | None
     """The repository that everything was judged as; None: each by its own name."""
@@ -271,7 +288,7 @@ class Judgement:
         cls,
         asked: Mapping[_JudgedKey, Sequence[PlannedArtifact]],
         outcome: Outcome,
-        exempt: Mapping[object, _Exempt],
+        exempt: Mapping[object, PlannedLayout],
         medium: Callable[[PlannedArtifact], object],
         scope: str | None,
         tolerated: Collection[int],
@@ -383,9 +400,9 @@ class Judgement:
                     reason="signature.none",
                 )
             return judged
-        exempt, asked = self._exempt[self._medium(item)], self._key(item)
+        exempt, asked = self.media[self._medium(item)], self._key(item)
         if exempt.comes_with_its_subject(item):
-            if all(asked.reaching(subject) in self._reached for subject in _subjects(item)):
+            if all(asked.reaching(subject) in self._reached for subject in subjects_of(item)):
                 return item
             message = "is not copied: the artifact that it is about is not among those that verify"
             raise UntrustedError(f"{item.wanted.reference} {message}", reason="signature.none")

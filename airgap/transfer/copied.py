@@ -189,6 +189,8 @@ class Tally:
         self._count(plan, moved, done)
 
     def _destinations(self, root: CopyRoot) -> Iterator[str]:
+        if root.unnamed is not None:
+            return
         base = root.destination.name if root.destination else self._written
         if not root.tags:
             yield safe(f"{base}@{root.descriptor.digest}")

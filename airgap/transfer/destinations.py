@@ -69,6 +69,8 @@ class TaggedSource:
 def places(found: Sequence[CopyRoot], destination: DestinationReference, naming: Naming) -> tuple[CopyRoot, ...]:
     """The place of every artifact. Raises UsageError where two would have to share a name.
 
+    What has no repository's name, and needs one, is `unnamed`: its verdict is worth more than that.
+
     A layout keeps tags as they are; where there are several source repositories the tags become full names. In a
     registry, a repository as destination is that repository, and a prefix is followed by the own path of each source.
     """
@@ -155,10 +157,11 @@ def _check_one_repository(found: Sequence[CopyRoot], destination: RegistryRefere
 
 def _below(found: CopyRoot, destination: RegistryPrefix, naming: Naming) -> CopyRoot:
     if found.repository is None:
-        raise UsageError(
+        error = UsageError(
             f"{found.reference} has no repository's name to put after {destination}",
             remedy=f"Name it alone, and the repository that it goes to: {destination}/team/app.",
         )
+        return replace(found, unnamed=error)
     repository = destination.below(naming.path_of(found.repository))
     if not is_repository(repository.repository):
         raise UsageError(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
-from airgap.errors import AirgapError, UnsignedError
+from airgap.errors import AirgapError, UnsignedError, UsageError
 from airgap.oci.descriptor import NOTARY_SIGNATURE, SIGNATURE_MANIFESTS, ContentKey, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
@@ -86,6 +86,8 @@ class CopyRoot:
     """The tag of a layout, as the operator typed it."""
     destination: RegistryReference | None = None
     """The repository that it goes to; None: the layout or tar."""
+    unnamed: UsageError | None = None
+    """Why it has no place in a registry: it is judged all the same, and then refused for that."""
     named_by_source: bool = False
     """Whether the name that its source gives it decides the path of that repository, or its name in the layout."""
     tags: tuple[str, ...] = ()

@@ -97,8 +97,8 @@ class PlannedStore:
         return next((node.descriptor.size for node in self._nodes.get(digest, ())), None)
 
     def open(self, digest: Digest) -> io.RawIOBase:
-        """See `Store`. What was not foreseen is read from its source, if it is small."""
-        self._hold(digest, limits.MANIFEST_BYTES)
+        """See `Store`. What was not foreseen is read from its source, if it is small: its first bytes prove nothing."""
+        self._hold(digest, limits.CRL_FILE_BYTES)
         if digest in self._held:
             return MemoryFile(self._held[digest])
         if digest in self._wrong:
@@ -134,8 +134,13 @@ def planned_target(plan: CopyPlan, names: Sequence[Sequence[str]]) -> Target:
     return Target(LayoutReference(path=_NO_PATH), store, Graph(store))
 
 
-def refusal(outcome: ArtifactOutcome, name: str, unread: Sequence[AirgapError] = ()) -> UntrustedError:
-    """Why an artifact that is called `name` is not copied. `unread`: what may refer to it, and why it is not read."""
+def refusal(
+    outcome: ArtifactOutcome, name: str, unread: Sequence[AirgapError] = (), *, why: str = ""
+) -> UntrustedError:
+    """Why an artifact that is called `name` is not copied. `unread`: what may refer to it, and why it is not read.
+
+    `why`: what the outcome is about, where that is something else.
+    """
     for problem in unread if outcome.unsigned else ():
         # the record of this copy says only that the copy went on without it
         return UntrustedError(
@@ -145,7 +150,7 @@ def refusal(outcome: ArtifactOutcome, name: str, unread: Sequence[AirgapError] =
             reason="signature.left_behind",
             remedy=problem.remedy,
         )
-    return untrusted(_first_problem(outcome), f"{name} is not copied: ", outcome.exit_code)
+    return untrusted(_first_problem(outcome), f"{name} is not copied: {why}", outcome.exit_code)
 
 
 def untrusted(problem: Problem, prefix: str, exit_code: int) -> UntrustedError:
