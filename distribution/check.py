@@ -72,7 +72,7 @@ def _check_executables(names: Names, finished: Path, work: Path, tell: Callable[
         root = EmptyRoot.make(work / f"root-{what}", libraries)
         command = root.put(source, "airgap") + ("/airgap" if source.is_dir() else "")
         _check_in(root, command, finished, names)
-        tell(f"{what}, in an empty root, without rights: demo, doctor, verify, --jobs, blob sign and verify, import")
+        tell(f"{what}, in an empty root, without rights: demo, doctor, help, verify, --jobs, blob, import, discover")
 
 
 def _check_in(root: EmptyRoot, command: str, finished: Path, names: Names) -> None:
@@ -90,6 +90,7 @@ def _check_in(root: EmptyRoot, command: str, finished: Path, names: Names) -> No
     for name, code in _EXPECTED.items():
         expect(code, "verify", f"{layouts}/{name}", *trust, *_SCOPE)
     expect(0, "verify", f"{layouts}/good", *trust, *_SCOPE, "--jobs", "2", "--format", "json", said='"verdict": "pass"')
+    expect(0, "help", "exit-codes", said="130")
     seen = expect(0, "doctor")
     for extra in ("pkcs11 (python-pkcs11", "tuf (tuf"):
         if extra not in seen:

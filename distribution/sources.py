@@ -14,7 +14,14 @@ from distribution.tools import BuildError, environment, run
 NEEDED: Final = (
     *("Makefile", "constraints.txt", "pyproject.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"),
     *(".ci/run", "airgap/__init__.py", "benchmarks/__main__.py", "distribution/__main__.py", "docs/README.md"),
-    *("fuzz/__main__.py", "layouts/expected.json", "mutants/__main__.py", "tests/conftest.py"),
+    *(
+        "mkdocs.yml",
+        "SECURITY.md",
+        "fuzz/__main__.py",
+        "layouts/expected.json",
+        "mutants/__main__.py",
+        "tests/conftest.py",
+    ),
 )
 """What the tests and the Makefile need, one file of each folder: an sdist without it is refused."""
 

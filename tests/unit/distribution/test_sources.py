@@ -44,6 +44,15 @@ def test_what_is_needed_is_in_the_repository_and_in_the_list_of_the_sdist() -> N
         assert f"/{first}" in included or (first.endswith(".md") and "/*.md" in included) or name == "pyproject.toml"
 
 
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="an unpacked sdist does not know what was committed")
+def test_the_sdist_has_every_file_and_folder_of_the_repository() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    included = PROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    always = {".gitignore", "pyproject.toml"}
+    for name in {path.partition("/")[0] for path in listed} - always:
+        assert f"/{name}" in included or name.endswith(".md"), name
+
+
 def test_each_tool_has_a_locked_version() -> None:
     locked = pins((ROOT / "constraints.txt").read_text(encoding="utf-8"))
     for name in ("build", "hatchling", "shiv", "pyinstaller", "cyclonedx-bom", "pip-audit"):
