@@ -5,7 +5,7 @@ from __future__ import annotations
 import airgap.report
 from airgap.cli.command import command
 from airgap.cli.connection_options import Connection
-from airgap.cli.console import Output, note
+from airgap.cli.console import Output, VerboseOption, note
 from airgap.cli.lazy import typer_app
 from airgap.cli.read_options import ReadTarget
 
@@ -13,7 +13,7 @@ app = typer_app()
 
 
 @command(app)
-def inspect(*, target: ReadTarget, connection: Connection, output: Output) -> None:
+def inspect(*, target: ReadTarget, verbose: VerboseOption = False, connection: Connection, output: Output) -> None:
     """Show what an artifact's signatures say: signer, times, metadata, certificates, timestamp.
 
     Nothing is judged: everything that is shown is a claim of the maker of the signature. `airgap verify` judges.
@@ -28,4 +28,4 @@ def inspect(*, target: ReadTarget, connection: Connection, output: Output) -> No
         credentials=connection.credentials(note),
         mechanism=target.distribution_spec,
     )
-    output.finish(airgap.report.InspectReport(artifacts))
+    output.finish(airgap.report.InspectReport(artifacts, verbose))

@@ -9,9 +9,11 @@ from typing import Final
 from airgap.bundle.bundle_difference import BundleDifference
 from airgap.bundle.bundle_overview import BundleOverview, ShownArtifact
 from airgap.parse.time import iso, iso_or_null
+from airgap.report.artifact_names import natural, short
+from airgap.report.bundle_split import labelled
 from airgap.report.bundles import base_document, bundle_lines, held_text
 from airgap.report.report import TOOL, Json, Report
-from airgap.report.style import Style
+from airgap.report.style import PLAIN, Style, unbroken
 from airgap.report.wording import count, size
 from airgap.text import safe, some
 
@@ -59,14 +61,21 @@ class BundleShowReport(Report):
             return
         shown, document = self.overview, self.overview.document
         total = count(len(document.artifacts), "artifact")
-        yield style.paint("strong", f"{shown.reference} says of itself (nothing is judged here): {total}.")
+        text = f"{shown.reference} says of itself (nothing is judged here): {total}."
+        yield from style.paragraph(style.paint("strong", text))
         yield from bundle_lines(document, shown.descriptor, style)
         for signer in shown.signers:
-            yield f"  claims     it is signed by {signer}"
-        for item in shown.artifacts:
+            yield from labelled("claims", f"it is signed by {signer}", style)
+        for item in sorted(shown.artifacts, key=lambda item: natural(", ".join(item.artifact.references))):
+            yield ""
             yield from _artifact_lines(item, style)
         for name in shown.more:
-            yield f"  {style.paint('unsure', 'note')} not listed, but here: {name}"
+            yield from style.entry("note", f"not listed, but here: {name}", "unsure")
+        yield ""
+        lacking = len(shown.missing)
+        word, kind = ("INCOMPLETE", "bad") if lacking else ("SHOWN", "good")
+        missing = f", {count(lacking, 'thing')} that it lists MISSING" if lacking else ""
+        yield from style.ending(word, f"{total}{missing}; nothing was judged.", self.exit_code, kind)
 
 
 def _artifact(item: ShownArtifact) -> Json:
@@ -92,11 +101,12 @@ def _artifact(item: ShownArtifact) -> Json:
 
 def _artifact_lines(item: ShownArtifact, style: Style) -> Iterator[str]:
     artifact = item.artifact
-    yield f"  {style.paint('strong', ', '.join(artifact.references))}  {size(artifact.total)}"
+    names = style.paint("strong", ", ".join(artifact.references))
+    yield from style.paragraph(f"{names}  {unbroken(size(artifact.total))}", "  ", "    ")
     for name, text in facts_of(item):
-        yield f"    {name:<9} {text}"
+        yield from style.paragraph(short(text), f"    {name:<9} ")
     for text in item.missing:
-        yield f"    {style.paint('bad', 'MISSING')}   {text}"
+        yield from style.paragraph(short(text), f"    {style.paint('bad', 'MISSING')}   ")
 
 
 def facts_of(item: ShownArtifact) -> Iterator[tuple[str, str]]:
@@ -170,27 +180,34 @@ class BundleDiffReport(Report):
         }
 
     def lines(self, style: Style) -> Iterator[str]:
-        """Whether they are the same, and then each name that differs."""
+        """Each name that differs, and last whether they are the same."""
         found = self.difference
-        yield self._headline(style)
+        word, kind = self._word()
+        yield from style.entry(word, f"{short(str(found.first.digest))}, {short(str(found.second.digest))}", kind)
         for text in found.about:
-            yield f"  {text}"
-        for word, names in (("added", found.added), ("removed", found.removed)):
+            yield from style.paragraph(text, "  ", "    ")
+        for label, names in (("added", found.added), ("removed", found.removed)):
             for name in names:
-                yield f"  {word:<8} {name}"
+                yield from labelled(label, name, style)
         for item in found.changed:
-            moved = f": {item.before}, then {item.after}" if item.before != item.after else ""
-            yield f"  changed  {item.reference} ({'; '.join(item.what)}){moved}"
-        if not found.is_same:
-            yield f"  {size(found.new_bytes)} are in the second bundle only"
+            moved = f": {short(str(item.before))}, then {short(str(item.after))}" if item.before != item.after else ""
+            yield from labelled("changed", f"{item.reference} ({'; '.join(item.what)}){moved}", style)
+        yield ""
+        yield from self._ending(style)
 
     def brief_lines(self) -> Iterator[str]:
         """Whether they are the same."""
-        yield self._headline(Style())
+        return self._ending(PLAIN)
 
-    def _headline(self, style: Style) -> str:
-        if self.difference.is_same:
-            return style.paint("good", f"THE SAME: both are {self.difference.first.digest}.")
-        return style.paint(
-            "unsure", f"DIFFERENT: {self.difference.first.digest}, then {self.difference.second.digest}."
-        )
+    def _word(self) -> tuple[str, str]:
+        return ("THE SAME", "good") if self.difference.is_same else ("DIFFERENT", "unsure")
+
+    def _ending(self, style: Style) -> Iterator[str]:
+        found = self.difference
+        word, kind = self._word()
+        if found.is_same:
+            return style.ending(word, f"both are {found.first.digest}.", self.exit_code, kind)
+        numbers = ((found.added, "added"), (found.removed, "removed"), (found.changed, "changed"))
+        told = [f"{len(items)} {what}" for items, what in numbers if items] or ["the lists have the same artifacts"]
+        new = f"{unbroken(size(found.new_bytes))} are in the second bundle only"
+        return style.ending(word, f"{', '.join(told)}; {new}.", self.exit_code, kind)

@@ -9,7 +9,7 @@ from typing import Final, Self
 from airgap.bundle.split_layout import SplitResult
 from airgap.errors import AirgapError
 from airgap.report.report import TOOL, Json, Report
-from airgap.report.style import PLAIN, Style
+from airgap.report.style import PLAIN, Style, cells, unbroken
 from airgap.report.wording import count, error_document, size
 from airgap.text import safe
 from airgap.transfer.volume_layout import Volume
@@ -51,29 +51,40 @@ class BundleSplitReport(Report):
         }
 
     def lines(self, style: Style) -> Iterator[str]:
-        """How many volumes, then each."""
+        """Each volume, what does not fit, and last how many there are."""
         result = self.result
         if self.error is not None:
-            yield style.paint("bad", f"NOT SPLIT: {self.error}")
+            yield from style.entry("problem", str(self.error), "bad")
             if self.error.remedy:
-                yield f"          → {self.error.remedy}"
-            return
-        problem = result.room.problem if result.room else None
-        word = ("WOULD NOT FIT" if problem else "WOULD BE SPLIT") if result.dry_run else "SPLIT"
-        what = f"{count(len(result.volumes), 'volume')} in {result.destination}"
-        yield style.paint("bad" if problem else "good", f"{word}: {what}.")
-        if problem:
-            yield f"  {style.paint('bad', 'problem')} {problem}"
-            yield f"          → {problem.remedy}"
+                yield from style.arrow(self.error.remedy)
+        elif problem := result.room.problem if result.room else None:
+            yield from style.entry("problem", str(problem), "bad")
+            yield from style.arrow(problem.remedy)
         if result.written != result.volumes:
-            yield f"  written    {', '.join(safe(volume.name) for volume in result.written)} alone"
-        yield from volume_lines(result.volumes)
+            yield from labelled("written", f"{', '.join(safe(volume.name) for volume in result.written)} alone", style)
+        yield from volume_lines(result.volumes, style)
         for name in result.set_ids:
-            yield f"  set id     {style.paint('strong', name)}"
+            yield from labelled("set id", style.paint("strong", name), style)
+        if result.volumes or self.error:
+            yield ""
+        yield from self._ending(style)
 
-    def brief_lines(self) -> Iterable[str]:
-        """The first line."""
-        return [next(self.lines(PLAIN))]
+    def brief_lines(self) -> Iterator[str]:
+        """The result."""
+        return self._ending(PLAIN)
+
+    def _ending(self, style: Style) -> Iterator[str]:
+        result = self.result
+        problem = result.room.problem if result.room else None
+        total = unbroken(size(sum(volume.size for volume in result.volumes)))
+        what = f"{count(len(result.volumes), 'volume')} in {result.destination}, {total}."
+        if self.error is not None:
+            word, kind, what = "NOT SPLIT", "bad", f"{self.error}."
+        elif result.dry_run:
+            word, kind = ("WOULD NOT FIT", "bad") if problem else ("WOULD BE SPLIT", "strong")
+        else:
+            word, kind = ("WOULD NOT FIT", "bad") if problem else ("SPLIT", "good")
+        return style.ending(word, what, self.exit_code, kind)
 
 
 def volumes_document(volumes: Iterable[Volume]) -> list[Json]:
@@ -81,7 +92,16 @@ def volumes_document(volumes: Iterable[Volume]) -> list[Json]:
     return [{"name": safe(volume.name), "size": volume.size} for volume in volumes]
 
 
-def volume_lines(volumes: Iterable[Volume]) -> Iterator[str]:
+def volume_lines(volumes: Iterable[Volume], style: Style) -> Iterator[str]:
     """Each volume with its size."""
     for volume in volumes:
-        yield f"  volume     {safe(volume.name)}  {size(volume.size)}"
+        yield from labelled("volume", f"{safe(volume.name)}  {unbroken(size(volume.size))}", style)
+
+
+def labelled(label: str, text: str, style: Style) -> Iterator[str]:
+    """A text behind its label; below it where a word of it is too long for the line."""
+    first = f"  {label:<10} "
+    if style.width is not None and cells(first) + max(map(cells, text.split(" "))) > style.width:
+        yield first.rstrip()
+        first = "    "
+    yield from style.paragraph(text, first)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from airgap.bundle.bundle_document import BundleDocument, DeltaBase
@@ -12,16 +12,16 @@ from airgap.errors import AirgapError
 from airgap.oci.descriptor import Descriptor
 from airgap.parse.time import iso, iso_or_null
 from airgap.reasons import ExitCode
-from airgap.report.bundle_split import volume_lines, volumes_document
+from airgap.report.bundle_split import labelled, volume_lines, volumes_document
 from airgap.report.copying import CopyReport
 from airgap.report.fetching import FetchReport
-from airgap.report.finding_text import problem_and_warning_lines
+from airgap.report.finding_text import problem_lines, problem_text, touches_verdict, warning_lines
 from airgap.report.importing import reasons_of
 from airgap.report.report import TOOL, Json, OutcomeReport
-from airgap.report.style import PLAIN, Style
+from airgap.report.style import PLAIN, Style, unbroken
 from airgap.report.verdict_sentence import headline
-from airgap.report.verify_text import VerifyReport, artifact_lines
-from airgap.report.wording import count, error_document, size
+from airgap.report.verify_text import VerifyReport, artifact_table, judged_by
+from airgap.report.wording import count, error_document, sentences_of, size
 from airgap.text import safe
 from airgap.transfer.volume_layout import Volume
 from airgap.trust.fingerprint_words import set_id
@@ -86,55 +86,71 @@ class BundleCreateReport(OutcomeReport[BundleResult]):
         from airgap.report.judged_run import run_of
 
         outcome = self.outcome.outcome
+        word, _, what = self._result()
         return run_of(
             outcome,
             command="airgap bundle create",
-            headline=self._headline(PLAIN),
+            headline=f"{word}: {what}.",
             exit_code=self.exit_code,
             heading=lambda: {**self._members(), "judgement": VerifyReport(outcome).heading() if outcome else None},
             error=self.outcome.error,
         )
 
     def lines(self, style: Style) -> Iterator[str]:
-        """Whether there is a bundle, why not, and then what is in it."""
+        """By what it was judged, notes, a row an artifact, what is wrong and what to do, the bundle, and the result."""
         result = self.outcome
-        yield self._headline(style)
-        yield from self._error_lines(style)
-        if result.outcome is not None:
-            yield headline(result.outcome)
-            for artifact in result.outcome.artifacts:
-                if artifact.exit_code or self.verbose:
-                    yield from artifact_lines(artifact, style, self.verbose)
-            yield from problem_and_warning_lines(replace(result.outcome, artifacts=()), style)
-        elif result.fetched is not None:
-            yield f"  {style.paint('unsure', 'note')} nothing was judged here: it is not known who signed what"
-        if result.fetched is not None:
-            fetched = FetchReport(result.fetched, self.verbose)
-            yield from fetched.table_lines(style) if self._tells_evidence else style.paragraph(fetched.sentence())
+        word, kind, what = self._result()
+        facts = judged_by(result.outcome) if result.outcome is not None else ()
+        yield from style.entry(word, ", ".join((what, *facts)), kind)
+        if result.outcome is None and result.fetched is not None:
+            text = "nothing was judged here: it is not known who signed what"
+            yield from style.entry("note", text, "unsure")
         yield from self._found_lines(style)
         if self._copied is not None:
-            yield from self._copied.lines(style)
-        if result.document is not None and result.descriptor is not None and result.error is None:
+            yield from self._copied.body_lines(style)
+        if result.outcome is not None:
+            accepted = self._copied is None or self.verbose
+            yield from artifact_table(result.outcome, style, verbose=self.verbose, accepted=accepted)
+            yield from problem_lines(result.outcome.problems, style)
+        if result.fetched is not None and self._tells_evidence:
+            yield from FetchReport(result.fetched, self.verbose).table_lines(style)
+        yield from self._error_lines(style)
+        if self._is_made and result.document is not None and result.descriptor is not None:
+            yield ""
             yield from bundle_lines(result.document, result.descriptor, style)
-            yield from volume_lines(self._volumes)
+            yield from volume_lines(self._volumes, style)
+        yield ""
+        yield from self._ending(style)
 
     def brief_lines(self) -> Iterator[str]:
-        """Whether there is a bundle, and how it is called."""
-        yield self._headline(PLAIN)
-        yield from self._error_lines(PLAIN)
+        """What does not come along, why there is no bundle, and the result."""
+        yield from self._found_lines(PLAIN)
         outcome = self.outcome.outcome
         if outcome is not None and self.outcome.error is not None:
-            yield from VerifyReport(outcome).brief_lines()
-        yield from self._found_lines(PLAIN)
+            yield from (f"problem {problem_text(problem)}" for problem in outcome.problems)
+        yield from self._error_lines(PLAIN)
+        yield from self._ending(PLAIN)
+
+    def warning_lines(self, style: Style, *, quiet: bool = False) -> Iterator[str]:
+        """Warnings of the judgement and of the copy."""
+        result = self.outcome
+        warnings = [*(result.outcome.warnings if result.outcome else ())]
+        warnings += [item for item in (result.copied.warnings if result.copied else ()) if item not in warnings]
+        yield from warning_lines((item for item in warnings if not quiet or touches_verdict(item)), style)
 
     def _found_lines(self, style: Style) -> Iterator[str]:
         """What manifests may name and does not come along: never left out."""
         for image in self.outcome.found.images:
             if image.note:
-                yield f"  {style.paint('unsure', 'note')} {image.place}: {safe(image.written, limit=160)}: {image.note}"
+                text = f"{image.place}: {safe(image.written, limit=160)}: {image.note}"
+                yield from style.entry("note", text, "unsure")
         for item in self.outcome.found.suspicions:
-            word = style.paint("unsure", "NOT TAKEN")
-            yield f"  {word} {item.place}: {item.text}: {item.why}. If it is an image that is needed, name it"
+            text = f"{item.place}: {item.text}: {item.why}. If it is an image that is needed, name it"
+            yield from style.entry("NOT TAKEN", text, "unsure")
+
+    @property
+    def _is_made(self) -> bool:
+        return self.outcome.error is None
 
     @property
     def _tells_evidence(self) -> bool:
@@ -150,39 +166,60 @@ class BundleCreateReport(OutcomeReport[BundleResult]):
         copied = self.outcome.copied
         return CopyReport(result=copied, seconds=self.seconds) if copied else None
 
-    def _headline(self, style: Style) -> str:
+    def _ending(self, style: Style) -> Iterator[str]:
+        """The result, how the bundle is called, the verdict, and the evidence."""
+        result = self.outcome
+        word, kind, what = self._result()
+        sentences = [f"{what}."]
+        if result.taken:
+            sentences.append(f"NOT ACCEPTED here, and taken all the same: {len(result.taken)}.")
+        if self._is_made and result.descriptor is not None:
+            sentences.append(f"Set id {set_id_text(result.descriptor)}.")
+        if result.outcome is not None:
+            sentences.append(headline(result.outcome))
+        if result.fetched is not None:
+            sentences.append(FetchReport(result.fetched).sentence())
+        return style.ending(word, sentences_of(*sentences), self.exit_code, kind)
+
+    def _result(self) -> tuple[str, str, str]:
+        """The result in a word or three, how it is painted, and what it is about."""
         result = self.outcome
         if result.error is not None and result.copied is not None:
-            return style.paint("unsure", f"BUNDLED in {result.destination}, but something else failed; see below.")
+            return "BUNDLED", "unsure", f"in {result.destination}, but something else failed"
         if result.error is not None or result.document is None:
-            return style.paint("bad", f"NO BUNDLE was made in {result.destination}.")
+            return "NO BUNDLE", "bad", f"none was made in {result.destination}"
         what = f"{count(len(result.document.artifacts), 'artifact')} in {result.destination}"
-        taken = f" NOT ACCEPTED here, and taken all the same: {len(result.taken)}." if result.taken else ""
         if result.dry_run:
-            return style.paint("strong", f"WOULD BE BUNDLED: {what}.{taken}")
-        kind = "unsure" if result.taken or result.outcome is None else "good"
-        return style.paint(kind, f"BUNDLED: {what}.{taken}")
+            return "WOULD BE BUNDLED", "strong", what
+        return "BUNDLED", "unsure" if result.taken or result.outcome is None else "good", what
 
     def _error_lines(self, style: Style) -> Iterator[str]:
         error, outcome = self.outcome.error, self.outcome.outcome
         if error is None or (outcome is not None and error.reason in reasons_of(outcome)):
             return
         code = f" [{error.reason}]" if error.reason and f"[{error.reason}]" not in str(error) else ""
-        yield f"  {style.paint('bad', 'problem')} {error}{code}"
+        yield from style.entry("problem", f"{error}{code}", "bad")
         if error.remedy:
-            yield f"          → {error.remedy}"
+            yield from style.arrow(error.remedy)
 
 
 def bundle_lines(document: BundleDocument, descriptor: Descriptor, style: Style) -> Iterator[str]:
     """A bundle in some lines: whose it is, what to compare, and until when it can be used."""
     about = f"{document.stream} number {document.number}, " if document.stream else ""
-    yield f"  bundle     {about}made {iso(document.created)}, {size(document.total)} in {len(document.blobs)} files"
-    yield f"  set id     {style.paint('strong', set_id(descriptor.digest))}"
-    yield f"  digest     {descriptor.digest}"
-    yield f"  use by     {iso(document.use_by) if document.use_by else 'not known'}"
+    held = f"{unbroken(size(document.total))} in {len(document.blobs)} files"
+    yield from labelled("bundle", f"{about}made {iso(document.created)}, {held}", style)
+    yield from labelled("set id", style.paint("strong", set_id_text(descriptor)), style)
+    yield from labelled("digest", str(descriptor.digest), style)
+    yield from labelled("use by", iso(document.use_by) if document.use_by else "not known", style)
     if document.base is not None:
-        yield f"  delta      since {document.base.text}"
-        yield f"  NOT HERE   {held_text(document.base)}: import looks for each in the registry"
+        yield from labelled("delta", f"since {document.base.text}", style)
+        yield from labelled("NOT HERE", f"{held_text(document.base)}: import looks for each in the registry", style)
+
+
+def set_id_text(descriptor: Descriptor) -> str:
+    """The set id of a bundle; its digits are not broken."""
+    words, _, digits = set_id(descriptor.digest).partition(" (")
+    return f"{words} {unbroken(f'({digits}')}"
 
 
 def held_text(base: DeltaBase) -> str:

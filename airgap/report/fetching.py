@@ -239,8 +239,7 @@ def _row(item: CertificateCoverage) -> tuple[str, ...]:
     named = [use for use in item.evidence if use.name]  # not where it names no distribution point and no responder
     kinds = ", ".join(dict.fromkeys(f"{use.kind}{_number(use)}" for use in named))
     ends = [use.good_until for use in named if use.good_until]
-    nothing = "names no way to ask about its revocation" if item.status is Status.NOTHING else "-"
-    return common_name(item.subject), role, kinds or nothing, iso(min(ends)) if ends else "-"
+    return common_name(item.subject), role, kinds or "-", iso(min(ends)) if ends else "-"
 
 
 def _certificate(item: CertificateCoverage, outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:
@@ -252,6 +251,8 @@ def _certificate(item: CertificateCoverage, outcome: FetchOutcome, style: Style,
     for use in item.evidence:
         for note in use.notes:
             yield from style.entry("note", note, "unsure")
+    if item.status is Status.NOTHING:
+        yield from style.paragraph("names no way to ask about its revocation", _INDENT, _DEEPER)
     if item.reason:
         yield from style.paragraph(f"{item.message} [{item.reason}]", _INDENT, _DEEPER)
     shown = item.attempts if verbose or item.is_gap or item.unanswered else [a for a in item.attempts if a.reason]

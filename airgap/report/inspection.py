@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from airgap.parse.time import iso, iso_or_null
 from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp_token import TimestampToken
 from airgap.reasons import ExitCode
+from airgap.report.artifact_names import natural, short
+from airgap.report.finding_text import unread_lines
 from airgap.report.report import Json, Report
 from airgap.report.style import PLAIN, Style
-from airgap.report.wording import TreeNode, described, not_read
+from airgap.report.wording import TreeNode, count, described
 from airgap.signature.model import Envelope, Payload
 from airgap.signature.results import InspectedArtifact, InspectedSignature
 from airgap.text import safe
@@ -26,6 +28,8 @@ class InspectReport(Report):
     """What `airgap.inspect` shows: `airgap.inspect/1`."""
 
     artifacts: Sequence[InspectedArtifact]
+    verbose: bool = False
+    """Whether digests are whole. Fingerprints of certificates always are."""
 
     @property
     def exit_code(self) -> int:
@@ -51,19 +55,34 @@ class InspectReport(Report):
             ],
         }
 
-    def lines(self, style: Style) -> Iterable[str]:
-        """A tree for each artifact, below the warning that nothing was judged."""
-        lines = [style.paint("unsure", _WARNING.format("airgap verify"))]
-        for artifact in self.artifacts:
-            root = TreeNode(f"{style.paint('strong', artifact.reference)}  {artifact.descriptor.digest}")
+    def lines(self, style: Style) -> Iterator[str]:
+        """That nothing was judged, a tree for each artifact, what cannot be read, and last how much there is."""
+        yield from style.paragraph(style.paint("unsure", _WARNING.format("airgap verify")))
+        yield ""
+        for artifact in sorted(self.artifacts, key=lambda artifact: natural(artifact.reference)):
+            name = style.paint("strong", short(artifact.reference, verbose=self.verbose))
+            is_named = artifact.reference.endswith(f"@{artifact.descriptor.digest}")
+            digest = "" if is_named else f"  {short(str(artifact.descriptor.digest), verbose=self.verbose)}"
+            root = TreeNode(f"{name}{digest}")
             for signature in artifact.signatures:
-                _signature_node(root, signature, style)
-            for problem in artifact.unread:
-                root.add(style.paint("bad", not_read(problem)))
+                _signature_node(root, signature, style, self.verbose)
             if not artifact.signatures:
                 root.add("no signature that can be read" if artifact.unread else "no signature of the Notary Project")
-            lines.extend(root.lines(style))
-        return lines
+            yield from root.lines(style)
+            yield ""
+        unread = [(artifact.reference, problem) for artifact in self.artifacts for problem in artifact.unread]
+        if unread:
+            yield from (*unread_lines(unread, style, verbose=self.verbose), "")
+        signatures = [signature for artifact in self.artifacts for signature in artifact.signatures]
+        what = f"{count(len(self.artifacts), 'artifact')}, {count(len(signatures), 'signature')}"
+        yield from _ending(what, signatures, self.exit_code, style)
+
+
+def _ending(what: str, signatures: Sequence[InspectedSignature], exit_code: int, style: Style) -> Iterator[str]:
+    broken = sum(bool(signature.obstacles) for signature in signatures)
+    lacking = f", {broken} of them cannot be decoded" if broken else ""
+    word, kind = ("INSPECTED", "good") if exit_code == ExitCode.OK else ("INCOMPLETE", "bad")
+    return style.ending(word, f"{what}{lacking}; nothing was judged.", exit_code, kind)
 
 
 def inspected_exit_code(signatures: Iterable[InspectedSignature]) -> int:
@@ -71,15 +90,20 @@ def inspected_exit_code(signatures: Iterable[InspectedSignature]) -> int:
     return ExitCode.INVALID if any(signature.obstacles for signature in signatures) else ExitCode.OK
 
 
-def inspected_lines(name: str, signature: InspectedSignature, style: Style = PLAIN) -> list[str]:
+def inspected_lines(name: str, signature: InspectedSignature, style: Style = PLAIN) -> Iterator[str]:
     """One signature by itself, below the warning that nothing was judged."""
     root = TreeNode(style.paint("strong", name))
-    _signature_node(root, signature, style)
-    return [style.paint("unsure", _WARNING.format("airgap blob verify")), *root.lines(style)]
+    _signature_node(root, signature, style, verbose=True)
+    yield from style.paragraph(style.paint("unsure", _WARNING.format("airgap blob verify")))
+    yield ""
+    yield from root.lines(style)
+    yield ""
+    yield from _ending("1 signature", [signature], inspected_exit_code([signature]), style)
 
 
-def _signature_node(parent: TreeNode, signature: InspectedSignature, style: Style) -> None:
-    node = parent.add(f"signature {signature.descriptor.digest} ({signature.mechanism})")
+def _signature_node(parent: TreeNode, signature: InspectedSignature, style: Style, verbose: bool) -> None:
+    digest = short(str(signature.descriptor.digest), verbose=verbose)
+    node = parent.add(f"signature {digest} ({signature.mechanism})")
     for obstacle in signature.obstacles:
         code = f" [{obstacle.reason}]" if obstacle.reason else ""
         node.add(style.paint("bad", f"cannot be decoded: {obstacle.message}{code}"))
@@ -88,7 +112,7 @@ def _signature_node(parent: TreeNode, signature: InspectedSignature, style: Styl
     if signature.envelope:
         _envelope_nodes(node, signature.envelope)
     if signature.payload:
-        _payload_nodes(node, signature.payload)
+        _payload_nodes(node, signature.payload, verbose)
     if signature.timestamp:
         timestamp = signature.timestamp.info
         stamp = node.add(f"timestamp: {iso(timestamp.gen_time)}, accurate to {timestamp.accuracy.total_seconds():g} s")
@@ -113,10 +137,10 @@ def _envelope_nodes(node: TreeNode, envelope: Envelope) -> None:
         node.add(f"signing agent: {safe(envelope.signing_agent)} (unsigned)")
 
 
-def _payload_nodes(node: TreeNode, payload: Payload) -> None:
-    target = node.add(f"signed artifact: {payload.digest}")
+def _payload_nodes(node: TreeNode, payload: Payload, verbose: bool) -> None:
+    target = node.add(f"signed artifact: {short(str(payload.digest), verbose=verbose)}")
     target.add(f"media type: {safe(payload.media_type)}")
-    target.add(f"size: {payload.size}")
+    target.add(f"size: {payload.size} bytes")
     for key, value in payload.annotations.items():
         node.add(f"metadata {safe(key)}: {safe(value)}")
 

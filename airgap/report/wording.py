@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from airgap.report.style import Style, unbroken
+from airgap.report.style import Style, cells, unbroken
 from airgap.text import safe
 
 if TYPE_CHECKING:
     from airgap.errors import AirgapError
     from airgap.oci.descriptor import Descriptor
     from airgap.oci.lookup import ReferrersLookup
-    from airgap.oci.problems import ContentProblem
     from airgap.signature.model import Payload
 
 
@@ -63,11 +62,6 @@ def error_document(error: AirgapError) -> dict[str, Any]:
     return {"message": str(error), "reason": error.reason, "remedy": error.remedy, "facts": dict(error.facts)}
 
 
-def not_read(problem: ContentProblem) -> str:
-    """What cannot be read, and why, in a line."""
-    return f"NOT READ {problem.path}: {problem.message} [{problem.reason}]"
-
-
 def lookup_document(lookup: ReferrersLookup) -> dict[str, Any]:
     """How referrers were looked for, for a document."""
     return {
@@ -98,10 +92,16 @@ class TreeNode:
         yield from _below(self.children, "", style)
 
 
+_HANGING: Final = 2
+"""Columns by which further lines are indented, where the longest word leaves so many."""
+
+
 def _below(children: Sequence[TreeNode], indent: str, style: Style) -> Iterator[str]:
     for number, child in enumerate(children, start=1):
         last = number == len(children)
         inside = indent + ("    " if last else "│   ")
-        rest = inside + ("│     " if child.children else "    ")
+        rest = inside + ("│   " if child.children else "")
+        room = (style.width or 0) - cells(rest) - max(map(cells, child.label.split(" ")), default=0)
+        rest += " " * max(0, min(room, _HANGING))
         yield from style.paragraph(child.label, f"{indent}{'└── ' if last else '├── '}", rest)
         yield from _below(child.children, inside, style)

@@ -144,7 +144,8 @@ def test_nothing_is_written_where_one_does_not_verify(
     for destination in (tmp_path / "bundle", tmp_path / "bundle.tar"):
         ran = create(written, destination, "--allow-incomplete")
         assert (ran.code, destination.exists()) == (code, False), ran
-        assert ran.out.startswith(f"NO BUNDLE was made in {destination}."), ran
+        assert ran.out.startswith(f"NO BUNDLE none was made in {destination}, "), ran
+        assert ran.out.splitlines()[-1].startswith(f"NO BUNDLE: none was made in {destination}. FAIL: do not use "), ran
     document = create(written, tmp_path / "bundle", "--format", "json", "--allow-incomplete").held_to("bundle-create")
     assert (document["created"], document["bundle"], document["copy"]) == (False, None, None)
     if option is not None:

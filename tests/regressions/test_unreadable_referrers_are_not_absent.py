@@ -251,7 +251,7 @@ def test_an_unreadable_entry_under_the_name_of_an_image_may_be_its_signature(tmp
     builder.drop(lost)
     layout = builder.write_directory(tmp_path / "layout")
     ran = run_here(["inspect", f"oci:{layout}@{image.digest}"])
-    assert (ran.code, str(lost.digest) in ran.out) == (16, True), ran
+    assert (ran.code, str(lost.digest)[:19] in ran.out) == (16, True), ran
 
 
 def test_counts_many_unreadable_entries(tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ def test_each_artifact_says_only_how_many_entries_are_unreadable(
     ran = run_here([command, f"oci:{layout}", *map(str, more.get(command, [])), *options])
     assert ran.code in {16, 20}, ran
     said = [line for line in ran.out.splitlines() if "90 manifests or entries cannot be read; each may be a" in line]
-    assert len(said) >= (1 if command in {"verify", "ls", "discover", "copy"} else 30)  # they say it once for all
+    assert said  # in text once for all
     rest = "\n".join(line for line in ran.out.splitlines() if line not in said)
     assert 1 <= rest.count(lost[49][:19]) <= 6
     assert (rest.count(lost[50][:19]), "40 more cannot be read" in ran.out) == (0, True)
