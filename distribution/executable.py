@@ -129,10 +129,11 @@ def left_out(site: Path) -> list[str]:
 def data_files(site: Path) -> Iterator[tuple[str, str]]:
     """Files that are no modules, each with the folder that it belongs into.
 
-    The layouts of `airgap demo`; of each distribution its metadata (`airgap doctor` reads versions) and its licences;
-    and the licence of Python.
+    The layouts of `airgap demo`, schemas, topics of `airgap help` and scripts of shells; of each distribution its
+    metadata (`airgap doctor` reads versions) and its licences; and the licence of Python.
     """
-    yield str(site / "airgap" / "layouts"), "airgap/layouts"
+    for name in ("layouts", "schemas", "topics", "cli/shells"):
+        yield str(site / "airgap" / name), f"airgap/{name}"
     for folder in sorted(site.glob("*.dist-info")):
         for path in sorted(folder.rglob("*")):
             if path.is_file() and path.name not in _NOT_SHIPPED and "sboms" not in path.relative_to(folder).parts:

@@ -46,7 +46,7 @@ class Commands(LazyGroup):
         "help": Lazy("airgap.cli.topics", "Explain a topic, or show the help of a command."),
         "schema": Lazy("airgap.cli.schema", "Print the JSON schema of a document, or list all."),
         "version": Lazy("airgap.cli.version", "Show the version."),
-        "completion": Lazy("airgap.cli.completion", "Print a shell completion script."),
+        "completion": Lazy("airgap.cli.completion", "Set up completion for your shell, or print its script."),
     }
     ALIASES: ClassVar[Mapping[str, str]] = {"cp": "copy", "tree": "discover"}
 
@@ -63,7 +63,7 @@ class Commands(LazyGroup):
                     f"a file here is called {safe(taken, limit=160)!r}, and a shell may have made an option of it",
                     remedy="Write ./*.tar, not *.tar. If you mean the option, go to another folder.",
                 )
-        if args[:1] == ["help"] and not is_topic(args[1:]):
+        if args[:1] == ["help"] and not (ctx.resilient_parsing or is_topic(args[1:])):
             args = [*args[1:], "--help"]
         ctx.meta[_WORDS] = list(args)
         try:
@@ -144,6 +144,18 @@ def root(
     """Carry signed container images across an air gap, and verify them on the far side."""
 
 
+def _complete(asked: str) -> None:
+    """Answer the script of a shell, and end; for powershell Typer does, once the app runs."""
+    if asked in {"bash", "zsh", "fish"}:
+        from airgap.cli.candidates import write_answer
+
+        write_answer(asked, sys.argv[2:])
+        sys.exit(0)
+    from typer.completion import completion_init  # type: ignore[attr-defined]
+
+    completion_init()
+
+
 _NEW_OBJECTS: Final = 50_000
 """Objects that are made before the garbage collector runs: ten megabytes at most."""
 
@@ -161,10 +173,8 @@ def main() -> None:
     # The objects of a command live until it ends. To collect garbage before that, and once more at the end, costs a
     # tenth of a small verify; the operating system frees all memory at once.
     gc.set_threshold(_NEW_OBJECTS)
-    if "_AIRGAP_COMPLETE" in os.environ:  # the script of `airgap completion` asks for the possible next words
-        from typer.completion import completion_init  # type: ignore[attr-defined]
-
-        completion_init()
+    if asked := os.environ.get("_AIRGAP_COMPLETE"):  # the script of `airgap completion` asks what may come next
+        _complete(asked)
     try:
         app(prog_name="airgap")
     except OSError as error:  # of the help, which no command writes

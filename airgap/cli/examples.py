@@ -411,8 +411,8 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
         "airgap version --json",
     ),
     "completion": _pairs(
-        "The script for bash",
-        "airgap completion bash",
+        "For this account and its shell",
+        "airgap completion --install",
         "The script for zsh",
         "airgap completion zsh",
     ),

@@ -69,7 +69,7 @@ def test_an_installation_whose_folder_begins_alike_is_another(site: Path) -> Non
 def test_metadata_and_licences_are_carried_and_lists_of_files_are_not(site: Path) -> None:
     carried = {Path(path).relative_to(site).as_posix(): place for path, place in data_files(site) if str(site) in path}
     assert carried == {
-        "airgap/layouts": "airgap/layouts",
+        **{name: name for name in ("airgap/layouts", "airgap/schemas", "airgap/topics", "airgap/cli/shells")},
         "a-1.dist-info/METADATA": "a-1.dist-info",
         "a-1.dist-info/licenses/MIT": "a-1.dist-info/licenses",
     }
