@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
+from io import BytesIO
 
 from airgap.oci.content import HeldElsewhere, is_said_to_be_held
 from airgap.oci.descriptor import Descriptor
@@ -35,7 +36,10 @@ def lay_out_plan(plan: CopyPlan, judged: Collection[str], size: int) -> VolumeLa
 
     def opener(descriptor: Descriptor) -> Callable[[], BlobStream] | None:
         node = nodes.get(descriptor.digest)
-        return partial(node.source.open, node.descriptor) if node else None
+        if node is None:
+            return None
+        # a registry gives manifests elsewhere than blobs, and the plan has them already
+        return partial(BytesIO, node.manifest.raw) if node.manifest else partial(node.source.open, node.descriptor)
 
     contents = tuple(_contents(parse_layout_index(index), manifests, judged, opener))
     return lay_out_volumes(index, contents, size)

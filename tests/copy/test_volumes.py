@@ -634,3 +634,16 @@ def test_splits_at_once_do_not_share_a_folder(tmp_path: Path) -> None:
         found = sorted(ran.code for ran in pool.map(lambda _: split(written.layout, folder), range(2)))
     assert found[0] == 0
     assert verify(written, folder).code == 0
+
+
+def test_volumes_are_written_from_a_registry(tmp_path: Path) -> None:
+    """A registry gives manifests elsewhere than blobs."""
+    written = large(tmp_path)
+    whole, folder = tmp_path / "whole", tmp_path / "volumes"
+    with LoopbackRegistry() as registry:
+        assert run_here(["copy", written.target, f"{registry.host}/mirror/"]).code == 0
+        names = [f"{registry.host}/{name}:{tag}" for name, held in registry.repositories.items() for tag in held.tags]
+        for target, more in ((whole, []), (folder, ["--volume-size", SIZE])):
+            ran = run_here(["bundle", "create", str(target), *names, "--trust", str(written.trust), *map(str, more)])
+            assert ran.code == 0, ran
+    assert run_here(["bundle", "diff", str(whole), str(folder)]).code == 0

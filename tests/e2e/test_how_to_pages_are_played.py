@@ -6,9 +6,10 @@ made of commands, or named as a text; a command is played, or left out for a rea
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,8 @@ from tests.support.pki import Pki
 from tests.support.trust import oci_policy, statement
 from tests.support.warm_command import warm_command
 
-PAGES: Final = Path(__file__).parents[2] / "docs/how-to"
+ROOT: Final = Path(__file__).parents[2]
+PAGES: Final = ROOT / "docs/how-to"
 NOON: Final = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 
@@ -87,6 +89,50 @@ def _pipeline(world: World) -> None:
     world.write("work/app.spdx.json", "{}")
 
 
+def _far_side(world: World) -> None:
+    _stick(world)
+    site = Pki().code_chain(depth=2, leaf={"subject": parse("C=NL,ST=Zuid-Holland,O=Site,CN=release")})
+    world.write_key("etc/airgap/site.key", "etc/airgap/site.crt", site)
+
+
+def _layouts(world: World) -> None:
+    shutil.copytree(ROOT / "layouts", world.work / "layouts", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+
+
+def _desk(world: World) -> None:
+    _stick(world)
+    world.write_trust("work/DESK", evidence=False)
+    world.write_key("work/key.pem", "work/chain.pem")
+    world.write("work/root.pem", world.publisher.root.pem)
+
+
+def _refresh(world: World) -> None:
+    _stick(world)
+    world.write_trust("work/refresh", evidence=False)
+    world.write("work/tsa-root.pem", world.authority.root.pem)
+    world.write_trust("etc/airgap", crls=world.crls(this_update=world.clock - timedelta(days=9), number=0))
+    for host, repository in (("registry.example", "app"), ("registry.example", "db")):
+        world.push(host, repository, "v7")
+
+
+def _volumes(world: World) -> None:
+    _stick(world)
+    world.write("work/images.txt", "registry.example/team/web:v1\nregistry.example/lab/db:15\n")
+    for folder in ("media/cdrom", "media/one", "media/two", "srv/trip"):
+        (world.folder / folder).mkdir()
+
+
+def _private(world: World) -> None:
+    registry = world.registries["registry.site.example"]
+    world.push("registry.site.example", "app", "v1")
+    world.write("etc/pki/site-ca.pem", world.authorities.read_bytes())
+    registry.auth = "basic"
+    registry.users = {"builder": "a word"}
+    world.write("run/secrets/registry", "a word\n", 0o600)
+    for name in ("client.pem", "client.key"):
+        world.write(f"work/{name}", (world.folder / "client.pem").read_bytes(), 0o600)
+
+
 _ADD_KEY = "airgap key add {0} --private-key ~/{0}.key --chain ~/{0}.crt --default; "
 _TRIP = "airgap copy --with-evidence registry.example/team/web:v1 registry.example/lab/db:15 /media/stick/trip.tar"
 
@@ -111,6 +157,36 @@ PLAYED: Final[dict[str, Page]] = {
         setup=_ADD_KEY.format("release") + "export AIRGAP_TRUST=/etc/airgap",
         texts=('{"version"',),
     ),
+    "mirror-registries": Page(_stick, setup=_TRIP),
+    "sign-on-the-far-side": Page(
+        _far_side,
+        setup="airgap key add site --private-key /etc/airgap/site.key --chain /etc/airgap/site.crt;"
+        "airgap copy --with-evidence registry.example/team/web:v1 /media/stick/trip.tar; cp /media/stick/trip.tar .",
+        before={"airgap key add site": "airgap key delete site"},
+    ),
+    "read-a-failure": Page(_layouts, codes={"airgap verify layouts/revoked": 14}),
+    "refresh-a-site-by-snapshot": Page(
+        _desk,
+        setup="airgap trust pin add chain.pem --stream site-7 --trust TRUST "
+        "--yes-fingerprint $(openssl x509 -in root.pem -outform der | sha256sum | cut -c1-64)",
+    ),
+    "refresh-a-site": Page(
+        _refresh,
+        before={"airgap trust fetch /srv": "mv refresh /media/stick; airgap copy registry.example/app:v1 /srv/images"},
+        left_out={"NOTATION_CONFIG": "notation is a program of another project; tests/interop runs it"},
+    ),
+    "carry-volumes": Page(
+        _volumes,
+        before={
+            "airgap bundle split": "mv trip first; airgap bundle create trip.tar -f images.txt --trust ./site-trust",
+            "cp /media/cdrom": "cp trip/*.tar /media/cdrom",
+            "mkdir /srv/trip": "mv /srv/trip /srv/before; cp trip/*.tar /media/one; touch /media/two/note.tar",
+        },
+        left_out={"airgap bundle split trip.tar ./trip --volume-size dvd --volume 2": "no test fills a DVD"},
+    ),
+    "proxy-and-private-ca": Page(
+        _private, setup="airgap login registry.site.example -u builder --password-stdin < /run/secrets/registry"
+    ),
     "sign-in-a-pipeline": Page(
         _pipeline,
         setup=_ADD_KEY.format("own") + "CI_BUILD_ID=77; GIT_COMMIT=1f3a;"
@@ -127,20 +203,14 @@ NOT_PLAYED: Final[Mapping[str, str]] = {
     "install-behind-the-gap": "needs an index of packages and a container; tests of the deliverables run it",
     "make-a-release": "builds the deliverables",
     "judge-on-several-machines": "needs machines; tests/e2e/test_dask.py",
-    "write-a-trust-policy": "policies; tests/unit/policy reads each",
+    "write-a-trust-policy": "policies; tests/regressions/test_policy_examples_do_what_they_say.py",
     **dict.fromkeys(
         (
-            "carry-volumes",
             "keep-a-ledger",
-            "mirror-registries",
-            "proxy-and-private-ca",
-            "read-a-failure",
+            "monthly-deltas",
             "read-trust-status",
             "recheck-what-was-accepted",
-            "refresh-a-site",
-            "refresh-a-site-by-snapshot",
             "run-a-ceremony",
-            "sign-on-the-far-side",
             "sign-with-a-token",
             "use-plugins",
         ),
