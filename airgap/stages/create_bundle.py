@@ -42,6 +42,7 @@ from airgap.stages.bundle_request import BundleRequest, BundleSigning
 from airgap.stages.copy import copy_packed
 from airgap.stages.copy_request import CopyServices
 from airgap.stages.delta_base import read_known
+from airgap.stages.held_layers import check_nothing_left_out
 from airgap.text import safe, some
 from airgap.transfer.attach import Attachment
 from airgap.transfer.copied import CopiedArtifact, CopyResult
@@ -248,7 +249,9 @@ class _Packer:
             base=self._known.base(left_out) if self._known else None,
         )
         self.made = made
-        addition = Addition(carried_part(plan, left_out))
+        carried = carried_part(plan, left_out)
+        check_nothing_left_out(carried, request.destination)
+        addition = Addition(carried)
         addition.add(made.manifest, made.raw, made.blobs)
         if request.signing is not None:
             signature = self._signatures.get(made.manifest.digest) or _signed(made, request.signing, request.clock)

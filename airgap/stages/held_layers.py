@@ -7,7 +7,7 @@ medium or from the destination (decision 0044).
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 _ELSEWHERE: Final = (
     "Copy it into the registry or the layout that holds them. To carry it on as it is, copy the file, or split it: "
     "airgap bundle split."
+)
+
+_SOURCES: Final = (
+    "Name what holds them as a source, too: the bundle that was sent before, or the registry. Or leave them out again: "
+    "--since."
 )
 
 
@@ -70,7 +75,7 @@ class HeldLayers:
         Raises ContentError (content.held.missing) where a layer is nowhere; where the copy keeps going, the artifacts
         that need it have that error.
         """
-        left_out = [self._left_out(plan) for plan in plans]
+        left_out = [_left_out(plan, self._declared) for plan in plans]
         if not any(left_out):
             return list(plans)
         plans = _from_other_media(plans, left_out)
@@ -96,23 +101,12 @@ class HeldLayers:
     def notes(self) -> Iterator[Problem]:
         """What is said of layers that are there."""
         if self.search.found:
-            yield self.search.note(safe(self._request.destination), were_read=self._request.verify_held)
+            yield self.search.note(safe(self._request.destination), were_read=self._reads)
 
-    def _left_out(self, plan: CopyPlan) -> dict[Key, Node]:
-        """The blobs that no source has, and that a delta among the sources says are held elsewhere."""
-        return {
-            key: node
-            for key, node in plan.nodes.items()
-            if node.manifest is None and all(self._is_left_out(place) for place in node.places())
-        }
-
-    def _is_left_out(self, place: Node) -> bool:
-        source = place.source
-        if not isinstance(source, LayoutSource) or not (held := self._declared(source)):
-            return False
-        return is_said_to_be_held(source.store, place.descriptor, held) and (
-            stored_size(source.store, place.descriptor.digest) is None
-        )
+    @property
+    def _reads(self) -> bool:
+        """Whether what is found is read and hashed; in a layout also where the copy does so with all that is there."""
+        return self._request.verify_held or (self._request.hashes_existing and not self._written)
 
     def _completed(self, plan: CopyPlan, answers: Mapping[Key, _Found]) -> CopyPlan:
         """The plan with where layers are, and without what needs one that is nowhere."""
@@ -143,7 +137,7 @@ class HeldLayers:
         probe = LayoutProbe(place.path)
         if probe.layout is None or not probe.has(node.descriptor):
             return _Found()
-        if self._request.verify_held or self._request.hashes_existing:
+        if self._reads:
             try:
                 hash_bytes(probe.layout, node.descriptor.digest)
             except ContentError as error:
@@ -259,6 +253,28 @@ def _from_other_media(plans: Sequence[CopyPlan], left_out: Sequence[Mapping[Key,
 
 def _whole(repository: RegistryReference) -> RegistryReference:
     return RegistryReference(registry=repository.registry, repository=repository.repository)
+
+
+def check_nothing_left_out(plan: CopyPlan, destination: str) -> None:
+    """Raises ContentError where what is to be written lacks layers that a delta among its sources leaves out."""
+    if found := _left_out(plan, cache(_declared_in)):
+        lost = lost_in(plan, [(key, "") for key in found])
+        raise HeldSearch(lost=lost).error(f"the sources of {safe(destination)}", _SOURCES)
+
+
+def _left_out(plan: CopyPlan, declared: Callable[[LayoutSource], HeldElsewhere]) -> dict[Key, Node]:
+    """The blobs that no source has, and that a delta among the sources says are held elsewhere."""
+
+    def is_left_out(place: Node) -> bool:
+        source = place.source
+        if not isinstance(source, LayoutSource) or not (held := declared(source)):
+            return False
+        is_here = stored_size(source.store, place.descriptor.digest) is not None
+        return not is_here and is_said_to_be_held(source.store, place.descriptor, held)
+
+    return {
+        key: node for key, node in plan.nodes.items() if node.manifest is None and all(map(is_left_out, node.places()))
+    }
 
 
 def _declared_in(source: LayoutSource) -> HeldElsewhere:

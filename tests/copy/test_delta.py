@@ -174,6 +174,27 @@ def test_a_layout_without_a_bundle_is_no_base(tmp_path: Path) -> None:
     assert "holds no bundle" in ran.out + ran.err
 
 
+def test_a_delta_is_no_source_without_what_it_leaves_out(tmp_path: Path) -> None:
+    """Alone it is refused and nothing is written; with the bundle before it, or as a delta again, it is one."""
+    second, before, delta = two_months(tmp_path)
+    made = tmp_path / "made"
+
+    def packed(destination: Path, *arguments: object) -> Ran:
+        options = ["--trust", second.trust, "--no-download", *arguments]
+        return run_here(["bundle", "create", *map(str, [destination, delta, *options])])
+
+    ran = packed(made)
+    text = " ".join((ran.out + ran.err).split())
+    assert ran.code == 16, ran
+    assert not [path for path in made.rglob("sha256/*") if path.is_file()]
+    assert "4 layers that the bundle leaves out are not in the sources of" in text
+    assert "Name what holds them as a source, too" in text
+    assert packed(made, "--since", before).code == 0
+    assert held_by(made) == held_by(delta)
+    assert packed(tmp_path / "both", before).code == 0
+    assert verify(second, tmp_path / "both").code == 0
+
+
 # --- showing ---
 
 
