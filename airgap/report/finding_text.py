@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from airgap.oci.problems import ContentProblem
 from airgap.parse.time import iso
@@ -213,24 +213,6 @@ def referrer_lines(referrer: ReferrerOutcome, style: Style) -> Iterator[str]:
 
 
 # --- problems and warnings ---
-
-
-class HasProblems(Protocol):
-    """An outcome with problems and warnings."""
-
-    @property
-    def problems(self) -> Sequence[Problem]:
-        """What could not be judged."""
-
-    @property
-    def warnings(self) -> Sequence[Problem]:
-        """What is odd and decides nothing."""
-
-
-def problem_and_warning_lines(outcome: HasProblems, style: Style) -> Iterator[str]:
-    """The problems and warnings of an outcome, and the remedies."""
-    yield from problem_lines(outcome.problems, style)
-    yield from warning_lines(outcome.warnings, style)
 
 
 def problem_lines(problems: Iterable[Problem], style: Style) -> Iterator[str]:

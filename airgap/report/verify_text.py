@@ -14,12 +14,11 @@ from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.reasons import severity
-from airgap.report.artifact_names import ArtifactName, short
+from airgap.report.artifact_names import ArtifactName
 from airgap.report.artifact_rows import JudgedRow, Signers, Table, folded, rows_of
 from airgap.report.details import Detail, Remark, detail_lines, note_lines
 from airgap.report.finding_text import (
     PAINTED,
-    WORD,
     attachment_notes,
     content_details,
     other_signature,
@@ -151,11 +150,6 @@ def judged_by(outcome: Outcome) -> Iterator[str]:
         yield f"{word} {iso(expiry[0])} ({expiry[1]})"
     if (first := outcome.expires_first) and first != (expiry and (expiry[0], f"evidence {expiry[1]}")):
         yield f"first to run out on {iso(first[0])}: {first[1]}"
-
-
-def footer(outcome: Outcome, style: Style) -> Iterator[str]:
-    """The same below a result of another command."""
-    return style.paragraph(style.paint("quiet", ", ".join(judged_by(outcome))))
 
 
 def _target(artifact: ArtifactOutcome) -> str:
@@ -331,18 +325,3 @@ def artifact_table(outcome: Outcome, style: Style, *, verbose: bool, accepted: b
         ruled = ruled._replace(artifacts=tuple(item for item in ruled.artifacts if item[1].exit_code))
     if ruled.artifacts:
         yield from (_every_artifact if verbose else _Screen)(ruled, style)
-
-
-def artifact_lines(artifact: ArtifactOutcome, style: Style, verbose: bool) -> Iterator[str]:
-    """One artifact: its verdict in a line, then the reasons, and what to do."""
-    ruling = artifact.ruling
-    item = Signers([artifact]).judged(artifact, ruling)
-    _, signer, has = item.row().cells
-    text = f"{short(artifact.reference, verbose=verbose)}  {signer}  {has}"
-    yield from style.entry(WORD[ruling.verdict], text, PAINTED[ruling.verdict])
-    if verbose:
-        yield from _all_about(artifact, style)
-        return
-    yield from detail_lines(causes_of(artifact), style)
-    for note in notes_of(artifact, ruling.verdict):
-        yield from style.entry("note", note.text, note.kind)
