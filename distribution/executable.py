@@ -30,6 +30,7 @@ _WHOLE: Final = (
 """Packages that load modules by name, which the search for imports cannot see."""
 _UNUSED: Final = ("pip", "pkg_resources", "setuptools", "tkinter", "unittest")
 """Never used here, though something tries to import them."""
+_MODULES: Final = (".py", ".pyc", ".so", ".pyd")
 _NOT_SHIPPED: Final = ("RECORD", "WHEEL", "INSTALLER")
 _GLIBC: Final = re.compile(rb"GLIBC_(\d+)\.(\d+)\b")
 _COMMAND: Final = "airgap"
@@ -129,11 +130,12 @@ def left_out(site: Path) -> list[str]:
 def data_files(site: Path) -> Iterator[tuple[str, str]]:
     """Files that are no modules, each with the folder that it belongs into.
 
-    The layouts of `airgap demo`, schemas, topics of `airgap help` and scripts of shells; of each distribution its
+    All those of airgap, such as the layouts of `airgap demo` and the topics of `airgap help`; of each distribution its
     metadata (`airgap doctor` reads versions) and its licences; and the licence of Python.
     """
-    for name in ("layouts", "schemas", "topics", "cli/shells"):
-        yield str(site / "airgap" / name), f"airgap/{name}"
+    for path in sorted((site / "airgap").rglob("*")):
+        if path.is_file() and path.suffix not in _MODULES:
+            yield str(path), path.parent.relative_to(site).as_posix()
     for folder in sorted(site.glob("*.dist-info")):
         for path in sorted(folder.rglob("*")):
             if path.is_file() and path.name not in _NOT_SHIPPED and "sboms" not in path.relative_to(folder).parts:
