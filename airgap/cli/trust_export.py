@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+import airgap.errors
 import airgap.report
 import airgap.trust
 from airgap.cli.command import command
@@ -31,6 +32,14 @@ def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or an empty one.")],
     tool: Annotated[Tool, typer.Option("--for", help="For whom.")],
     trust: TrustOption = None,
+    layouts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="TARGET",
+            help="notation: know the certificates in the signatures of this layout or tar, too. Repeatable.",
+        ),
+    ] = None,
     accept_omissions: Annotated[
         bool,
         typer.Option("--accept-omissions", help="Exit 0 although something cannot be expressed for the other tool."),
@@ -46,7 +55,9 @@ def export(
     """
     directory = airgap.TrustDirectory.open(location(trust))
     if tool is Tool.NOTATION:
-        done = airgap.trust.export_notation(directory, folder, at=clock())
+        done = airgap.trust.export_notation(directory, folder, at=clock(), layouts=layouts or ())
+    elif layouts:
+        raise airgap.errors.UsageError("--with is for notation", remedy="Leave it out, or use --for notation.")
     else:
         done = airgap.trust.export_containers_policy(directory, folder)
     output.finish(airgap.report.ExportReport(tool.value, done, accept_omissions))

@@ -11,6 +11,7 @@ from airgap.exports import on_demand
 
 if TYPE_CHECKING:
     from airgap.revocation.freshness import parse_ages
+    from airgap.stages.export_notation import export_notation
     from airgap.stages.pin import add_pin, check_can_pin, delete_pin, list_pins, propose_pin, propose_tuf_pin
     from airgap.stages.snapshot import create_snapshot, diff_snapshots
     from airgap.stages.snapshot_apply import apply_snapshot, undo_snapshot, verify_snapshot
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
         store_of,
         writable,
     )
-    from airgap.trust.export import export_containers_policy, export_notation
+    from airgap.trust.export import export_containers_policy
     from airgap.trust.location import Location, locate
     from airgap.trust.policy_document import PolicyError
     from airgap.trust.policy_edit import (
@@ -54,6 +55,7 @@ __getattr__, __dir__ = on_demand(
     __name__,
     {
         "airgap.revocation.freshness": ("parse_ages",),
+        "airgap.stages.export_notation": ("export_notation",),
         "airgap.stages.pin": ("add_pin", "check_can_pin", "delete_pin", "list_pins", "propose_pin", "propose_tuf_pin"),
         "airgap.stages.snapshot": ("create_snapshot", "diff_snapshots"),
         "airgap.stages.snapshot_apply": ("apply_snapshot", "undo_snapshot", "verify_snapshot"),
@@ -74,7 +76,7 @@ __getattr__, __dir__ = on_demand(
             "store_of",
             "writable",
         ),
-        "airgap.trust.export": ("export_containers_policy", "export_notation"),
+        "airgap.trust.export": ("export_containers_policy",),
         "airgap.trust.policy_edit": (
             "PolicyWritten",
             "check_policy",

@@ -7,7 +7,7 @@ must not refuse what the policy accepts without a message.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from pathlib import Path
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, TrustMaterialError, UsageError
 from airgap.files import is_there, make_folders, read_regular, reading_problem, write_file
+from airgap.pki.certificate import Certificate
 from airgap.revocation.evidence_directory import CRLS, read_evidence_index
 from airgap.revocation.index import EvidenceIndex
 from airgap.text import safe
@@ -52,11 +53,14 @@ class Exported:
     """When the first exported CRL goes stale: after that the tool uses the network."""
 
 
-def export_notation(directory: TrustDirectory, target: Path, *, at: datetime) -> Exported:
+def export_notation(
+    directory: TrustDirectory, target: Path, *, at: datetime, seen: Iterable[Certificate] = ()
+) -> Exported:
     """`target`/config (NOTATION_CONFIG) and `target`/cache (NOTATION_CACHE), so that notation verifies offline.
 
     Policies go as they are, the stores that can be read, and (CACHE-1) for each URL that has one the CRL that counts at
-    `at`, if notation judges no milder by it: see `Exported.omissions`. Raises UsageError where `target`
+    `at`, if notation judges no milder by it: see `Exported.omissions`. `seen`: certificates of
+    signatures, which show whose keys are revoked. Raises UsageError where `target`
     is not empty, TrustMaterialError, OSError.
     """
     _prepare(target, directory.path)
@@ -65,7 +69,7 @@ def export_notation(directory: TrustDirectory, target: Path, *, at: datetime) ->
     folder = directory.path / CRLS
     index = read_evidence_index(folder) if folder.is_dir() else EvidenceIndex()
     stamping = [item for store in directory.all_stores(StoreType.TSA)[0] for item in store.certificates]
-    cache = notation_cache(directory.evidence, index, directory.stored(), stamping=stamping, at=at)
+    cache = notation_cache(directory.evidence, index, directory.stored(), stamping=stamping, seen=seen, at=at)
     notes = [*cache.notes, *_notes_on_limits(directory)]
     files: list[str] = []
     for name, data in sorted(trusted.items()):
@@ -94,7 +98,10 @@ def _notes_on_limits(directory: TrustDirectory) -> Iterator[str]:
             "a certificate that names no CRL is not looked up in one by notation, and the reasons and issuers that a "
             "certificate's distribution point names are not looked at"
         )
-        yield "a revoked key is not refused by notation in another certificate than the one that a CRL lists"
+        yield (
+            "a revoked key is not refused by notation in another certificate than the one that a CRL lists: those in "
+            "signatures are known of the layouts that --with names"
+        )
 
 
 def export_containers_policy(directory: TrustDirectory, target: Path) -> Exported:

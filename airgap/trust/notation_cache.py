@@ -81,15 +81,17 @@ def notation_cache(
     known: Iterable[Certificate],
     *,
     stamping: Iterable[Certificate],
+    seen: Iterable[Certificate],
     at: datetime,
 ) -> NotationCache:
     """The cache for notation as of `at`. `index` says which files came from which URL (crls/index.json).
 
     `known`: certificates by which damaged evidence can be recognised, those of the trust stores. `stamping`: the roots
     of the stores for timestamps among them, below which revocations count for keys without a reason.
+    `seen`: other certificates, which prove nothing but may have a revoked key.
     """
     certificates = tuple(dict.fromkeys(known))
-    return _Cache(evidence, index, certificates, RevokedKeys(evidence, certificates, stamping), at).made()
+    return _Cache(evidence, index, certificates, RevokedKeys(evidence, certificates, stamping, seen), at).made()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,13 +35,21 @@ class RevokedKeys:
     """Finds the revoked keys of a trust directory, once."""
 
     def __init__(
-        self, evidence: EvidenceDirectory, known: Iterable[Certificate], stamping: Iterable[Certificate]
+        self,
+        evidence: EvidenceDirectory,
+        known: Iterable[Certificate],
+        stamping: Iterable[Certificate],
+        seen: Iterable[Certificate],
     ) -> None:
-        """`known`: the certificates of the operator. `stamping`: the roots of the stores for timestamps."""
+        """`known`: the certificates of the operator. `stamping`: the roots of the stores for timestamps.
+
+        `seen`: other certificates that are available.
+        """
+        others = tuple(seen)
         self._evidence: Final = evidence
         self._known: Final = tuple(dict.fromkeys(known))
         self._stamping: Final = tuple(dict.fromkeys(stamping))
-        self._all: Final = Once(lambda: tuple(dict.fromkeys((*self._known, *evidence.certificates()))))
+        self._all: Final = Once(lambda: tuple(dict.fromkeys((*self._known, *evidence.certificates(), *others))))
         self._related: Final = KnownCertificates(lambda: self._known, evidence)
         self._makers: Final = EvidenceMakers(evidence, lambda: self._known)
         self._found: Final = Once(lambda: tuple(self._find()))
@@ -63,7 +71,7 @@ class RevokedKeys:
         return ""
 
     def _find(self) -> Iterator[RevokedKey]:
-        for item in self._all():
+        for item in filter(self._is_genuine, self._all()):
             stated = not self._may_stamp(item)
             for file in dict.fromkeys((*self._evidence.crls(item.issuer), *self._evidence.indirect())):
                 with suppress(FormatError, Undecided):
@@ -89,12 +97,14 @@ class RevokedKeys:
         """Whether a known certificate with the name of its issuer made it."""
         return any(same_name(ca.subject, crl.issuer) and crl.is_intact(ca) for ca in self._known)
 
+    def _is_genuine(self, item: Certificate) -> bool:
+        """Whether its issuer made it, as far as that is known: anyone can certify a key."""
+        issuers = [ca for ca in self._known if same_name(ca.subject, item.issuer)]
+        return item in self._known or not issuers or any(is_issued(item, ca) for ca in issuers)
+
     def _would_clear(self, crl: Crl, item: Certificate) -> bool:
         """Whether it is from the issuer of a certificate, and does not list that."""
-        if not same_name(crl.issuer, item.issuer):
-            return False
-        issuers = [ca for ca in self._known if same_name(ca.subject, item.issuer)]
-        if issuers and not any(is_issued(item, ca) for ca in issuers):  # forged: anyone can certify a key
+        if not same_name(crl.issuer, item.issuer) or not self._is_genuine(item):
             return False
         try:
             return not crl.entries(item)

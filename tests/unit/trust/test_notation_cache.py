@@ -67,7 +67,7 @@ def cache_of(
         (folder / name).write_bytes(data)
     mapped = EvidenceIndex({url: tuple(names) for url, names in (index or {URL: ["a.crl"]}).items()})
     certificates, roots = ([Certificate.parse(item.der) for item in items] for items in (known, stamping))
-    return notation_cache(EvidenceDirectory.open(root), mapped, certificates, stamping=roots, at=AT)
+    return notation_cache(EvidenceDirectory.open(root), mapped, certificates, stamping=roots, seen=(), at=AT)
 
 
 def test_exports_a_valid_crl(tmp_path: Path) -> None:
