@@ -83,11 +83,12 @@ campaign: $(VENV)/.installed-dev
 sweep: $(VENV)/.installed-dev
 	$(BIN)/python -m fuzz.campaign --sweep
 
-# The help texts and the shapes of the JSON documents that a test holds; for a change that is made on purpose.
+# The help texts, the manual pages and the shapes of the JSON documents that a test holds; for a change that is made on purpose.
 frozen: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.frozen.faces
 	$(BIN)/python -m tests.frozen.screens
 	$(BIN)/python -m tests.frozen.command_screens
+	rm -rf man && $(BIN)/python -m airgap.cli.manual man
 
 # The documents as a site, in site/VERSION; it opens without a server and without a network.
 docs: $(VENV)/.installed-docs
