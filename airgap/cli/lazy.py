@@ -23,7 +23,22 @@ class Lazy(NamedTuple):
 
 
 class ExplainedCommand(TyperCommand):
-    """A command whose help ends with examples."""
+    """A command whose help ends with examples, and that knows the words of other tools."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Leaves out options of other tools that ask for what happens anyway; for others, names ours."""
+        words = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except PARSE_ERRORS as error:
+            from airgap.cli.other_tools import here, without_needless
+
+            option = str(getattr(error, "option_name", ""))
+            rest = without_needless(" ".join(ctx.command_path.split()[1:]), option, words)
+            if rest is None:
+                error.message += here(option)  # type: ignore[attr-defined]
+                raise
+        return self.parse_args(ctx, rest)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """The examples, each below its purpose; a line that does not fit is not broken, so that it can be copied."""
@@ -99,7 +114,11 @@ def _near(ctx: Any, args: list[str]) -> str:
     """The command that the words are near to, in the form to type; empty if there is none."""
     from difflib import get_close_matches
 
+    from airgap.cli.other_tools import COMMANDS
+
     typed, above = args[0].lower(), tuple(ctx.command_path.split())
+    if named := COMMANDS.get(tuple(args[:2])) or COMMANDS.get((typed,)):
+        return named
     everywhere = sorted(_paths(ctx.find_root().command, ctx, above[:1]), key=len)
     below = [path for path in everywhere if path[: len(above)] == above]
     own = [path for path in below if len(path) == len(above) + 1]

@@ -33,7 +33,7 @@ _TRANSPORTS: Final = ("oci-archive:", "oci:")
 _TAR: Final = re.compile(r"\.(?:tar(?:\.[a-z0-9]+)?|tgz)$", re.IGNORECASE)
 """No domain ends so: a name with such an ending is that of a file, and if there is none, it is mistyped."""
 _FOREIGN: Final = ("docker-archive:", "docker-daemon:", "containers-storage:", "dir:", "ostree:", "sif:", "tarball:")
-_AS_OTHERS_WRITE_IT: Final = {"ocidir://": "regctl", "oci-dir:": "syft"}
+_AS_OTHERS_WRITE_IT: Final = {"ocidir://": "regctl", "ocidir:": "regctl", "oci-dir:": "syft"}
 _REGISTRY_SCHEME: Final = re.compile(r"(?:docker|oci)://(?=[^/])")
 """The prefixes of registry names in skopeo (docker://), Helm and Flux (oci://). `oci:///path` is a path."""
 DOCKER_HUB: Final = frozenset({"docker.io", "index.docker.io"})
