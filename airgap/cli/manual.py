@@ -45,7 +45,7 @@ def _page(command: Any, context: Any, name: str, about: str) -> Iterator[str]:
     """The lines of a page."""
     paragraphs = [_text(part) for part in re.split(r"\n\s*\n", (command.help or about).strip())]
     summary = (about or paragraphs[0]).rstrip(".")
-    yield f'.TH "{_text(name.upper())}" "1" "" "airgap {_text(__version__)}" "airgap manual"'
+    yield f'.TH "{_text(name.upper())}" "1" "" "airgap {_text(__version__)}" "Manual of airgap"'
     yield ".SH NAME"
     yield f"{_text(name)} \\- {_text(summary)}"
     yield ".SH SYNOPSIS"
@@ -104,7 +104,7 @@ def _topic_page(topic: str) -> str:
 
     title, _, rest = topic_text(topic).partition("\n")
     lines = [
-        f'.TH "AIRGAP\\-{_text(topic.upper())}" "7" "" "airgap {_text(__version__)}" "airgap manual"',
+        f'.TH "AIRGAP\\-{_text(topic.upper())}" "7" "" "airgap {_text(__version__)}" "Manual of airgap"',
         ".SH NAME",
         f"airgap\\-{_text(topic)} \\- {_text(title.lstrip('# '))}",
         ".SH DESCRIPTION",

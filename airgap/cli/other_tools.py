@@ -8,63 +8,63 @@ from typing import Final
 _TRUE: Final = frozenset({"", "true", "True", "1", "t"})
 NEEDLESS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     "copy": {
-        "--all": _TRUE,
+        "all": _TRUE,
         "-a": frozenset({""}),
-        "--multi-arch": frozenset({"all"}),
-        "--preserve-digests": _TRUE,
-        "--referrers": _TRUE,
-        "--insecure-policy": _TRUE,
-        "--src-tls-verify": _TRUE,
-        "--dest-tls-verify": _TRUE,
-        "--tls-verify": _TRUE,
+        "multi-arch": frozenset({"all"}),
+        "preserve-digests": _TRUE,
+        "referrers": _TRUE,
+        "insecure-policy": _TRUE,
+        "src-tls-verify": _TRUE,
+        "dest-tls-verify": _TRUE,
+        "tls-verify": _TRUE,
     },
-    "ls": {"--tls-verify": _TRUE},
-    "discover": {"--tls-verify": _TRUE},
-    "inspect": {"--tls-verify": _TRUE},
-    "login": {"--tls-verify": _TRUE},
+    "ls": {"tls-verify": _TRUE},
+    "discover": {"tls-verify": _TRUE},
+    "inspect": {"tls-verify": _TRUE},
+    "login": {"tls-verify": _TRUE},
     "logout": {},
-    "sign": {"--tls-verify": _TRUE},
+    "sign": {"tls-verify": _TRUE},
 }
-"""By command: options that ask for what happens anyway, with the values that do."""
+"""By command: options (long ones without their hyphens) that ask for what happens anyway, with the values that do."""
 HERE: Final[Mapping[str, str]] = {
-    "--src-tls-verify": "--from-insecure (no check of the certificate), or --from-plain-http",
-    "--dest-tls-verify": "--to-insecure (no check of the certificate), or --to-plain-http",
-    "--tls-verify": "--insecure (no check of the certificate), or --plain-http",
-    "--insecure-skip-tls-verify": "--insecure",
-    "--skip-tls-verify": "--insecure",
-    "--src-creds": "--from-username and --from-password-stdin",
-    "--dest-creds": "--to-username and --to-password-stdin",
-    "--creds": "--username and --password-stdin",
-    "--src-username": "--from-username",
-    "--dest-username": "--to-username",
-    "--src-password": "--from-password-stdin",
-    "--dest-password": "--to-password-stdin",
-    "--src-authfile": "--from-registry-config",
-    "--dest-authfile": "--to-registry-config",
-    "--from-authfile": "--from-registry-config",
-    "--to-authfile": "--to-registry-config",
-    "--src-cert-dir": "--from-ca-file",
-    "--dest-cert-dir": "--to-ca-file",
-    "--cert-dir": "--ca-file",
-    "--src-no-creds": "an empty --from-registry-config",
-    "--retry-times": "--retries",
-    "--override-os": "--platform OS/ARCH",
-    "--override-arch": "--platform OS/ARCH",
-    "--multi-arch": "--platform OS/ARCH for one platform; all come along without it",
-    "--remove-signatures": "--exclude-referrers",
-    "--sign-by": "airgap sign, after the copy",
-    "--to-ref": "the last argument",
-    "--include-external": "nothing: layers of other hosts are named, not copied",
-    "--trust-policy": "--trust DIR",
-    "--policy": "--trust DIR",
-    "--certificate-identity": "a statement of the trust policy (airgap trust policy)",
-    "--signature-manifest": "nothing: a signature refers to its image",
-    "--scopes": "--scope",
-    "--user-meta": "--user-metadata",
-    "--image-spec": "nothing: manifests are copied as they are",
-    "--force-tag": "nothing: a copy moves its tag",
+    "src-tls-verify": "--from-insecure (no check of the certificate), or --from-plain-http",
+    "dest-tls-verify": "--to-insecure (no check of the certificate), or --to-plain-http",
+    "tls-verify": "--insecure (no check of the certificate), or --plain-http",
+    "insecure-skip-tls-verify": "--insecure",
+    "skip-tls-verify": "--insecure",
+    "src-creds": "--from-username and --from-password-stdin",
+    "dest-creds": "--to-username and --to-password-stdin",
+    "creds": "--username and --password-stdin",
+    "src-username": "--from-username",
+    "dest-username": "--to-username",
+    "src-password": "--from-password-stdin",
+    "dest-password": "--to-password-stdin",
+    "src-authfile": "--from-registry-config",
+    "dest-authfile": "--to-registry-config",
+    "from-authfile": "--from-registry-config",
+    "to-authfile": "--to-registry-config",
+    "src-cert-dir": "--from-ca-file",
+    "dest-cert-dir": "--to-ca-file",
+    "cert-dir": "--ca-file",
+    "src-no-creds": "an empty --from-registry-config",
+    "retry-times": "--retries",
+    "override-os": "--platform OS/ARCH",
+    "override-arch": "--platform OS/ARCH",
+    "multi-arch": "--platform OS/ARCH for one platform; all come along without it",
+    "remove-signatures": "--exclude-referrers",
+    "sign-by": "airgap sign, after the copy",
+    "to-ref": "the last argument",
+    "include-external": "nothing: layers of other hosts are named, not copied",
+    "trust-policy": "--trust DIR",
+    "policy": "--trust DIR",
+    "certificate-identity": "a statement of the trust policy (airgap trust policy)",
+    "signature-manifest": "nothing: a signature refers to its image",
+    "scopes": "--scope",
+    "user-meta": "--user-metadata",
+    "image-spec": "nothing: manifests are copied as they are",
+    "force-tag": "nothing: a copy moves its tag",
 }
-"""What these are here."""
+"""What these long options are here."""
 COMMANDS: Final[Mapping[tuple[str, ...], str]] = {
     ("cert", "generate-test"): "airgap key generate",
     ("certificate", "generate-test"): "airgap key generate",
@@ -88,7 +88,7 @@ COMMANDS: Final[Mapping[tuple[str, ...], str]] = {
 
 def without_needless(command: str, option: str, words: list[str]) -> list[str] | None:
     """The words without an option that asks for what happens anyway; None where it is none, or asks for more."""
-    taken = NEEDLESS.get(command, {}).get(option)
+    taken = NEEDLESS.get(command, {}).get(option.removeprefix("--"))
     if taken is None:
         return None
     for place, word in enumerate(words):
@@ -107,4 +107,5 @@ def without_needless(command: str, option: str, words: list[str]) -> list[str] |
 
 def here(option: str) -> str:
     """What another tool's option is here, as an addition to the message; empty where that is not known."""
-    return f" Here it is {HERE[option]}." if option in HERE else ""
+    ours = HERE.get(option.removeprefix("--"))
+    return f" Here it is {ours}." if ours else ""

@@ -71,7 +71,7 @@ def test_their_commands_name_ours(words: tuple[str, ...], ours: str) -> None:
 def test_no_option_of_ours_is_in_the_tables() -> None:
     for name, options in NEEDLESS.items():
         command = root_command().get_command(None, name)
-        own = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        own = {option.removeprefix("--") for item in command.params for option in (*item.opts, *item.secondary_opts)}
         assert not own & {*options}, name
     copy = root_command().get_command(None, "copy")
-    assert not {option for parameter in copy.params for option in parameter.opts} & {*HERE}
+    assert not {option.removeprefix("--") for parameter in copy.params for option in parameter.opts} & {*HERE}
