@@ -16,7 +16,7 @@ from airgap.oci.descriptor import ACQUISITION
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.nodes import Root
-from airgap.oci.store import Store, stored_size
+from airgap.oci.store import InVolumes, Store, stored_size
 from airgap.oci.target import Target
 from airgap.problem import Problem
 from airgap.revocation.artifact import EVIDENCE_TYPE
@@ -38,6 +38,7 @@ def check_bundles(target: Target, bundles: Iterable[Root], artifacts: Iterable[R
     """
     listed: set[Digest] = set()
     here = safe(target.reference)
+    gone = isinstance(target.store, InVolumes) and any(target.store.problems())
     count = 0
     for root in bundles:
         count += 1
@@ -48,7 +49,7 @@ def check_bundles(target: Target, bundles: Iterable[Root], artifacts: Iterable[R
             continue
         listed |= {item.descriptor.digest for item in document.artifacts}
         missing = [text for _, text in missing_of(target.store, target.graph, document.artifacts)]
-        yield Problem(message=_said(root, document, agrees=not missing), reason="bundle.claims", target=here)
+        yield Problem(message=_said(root, document, agrees=not (missing or gone)), reason="bundle.claims", target=here)
         for message in missing[:_SHOWN]:
             yield Problem.of_reason("content.missing", message, target=here)
         if len(missing) > _SHOWN:
@@ -93,7 +94,9 @@ def carried_bundles(store: Store, graph: Graph, *, is_asked_for: bool) -> Iterat
             created=document.created,
             artifacts=frozenset(item.descriptor.digest for item in document.artifacts),
             is_asked_for=is_asked_for,
-            is_whole=is_asked_for and not any(missing_of(store, graph, document.artifacts)),
+            is_whole=is_asked_for
+            and not (isinstance(store, InVolumes) and any(store.problems()))
+            and not any(missing_of(store, graph, document.artifacts)),
         )
 
 

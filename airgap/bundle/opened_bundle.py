@@ -17,7 +17,7 @@ from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
 from airgap.oci.nodes import Root
 from airgap.oci.reference import LayoutReference
-from airgap.oci.store import Store, read_verified
+from airgap.oci.store import Store, check_volumes, read_verified
 from airgap.oci.target import Target, open_target
 from airgap.text import safe
 from airgap.trust.fingerprint_words import set_id
@@ -141,6 +141,7 @@ def open_bundle(target: str) -> Iterator[OpenBundle]:
     Raises NotFoundError where there is none, TrustMaterialError (18), ContentError, UsageError.
     """
     with open_target(target) as opened:
+        check_volumes(opened.store)  # what is said of a bundle is said of all of its volumes
         root = _only_one(opened, target)
         document = read_bundle(opened.store, opened.graph, root.descriptor)
         place = opened.reference._replace(tag=None, literal=None, digest=root.descriptor.digest)

@@ -65,6 +65,12 @@ class InVolumes(Protocol):
         """The error for a blob with other bytes, with the volume that has them."""
 
 
+def check_volumes(store: Store) -> None:
+    """Raises ContentError where the store is a set of volumes of which one is not here or cannot be used."""
+    for problem in store.problems() if isinstance(store, InVolumes) else ():
+        raise problem
+
+
 def read_verified(store: Store, descriptor: Descriptor, limit: int = limits.MANIFEST_BYTES) -> bytes:
     """The content of `descriptor`, at most `limit` bytes, proven to have its size and digest.
 

@@ -129,6 +129,9 @@ def _name(archive: LayoutArchive) -> str:
     return safe(Path(archive.path).name, limit=80)
 
 
+_ONE: Final = "Leave one of them there: the one that airgap verify accepts with the others."
+
+
 def sort_volumes(
     path: str, table: VolumeTable, found: FolderOfTars, key: SetKey, named: LayoutArchive | None
 ) -> VolumeSet:
@@ -142,10 +145,15 @@ def sort_volumes(
             if archive is named:  # it is what other tools are given
                 raise malformed(f"{safe(path)}: volume {number} {why}")
             result.unusable.setdefault(number, why)
-        elif number in result.volumes:
-            result.notes.append(f"{archive.name} is volume {number} again, and is not read")
-        else:
+        elif number not in result.volumes:
             result.volumes[number] = archive
+        elif _is_same_file(archive, result.volumes[number]):
+            result.notes.append(f"{archive.name} is volume {number} again, and is not read")
+        else:  # which of them is read must not depend on their names
+            why = f"differs from the other: {archive.name}, {result.volumes[number].name}"
+            if named in {archive, result.volumes[number]}:
+                raise malformed(f"{safe(path)}: volume {number} is here twice, and one {why}", remedy=_ONE)
+            result.unusable.setdefault(number, why)
     if not result.volumes:
         number, why = next(iter(result.unusable.items()))
         raise malformed(f"{safe(path)}: volume {number} {why}, and no other volume is here")
@@ -156,6 +164,15 @@ def sort_volumes(
             result.unusable[number] = _maybe(number, table.count, found.unreadable)
     result.notes += _beside(found, key)
     return result
+
+
+def _is_same_file(one: LayoutArchive, other: LayoutArchive) -> bool:
+    """Whether two volumes are the same, byte for byte."""
+    size = one.file.size
+    if size != other.file.size:
+        return False
+    parts = ((start, min(limits.CHUNK_BYTES, size - start)) for start in range(0, size, limits.CHUNK_BYTES))
+    return all(one.file.read(*part) == other.file.read(*part) for part in parts)
 
 
 def _refused(numbers: Mapping[LayoutArchive, int], table: VolumeTable) -> Mapping[LayoutArchive, str]:

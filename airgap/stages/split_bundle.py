@@ -13,6 +13,7 @@ from airgap.bundle.opened_bundle import bundles_of, held_elsewhere
 from airgap.bundle.split_layout import SplitResult
 from airgap.errors import UsageError
 from airgap.oci.documents import LAYOUT_INDEX, LayoutOnDisk
+from airgap.oci.store import check_volumes
 from airgap.oci.target import Target, open_target
 from airgap.text import safe, some
 from airgap.transfer.events import Progress, silent
@@ -81,13 +82,14 @@ def split_bundle(
 
 
 def _checked(target: Target) -> LayoutOnDisk:
-    """The layout, whole and without anything that volumes cannot hold. Raises UsageError."""
+    """The layout, whole and without anything that volumes cannot hold. Raises UsageError, ContentError."""
     store = target.store
     if not target.is_whole or not isinstance(store, LayoutOnDisk):
         raise UsageError(
             f"{safe(target.reference)} names one artifact; volumes hold a whole layout",
             remedy="Name the layout alone. To choose from it, copy that first, or make a bundle of it.",
         )
+    check_volumes(store)
     beside = [*store.docker_documents(), *([store.full_index] if store.full_index else []), *store.loose_files().names]
     if beside:
         raise UsageError(
