@@ -6,7 +6,7 @@ something was lost on the way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from airgap.bundle.bundle_document import BundledArtifact, BundleDocument
@@ -73,17 +73,20 @@ def _said(root: Root, document: BundleDocument, *, agrees: bool) -> str:
     return f"{listed}{left}. Set id: {set_id(root.descriptor.digest)}. It proves nothing about them"
 
 
-def carried_bundles(store: Store, graph: Graph, *, is_asked_for: bool) -> Iterator[CarriedBundle]:
+def carried_bundles(
+    store: Store, graph: Graph, unread: Callable[[AirgapError], object], *, is_asked_for: bool
+) -> Iterator[CarriedBundle]:
     """What the bundles of a layout say of themselves. `is_asked_for`: whether all of the layout is copied.
 
-    One that cannot be read is left out: where it is asked for, `check_bundles` says so.
+    `unread` is called for each that cannot be read: it may be older than what this site has.
     """
     for root in graph.roots():
         if not is_bundle(graph, root):
             continue
         try:
             document = read_bundle(store, graph, root.descriptor)
-        except AirgapError:
+        except AirgapError as error:
+            unread(error)
             continue
         yield CarriedBundle(
             reference=safe(graph.name),

@@ -81,7 +81,8 @@ class StreamCheck:
         """
         due: list[tuple[CarriedBundle, Mark]] = []
         let_in: list[Mark] = []
-        warnings: list[Problem] = []
+        bundles = list(bundles)
+        warnings = list(_of_parts(history, bundles))
         for stream, found in _numbered(bundles).items():
             before = history.get(stream, ())
             known = before[-1] if before else None
@@ -121,6 +122,21 @@ class StreamCheck:
     def marks(self, copied: CopyResult) -> Iterator[NewRow]:
         """The marks of the bundles of which everything is in the registry now."""
         return (NewRow(mark) for bundle, mark in self.due if bundle.arrived_in(copied))
+
+
+def _of_parts(history: Mapping[str, Sequence[Mark]], bundles: Iterable[CarriedBundle]) -> Iterator[Problem]:
+    """What is said of numbered bundles of which a part is imported: that is not compared, and gets no mark."""
+    for bundle in bundles:
+        if bundle.stream is None or bundle.number is None or bundle.is_asked_for:
+            continue
+        before = history.get(bundle.stream, ())
+        last = f"; the last one here is {before[-1].number}" if before else ""
+        yield Problem(
+            message=f"only a part of bundle {bundle.number} of the stream {safe(bundle.stream)!r} was named, so its "
+            f"number is not compared, and it gets no mark{last}",
+            target=bundle.reference,
+            remedy="Name the whole medium to compare it.",
+        )
 
 
 def _numbered(bundles: Iterable[CarriedBundle]) -> Mapping[str, list[CarriedBundle]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airgap.collection.evidence_left import SourceEvidence
-from airgap.errors import AirgapError, UntrustedError
+from airgap.errors import AirgapError, ContentError, TrustMaterialError, UntrustedError
 from airgap.oci.graph import Graph
 from airgap.oci.reference import LayoutReference, RegistryReference
 from airgap.problem import Problem
@@ -81,7 +82,10 @@ class CopyJudge:
         if self._services.carried is not None:
             from airgap.bundle.bundle_check import carried_bundles
 
-            found = [carried_bundles(store, graph, is_asked_for=graph in whole) for store, graph in layouts]
+            found = [
+                carried_bundles(store, graph, partial(_unread_list, graph, graph in whole), is_asked_for=graph in whole)
+                for store, graph in layouts
+            ]
             self._of_bundles = tuple(self._services.carried(list(chain.from_iterable(found))))
         return plans
 
@@ -143,6 +147,22 @@ class CopyJudge:
 def without_lists(plan: CopyPlan) -> CopyPlan:
     """The plan of which something stays behind, without the lists of bundles."""
     return CopyPlan.of([_without_list(item) for item in plan.artifacts], plan.nodes)
+
+
+def _unread_list(graph: Graph, is_asked_for: bool, error: AirgapError) -> None:  # noqa: FBT001 - see `partial`
+    """Ends the copy, also one that keeps going: what cannot be read is not what is new. Raises UntrustedError.
+
+    Of a bundle of which a part is named, nothing is compared.
+    """
+    if not is_asked_for:
+        return
+    raise UntrustedError(
+        f"nothing is copied: whether the bundle in {safe(graph.name)} is older than the last one is not known, as its "
+        f"list cannot be read: {error}",
+        exit_code=error.exit_code,
+        reason=error.reason if isinstance(error, ContentError | TrustMaterialError) else None,
+        remedy="Copy the medium again from where it is whole, or take what is on it with airgap copy --trust.",
+    )
 
 
 def _without_list(item: PlannedArtifact) -> PlannedArtifact:

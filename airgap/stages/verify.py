@@ -413,7 +413,9 @@ class _Verification:
         from airgap.bundle.bundle_check import carried_bundles, check_bundles  # few layouts have one
 
         path = str(Path(target.reference.path).absolute())
-        carried = carried_bundles(target.store, target.graph, is_asked_for=True)
+        carried = carried_bundles(
+            target.store, target.graph, lambda _: None, is_asked_for=True
+        )  # `check_bundles` says it
         self._bundles += [replace(bundle, path=path) for bundle in carried]
         for found in check_bundles(target, bundles, others):
             (self._problems if found.exit_code else self._warnings).append(found)
