@@ -180,7 +180,7 @@ class BundleDiffReport(Report):
         }
 
     def lines(self, style: Style) -> Iterator[str]:
-        """Each name that differs, and last whether they are the same."""
+        """Each name that differs, and last whether the lists are the same: what is there besides is not looked at."""
         found = self.difference
         word, kind = self._word()
         yield from style.entry(word, f"{short(str(found.first.digest))}, {short(str(found.second.digest))}", kind)
@@ -200,7 +200,7 @@ class BundleDiffReport(Report):
         return self._ending(PLAIN)
 
     def _word(self) -> tuple[str, str]:
-        return ("THE SAME", "good") if self.difference.is_same else ("DIFFERENT", "unsure")
+        return ("THE SAME LIST", "good") if self.difference.is_same else ("DIFFERENT", "unsure")
 
     def _ending(self, style: Style) -> Iterator[str]:
         found = self.difference

@@ -8,7 +8,7 @@ from itertools import compress, groupby
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airgap.oci.attached import by_kind, kind_of_types
-from airgap.oci.descriptor import EVIDENCE, NOTARY_SIGNATURE
+from airgap.oci.descriptor import ACQUISITION, EVIDENCE, NOTARY_SIGNATURE
 from airgap.oci.lookup import Mechanism
 from airgap.report.artifact_names import ArtifactName, short
 from airgap.report.columns import Columns
@@ -276,7 +276,8 @@ def _not_chosen(planned: PlannedArtifact) -> Iterator[str]:
     """What was left out or behind by choice, or not looked for."""
     if planned.left_out:
         names = ", ".join(sorted({str(item.platform or "of no platform") for item in planned.left_out}))
-        yield f"left out, and recorded as left out: {names}"
+        is_recorded = any(entry.descriptor.artifact_type == ACQUISITION for entry in planned.also)
+        yield f"left out{', and recorded as left out' if is_recorded else ''}: {names}"
     types = Counter(item.artifact_type or "unknown type" for item in planned.unchosen)
     if types:
         told = [f"{number} {safe(kind, limit=80)}" for kind, number in sorted(types.items())]

@@ -26,6 +26,7 @@ from tests.support.command import run_here
 from tests.support.copying import family, load, write
 from tests.support.layouts import LayoutBuilder, tar_member, tar_of
 from tests.support.registry import LoopbackRegistry, error
+from tests.support.scenario import add_index
 
 FOREIGN = Descriptor(
     media_type="application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
@@ -372,3 +373,14 @@ def test_refuses_to_demand_signatures_and_leave_them_out(tmp_path: Path, options
     source = write(tmp_path / "source", family())
     ran = run_here(["copy", "--require-signature", *options, str(source), str(tmp_path / "to")])
     assert (ran.code, "signatures are left behind by what is chosen" in ran.err) == (2, True), ran
+
+
+def test_says_recorded_only_where_a_record_is_written(tmp_path: Path) -> None:
+    builder = LayoutBuilder()
+    builder.tag(add_index(builder, "amd64", "arm64"), "v1")
+    source = f"{builder.write_directory(tmp_path / 'from')}:v1"
+    with LoopbackRegistry() as registry:
+        for place, recorded in ((tmp_path / "to", True), (f"{registry.host}/app:v1", False)):
+            ran = run_here(["copy", source, str(place), "--platform", "linux/amd64"])
+            assert "left out" in ran.out, ran
+            assert ("recorded as left out" in ran.out) == recorded, ran
