@@ -65,6 +65,8 @@ def _check_executables(names: Names, finished: Path, work: Path, tell: Callable[
         tar.extractall(work, filter="data")
     folder = work / names.unpacked
     programs = [path for path in folder.rglob("*") if path.name == "airgap" or ".so" in path.name]
+    if not (folder / "airgap").is_file():
+        raise BuildError(f"{names.folder} does not hold {names.unpacked}/airgap: make dist again")
     own = {path.name for path in programs}
     libraries = list(system_libraries([path for path in programs if path.is_file()], own))
     tell(f"the executables need of the system only {', '.join(path.name for path in libraries)}")
