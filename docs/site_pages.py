@@ -30,7 +30,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     config.site_name = f"airgap {__version__}"
     config.site_dir = str(Path(config.site_dir) / __version__)
     config.nav = [{"Start": "README.md"}, *({_title(section): _pages(section)} for section in _SECTIONS)]
-    config.nav += [{_title(folder): f"{folder}/index.md"} for folder in _SHARED]
+    config.nav += [{_title(folder): [f"{folder}/index.md", *_pages_in_package(folder)]} for folder in _SHARED]
     return config
 
 
@@ -50,6 +50,10 @@ def on_page_markdown(markdown: str, *, page: Any, config: MkDocsConfig, files: F
     del config, files
     top = "../" * page.file.src_uri.count("/")
     return _INTO_PACKAGE.sub(lambda found: f"]({top}{found[1]}{found[2] or '/index.md'})", markdown)
+
+
+def _pages_in_package(folder: str) -> list[str]:
+    return [f"{folder}/{path.name}" for path in sorted((_PACKAGE / folder).glob("*.md"))]
 
 
 def _listed(folder: str, paths: list[Path]) -> str:
