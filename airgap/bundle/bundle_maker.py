@@ -18,7 +18,7 @@ from airgap.bundle.bundle_document import (
     DeltaBase,
     blobs_of,
 )
-from airgap.errors import AirgapError, FormatError
+from airgap.errors import AirgapError, ContentError, FormatError
 from airgap.oci.attached import IMAGE_CONFIGS
 from airgap.oci.descriptor import EMPTY_CONFIG, NO_CONFIG, NOTARY_SIGNATURE, Descriptor, Platform
 from airgap.oci.digest import Digest
@@ -69,8 +69,9 @@ class BundleMaker:
     ) -> MadeBundle:
         """The bundle of everything that is planned, without what `base` says is held elsewhere.
 
-        Raises FormatError for what a reader would refuse.
+        Raises FormatError for what a reader would refuse, ContentError where descriptors disagree about a size.
         """
+        _check_sizes(plan)
         held: Container[Digest] = {blob.digest for blob in base.held} if base else ()
         found: dict[tuple[str, Digest], list[PlannedArtifact]] = {}
         for item in plan.artifacts:
@@ -164,6 +165,18 @@ class BundleMaker:
                     self._platforms[key] = platform_of(read_blob(place.source, place.descriptor))
                     break
         return self._platforms[key]
+
+
+def _check_sizes(plan: CopyPlan) -> None:
+    sizes: dict[Digest, int] = {}
+    for node in plan.nodes.values():
+        digest, size = node.descriptor.digest, node.descriptor.size
+        if sizes.setdefault(digest, size) != size:
+            raise ContentError(
+                "content.size",
+                f"one descriptor says that {digest} has {sizes[digest]} bytes, and another that it has {size}",
+                digest=str(digest),
+            )
 
 
 def _by_platform(item: BundledPlatform) -> tuple[str, Digest]:

@@ -37,6 +37,7 @@ from airgap.transfer.events import (
     silent,
 )
 from airgap.transfer.plan import CopyPlan, Key, Node, PlannedArtifact, key_of
+from airgap.transfer.sources import MemoryBlobs
 from airgap.transfer.workers import WorkerPool
 
 _BATCH: Final = 64
@@ -396,6 +397,14 @@ class _Transfer:
             else:
                 self._mend(below)
                 self._sink.put_manifest(below.descriptor, below.manifest.raw)
+                if isinstance(node.manifest, Manifest):  # a layer, by whatever type: registries look for a blob
+                    self._put_blob(_as_blob(below, below.manifest.raw))
+
+
+def _as_blob(node: Node, raw: bytes) -> Node:
+    """The same bytes as a blob."""
+    descriptor = Descriptor(media_type="application/octet-stream", digest=node.descriptor.digest, size=len(raw))
+    return Node(descriptor=descriptor, source=MemoryBlobs({descriptor.digest: raw}))
 
 
 def put_blob(
