@@ -103,6 +103,7 @@ def fetch(
         now = Moment(judged=request.at, clock=request.at)
         collector = EvidenceCollector(root, trust, moment=now, unproven=request.directory is None)
         run = _Fetch(request, collector, registries)
+        stack.enter_context(closing(run.targets))
         run.look()
         collector.take(request.offered)
         if request.download:
@@ -121,34 +122,34 @@ class _Fetch:
         self._problems: list[Problem] = []
         self._certificates_of_into: frozenset[Certificate] = frozenset()
         """Those of the chains of `into`: evidence about them goes beside its images."""
+        self.targets = TargetOpener(lambda target: self._offer_evidence(target.store, target.graph, target.store.name))
+        """Open to the end: what they offer is read when it is asked for."""
 
     def look(self) -> None:
         """Walk the targets; evidence that is attached to their images is offered, too."""
         into = self._request.into
         collected: list[CollectedChains] = []
-        targets = TargetOpener(lambda target: self._offer_evidence(target.store, target.graph, target.store.name))
-        with closing(targets):
-            for name in self._request.names:
-                try:
-                    opened, roots = self._open(targets, name)
-                    chains = self._collector.look(opened.store, opened.graph, roots)
-                    if name == into:
-                        for problem in chains.problems:  # evidence beside the images may not be the one that they need
-                            raise problem.error()
-                    self._problems += _problems(opened, chains.problems, name)
-                    collected.append(chains)
-                    if name == into:
-                        self._certificates_of_into = frozenset(item.certificate for item in chains.to_check)
-                except (AirgapError, OSError) as error:
-                    if name == into:
-                        raise
-                    self._problems.append(Problem.of(error, name))
+        for name in self._request.names:
+            try:
+                opened, roots = self._open(name)
+                chains = self._collector.look(opened.store, opened.graph, roots)
+                if name == into:
+                    for problem in chains.problems:  # evidence beside the images may not be the one that they need
+                        raise problem.error()
+                self._problems += _problems(opened, chains.problems, name)
+                collected.append(chains)
+                if name == into:
+                    self._certificates_of_into = frozenset(item.certificate for item in chains.to_check)
+            except (AirgapError, OSError) as error:
+                if name == into:
+                    raise
+                self._problems.append(Problem.of(error, name))
         self._collector.chains = merged_chains(collected)
 
-    def _open(self, targets: TargetOpener, name: str) -> tuple[Artifacts, list[Descriptor]]:
+    def _open(self, name: str) -> tuple[Artifacts, list[Descriptor]]:
         reference = parse_reference(name)
         if isinstance(reference, LayoutReference):
-            target = targets.open(name)
+            target = self.targets.open(name)
             return target, [root.descriptor for root in target.all_roots()]
         found = open_artifact(
             self._registries, reference, FetchedParts(envelopes=True, evidence=True, digest_tags=True)

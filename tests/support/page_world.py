@@ -11,6 +11,7 @@ by their names, over TLS, through the proxy of the world.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any, Final, Self
 
 from cryptography.hazmat.primitives import serialization
 
-from airgap.oci.descriptor import Descriptor, Platform
+from airgap.oci.descriptor import REF_NAME, Descriptor, Platform
 from airgap.oci.digest import Digest
 from tests.support import names
 from tests.support.crls import crl
@@ -134,6 +135,15 @@ class World:
         for tag in tags:
             registry.repositories[repository].tags[tag] = str(image.digest)
         return str(image.digest)
+
+    def write_layout(self, path: str, signers: Mapping[str, Issued]) -> Path:
+        """A tar with an image for each reference, with a signature of its signer."""
+        builder = LayoutBuilder()
+        for name, signer in signers.items():
+            image = _image(builder, name, "amd64")
+            builder.list(image, **{REF_NAME: name})
+            Signature("jws", signer).attach(builder, image)
+        return builder.write_tar(self.folder / path)
 
     def write(self, path: str, content: str | bytes, mode: int = 0o644) -> Path:
         """A file below the folder of the world."""
