@@ -12,7 +12,7 @@ SAMPLE ?= 150
 SIGN_KEY ?=
 CHANGED ?=
 
-.PHONY: demo test check lint types contracts format layouts tars pkits cluster bench fuzz kills registries campaign sweep mutants slips requirements frozen docs dist clean
+.PHONY: demo test check lint types contracts format layouts tars pkits cluster browser bench fuzz kills registries campaign sweep mutants slips requirements frozen docs dist clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/airgap demo
@@ -51,6 +51,10 @@ IMAGES ?= 120
 
 cluster: $(VENV)/.installed-dev
 	AIRGAP_SLOW=1 AIRGAP_IMAGES=$(IMAGES) $(BIN)/python -m pytest -q tests/e2e/test_dask.py
+
+# The page of a report in Chromium, shown and printed.
+browser: $(VENV)/.installed-dev
+	AIRGAP_SLOW=1 $(BIN)/python -m pytest -q tests/e2e/test_report_files.py
 
 layouts: $(VENV)/.installed-dev
 	$(BIN)/python -m layouts.make
