@@ -52,6 +52,21 @@ def certificates_in(token: bytes) -> Iterator[bytes]:
         return
 
 
+def revocation_values_in(token: bytes) -> tuple[bytes, ...]:
+    """The CRLs and OCSP responses in a token, not read, whatever else is wrong with it. Raises LimitError."""
+    found: list[bytes] = []
+    try:
+        signed = _from_certificates(token)
+        signed.maybe(der.context(0))
+        found += _evidence(signed.maybe(der.context(1)))
+        for signer in signed.take(der.SET, "signerInfos").children():
+            for attributes in (item for item in signer.children() if item.tag in {der.context(0), der.context(1)}):
+                found += _revocation_values(attributes)
+    except (FormatError, IndexError):
+        pass  # what comes before something malformed is kept
+    return _bounded(tuple(found))
+
+
 def _from_certificates(token: bytes) -> Fields:
     """The members of signed data from the certificates on. Raises FormatError, IndexError."""
     signed = der.read(token).children()[1].only().fields(_WHERE)

@@ -58,11 +58,7 @@ def _envelopes(manifests: Iterable[Manifest]) -> Iterator[Descriptor]:
 
 def _in_token(store: Store, layer: Descriptor, token: bytes, origin: str) -> Iterator[StampedEvidence]:
     """What a token holds, each with its digest and size; read again where it is needed."""
-    try:
-        found = of_token(token)
-    except FormatError:
-        return
-    for number, piece in enumerate(found):
+    for number, piece in enumerate(of_token(token)):
         try:
             data = piece.read()
         except LimitError:
@@ -73,17 +69,22 @@ def _in_token(store: Store, layer: Descriptor, token: bytes, origin: str) -> Ite
 
 
 def of_token(token: bytes) -> tuple[EvidenceFile, ...]:
-    """The evidence in one token; none where it has none. Raises FormatError.
+    """The evidence in one token, whatever else is wrong with it; none where it has none.
 
     Where it has more than is read, that is a file that cannot be read for its size, which may be about any certificate.
     """
-    from airgap.pki.cms import may_hold_evidence
+    from airgap.pki.cms import may_hold_evidence, revocation_values_in
     from airgap.pki.timestamp_token import TimestampToken
 
     if not may_hold_evidence(token):
         return ()
     try:
-        return evidence_in_token(TimestampToken.parse(token))
+        try:
+            return evidence_in_token(TimestampToken.parse(token))
+        except LimitError:
+            raise
+        except FormatError:
+            return _numbered(revocation_values_in(token))
     except LimitError as error:
         return (_unread_token(error),)
 
@@ -99,9 +100,13 @@ def _unread_token(error: LimitError) -> EvidenceFile:
 
 def evidence_in_token(token: TimestampToken) -> tuple[EvidenceFile, ...]:
     """The evidence in a token that is parsed."""
+    return _numbered(token.evidence)
+
+
+def _numbered(pieces: Iterable[bytes]) -> tuple[EvidenceFile, ...]:
     return tuple(
         EvidenceFile(f"evidence {number} of the timestamp token", "timestamp token", partial(bytes, piece))
-        for number, piece in enumerate(token.evidence, start=1)
+        for number, piece in enumerate(pieces, start=1)
     )
 
 

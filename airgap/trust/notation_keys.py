@@ -68,6 +68,11 @@ class RevokedKeys:
                         f"does not list {quoted(item.subject_text)}, a certificate of the key that {file} revokes in "
                         "another one, and notation would accept it"
                     )
+            if not key.is_ca and same_name(crl.issuer, key.issuer):  # its signers' certificates are in signatures
+                return (
+                    f"is from the issuer of {quoted(key.subject_text)}, of which {file} revokes the key, and notation "
+                    "would accept any other certificate of that key"
+                )
         return ""
 
     def _find(self) -> Iterator[RevokedKey]:
@@ -94,8 +99,9 @@ class RevokedKeys:
         return bool(self._stamping) and next(self._related.issuers_of(item, self._stamping), None) is not None
 
     def _is_proven(self, crl: Crl) -> bool:
-        """Whether a known certificate with the name of its issuer made it."""
-        return any(same_name(ca.subject, crl.issuer) and crl.is_intact(ca) for ca in self._known)
+        """Whether a known certificate with the name of its issuer made it; where none is known, it may have."""
+        issuers = [ca for ca in self._known if same_name(ca.subject, crl.issuer)]
+        return not issuers or any(crl.is_intact(ca) for ca in issuers)
 
     def _is_genuine(self, item: Certificate) -> bool:
         """Whether its issuer made it, as far as that is known: anyone can certify a key."""

@@ -162,8 +162,12 @@ def test_a_worker_that_cannot_reach_the_path_is_named(cluster: Cluster, many: Wr
 def test_workers_that_die_again_and_again_are_an_error(cluster: Cluster, many: Written) -> None:
     (cluster.folder / "slow.py").write_text(SLOW.replace("time.sleep", "os.kill(os.getpid(), 9), time.sleep"))
     process = verify(many, "--dask", cluster.address)
-    for _ in range(5):
+    for number in range(20):  # one that dies between two tasks is not counted
         cluster.worker()
+        if number >= 4:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=3)
+                break
     code, out, _ = ended(process)
     assert code == 1
     assert "a worker did not answer, so that not every artifact was judged (KilledWorker" in out
