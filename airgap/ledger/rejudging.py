@@ -117,15 +117,14 @@ class RecordedJudgements:
         return parse_report(document, f"row {number}", self._certificate)
 
     def carried(self) -> Iterator[Carried]:
-        """What the signatures of the artifacts carry, found without reading the rest of their documents."""
+        """What the signatures in any row carry, chosen or not, found without reading the rest of their documents."""
         chains: set[bytes] = set()
-        for rows in self._artifacts():
-            for document in (row.document for row in rows if row.document):
-                for text in _TOKEN.findall(document):
-                    yield Carried(token=decode_standard(text.decode("ascii"), where="timestamp_token"))
-                for names in set(_CHAIN.findall(document)) - chains:
-                    chains.add(names)
-                    yield Carried(tuple(self._named(names)))
+        for _, document in self._ledger.documents():
+            for text in _TOKEN.findall(document):
+                yield Carried(token=decode_standard(text.decode("ascii"), where="timestamp_token"))
+            for names in set(_CHAIN.findall(document)) - chains:
+                chains.add(names)
+                yield Carried(tuple(self._named(names)))
 
     def _named(self, names: bytes) -> Iterator[bytes]:
         """Those of a chain that the ledger keeps; what it lost, judging the row reports."""
