@@ -250,7 +250,8 @@ class _Copy:
         layouts: Collection[tuple[Store, Graph]],
     ) -> list[CopyPlan]:
         """The plans, once the layers that deltas leave out were looked for in the destination."""
-        if all(root.tags or root.aliases for _, graph in layouts for root in graph.roots()):
+        is_named = all(root.tags or root.aliases for _, graph in layouts for root in graph.roots())
+        if is_named and not self._request.verify_held:
             return plans  # the list of a bundle has no name
         from airgap.bundle.opened_bundle import has_delta
         from airgap.stages.held_layers import HeldLayers

@@ -15,13 +15,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from airgap.bundle.held_search import HeldSearch, LostLayer, lost_in
-from airgap.bundle.opened_bundle import held_elsewhere
+from airgap.bundle.opened_bundle import has_delta
 from airgap.errors import AirgapError, ContentError, TransferError
 from airgap.net.registries import Registries
-from airgap.oci.content import HeldElsewhere, is_said_to_be_held
 from airgap.oci.digest import Digest
 from airgap.oci.reference import LayoutReference, RegistryReference
-from airgap.oci.store import hash_bytes, stored_size
+from airgap.oci.store import embedded, hash_bytes, stored_size
 from airgap.problem import Problem
 from airgap.stages.copy_request import CopyRequest
 from airgap.text import safe
@@ -61,7 +60,7 @@ class HeldLayers:
         self._request, self._registries, self._pool = request, registries, pool
         self.search = HeldSearch()
         """What came of it."""
-        self._declared: Final = cache(_declared_in)
+        self._is_asked: Final = cache(lambda source: request.verify_held or _is_delta(source))
         self._repositories: Final[dict[str, list[RegistryReference]]] = {}
         """Of each registry those that may have a layer, the one that had the last one first."""
         self._listed: Final[set[str]] = set()
@@ -75,7 +74,7 @@ class HeldLayers:
         Raises ContentError (content.held.missing) where a layer is nowhere; where the copy keeps going, the artifacts
         that need it have that error.
         """
-        left_out = [_left_out(plan, self._declared) for plan in plans]
+        left_out = [_left_out(plan, self._is_asked) for plan in plans]
         if not any(left_out):
             return list(plans)
         plans = _from_other_media(plans, left_out)
@@ -257,25 +256,27 @@ def _whole(repository: RegistryReference) -> RegistryReference:
 
 def check_nothing_left_out(plan: CopyPlan, destination: str) -> None:
     """Raises ContentError where what is to be written lacks layers that a delta among its sources leaves out."""
-    if found := _left_out(plan, cache(_declared_in)):
+    if found := _left_out(plan, cache(_is_delta)):
         lost = lost_in(plan, [(key, "") for key in found])
         raise HeldSearch(lost=lost).error(f"the sources of {safe(destination)}", _SOURCES)
 
 
-def _left_out(plan: CopyPlan, declared: Callable[[LayoutSource], HeldElsewhere]) -> dict[Key, Node]:
-    """The blobs that no source has, and that a delta among the sources says are held elsewhere."""
+def _left_out(plan: CopyPlan, is_asked: Callable[[LayoutSource], bool]) -> dict[Key, Node]:
+    """The blobs that no source has, whatever a delta says of them: its list is a claim.
+
+    `is_asked`: whether what a source lacks is looked for.
+    """
 
     def is_left_out(place: Node) -> bool:
-        source = place.source
-        if not isinstance(source, LayoutSource) or not (held := declared(source)):
+        source, descriptor = place.source, place.descriptor
+        if not isinstance(source, LayoutSource) or not is_asked(source):
             return False
-        is_here = stored_size(source.store, place.descriptor.digest) is not None
-        return not is_here and is_said_to_be_held(source.store, place.descriptor, held)
+        return embedded(descriptor) is None and stored_size(source.store, descriptor.digest) is None
 
     return {
         key: node for key, node in plan.nodes.items() if node.manifest is None and all(map(is_left_out, node.places()))
     }
 
 
-def _declared_in(source: LayoutSource) -> HeldElsewhere:
-    return held_elsewhere(source.store, source.graph)
+def _is_delta(source: LayoutSource) -> bool:
+    return has_delta(source.store, source.graph)

@@ -432,3 +432,40 @@ def test_the_command_of_the_message_works_as_it_is(site: Site, tmp_path: Path, m
 def test_a_request_is_about_a_registry(site: Site, tmp_path: Path, place: str) -> None:
     ran = run_here(["receipt", "request", "-o", str(tmp_path / "r"), str(site.delta), str(tmp_path / place)])
     assert ran.code == 2, ran
+
+
+def _wrong_sizes(document: dict[str, Any]) -> None:
+    for item in document["base"]["held"]:
+        item["size"] += 1
+
+
+def _not_declared(document: dict[str, Any]) -> None:
+    document["base"]["held"] = [item for item in document["base"]["held"] if item["digest"] != digest("web-a")]
+
+
+def _no_delta(document: dict[str, Any]) -> None:
+    document.pop("base")
+
+
+@pytest.mark.parametrize("change", [_wrong_sizes, _not_declared, _no_delta, None])
+def test_no_list_keeps_a_layer_from_being_read(site: Site, change: Any) -> None:
+    """A list that named them otherwise kept `--verify-held` from looking, so that damaged bytes got a tag."""
+    for repository in site.registry.repositories.values():
+        if digest("web-a") in repository.blobs:
+            repository.blobs[digest("web-a")] = b"x" * len(layer("web-a"))
+    if change is None:
+        index = site.delta / "index.json"
+        document = json.loads(index.read_text())
+        bundle = own(site.delta)[0]
+        document["manifests"] = [item for item in document["manifests"] if item["digest"] != bundle]
+        index.write_text(json.dumps(document))
+    else:
+        forge(site.delta, change)
+    site.import_("--verify-held", site.delta, code=16)
+    assert "v2" not in held(site.registry)["team/web"]
+
+
+def test_a_layer_that_nothing_declares_is_noted(site: Site) -> None:
+    forge(site.delta, _wrong_sizes)
+    ran = site.import_(site.delta)
+    assert "[content.held.there]" in ran.out + ran.err
