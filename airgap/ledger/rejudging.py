@@ -6,7 +6,7 @@ What any row knows against an artifact counts, whichever row came first, and whe
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -18,16 +18,16 @@ from airgap.errors import AirgapError, FormatError
 from airgap.ledger.entries import OF_EVIDENCE, JudgedArtifact, as_kept
 from airgap.ledger.ledger_file import Ledger
 from airgap.oci.content_mode import Content
-from airgap.oci.digest import Digest
 from airgap.parse.base64 import decode_standard
 from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
-from airgap.revocation.answer_evidence import FoundInTargets, TargetStatement
+from airgap.revocation.answer_evidence import FoundInTargets
 from airgap.signature.carried import Carried
 from airgap.text import safe
 from airgap.trust.levels import Check
 from airgap.verdict import Verdict
+from airgap.verifier.known_revocations import KnownRevocations
 from airgap.verifier.recorded import RecordedArtifact, RecordedReport, RecordedSignature
 from airgap.verifier.report_reader import parse_report
 
@@ -43,8 +43,6 @@ _UNREADABLE: Final = "Verify it again where it is needed. To judge the rest with
 _TOKEN: Final = re.compile(rb'"timestamp_token":"([A-Za-z0-9+/=]+)"')
 _CHAIN: Final = re.compile(rb'"chain":\[([^\]]*)\]')
 _FINGERPRINT: Final = re.compile(rb'"([0-9a-f]{64})"')
-_STAMPS: Final = "tsa"
-"""The key of what is about certificates of timestamps, which a document need not name."""
 _REVOKED: Final = b"revocation.revoked"
 """In each document of something that was revoked; what else has it is read and adds nothing."""
 
@@ -82,14 +80,6 @@ class _ReadRow(NamedTuple):
         """All by which its judgement may differ from that of another row about the artifact."""
         entry = self.row.entry
         return entry.scope, entry.is_accepted, entry.reasons, self.lost, self.counted
-
-
-class _Source(NamedTuple):
-    """The row in which something was found."""
-
-    number: int
-    digest: Digest
-    """Of its artifact."""
 
 
 class RecordedJudgements:
@@ -209,31 +199,18 @@ class RecordedJudgements:
         """The signature with what the other rows know about its certificates."""
         own = signature.lost
         others = FoundInTargets.joined(item for item in found if item != own)
-        chain = signature.facts.chain if signature.facts else ()
-        names = (*(certificate.fingerprint for certificate in chain), _STAMPS)
-        foreign = tuple(
-            said.found_in(f"row {source.number}")
-            for name in names
-            for said, source in self._revocations.get(name, {}).items()
-            if source.digest != entry.digest
-        )
+        foreign = self._revocations.about(signature, entry.digest)
         return replace(signature, elsewhere=others._replace(statements=(*others.statements, *foreign)))
 
     @cached_property
-    def _revocations(self) -> Mapping[str, Mapping[TargetStatement, _Source]]:
-        """What revoked a certificate in any row, by the certificate, with the row that it was found for.
-
-        Only what a judgement of the row came to, and what was proven: it counts for every artifact of the signer. What
-        may be forged counts for its own artifact, so that no medium makes all others unsure.
-        """
-        found: dict[str, dict[TargetStatement, _Source]] = {}
+    def _revocations(self) -> KnownRevocations:
+        """What revoked a certificate in any row."""
+        found = KnownRevocations()
         for number, document in self._ledger.documents():
             if _REVOKED in document:
                 with suppress(FormatError):  # its own artifact is open then
                     (artifact,) = self.report(number, document).artifacts
-                    for said in _revoking(artifact):
-                        key = _STAMPS if said.evidence.chain == "tsa" else said.evidence.certificate
-                        found.setdefault(key, {}).setdefault(said, _Source(number, artifact.descriptor.digest))
+                    found.take(f"row {number}", artifact)
         return found
 
     @property
@@ -277,16 +254,6 @@ def _to_make_again(read: Iterable[_ReadRow], newest: Collection[int]) -> Iterato
             equal.setdefault(item.knowledge, []).append(item)
     for items in equal.values():
         yield from [item for item in items if item.row.number in newest] or items[-1:]
-
-
-def _revoking(artifact: RecordedArtifact) -> Iterator[TargetStatement]:
-    """The proven evidence against certificates of signatures that were refused, or would be, as revoked."""
-    for signature in artifact.signatures:
-        if "revocation.revoked" in {reason for _, reason in signature.counted}:
-            for said in signature.lost.statements:
-                is_proven = said.unproven is None and said.evidence.fingerprint
-                if is_proven and not said.is_hold and not said.is_about_responder:
-                    yield said
 
 
 def _unfinished(entry: JudgedArtifact) -> Problem:

@@ -25,7 +25,7 @@ from airgap.oci.reference import parse_layout_reference
 from airgap.oci.target import open_target
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
-from airgap.stages.recheck_sources import RecheckSource, carried_evidence, is_empty, place_of
+from airgap.stages.recheck_sources import RecheckSource, carried_evidence, is_empty, knowing_each_other, place_of
 from airgap.stages.verify import JudgingProgress, Workers, no_progress, verify_again
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
@@ -89,7 +89,7 @@ def recheck(
     directory = TrustDirectory.open(trust)
     check_apart(directory.path, request.sources)
     directory.policy()
-    sources = [source for name in request.sources for source in RecheckSource.all_in(name)]
+    sources = knowing_each_other([source for name in request.sources for source in RecheckSource.all_in(name)])
     with ExitStack() as stack:
         ledger = None
         if request.ledger is not None:

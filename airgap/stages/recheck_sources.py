@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -20,6 +21,7 @@ from airgap.revocation.target_evidence import unread_certificates
 from airgap.signature.carried import Carried, SignerCertificates
 from airgap.signature.stamped_evidence import of_token
 from airgap.text import safe
+from airgap.verifier.known_revocations import KnownRevocations
 from airgap.verifier.recorded import RecordedArtifact, RecordedReport
 from airgap.verifier.report_reader import parse_report
 
@@ -70,6 +72,22 @@ class RecheckSource(NamedTuple):
             for signature in (signature for artifact in self.report.artifacts for signature in artifact.signatures):
                 chain = signature.facts.chain if signature.facts else ()
                 yield Carried(tuple(item.der for item in chain), signature.timestamp_token)
+
+
+def knowing_each_other(sources: Iterable[RecheckSource]) -> list[RecheckSource]:
+    """The sources, each report with what the others came to against the certificates of its signatures."""
+    read = list(sources)
+    known = KnownRevocations()
+    for _, report in read:
+        if isinstance(report, RecordedReport):
+            for artifact in report.artifacts:
+                known.take(report.name, artifact)
+    return [
+        source._replace(report=replace(report, artifacts=tuple(map(known.told_to, report.artifacts))))
+        if isinstance(report := source.report, RecordedReport)
+        else source
+        for source in read
+    ]
 
 
 def _report(source: str) -> RecordedReport | None:

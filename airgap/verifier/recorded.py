@@ -184,9 +184,11 @@ class RecordedSignatures:
     def of(cls, signatures: Iterable[RecordedSignature]) -> Self:
         """Leaves out evidence of signatures that were not intact, which proves nothing."""
         items = tuple(signatures)
+        own = (LostEvidence.of(item) for item in items if item.holds_evidence)
+        others = (LostEvidence(item.elsewhere, frozenset()) for item in items if any(item.elsewhere))
         return cls(
             plugin_uses={item.digest: item.earlier for item in items if item.earlier},
-            lost=tuple(dict.fromkeys(LostEvidence.of(item) for item in items if item.holds_evidence)),
+            lost=tuple(dict.fromkeys((*own, *others))),
             revoked=tuple(dict.fromkeys(chain.from_iterable(map(RevokedBefore.of, items)))),
         )
 
