@@ -15,7 +15,7 @@ from airgap.reasons import ExitCode
 from airgap.report.bundle_split import labelled, volume_lines, volumes_document
 from airgap.report.copying import CopyReport
 from airgap.report.fetching import FetchReport
-from airgap.report.finding_text import problem_lines, problem_text, touches_verdict, warning_lines
+from airgap.report.finding_text import passing_note_lines, problem_lines, problem_text, touches_verdict, warning_lines
 from airgap.report.importing import reasons_of
 from airgap.report.report import TOOL, Json, OutcomeReport
 from airgap.report.style import PLAIN, Style, unbroken
@@ -137,6 +137,8 @@ class BundleCreateReport(OutcomeReport[BundleResult]):
         warnings = [*(result.outcome.warnings if result.outcome else ())]
         warnings += [item for item in (result.copied.warnings if result.copied else ()) if item not in warnings]
         yield from warning_lines((item for item in warnings if not quiet or touches_verdict(item)), style)
+        if quiet and result.outcome:
+            yield from passing_note_lines(result.outcome.artifacts, style)
 
     def _found_lines(self, style: Style) -> Iterator[str]:
         """What manifests may name and does not come along: never left out."""

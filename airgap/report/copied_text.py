@@ -262,14 +262,14 @@ def _remarks(artifact: CopiedArtifact, *, brief: bool) -> Iterator[Remark]:
 
 
 def _judged_notes(outcome: ArtifactOutcome, *, brief: bool) -> Iterator[str]:
-    """What is odd about the accepted signature, or that none was judged."""
-    from airgap.report.finding_text import attachment_notes, soft_notes
+    """What is odd about signatures that passed, or that none was judged."""
+    from airgap.report.finding_text import attachment_notes, passing_notes, soft_notes
 
     accepted = outcome.accepted
     if accepted is None or outcome.unjudged:
         yield _TAKEN if outcome.exit_code else _SKIPPED
     else:
-        yield from accepted.warnings if brief else (*soft_notes(outcome), *attachment_notes(outcome))
+        yield from passing_notes(outcome) if brief else (*soft_notes(outcome), *attachment_notes(outcome))
 
 
 def _not_chosen(planned: PlannedArtifact) -> Iterator[str]:

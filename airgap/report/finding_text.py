@@ -118,8 +118,22 @@ def reservation(finding: Finding) -> str:
 def soft_notes(artifact: ArtifactOutcome) -> Iterator[str]:
     """What an accepted artifact's pass is worth less by: softened checks, stale evidence, and what else is odd."""
     if (accepted := artifact.accepted) and artifact.verdict is Verdict.PASS:
-        yield from signature_notes(accepted)
+        yield from dict.fromkeys((*signature_notes(accepted), *passing_notes(artifact)))
     yield from artifact.warnings
+
+
+def passing_notes(artifact: ArtifactOutcome) -> Iterator[str]:
+    """What is odd about any signature that passed, each once: which of them is the accepted one, digests decide."""
+    passing = (signature for signature in artifact.signatures if signature.verdict is Verdict.PASS)
+    yield from dict.fromkeys(warning for signature in passing for warning in signature.warnings)
+
+
+def passing_note_lines(artifacts: Iterable[ArtifactOutcome], style: Style) -> Iterator[str]:
+    """The same of every artifact that passed, with its name: what `--quiet` leaves of notes."""
+    for artifact in artifacts:
+        if artifact.verdict is Verdict.PASS:
+            for text in passing_notes(artifact):
+                yield from style.entry("note", f"{artifact.reference}: {text}", "unsure")
 
 
 def has_reservations(artifact: ArtifactOutcome, verdict: Verdict) -> bool:

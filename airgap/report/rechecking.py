@@ -18,6 +18,7 @@ from airgap.report.finding_text import (
     PAINTED,
     WORD,
     has_reservations,
+    passing_note_lines,
     problem_lines,
     problem_text,
     reason_detail,
@@ -109,9 +110,11 @@ class RecheckReport(OutcomeReport[RecheckOutcome]):
         return style.ending(word, rest, self.exit_code, PAINTED[self.outcome.verdict])
 
     def warning_lines(self, style: Style, *, quiet: bool = False) -> Iterator[str]:
-        """Warnings about the run; with `quiet` those that touch the verdict."""
+        """Warnings about the run; with `quiet` those that touch the verdict, and what is odd about what passed."""
         found = [warning for warning in self.outcome.warnings if not quiet or touches_verdict(warning)]
-        return warning_lines(found, style)
+        yield from warning_lines(found, style)
+        if quiet:
+            yield from passing_note_lines((item.now for item in self.outcome.artifacts), style)
 
 
 def _artifact(artifact: Rechecked) -> Json:

@@ -22,6 +22,7 @@ from airgap.report.finding_text import (
     attachment_notes,
     content_details,
     other_signature,
+    passing_note_lines,
     problem_lines,
     problem_text,
     reason_detail,
@@ -100,10 +101,7 @@ class VerifyReport(VerdictReport[Outcome]):
         found = [warning for warning in self.outcome.warnings if not quiet or touches_verdict(warning)]
         yield from warning_lines(found, style)
         if quiet:
-            for artifact in self.outcome.artifacts:
-                if artifact.verdict is Verdict.PASS and artifact.accepted:
-                    for warning in artifact.accepted.warnings:
-                        yield from style.entry("note", f"{artifact.reference}: {warning}", "unsure")
+            yield from passing_note_lines(self.outcome.artifacts, style)
 
 
 def _verdict(ruled: RuledOutcome, style: Style) -> Iterator[str]:
