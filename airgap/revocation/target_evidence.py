@@ -100,6 +100,11 @@ def unread_certificates(origin: str, remedy: str) -> UnreadableEvidence:
     return _unread_in_target("a signature", origin, "more certificates of signers are here than are looked at", remedy)
 
 
+def unread_layout(origin: str, remedy: str) -> UnreadableEvidence:
+    """The evidence of a layout beyond the bound of layouts with evidence: it may revoke any signer."""
+    return _unread_in_target("the evidence", origin, "it is used for its own artifacts alone", remedy)
+
+
 def _unread_in_target(name: str, origin: str, problem: str, remedy: str) -> UnreadableEvidence:
     return UnreadableEvidence(
         name=safe(name, limit=128), origin=origin, problem=problem, trusted=True, in_target=True, remedy=remedy

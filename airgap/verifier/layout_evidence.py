@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Self
+from typing import Final, Self
 
 from airgap import limits
 from airgap.errors import AirgapError
@@ -19,14 +19,19 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.problem import Problem
 from airgap.revocation.combined import CombinedEvidence
-from airgap.revocation.evidence_files import Evidence
+from airgap.revocation.evidence_files import Evidence, UnreadableEvidence
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.pool import EvidencePool
-from airgap.revocation.target_evidence import PieceKey, TargetEvidence
+from airgap.revocation.target_evidence import PieceKey, TargetEvidence, unread_certificates, unread_layout
 from airgap.signature.stamped_evidence import evidence_of_target
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.statement import Statement
+
+_FEWER_WITH_EVIDENCE: Final = (
+    "Judge fewer at once, or first take their evidence into the trust directory: airgap trust fetch."
+)
+_FEWER_LAYOUTS: Final = "Judge fewer layouts at once."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,8 @@ def evidence_of_layouts(targets: Iterable[str], others: Iterable[EvidencePool] =
     signers: dict[Certificate, None] = {}
     seen: set[PieceKey] = set()
     problems: list[Problem] = []
+    unread: list[UnreadableEvidence] = []
+    """Any artifact may be revoked by it, so that each is open itself; one piece of it says so."""
     tried: set[str] = set()
     with ExitStack() as stack:
         left = limits.LAYOUTS_WITH_EVIDENCE
@@ -89,11 +96,13 @@ def evidence_of_layouts(targets: Iterable[str], others: Iterable[EvidencePool] =
                         stack.push(opened.pop_all())
                     elif new:
                         problems.append(_too_many(path))
+                        unread.append(unread_layout(safe(path), _FEWER_WITH_EVIDENCE))
             except AirgapError:
                 continue
         if len(signers) >= limits.SIGNER_CERTIFICATES:
             problems.append(_too_many_signers())
-        carried = [EvidencePool((), unread=(), signers=tuple(signers))] if signers else []
+            unread.append(unread_certificates("the layouts that were named", _FEWER_LAYOUTS))
+        carried = [EvidencePool((), unread=unread[:1], signers=tuple(signers))] if signers or unread else []
         yield LayoutEvidence(found, (*others, *carried), tuple(problems))
 
 
@@ -113,7 +122,7 @@ def _too_many(path: str) -> Problem:
         f"the evidence in {safe(path)} is used for its own artifacts alone: more than "
         f"{limits.LAYOUTS_WITH_EVIDENCE} layouts with evidence of their own were named",
         target=safe(path),
-        remedy="Judge fewer at once, or first take their evidence into the trust directory: airgap trust fetch.",
+        remedy=_FEWER_WITH_EVIDENCE,
     )
 
 
@@ -122,7 +131,7 @@ def _too_many_signers() -> Problem:
         "evidence.unread",
         f"the signatures in the layouts that were named have {limits.SIGNER_CERTIFICATES} different certificates, and "
         "more are not looked at: some may show that a key is revoked",
-        remedy="Judge fewer layouts at once.",
+        remedy=_FEWER_LAYOUTS,
     )
 
 

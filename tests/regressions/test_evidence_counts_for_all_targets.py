@@ -122,13 +122,40 @@ def test_more_layouts_than_the_bound_do_not_pass(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(limits, "LAYOUTS_WITH_EVIDENCE", 1)
     media = [medium(tmp_path / "old", OLD, MAY), medium(tmp_path / "new", NEW, JUNE)]
     ran = judge(media)
-    assert (ran.code, verdicts(ran)) == (15, ["pass", "pass"])
+    assert (ran.code, verdicts(ran)) == (15, ["indeterminate", "indeterminate"])
     (problem,) = ran.document["problems"]
     assert problem["reason"] == "evidence.unread"
     assert "is used for its own artifacts alone" in problem["message"]
     report = tmp_path / "old.json"
     assert judge(media[:1], "--report", str(report)).code == 0
     assert judge(media, command="recheck", sources=[str(report), str(media[1].layout)]).code == 15
+
+
+def test_artifacts_are_open_in_reports_and_ledger_where_evidence_of_a_layout_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the revoking CRL in the layout after the last that is used, all others were good: text, report, ledger."""
+    monkeypatch.setattr(limits, "LAYOUTS_WITH_EVIDENCE", 1)
+    media = [medium(tmp_path / "old", OLD, MAY), medium(tmp_path / "new", OLD, JUNE)]
+    statements, ledger = tmp_path / "all.intoto.jsonl", tmp_path / "ledger.db"
+    ran = judge(media, "--report", str(statements), "--ledger", str(ledger))
+    assert (ran.code, verdicts(ran)) == (14, ["indeterminate", "fail"])
+    assert "PASSED" not in statements.read_text()
+    rows = run_here(["ledger", "list", "--ledger", str(ledger), "--format", "json"]).document["rows"]
+    assert len(rows) == 2
+    assert "pass" not in {row.get("verdict") for row in rows}
+
+
+def test_more_certificates_of_signers_than_the_bound_do_not_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each layout alone is within the bound."""
+    media = [medium(tmp_path / "old", OLD, MAY), medium(tmp_path / "new", NEW, MAY)]
+    assert judge(media).code == 0
+    monkeypatch.setattr(limits, "SIGNER_CERTIFICATES", 3)
+    assert [judge([item]).code for item in media] == [0, 0]
+    ran = judge(media)
+    assert (ran.code, verdicts(ran)) == (15, ["indeterminate", "indeterminate"])
 
 
 def test_more_evidence_than_the_bound_does_not_pass_beside_the_same_in_another_layout(
