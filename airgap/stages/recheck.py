@@ -25,12 +25,20 @@ from airgap.oci.reference import parse_layout_reference
 from airgap.oci.target import open_target
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
-from airgap.stages.recheck_sources import RecheckSource, carried_evidence, is_empty, knowing_each_other, place_of
+from airgap.stages.recheck_sources import (
+    RecheckSource,
+    carried_evidence,
+    is_empty,
+    knowing_each_other,
+    known_revocations,
+    place_of,
+)
 from airgap.stages.verify import JudgingProgress, Workers, no_progress, verify_again
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.location import Location
 from airgap.trust.separation import check_apart, layout_paths
+from airgap.verifier.known_revocations import KnownRevocations
 from airgap.verifier.layout_evidence import LayoutEvidence, TrustBeside, evidence_of_layouts
 from airgap.verifier.layout_judge import Earlier
 from airgap.verifier.outcome import ArtifactOutcome, Outcome
@@ -89,7 +97,9 @@ def recheck(
     directory = TrustDirectory.open(trust)
     check_apart(directory.path, request.sources)
     directory.policy()
-    sources = knowing_each_other([source for name in request.sources for source in RecheckSource.all_in(name)])
+    read = [source for name in request.sources for source in RecheckSource.all_in(name)]
+    known = known_revocations(read)
+    sources = knowing_each_other(read, known)
     with ExitStack() as stack:
         ledger = None
         if request.ledger is not None:
@@ -98,7 +108,7 @@ def recheck(
         carried = chain(*(source.carried() for source in sources), ledger.carried() if ledger else ())
         layouts = chain.from_iterable(source.layouts() for source in sources)
         layout_evidence = stack.enter_context(evidence_of_layouts(layouts, carried_evidence(carried)))
-        return _Recheck(request, directory, layout_evidence, workers).outcome(sources, ledger)
+        return _Recheck(request, directory, layout_evidence, known, workers).outcome(sources, ledger)
 
 
 class _Recheck:
@@ -107,9 +117,11 @@ class _Recheck:
         request: RecheckRequest,
         directory: TrustDirectory,
         layout_evidence: LayoutEvidence,
+        known: KnownRevocations,
         workers: Workers,
     ) -> None:
         self._workers = workers
+        self._known = known
         self._layout_evidence = layout_evidence
         self._request, self._opened = request, directory
         self._directory = directory.accepting(request.max_age)
@@ -162,7 +174,8 @@ class _Recheck:
             self._fail(_nothing(f"the folder {safe(target)} is empty", target))
             return
         request = self._demands([target], self._request.scope, self._request.metadata)
-        outcome = verify_again(request, self._opened, Earlier(layout_evidence=self._layout_evidence), self._workers)
+        earlier = Earlier(layout_evidence=self._layout_evidence, lost_elsewhere=(self._known.everything,))
+        outcome = verify_again(request, self._opened, earlier, self._workers)
         self._fail(*outcome.problems)
         self._warn(*outcome.warnings, *_ran(outcome))
         for artifact in outcome.artifacts:

@@ -74,19 +74,23 @@ class RecheckSource(NamedTuple):
                 yield Carried(tuple(item.der for item in chain), signature.timestamp_token)
 
 
-def knowing_each_other(sources: Iterable[RecheckSource]) -> list[RecheckSource]:
-    """The sources, each report with what the others came to against the certificates of its signatures."""
-    read = list(sources)
+def known_revocations(sources: Iterable[RecheckSource]) -> KnownRevocations:
+    """What the reports came to against certificates."""
     known = KnownRevocations()
-    for _, report in read:
+    for _, report in sources:
         if isinstance(report, RecordedReport):
             for artifact in report.artifacts:
                 known.take(report.name, artifact)
+    return known
+
+
+def knowing_each_other(sources: Iterable[RecheckSource], known: KnownRevocations) -> list[RecheckSource]:
+    """The sources, each report with what the others came to against the certificates of its signatures."""
     return [
         source._replace(report=replace(report, artifacts=tuple(map(known.told_to, report.artifacts))))
         if isinstance(report := source.report, RecordedReport)
         else source
-        for source in read
+        for source in sources
     ]
 
 

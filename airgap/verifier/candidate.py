@@ -56,9 +56,16 @@ class Candidate:
 
 
 def candidate_of(
-    store: Store, referrer: Referrer, subject: Descriptor, recorded: RecordedSignatures | None = None
+    store: Store,
+    referrer: Referrer,
+    subject: Descriptor,
+    recorded: RecordedSignatures | None = None,
+    lost_elsewhere: tuple[LostEvidence, ...] = (),
 ) -> Candidate:
-    """The envelope of a signature, or its error; `recorded`: what a report says of the signatures of `subject`."""
+    """The envelope of a signature, or its error; `recorded`: what a report says of the signatures of `subject`.
+
+    `lost_elsewhere`: what reports about other artifacts hold of evidence.
+    """
     digest = referrer.descriptor.digest
     try:
         envelope = envelope_descriptor(referrer.manifest, subject)
@@ -75,6 +82,6 @@ def candidate_of(
         raw=raw,
         manifest=referrer.manifest if isinstance(referrer.manifest, Manifest) else None,
         earlier=recorded.plugin_uses.get(digest) if recorded else None,
-        lost_with_layout=recorded.lost if recorded else (),
+        lost_with_layout=(*(recorded.lost if recorded else ()), *lost_elsewhere),
         revoked=recorded.revoked if recorded else (),
     )

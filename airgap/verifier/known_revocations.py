@@ -8,7 +8,7 @@ from typing import Final
 
 from airgap.oci.digest import Digest
 from airgap.revocation.answer_evidence import FoundInTargets, TargetStatement
-from airgap.verifier.recorded import RecordedArtifact, RecordedSignature
+from airgap.verifier.recorded import LostEvidence, RecordedArtifact, RecordedSignature
 
 _STAMPS: Final = "tsa"
 """The key of what is about certificates of timestamps, which a document need not name."""
@@ -39,6 +39,12 @@ class KnownRevocations:
             for said, (place, digest) in self._found.get(name, {}).items()
             if digest != artifact
         )
+
+    @property
+    def everything(self) -> LostEvidence:
+        """All of it, for a layout of which no report says anything; it counts for what has such a certificate."""
+        found = (said.found_in(place) for by_said in self._found.values() for said, (place, _) in by_said.items())
+        return LostEvidence(FoundInTargets(tuple(found)), frozenset())
 
     def told_to(self, artifact: RecordedArtifact) -> RecordedArtifact:
         """The artifact with what the others know."""

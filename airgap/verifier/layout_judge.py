@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from airgap.oci.record import Record
     from airgap.verifier.layout_evidence import LayoutEvidence
-    from airgap.verifier.recorded import RecordedSignatures
+    from airgap.verifier.recorded import LostEvidence, RecordedSignatures
 
 Contents = Callable[[Descriptor], ContentReport | None]
 """The result for the content of an artifact."""
@@ -59,6 +59,8 @@ class Earlier(NamedTuple):
     """The tags under which artifacts were judged, and their descriptors: several entries may have one digest."""
     layout_evidence: LayoutEvidence | None = None
     """The evidence in open layouts, used for all targets; None to read it from the layouts of the targets."""
+    lost_elsewhere: tuple[LostEvidence, ...] = ()
+    """What reports about other layouts hold of evidence that may be gone with them."""
 
 
 class LayoutJudge:
@@ -194,7 +196,10 @@ class LayoutJudge:
         found = [referrer for referrer in referrers if is_signature(referrer.manifest)]
         limit, recorded = self._request.max_signatures, earlier.recorded.get(subject.digest)
         judged = self._verifier.judge_all(
-            (candidate_of(self._store, referrer, subject, recorded) for referrer in found[:limit]),
+            (
+                candidate_of(self._store, referrer, subject, recorded, earlier.lost_elsewhere)
+                for referrer in found[:limit]
+            ),
             target=subject,
             statement=statement,
             metadata=demanded,

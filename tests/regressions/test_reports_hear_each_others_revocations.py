@@ -58,6 +58,23 @@ def test_the_other_artifact_of_the_signer_is_not_good(tmp_path: Path, gone: str,
     assert {item["now"] for item in json.loads(ran.out)["artifacts"]} == {"fail", "indeterminate"}
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_what_a_report_knows_counts_for_a_layout_beside_it(tmp_path: Path, reverse: bool) -> None:
+    """A layout of which no report says anything was judged without what the report knows."""
+    a, b = written(tmp_path / "a", revoked=True), written(tmp_path / "b", revoked=False)
+    report = tmp_path / "a.json"
+    assert run_here(a.arguments("--report", str(report))).code == 14
+    shutil.rmtree(a.layout)
+    names = [str(report), str(b.layout)]
+    more = ["--trust", str(b.trust), "--at", "2026-06-02", "--scope", str(b.scope), "--format", "json"]
+    ran = run_here(["recheck", *(reversed(names) if reverse else names), *more])
+    assert ran.code == 14
+    found = [item["now"] for item in json.loads(ran.out)["artifacts"]]
+    assert sorted(item if isinstance(item, str) else item["verdict"] for item in found) == ["fail", "indeterminate"]
+    alone = run_here(["recheck", str(b.layout), *more])
+    assert alone.code == 0
+
+
 def test_a_report_alone_knows_nothing_of_others(tmp_path: Path) -> None:
     b = written(tmp_path / "b", revoked=False)
     report = tmp_path / "b.json"
