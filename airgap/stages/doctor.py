@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from airgap import __version__
 from airgap.errors import AirgapError
 from airgap.examination import Examination, Examined
+from airgap.files import is_there
 from airgap.ledger.ledger_file import Ledger
 from airgap.net.credentials import Credentials
 from airgap.net.kept_credentials import KeptCredentials, kept_credentials
@@ -31,7 +32,9 @@ from airgap.plugin.plugin_directory import PluginDirectory
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.text import safe, some
+from airgap.transfer.room import room_in
 from airgap.trust.directory import TrustDirectory
+from airgap.trust.generation import is_between, settled
 from airgap.trust.location import Location, is_named, locate, not_there
 from airgap.trust.status import TrustStatus, trust_status
 from airgap.trust.store_types import StoreType
@@ -115,11 +118,7 @@ def _examined(
     try:
         yield from examine(request)
     except (AirgapError, OSError) as error:
-        yield Examined(about=about, problem=_wrong(error))
-
-
-def _wrong(error: AirgapError | OSError) -> Problem:
-    return Problem.of(error)
+        yield Examined(about=about, problem=Problem.of(error))
 
 
 def _command(request: DoctorRequest) -> Iterator[Examined]:
@@ -169,7 +168,7 @@ def _extras(_: DoctorRequest) -> Iterator[Examined]:
 
 def _clock(request: DoctorRequest) -> Iterator[Examined]:
     wrong = request.clock_problem
-    yield Examined(about="clock", found=iso(request.clock), problem=_wrong(wrong) if wrong else None)
+    yield Examined(about="clock", found=iso(request.clock), problem=Problem.of(wrong) if wrong else None)
 
 
 def _terminal(request: DoctorRequest) -> Iterator[Examined]:
@@ -186,9 +185,9 @@ def _terminal(request: DoctorRequest) -> Iterator[Examined]:
 
 def _room(_: DoctorRequest) -> Iterator[Examined]:
     for about, folder in (("temporary files", Path(tempfile.gettempdir())), ("this folder", Path.cwd())):
-        free = shutil.disk_usage(folder).free
+        free = room_in(folder, 0, 0).free
         problem = None
-        if free < _LITTLE_ROOM:
+        if free is not None and free < _LITTLE_ROOM:
             problem = Problem(
                 message=f"little room: {free} bytes are free",
                 remedy="Make room there, or set TMPDIR to another folder." if about == "temporary files" else "",
@@ -197,7 +196,8 @@ def _room(_: DoctorRequest) -> Iterator[Examined]:
             problem = Problem(
                 message="nothing can be written there", exit_code=ExitCode.ERROR, remedy="Set TMPDIR to another folder."
             )
-        yield Examined(about=about, found=f"{safe(folder)}, {free / 2**30:.1f} GiB free", problem=problem)
+        shown = "it is not known how much is free" if free is None else f"{free / 2**30:.1f} GiB free"
+        yield Examined(about=about, found=f"{safe(folder)}, {shown}", problem=problem)
 
 
 _NO_TRUST: Final = (
@@ -209,8 +209,10 @@ _NO_TRUST: Final = (
 def _trust(request: DoctorRequest) -> Iterator[Examined]:
     location = locate(request.trust, request.environment, request.home)
     where = f"{safe(location.path)} ({location.origin}{', only read' if location.read_only else ''})"
-    if not location.path.is_dir():
-        missing = _wrong(not_there(location.path)) if is_named(location) or location.origin == "AIRGAP_TRUST" else None
+    if not is_between(location.path):
+        missing = (
+            Problem.of(not_there(location.path)) if is_named(location) or location.origin == "AIRGAP_TRUST" else None
+        )
         nothing = missing or Problem(message="there is no trust directory there", remedy=_NO_TRUST)
         yield Examined(about="trust directory", found=where, problem=nothing)
         return
@@ -231,7 +233,7 @@ def _open_to_others(location: Location) -> Problem | None:
     """Whether other users may change whom this one trusts. Windows has no such modes."""
     if os.name != "posix":
         return None
-    found = location.path.stat()
+    found = settled(location.path).stat()
     others = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX
     if not others:
         return None
@@ -316,14 +318,14 @@ def _plugins(request: DoctorRequest) -> Iterator[Examined]:
         try:
             request.plugins.locate(name)
         except AirgapError as error:
-            yield Examined(about="plugins", problem=_wrong(error))
+            yield Examined(about="plugins", problem=Problem.of(error))
 
 
 def _ledger(request: DoctorRequest) -> Iterator[Examined]:
     if request.ledger is None:
         yield Examined(about="ledger", found="none is named")
         return
-    if not request.ledger.exists():
+    if not is_there(request.ledger):
         yield Examined(about="ledger", found=f"{safe(request.ledger)}: not made yet")
         return
     with Ledger.open(request.ledger) as ledger:

@@ -195,20 +195,19 @@ def _check_fingerprints(files: Sequence[StoredFile], fingerprints: Collection[st
     found = {certificate.fingerprint: item.name for item in files for certificate in item.certificates}
     for fingerprint, name in found.items():
         if fingerprint not in fingerprints:
-            raise UntrustedError(
+            raise _other_fingerprint(
                 f"{safe(name)!r} has a certificate with another fingerprint: SHA-256 {fingerprint}",
-                reason=None,
-                exit_code=ExitCode.UNTRUSTED,
-                remedy="Nothing was added. Ask the owner of the certificate for its fingerprint again, another way.",
+                "Ask the owner of the certificate for its fingerprint again, another way.",
             )
     for fingerprint in fingerprints:
         if fingerprint not in found:
-            raise UntrustedError(
-                f"no certificate has the fingerprint SHA-256 {fingerprint}",
-                reason=None,
-                exit_code=ExitCode.UNTRUSTED,
-                remedy="Nothing was added. Name the file of that certificate, too.",
+            raise _other_fingerprint(
+                f"no certificate has the fingerprint SHA-256 {fingerprint}", "Name the file of that certificate, too."
             )
+
+
+def _other_fingerprint(message: str, remedy: str) -> UntrustedError:
+    return UntrustedError(message, reason=None, exit_code=ExitCode.UNTRUSTED, remedy=f"Nothing was added. {remedy}")
 
 
 def _check_file(path: Path) -> None:
