@@ -16,7 +16,7 @@ from airgap.oci.descriptor import ACQUISITION
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.nodes import Root
-from airgap.oci.store import InVolumes, Store, stored_size
+from airgap.oci.store import Store, lost_volumes, stored_size
 from airgap.oci.target import Target
 from airgap.problem import Problem
 from airgap.revocation.artifact import EVIDENCE_TYPE
@@ -38,7 +38,7 @@ def check_bundles(target: Target, bundles: Iterable[Root], artifacts: Iterable[R
     """
     listed: set[Digest] = set()
     here = safe(target.reference)
-    gone = isinstance(target.store, InVolumes) and any(target.store.problems())
+    gone = any(lost_volumes(target.store))
     count = 0
     for root in bundles:
         count += 1
@@ -98,7 +98,7 @@ def carried_bundles(
             artifacts=frozenset(item.descriptor.digest for item in document.artifacts),
             is_asked_for=is_asked_for,
             is_whole=is_asked_for
-            and not (isinstance(store, InVolumes) and any(store.problems()))
+            and not any(lost_volumes(store))
             and not any(missing_of(store, graph, document.artifacts)),
         )
 

@@ -65,9 +65,15 @@ class InVolumes(Protocol):
         """The error for a blob with other bytes, with the volume that has them."""
 
 
+def lost_volumes(store: Store) -> Iterator[ContentError]:
+    """Each volume of the store that is not here or cannot be used; nothing where it is not in volumes."""
+    if isinstance(store, InVolumes):
+        yield from store.problems()
+
+
 def check_volumes(store: Store) -> None:
     """Raises ContentError where the store is a set of volumes of which one is not here or cannot be used."""
-    for problem in store.problems() if isinstance(store, InVolumes) else ():
+    for problem in lost_volumes(store):
         raise problem
 
 

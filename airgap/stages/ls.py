@@ -32,7 +32,7 @@ from airgap.oci.reference import (
     parse_reference,
     without_registry_scheme,
 )
-from airgap.oci.store import InVolumes, Store, read_verified
+from airgap.oci.store import Store, lost_volumes, read_verified
 from airgap.oci.target import Target
 from airgap.parse.json import Reading, load_object, take_optional
 from airgap.parse.time import rfc3339
@@ -183,7 +183,6 @@ class _Lister:
         roots = layout.roots() if layout is not None else self._opened.all_roots()
         artifacts = tuple(self._artifact(root) for root in roots)
         problems = self._graph.problems if layout is not None and layout.is_whole else ()
-        lost = self._store.problems() if isinstance(self._store, InVolumes) else ()
         told = {problem.descriptor for artifact in artifacts for problem in artifact.unread}
         return Listing(
             target=target,
@@ -193,7 +192,7 @@ class _Lister:
             size=sum(self._all.values()),
             unread=(
                 *(item for item in problems if item.descriptor is None or item.descriptor not in told),
-                *(ContentProblem.of(error, None, "volumes") for error in lost),
+                *(ContentProblem.of(error, None, "volumes") for error in lost_volumes(self._store)),
             ),
         )
 

@@ -18,7 +18,7 @@ from airgap.oci.nodes import Root, reported_elsewhere
 from airgap.oci.open import Layout, open_layout
 from airgap.oci.record import FoundRecord, find_records
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference, parse_registry_reference
-from airgap.oci.store import InVolumes, Store
+from airgap.oci.store import Store, lost_volumes
 from airgap.oci.tags import cosign_target, is_tag, tag_part
 from airgap.text import safe
 from airgap.transfer.endpoint import Source
@@ -166,8 +166,7 @@ class _OpenLayout:
             return Findings(found, [])
         self.is_whole |= choice.pattern is None
         # a copy of a whole layout includes unreadable entries and every name: a loss must be reported
-        gone = self.store.problems() if isinstance(self.store, InVolumes) else ()
-        errors = (*gone, *(problem.error() for problem in self.graph.problems), *self._lost_names(choice))
+        errors = (*lost_volumes(self.store), *(problem.error() for problem in self.graph.problems), *self._lost_names(choice))
         return Findings(found, [MissingSource(safe(reference), error) for error in errors])
 
     def _lost_names(self, choice: Choice) -> Iterator[NotFoundError]:
