@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from airgap.bundle.bundle_document import BundledArtifact, BundleDocument
-from airgap.bundle.opened_bundle import is_bundle, read_bundle
+from airgap.bundle.opened_bundle import bundle_documents, read_bundle
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import ACQUISITION
 from airgap.oci.digest import Digest
@@ -80,14 +80,7 @@ def carried_bundles(
 
     `unread` is called for each that cannot be read: it may be older than what this site has.
     """
-    for root in graph.roots():
-        if not is_bundle(graph, root):
-            continue
-        try:
-            document = read_bundle(store, graph, root.descriptor)
-        except AirgapError as error:
-            unread(error)
-            continue
+    for root, document in bundle_documents(store, graph, unread):
         yield CarriedBundle(
             reference=safe(graph.name),
             path=path_of(store),

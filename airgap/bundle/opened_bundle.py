@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -113,7 +113,7 @@ def held_elsewhere(store: Store, graph: Graph) -> HeldElsewhere:
     """
     held: dict[Digest, int] = {}
     here: set[Digest] = set()
-    for document in _readable(store, graph):
+    for _, document in bundle_documents(store, graph):
         here.update(blob.digest for blob in document.blobs)
         held |= {blob.digest: blob.size for blob in document.base.held} if document.base else {}
         if len(here) + len(held) > limits.GRAPH_REACHED:
@@ -123,15 +123,21 @@ def held_elsewhere(store: Store, graph: Graph) -> HeldElsewhere:
 
 def has_delta(store: Store, graph: Graph) -> bool:
     """Whether a bundle of a layout is a delta."""
-    return any(document.base is not None for document in _readable(store, graph))
+    return any(document.base is not None for _, document in bundle_documents(store, graph))
 
 
-def _readable(store: Store, graph: Graph) -> Iterator[BundleDocument]:
-    """The documents of the bundles of a layout that can be read."""
+def bundle_documents(
+    store: Store, graph: Graph, unread: Callable[[AirgapError], object] = lambda _: None
+) -> Iterator[tuple[Root, BundleDocument]]:
+    """The bundles of a layout with their documents. `unread` is called for each that cannot be read."""
     for root in graph.roots():
         if is_bundle(graph, root):
-            with suppress(AirgapError):
-                yield read_bundle(store, graph, root.descriptor)
+            try:
+                document = read_bundle(store, graph, root.descriptor)
+            except AirgapError as error:
+                unread(error)
+            else:
+                yield root, document
 
 
 @contextmanager
