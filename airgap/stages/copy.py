@@ -253,11 +253,10 @@ class _Copy:
         is_named = all(root.tags or root.aliases for _, graph in layouts for root in graph.roots())
         if is_named and not self._request.verify_held:
             return plans  # the list of a bundle has no name
-        from airgap.bundle.opened_bundle import has_delta
         from airgap.stages.held_layers import HeldLayers
 
         held = HeldLayers(self._request, self._registries, self._pool)
-        self._writer.mends = any(has_delta(store, graph) for store, graph in layouts)
+        self._writer.mends = any(held.has_delta(store, graph) for store, graph in layouts)
         found = held.in_plans(repositories, plans)
         self._held = tuple(held.notes())
         if self._services.held is not None:

@@ -19,8 +19,9 @@ from airgap.bundle.opened_bundle import has_delta
 from airgap.errors import AirgapError, ContentError, TransferError
 from airgap.net.registries import Registries
 from airgap.oci.digest import Digest
+from airgap.oci.graph import Graph
 from airgap.oci.reference import LayoutReference, RegistryReference
-from airgap.oci.store import embedded, hash_bytes, stored_size
+from airgap.oci.store import Store, embedded, hash_bytes, stored_size
 from airgap.problem import Problem
 from airgap.stages.copy_request import CopyRequest
 from airgap.text import safe
@@ -60,13 +61,23 @@ class HeldLayers:
         self._request, self._registries, self._pool = request, registries, pool
         self.search = HeldSearch()
         """What came of it."""
-        self._is_asked: Final = cache(lambda source: request.verify_held or _is_delta(source))
+        self._deltas: Final[dict[Graph, bool]] = {}
+        """Of each layout whether it has a delta: the list of a bundle may be long."""
         self._repositories: Final[dict[str, list[RegistryReference]]] = {}
         """Of each registry those that may have a layer, the one that had the last one first."""
         self._listed: Final[set[str]] = set()
         """Registries that were asked for all of their repositories."""
         self._written: Final[set[RegistryReference]] = set()
         self._sinks: Final[dict[str, RegistrySink]] = {}
+
+    def has_delta(self, store: Store, graph: Graph) -> bool:
+        """Whether a bundle of a layout is a delta; its lists are read once."""
+        if graph not in self._deltas:
+            self._deltas[graph] = has_delta(store, graph)
+        return self._deltas[graph]
+
+    def _is_asked(self, source: LayoutSource) -> bool:
+        return self._request.verify_held or self.has_delta(source.store, source.graph)
 
     def in_plans(self, repositories: Sequence[RegistryReference | None], plans: Sequence[CopyPlan]) -> list[CopyPlan]:
         """The plans, with other repositories of a registry as the source of a layer that one does not have.

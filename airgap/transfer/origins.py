@@ -166,7 +166,11 @@ class _OpenLayout:
             return Findings(found, [])
         self.is_whole |= choice.pattern is None
         # a copy of a whole layout includes unreadable entries and every name: a loss must be reported
-        errors = (*lost_volumes(self.store), *(problem.error() for problem in self.graph.problems), *self._lost_names(choice))
+        errors = (
+            *lost_volumes(self.store),
+            *(problem.error() for problem in self.graph.problems),
+            *self._lost_names(choice),
+        )
         return Findings(found, [MissingSource(safe(reference), error) for error in errors])
 
     def _lost_names(self, choice: Choice) -> Iterator[NotFoundError]:
