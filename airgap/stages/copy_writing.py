@@ -93,11 +93,13 @@ class DestinationWriter:
         return result
 
     def _named(self, item: PlannedArtifact, repository: RegistryReference | None) -> PlannedArtifact:
+        if item.error is not None:
+            return item
         try:
-            if item.error is None and item.wanted.unnamed is not None:
+            if item.wanted.unnamed is not None:
                 raise item.wanted.unnamed
-            for tag in item.wanted.tags if repository and item.error is None else ():
-                if repository and is_referrers_tag(tag):
+            if repository is not None:
+                for tag in filter(is_referrers_tag, item.wanted.tags):
                     self._sink(repository).check_name(tag, item.wanted.descriptor, item.wanted.reference)
         except UsageError as error:
             if not self._request.keep_going:

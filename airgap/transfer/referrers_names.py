@@ -6,7 +6,7 @@ too. Then one name means two things: tools that look for signatures read it, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple, Protocol, Self
 
 from airgap.errors import AirgapError, ContentError, NotFoundError, UsageError
@@ -110,28 +110,22 @@ def without_names_of_lists(plan: CopyPlan, *, keep_going: bool) -> CopyPlan:
     A registry without the referrers API lists there what refers to it, now or when it gets a signature. Raises
     UsageError for the first of them, unless `keep_going`: then that is the error of the artifact.
     """
+    named = {tag for item in plan.artifacts for tag in item.wanted.tags if is_referrers_tag(tag)}
+    taken = {tag: digest for tag, digest in _names_of_lists(plan).items() if tag in named} if named else {}
     artifacts: list[PlannedArtifact] = []
-    for item, tag, digest in _named_as_lists(plan):
-        if tag is None or digest is None:
+    for item in plan.artifacts:
+        tag = next((tag for tag in item.wanted.tags if tag in taken), None) if item.error is None else None
+        if tag is None:
             artifacts.append(item)
             continue
-        error = means_two_things(item.wanted.reference, tag, digest)
+        error = means_two_things(item.wanted.reference, tag, taken[tag])
         if not keep_going:
             raise error
         artifacts.append(PlannedArtifact(wanted=item.wanted, error=error))
     return plan if tuple(artifacts) == plan.artifacts else CopyPlan.of(artifacts, plan.nodes)
 
 
-def _named_as_lists(plan: CopyPlan) -> Iterator[tuple[PlannedArtifact, str | None, Digest | None]]:
-    """Each artifact, with the first of its tags that is the name of a list, and what that is about."""
-    wanted = [[tag for tag in item.wanted.tags if is_referrers_tag(tag)] for item in plan.artifacts]
-    taken = names_of_lists(plan) if any(wanted) else {}
-    for item, tags in zip(plan.artifacts, wanted, strict=True):
-        found = [tag for tag in tags if tag in taken] if item.error is None else []
-        yield item, found[0] if found else None, taken[found[0]] if found else None
-
-
-def names_of_lists(plan: CopyPlan) -> dict[str, Digest]:
+def _names_of_lists(plan: CopyPlan) -> dict[str, Digest]:
     """The tags of lists of referrers that a repository with this plan has or may get, and what each is about."""
     manifests = [node for node in plan.nodes.values() if node.manifest is not None]
     subjects = {node.manifest.subject.digest for node in manifests if node.manifest and node.manifest.subject}
