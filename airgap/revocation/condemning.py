@@ -17,7 +17,7 @@ from airgap.errors import FormatError, Unchecked, Undecided
 from airgap.once import Once
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.extensions import authority_key
-from airgap.revocation.answer_evidence import NOTHING_FOUND, TargetStatement
+from airgap.revocation.answer_evidence import TargetStatement
 from airgap.revocation.damage import DamagedEvidence, damage_of, has_near_key
 from airgap.revocation.entry_meaning import may_list, of_answers, of_entries
 from airgap.revocation.evidence_files import (
@@ -134,12 +134,10 @@ class CondemningEvidence:
         self, query: RevocationQuery, authorities: tuple[Certificate, ...], *, stated: bool
     ) -> Iterator[AgainstKey]:
         """The final revocations of other certificates that are about its key."""
+        chain = replace(query, authorities=authorities)
         for item, issuer in self.known.of_key(query.certificate, authorities):
-            above = issuer, *authorities
-            renewed = self.known.renewed(above)
-            asked = replace(query, certificate=item, authorities=above, renewed=renewed, lost=NOTHING_FOUND)
+            asked = self.known.asking_about(item, issuer, chain)
             found = self.find(asked)
-            chain = replace(query, authorities=authorities)
             certain: list[tuple[RevocationStatement, Undecided | None]] = [(said, None) for said in found.final]
             for said, doubt in (*certain, *found.unsure):
                 if is_about_key(said.reason, stated=stated):

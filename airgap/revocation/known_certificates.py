@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Final
 
@@ -12,7 +13,9 @@ from airgap.errors import Rejected
 from airgap.once import Once
 from airgap.pki.certificate import Certificate, verify_ever_issued
 from airgap.pki.distinguished_names import name_key, same_name
+from airgap.revocation.answer_evidence import NOTHING_FOUND
 from airgap.revocation.evidence_files import Evidence
+from airgap.revocation.query import RevocationQuery
 
 
 class KnownCertificates:
@@ -71,6 +74,16 @@ class KnownCertificates:
         """The other ones of the first of these: the same CA, with another key."""
         issuer = authorities[0]
         return tuple(item for item in self.of_ca(issuer.subject, authorities, offered) if item != issuer)
+
+    def asking_about(self, certificate: Certificate, issuer: Certificate, query: RevocationQuery) -> RevocationQuery:
+        """`query` about a certificate that its issuer has below the authorities of the chain.
+
+        What was lost is about other certificates.
+        """
+        above = (issuer, *query.authorities)
+        return replace(
+            query, certificate=certificate, authorities=above, renewed=self.renewed(above), lost=NOTHING_FOUND
+        )
 
     def of_key(
         self, certificate: Certificate, authorities: tuple[Certificate, ...]

@@ -14,7 +14,6 @@ from typing import Final
 
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
-from airgap.revocation.answer_evidence import NOTHING_FOUND
 from airgap.revocation.known_certificates import KnownCertificates
 from airgap.revocation.query import RevocationQuery
 from airgap.text import quoted
@@ -59,15 +58,7 @@ class MakerProofs:
         issuer = next(self._known.issuers_of(ca, query.authorities, query.renewed), None)
         if issuer is None:
             return ""
-        above = (issuer, *query.authorities)
-        asked = replace(
-            query,
-            certificate=ca,
-            authorities=above,
-            renewed=self._known.renewed(above),
-            signed_at=None,
-            lost=NOTHING_FOUND,
-        )
+        asked = replace(self._known.asking_about(ca, issuer, query), signed_at=None)
         if asked not in self._revoked:
             self._revoked[asked] = self._revoking(asked)
         by = self._revoked[asked]
