@@ -84,13 +84,17 @@ class RevokedKeys:
                     listed = any(is_about_key(entry.reason, stated=stated) for entry in crl.entries(item))
                     if listed and self._is_proven(crl):
                         yield RevokedKey(item, file.name)
-            issuers = tuple(ca for ca in self._known if same_name(ca.subject, item.issuer))
+            issuers = self._named(item.issuer)
             for response in self._evidence.ocsp(item.serial) if issuers else ():
                 said = response.response.statements(item, *issuers)
                 if any(one.status == "revoked" and is_about_key(one.reason, stated=stated) for one in said):
                     with suppress(FormatError, Undecided):
                         self._makers.verify(response.response, issuers)
                         yield RevokedKey(item, response.name)
+
+    def _named(self, name: bytes) -> tuple[Certificate, ...]:
+        """The known certificates with this subject (raw Name)."""
+        return tuple(item for item in self._known if same_name(item.subject, name))
 
     def _may_stamp(self, item: Certificate) -> bool:
         """Whether it is below a root for timestamps: there every reason that is not about one certificate counts."""
@@ -100,12 +104,12 @@ class RevokedKeys:
 
     def _is_proven(self, crl: Crl) -> bool:
         """Whether a known certificate with the name of its issuer made it; where none is known, it may have."""
-        issuers = [ca for ca in self._known if same_name(ca.subject, crl.issuer)]
+        issuers = self._named(crl.issuer)
         return not issuers or any(crl.is_intact(ca) for ca in issuers)
 
     def _is_genuine(self, item: Certificate) -> bool:
         """Whether its issuer made it, as far as that is known: anyone can certify a key."""
-        issuers = [ca for ca in self._known if same_name(ca.subject, item.issuer)]
+        issuers = self._named(item.issuer)
         return item in self._known or not issuers or any(is_issued(item, ca) for ca in issuers)
 
     def _would_clear(self, crl: Crl, item: Certificate) -> bool:

@@ -7,7 +7,7 @@ timestamp proves an earlier time.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -120,7 +120,7 @@ def ending_dates(
         if known is None:
             found[item.kind, key, item.at] = item
         elif known.place != item.place:
-            found[item.kind, key, item.at] = _counted(known)
+            found[item.kind, key, item.at] = replace(known, more=known.more + 1)
     return EndingDates(
         at=at,
         clock=clock,
@@ -130,10 +130,6 @@ def ending_dates(
         dates=tuple(sorted(found.values(), key=lambda item: (item.at, item.kind, item.name, item.place))),
         problems=tuple(dict.fromkeys((*status.problems, *unread))),
     )
-
-
-def _counted(item: EndingDate) -> EndingDate:
-    return EndingDate(at=item.at, kind=item.kind, name=item.name, place=item.place, more=item.more + 1)
 
 
 def _of_evidence(status: TrustStatus, unread: list[Problem]) -> Iterator[tuple[str, EndingDate]]:
