@@ -33,6 +33,7 @@ from airgap.oci.reference import (
     without_registry_scheme,
 )
 from airgap.oci.store import Store, lost_volumes, read_verified
+from airgap.oci.tags import cosign_target
 from airgap.oci.target import Target
 from airgap.parse.json import Reading, load_object, take_optional
 from airgap.parse.time import rfc3339
@@ -65,9 +66,8 @@ def _is_attached(referrer: Referrer, kinds: Sequence[str], root: Root, found: _F
     """Whether it is about the artifact, or one of its children. The signature of a child does not sign the artifact."""
     signs = any("sig" in kind for kind in kinds)  # of any kind: "cosign sig", "sigstore bundle"
     about = {root.descriptor.digest} if signs else found.parts | {root.descriptor.digest}
-    if referrer.subject is not None:
-        return referrer.subject.digest in about
-    return any((referrer.tag or "").startswith(f"{item.algorithm}-{item.encoded}.") for item in about)
+    subject = referrer.subject.digest if referrer.subject is not None else cosign_target(referrer.tag or "")
+    return subject in about
 
 
 def _kind(referrer: Referrer) -> str:

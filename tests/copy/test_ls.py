@@ -113,6 +113,16 @@ def test_the_signature_of_an_attachment_or_child_does_not_sign_the_image(tmp_pat
     assert "attached to its attachments and children: sig 2" in run_here(["ls", "-v", path]).out
 
 
+@pytest.mark.parametrize("repository", ["", "reg.example/team/app:"])
+def test_the_signature_of_cosign_counts_by_any_form_of_its_tag(repository: str, tmp_path: Path) -> None:
+    """In a layout of several repositories the tag is a full reference: then it counted as that of an attachment."""
+    made = LayoutBuilder()
+    image = made.tag(made.add_image(b"layer"), f"{repository}v1")
+    made.tag(made.add_cosign(), f"{repository}{str(image.digest).replace(':', '-')}.sig")
+    (one,) = listed(str(made.write_directory(tmp_path / "stick")))["artifacts"]
+    assert (one["attached"], one["attached_below"]) == ({"cosign sig": 1}, {})
+
+
 def test_licences_of_sboms_and_annotations_are_listed(tmp_path: Path) -> None:
     made = LayoutBuilder()
     image = made.tag(made.add_image(b"layer", annotations={"org.opencontainers.image.licenses": "MIT"}), "v1")
