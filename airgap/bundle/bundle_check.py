@@ -69,7 +69,7 @@ def _said(root: Root, document: BundleDocument, *, agrees: bool) -> str:
     number = len(document.artifacts)
     listed = f"{document.name} lists {number} artifact{'' if number == 1 else 's'}{'; all are here' if agrees else ''}"
     base = document.base
-    left = f". It leaves out {len(base.held)} layers of {base.total} bytes since {base.text}" if base else ""
+    left = f". It leaves out {base.left_out} since {base.text}" if base else ""
     return f"{listed}{left}. Set id: {set_id(root.descriptor.digest)}. It proves nothing about them"
 
 

@@ -104,8 +104,7 @@ def _about(one: BundleDocument, other: BundleDocument) -> Iterator[str]:
 
 
 def _left_out(document: BundleDocument) -> str:
-    held = document.base.held if document.base else ()
-    return f"{len(held)} layers of {sum(blob.size for blob in held)} bytes" if held else "nothing"
+    return document.base.left_out if document.base and document.base.held else "nothing"
 
 
 def _changes(one: BundledArtifact, other: BundledArtifact) -> Iterator[str]:

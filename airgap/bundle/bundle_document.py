@@ -218,6 +218,11 @@ class DeltaBase:
         return sum(blob.size for blob in self.held)
 
     @property
+    def left_out(self) -> str:
+        """In a few words, how much that is."""
+        return f"{len(self.held)} layers of {self.total} bytes"
+
+    @property
     def text(self) -> str:
         """In a sentence, since what it is a delta; safe to show."""
         return some([source.text for source in self.since], _SINCE_SHOWN, joined=" and ")
