@@ -50,7 +50,7 @@ def demo(
     quiet = output.quiet or output.is_json
     with chdir(shown.parent):
         ran = [_run(case, f"{number} of {len(cases)}", quiet=quiet) for number, case in enumerate(cases, 1)]
-    output.finish(DemoReport(ran, safe(shown)))
+    output.finish(DemoReport(ran, safe(shown), is_copy=to is not None))
 
 
 def _shipped() -> Path:

@@ -81,8 +81,8 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
     "trust init": _pairs(
         "Trust a first publisher: five questions",
         "airgap trust init",
-        "Without questions",
-        "airgap trust init --cert ca.crt --sha256 AB:CD --store acme --scope '*'",
+        "With one question alone: the fingerprint",
+        "airgap trust init --cert ca.crt --store acme --scope '*' --trusted-identity '*'",
     ),
     "trust cert add": _pairs(
         "Trust a CA for signatures",

@@ -74,6 +74,8 @@ class DemoReport(Report):
     cases: Sequence[DemoCase]
     folder: str
     """Where the layouts are. Safe text."""
+    is_copy: bool = False
+    """Whether they were copied there for the user."""
 
     @property
     def surprises(self) -> Sequence[DemoCase]:
@@ -123,7 +125,8 @@ class DemoReport(Report):
             problem = f"{case.name}: exit code {case.exit_code}, expected {case.expected}"
             yield from style.entry("WRONG", problem, "bad")
         yield from self.brief_lines()
-        yield from style.paragraph(f"The layouts are in {self.folder}; --to DIR copies them.")
+        more = "" if self.is_copy else "; --to DIR copies them"
+        yield from style.paragraph(f"The layouts are in {self.folder}{more}.")
 
     def brief_lines(self) -> Iterable[str]:
         """Whether all is as expected."""

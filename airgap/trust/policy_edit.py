@@ -168,7 +168,7 @@ def find_policy(root: Path, kind: PolicyKind) -> tuple[Path, bytes]:
     raise policy_missing(
         root,
         _FILES[kind],
-        remedy="Write one with airgap trust policy init, or bring one with airgap trust policy import.",
+        remedy="Write one with airgap trust init or trust policy init, or bring one with airgap trust policy import.",
     )
 
 

@@ -59,7 +59,7 @@ def no_directory(folder: Path) -> Problem:
 
 _CREATE: Final = (
     f"Create it with its trust stores and a trust policy ({OCI_POLICY_FILES[0]} for images and other artifacts, "
-    f"{BLOB_POLICY_FILES[0]} for files), or name another one with --trust."
+    f"{BLOB_POLICY_FILES[0]} for files): airgap trust init asks for all of it. Or name another one with --trust."
 )
 
 

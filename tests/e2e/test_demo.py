@@ -42,6 +42,7 @@ def test_quiet_says_one_line() -> None:
 def test_a_copy_can_be_verified_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran = run_here(["demo", "-q", "--to", str(tmp_path / "new")])
     assert ran.code == 0, ran
+    assert "--to DIR" not in run_here(["demo", "--to", str(tmp_path / "newer")]).out
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["layouts"]
     assert not list((tmp_path / "new").rglob("*.py"))
     monkeypatch.chdir(tmp_path / "new")
