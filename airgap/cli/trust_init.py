@@ -16,6 +16,7 @@ from airgap.cli.console import Output, note
 from airgap.cli.judging_options import TrustOption, location
 from airgap.cli.lazy import typer_app
 from airgap.cli.trust_cert import confirmed
+from airgap.cli.trust_policy import tell_kept
 from airgap.errors import TrustMaterialError, UsageError
 from airgap.text import safe
 
@@ -70,8 +71,7 @@ def init(
     data = _policy(root, name, scopes, str(ref), _identity(who))
     added = airgap.trust.add_certificates(root, ref, [file], fingerprints=fingerprints)
     written = airgap.trust.put_policy(root, data, "oci")
-    for backup in written.backups:
-        note(f"The policy that was there is kept as {safe(backup)}.")
+    tell_kept(written)
     note(f"trusted: {safe(name)}, below {ref} {', '.join(safe(item.name) for item in added)}")
     note("Next: airgap verify TARGET; its evidence: airgap trust fetch TARGET, on the connected side.")
     output.finish(airgap.report.PolicyReport(written))

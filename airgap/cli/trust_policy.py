@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,33 +22,45 @@ from airgap.text import safe
 app = typer_app("Write, import, show and check the trust policy.", no_args_is_help=True)
 
 BlobOption = Annotated[bool, typer.Option("--blob", help="The policy for blobs (trustpolicy.blob.json).")]
-NameOption = Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the statement.")]
-StoresOption = Annotated[
-    list[str], typer.Option("--trust-store", metavar="TYPE:NAME", help="Trust store, as ca:acme; repeatable.")
-]
-IdentitiesOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--trusted-identity",
-        metavar="IDENTITY",
-        help="'x509.subject: C=US,ST=WA,O=Acme', or '*' for every signer below the stores; repeatable.",
-    ),
-]
-ScopesOption = Annotated[
-    list[str] | None,
-    typer.Option("--scope", metavar="REPOSITORY", help="Repository that it is for, or '*'; repeatable."),
-]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace a policy that is there; a copy of it is kept.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewStatement:
+    """A strict statement, as options say it."""
+
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the statement.")]
+    store: Annotated[
+        list[str], typer.Option("--trust-store", metavar="TYPE:NAME", help="Trust store, as ca:acme; repeatable.")
+    ]
+    identity: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trusted-identity",
+            metavar="IDENTITY",
+            help="'x509.subject: C=US,ST=WA,O=Acme', or '*' for every signer below the stores; repeatable.",
+        ),
+    ] = None
+    scope: Annotated[
+        list[str] | None,
+        typer.Option("--scope", metavar="REPOSITORY", help="Repository that it is for, or '*'; repeatable."),
+    ] = None
+    blob: BlobOption = False
+
+    def check(self) -> None:
+        """Raises UsageError where no repository or no identity is named."""
+        if not self.blob and not self.scope:
+            raise UsageError("no repository is named", remedy="Add --scope registry.example/team/app, or --scope '*'.")
+        if not self.identity:
+            raise UsageError(
+                "no identity is named", remedy="Add --trusted-identity 'x509.subject: C=US,ST=WA,O=Acme', or '*'."
+            )
 
 
 @command(app)
 def init(
     *,
-    name: NameOption,
-    store: StoresOption,
-    identity: IdentitiesOption = None,
-    scope: ScopesOption = None,
-    blob: BlobOption = False,
+    statement: NewStatement,
     force: ForceOption = False,
     trust: TrustOption = None,
     output: Output,
@@ -57,20 +69,22 @@ def init(
 
     Without --trusted-identity no signer would be trusted, so one is needed; '*' trusts every signer below the stores.
     """
-    _check_named(scope, identity, blob=blob)
-    data = airgap.trust.strict_policy(name=name, scopes=scope or [], stores=store, identities=identity or [], blob=blob)
+    statement.check()
+    data = airgap.trust.strict_policy(
+        name=statement.name,
+        scopes=statement.scope or [],
+        stores=statement.store,
+        identities=statement.identity or [],
+        blob=statement.blob,
+    )
     root = airgap.trust.writable(location(trust))
-    _show_written(airgap.trust.put_policy(root, data, _kind(blob=blob), replace=force), output)
+    _show_written(airgap.trust.put_policy(root, data, _kind(blob=statement.blob), replace=force), output)
 
 
 @command(app)
 def add(
     *,
-    name: NameOption,
-    store: StoresOption,
-    identity: IdentitiesOption = None,
-    scope: ScopesOption = None,
-    blob: BlobOption = False,
+    statement: NewStatement,
     trust: TrustOption = None,
     output: Output,
 ) -> None:
@@ -81,12 +95,17 @@ def add(
 
     Exit codes: 0 added, 2 usage, 18 the policy would be malformed, or is, or is not there (nothing was changed).
     """
-    _check_named(scope, identity, blob=blob)
+    statement.check()
     root = airgap.trust.writable(location(trust))
     data = airgap.trust.with_statement(
-        root, name=name, scopes=scope or [], stores=store, identities=identity or [], blob=blob
+        root,
+        name=statement.name,
+        scopes=statement.scope or [],
+        stores=statement.store,
+        identities=statement.identity or [],
+        blob=statement.blob,
     )
-    _show_written(airgap.trust.put_policy(root, data, _kind(blob=blob)), output)
+    _show_written(airgap.trust.put_policy(root, data, _kind(blob=statement.blob)), output)
 
 
 @command(app)
@@ -182,20 +201,16 @@ def check(
     output.finish(airgap.report.PolicyReport(checked))
 
 
-def _check_named(scope: list[str] | None, identity: list[str] | None, *, blob: bool) -> None:
-    if not blob and not scope:
-        raise UsageError("no repository is named", remedy="Add --scope registry.example/team/app, or --scope '*'.")
-    if not identity:
-        raise UsageError(
-            "no identity is named", remedy="Add --trusted-identity 'x509.subject: C=US,ST=WA,O=Acme', or '*'."
-        )
-
-
 def _kind(*, blob: bool) -> Literal["oci", "blob"]:
     return "blob" if blob else "oci"
 
 
-def _show_written(written: airgap.trust.PolicyWritten, output: Output) -> None:
+def tell_kept(written: airgap.trust.PolicyWritten) -> None:
+    """Says where the policy is that was there before."""
     for backup in written.backups:
         note(f"The policy that was there is kept as {safe(backup)}.")
+
+
+def _show_written(written: airgap.trust.PolicyWritten, output: Output) -> None:
+    tell_kept(written)
     output.finish(airgap.report.PolicyReport(written))
