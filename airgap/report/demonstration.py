@@ -11,7 +11,7 @@ from airgap.errors import FormatError
 from airgap.parse.json import Reading, as_object, load, take, take_list, take_one_of, text
 from airgap.reasons import ExitCode
 from airgap.report.finding_text import PAINTED, WORD
-from airgap.report.report import TOOL, Json, Report
+from airgap.report.report import Json, Report
 from airgap.report.style import Style, padded
 from airgap.report.wording import count
 from airgap.verdict import Verdict
@@ -90,9 +90,7 @@ class DemoReport(Report):
     def document(self) -> Json:
         """Every case (schema in airgap/schemas/demo.schema.json)."""
         return {
-            "schema": DEMO_SCHEMA,
-            "tool": TOOL,
-            "exit_code": self.exit_code,
+            **self.first_members(DEMO_SCHEMA),
             "folder": self.folder,
             "cases": [
                 {

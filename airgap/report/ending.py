@@ -12,7 +12,7 @@ from airgap.report.artifact_names import short
 from airgap.report.artifact_rows import common_name
 from airgap.report.columns import Columns
 from airgap.report.finding_text import WORD, problem_lines
-from airgap.report.report import TOOL, Json, Report
+from airgap.report.report import Json, Report
 from airgap.report.style import PLAIN, Style, unbroken
 from airgap.report.wording import count, sentences_of, span_text
 from airgap.verdict import unless
@@ -41,9 +41,7 @@ class ExpiringReport(Report):
         """Everything that has an end, the first one first."""
         found = self.found
         return {
-            "schema": EXPIRING_SCHEMA,
-            "tool": TOOL,
-            "exit_code": self.exit_code,
+            **self.first_members(EXPIRING_SCHEMA),
             "time": {"judged": iso(found.at), "clock": iso(found.clock)},
             "within_seconds": int(found.within.total_seconds()),
             "until": iso(found.until),

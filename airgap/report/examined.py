@@ -8,7 +8,7 @@ from typing import Final
 
 from airgap.examination import Examination, Examined
 from airgap.parse.time import iso
-from airgap.report.report import TOOL, Json, Report
+from airgap.report.report import Json, Report
 from airgap.report.style import Style
 from airgap.report.wording import count
 
@@ -31,9 +31,7 @@ class DoctorReport(Report):
     def document(self) -> Json:
         """Everything that was looked at (schema in airgap/schemas/doctor.schema.json)."""
         return {
-            "schema": DOCTOR_SCHEMA,
-            "tool": TOOL,
-            "exit_code": self.exit_code,
+            **self.first_members(DOCTOR_SCHEMA),
             "clock": iso(self.examination.clock),
             "items": [
                 {
