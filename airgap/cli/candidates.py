@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import airgap.signature
 import airgap.trust
-from airgap.cli.lazy import TOPICS
+from airgap.cli.lazy import TOPICS, words_of
 
 _PLAIN: Final = re.compile(r"[\w.@%+=:,/ -]{1,300}")
 _MOST: Final = 500
@@ -40,12 +40,22 @@ class Asked:
     """The other parameters, as far as they were typed."""
 
     @property
-    def trust(self) -> Path:
-        """The trust directory."""
+    def location(self) -> airgap.trust.Location:
+        """The trust directory that is meant."""
         from airgap.cli.judging_options import location
 
         named = self.given.get("trust")
-        return location(Path(named) if named else None).path
+        return location(Path(named) if named else None)
+
+    @property
+    def trust(self) -> Path:
+        """The trust directory."""
+        return self.location.path
+
+    @property
+    def stores(self) -> Path:
+        """The folder of its trust stores: folders of types, with a folder for each store."""
+        return self.trust / "truststore" / "x509"
 
 
 def answer(shell: str, words: list[str]) -> Iterator[str]:
@@ -97,8 +107,7 @@ def _answered(words: list[str]) -> tuple[str, list[tuple[str, str]]]:
     if known or not hasattr(about, "param_type_name"):
         return NONE, _shown(known)
     name = str(about.metavar) if about.param_type_name == "argument" else max(about.opts, key=len)
-    command = " ".join(context.command_path.split()[1:])
-    first, found = _of_parameter(Asked(command, name, typed, context.params), about)
+    first, found = _of_parameter(Asked(words_of(context), name, typed, context.params), about)
     return first, _shown((item, "") for item in found if item.startswith(typed))
 
 
@@ -155,7 +164,7 @@ def _keys(asked: Asked) -> Iterator[str]:
 
 def _stores(asked: Asked) -> Iterator[str]:
     kind = str(asked.given.get("kind") or "*")
-    return (path.name for path in sorted((asked.trust / "truststore" / "x509").glob(f"{_kind(kind)}/*")))
+    return (path.name for path in sorted(asked.stores.glob(f"{_kind(kind)}/*")))
 
 
 def _kind(text: str) -> str:
@@ -163,15 +172,14 @@ def _kind(text: str) -> str:
 
 
 def _typed_stores(asked: Asked) -> Iterator[str]:
-    root = asked.trust / "truststore" / "x509"
-    return (f"{path.parent.name}:{path.name}" for path in sorted(root.glob("*/*")) if path.is_dir())
+    return (f"{path.parent.name}:{path.name}" for path in sorted(asked.stores.glob("*/*")) if path.is_dir())
 
 
 def _certificates(asked: Asked) -> Iterator[str]:
     kind, store = _kind(str(asked.given.get("kind") or "")), str(asked.given.get("store") or "*")
     if "/" in store:
         return iter(())
-    return (path.name for path in sorted((asked.trust / "truststore" / "x509").glob(f"{kind}/{store}/*")))
+    return (path.name for path in sorted(asked.stores.glob(f"{kind}/{store}/*")))
 
 
 def _statements(asked: Asked) -> Iterator[str]:
@@ -186,17 +194,11 @@ def _scopes(asked: Asked) -> Iterator[str]:
 
 
 def _pins(asked: Asked) -> Iterator[str]:
-    from airgap.cli.judging_options import location
-
-    named = asked.given.get("trust")
-    return (pin.id for pin in airgap.trust.list_pins(location(Path(named) if named else None)))
+    return (pin.id for pin in airgap.trust.list_pins(asked.location))
 
 
 def _streams(asked: Asked) -> Iterator[str]:
-    from airgap.cli.judging_options import location
-
-    named = asked.given.get("trust")
-    return iter(sorted({pin.stream for pin in airgap.trust.list_pins(location(Path(named) if named else None))}))
+    return iter(sorted({pin.stream for pin in airgap.trust.list_pins(asked.location)}))
 
 
 def _plugins(asked: Asked) -> Iterator[str]:

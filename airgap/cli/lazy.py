@@ -34,7 +34,7 @@ class ExplainedCommand(TyperCommand):
             from airgap.cli.other_tools import here, without_needless
 
             option = str(getattr(error, "option_name", ""))
-            rest = without_needless(" ".join(ctx.command_path.split()[1:]), option, words)
+            rest = without_needless(words_of(ctx), option, words)
             if rest is None:
                 error.message += here(option)  # type: ignore[attr-defined]
                 raise
@@ -44,12 +44,17 @@ class ExplainedCommand(TyperCommand):
         """The examples, each below its purpose; a line that does not fit is not broken, so that it can be copied."""
         from airgap.cli.examples import EXAMPLES
 
-        examples = EXAMPLES.get(" ".join(ctx.command_path.split()[1:]), ())
+        examples = EXAMPLES.get(words_of(ctx), ())
         if examples:
             with formatter.section("Examples"):
                 for purpose, line in examples:
                     formatter.write_text(f"# {purpose}")
                     formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+
+
+def words_of(ctx: Any) -> str:
+    """The words of a command after `airgap`: `trust cert add`."""
+    return " ".join(ctx.command_path.split()[1:])
 
 
 class Group(TyperGroup):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from airgap import __version__
-from airgap.cli.lazy import TOPICS
+from airgap.cli.lazy import TOPICS, words_of
 
 _BLANKS: Final = re.compile(r"\s+")
 
@@ -71,20 +71,20 @@ def _parameters(command: Any, context: Any) -> Iterator[str]:
     kinds = (("argument", "ARGUMENTS"), ("option", "OPTIONS"))
     for kind, heading in kinds:
         records = [
-            (parameter, record)
+            record
             for parameter in command.get_params(context)
             if parameter.param_type_name == kind and (record := parameter.get_help_record(context)) is not None
         ]
         if records:
             yield f".SH {heading}"
-        for _, (names, said) in records:
+        for names, said in records:
             yield from (".TP", f".B {_text(names)}", _text(said))
 
 
 def _examples(context: Any) -> Iterator[str]:
     from airgap.cli.examples import EXAMPLES
 
-    examples = EXAMPLES.get(" ".join(context.command_path.split()[1:]), ())
+    examples = EXAMPLES.get(words_of(context), ())
     if examples:
         yield ".SH EXAMPLES"
     for purpose, line in examples:

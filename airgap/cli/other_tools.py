@@ -22,7 +22,6 @@ NEEDLESS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     "discover": {"tls-verify": _TRUE},
     "inspect": {"tls-verify": _TRUE},
     "login": {"tls-verify": _TRUE},
-    "logout": {},
     "sign": {"tls-verify": _TRUE},
 }
 """By command: options (long ones without their hyphens) that ask for what happens anyway, with the values that do."""
