@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -135,7 +136,7 @@ class BlobReport(VerdictReport[BlobOutcome]):
             judged=outcome.moment.judged,
             trust=outcome.trust,
             facts=tuple(moment_facts(outcome)),
-            count=1,
+            verdicts=Counter([outcome.verdict]),
             items=lambda: (item,),
             problems=outcome.problems,
             warnings=outcome.warnings,

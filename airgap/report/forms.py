@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -55,24 +55,25 @@ def report_form(path: Path) -> ReportForm:
 
 def judged_pieces(run: JudgedRun, form: ReportForm) -> Iterator[str]:
     """The report in a form that is not JSON, in ASCII, piece by piece."""
-    return _maker(form)(run)
-
-
-def _maker(form: ReportForm) -> Callable[[JudgedRun], Iterator[str]]:
     match form:
         case ReportForm.PAGE:
             from airgap.report.html_page import page_pieces
 
-            return page_pieces
+            return _with_references(page_pieces(run))
         case ReportForm.JUNIT:
             from airgap.report.junit import junit_pieces
 
-            return junit_pieces
+            return _with_references(junit_pieces(run))
         case ReportForm.SUMMARY:
             from airgap.report.verification_summary import summary_lines
 
-            return summary_lines
+            return summary_lines(run)
         case _:
             from airgap.report.document_lines import document_lines
 
-            return document_lines
+            return document_lines(run)
+
+
+def _with_references(pieces: Iterator[str]) -> Iterator[str]:
+    """HTML or XML in ASCII: other characters are written as references."""
+    return (piece.encode("ascii", "xmlcharrefreplace").decode("ascii") for piece in pieces)

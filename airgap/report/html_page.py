@@ -34,15 +34,12 @@ _STYLE: Final = (
     "ul{margin:.3em 0;padding-left:1.3em}.do{margin:.3em 0 0;font-weight:600}"
     "footer{margin-top:2em;color:#555;font-size:9pt}"
 )
+_NOT_GOOD: Final = (Verdict.FAIL, Verdict.INDETERMINATE, Verdict.SKIPPED)
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def page_pieces(run: JudgedRun) -> Iterator[str]:
-    """The page, in ASCII: other characters are written as references."""
-    return (piece.encode("ascii", "xmlcharrefreplace").decode("ascii") for piece in _pieces(run))
-
-
-def _pieces(run: JudgedRun) -> Iterator[str]:
+    """The page."""
     title = f"{run.command}: {WORD[run.verdict].upper()}"
     yield '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
     yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
@@ -89,13 +86,12 @@ def _remedy(text: str) -> Iterator[str]:
 
 
 def _failures(run: JudgedRun) -> Iterator[str]:
-    begun = False
-    for wanted in (Verdict.FAIL, Verdict.INDETERMINATE, Verdict.SKIPPED):
+    there = [verdict for verdict in _NOT_GOOD if run.verdicts[verdict]]
+    if there:
+        yield "<h2>What is not good</h2>\n"
+    for wanted in there:  # items are made anew for each, and never kept: a report may have many
         for item in run.items():
             if item.verdict is wanted:
-                if not begun:
-                    yield "<h2>What is not good</h2>\n"
-                    begun = True
                 yield from _failure(item)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,8 +15,9 @@ from airgap.report.artifact_rows import Signers
 from airgap.report.details import Detail
 from airgap.report.finding_text import has_reservations
 from airgap.report.report import Json
+from airgap.report.verdict_sentence import RuledOutcome
 from airgap.report.verify_text import causes_of, content_facts, judged_by, notes_of
-from airgap.verdict import Verdict
+from airgap.verdict import Ruling, Verdict
 from airgap.verifier.artifact_document import artifact_document
 from airgap.verifier.outcome import ArtifactOutcome, Outcome
 
@@ -59,9 +61,10 @@ class JudgedRun:
     trust: Mapping[str, object] = field(default_factory=dict)
     facts: tuple[str, ...] = ()
     """By what and for when it was judged, and how long it holds."""
-    count: int
+    verdicts: Counter[Verdict]
+    """How many items have each verdict: known without making them."""
     items: Callable[[], Iterable[JudgedItem]]
-    """All of them, made anew at each call: there may be many."""
+    """All of them, made anew at each call: there may be many, and to make them takes long."""
     problems: tuple[Problem, ...] = ()
     """What could not be judged: each may be about any of the items."""
     error: Problem | None = None
@@ -69,6 +72,11 @@ class JudgedRun:
     warnings: tuple[Problem, ...] = ()
     heading: Callable[[], Json]
     """The JSON document without the items."""
+
+    @property
+    def count(self) -> int:
+        """How many items there are."""
+        return self.verdicts.total()
 
     @property
     def all_problems(self) -> tuple[Problem, ...]:
@@ -91,15 +99,24 @@ def plain_details(details: Iterable[Detail]) -> tuple[Detail, ...]:
     return tuple(dict.fromkeys(detail._replace(text=plain(detail.text)) for detail in details))
 
 
-def items_of(outcome: Outcome) -> Iterator[JudgedItem]:
+def is_wholly_good(artifact: ArtifactOutcome, verdict: Verdict) -> bool:
+    """Whether an artifact with this verdict passed, no check was softened, and all of its content was read."""
+    return (
+        verdict is Verdict.PASS
+        and not has_reservations(artifact, verdict)
+        and artifact.content is not None
+        and artifact.content.mode == "all"
+    )
+
+
+def _items(ruled: RuledOutcome) -> Iterator[JudgedItem]:
     """The artifacts of a verify, in the order of the command."""
-    signers = Signers(outcome.artifacts)
-    for artifact in outcome.artifacts:
-        yield _item(artifact, signers)
+    signers = Signers(ruled.outcome.artifacts)
+    for artifact, ruling in ruled.artifacts:
+        yield _item(artifact, ruling, signers)
 
 
-def _item(artifact: ArtifactOutcome, signers: Signers) -> JudgedItem:
-    ruling = artifact.ruling
+def _item(artifact: ArtifactOutcome, ruling: Ruling, signers: Signers) -> JudgedItem:
     row = signers.judged(artifact, ruling)
     facts = [("signed by", row.signer), ("attached", row.attached)]
     if artifact.policy:
@@ -113,12 +130,7 @@ def _item(artifact: ArtifactOutcome, signers: Signers) -> JudgedItem:
         scope=artifact.scope,
         causes=plain_details(causes_of(artifact, verbose=True)) if ruling.exit_code else (),
         notes=tuple(plain(note.text) for note in notes_of(artifact, ruling.verdict)),
-        is_wholly_good=(
-            ruling.verdict is Verdict.PASS
-            and not has_reservations(artifact, ruling.verdict)
-            and artifact.content is not None
-            and artifact.content.mode == "all"
-        ),
+        is_wholly_good=is_wholly_good(artifact, ruling.verdict),
         signatures=tuple(item.digest for item in artifact.signatures if item.verdict is Verdict.PASS),
         document=lambda: artifact_document(artifact),
     )
@@ -137,16 +149,17 @@ def run_of(
 
     `error`: what ended it.
     """
+    ruled = RuledOutcome.of(outcome) if outcome else None
     return JudgedRun(
         command=command,
         headline=headline,
         exit_code=exit_code,
-        verdict=outcome.verdict if outcome else Verdict.FAIL,
+        verdict=ruled.ruling.verdict if ruled else Verdict.FAIL,
         judged=outcome.moment.judged if outcome else None,
         trust=outcome.trust if outcome else {},
         facts=(*content_facts(outcome), *judged_by(outcome)) if outcome else (),
-        count=len(outcome.artifacts) if outcome else 0,
-        items=lambda: items_of(outcome) if outcome else (),
+        verdicts=ruled.verdicts if ruled else Counter(),
+        items=lambda: _items(ruled) if ruled else (),
         problems=outcome.problems if outcome else (),
         error=Problem.of(error) if error else None,
         warnings=outcome.warnings if outcome else (),

@@ -22,17 +22,11 @@ _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U001
 
 
 def junit_pieces(run: JudgedRun) -> Iterator[str]:
-    """The XML, in ASCII: other characters are written as references."""
-    return (piece.encode("ascii", "xmlcharrefreplace").decode("ascii") for piece in _pieces(run))
-
-
-def _pieces(run: JudgedRun) -> Iterator[str]:
-    verdicts = [item.verdict for item in run.items()]
-    failures = verdicts.count(Verdict.FAIL)
-    unsure = verdicts.count(Verdict.INDETERMINATE)
+    """The XML."""
+    failures, unsure = run.verdicts[Verdict.FAIL], run.verdicts[Verdict.INDETERMINATE]
     beside = list(_beside(run, failures + unsure))
-    errors, skipped = unsure + len(beside), len(verdicts) - failures - unsure - verdicts.count(Verdict.PASS)
-    numbers = f'tests="{len(verdicts) + len(beside)}" failures="{failures}" errors="{errors}" skipped="{skipped}"'
+    errors, skipped = unsure + len(beside), run.count - failures - unsure - run.verdicts[Verdict.PASS]
+    numbers = f'tests="{run.count + len(beside)}" failures="{failures}" errors="{errors}" skipped="{skipped}"'
     stamp = f' timestamp="{run.moment.removesuffix("Z")}"' if run.moment else ""
     yield '<?xml version="1.0" encoding="UTF-8"?>\n'
     yield f"<testsuites name={_attribute(run.command)} {numbers}>\n"

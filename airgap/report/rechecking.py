@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +29,7 @@ from airgap.report.finding_text import (
     touches_verdict,
     warning_lines,
 )
-from airgap.report.judged_run import JudgedItem, JudgedRun, plain, plain_details
+from airgap.report.judged_run import JudgedItem, JudgedRun, is_wholly_good, plain, plain_details
 from airgap.report.report import Json, OutcomeReport, Rows
 from airgap.report.style import PLAIN, Style
 from airgap.report.verdict_sentence import by_cause, problem_sentence
@@ -72,6 +73,7 @@ class RecheckReport(OutcomeReport[RecheckOutcome]):
         """See `Report`."""
         outcome = self.outcome
         word, rest = _headline(outcome)
+        judged = _sorted(outcome)
         still_good = (f"{count(outcome.still_good, 'more artifact')} of the ledger still good",)
         return JudgedRun(
             command="airgap recheck",
@@ -81,8 +83,8 @@ class RecheckReport(OutcomeReport[RecheckOutcome]):
             judged=outcome.moment.judged,
             trust=outcome.trust,
             facts=(*moment_facts(outcome), *(still_good if outcome.still_good else ())),
-            count=len(outcome.artifacts),
-            items=lambda: map(_judged_item, _sorted(outcome)),
+            verdicts=Counter(item.verdict for item in judged),
+            items=lambda: map(_judged_item, judged),
             problems=outcome.problems,
             warnings=outcome.warnings,
             heading=self.heading,
@@ -217,10 +219,8 @@ def _judged_item(item: _Judged) -> JudgedItem:
         notes=tuple(plain(note.text) for note in _notes(item)),
         is_wholly_good=(
             item.verdict is Verdict.PASS
-            and not has_reservations(artifact.now, artifact.now.verdict)
             and artifact.basis is Basis.LAYOUT
-            and artifact.now.content is not None
-            and artifact.now.content.mode == "all"
+            and is_wholly_good(artifact.now, artifact.now.verdict)
         ),
         signatures=tuple(found.digest for found in artifact.now.signatures if found.verdict is Verdict.PASS),
         document=lambda: _artifact(artifact),

@@ -36,6 +36,11 @@ class RuledOutcome(NamedTuple):
         return cls(outcome, whole, tuple(zip(outcome.artifacts, rulings, strict=True)))
 
     @property
+    def verdicts(self) -> Counter[Verdict]:
+        """How many artifacts have each verdict."""
+        return Counter(ruling.verdict for _, ruling in self.artifacts)
+
+    @property
     def is_soft(self) -> bool:
         """Whether it passed, and some artifact only because the policy softens a check."""
         return self.ruling.verdict is Verdict.PASS and self.softened > 0
@@ -55,7 +60,7 @@ def headline(outcome: Outcome) -> str:
 def verdict_sentence(ruled: RuledOutcome) -> tuple[str, str]:
     """The same, the word apart."""
     outcome = ruled.outcome
-    tally = Counter(ruling.verdict for _, ruling in ruled.artifacts)
+    tally = ruled.verdicts
     clock = [warning.message for warning in outcome.warnings if warning.reason == _CLOCK]
     sentences = [*_failed(ruled), *_rest(ruled, tally)]
     if outcome.problems:

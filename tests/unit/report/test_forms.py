@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -52,7 +53,7 @@ def run(*items: JudgedItem, exit_code: int | None = None, problems: tuple[Proble
         judged=datetime(2026, 6, 1, tzinfo=UTC),
         trust={"policy_digest": f"sha256:{'cd' * 32}"},
         facts=("checked as of 2026-06-01T00:00:00Z",),
-        count=len(items),
+        verdicts=Counter(one.verdict for one in items),
         items=lambda: items,
         problems=problems,
         heading=lambda: {"schema": "airgap.verify/1"},
