@@ -33,6 +33,8 @@ class KnownCertificates:
         self._named: Final = Once(lambda: _by_name(item for item in self._all() if item.may_make_crls))
         self._keys: Final = Once(lambda: _by_key(self._all()))
         self._cas: Final[dict[_Proof, Mapping[tuple[object, ...], Mapping[Certificate, int]]]] = {}
+        self._renewed: Final[dict[_Proof, tuple[Certificate, ...]]] = {}
+        """All signatures of a signer ask the same."""
         self._issuers: Final[dict[tuple[Certificate, _Proof], Certificate | None]] = {}
 
     def with_those_of(self, evidence: Evidence) -> KnownCertificates:
@@ -72,8 +74,12 @@ class KnownCertificates:
         self, authorities: tuple[Certificate, ...], offered: tuple[Certificate, ...] = ()
     ) -> tuple[Certificate, ...]:
         """The other ones of the first of these: the same CA, with another key."""
-        issuer = authorities[0]
-        return tuple(item for item in self.of_ca(issuer.subject, authorities, offered) if item != issuer)
+        proof = authorities, offered
+        if proof not in self._renewed:
+            issuer = authorities[0]
+            found = self.of_ca(issuer.subject, authorities, offered)
+            self._renewed[proof] = tuple(item for item in found if item != issuer)
+        return self._renewed[proof]
 
     def asking_about(self, certificate: Certificate, issuer: Certificate, query: RevocationQuery) -> RevocationQuery:
         """`query` about a certificate that its issuer has below the authorities of the chain.
