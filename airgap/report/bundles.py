@@ -46,7 +46,16 @@ class BundleCreateReport(OutcomeReport[BundleResult]):
         """The report of one that ended with `error` before anything was read."""
         return cls(BundleResult(destination=safe(destination), dry_run=False, error=error))
 
+    def heading(self) -> Json:
+        """The document without the artifacts that were judged."""
+        outcome = self.outcome.outcome
+        return self._with_judgement(VerifyReport(outcome).heading() if outcome else None)
+
     def _members(self) -> Json:
+        outcome = self.outcome.outcome
+        return self._with_judgement(VerifyReport(outcome).document() if outcome else None)
+
+    def _with_judgement(self, judgement: Json | None) -> Json:
         result = self.outcome
         return {
             "schema": BUNDLE_CREATE_SCHEMA,
@@ -75,7 +84,7 @@ class BundleCreateReport(OutcomeReport[BundleResult]):
                     {"text": item.text, "place": item.place, "why": item.why} for item in result.found.suspicions
                 ],
             },
-            "judgement": VerifyReport(result.outcome).document() if result.outcome else None,
+            "judgement": judgement,
             "evidence": FetchReport(result.fetched).document() if result.fetched else None,
             "copy": self._copied.document() if self._copied else None,
             "error": error_document(result.error) if result.error else None,
@@ -85,14 +94,13 @@ class BundleCreateReport(OutcomeReport[BundleResult]):
         """See `Report`."""
         from airgap.report.judged_run import run_of
 
-        outcome = self.outcome.outcome
         word, _, what = self._result()
         return run_of(
-            outcome,
+            self.outcome.outcome,
             command="airgap bundle create",
             headline=f"{word}: {what}.",
             exit_code=self.exit_code,
-            heading=lambda: {**self._members(), "judgement": VerifyReport(outcome).heading() if outcome else None},
+            heading=self.heading,
             error=self.outcome.error,
         )
 

@@ -12,7 +12,7 @@ from airgap.report.copying import CopyReport, copy_error_document
 from airgap.report.finding_text import problem_lines, problem_text, touches_verdict, warning_lines
 from airgap.report.report import TOOL, Json, OutcomeReport
 from airgap.report.style import PLAIN, Style
-from airgap.report.verdict_sentence import RuledOutcome, verdict_sentence
+from airgap.report.verdict_sentence import headline
 from airgap.report.verify_text import VerifyReport, artifact_table, judged_by
 from airgap.report.wording import count, sentences_of
 from airgap.transfer.copied import CopyResult
@@ -39,7 +39,16 @@ class ImportReport(OutcomeReport[ImportResult]):
         """The report of an import that ended with `error` before anything was read."""
         return cls(ImportResult(registry=registry, dry_run=False, outcome=None, copied=None, error=error))
 
+    def heading(self) -> Json:
+        """The document without the artifacts that were judged."""
+        outcome = self.outcome.outcome
+        return self._with_judgement(VerifyReport(outcome).heading() if outcome else None)
+
     def _members(self) -> Json:
+        outcome = self.outcome.outcome
+        return self._with_judgement(VerifyReport(outcome).document() if outcome else None)
+
+    def _with_judgement(self, judgement: Json | None) -> Json:
         result = self.outcome
         return {
             "schema": IMPORT_SCHEMA,
@@ -48,7 +57,7 @@ class ImportReport(OutcomeReport[ImportResult]):
             "registry": result.registry,
             "dry_run": result.dry_run,
             "imported": self.exit_code == ExitCode.OK and not result.dry_run,
-            "judgement": VerifyReport(result.outcome).document() if result.outcome else None,
+            "judgement": judgement,
             "copy": self._copied.document() if self._copied else None,
             "error": copy_error_document(result.error) if result.error else None,
         }
@@ -57,14 +66,13 @@ class ImportReport(OutcomeReport[ImportResult]):
         """See `Report`."""
         from airgap.report.judged_run import run_of
 
-        outcome = self.outcome.outcome
         word, _, what = self._result()
         return run_of(
-            outcome,
+            self.outcome.outcome,
             command="airgap import",
             headline=f"{word}: {what}.",
             exit_code=self.exit_code,
-            heading=lambda: {**self._members(), "judgement": VerifyReport(outcome).heading() if outcome else None},
+            heading=self.heading,
             error=self.outcome.error,
         )
 
@@ -114,8 +122,7 @@ class ImportReport(OutcomeReport[ImportResult]):
         if self._copied is not None and self.exit_code == ExitCode.OK:
             sentences.append(f"{self._copied.amount}.")
         if (outcome := self.outcome.outcome) is not None:
-            verdict, rest = verdict_sentence(RuledOutcome.of(outcome))
-            sentences.append(f"{verdict}: {rest}")
+            sentences.append(headline(outcome))
         return style.ending(word, sentences_of(*sentences), self.exit_code, kind)
 
     def _result(self) -> tuple[str, str, str]:

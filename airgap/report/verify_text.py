@@ -85,8 +85,7 @@ class VerifyReport(VerdictReport[Outcome]):
         """Common facts, a row an artifact, what failed and what to do about it, and last the verdict."""
         ruled = RuledOutcome.of(self.outcome)
         yield from _facts_lines(ruled, style)
-        if ruled.artifacts:
-            yield from (_every_artifact if self.verbose else _Screen)(ruled, style)
+        yield from _table_lines(ruled, style, verbose=self.verbose)
         yield from problem_lines(self.outcome.problems, style)
         yield ""
         yield from _verdict(ruled, style)
@@ -321,5 +320,9 @@ def artifact_table(outcome: Outcome, style: Style, *, verbose: bool, accepted: b
     ruled = RuledOutcome.of(outcome)
     if not accepted:
         ruled = ruled._replace(artifacts=tuple(item for item in ruled.artifacts if item[1].exit_code))
+    return _table_lines(ruled, style, verbose=verbose)
+
+
+def _table_lines(ruled: RuledOutcome, style: Style, *, verbose: bool) -> Iterator[str]:
     if ruled.artifacts:
         yield from (_every_artifact if verbose else _Screen)(ruled, style)
