@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -88,7 +88,7 @@ def _examples(context: Any) -> Iterator[str]:
     if examples:
         yield ".SH EXAMPLES"
     for purpose, line in examples:
-        yield from (".PP", f"{_text(purpose)}:", ".PP", ".RS 4", ".nf", _literal(line), ".fi", ".RE")
+        yield from (".PP", f"{_text(purpose)}:", *_as_it_is([line]))
 
 
 def _see_also(context: Any) -> Iterator[str]:
@@ -111,8 +111,7 @@ def _topic_page(topic: str) -> str:
     ]
     for block in re.split(r"\n\s*\n", rest.strip("\n")):
         if block.startswith("    "):
-            shown = [_literal(line.removeprefix("    ")) for line in block.splitlines()]
-            lines += [".PP", ".RS 4", ".nf", *shown, ".fi", ".RE"]
+            lines += _as_it_is(line.removeprefix("    ") for line in block.splitlines())
         elif block.startswith("- "):
             for item in re.split(r"^- ", block, flags=re.MULTILINE)[1:]:
                 lines += [".IP \\(bu 2", _text(item.replace("`", ""))]
@@ -126,8 +125,11 @@ def _text(text: str) -> str:
     return _escaped(_BLANKS.sub(" ", text.strip()))
 
 
-def _literal(line: str) -> str:
-    return _escaped(line.rstrip())
+def _as_it_is(lines: Iterable[str]) -> Iterator[str]:
+    """Lines that are not filled, indented."""
+    yield from (".PP", ".RS 4", ".nf")
+    yield from (_escaped(line.rstrip()) for line in lines)
+    yield from (".fi", ".RE")
 
 
 def _escaped(text: str) -> str:
