@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError, Rejected, UncheckedIssuer
-from airgap.hashing import fingerprint
+from airgap.hashing import digest, fingerprint
 from airgap.parse import der
 from airgap.pki import algorithms
 from airgap.pki import extensions as ext
@@ -92,6 +92,10 @@ class Certificate:
     def key_identity(self) -> bytes:
         """Equal for certificates of one key, however each writes it."""
         return self.key_encodings[0]
+
+    def key_hashes(self, hash_name: str) -> tuple[bytes, ...]:
+        """All that OCSP may name its key by: the hash of each encoding (RFC 6960, 4.1.1, 4.2.1)."""
+        return tuple(digest(hash_name, encoding) for encoding in self.key_encodings)
 
     @property
     def names_crls(self) -> bool:

@@ -18,7 +18,7 @@ from typing import Final, NoReturn, Self, TypeVar
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError, Rejected, Unchecked, UncheckedIssuer, Undecided
-from airgap.hashing import digest, fingerprint
+from airgap.hashing import fingerprint
 from airgap.parse import der
 from airgap.parse.der import Element
 from airgap.parse.time import iso
@@ -258,7 +258,7 @@ class OcspResponse:
         if self.responder_name is not None:
             return same_name(certificate.subject, self.responder_name)
         # RFC 6960, 4.2.1: always SHA-1
-        return any(digest("sha1", encoding) == self.responder_key_hash for encoding in certificate.key_encodings)
+        return self.responder_key_hash in certificate.key_hashes("sha1")
 
     def _accept_made(self, candidate: Certificate, issuer: Certificate) -> None:
         self._accept_whenever(candidate, issuer)

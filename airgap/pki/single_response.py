@@ -89,10 +89,7 @@ class SingleResponse:
 
     def names(self, issuer: Certificate) -> bool:
         """Whether the key hash in the CertID is that of `issuer`."""
-        known = digests.known(self.hash_name)
-        return known and any(
-            self.issuer_key_hash == digest(self.hash_name, encoding) for encoding in issuer.key_encodings
-        )
+        return digests.known(self.hash_name) and self.issuer_key_hash in issuer.key_hashes(self.hash_name)
 
     def has_key_or_name_of(self, issuer: Certificate) -> bool:
         """Whether the CertID has the key or the name of `issuer`: a damaged one still has the other."""

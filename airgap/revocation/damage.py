@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airgap.errors import FormatError, Undecided
-from airgap.hashing import digest
 from airgap.pki import digests
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_key, same_name
@@ -164,8 +163,8 @@ def _may_be_of(single: SingleResponse, issuer: Certificate) -> bool:
     """Compares the key hash, because a CA with a new key answers for each key; the name if the hash is damaged."""
     if not digests.may_be_of(single.issuer_key_hash, single.hash_name):
         return True
-    near = nearly_same_key(single.issuer_key_hash, digest(single.hash_name, issuer.public_key_bits))
-    return single.has_key_or_name_of(issuer) if near is None else near
+    near = [nearly_same_key(single.issuer_key_hash, item) for item in issuer.key_hashes(single.hash_name)]
+    return any(near) or (None in near and single.has_key_or_name_of(issuer))
 
 
 def _may_have_named(facts: CrlFacts, issuer: Certificate) -> bool:

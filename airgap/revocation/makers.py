@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airgap import limits
 from airgap.errors import FormatError, Rejected, Unchecked, UncheckedIssuer, Undecided
-from airgap.hashing import digest
 from airgap.once import Once
 from airgap.pki.certificate import Certificate, verify_ever_issued
 from airgap.pki.distinguished_names import name_key, same_name
@@ -205,7 +204,7 @@ class EvidenceMakers:
     def _by_name(self) -> Mapping[tuple[object, ...], set[str]]:
         found: defaultdict[tuple[object, ...], set[str]] = defaultdict(set)
         for item in (*self._evidence.responders(), *self._stored()):
-            hashes = (MakerName(key_hash=digest("sha1", encoding)) for encoding in item.key_encodings)
+            hashes = (MakerName(key_hash=key_hash) for key_hash in item.key_hashes("sha1"))
             for named in (MakerName(item.subject), *hashes):
                 found[named.key].add(item.fingerprint)
         return found
@@ -278,8 +277,8 @@ class _Delegates:
         self.fingerprints: Final = frozenset(held.delegate.fingerprint for held in self._all)
         for held in self._all:
             self._by_name[name_key(held.delegate.subject)].append(held)
-            for encoding in held.delegate.key_encodings:
-                self._by_key[digest("sha1", encoding)].append(held)
+            for key_hash in held.delegate.key_hashes("sha1"):
+                self._by_key[key_hash].append(held)
 
     def stated(self, response: OcspResponse) -> list[_Held]:
         """Those that it states as its responder, that were valid then, and whose certificate it lacks."""

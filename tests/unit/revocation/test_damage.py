@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
@@ -54,6 +57,13 @@ def test_a_good_response_with_a_damaged_signature_leaves_it_open() -> None:
     assert verdict(piece, "ocsp", trusted=False) == "good"
 
 
+def _compressed_hash(issued: Issued) -> bytes:
+    """The hash of the other encoding of an EC key (RFC 5480, 2.2)."""
+    assert isinstance(issued.key, ec.EllipticCurvePrivateKey)
+    point = issued.key.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    return hashlib.sha1(point, usedforsecurity=False).digest()
+
+
 REVOKED = [entry(LEAF.serial, reason="keyCompromise")]
 DELEGATE = issue("ocsp", issuer=CA)
 PIECES = {
@@ -68,6 +78,7 @@ PIECES = {
         ocsp_response(LEAF, status="revoked", responder=DELEGATE, by_key=True),
     ),
     "response-of-a-delegate": ("ocsp", ocsp_response(LEAF, status="revoked", responder=DELEGATE)),
+    "response-for-a-compressed-key": ("ocsp", ocsp_response(LEAF, status="revoked", key_hash=_compressed_hash(CA))),
 }
 
 
