@@ -25,7 +25,6 @@ from airgap.report.finding_text import (
     signature_lines,
     signature_notes,
     signed_by,
-    touches_verdict,
     warning_lines,
 )
 from airgap.report.inspection import inspected_document, inspected_exit_code, inspected_lines
@@ -165,8 +164,7 @@ class BlobReport(VerdictReport[BlobOutcome]):
     def warning_lines(self, style: Style, *, quiet: bool = False) -> Iterator[str]:
         """Warnings about the run; with `quiet` what touches the verdict, and what is odd about a good signature."""
         outcome = self.outcome
-        found = [warning for warning in outcome.warnings if not quiet or touches_verdict(warning)]
-        yield from warning_lines(found, style)
+        yield from warning_lines(outcome.warnings, style, quiet=quiet)
         if quiet and outcome.signature and outcome.verdict is Verdict.PASS:
             for warning in outcome.signature.warnings:
                 yield from style.entry("note", warning, "unsure")

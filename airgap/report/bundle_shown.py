@@ -158,9 +158,7 @@ class BundleDiffReport(Report):
         """The whole difference (schema in airgap/schemas/bundle-diff.schema.json)."""
         found = self.difference
         return {
-            "schema": BUNDLE_DIFF_SCHEMA,
-            "tool": TOOL,
-            "exit_code": self.exit_code,
+            **self.first_members(BUNDLE_DIFF_SCHEMA),
             "same": found.is_same,
             "first": str(found.first.digest),
             "second": str(found.second.digest),

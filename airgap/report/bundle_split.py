@@ -8,7 +8,7 @@ from typing import Final, Self
 
 from airgap.bundle.split_layout import SplitResult
 from airgap.errors import AirgapError
-from airgap.report.report import TOOL, Json, Report
+from airgap.report.report import Json, Report
 from airgap.report.style import PLAIN, Style, cells, unbroken
 from airgap.report.wording import count, error_document, size
 from airgap.text import safe
@@ -39,9 +39,7 @@ class BundleSplitReport(Report):
         """The whole result."""
         result = self.result
         return {
-            "schema": BUNDLE_SPLIT_SCHEMA,
-            "tool": TOOL,
-            "exit_code": self.exit_code,
+            **self.first_members(BUNDLE_SPLIT_SCHEMA),
             "destination": result.destination,
             "dry_run": result.dry_run,
             "set_ids": list(result.set_ids),

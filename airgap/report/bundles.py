@@ -15,9 +15,9 @@ from airgap.reasons import ExitCode
 from airgap.report.bundle_split import labelled, volume_lines, volumes_document
 from airgap.report.copying import CopyReport
 from airgap.report.fetching import FetchReport
-from airgap.report.finding_text import passing_note_lines, problem_lines, problem_text, touches_verdict, warning_lines
+from airgap.report.finding_text import passing_note_lines, problem_lines, problem_text, warning_lines
 from airgap.report.importing import reasons_of
-from airgap.report.report import TOOL, Json, OutcomeReport
+from airgap.report.report import Json, OutcomeReport
 from airgap.report.style import PLAIN, Style, unbroken
 from airgap.report.verdict_sentence import headline
 from airgap.report.verify_text import VerifyReport, artifact_table, judged_by
@@ -58,9 +58,7 @@ class BundleCreateReport(OutcomeReport[BundleResult]):
     def _with_judgement(self, judgement: Json | None) -> Json:
         result = self.outcome
         return {
-            "schema": BUNDLE_CREATE_SCHEMA,
-            "tool": TOOL,
-            "exit_code": self.exit_code,
+            **self.first_members(BUNDLE_CREATE_SCHEMA),
             "destination": result.destination,
             "dry_run": result.dry_run,
             "created": self.exit_code == ExitCode.OK and not result.dry_run,
@@ -144,7 +142,7 @@ class BundleCreateReport(OutcomeReport[BundleResult]):
         result = self.outcome
         warnings = [*(result.outcome.warnings if result.outcome else ())]
         warnings += [item for item in (result.copied.warnings if result.copied else ()) if item not in warnings]
-        yield from warning_lines((item for item in warnings if not quiet or touches_verdict(item)), style)
+        yield from warning_lines(warnings, style, quiet=quiet)
         if quiet and result.outcome:
             yield from passing_note_lines(result.outcome.artifacts, style)
 

@@ -15,8 +15,8 @@ from airgap.reasons import REASONS, remedy_of
 from airgap.report.artifact_names import short
 from airgap.report.artifact_rows import common_name
 from airgap.report.columns import Columns
-from airgap.report.finding_text import problem_lines, problem_text, touches_verdict, warning_lines
-from airgap.report.report import TOOL, Json, OutcomeReport
+from airgap.report.finding_text import problem_lines, problem_text, warning_lines
+from airgap.report.report import Json, OutcomeReport
 from airgap.report.style import PLAIN, Style, unbroken
 from airgap.report.wording import count
 from airgap.revocation.answer_evidence import EvidenceUse
@@ -63,9 +63,7 @@ class FetchReport(OutcomeReport[FetchOutcome]):
         """The whole outcome (schema in airgap/schemas/fetch.schema.json)."""
         outcome = self.outcome
         return {
-            "schema": FETCH_SCHEMA,
-            "tool": TOOL,
-            "exit_code": outcome.exit_code,
+            **self.first_members(FETCH_SCHEMA),
             "time": iso(outcome.at),
             "complete": outcome.complete,
             "targets": list(outcome.targets),
@@ -95,7 +93,7 @@ class FetchReport(OutcomeReport[FetchOutcome]):
 
     def warning_lines(self, style: Style, *, quiet: bool = False) -> Iterator[str]:
         """What is odd; with `quiet` what touches the verdict."""
-        return warning_lines((item for item in self.outcome.warnings if not quiet or touches_verdict(item)), style)
+        return warning_lines(self.outcome.warnings, style, quiet=quiet)
 
     def sentence(self) -> str:
         """The same in a sentence, for the result of another command."""

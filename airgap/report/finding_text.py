@@ -252,9 +252,11 @@ def unread_lines(unread: Iterable[tuple[str, ContentProblem]], style: Style, *, 
         yield from style.entry("", f"… {len(names)} in all; -v lists each of them")
 
 
-def warning_lines(warnings: Iterable[Problem], style: Style) -> Iterator[str]:
-    """Warnings about the whole run, and the remedies."""
+def warning_lines(warnings: Iterable[Problem], style: Style, *, quiet: bool = False) -> Iterator[str]:
+    """Warnings about the whole run, and the remedies; with `quiet` those without which a verdict would say too much."""
     for warning in warnings:
+        if quiet and warning.reason in _BESIDE:
+            continue
         if warning.reason in _NOTES:
             yield from style.entry("note", problem_text(warning), "quiet")
         else:
@@ -265,11 +267,6 @@ _NOTES: Final = frozenset({"bundle.claims", "content.held.there"})
 """Warnings that are notes: nothing is odd."""
 _BESIDE: Final = frozenset({"content.held.there", "bundle.claims", "bundle.more", "trust.proposal", "content.absent"})
 """Warnings that change no verdict: what they are about was not used, or was judged as always."""
-
-
-def touches_verdict(warning: Problem) -> bool:
-    """Whether a verdict without this warning would say too much."""
-    return warning.reason not in _BESIDE
 
 
 def problem_text(problem: Problem) -> str:

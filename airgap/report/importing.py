@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, Self
 from airgap.errors import AirgapError, ContentError, UntrustedError, UsageError
 from airgap.reasons import ExitCode
 from airgap.report.copying import CopyReport, copy_error_document
-from airgap.report.finding_text import problem_lines, problem_text, touches_verdict, warning_lines
-from airgap.report.report import TOOL, Json, OutcomeReport
+from airgap.report.finding_text import problem_lines, problem_text, warning_lines
+from airgap.report.report import Json, OutcomeReport
 from airgap.report.style import PLAIN, Style
 from airgap.report.verdict_sentence import headline
 from airgap.report.verify_text import VerifyReport, artifact_table, judged_by
@@ -51,9 +51,7 @@ class ImportReport(OutcomeReport[ImportResult]):
     def _with_judgement(self, judgement: Json | None) -> Json:
         result = self.outcome
         return {
-            "schema": IMPORT_SCHEMA,
-            "tool": TOOL,
-            "exit_code": self.exit_code,
+            **self.first_members(IMPORT_SCHEMA),
             "registry": result.registry,
             "dry_run": result.dry_run,
             "imported": self.exit_code == ExitCode.OK and not result.dry_run,
@@ -106,7 +104,7 @@ class ImportReport(OutcomeReport[ImportResult]):
         outcome, copied = self.outcome.outcome, self._copied
         warnings = [*(outcome.warnings if outcome else ())]
         warnings += [item for item in (copied.result.warnings if copied else ()) if item not in warnings]
-        yield from warning_lines((item for item in warnings if not quiet or touches_verdict(item)), style)
+        yield from warning_lines(warnings, style, quiet=quiet)
 
     @property
     def _copied(self) -> CopyReport | None:

@@ -26,7 +26,6 @@ from airgap.report.finding_text import (
     signature_lines,
     signature_notes,
     soft_notes,
-    touches_verdict,
     warning_lines,
 )
 from airgap.report.judged_run import JudgedItem, JudgedRun, is_wholly_good, plain, plain_details
@@ -113,8 +112,7 @@ class RecheckReport(OutcomeReport[RecheckOutcome]):
 
     def warning_lines(self, style: Style, *, quiet: bool = False) -> Iterator[str]:
         """Warnings about the run; with `quiet` those that touch the verdict, and what is odd about what passed."""
-        found = [warning for warning in self.outcome.warnings if not quiet or touches_verdict(warning)]
-        yield from warning_lines(found, style)
+        yield from warning_lines(self.outcome.warnings, style, quiet=quiet)
         if quiet:
             yield from passing_note_lines((item.now for item in self.outcome.artifacts), style)
 

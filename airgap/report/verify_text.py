@@ -30,7 +30,6 @@ from airgap.report.finding_text import (
     signature_details,
     signature_lines,
     signature_notes,
-    touches_verdict,
     warning_lines,
 )
 from airgap.report.report import Json, VerdictReport
@@ -97,8 +96,7 @@ class VerifyReport(VerdictReport[Outcome]):
 
     def warning_lines(self, style: Style, *, quiet: bool = False) -> Iterator[str]:
         """Warnings about the run; with `quiet` those that touch the verdict, and what is odd about what passed."""
-        found = [warning for warning in self.outcome.warnings if not quiet or touches_verdict(warning)]
-        yield from warning_lines(found, style)
+        yield from warning_lines(self.outcome.warnings, style, quiet=quiet)
         if quiet:
             yield from passing_note_lines(self.outcome.artifacts, style)
 
